@@ -1,0 +1,106 @@
+//! What is compared: the stock in its forms, and the counters that people use instead.
+
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+use segstock::{LockedStock, Stock};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a thread sells from.
+pub trait Till {
+    fn take(&self, units: u64) -> bool;
+    fn give(&self, units: u64);
+}
+
+/// A counter for several threads.
+pub trait Candidate: Send + Sync + 'static {
+    type Till: Till + ?Sized;
+    fn till(&self, thread: usize) -> &Self::Till;
+}
+
+/// Most candidates are the same till for everybody.
+impl<T: Till + Send + Sync + 'static> Candidate for T {
+    type Till = Self;
+    #[inline]
+    fn till(&self, _: usize) -> &Self {
+        self
+    }
+}
+
+impl Till for Stock {
+    #[inline]
+    fn take(&self, units: u64) -> bool {
+        self.deduct(units).is_ok()
+    }
+    #[inline]
+    fn give(&self, units: u64) {
+        self.restock(units).expect("room");
+    }
+}
+
+impl Till for LockedStock {
+    #[inline]
+    fn take(&self, units: u64) -> bool {
+        self.deduct(units).is_ok()
+    }
+    #[inline]
+    fn give(&self, units: u64) {
+        self.restock(units).expect("room");
+    }
+}
+
+/// One atomic word with a bound check: *shared atomic*.
+pub struct Atomic(pub AtomicU64);
+
+impl Till for Atomic {
+    #[inline]
+    fn take(&self, units: u64) -> bool {
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
+                left.checked_sub(units)
+            })
+            .is_ok()
+    }
+    #[inline]
+    fn give(&self, units: u64) {
+        self.0.fetch_add(units, Ordering::AcqRel);
+    }
+}
+
+/// The same on a word of each thread's own: the practical limit, and no counter of one stock.
+pub struct Private(Vec<CachePadded<Atomic>>);
+
+impl Private {
+    pub fn new(units: u64, threads: usize) -> Self {
+        let word = || CachePadded::new(Atomic(AtomicU64::new(units)));
+        Self((0..threads).map(|_| word()).collect())
+    }
+}
+
+impl Candidate for Private {
+    type Till = Atomic;
+    #[inline]
+    fn till(&self, thread: usize) -> &Atomic {
+        &self.0[thread]
+    }
+}
+
+/// One lock: *single lock*.
+pub struct Lock(pub Mutex<u64>);
+
+impl Till for Lock {
+    #[inline]
+    fn take(&self, units: u64) -> bool {
+        let mut left = self.0.lock();
+        match left.checked_sub(units) {
+            Some(rest) => {
+                *left = rest;
+                true
+            }
+            None => false,
+        }
+    }
+    #[inline]
+    fn give(&self, units: u64) {
+        *self.0.lock() += units;
+    }
+}

@@ -1,0 +1,44 @@
+//! The CPU of the calling thread: pinning, and how much of it the thread had.
+
+use std::time::Duration;
+
+/// Keeps the calling thread on one core.
+#[cfg(target_os = "linux")]
+pub fn pin(core: usize) {
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    // Where it is not allowed, the windows that a migration disturbs are not counted.
+    let _ = sched_setaffinity(None, &cores);
+}
+
+/// CPU time of the calling thread so far.
+#[cfg(target_os = "linux")]
+pub fn time() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn pin(_: usize) {}
+
+#[cfg(not(target_os = "linux"))]
+pub fn time() -> Option<Duration> {
+    None
+}
+
+/// How many threads run at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What machine this is.
+pub fn name() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .and_then(|rest| rest.split(':').nth(1))
+        .map_or("unknown CPU", str::trim);
+    format!("{model}, {} cores, {}", cores(), std::env::consts::OS)
+}

@@ -1,0 +1,47 @@
+//! Purpose: the figures that the documentation promises, each as a ratio taken in one run.
+//!
+//! An absolute figure from a small shared machine is worth nothing, so the candidates are
+//! interleaved in one process, window by window, and what is compared are medians. With as many
+//! threads as cores, or fewer, threads are pinned, and a window counts only if every thread kept its
+//! CPU throughout.
+//!
+//! ```text
+//! cargo bench --bench ratios              all of it, some minutes
+//! cargo bench --bench ratios -- --quick   few windows: whether it runs, not what it measures
+//! cargo bench --bench ratios -- --only edge
+//! ```
+
+mod candidates;
+mod cpu;
+mod report;
+mod situations;
+mod windows;
+
+use report::Report;
+use windows::Effort;
+
+fn main() {
+    let mut effort = Effort::FULL;
+    let mut only = None;
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--quick" | "--test" => effort = Effort::QUICK,
+            "--only" => only = args.next(),
+            // What cargo passes by itself.
+            "--bench" => {}
+            other => {
+                eprintln!("unknown argument {other}: --quick, --only NAME");
+                std::process::exit(2);
+            }
+        }
+    }
+    let mut report = Report::new();
+    for (name, run) in situations::ALL {
+        if only.as_deref().is_none_or(|wanted| name.contains(wanted)) {
+            report.heading(name);
+            run(effort, &mut report);
+        }
+    }
+    report.close();
+}

@@ -1,0 +1,449 @@
+//! The situations, and what is promised in each.
+
+use crate::candidates::{Atomic, Candidate, Lock, Private, Till};
+use crate::cpu;
+use crate::report::{Limit, Report};
+use crate::windows::{Effort, Figure, Work, measure, median, percentile};
+use parking_lot::Mutex;
+use segstock::{LockedStock, MAX_UNITS, Stock};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+type Situation = fn(Effort, &mut Report);
+
+pub const ALL: &[(&str, Situation)] = &[
+    ("plenty", plenty),
+    ("sold out", sold_out),
+    ("too few left", too_few_left),
+    ("more than a plentiful stock has", more_than_there_is),
+    ("take and give back", take_and_give_back),
+    ("edge", edge),
+    ("fragmented", fragmented),
+    ("drain", drain),
+    ("99 refusals to one restock", refusals_and_restocks),
+    ("more threads than cores", crowded),
+    ("snapshot under traffic", snapshot),
+    ("order flow of 20 ms", order_flow),
+];
+
+const PLENTY: u64 = MAX_UNITS / 2;
+
+fn atomic(units: u64) -> Atomic {
+    Atomic(AtomicU64::new(units))
+}
+
+fn lock(units: u64) -> Lock {
+    Lock(Mutex::new(units))
+}
+
+fn sixteen(units: u64) -> Stock {
+    Stock::builder(units)
+        .segments(16)
+        .build()
+        .expect("16 segments")
+}
+
+/// Calls that all do the same to a till.
+fn work<C: Candidate>(
+    candidate: C,
+    call: impl Fn(&C::Till) + Copy + Send + Sync + 'static,
+) -> Work {
+    Box::new(move |thread, calls| {
+        let till = candidate.till(thread);
+        for _ in 0..calls {
+            call(till);
+        }
+    })
+}
+
+/// Measures candidates that all get the same calls, and shows each; the first is the stock.
+macro_rules! compare {
+    ($effort:expr, $report:expr, $threads:expr, $call:expr, [$($name:literal: $candidate:expr),+ $(,)?]) => {{
+        let names = [$($name),+];
+        let work = [$(work($candidate, $call)),+];
+        let figures = measure($effort, $threads, &work);
+        show($report, $threads, &names, &figures);
+        figures.iter().map(|figure| figure.ns).collect::<Vec<f64>>()
+    }};
+}
+
+fn show(report: &Report, threads: usize, names: &[&str], figures: &[Figure]) {
+    for (name, figure) in names.iter().zip(figures) {
+        let Figure {
+            ns,
+            counted,
+            windows,
+        } = figure;
+        report.figure(
+            &format!("{threads} threads: {name}"),
+            &format!("{ns:>9.2} ns   ({counted} of {windows} windows)"),
+        );
+    }
+}
+
+fn plenty(effort: Effort, report: &mut Report) {
+    for threads in [1, 2] {
+        let ns = compare!(effort, report, threads, |till| _ = black_box(till.take(1)), [
+            "Stock::new": Stock::new(PLENTY),
+            "Stock, 16 segments": sixteen(PLENTY),
+            "private atomic": Private::new(PLENTY, threads),
+            "shared atomic": atomic(PLENTY),
+            "single lock": lock(PLENTY),
+            "LockedStock, 16 segments": LockedStock::new(PLENTY, 16).expect("16 segments"),
+        ]);
+        let [stock, striped, private, shared, lock, _] = ns[..] else {
+            unreachable!()
+        };
+        for (form, ns) in [("Stock::new", stock), ("16 segments", striped)] {
+            let line = |peer| format!("{threads} threads: {form} / {peer}");
+            report.ratio(&line("private atomic"), ns, private, Limit::AtMost(1.3));
+            if threads == 2 {
+                report.ratio(
+                    &format!("2 threads: shared atomic / {form}"),
+                    shared,
+                    ns,
+                    Limit::AtLeast(3.5),
+                );
+                report.ratio(
+                    &format!("2 threads: single lock / {form}"),
+                    lock,
+                    ns,
+                    Limit::AtLeast(5.0),
+                );
+            }
+        }
+    }
+}
+
+fn sold_out(effort: Effort, report: &mut Report) {
+    refusals(effort, report, 0, 1);
+}
+
+fn too_few_left(effort: Effort, report: &mut Report) {
+    refusals(effort, report, 3, 5);
+}
+
+fn refusals(effort: Effort, report: &mut Report, left: u64, units: u64) {
+    for threads in [1, 2] {
+        let ns = compare!(effort, report, threads, move |till| _ = black_box(till.take(black_box(units))), [
+            "Stock::new": Stock::new(left),
+            "Stock, 16 segments": narrowed(sixteen(left)),
+            "shared atomic": atomic(left),
+            "single lock": lock(left),
+            "LockedStock, 16 segments": LockedStock::new(left, 16).expect("16 segments"),
+        ]);
+        let [stock, striped, shared, ..] = ns[..] else {
+            unreachable!()
+        };
+        let line = |form| format!("{threads} threads: {form} / shared atomic");
+        report.ratio(&line("Stock::new"), stock, shared, Limit::AtMost(1.2));
+        report.ratio(&line("16 segments"), striped, shared, Limit::AtMost(1.2));
+    }
+}
+
+/// After the first refusal, as it is in a flash sale.
+fn narrowed(stock: Stock) -> Stock {
+    stock.deduct(MAX_UNITS).expect_err("it holds less");
+    stock
+}
+
+fn more_than_there_is(effort: Effort, report: &mut Report) {
+    const FEW: u64 = 1_000_000;
+    for threads in [1, 2] {
+        let ns = compare!(effort, report, threads, |till| _ = black_box(till.take(black_box(2 * FEW))), [
+            "Stock, 2 segments": Stock::builder(FEW).segments(2).build().expect("2 segments"),
+            "Stock, 16 segments": sixteen(FEW),
+            "shared atomic": atomic(FEW),
+        ]);
+        let [two, sixteen, shared] = ns[..] else {
+            unreachable!()
+        };
+        let line = |form| format!("{threads} threads: {form} / shared atomic");
+        report.ratio(&line("2 segments"), two, shared, Limit::AtMost(25.0));
+        report.ratio(&line("16 segments"), sixteen, shared, Limit::AtMost(25.0));
+    }
+}
+
+fn take_and_give_back(effort: Effort, report: &mut Report) {
+    for threads in [1, 2] {
+        let ns = compare!(effort, report, threads, out_and_back, [
+            "Stock::new": Stock::new(PLENTY),
+            "Stock, 16 segments": sixteen(PLENTY),
+            "private atomic": Private::new(PLENTY, threads),
+            "shared atomic": atomic(PLENTY),
+            "single lock": lock(PLENTY),
+            "LockedStock, 16 segments": LockedStock::new(PLENTY, 16).expect("16 segments"),
+        ]);
+        if threads == 2 {
+            report.ratio(
+                "2 threads: shared atomic / Stock::new",
+                ns[3],
+                ns[0],
+                Limit::AtLeast(3.0),
+            );
+            report.ratio(
+                "2 threads: shared atomic / 16 segments",
+                ns[3],
+                ns[1],
+                Limit::AtLeast(3.0),
+            );
+        }
+    }
+}
+
+#[inline]
+fn out_and_back(till: &(impl Till + ?Sized)) {
+    if black_box(till.take(1)) {
+        till.give(1);
+    }
+}
+
+fn edge(effort: Effort, report: &mut Report) {
+    for threads in [1, 2] {
+        for units in [1, 2, 4, 8] {
+            println!("  {units} units");
+            let ns = compare!(effort, report, threads, out_and_back, [
+                "Stock::new": Stock::new(units),
+                "Stock, 16 segments": sixteen(units),
+                "shared atomic": atomic(units),
+                "single lock": lock(units),
+            ]);
+            let line = |form| format!("{threads} threads, {units} units: {form} / shared atomic");
+            report.ratio(&line("Stock::new"), ns[0], ns[2], Limit::AtMost(2.0));
+            report.ratio(&line("16 segments"), ns[1], ns[2], Limit::AtMost(2.0));
+        }
+    }
+}
+
+/// Orders of 5 against 16 segments of 2, one thread: each order must be gathered.
+fn fragmented(effort: Effort, report: &mut Report) {
+    const STOCKS: usize = 64;
+    let sell = |till: &dyn Fn(u64) -> bool| {
+        let mut served = 0;
+        while till(5) {
+            served += 1;
+        }
+        assert_eq!(served, 6, "32 units serve six orders of 5");
+    };
+    let (mut striped, mut shared) = (Vec::new(), Vec::new());
+    for _ in 0..effort.windows {
+        let stocks: Vec<Stock> = (0..STOCKS).map(|_| sixteen(32)).collect();
+        let atomics: Vec<Atomic> = (0..STOCKS).map(|_| atomic(32)).collect();
+        striped.push(per_order(STOCKS, || {
+            stocks.iter().for_each(|stock| sell(&|n| stock.take(n)));
+        }));
+        shared.push(per_order(STOCKS, || {
+            atomics.iter().for_each(|stock| sell(&|n| stock.take(n)));
+        }));
+    }
+    let (striped, shared) = (median(&mut striped), median(&mut shared));
+    report.ratio(
+        "1 thread, ns an order: 16 segments of 2 / shared atomic",
+        striped,
+        shared,
+        Limit::AtMost(15.0),
+    );
+}
+
+/// Six orders and one refusal a stock.
+fn per_order(stocks: usize, sell: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    sell();
+    began.elapsed().as_nanos() as f64 / (stocks * 7) as f64
+}
+
+fn drain(effort: Effort, report: &mut Report) {
+    let mut stock = Vec::new();
+    let mut striped = Vec::new();
+    let mut shared = Vec::new();
+    let mut locked = Vec::new();
+    for _ in 0..effort.runs {
+        stock.push(drain_once(Stock::new(1_000_000)));
+        striped.push(drain_once(sixteen(1_000_000)));
+        shared.push(drain_once(atomic(1_000_000)));
+        locked.push(drain_once(lock(1_000_000)));
+    }
+    let shared = median(&mut shared);
+    let line = |form| format!("2 threads, ms: {form} / shared atomic");
+    report.ratio(
+        &line("Stock::new"),
+        median(&mut stock),
+        shared,
+        Limit::AtMost(0.6),
+    );
+    report.ratio(
+        &line("16 segments"),
+        median(&mut striped),
+        shared,
+        Limit::AtMost(0.6),
+    );
+    report.ratio(
+        &line("single lock"),
+        median(&mut locked),
+        shared,
+        Limit::None,
+    );
+}
+
+/// From a million units to nothing with orders of 1 to 7, and 200,000 refusals each after it; in ms.
+fn drain_once(till: impl Till + Send + Sync) -> f64 {
+    let gate = std::sync::Barrier::new(2);
+    let sell = |thread: usize| {
+        cpu::pin(thread);
+        gate.wait();
+        let began = Instant::now();
+        let (mut sold, mut refused) = (0, 0);
+        let mut units = 1;
+        while refused < 200_000 {
+            if till.take(units) {
+                sold += units;
+            } else {
+                refused += 1;
+            }
+            units = units % 7 + 1;
+        }
+        (sold, began.elapsed())
+    };
+    let parts = std::thread::scope(|scope| {
+        let other = scope.spawn(|| sell(1));
+        [sell(0), other.join().expect("no panic")]
+    });
+    assert_eq!(parts[0].0 + parts[1].0, 1_000_000, "all is sold");
+    parts[0].1.max(parts[1].1).as_secs_f64() * 1e3
+}
+
+fn refusals_and_restocks(effort: Effort, report: &mut Report) {
+    let threads = 2;
+    let ns = compare!(effort, report, threads, restock_and_99, [
+        "Stock::new": Stock::new(0),
+        "Stock, 16 segments": narrowed(sixteen(0)),
+        "shared atomic": atomic(0),
+        "single lock": lock(0),
+    ]);
+    report.ratio(
+        "2 threads: Stock::new / shared atomic",
+        ns[0],
+        ns[2],
+        Limit::AtMost(2.0),
+    );
+    report.ratio(
+        "2 threads: 16 segments / shared atomic",
+        ns[1],
+        ns[2],
+        Limit::AtMost(2.0),
+    );
+}
+
+/// A unit comes back, is sold, and nearly everybody is refused.
+#[inline]
+fn restock_and_99(till: &(impl Till + ?Sized)) {
+    till.give(1);
+    for _ in 0..100 {
+        black_box(till.take(1));
+    }
+}
+
+fn crowded(effort: Effort, report: &mut Report) {
+    for threads in [4, 8] {
+        let ns = compare!(effort, report, threads, |till| _ = black_box(till.take(1)), [
+            "Stock::new": Stock::new(PLENTY),
+            "Stock, 16 segments": sixteen(PLENTY),
+            "shared atomic": atomic(PLENTY),
+            "single lock": lock(PLENTY),
+        ]);
+        let line = |form| format!("{threads} threads: {form} / shared atomic");
+        report.ratio(&line("Stock::new"), ns[0], ns[2], Limit::AtMost(1.0));
+        report.ratio(&line("16 segments"), ns[1], ns[2], Limit::AtMost(1.0));
+    }
+}
+
+fn snapshot(effort: Effort, report: &mut Report) {
+    for (form, stock) in [
+        ("Stock::new", Stock::new(PLENTY)),
+        ("16 segments", sixteen(PLENTY)),
+    ] {
+        let cheap = time_calls(effort.windows * 20, 1_000, || {
+            _ = black_box(stock.available());
+        });
+        let over = AtomicBool::new(false);
+        let mut hammered = std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        out_and_back(&stock);
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            let samples = time_calls(effort.windows * 20, 1, || _ = black_box(stock.snapshot()));
+            over.store(true, Ordering::Relaxed);
+            samples
+        });
+        let cheap = median(&mut { cheap });
+        let p99 = percentile(&mut hammered, 0.99);
+        report.ratio(
+            &format!("{form}, median ns / available()"),
+            median(&mut hammered),
+            cheap,
+            Limit::AtMost(500.0),
+        );
+        report.ratio(
+            &format!("{form}, p99 ns / available()"),
+            p99,
+            cheap,
+            Limit::None,
+        );
+    }
+}
+
+/// ns a call, one sample for each `batch` calls.
+fn time_calls(samples: usize, batch: u32, call: impl Fn()) -> Vec<f64> {
+    let sample = |_| {
+        let began = Instant::now();
+        for _ in 0..batch {
+            call();
+        }
+        began.elapsed().as_nanos() as f64 / f64::from(batch)
+    };
+    (0..samples).map(sample).collect()
+}
+
+fn order_flow(effort: Effort, report: &mut Report) {
+    for (segments, limit) in [(1, 50.0), (20, 950.0)] {
+        let stock = Arc::new(LockedStock::new(1_000_000, segments).expect("some segments"));
+        let per_second = orders_per_second(&stock, effort.flow);
+        let name = format!("64 customers, orders a second: {segments} segments / {limit}");
+        let limit_is = if segments == 1 {
+            Limit::None
+        } else {
+            Limit::AtLeast(1.0)
+        };
+        report.ratio(&name, per_second, limit, limit_is);
+    }
+}
+
+/// Orders that sleep 20 ms under the lock, from the first to the end of the last.
+fn orders_per_second(stock: &LockedStock, length: Duration) -> f64 {
+    let began = Instant::now();
+    let orders = std::thread::scope(|scope| {
+        let customer = || {
+            let mut orders = 0u64;
+            while began.elapsed() < length {
+                let flow = || -> Result<(), ()> {
+                    std::thread::sleep(Duration::from_millis(20));
+                    Ok(())
+                };
+                orders += u64::from(stock.deduct_with(1, flow).is_ok());
+            }
+            orders
+        };
+        let customers: Vec<_> = (0..64).map(|_| scope.spawn(customer)).collect();
+        customers
+            .into_iter()
+            .map(|orders| orders.join().expect("no panic"))
+            .sum::<u64>()
+    });
+    orders as f64 / began.elapsed().as_secs_f64()
+}

@@ -1,0 +1,160 @@
+//! The window method: many short windows, the candidates in turn, started together by a spinning
+//! gate; only undisturbed windows count, and the median of those is the figure.
+
+use crate::cpu;
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How much to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    pub windows: usize,
+    pub window: Duration,
+    /// Runs of what is measured as a whole.
+    pub runs: usize,
+    /// How long an order flow is watched.
+    pub flow: Duration,
+}
+
+impl Effort {
+    pub const FULL: Self = Self {
+        windows: 300,
+        window: Duration::from_millis(2),
+        runs: 41,
+        flow: Duration::from_secs(4),
+    };
+    pub const QUICK: Self = Self {
+        windows: 5,
+        window: Duration::from_millis(1),
+        runs: 3,
+        flow: Duration::from_millis(400),
+    };
+}
+
+/// A thread's work on one candidate: so many calls by thread so and so.
+pub type Work = Box<dyn Fn(usize, u64) + Send + Sync>;
+
+/// A candidate's figure.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    /// Median ns per call and thread.
+    pub ns: f64,
+    /// Windows that count, of how many.
+    pub counted: usize,
+    pub windows: usize,
+}
+
+/// Calls between two looks at the time.
+const CHUNK: u64 = 512;
+
+/// Measures the candidates in turn, on `threads` threads that stay on their CPUs throughout.
+pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figure> {
+    let crowded = threads > cpu::cores();
+    let warm_up = effort.windows / 10 + 1;
+    let rounds = effort.windows + warm_up;
+    let gate = Gate::new(threads, crowded);
+    let play = |thread: usize| -> Vec<Part> {
+        if !crowded {
+            cpu::pin(thread);
+        }
+        let turns = (0..rounds).flat_map(|_| candidates).enumerate();
+        turns
+            .map(|(turn, work)| window(effort.window, &gate, turn, &|calls| work(thread, calls)))
+            .collect()
+    };
+    let parts: Vec<Vec<Part>> = std::thread::scope(|scope| {
+        let play = &play;
+        let playing: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || play(thread)))
+            .collect();
+        let joined = playing.into_iter().map(|parts| parts.join());
+        joined.map(|parts| parts.expect("no panic")).collect()
+    });
+    let figure = |candidate: usize| {
+        let mut samples: Vec<f64> = (warm_up..rounds)
+            .map(|round| round * candidates.len() + candidate)
+            .filter(|&turn| crowded || parts.iter().all(|parts| parts[turn].undisturbed))
+            .map(|turn| parts.iter().map(|parts| parts[turn].ns).sum::<f64>() / threads as f64)
+            .collect();
+        Figure {
+            ns: median(&mut samples),
+            counted: samples.len(),
+            windows: effort.windows,
+        }
+    };
+    (0..candidates.len()).map(figure).collect()
+}
+
+/// Has all threads begin a window together, and end it with the first.
+struct Gate {
+    threads: usize,
+    crowded: bool,
+    arrived: AtomicUsize,
+    over: AtomicUsize,
+}
+
+impl Gate {
+    fn new(threads: usize, crowded: bool) -> Self {
+        Self {
+            threads,
+            crowded,
+            arrived: AtomicUsize::new(0),
+            over: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits, without giving up the CPU, until all are at this turn.
+    fn wait(&self, turn: usize) {
+        self.arrived.fetch_add(1, Ordering::AcqRel);
+        while self.arrived.load(Ordering::Acquire) < (turn + 1) * self.threads {
+            if self.crowded {
+                std::thread::yield_now();
+            } else {
+                spin_loop();
+            }
+        }
+    }
+}
+
+/// What one thread saw of one window.
+struct Part {
+    ns: f64,
+    undisturbed: bool,
+}
+
+fn window(length: Duration, gate: &Gate, turn: usize, work: &dyn Fn(u64)) -> Part {
+    work(CHUNK);
+    gate.wait(turn);
+    let (began, cpu_began) = (Instant::now(), cpu::time());
+    let mut calls = 0;
+    // Everybody stops with the first, so that nobody is measured alone.
+    while gate.over.load(Ordering::Relaxed) <= turn {
+        work(CHUNK);
+        calls += CHUNK;
+        if began.elapsed() >= length {
+            gate.over.fetch_max(turn + 1, Ordering::Relaxed);
+        }
+    }
+    let wall = began.elapsed();
+    let cpu = cpu::time().zip(cpu_began).map(|(end, began)| end - began);
+    let kept_cpu = cpu.is_none_or(|cpu| cpu.as_secs_f64() >= wall.as_secs_f64() * 0.98);
+    // A window that began late or ran on was not the same window.
+    let in_time = (0.95..1.2).contains(&(wall.as_secs_f64() / length.as_secs_f64()));
+    Part {
+        ns: wall.as_nanos() as f64 / calls.max(1) as f64,
+        undisturbed: kept_cpu && in_time,
+    }
+}
+
+/// The middle one; NaN of none.
+pub fn median(samples: &mut [f64]) -> f64 {
+    percentile(samples, 0.5)
+}
+
+/// The smallest sample that so much of all are not above; NaN of none.
+pub fn percentile(samples: &mut [f64], part: f64) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    let rank = (samples.len() as f64 * part).ceil() as usize;
+    samples.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,88 @@
+//! Sells a real order log from many threads, and audits the books of every SKU.
+//!
+//! `cargo run --release --example replay -- ORDERS.csv`
+//!
+//! The log is a CSV file with the columns `InvoiceNo`, `StockCode` and `Quantity`, as in the Online
+//! Retail data set. Every SKU has a counter of its own, opened with a part of what the log will ask
+//! for, so that some order lines are refused. Each order line is accepted or refused by itself.
+
+mod audit;
+mod log;
+mod naive;
+mod report;
+mod sell;
+mod shelf;
+#[path = "../support/mod.rs"]
+mod support;
+
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
+use segstock::MAX_SEGMENTS;
+use shelf::{Cover, Kind, Shelf};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use support::cli::{self, Report};
+use support::progress;
+
+const MAX_THREADS: u64 = 1_024;
+
+/// Sells a log of orders from many threads, and audits the books of every SKU.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The order log: CSV with the columns `InvoiceNo`, `StockCode` and `Quantity`
+    orders: PathBuf,
+    /// Threads that sell [default: as many as there are cores]
+    #[arg(long, allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
+    threads: Option<usize>,
+    /// How much of what the log asks for is in stock when it opens
+    #[arg(long, default_value = "0.8", allow_hyphen_values = true)]
+    cover: Cover,
+    /// What counts the units of a SKU
+    #[arg(long, value_enum, default_value_t = Kind::Stock)]
+    counter: Kind,
+    /// Segments of each counter that is `locked`
+    #[arg(long, default_value_t = 20, allow_negative_numbers = true,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_SEGMENTS as u64))]
+    segments: usize,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    cli::run(replay)
+}
+
+fn replay(arguments: &Arguments) -> Result<Report, String> {
+    let file = arguments.orders.display();
+    let threads = arguments
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
+        .unwrap_or(1);
+
+    let reading = progress::spinner(format!("reading {file}"));
+    let log = log::read(&arguments.orders).map_err(|error| format!("{file}: {error}"))?;
+    let shelves = Shelf::open_all(&log, arguments.cover, arguments.counter, arguments.segments)
+        .map_err(|error| format!("{file}: {error}"))?;
+    drop(reading);
+
+    let selling = progress::announced(format!(
+        "selling {} orders from {threads} threads",
+        log.orders.len()
+    ));
+    let sales = sell::all(&log, &shelves, threads, &selling)?;
+    selling.set_message("auditing");
+    let audit = audit::Audit::new(&log, &shelves, &sales.outcomes, threads);
+    drop(selling);
+
+    let result = report::Summary::new(arguments.counter, threads, &sales, &audit);
+    Ok(Report {
+        text: if arguments.json {
+            result.json()
+        } else {
+            result.text()
+        },
+        correct: audit.findings.is_empty(),
+    })
+}

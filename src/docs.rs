@@ -1,0 +1,19 @@
+//! How it works, what it promises, what it does not, and how to use it: documentation only.
+
+#[doc = include_str!("docs/algorithm.md")]
+pub mod algorithm {}
+
+#[doc = include_str!("docs/consistency.md")]
+pub mod consistency {}
+
+#[doc = include_str!("docs/limitations.md")]
+pub mod limitations {}
+
+#[doc = include_str!("docs/patterns.md")]
+pub mod patterns {}
+
+#[doc = include_str!("docs/performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("docs/model_checking.md")]
+pub mod model_checking {}

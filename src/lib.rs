@@ -1,0 +1,67 @@
+//! Count stock under load, and never sell a unit twice.
+//!
+//! Thousands of orders a second want the same product. Read-check-write oversells; one lock around
+//! the order is right and slow. The known way out is **segment locking**: split the stock into
+//! segments, and let each order work on one. What people hate about it is settled here:
+//!
+//! - **Never oversold**: no interleaving takes a unit that was never added.
+//! - **Exact refusals**: an order is refused only if at some instant of its call there truly was
+//!   not enough, wherever the units lay.
+//! - **Nothing lost**: `initial + restocked = available + sold`, whatever panics or races.
+//! - **Exact snapshots**: the books of one instant, under any traffic.
+//!
+//! | | counts | for |
+//! |---|---|---|
+//! | [`Stock`] | one atomic word; under contention, a segment for each core | orders that run their flow outside of it |
+//! | [`LockedStock`] | N segments with a lock each | synchronous flows that must run under the lock |
+//!
+//! Other counters of a process can keep the same contract: [`StockCounter`].
+//!
+//! # Examples
+//!
+//! ```
+//! use segstock::Stock;
+//!
+//! static PHONES: Stock = Stock::new(1_000);
+//!
+//! match PHONES.deduct(2) {
+//!     Ok(()) => println!("sold"),
+//!     Err(refusal) => println!("{refusal}"),
+//! }
+//! assert_eq!(PHONES.available(), 998);
+//! ```
+//!
+//! # More
+//!
+//! [How it works](docs::algorithm) · [consistency](docs::consistency) ·
+//! [what it does not do](docs::limitations) · [patterns](docs::patterns) ·
+//! [performance](docs::performance) · [model checking](docs::model_checking)
+
+pub mod docs;
+
+mod counter;
+mod error;
+mod locked;
+mod shares;
+mod snapshot;
+mod stock;
+mod sync;
+
+pub use counter::StockCounter;
+pub use error::{BuildError, OrderError, OutOfStock, RestockOverflow};
+pub use locked::{LockedStock, LockedStockBuilder, Selection};
+pub use snapshot::Snapshot;
+#[doc(hidden)]
+pub use stock::testing;
+pub use stock::{Stats, Stock, StockBuilder};
+
+/// The most units that a stock holds: 2^40, about 1.1 million million.
+pub const MAX_UNITS: u64 = 1 << 40;
+
+/// The most segments that a stock has.
+pub const MAX_SEGMENTS: usize = 1_024;
+
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,436 @@
+//! [`LockedStock`]: segment locks as published, with the whole order flow under one of them.
+
+mod builder;
+mod orders;
+mod segment;
+
+pub use builder::{LockedStockBuilder, Selection};
+
+use crate::shares::shares;
+use crate::stock::probe;
+use crate::{BuildError, MAX_UNITS, OrderError, OutOfStock, RestockOverflow, Snapshot, sync};
+use crossbeam_utils::CachePadded;
+use segment::{Ledger, OrderLock, Segment};
+use std::convert::Infallible;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
+
+/// Units of one product in segments with a lock each, and an order flow that runs under it.
+///
+/// This is the segment locking of the articles: 1,000 phones in 20 segments of 50 serve 20 orders
+/// at once. An order takes the lock of a segment that has its units and that nobody is at, runs its
+/// flow, and deducts. What the articles leave open is settled here: an order is refused only when
+/// there truly was not enough, units in several segments are brought together, and a flow that
+/// fails or panics leaves everything as it was. With one segment it is the single lock that it is
+/// compared with.
+///
+/// Use it where the flow must not begin unless the units are there, must not sell them unless it
+/// succeeds, and is **synchronous**. The lock is held by a thread: an async flow would hold it over
+/// an `await`, and keep other tasks of its thread from running. Deduct from a
+/// [`Stock`](crate::Stock) before such a flow, and restock when it fails. Where there is no flow at
+/// all, [`Stock`](crate::Stock) is the faster by far.
+///
+/// # Consistency
+///
+/// All calls but [`available`](Self::available) and [`holdings`](Self::holdings) are linearizable.
+/// Units under an order in flight still count as stock, since the order may fail: a deduct that
+/// only those could serve waits for it. Restocking, refusing, [`available`](Self::available) and
+/// [`snapshot`](Self::snapshot) never wait for an order in flight.
+///
+/// # Memory ordering
+///
+/// Orders under the lock of one segment happen one after another. A deduct that is served by units
+/// of a restock happens after it.
+///
+/// # Examples
+///
+/// ```
+/// use segstock::{LockedStock, OrderError};
+///
+/// let phones = LockedStock::new(1_000, 20)?;
+///
+/// let receipt = phones.deduct_with(2, || Ok::<_, String>("paid"));
+/// assert_eq!(receipt, Ok("paid"));
+///
+/// let declined = phones.deduct_with(1, || Err::<(), _>("card declined"));
+/// assert_eq!(declined, Err(OrderError::Order("card declined")));
+/// assert_eq!(phones.available(), 998);
+/// # Ok::<(), segstock::BuildError>(())
+/// ```
+pub struct LockedStock {
+    segments: Box<[CachePadded<Segment>]>,
+    initial: u64,
+    selection: Selection,
+}
+
+impl LockedStock {
+    /// A stock of `units` under one lock.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if `units` exceed [`MAX_UNITS`].
+    pub fn single(units: u64) -> Result<Self, BuildError> {
+        Self::new(units, 1)
+    }
+
+    /// A stock of `units`, dealt out evenly to `segments`, of which each order chooses one at
+    /// random.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] for no segments, for more than [`MAX_SEGMENTS`](crate::MAX_SEGMENTS), and for
+    /// more than [`MAX_UNITS`] units.
+    pub fn new(units: u64, segments: usize) -> Result<Self, BuildError> {
+        Self::builder(units).segments(segments).build()
+    }
+
+    /// A stock of `units` with a say in how an order chooses its segment.
+    pub fn builder(units: u64) -> LockedStockBuilder {
+        LockedStockBuilder::new(units)
+    }
+
+    fn with(units: u64, segments: usize, selection: Selection) -> Self {
+        Self {
+            segments: shares(units, segments)
+                .map(|share| CachePadded::new(Segment::new(share)))
+                .collect(),
+            initial: units,
+            selection,
+        }
+    }
+
+    /// Takes `units` out of stock: all of them, or none. `deduct(0)` succeeds and does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, wherever they
+    /// lay.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within an order of the same stock, which it would wait for.
+    #[track_caller]
+    pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
+        if units == 0 {
+            return Ok(());
+        }
+        match self.deduct_with(units, || Ok::<(), Infallible>(())) {
+            Ok(()) => Ok(()),
+            Err(OrderError::OutOfStock(refusal)) => Err(refusal),
+            Err(OrderError::Order(never)) => match never {},
+        }
+    }
+
+    /// Runs `order` while the units are locked, and deducts them if it returns `Ok`.
+    ///
+    /// If `order` returns an error or panics, the stock is as it was. It runs at most once, and not
+    /// at all if the stock refuses.
+    ///
+    /// # Errors
+    ///
+    /// - [`OrderError::OutOfStock`] if at some instant of the call fewer than `units` were in stock;
+    /// - [`OrderError::Order`] with the error of `order`.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within an order of the same stock, which it would wait for. Orders of
+    /// two *different* stocks may be nested, always in the same sequence: else two threads can wait
+    /// for each other, as with any two locks.
+    ///
+    /// # Consistency
+    ///
+    /// The deduct happens when `order` has returned. A segment that is busy is passed over while
+    /// another may serve. An order that no single segment can serve locks as many as it takes, in
+    /// the sequence of their index.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::LockedStock;
+    ///
+    /// let seats = LockedStock::new(40, 4)?;
+    /// let order = seats.deduct_with(25, || {
+    ///     // 25 seats are locked, out of several segments.
+    ///     assert_eq!(seats.available(), 40);
+    ///     Ok::<_, std::io::Error>("booked")
+    /// });
+    /// assert_eq!(order.unwrap(), "booked");
+    /// assert_eq!(seats.available(), 15);
+    /// # Ok::<(), segstock::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn deduct_with<T, E>(
+        &self,
+        units: u64,
+        order: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, OrderError<E>> {
+        orders::panic_if_within(self);
+        let locked = self.lock(units)?;
+        let outcome = {
+            let _within = orders::enter(self);
+            catch_unwind(AssertUnwindSafe(order))
+        };
+        match outcome {
+            Ok(Ok(receipt)) => {
+                locked.commit(units);
+                Ok(receipt)
+            }
+            Ok(Err(error)) => Err(OrderError::Order(error)),
+            // Nothing was taken. The locks go before the panic does, so that whatever it meets on
+            // its way finds the stock in order; and since loom's locks are poisoned otherwise.
+            Err(panic) => {
+                drop(locked);
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within an order of the same stock, which it would wait for.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable: what it returns is the smaller of `units` and of what was in stock at one
+    /// instant of the call. To know what there is, it may have to wait for every order in flight.
+    #[must_use = "the units that it returns are no longer in stock"]
+    #[track_caller]
+    pub fn deduct_up_to(&self, units: u64) -> u64 {
+        orders::panic_if_within(self);
+        if units == 0 || self.bound() == 0 {
+            return 0;
+        }
+        if let Found::Free(lock) = self.find(units) {
+            commit(&[lock], units);
+            return units;
+        }
+        let (locked, _) = self.lock_in_turn(units);
+        // If that was not enough, all are locked, and no order takes. With the ledgers nobody
+        // restocks, either: so this is all there is.
+        let ledgers = freeze(locked.iter().map(|lock| lock.segment));
+        let taken = units.min(ledgers.iter().map(|ledger| ledger.segment.held()).sum());
+        take(&ledgers, taken);
+        taken
+    }
+
+    /// Adds `units` to the stock: all of them, or none. It never waits for an order in flight, and
+    /// may be called from within one.
+    ///
+    /// As many units as there are segments, or more, are dealt out to all; fewer go to the segment
+    /// of the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`RestockOverflow`] if the stock would hold more than [`MAX_UNITS`]; checked before anything
+    /// is written. Restocks of fewer units than segments that race at the very limit may each be
+    /// accepted by what they saw, and overshoot it by as many; those units are counted and sold like
+    /// any.
+    pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
+        let few = units < self.segments.len() as u64;
+        if few && self.bound() + units <= MAX_UNITS {
+            let own = &self.segments[probe::segment(self.segments.len())];
+            own.ledger().put(units);
+            return Ok(());
+        }
+        let ledgers = freeze(self.iter());
+        let on_hand: u64 = ledgers.iter().map(|ledger| ledger.segment.held()).sum();
+        if on_hand.saturating_add(units) > MAX_UNITS {
+            return Err(RestockOverflow::new(units, on_hand));
+        }
+        for (ledger, share) in ledgers.iter().zip(shares(units, ledgers.len())) {
+            ledger.put(share);
+        }
+        Ok(())
+    }
+
+    /// Units in stock, in one cheap pass that waits for nobody. Units under an order in flight are
+    /// in stock.
+    ///
+    /// # Consistency
+    ///
+    /// At one instant of the call, no more than this was in stock. It is exact when nothing runs
+    /// beside it. For a figure that is exact under any traffic, see [`snapshot`](Self::snapshot).
+    #[must_use]
+    pub fn available(&self) -> u64 {
+        self.bound()
+    }
+
+    /// The books of the stock, exact at one instant of the call, under any traffic. It waits for
+    /// no order in flight, and may be called from within one. Units under an order in flight are
+    /// available: nobody has sold them yet.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable. It keeps all ledgers for as long as it takes to read them: a call for a
+    /// dashboard, not for every order.
+    pub fn snapshot(&self) -> Snapshot {
+        let ledgers = freeze(self.iter());
+        let sum = |counter: fn(&Segment) -> u64| {
+            ledgers
+                .iter()
+                .map(|ledger| counter(ledger.segment))
+                .fold(0, u64::wrapping_add)
+        };
+        let restocked = sum(Segment::added).wrapping_sub(self.initial);
+        Snapshot::new(self.initial, restocked, sum(Segment::held))
+    }
+
+    /// How many segments there are.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Units in each segment, read one after another: for people who tune, not for deciding.
+    #[must_use]
+    pub fn holdings(&self) -> Vec<u64> {
+        self.iter().map(Segment::held).collect()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().map(|padded| &**padded)
+    }
+
+    /// At one instant of the call, no more than this was in stock.
+    ///
+    /// Every `taken` can only have grown since it was read, and every `added` can only grow until
+    /// it is read: at the instant in between, the difference was not too low. So a refusal rests on
+    /// it, without a lock, whatever orders and restocks run meanwhile. A deduct that is half written
+    /// to several segments makes it no lower than it is about to be. The fence pairs with itself in
+    /// another thread, as in [`Stock`](crate::Stock): of two threads that restock and then ask for
+    /// both, the one whose fence comes second sees both. Tested by `store_buffering` in `tests/loom_locked.rs`.
+    fn bound(&self) -> u64 {
+        let taken = self.iter().map(Segment::taken).fold(0, u64::wrapping_add);
+        sync::fence(sync::Ordering::SeqCst);
+        let added = self.iter().map(Segment::added).fold(0, u64::wrapping_add);
+        added.wrapping_sub(taken)
+    }
+
+    /// Locks segments that hold `units` together, one if one will do.
+    fn lock(&self, units: u64) -> Result<Locked<'_>, OutOfStock> {
+        loop {
+            match self.find(units) {
+                Found::Free(lock) => return Ok(Locked::One(lock)),
+                Found::Busy(segment) => {
+                    let lock = segment.lock();
+                    if segment.held() >= units {
+                        return Ok(Locked::One(lock));
+                    }
+                }
+                Found::Scattered => {
+                    let bound = self.bound();
+                    if bound < units {
+                        return Err(OutOfStock::new(units, bound));
+                    }
+                    let (locked, held) = self.lock_in_turn(units);
+                    if held >= units {
+                        return Ok(Locked::Several(locked));
+                    }
+                }
+            }
+            // Another order took the units before they were locked.
+        }
+    }
+
+    /// A segment that holds `units`: rather one that nobody is at.
+    fn find(&self, units: u64) -> Found<'_> {
+        let first = self.selection.first(self.segments.len());
+        let (before, from) = self.segments.split_at(first);
+        let mut busy = None;
+        for segment in from.iter().chain(before) {
+            if segment.held() < units {
+                continue;
+            }
+            match segment.try_lock() {
+                Some(lock) if segment.held() >= units => return Found::Free(lock),
+                Some(_) => {}
+                None => busy = busy.or(Some(segment)),
+            }
+        }
+        busy.map_or(Found::Scattered, |segment| Found::Busy(segment))
+    }
+
+    /// Locks one segment after another until they hold `units` together, or all are locked.
+    fn lock_in_turn(&self, units: u64) -> (Vec<OrderLock<'_>>, u64) {
+        let mut locked = Vec::with_capacity(self.segments.len());
+        let mut held = 0;
+        for segment in self.iter() {
+            locked.push(segment.lock());
+            held += segment.held();
+            if held >= units {
+                break;
+            }
+        }
+        (locked, held)
+    }
+}
+
+/// Where a deduct finds its units.
+#[derive(Debug)]
+enum Found<'a> {
+    Free(OrderLock<'a>),
+    /// An order in flight has the lock.
+    Busy(&'a Segment),
+    /// No single segment has them.
+    Scattered,
+}
+
+/// What an order runs under.
+#[derive(Debug)]
+enum Locked<'a> {
+    One(OrderLock<'a>),
+    Several(Vec<OrderLock<'a>>),
+}
+
+impl Locked<'_> {
+    fn commit(&self, units: u64) {
+        match self {
+            Self::One(lock) => commit(std::slice::from_ref(lock), units),
+            Self::Several(locks) => commit(locks, units),
+        }
+    }
+}
+
+/// Takes `units` from segments that are locked and hold them.
+fn commit(locks: &[OrderLock<'_>], units: u64) {
+    if let [lock] = locks {
+        lock.segment.ledger().take(units);
+    } else {
+        take(&freeze(locks.iter().map(|lock| lock.segment)), units);
+    }
+}
+
+/// Takes `units` from segments that hold them. With all their ledgers in hand, so that no snapshot
+/// sees half of it.
+fn take(ledgers: &[Ledger<'_>], mut units: u64) {
+    for ledger in ledgers {
+        let part = ledger.segment.held().min(units);
+        ledger.take(part);
+        units -= part;
+    }
+    debug_assert_eq!(units, 0, "locked segments hold what is taken");
+}
+
+/// All ledgers of `segments`, which come in the sequence of their index: from now on nothing
+/// changes there.
+fn freeze<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<Ledger<'a>> {
+    segments.map(Segment::ledger).collect()
+}
+
+/// Shows numbers, as one after another was read.
+impl fmt::Debug for LockedStock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockedStock")
+            .field("available", &self.available())
+            .field("initial", &self.initial)
+            .field("holdings", &self.holdings())
+            .field("selection", &self.selection)
+            .finish()
+    }
+}
+
+// An order that panics leaves everything as it was.
+impl RefUnwindSafe for LockedStock {}
+impl UnwindSafe for LockedStock {}

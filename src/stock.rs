@@ -1,0 +1,356 @@
+//! [`Stock`]: the façade over the striped counter, and the paths that most calls take.
+
+mod builder;
+mod moves;
+pub(crate) mod probe;
+mod segment;
+mod slow;
+mod stats;
+mod stripes;
+pub mod testing;
+mod tuning;
+mod word;
+
+pub use builder::StockBuilder;
+pub use stats::Stats;
+
+use crate::sync::{Mutex, OnceLock, const_unless_loom, parallelism};
+use crate::{MAX_UNITS, OutOfStock, RestockOverflow, Snapshot};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use stripes::Stripes;
+use tuning::Tuning;
+use word::{Word, WordCell};
+
+/// Units of one product, counted without a lock: never oversold, refused only when there truly was
+/// not enough.
+///
+/// A new stock is one cache line with one atomic word, and as fast as that. When two threads fight
+/// over it, it grows cache-padded segments, one for each core, and every thread works on its own;
+/// when it runs low, it is one word again, so that what is left is never scattered and a refusal
+/// stays one load. See [how it works](crate::docs::algorithm).
+///
+/// It is for counting, not for waiting: an order flow runs outside of it, before the deduct or
+/// after. To run a flow under a lock, see [`LockedStock`](crate::LockedStock).
+///
+/// # Consistency
+///
+/// All calls but [`available`](Self::available), [`holdings`](Self::holdings) and
+/// [`stats`](Self::stats) are linearizable: they act as if each happened whole at one instant
+/// between its call and its return. More in [consistency](crate::docs::consistency).
+///
+/// # Memory ordering
+///
+/// A deduct that is served by units of a [`restock`](Self::restock) happens after what the
+/// restocking thread did before. Do not use a stock to publish anything else: which restock serves
+/// a deduct is not for the caller to choose.
+///
+/// # Examples
+///
+/// ```
+/// use segstock::Stock;
+///
+/// static PHONES: Stock = Stock::new(1_000);
+///
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| while PHONES.deduct(3).is_ok() {});
+///     }
+/// });
+/// assert_eq!(PHONES.available(), 1, "333 orders of 3 were sold, and not one more");
+///
+/// let refusal = PHONES.deduct(3).unwrap_err();
+/// assert_eq!((refusal.requested, refusal.available), (3, 1));
+/// ```
+#[repr(align(64))]
+pub struct Stock {
+    word: WordCell,
+    /// Set once, before the word is first wide.
+    stripes: OnceLock<Stripes>,
+    /// The cold mutex: one move at a time. It guards the units that were restocked and are entered
+    /// in the books.
+    books: Mutex<u64>,
+    initial: u64,
+    tuning: Tuning,
+}
+
+impl Stock {
+    const_unless_loom! {
+        /// A stock of `units`.
+        ///
+        /// `const`, so that a stock can be a `static`; not under `--cfg loom`, where atomics are
+        /// not.
+        ///
+        /// # Panics
+        ///
+        /// If `units` exceed [`MAX_UNITS`]; in a `static` when it is compiled. To get an error
+        /// instead, use [`builder`](Self::builder).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use segstock::Stock;
+        ///
+        /// static SEATS: Stock = Stock::new(350);
+        /// assert_eq!(SEATS.available(), 350);
+        /// ```
+        #[must_use]
+        #[track_caller]
+        pub const fn new(units: u64) -> Self {
+            assert!(units <= MAX_UNITS, "a stock holds at most MAX_UNITS units");
+            Self::with_tuning(units, Tuning::DEFAULT)
+        }
+    }
+
+    const_unless_loom! {
+        const fn with_tuning(units: u64, tuning: Tuning) -> Self {
+            Self {
+                word: WordCell::new(Word::narrow(units)),
+                stripes: OnceLock::new(),
+                books: Mutex::new(0),
+                initial: units,
+                tuning,
+            }
+        }
+    }
+
+    /// A stock of `units` with a say in its segments, and with an error in place of a panic.
+    pub fn builder(units: u64) -> StockBuilder {
+        StockBuilder::new(units)
+    }
+
+    /// Takes `units` out of stock: all of them, or none.
+    ///
+    /// `deduct(0)` succeeds and does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, wherever they
+    /// lay. Nothing was taken.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable. Lock-free while some segment has the units. When they must be gathered from
+    /// several, gathers take turns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let stock = Stock::new(12);
+    /// assert!(stock.deduct(10).is_ok());
+    /// assert_eq!(
+    ///     stock.deduct(10).unwrap_err().to_string(),
+    ///     "out of stock: 10 units requested, 2 available"
+    /// );
+    /// ```
+    #[inline]
+    pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
+        let word = self.word.load();
+        if !word.covers(units) {
+            return Err(self.refusal(word, units));
+        }
+        if word.is_wide() {
+            if self.take_own(units) {
+                return Ok(());
+            }
+            return self.deduct_slow(units);
+        }
+        match self.word.exchange(word, word.less(units)) {
+            Ok(()) => Ok(()),
+            Err(seen) => self.deduct_contended(seen, units),
+        }
+    }
+
+    /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable: what it returns is the smaller of `units` and of what was in stock at one
+    /// instant of the call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let stock = Stock::new(12);
+    /// assert_eq!(stock.deduct_up_to(10), 10);
+    /// assert_eq!(stock.deduct_up_to(10), 2);
+    /// assert_eq!(stock.deduct_up_to(10), 0);
+    /// ```
+    #[must_use = "the units that it returns are no longer in stock"]
+    pub fn deduct_up_to(&self, units: u64) -> u64 {
+        let mut word = self.word.load();
+        loop {
+            if word.is_wide() {
+                match self.deduct_striped_up_to(units) {
+                    Some(taken) => return taken,
+                    None => word = self.word.load(),
+                }
+                continue;
+            }
+            let part = word.units().min(units);
+            if part == 0 {
+                return 0;
+            }
+            match self.word.exchange(word, word.less(part)) {
+                Ok(()) => return part,
+                Err(seen) => {
+                    self.lost_word(seen, part);
+                    word = self.word.load();
+                }
+            }
+        }
+    }
+
+    /// Adds `units` to the stock: all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`RestockOverflow`] if the stock would hold more than [`MAX_UNITS`]; checked before anything
+    /// is written. Restocks that race at the very limit may each be accepted by what they saw, and
+    /// overshoot it by less than 2^20 units a thread; those units are counted and sold like any.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable, and visible to every call that begins after it returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::{MAX_UNITS, Stock};
+    ///
+    /// let stock = Stock::new(0);
+    /// stock.restock(5)?;
+    /// assert_eq!(stock.available(), 5);
+    /// assert!(stock.restock(MAX_UNITS).is_err());
+    /// # Ok::<(), segstock::RestockOverflow>(())
+    /// ```
+    #[inline]
+    pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
+        let word = self.word.load();
+        let done = if word.is_plainly_wide() {
+            self.put_own(units)
+        } else {
+            let next = word.restocked(units);
+            next.is_some_and(|next| self.word.exchange(word, next).is_ok())
+        };
+        if done {
+            Ok(())
+        } else {
+            self.restock_slow(units)
+        }
+    }
+
+    /// Units in stock, in one cheap pass.
+    ///
+    /// # Consistency
+    ///
+    /// At one instant of the call, no more than this was in stock. It is exact when nothing runs
+    /// beside it, and while the stock is one word; while units are being moved between segments it
+    /// may be too high by as many. For a figure that is exact under any traffic, see
+    /// [`snapshot`](Self::snapshot).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// assert_eq!(Stock::new(12).available(), 12);
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn available(&self) -> u64 {
+        let word = self.word.load();
+        if word.is_wide() {
+            self.stripes().bound(&self.word)
+        } else {
+            word.units()
+        }
+    }
+
+    /// The books of the stock, exact at one instant of the call, under any traffic.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable. A wide stock is brought together into one word for it, which traffic may make
+    /// it try a few times, and then dealt out again: a call for a dashboard, not for every order.
+    /// It is not wait-free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let stock = Stock::new(12);
+    /// stock.deduct(10)?;
+    /// stock.restock(5).unwrap();
+    /// let books = stock.snapshot();
+    /// assert_eq!((books.initial, books.restocked), (12, 5));
+    /// assert_eq!((books.available, books.sold), (7, 10));
+    /// # Ok::<(), segstock::OutOfStock>(())
+    /// ```
+    pub fn snapshot(&self) -> Snapshot {
+        let (restocked, available) = self.moves().snapshot();
+        Snapshot::new(self.initial, restocked, available)
+    }
+
+    /// Segments that the stock has: 1 until it grows. The number never falls; whether units lie in
+    /// them just now, [`holdings`](Self::holdings) tells.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.stripes.get().map_or(1, |stripes| stripes.len())
+    }
+
+    /// Units in each segment, read one after another: for people who tune, not for deciding.
+    ///
+    /// One number while the stock is one word; units on their way between segments are in none.
+    #[must_use]
+    pub fn holdings(&self) -> Vec<u64> {
+        let word = self.word.load();
+        if word.is_wide() {
+            self.stripes().iter().map(segment::Segment::held).collect()
+        } else {
+            vec![word.units()]
+        }
+    }
+
+    /// How often the stock left its fast path: for people who tune. Counting costs the fast path
+    /// nothing.
+    pub fn stats(&self) -> Stats {
+        self.stripes
+            .get()
+            .map_or_else(Stats::default, |stripes| stripes.stats())
+    }
+
+    /// The segments; grown here if they are not yet, which only the holder of the cold mutex lets
+    /// happen.
+    #[inline]
+    fn stripes(&self) -> &Stripes {
+        self.stripes
+            .get_or_init(|| Stripes::new(self.tuning.segments(parallelism())))
+    }
+}
+
+/// Shows numbers, as one after another was read.
+impl fmt::Debug for Stock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stock")
+            .field("available", &self.available())
+            .field("initial", &self.initial)
+            .field("striped", &self.word.load().is_wide())
+            .field("holdings", &self.holdings())
+            .field("stats", &self.stats())
+            .finish()
+    }
+}
+
+// No code of a caller runs inside: a panic cannot leave a call half done.
+impl RefUnwindSafe for Stock {}
+impl UnwindSafe for Stock {}
+
+// What a stock costs that nobody fights over: one cache line.
+#[cfg(all(not(loom), target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Stock>() == 64);

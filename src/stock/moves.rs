@@ -1,0 +1,375 @@
+//! Moves: what happens under the cold mutex, one at a time.
+//!
+//! Units that are between places stay in every sum by the *pocket*. Every move keeps one order:
+//! **announce** (to the pocket), **take**, **put**, **close**. From the announcement to the close
+//! the sum is too high, which can only send others to the mutex, never to a false refusal.
+//!
+//! While somebody holds the mutex, a wide word stays wide: only a holder makes it narrow. The
+//! reverse is not so. A put or a take that came too late reopens a narrow word without the mutex.
+
+use super::segment::Segment;
+use super::stripes::{Cold, Stripes, count};
+use super::word::{Word, WordCell};
+use super::{Stock, Tuning};
+use crate::sync::{MutexGuard, Ordering, spin_loop};
+use crate::{MAX_UNITS, RestockOverflow};
+
+/// What came of a gather.
+#[derive(Debug)]
+pub(super) enum Gather<T> {
+    Done(T),
+    /// At some instant no more than this was in stock, which is too few.
+    Refused(u64),
+    /// The units lie otherwise than the caller thought: look again.
+    Again,
+}
+
+/// The right to move units of one stock.
+#[derive(Debug)]
+pub(super) struct Moves<'a> {
+    stock: &'a Stock,
+    word: &'a WordCell,
+    tuning: &'a Tuning,
+    /// The books: units restocked, as far as they are entered.
+    restocked: MutexGuard<'a, u64>,
+}
+
+impl<'a> Moves<'a> {
+    /// Waits for whoever is moving units now.
+    pub(super) fn begin(stock: &'a Stock) -> Self {
+        Self::with(stock, stock.books.lock())
+    }
+
+    /// Nothing if somebody is moving units now.
+    pub(super) fn try_begin(stock: &'a Stock) -> Option<Self> {
+        Some(Self::with(stock, stock.books.try_lock()?))
+    }
+
+    fn with(stock: &'a Stock, restocked: MutexGuard<'a, u64>) -> Self {
+        Self {
+            stock,
+            word: &stock.word,
+            tuning: &stock.tuning,
+            restocked,
+        }
+    }
+
+    /// Grows the stock if it is not grown: call it only where it is, or is to be.
+    fn stripes(&self) -> &'a Stripes {
+        self.stock.stripes()
+    }
+
+    fn cold(&self) -> &'a Cold {
+        self.stripes().cold()
+    }
+
+    fn pocket(&self) -> &'a Segment {
+        self.stripes().pocket()
+    }
+
+    /// Deducts `units` that no single segment has.
+    pub(super) fn gather(&mut self, units: u64) -> Gather<()> {
+        if self.is_elsewhere(units) {
+            return Gather::Again;
+        }
+        count(&self.cold().gathers);
+        self.pocket().put(units);
+        let mut in_hand = 0;
+        let short_of = loop {
+            in_hand += self.collect(units - in_hand);
+            if in_hand == units {
+                break None;
+            }
+            // What was announced and is not in hand was never there.
+            let missing = units - in_hand;
+            let bound = self.stripes().bound(self.word).wrapping_sub(missing);
+            if bound < units {
+                break Some(bound);
+            }
+            // Some other call did succeed meanwhile. Go on with what is in hand: a gather that
+            // began anew could chase another one for ever.
+            spin_loop();
+        };
+        let Some(bound) = short_of else {
+            self.pocket().close(units);
+            return Gather::Done(());
+        };
+        self.move_in(self.stripes().own(), in_hand);
+        self.pocket().close(units);
+        Gather::Refused(bound)
+    }
+
+    /// Deducts as many as there are, at most `units`.
+    pub(super) fn gather_up_to(&mut self, units: u64) -> Gather<u64> {
+        if self.is_elsewhere(units) {
+            return Gather::Again;
+        }
+        count(&self.cold().gathers);
+        let mut in_hand = 0;
+        loop {
+            in_hand += self.collect_announcing(units - in_hand);
+            // All that is announced is in hand: if that is all there is, this was the instant.
+            if in_hand == units || self.stripes().bound(self.word) == in_hand {
+                self.pocket().close(in_hand);
+                return Gather::Done(in_hand);
+            }
+            spin_loop();
+        }
+    }
+
+    /// Whether units lie, or now are brought, where the caller had better look before it gathers.
+    fn is_elsewhere(&mut self, units: u64) -> bool {
+        let word = self.word.load();
+        if !word.is_wide() {
+            // There the word is the whole truth, and units in hand would look sold out to a
+            // refusal of one load.
+            return true;
+        }
+        if self.tuning.is_enough(word.units()) {
+            self.spread();
+            return true;
+        }
+        let bound = self.stripes().bound(self.word);
+        self.tuning.is_little_for(bound, units) && self.narrow().is_some()
+    }
+
+    /// Takes what is announced already, at most `units`.
+    fn collect(&self, units: u64) -> u64 {
+        let mut in_hand = 0;
+        for (_, segment) in self.stripes().walk() {
+            loop {
+                let part = segment.take_up_to(units - in_hand);
+                if part == 0 {
+                    break;
+                }
+                in_hand += part;
+            }
+        }
+        in_hand + self.collect_from_word(units - in_hand)
+    }
+
+    fn collect_from_word(&self, units: u64) -> u64 {
+        let mut word = self.word.load();
+        loop {
+            let part = word.units().min(units);
+            if part == 0 {
+                return 0;
+            }
+            match self.word.exchange(word, word.less(part)) {
+                Ok(()) => return part,
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Takes at most `units`, announcing piece by piece: `units` may be far more than there are.
+    fn collect_announcing(&self, units: u64) -> u64 {
+        let mut in_hand = 0;
+        for (_, segment) in self.stripes().walk() {
+            in_hand += self.announcing(segment.held().min(units - in_hand), |held| {
+                segment.take_up_to(held)
+            });
+        }
+        let in_word = self.word.load().units().min(units - in_hand);
+        in_hand + self.announcing(in_word, |held| self.collect_from_word(held))
+    }
+
+    /// Announces `expected`, takes, and keeps announced what it got.
+    fn announcing(&self, expected: u64, take: impl FnOnce(u64) -> u64) -> u64 {
+        if expected == 0 {
+            return 0;
+        }
+        self.pocket().put(expected);
+        let got = take(expected);
+        if got < expected {
+            self.pocket().close(expected - got);
+        }
+        got
+    }
+
+    /// Puts units that were moved, not restocked.
+    fn move_in(&self, segment: &Segment, units: u64) {
+        if units == 0 {
+            return;
+        }
+        segment.widen_room(units);
+        self.enter(units);
+        segment.put(units);
+    }
+
+    /// Notes that `units` of the segments' `added` need not be entered in the books any more.
+    fn enter(&self, units: u64) {
+        // Relaxed, here and where it is read: the mutex orders it.
+        self.cold().entered.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Widens, if the stock is narrow.
+    pub(super) fn widen(&mut self) {
+        if !self.word.load().is_wide() {
+            count(&self.cold().widenings);
+            self.spread();
+        }
+    }
+
+    /// Deals the word's units out to the segments, and leaves the word wide.
+    pub(super) fn spread(&mut self) {
+        let mut word = self.word.load();
+        loop {
+            let units = word.units();
+            self.pocket().put(units);
+            if !word.is_wide() {
+                // The one moment at which all units are known: what may be restocked until the
+                // next one is shared out now. A word above the limit has no room to share.
+                for (segment, room) in self.stripes().shares(MAX_UNITS.saturating_sub(units)) {
+                    segment.set_room(room);
+                }
+            }
+            match self.word.exchange(word, word.opened()) {
+                Ok(()) => {
+                    for (segment, share) in self.stripes().shares(units) {
+                        self.move_in(segment, share);
+                    }
+                    self.pocket().close(units);
+                    return;
+                }
+                Err(seen) => {
+                    self.pocket().close(units);
+                    word = seen;
+                }
+            }
+        }
+    }
+
+    /// Tries once to make the stock narrow, and returns what it then was. Somebody who changes a
+    /// segment meanwhile cancels it; units may then be left in the wide word, as ordinary stock.
+    ///
+    /// The cases, for a change of a segment by somebody who read the word as plainly wide before:
+    /// - it comes before that segment is settled: then the segment is not empty, or was drained;
+    /// - a put after: it happens after *proving* was set, sees that, and cancels;
+    /// - a take after: only of units of such a put, so it sees the same, and cancels.
+    ///
+    /// Whoever reads the word later puts to the word. Tested by the
+    /// scenarios of narrowing in `tests/loom_stock.rs`.
+    pub(super) fn narrow(&mut self) -> Option<Word> {
+        self.word.begin_proving();
+        for segment in self.stripes().iter() {
+            self.drain(segment);
+        }
+        let taken = sum(self.stripes().iter().map(Segment::taken));
+        let added = sum(self.stripes().iter().map(Segment::settle));
+        if taken != added {
+            self.word.end_proving();
+            return None;
+        }
+        let mut word = self.word.load();
+        loop {
+            if !word.is_proving() {
+                return None;
+            }
+            match self.word.exchange(word, word.closed()) {
+                Ok(()) => {
+                    self.enter_restocks(added);
+                    return Some(word.closed());
+                }
+                // If only the units are others, the proof still holds.
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Moves a segment's units to the word; not those that arrive meanwhile.
+    fn drain(&self, segment: &Segment) {
+        let held = segment.held();
+        if held > 0 {
+            let got = self.announcing(held, |held| segment.take_up_to(held));
+            self.word.put_moved(got);
+            self.pocket().close(got);
+        }
+    }
+
+    /// Enters in the books what was restocked to segments, whose `added` came to `added`.
+    fn enter_restocks(&mut self, added: u64) {
+        count(&self.cold().narrowings);
+        let fresh = added.wrapping_sub(self.cold().entered.swap(added, Ordering::Relaxed));
+        *self.restocked = self.restocked.wrapping_add(fresh);
+        for segment in self.stripes().iter() {
+            // How much more may be restocked is known again when it widens.
+            segment.set_room(0);
+        }
+    }
+
+    /// Makes the stock narrow, however often that is cancelled, and returns what it then was.
+    fn narrow_for_sure(&mut self) -> Word {
+        loop {
+            let word = self.word.load();
+            if !word.is_wide() {
+                return word;
+            }
+            if let Some(word) = self.narrow() {
+                return word;
+            }
+            spin_loop();
+        }
+    }
+
+    /// What was restocked, and what is in stock, at one instant.
+    pub(super) fn snapshot(&mut self) -> (u64, u64) {
+        let was_wide = self.word.load().is_wide();
+        let word = self.narrow_for_sure();
+        if was_wide && self.tuning.is_enough(word.units()) {
+            self.widen();
+        }
+        (self.restocked.wrapping_add(word.fresh()), word.units())
+    }
+
+    /// Adds `units`, where a put by the way everybody goes might be too many for the stock, for the
+    /// word's fresh units or for one segment.
+    pub(super) fn restock(&mut self, units: u64) -> Result<(), RestockOverflow> {
+        let was_wide = self.word.load().is_wide();
+        if was_wide && self.deal_out(units) {
+            return Ok(());
+        }
+        loop {
+            let word = self.narrow_for_sure();
+            let on_hand = word.units();
+            let total = on_hand.saturating_add(units);
+            let result = if total > MAX_UNITS {
+                Err(RestockOverflow::new(units, on_hand))
+            } else if self.word.exchange(word, Word::narrow(total)).is_ok() {
+                *self.restocked = self
+                    .restocked
+                    .wrapping_add(word.fresh())
+                    .wrapping_add(units);
+                Ok(())
+            } else {
+                continue;
+            };
+            if was_wide {
+                self.widen();
+            }
+            return result;
+        }
+    }
+
+    /// Deals a restock out to the segments of a wide stock, if each has room for its share. The
+    /// announcement is the instant at which the units are in stock.
+    fn deal_out(&self, units: u64) -> bool {
+        if self
+            .stripes()
+            .shares(units)
+            .any(|(segment, share)| segment.room() < share)
+        {
+            return false;
+        }
+        self.pocket().put(units);
+        for (segment, share) in self.stripes().shares(units) {
+            segment.put(share);
+        }
+        self.pocket().close(units);
+        true
+    }
+}
+
+fn sum(parts: impl Iterator<Item = u64>) -> u64 {
+    parts.fold(0, u64::wrapping_add)
+}

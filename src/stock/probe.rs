@@ -1,0 +1,119 @@
+//! Which segment is this thread's, and how often it lost a word to others.
+//!
+//! A thread has one probe for all stocks: a fraction of 2^32, mapped to a number of segments by
+//! multiply and shift, so that 20 segments are as good as 16. The probes of consecutive threads are
+//! spread by the golden ratio. That a probe moves on after a collision is the idea of
+//! `java.util.concurrent.atomic.Striped64`, which `LongAdder` is built on.
+
+use crate::sync::{thread_local_const, thread_number};
+use std::cell::Cell;
+
+/// 2^32 divided by the golden ratio: each next fraction is far from all the last ones.
+const GOLDEN: u32 = 0x9E37_79B9;
+
+thread_local_const! {
+    static PROBE: Cell<Option<u32>> = Cell::new(None);
+    /// Of which stock (by address, compared only), and how often.
+    static LOSSES: Cell<(usize, u32)> = Cell::new((0, 0));
+}
+
+/// The index of the calling thread's segment among `segments`.
+pub(crate) fn segment(segments: usize) -> usize {
+    let probe = PROBE.with(|cell| cell.get().unwrap_or_else(|| first(cell)));
+    map(probe, segments)
+}
+
+/// The same, if the thread has a probe already.
+#[inline]
+pub(super) fn known_segment(segments: usize) -> Option<usize> {
+    Some(map(PROBE.with(Cell::get)?, segments))
+}
+
+#[inline]
+fn map(probe: u32, segments: usize) -> usize {
+    // Both factors are below 2^32, and the result is below `segments`.
+    ((u64::from(probe) * segments as u64) >> 32) as usize
+}
+
+fn first(cell: &Cell<Option<u32>>) -> u32 {
+    // Modulo 2^32 by intention.
+    let probe = (thread_number() as u32).wrapping_mul(GOLDEN);
+    cell.set(Some(probe));
+    probe
+}
+
+/// Somebody else is on this thread's segment: go elsewhere from the next call on.
+pub(super) fn move_on() {
+    PROBE.with(|cell| cell.set(cell.get().map(|probe| probe.wrapping_add(GOLDEN))));
+}
+
+/// From now on the calling thread's segment is `index` of `segments`.
+pub(crate) fn stay(index: usize, segments: usize) {
+    let middle = ((2 * index as u64 + 1) << 31) / segments as u64;
+    PROBE.with(|cell| cell.set(Some(middle as u32)));
+}
+
+/// Notes that the calling thread lost an exchange on the word of the stock at `address`, and
+/// returns how often it did since it last lost one on another stock.
+pub(super) fn lost(address: usize) -> u32 {
+    LOSSES.with(|cell| {
+        let (of, count) = cell.get();
+        let count = if of == address {
+            count.saturating_add(1)
+        } else {
+            1
+        };
+        cell.set((address, count));
+        count
+    })
+}
+
+/// Begins the count of losses anew.
+pub(super) fn forgive() {
+    LOSSES.with(|cell| cell.set((0, 0)));
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staying_maps_back_to_the_same_segment() {
+        for segments in 1..=crate::MAX_SEGMENTS {
+            for index in [0, segments / 3, segments / 2, segments - 1] {
+                stay(index, segments);
+                assert_eq!(segment(segments), index, "of {segments}");
+            }
+        }
+    }
+
+    #[test]
+    fn consecutive_threads_are_spread() {
+        for segments in [2, 3, 4, 16, 20] {
+            let mut threads_on = vec![0; segments];
+            for thread in 0..segments as u32 * 8 {
+                PROBE.with(|cell| cell.set(Some(thread.wrapping_mul(GOLDEN))));
+                threads_on[segment(segments)] += 1;
+            }
+            assert!(
+                threads_on.iter().all(|&n| (6..=10).contains(&n)),
+                "{threads_on:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn moving_on_leaves_the_segment() {
+        for segments in [2, 3, 4, 16, 20] {
+            stay(0, segments);
+            move_on();
+            assert_ne!(segment(segments), 0, "of {segments}");
+        }
+    }
+
+    #[test]
+    fn losses_are_counted_for_one_stock_at_a_time() {
+        forgive();
+        assert_eq!([lost(1), lost(1), lost(2), lost(1)], [1, 2, 1, 1]);
+    }
+}

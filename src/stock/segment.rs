@@ -1,0 +1,148 @@
+//! A segment: two counters that only grow.
+//!
+//! `added - taken` is what it holds. Neither is ever decreased: to subtract and undo would show
+//! others a dip, and they would refuse for it.
+//!
+//! Both wrap. Differences are exact while fewer than 2^64 units pass one counter during one call's
+//! load-to-exchange, and [`MAX_CHANGE`] keeps that out of reach: it would take 2^32 of the largest
+//! changes.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// The most units that one change of one counter moves.
+pub(super) const MAX_CHANGE: u64 = 1 << 32;
+
+/// What came of a take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    Taken,
+    /// Nothing was taken: the units are not here.
+    Short,
+    /// Nothing was taken: another thread came first.
+    Lost,
+}
+
+/// Units in one place. The pocket is one, too: what it holds was announced and is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Segment {
+    taken: AtomicU64,
+    added: AtomicU64,
+    /// How far `added` may grow by restocks that nobody checked against all segments.
+    limit: AtomicU64,
+    contended: AtomicU64,
+}
+
+impl Segment {
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
+    }
+
+    pub(super) fn added(&self) -> u64 {
+        self.added.load(Ordering::Acquire)
+    }
+
+    /// `added`, read so that every later put knows: see
+    /// [`WordCell::reopen_unless_wide`](super::word::WordCell::reopen_unless_wide).
+    pub(super) fn settle(&self) -> u64 {
+        self.added.fetch_add(0, Ordering::AcqRel)
+    }
+
+    pub(super) fn contended(&self) -> u64 {
+        self.contended.load(Ordering::Relaxed)
+    }
+
+    /// Units held. `taken` is read first: read last, it could have passed an older `added`.
+    #[inline]
+    pub(super) fn held(&self) -> u64 {
+        let taken = self.taken();
+        self.added().wrapping_sub(taken)
+    }
+
+    /// Tries once to take `units`, all of them or none. The loads are in the order of [`held`](Self::held).
+    #[inline]
+    pub(super) fn take(&self, units: u64) -> Take {
+        let taken = self.taken();
+        if self.added().wrapping_sub(taken) < units {
+            return Take::Short;
+        }
+        match self.advance(taken, units) {
+            Ok(()) => Take::Taken,
+            Err(_) => Take::Lost,
+        }
+    }
+
+    /// Counts a take that was lost.
+    pub(super) fn count_contention(&self) {
+        self.contended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes as many as there are, at most `units` and at most [`MAX_CHANGE`]; for moves.
+    pub(super) fn take_up_to(&self, units: u64) -> u64 {
+        let mut taken = self.taken();
+        loop {
+            let part = self.added().wrapping_sub(taken).min(units).min(MAX_CHANGE);
+            if part == 0 {
+                return 0;
+            }
+            match self.advance(taken, part) {
+                Ok(()) => return part,
+                Err(seen) => taken = seen,
+            }
+        }
+    }
+
+    #[inline]
+    fn advance(&self, taken: u64, units: u64) -> Result<(), u64> {
+        let next = taken.wrapping_add(units);
+        self.taken
+            .compare_exchange(taken, next, Ordering::AcqRel, Ordering::Acquire)
+            .map(drop)
+    }
+
+    /// Adds units: a restock to a segment, an announcement to the pocket.
+    #[inline]
+    pub(super) fn put(&self, units: u64) {
+        grow(&self.added, units);
+    }
+
+    /// Ends an announcement: the units are where they belong, or sold.
+    pub(super) fn close(&self, units: u64) {
+        grow(&self.taken, units);
+    }
+
+    /// Units that may be restocked here without a look at the other segments.
+    #[inline]
+    pub(super) fn room(&self) -> u64 {
+        let room = self
+            .limit
+            .load(Ordering::Relaxed)
+            .wrapping_sub(self.added());
+        // A racing restock may have gone past the limit, which reads as a huge number.
+        if room > u64::MAX / 2 { 0 } else { room }
+    }
+
+    /// Sets the room; under the cold mutex.
+    pub(super) fn set_room(&self, units: u64) {
+        self.set_limit(self.added().wrapping_add(units));
+    }
+
+    /// Lets `units` that a move brings pass without using up the room; under the cold mutex.
+    pub(super) fn widen_room(&self, units: u64) {
+        self.set_limit(self.limit.load(Ordering::Relaxed).wrapping_add(units));
+    }
+
+    // Relaxed: only how many racing restocks overshoot depends on it.
+    fn set_limit(&self, limit: u64) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+}
+
+/// Adds to a counter in steps of at most [`MAX_CHANGE`].
+#[inline]
+fn grow(counter: &AtomicU64, mut units: u64) {
+    while units > MAX_CHANGE {
+        counter.fetch_add(MAX_CHANGE, Ordering::AcqRel);
+        units -= MAX_CHANGE;
+    }
+    counter.fetch_add(units, Ordering::AcqRel);
+}

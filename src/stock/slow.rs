@@ -1,0 +1,209 @@
+//! The paths that fewer calls take, out of line: wide stocks, lost exchanges, and what comes after.
+
+use super::Stock;
+use super::moves::{Gather, Moves};
+use super::probe;
+use super::segment::{MAX_CHANGE, Take};
+use super::stripes::Stripes;
+use super::word::{MAX_FRESH, Word};
+use crate::{MAX_UNITS, OutOfStock, RestockOverflow};
+
+impl Stock {
+    /// A refusal by the word alone. Wide refuses so only what no stock can hold.
+    #[inline]
+    pub(super) fn refusal(&self, word: Word, units: u64) -> OutOfStock {
+        if word.is_wide() {
+            self.refusal_of_too_many(units)
+        } else {
+            OutOfStock::new(units, word.units())
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refusal_of_too_many(&self, units: u64) -> OutOfStock {
+        OutOfStock::new(units, self.available().min(MAX_UNITS))
+    }
+
+    /// Goes on with a deduct that lost the word to another thread.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn deduct_contended(&self, seen: Word, units: u64) -> Result<(), OutOfStock> {
+        self.lost_word(seen, units);
+        self.deduct_slow(units)
+    }
+
+    /// Deducts by every means, until it is served or refused. Each turn of the loop is the success
+    /// of some other call.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn deduct_slow(&self, units: u64) -> Result<(), OutOfStock> {
+        loop {
+            let word = self.word.load();
+            if !word.covers(units) {
+                return Err(self.refusal(word, units));
+            }
+            if word.is_wide() {
+                if let Some(result) = self.deduct_beyond(units) {
+                    return result;
+                }
+            } else if let Err(seen) = self.word.exchange(word, word.less(units)) {
+                self.lost_word(seen, units);
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes `units` from the calling thread's own segment of a wide stock, if that goes at once:
+    /// what most calls do while it pays to be wide.
+    ///
+    /// A call of its own, since inlined, the access to the thread-local would be in the way of
+    /// refusals; and one that calls nothing but at its end, so that it saves no registers.
+    #[inline(never)]
+    pub(super) fn take_own(&self, units: u64) -> bool {
+        let own = self.stripes.get().and_then(Stripes::own_if_known);
+        let Some(own) = own.filter(|_| units <= MAX_CHANGE) else {
+            return false;
+        };
+        if own.take(units) != Take::Taken {
+            return false;
+        }
+        self.word.load().is_plainly_wide() || self.changed_too_late()
+    }
+
+    /// The second look of a take or put that is done, see [`WordCell::reopen_unless_wide`].
+    ///
+    /// [`WordCell::reopen_unless_wide`]: super::word::WordCell::reopen_unless_wide
+    #[cold]
+    #[inline(never)]
+    fn changed_too_late(&self) -> bool {
+        self.word.reopen_unless_wide();
+        true
+    }
+
+    /// Deducts from a wide stock what the own segment is short of. Nothing if the units lie
+    /// otherwise by now.
+    fn deduct_beyond(&self, units: u64) -> Option<Result<(), OutOfStock>> {
+        let stripes = self.stripes();
+        if units > MAX_UNITS {
+            return Some(Err(self.refusal_of_too_many(units)));
+        }
+        let bound = stripes.bound(&self.word);
+        if bound < units {
+            return Some(Err(self.refuse(bound, units)));
+        }
+        if units <= MAX_CHANGE && stripes.take_anywhere(units) {
+            self.word.reopen_unless_wide();
+            return Some(Ok(()));
+        }
+        match self.moves().gather(units) {
+            Gather::Done(()) => Some(Ok(())),
+            Gather::Refused(bound) => Some(Err(OutOfStock::new(units, bound))),
+            Gather::Again => None,
+        }
+    }
+
+    /// A refusal that is proved, and what follows from it: with little left, one word will do.
+    fn refuse(&self, bound: u64, units: u64) -> OutOfStock {
+        if self.tuning.is_little(bound) {
+            self.try_narrow();
+        }
+        OutOfStock::new(units, bound)
+    }
+
+    /// Tries once to make the stock narrow, unless somebody else is moving units; whether it is.
+    pub(super) fn try_narrow(&self) -> bool {
+        let Some(mut moves) = Moves::try_begin(self) else {
+            return false;
+        };
+        !self.word.load().is_wide() || moves.narrow().is_some()
+    }
+
+    /// Nothing if the stock is narrow after all.
+    #[inline(never)]
+    pub(super) fn deduct_striped_up_to(&self, units: u64) -> Option<u64> {
+        let stripes = self.stripes();
+        if self.take_own(units) {
+            return Some(units);
+        }
+        if stripes.bound(&self.word) == 0 {
+            self.try_narrow();
+            return Some(0);
+        }
+        match self.moves().gather_up_to(units) {
+            Gather::Done(taken) => Some(taken),
+            Gather::Refused(_) | Gather::Again => None,
+        }
+    }
+
+    /// Notes that an exchange on the narrow word was lost to `seen`, and widens if that is
+    /// contention over enough units.
+    pub(super) fn lost_word(&self, seen: Word, units: u64) {
+        if seen.is_wide() {
+            return;
+        }
+        let losses = probe::lost(std::ptr::from_ref(self).addr());
+        let narrowings = self.stripes.get().map_or(0, |stripes| stripes.narrowings());
+        if self
+            .tuning
+            .is_contention(seen.units(), units, losses, narrowings)
+            && let Some(mut moves) = Moves::try_begin(self)
+        {
+            probe::forgive();
+            moves.widen();
+        }
+    }
+
+    /// The right to move units; waits for whoever has it now.
+    pub(super) fn moves(&self) -> Moves<'_> {
+        Moves::begin(self)
+    }
+
+    /// Restocks the calling thread's own segment of a stock that was just seen to be plainly wide,
+    /// if nothing speaks against it.
+    /// Out of line for the reason of [`take_own`](Self::take_own).
+    #[inline(never)]
+    pub(super) fn put_own(&self, units: u64) -> bool {
+        let own = self.stripes.get().and_then(Stripes::own_if_known);
+        let few = !self.tuning.is_enough(units);
+        let Some(own) = own.filter(|own| few && units <= own.room()) else {
+            return false;
+        };
+        own.put(units);
+        self.word.load().is_plainly_wide() || self.changed_too_late()
+    }
+
+    /// Goes on with a restock: after a lost exchange, past what the word can hold, or past the room
+    /// of the own segment.
+    #[inline(never)]
+    pub(super) fn restock_slow(&self, units: u64) -> Result<(), RestockOverflow> {
+        if units > MAX_FRESH {
+            return self.moves().restock(units);
+        }
+        loop {
+            let word = self.word.load();
+            if word.is_plainly_wide() {
+                return self.restock_striped(units);
+            }
+            let Some(next) = word.restocked(units) else {
+                return self.moves().restock(units);
+            };
+            match self.word.exchange(word, next) {
+                Ok(()) => return Ok(()),
+                Err(seen) => self.lost_word(seen, units),
+            }
+        }
+    }
+
+    /// Restocks a wide stock: the own segment, or all when it is much.
+    fn restock_striped(&self, units: u64) -> Result<(), RestockOverflow> {
+        let own = self.stripes().own();
+        if self.tuning.is_enough(units) || own.room() < units {
+            return self.moves().restock(units);
+        }
+        own.put(units);
+        self.word.reopen_unless_wide();
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! The padded segments of a grown stock, the walks over them, and the proof that refuses.
+
+use super::Stats;
+use super::probe;
+use super::segment::{Segment, Take};
+use super::word::WordCell;
+use crate::sync::{AtomicU64, Ordering, fence};
+use crossbeam_utils::CachePadded;
+
+/// What only a grown stock needs: one allocation, in slots of a padded cache line.
+///
+/// The first slot is not a segment. It is the pocket, with what only moves write. So the segments
+/// are one pointer away from the stock, and not two, which would be felt.
+#[derive(Debug)]
+pub(super) struct Stripes {
+    slots: Box<[CachePadded<Slot>]>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    segment: Segment,
+    cold: Cold,
+}
+
+/// What only the moves of a grown stock write. It costs nothing in the slots that do not use it:
+/// they are padded anyway.
+#[derive(Debug, Default)]
+pub(super) struct Cold {
+    /// How much of the segments' `added` was moved there or is in the books already: the rest was
+    /// restocked. Written under the cold mutex, which orders it.
+    pub(super) entered: AtomicU64,
+    pub(super) gathers: AtomicU64,
+    pub(super) widenings: AtomicU64,
+    pub(super) narrowings: AtomicU64,
+}
+
+impl Stripes {
+    pub(super) fn new(segments: usize) -> Self {
+        Self {
+            slots: (0..=segments).map(|_| CachePadded::default()).collect(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - 1
+    }
+
+    pub(super) fn pocket(&self) -> &Segment {
+        &self.slots[0].segment
+    }
+
+    pub(super) fn cold(&self) -> &Cold {
+        &self.slots[0].cold
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Segment> {
+        self.slots[1..].iter().map(|slot| &slot.segment)
+    }
+
+    #[inline]
+    fn segment(&self, index: usize) -> &Segment {
+        &self.slots[1 + index].segment
+    }
+
+    /// The calling thread's segment.
+    pub(super) fn own(&self) -> &Segment {
+        self.segment(probe::segment(self.len()))
+    }
+
+    /// The calling thread's segment, if the thread has chosen one before: no call in the way.
+    #[inline]
+    pub(super) fn own_if_known(&self) -> Option<&Segment> {
+        Some(self.segment(probe::known_segment(self.len())?))
+    }
+
+    /// From the calling thread's segment on, each once.
+    pub(super) fn walk(&self) -> impl Iterator<Item = (usize, &Segment)> {
+        let own = probe::segment(self.len());
+        (own..self.len())
+            .chain(0..own)
+            .map(|index| (index, self.segment(index)))
+    }
+
+    /// Takes `units` from the first segment that has them, and has the thread stay there; but not
+    /// where others are, too: two threads would meet there again and again.
+    pub(super) fn take_anywhere(&self, units: u64) -> bool {
+        for (index, segment) in self.walk() {
+            match segment.take(units) {
+                Take::Taken => {
+                    probe::stay(index, self.len());
+                    return true;
+                }
+                Take::Short => {}
+                Take::Lost => {
+                    if self.take_contended(segment, units) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Goes on with a take that another thread came before, until it has the units or they are
+    /// gone; and elsewhere from the next call on.
+    fn take_contended(&self, segment: &Segment, units: u64) -> bool {
+        segment.count_contention();
+        probe::move_on();
+        loop {
+            match segment.take(units) {
+                Take::Taken => return true,
+                Take::Short => return false,
+                Take::Lost => {}
+            }
+        }
+    }
+
+    /// Deals `units` out evenly, the remainder to the first segments.
+    pub(super) fn shares(&self, units: u64) -> impl Iterator<Item = (&Segment, u64)> {
+        crate::shares::shares(units, self.len())
+            .zip(self.iter())
+            .map(|(share, segment)| (segment, share))
+    }
+
+    /// At one instant of the call, no more than this was in stock.
+    ///
+    /// The proof that every refusal by a wide stock rests on. Every `taken` can only have grown
+    /// since it was read, every `added` can only grow until it is read, and the word, which goes
+    /// both ways, is read in between: so at that instant the difference of the sums was not too
+    /// low. It holds whatever takes and puts run meanwhile. Units on their way are in the pocket's
+    /// `added` before they are in anybody's `taken`.
+    ///
+    /// The fence pairs with itself in another thread: of two threads that put one unit each and
+    /// then ask for both, the one whose fence comes second sees both puts. Puts need none. Tested
+    /// by `store_buffering` in `tests/loom_stock.rs`.
+    ///
+    /// The segments are all there before a stock is first wide, and a proof begins only after it
+    /// was, so that there is no second look at their list.
+    pub(super) fn bound(&self, word: &WordCell) -> u64 {
+        let taken = self.sum(Segment::taken);
+        fence(Ordering::SeqCst);
+        let word = word.load();
+        if !word.is_wide() {
+            // Made narrow meanwhile: then this was the whole stock.
+            return word.units();
+        }
+        let added = self.sum(Segment::added);
+        word.units().wrapping_add(added).wrapping_sub(taken)
+    }
+
+    fn sum(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
+        self.slots
+            .iter()
+            .map(|slot| counter(&slot.segment))
+            .fold(0, u64::wrapping_add)
+    }
+
+    pub(super) fn narrowings(&self) -> u64 {
+        self.cold().narrowings.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            gathers: self.cold().gathers.load(Ordering::Relaxed),
+            widenings: self.cold().widenings.load(Ordering::Relaxed),
+            narrowings: self.narrowings(),
+            contended: self.iter().map(Segment::contended).sum(),
+        }
+    }
+}
+
+/// Counts an event that somebody who tunes will ask for.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

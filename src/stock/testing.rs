@@ -1,0 +1,27 @@
+//! What only tests may do: force a form, choose a segment, settle the thresholds. Not part of the
+//! interface, and no promise of any version.
+
+pub use super::tuning::Tuning;
+
+use super::{Stock, probe};
+
+/// From now on the calling thread's segment is `index` of `segments`.
+pub fn sit_at(index: usize, segments: usize) {
+    probe::stay(index, segments);
+}
+
+/// Makes a narrow stock wide, however little there is.
+pub fn widen(stock: &Stock) {
+    stock.moves().widen();
+}
+
+/// Tries once to make a wide stock narrow, however much there is; whether it is narrow now.
+pub fn narrow(stock: &Stock) -> bool {
+    stock.try_narrow()
+}
+
+/// Leaves all units in a wide word, as a put does that comes too late for a narrowing.
+pub fn narrow_and_reopen(stock: &Stock) {
+    while !stock.try_narrow() {}
+    stock.word.reopen_unless_wide();
+}

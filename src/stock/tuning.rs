@@ -1,0 +1,137 @@
+//! When a stock changes its form. Fixed for users, settable in tests: a model checker reaches both
+//! forms only with two or three units.
+
+use crate::MAX_SEGMENTS;
+
+/// The thresholds, in units unless they say otherwise. All of them fit the stock's cache line.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Below this it is little: a refusal, or a gather, narrows.
+    pub little: u8,
+    /// With this many orders of the size at hand it is worth striping; with a quarter, not any
+    /// more.
+    pub orders: u8,
+    /// From here on contention widens at once, and a restock is dealt out.
+    pub enough: u16,
+    /// With less than enough: after how many losses of one thread contention widens all the same.
+    /// Each narrowing doubles it, up to 256-fold.
+    pub patience: u16,
+    /// How far it may grow; the builder sets it.
+    pub max_segments: u16,
+}
+
+impl Tuning {
+    /// As measured to serve the edge (a handful of units going out and back), the drain and plenty.
+    pub const DEFAULT: Self = Self {
+        little: 64,
+        orders: 16,
+        enough: 256,
+        patience: 256,
+        max_segments: MAX_SEGMENTS as u16,
+    };
+
+    /// Neither widens nor narrows by itself: the forms are what a test makes them.
+    pub const STILL: Self = Self {
+        little: 0,
+        orders: 0,
+        enough: u16::MAX,
+        patience: u16::MAX,
+        ..Self::DEFAULT
+    };
+
+    /// Whether `units` are so few that a gather for `order` had better bring them all together.
+    pub(super) fn is_little_for(&self, units: u64, order: u64) -> bool {
+        let orders_worth = order.saturating_mul(u64::from(self.orders) / 4);
+        units < orders_worth.max(u64::from(self.little))
+    }
+
+    pub(super) fn is_little(&self, units: u64) -> bool {
+        units < u64::from(self.little)
+    }
+
+    pub(super) fn is_enough(&self, units: u64) -> bool {
+        units >= u64::from(self.enough)
+    }
+
+    /// Whether contention over `units` by orders of the size of `order` is to widen, after a thread
+    /// has lost `losses` times and the stock was made narrow `narrowings` times.
+    pub(super) fn is_contention(
+        &self,
+        units: u64,
+        order: u64,
+        losses: u32,
+        narrowings: u64,
+    ) -> bool {
+        if self.max_segments == 1 {
+            return false;
+        }
+        let plenty = self.is_enough(units) && units / u64::from(self.orders).max(1) >= order;
+        // Nobody takes and gives back from two segments unless each has a unit.
+        let lost_patience = u32::from(self.patience) << narrowings.min(8) <= losses;
+        plenty || lost_patience && units / 2 >= order.max(1)
+    }
+
+    /// How far a stock grows on a machine that runs `parallelism` threads at once.
+    pub(super) fn segments(&self, parallelism: usize) -> usize {
+        let wanted = parallelism.max(2).next_power_of_two();
+        wanted.min(usize::from(self.max_segments))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contention_over_plenty_widens_at_once() {
+        let tuning = Tuning::DEFAULT;
+        assert!(tuning.is_contention(256, 1, 1, 0));
+        assert!(tuning.is_contention(1_600, 100, 1, 0));
+        assert!(!tuning.is_contention(255, 1, 1, 0));
+        assert!(!tuning.is_contention(1_599, 100, 1, 0));
+    }
+
+    #[test]
+    fn contention_over_few_widens_after_many_losses() {
+        let tuning = Tuning::DEFAULT;
+        assert!(!tuning.is_contention(2, 1, 255, 0));
+        assert!(tuning.is_contention(2, 1, 256, 0));
+        assert!(
+            !tuning.is_contention(2, 1, 256, 1),
+            "each narrowing doubles the patience"
+        );
+        assert!(
+            tuning.is_contention(2, 1, 65_536, 1_000),
+            "but not for ever"
+        );
+        assert!(
+            !tuning.is_contention(1, 1, u32::MAX, 0),
+            "a single unit cannot be shared"
+        );
+    }
+
+    #[test]
+    fn one_segment_is_never_contended() {
+        let tuning = Tuning {
+            max_segments: 1,
+            ..Tuning::DEFAULT
+        };
+        assert!(!tuning.is_contention(1_000_000, 1, u32::MAX, 0));
+    }
+
+    #[test]
+    fn it_grows_to_the_machine_and_no_further_than_told() {
+        let tuning = Tuning::DEFAULT;
+        assert_eq!(tuning.segments(1), 2);
+        assert_eq!(tuning.segments(6), 8);
+        assert_eq!(
+            Tuning {
+                max_segments: 5,
+                ..tuning
+            }
+            .segments(6),
+            5
+        );
+        assert_eq!(tuning.segments(1 << 20), MAX_SEGMENTS);
+    }
+}

@@ -1,0 +1,94 @@
+//! The one switch between the real primitives and loom's.
+//!
+//! Nothing else in the crate names `std::sync::atomic`, `parking_lot` or `loom`, so that every
+//! test can run the very same code under the model checker.
+
+/// Defines a function that is `const`, but not under loom, whose atomics have no const constructor.
+macro_rules! const_unless_loom {
+    ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$attr])*
+        $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$attr])*
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_unless_loom;
+
+/// Declares a thread-local whose first value is known to the compiler; loom's macro cannot say so.
+macro_rules! thread_local_const {
+    ($($(#[$attr:meta])* static $name:ident: $of:ty = $value:expr;)*) => {
+        #[cfg(not(loom))]
+        std::thread_local! { $($(#[$attr])* static $name: $of = const { $value };)* }
+        #[cfg(loom)]
+        loom::thread_local! { $($(#[$attr])* static $name: $of = $value;)* }
+    };
+}
+pub(crate) use thread_local_const;
+
+pub(crate) use imp::*;
+
+// Written once, under the cold mutex, before the word's flag publishes it: the flag is the edge
+// that loom checks, so the cell itself needs no loom twin (loom has none).
+pub(crate) use std::sync::OnceLock;
+
+#[cfg(not(loom))]
+mod imp {
+    pub(crate) use parking_lot::{Mutex, MutexGuard};
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+    /// How many threads the machine runs at once; 1 if it does not say.
+    pub(crate) fn parallelism() -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+
+    /// A number of the calling thread's own: 0, 1, 2, … in the order of their first call.
+    pub(crate) fn thread_number() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+#[cfg(loom)]
+mod imp {
+    pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+
+    /// loom's mutex with the interface of `parking_lot`'s: no poisoning.
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            match self.0.try_lock() {
+                Ok(guard) => Some(guard),
+                Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                Err(std::sync::TryLockError::WouldBlock) => None,
+            }
+        }
+    }
+
+    /// Two: enough for units to be spread, few enough to explore.
+    pub(crate) fn parallelism() -> usize {
+        2
+    }
+
+    /// The same for every thread, since a model must run alike each time; a model that wants its
+    /// threads on segments of their own says so (`testing::sit_at`).
+    pub(crate) fn thread_number() -> u64 {
+        0
+    }
+}

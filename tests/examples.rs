@@ -1,0 +1,310 @@
+//! The examples as the commands that people run: their figures, their exit codes, and one clear line
+//! for each mistake.
+#![cfg(not(loom))]
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Runs an example in the profile and the target directory of this test.
+fn run(example: &str, arguments: &[&str]) -> Output {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["run", "--quiet", "--target-dir"])
+        .arg(target);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    cargo
+        .args(["--example", example, "--"])
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+/// What was printed, which is JSON and nothing else.
+#[track_caller]
+fn json(output: &Output, code: i32) -> Value {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// One line on stderr, which says `what`.
+#[track_caller]
+fn assert_mistake(output: &Output, what: &[&str]) {
+    let complaint = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    assert_eq!(text(&output.stdout), "");
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    assert!(!complaint.contains("panicked"), "{complaint}");
+    for part in what {
+        assert!(complaint.contains(part), "no {part:?} in: {complaint}");
+    }
+}
+
+/// A file that is gone when it is dropped.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, content: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("segstock-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join(name);
+        fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        // Only the last one finds it empty.
+        let _ = fs::remove_dir(self.0.parent().unwrap());
+    }
+}
+
+fn flash_sale(arguments: &str) -> Output {
+    run("flash_sale", &arguments.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn a_flash_sale_sells_every_unit_once() {
+    let arguments = "--units 50 --segments 5 --customers 8 --flow-ms 1 --seconds 2 --json";
+    let result = json(&flash_sale(arguments), 0);
+    let sales = result["sales"].as_array().unwrap();
+    let ids: Vec<_> = sales.iter().map(|sale| sale["id"].as_str()).collect();
+    assert_eq!(
+        ids,
+        ["naive", "single", "locked", "stock"].map(Some),
+        "{sales:?}"
+    );
+    for sale in &sales[1..] {
+        let figures = ["sold", "left", "oversold", "refused"].map(|name| sale[name].as_u64());
+        assert_eq!(figures, [50, 0, 0, 8].map(Some), "{sale}");
+        assert!(sale["orders_per_second"].as_f64() > Some(0.0), "{sale}");
+    }
+    let counters = result["counters"].as_array().unwrap();
+    assert_eq!(counters.len(), 6);
+    for counter in counters {
+        let rate = counter["million_orders_per_second"].as_f64();
+        assert!(rate > Some(0.0), "{counter}");
+        if counter["id"] != "naive" {
+            assert_eq!(counter["lost"], 0, "{counter}");
+        }
+    }
+}
+
+#[test]
+fn a_flash_sale_closes_on_time_and_loses_nothing() {
+    let arguments = "--units 100000 --customers 8 --flow-ms 5 --seconds 0.1 --json";
+    let result = json(&flash_sale(arguments), 0);
+    for sale in &result["sales"].as_array().unwrap()[1..] {
+        let (sold, left) = (sale["sold"].as_u64(), sale["left"].as_u64());
+        assert_eq!(sold.unwrap() + left.unwrap(), 100_000, "{sale}");
+        assert_eq!(
+            (&sale["oversold"], &sale["refused"]),
+            (&0.into(), &0.into())
+        );
+    }
+}
+
+#[test]
+fn a_flash_sale_prints_a_table() {
+    let arguments = "--units 20 --customers 2 --flow-ms 0 --seconds 0.05 --segments 4";
+    let output = flash_sale(arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for part in ["oversold", "4 locked segments", "million orders/s"] {
+        assert!(text(&output.stdout).contains(part), "{output:?}");
+    }
+}
+
+#[test]
+fn a_flash_sale_that_cannot_be_is_refused() {
+    for (arguments, what) in [
+        ("--customers 0", "0 is not in 1..=10000"),
+        ("--customers 10001", "10001 is not in"),
+        ("--segments 0", "0 is not in 1..=1024"),
+        ("--segments 1025", "1025 is not in"),
+        ("--units 1099511627777", "1099511627777 is not in"),
+        ("--units 99999999999999999999", "too large"),
+        ("--units -1", "'--units <UNITS>'"),
+        ("--flow-ms 10001", "10001 is not in"),
+        ("--seconds 0", "from 0.01 to 3600"),
+        ("--seconds NaN", "from 0.01 to 3600"),
+        ("--seconds -1", "from 0.01 to 3600"),
+        ("--phones 3", "--phones"),
+    ] {
+        let output = flash_sale(arguments);
+        assert_mistake(&output, &[what]);
+    }
+}
+
+/// Order 1 wants 20 lamps (in two lines) and 4 mugs, order 2 wants 30 lamps (its second line comes
+/// late), C3 brings 3 mugs back, order 4 wants 6 mugs and no lamps in sum, order 5 wants 12 lamps.
+const LOG: &str = "\
+Description,Quantity,StockCode,CustomerID,InvoiceNo
+\"lamp, red\",10,LAMP,17850,1
+mug,4,MUG,,1
+\"lamp, red\",10,LAMP,17850,1
+\"lamp, red\",20,LAMP,,2
+mug,-3,MUG,17850,C3
+mug,6,MUG,17850,4
+\"lamp, red\",5,LAMP,17850,4
+\"lamp, red\",-5,LAMP,17850,4
+\"lamp, red\",10,LAMP,,2
+\"lamp, red\",12,LAMP,,5
+";
+
+/// Orders accepted and refused, lines accepted and refused, units opened, returned, sold and left.
+fn figures(result: &Value) -> [u64; 8] {
+    [
+        "orders_accepted",
+        "orders_refused",
+        "lines_accepted",
+        "lines_refused",
+        "units_opened",
+        "units_returned",
+        "units_sold",
+        "units_left",
+    ]
+    .map(|name| result[name].as_u64().unwrap())
+}
+
+#[test]
+fn a_replay_on_one_thread_is_exact() {
+    let log = TempFile::new("small.csv", LOG);
+    for counter in ["stock", "locked", "single", "naive"] {
+        let replay = |cover| {
+            let arguments = ["--counter", counter, "--cover", cover, "--threads", "1"];
+            let output = run(
+                "replay",
+                &[&arguments[..], &[log.path(), "--json"]].concat(),
+            );
+            let result = json(&output, 0);
+            assert_eq!(
+                (&result["skus"], &result["skus_wrong"]),
+                (&2.into(), &0.into())
+            );
+            figures(&result)
+        };
+        // 49 of 62 lamps: order 2 finds 29 of the 30 that it wants. 8 of 10 mugs.
+        assert_eq!(replay("0.8"), [4, 1, 5, 1, 57, 3, 42, 18], "{counter}");
+        assert_eq!(replay("1"), [5, 0, 6, 0, 72, 3, 72, 3], "{counter}");
+        assert_eq!(replay("0"), [1, 4, 1, 5, 0, 3, 0, 3], "{counter}");
+    }
+}
+
+/// As many orders as it takes for threads to meet, each of one unit of the same SKU.
+fn contended_log(name: &str) -> TempFile {
+    let lines: String = (0..20_000)
+        .map(|order| format!("{order},HOT,1\n"))
+        .collect();
+    TempFile::new(name, &format!("InvoiceNo,StockCode,Quantity\n{lines}"))
+}
+
+#[test]
+fn a_replay_on_many_threads_adds_up() {
+    let log = contended_log("hot.csv");
+    for counter in ["stock", "locked", "single"] {
+        let arguments = ["--counter", counter, "--cover", "0.5", "--threads", "4"];
+        let output = run(
+            "replay",
+            &[&arguments[..], &[log.path(), "--json"]].concat(),
+        );
+        let result = json(&output, 0);
+        let half = 10_000;
+        let expected = [half, half, half, half, half, 0, half, 0];
+        assert_eq!(figures(&result), expected, "{counter}");
+        assert_eq!(result["skus_wrong"], 0, "{counter}");
+    }
+}
+
+#[test]
+fn a_replay_finds_out_the_naive_counter() {
+    let log = contended_log("naive.csv");
+    let arguments = ["--counter", "naive", "--cover", "0.5", "--threads", "4"];
+
+    let result = json(
+        &run(
+            "replay",
+            &[&arguments[..], &[log.path(), "--json"]].concat(),
+        ),
+        1,
+    );
+    assert_eq!(result["skus_wrong"], 1);
+    assert!(result["units_sold"].as_u64() > Some(10_000), "{result}");
+    assert_eq!(result["findings"][0]["sku"], "HOT");
+
+    let output = run("replay", &[&arguments[..], &[log.path()]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for part in [
+        "audit FAILED for 1 of 1 SKUs",
+        "HOT: oversold: opened 10000",
+    ] {
+        assert!(text(&output.stdout).contains(part), "{output:?}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_refused() {
+    let refused = |content: &str, what| {
+        let log = TempFile::new("bad.csv", content);
+        assert_mistake(&run("replay", &[log.path()]), &[log.path(), what]);
+    };
+    refused("", "is empty");
+    refused(
+        "InvoiceNo,Quantity\n1,2\n",
+        "line 1: there is no column StockCode",
+    );
+    for (records, what) in [
+        ("", "holds no orders"),
+        ("1,a,2\n\n1,b,x\n", "line 4: the quantity \"x\""),
+        ("1,a,2\r\n1,b\r\n", "line 3: 2 fields"),
+        ("1,a,2\n,b,1\n", "line 3: InvoiceNo is empty"),
+        (
+            "1,a,9223372036854775807\n1,a,1\n",
+            "line 3: the quantities up to here",
+        ),
+        (
+            "1,a,-9223372036854775808\n",
+            "line 2: the quantities up to here",
+        ),
+        ("1,a,9223372036854775808\n", "line 2: the quantity"),
+        ("1,a,9223372036854775807\n", "SKU a needs room for"),
+    ] {
+        refused(&format!("InvoiceNo,StockCode,Quantity\n{records}"), what);
+    }
+    assert_mistake(
+        &run("replay", &["no/such.csv"]),
+        &["no/such.csv: cannot be read"],
+    );
+}
+
+#[test]
+fn a_replay_that_cannot_be_is_refused() {
+    let log = TempFile::new("options.csv", LOG);
+    for (arguments, what) in [
+        (["--cover", "-0.1"], "from 0 to 1000"),
+        (["--cover", "NaN"], "from 0 to 1000"),
+        (["--cover", "inf"], "from 0 to 1000"),
+        (["--cover", "1e300"], "from 0 to 1000"),
+        (["--threads", "0"], "0 is not in 1..=1024"),
+        (["--segments", "0"], "0 is not in 1..=1024"),
+        (["--counter", "guess"], "'guess'"),
+    ] {
+        let output = run("replay", &[&arguments[..], &[log.path()]].concat());
+        assert_mistake(&output, &[what]);
+    }
+    assert_mistake(&run("replay", &[]), &["<ORDERS>"]);
+}

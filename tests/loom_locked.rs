@@ -1,0 +1,84 @@
+//! [`LockedStock`] under the model checker. Run it with `.ci/loom`.
+#![cfg(loom)]
+
+mod support;
+
+use Op::{
+    Available, Deduct, DeductUpTo, FailingOrder, PanickingOrder, Restock, RestockingOrder, Sit,
+    Snapshot,
+};
+use segstock::{LockedStock, Selection};
+use support::arena::{Op, explore};
+use support::model::Model;
+
+fn locked(units: u64, segments: usize) -> impl Fn() -> (Model, LockedStock) {
+    move || {
+        let builder = LockedStock::builder(units).segments(segments);
+        let stock = builder.selection(Selection::ByThread).build().unwrap();
+        (Model::new(units), stock)
+    }
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $open:expr, $($script:expr),+;)*) => {$(
+        #[test]
+        fn $name() {
+            explore(stringify!($name), $open, &[$(&$script),+]);
+        }
+    )*};
+}
+
+scenarios! {
+    single_lock: locked(2, 1), [Deduct(1), Deduct(1)], [Deduct(1), Restock(1)];
+    single_lock_all: locked(2, 1), [DeductUpTo(3), Snapshot], [Deduct(1), Restock(1)], [Available, Deduct(2)];
+    deducts: locked(2, 2), [Deduct(1), Deduct(1)], [Deduct(1)], [Deduct(1)];
+    order_fails: locked(2, 2), [FailingOrder(1), Deduct(1)], [Deduct(1), Deduct(1)];
+    order_fails_beside_waiting_deduct: locked(1, 1), [FailingOrder(1)], [Deduct(1)], [Deduct(1)];
+    order_panics: locked(2, 2), [PanickingOrder(1), Deduct(1)], [Deduct(1), Deduct(1)];
+    order_panics_across: locked(2, 2), [PanickingOrder(2)], [Deduct(2)];
+    order_across: locked(2, 2), [Deduct(2)], [Deduct(1), Restock(1)];
+    order_across_beside_deducts: locked(2, 2), [Deduct(2)], [Deduct(1)], [Deduct(1)];
+    orders_across: locked(4, 2), [Deduct(3)], [Deduct(3), Restock(1)];
+    order_across_fails: locked(2, 2), [FailingOrder(2)], [Deduct(1), Deduct(1)];
+    refusal_beside_order: locked(1, 2), [FailingOrder(1)], [Deduct(2), Deduct(1)];
+    refusal_beside_orders: locked(2, 2), [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(2)];
+    restock_within_order: locked(1, 2), [RestockingOrder(1, 1)], [Deduct(1), Deduct(1)];
+    restock_within_order_dealt_out: locked(1, 2), [RestockingOrder(1, 2)], [Deduct(2), Deduct(1)];
+    store_buffering: locked(0, 2), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
+    put_take_refuse: locked(1, 2), [Deduct(1)], [Restock(1)], [Sit(0), Deduct(1), Deduct(1)];
+    snapshot_beside_orders: locked(2, 2), [Snapshot], [Deduct(1), Restock(1)], [Deduct(1)];
+    snapshot_beside_order_across: locked(2, 2), [Snapshot, Snapshot], [Deduct(2), Restock(1)];
+    up_to_beside_all: locked(2, 2), [DeductUpTo(3)], [Deduct(1), Restock(1)];
+    up_to_beside_up_to: locked(1, 2), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
+    available_beside_all: locked(2, 2), [Deduct(2), Restock(2)], [Available, Available];
+}
+
+/// An order in flight keeps nobody waiting but those who want its units.
+#[test]
+fn nobody_waits_for_an_order_but_for_its_units() {
+    use loom::thread;
+    use segstock::testing::sit_at;
+    use std::sync::Arc;
+
+    let executions = support::arena::model(|| {
+        let stock = Arc::new(locked(2, 2)().1);
+        sit_at(0, 2);
+        let other = Arc::clone(&stock);
+        // All of this happens within the order: whatever waited for it would wait for ever, and
+        // loom reports a deadlock.
+        let order = stock.deduct_with(1, || {
+            let elsewhere = thread::spawn(move || {
+                sit_at(0, 2);
+                assert!(other.deduct(3).is_err(), "refused by proof");
+                assert!(other.available() == 2 && other.snapshot().available == 2);
+                assert!(other.restock(3).is_ok() && other.restock(1).is_ok());
+                assert!(other.deduct(1).is_ok(), "the busy segment is passed over");
+            });
+            elsewhere.join().unwrap();
+            Ok::<_, ()>(())
+        });
+        assert_eq!(order, Ok(()));
+        assert_eq!(stock.available(), 4);
+    });
+    println!("nobody_waits_for_an_order: {executions} executions");
+}

@@ -1,0 +1,201 @@
+//! [`Stock`] under the model checker. Run it with `.ci/loom`.
+#![cfg(loom)]
+
+mod support;
+
+use Op::{Available, Deduct, DeductUpTo, Narrow, Restock, Sit, Snapshot, Widen};
+use segstock::Stock;
+use segstock::testing::{self, Tuning};
+use support::arena::{Op, explore};
+use support::model::Model;
+
+/// Its form changes only when a script says so.
+const STILL: Tuning = Tuning::STILL;
+
+/// Widens when an exchange is lost, narrows when a refusal leaves nothing.
+const RESTLESS: Tuning = Tuning {
+    little: 1,
+    orders: 0,
+    enough: 2,
+    patience: 1,
+    ..Tuning::STILL
+};
+
+/// Narrows when a refusal, or a gather, leaves less than 4, and does not widen by itself.
+const SHRINKING: Tuning = Tuning {
+    little: 4,
+    ..Tuning::STILL
+};
+
+fn narrow(units: u64, tuning: Tuning) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let builder = Stock::builder(units).max_segments(2).tuning(tuning);
+        (Model::new(units), builder.build().unwrap())
+    }
+}
+
+/// Wide, half of the units in each of two segments.
+fn wide(units: u64, tuning: Tuning) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let builder = Stock::builder(units).segments(2).tuning(tuning);
+        (Model::new(units), builder.build().unwrap())
+    }
+}
+
+/// Wide, all units in the first segment: that of threads 0 and 2.
+fn lopsided(units: u64, tuning: Tuning) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let (mut model, stock) = wide(0, tuning)();
+        testing::sit_at(0, 2);
+        for _ in 0..units {
+            stock.restock(1).unwrap();
+        }
+        (model.restocked, model.available) = (units, units);
+        (model, stock)
+    }
+}
+
+/// Wide, all units in the word, as a put leaves them that reopens a narrow stock.
+fn wide_in_word(units: u64, tuning: Tuning) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let (model, stock) = wide(units, tuning)();
+        testing::narrow_and_reopen(&stock);
+        (model, stock)
+    }
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $open:expr, $($script:expr),+;)*) => {$(
+        #[test]
+        fn $name() {
+            explore(stringify!($name), $open, &[$(&$script),+]);
+        }
+    )*};
+}
+
+// Deduct against deduct.
+scenarios! {
+    word_deducts: narrow(3, STILL), [Deduct(1), Deduct(2)], [Deduct(1), Deduct(1)];
+    segment_deducts: wide(4, STILL), [Deduct(1), Deduct(1)], [Sit(0), Deduct(1), Deduct(2)];
+    segment_put_and_take: wide(2, STILL), [Restock(1), Deduct(2)], [Sit(0), Deduct(1), Restock(1)];
+    across_deducts: wide(2, STILL), [Deduct(1), Deduct(1)], [Deduct(1)], [Deduct(1)];
+    across_lopsided: lopsided(2, STILL), [Deduct(1)], [Deduct(1)], [Deduct(1)];
+    word_mixed: narrow(1, STILL), [Restock(1), Deduct(2)], [Deduct(1)], [DeductUpTo(3)];
+}
+
+// Refusals by proof.
+scenarios! {
+    store_buffering: wide(0, STILL), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
+    store_buffering_of_two: wide(0, STILL), [Restock(1), DeductUpTo(2)], [Restock(1), Deduct(2)];
+    put_take_refuse: lopsided(1, STILL), [Deduct(1)], [Restock(1)], [Sit(0), Deduct(1), Deduct(1)];
+    put_here_take_there: wide(0, STILL), [Restock(1), Restock(1)], [Deduct(1)], [Sit(0), Deduct(2)];
+    refuse_beside_moving_units: wide(2, STILL), [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(1)];
+    available_beside_all: wide(2, STILL), [Deduct(1), Available], [Restock(1), Available], [Deduct(2)];
+}
+
+// Gathers.
+scenarios! {
+    gather_served: wide(2, STILL), [Deduct(2)], [Restock(1), Deduct(1)];
+    gather_fails: wide(2, STILL), [Deduct(2)], [Deduct(1), Deduct(1)];
+    gather_fails_beside_deduct: wide(2, STILL), [Deduct(2)], [Deduct(1)], [Sit(0), Deduct(1)];
+    gather_chases_units: wide(4, STILL), [Deduct(4)], [Deduct(1), Sit(0), Restock(1)];
+    gathers: wide(2, STILL), [Deduct(2)], [Deduct(2)];
+    gathers_of_more: wide(4, STILL), [Deduct(3)], [Deduct(3), Restock(1)];
+    gathers_and_deduct: wide(4, STILL), [Deduct(3)], [Deduct(3)], [Sit(1), Deduct(1)];
+    gather_beside_put: wide(2, STILL), [Deduct(3)], [Restock(1)], [Sit(1), Deduct(1)];
+    gather_from_word: wide_in_word(2, STILL), [Deduct(1)], [Deduct(2), Restock(1)];
+    gather_in_narrow: wide(2, STILL), [Deduct(2)], [Narrow, Deduct(1)];
+    gather_in_narrow_beside_refusal: wide(2, STILL), [Deduct(2)], [Narrow], [Deduct(2)];
+    gather_and_narrowing: wide(2, SHRINKING), [Deduct(2)], [Deduct(2)];
+    gather_fails_and_narrowing: wide(2, SHRINKING), [Deduct(2)], [Deduct(1), Deduct(1)];
+}
+
+// Narrowing.
+scenarios! {
+    narrowing_against_put: wide(0, STILL), [Narrow], [Restock(1), Deduct(1)];
+    narrowing_against_puts: wide(0, STILL), [Narrow, Deduct(1)], [Restock(1), Deduct(1)];
+    narrowing_against_take: wide(1, STILL), [Narrow, Deduct(1)], [Deduct(1)];
+    narrowing_against_gather: wide(2, STILL), [Narrow], [Deduct(2), Deduct(1)];
+    narrowing_against_refusal: wide(1, STILL), [Narrow], [Deduct(2), Restock(1), Deduct(2)];
+    narrowing_against_up_to: wide(2, STILL), [Narrow, Restock(1)], [DeductUpTo(3)];
+    narrowings: wide(1, STILL), [Narrow, Deduct(1)], [Narrow, Restock(1)];
+    late_take_other_refuses: wide(0, STILL), [Restock(1)], [Sit(0), Deduct(1)], [Narrow, Deduct(1)];
+}
+
+// Widening, and one after the other.
+scenarios! {
+    widening_against_put: narrow(1, STILL), [Widen], [Restock(1), Deduct(2)];
+    widening_against_take: narrow(2, STILL), [Widen], [Deduct(1), Deduct(1)];
+    widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
+    widening_against_gather: narrow(2, STILL), [Widen], [Deduct(2), Restock(2)];
+    widening_against_refusal: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];
+    widening_against_up_to: narrow(2, STILL), [Widen], [DeductUpTo(1), DeductUpTo(2)];
+    widenings: narrow(2, STILL), [Widen, Deduct(1)], [Widen, Deduct(2)];
+    put_widen_deduct: narrow(0, STILL), [Restock(1), Deduct(2)], [Widen, Restock(1), Deduct(2)];
+    refusal_widening_put_refusal: narrow(0, STILL), [Deduct(1), Deduct(2)], [Widen], [Restock(1), Deduct(2)];
+    narrow_then_widen_beside_put: wide(1, STILL), [Narrow, Widen], [Restock(1), Deduct(2)];
+    widen_then_narrow: narrow(1, STILL), [Widen, Narrow], [Deduct(1)];
+    widen_then_narrow_beside_put: narrow(0, STILL), [Widen, Narrow], [Restock(1), Deduct(1)];
+    proof_over_both: wide(1, STILL), [Narrow, Widen], [Deduct(2), Restock(1)];
+}
+
+// Snapshots and taking what there is.
+scenarios! {
+    snapshot_against_deducts: wide(2, STILL), [Snapshot], [Deduct(1), Deduct(1)];
+    snapshot_against_puts: wide(0, STILL), [Snapshot], [Restock(1), Restock(1)];
+    snapshot_against_gather: wide(2, STILL), [Snapshot], [Deduct(2)];
+    snapshot_against_failing_gather: wide(2, STILL), [Snapshot], [Deduct(2), Deduct(1)];
+    snapshot_against_up_to: wide(2, STILL), [Snapshot], [DeductUpTo(3)];
+    snapshot_of_narrow: narrow(1, STILL), [Restock(1), Deduct(2)], [Snapshot, Snapshot];
+    snapshot_against_widening: narrow(2, STILL), [Snapshot], [Widen, Deduct(1)];
+    snapshot_that_widens_again: wide(2, RESTLESS), [Snapshot], [Restock(1), Deduct(1)];
+    snapshots: wide(1, STILL), [Snapshot], [Snapshot], [Restock(1)];
+    up_to_against_up_to: wide(2, STILL), [DeductUpTo(2)], [DeductUpTo(2)];
+    up_to_against_up_to_and_put: wide(1, STILL), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
+    up_to_against_deduct: wide(2, STILL), [DeductUpTo(3)], [Deduct(1), Restock(1)];
+    up_to_against_gather: wide(2, STILL), [DeductUpTo(2)], [Deduct(2), Restock(1)];
+    up_to_in_narrow: narrow(2, STILL), [DeductUpTo(1), DeductUpTo(3)], [Deduct(1), Restock(2)];
+    up_to_from_word: wide_in_word(2, STILL), [DeductUpTo(3)], [Deduct(1), Restock(1)];
+}
+
+// The triggers: nobody forces anything here.
+scenarios! {
+    contention_widens: narrow(4, RESTLESS), [Deduct(1), Deduct(1)], [Deduct(1), Restock(1)];
+    refusal_narrows: wide(1, SHRINKING), [Deduct(2), Deduct(1)], [Restock(1), Deduct(1)];
+    refusals_narrow: wide(0, SHRINKING), [Deduct(1), Restock(1)], [Deduct(1), Deduct(1)];
+    both: wide(2, RESTLESS), [Deduct(1), Deduct(1)], [Deduct(1), Restock(1)];
+    gather_spreads_the_word: wide_in_word(2, RESTLESS), [Deduct(1)], [Deduct(2)];
+    restock_dealt_out: wide(0, RESTLESS), [Restock(2), Deduct(1)], [Deduct(1), Deduct(1)];
+    restock_dealt_out_beside_refusals: wide(0, RESTLESS), [Restock(2)], [Deduct(1), Deduct(2)];
+    restock_beyond_its_room: wide_in_word(1, STILL), [Restock(1)], [Deduct(1), Restock(1)];
+    large_restock: narrow(0, STILL), [Restock(1 << 20), Snapshot], [Restock(1), Deduct(2)];
+    large_restock_of_wide: wide(1, STILL), [Restock(1 << 30)], [Deduct(2), Snapshot];
+}
+
+/// Minutes each, and not in CI: `.ci/loom long`.
+mod long {
+    use super::*;
+
+    scenarios! {
+        late_take_then_refusal: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), Deduct(1), Deduct(1)];
+        late_up_to: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), DeductUpTo(1), Deduct(1)];
+        narrowing_against_takes: lopsided(1, STILL), [Narrow], [Sit(0), Deduct(1), Restock(1)], [Deduct(1)];
+        narrow_then_widen: wide(2, STILL), [Narrow, Widen], [Deduct(2)];
+        narrowing_against_put_and_refusal: wide(0, STILL), [Narrow], [Restock(1)], [Deduct(1), Deduct(1)];
+    }
+}
+
+/// Small enough for three preemptions: `.ci/loom` runs them so, besides.
+mod three {
+    use super::*;
+
+    scenarios! {
+        word: narrow(2, STILL), [Deduct(1), Restock(1)], [Deduct(2)], [Deduct(1)];
+        segment: lopsided(2, STILL), [Deduct(1), Restock(1)], [Sit(0), Deduct(2)], [Deduct(1)];
+        proofs: wide(0, STILL), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
+        gather: wide(2, STILL), [Deduct(2)], [Deduct(1), Deduct(1)];
+        gathers: wide(2, STILL), [Deduct(2)], [Deduct(2), Restock(1)];
+        put: wide(0, STILL), [Narrow], [Restock(1), Deduct(1)];
+        widening: narrow(2, STILL), [Widen], [Deduct(2), Restock(1)];
+    }
+}
