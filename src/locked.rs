@@ -11,7 +11,6 @@ use crate::stock::probe;
 use crate::{BuildError, MAX_UNITS, OrderError, OutOfStock, RestockOverflow, Snapshot, sync};
 use crossbeam_utils::CachePadded;
 use segment::{Ledger, OrderLock, Segment};
-use std::convert::Infallible;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 
@@ -111,14 +110,11 @@ impl LockedStock {
     /// If it is called from within an order of the same stock, which it would wait for.
     #[track_caller]
     pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        if units == 0 {
-            return Ok(());
+        orders::panic_if_within(self);
+        if units > 0 {
+            self.lock(units)?.commit(units);
         }
-        match self.deduct_with(units, || Ok::<(), Infallible>(())) {
-            Ok(()) => Ok(()),
-            Err(OrderError::OutOfStock(refusal)) => Err(refusal),
-            Err(OrderError::Order(never)) => match never {},
-        }
+        Ok(())
     }
 
     /// Runs `order` while the units are locked, and deducts them if it returns `Ok`.

@@ -210,7 +210,8 @@ impl Stock {
     /// # Errors
     ///
     /// [`RestockOverflow`] if the stock would hold more than [`MAX_UNITS`]; checked before anything
-    /// is written. Restocks that race at the very limit may each be accepted by what they saw, and
+    /// is written, and by the exact number: what was deducted can be given back, however the units
+    /// lie, unless others filled the stock meanwhile. Restocks that race at the very limit may each be accepted by what they saw, and
     /// overshoot it by less than 2^20 units a thread; those units are counted and sold like any.
     ///
     /// # Consistency
@@ -320,9 +321,10 @@ impl Stock {
     /// How often the stock left its fast path: for people who tune. Counting costs the fast path
     /// nothing.
     pub fn stats(&self) -> Stats {
-        self.stripes
-            .get()
-            .map_or_else(Stats::default, |stripes| stripes.stats())
+        // Nobody moves units meanwhile, which is what most of these count.
+        let _still = self.books.lock();
+        let stripes = self.stripes.get();
+        stripes.map_or_else(Stats::default, Stripes::stats)
     }
 
     /// The segments; grown here if they are not yet, which only the holder of the cold mutex lets

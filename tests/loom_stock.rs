@@ -126,9 +126,8 @@ scenarios! {
 scenarios! {
     widening_against_put: narrow(1, STILL), [Widen], [Restock(1), Deduct(2)];
     widening_against_take: narrow(2, STILL), [Widen], [Deduct(1), Deduct(1)];
-    widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
     widening_against_gather: narrow(2, STILL), [Widen], [Deduct(2), Restock(2)];
-    widening_against_refusal: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];
+    widening_against_refusal: narrow(2, STILL), [Widen], [Deduct(3), Deduct(2)];
     widening_against_up_to: narrow(2, STILL), [Widen], [DeductUpTo(1), DeductUpTo(2)];
     widenings: narrow(2, STILL), [Widen, Deduct(1)], [Widen, Deduct(2)];
     put_widen_deduct: narrow(0, STILL), [Restock(1), Deduct(2)], [Widen, Restock(1), Deduct(2)];
@@ -177,6 +176,8 @@ mod long {
     use super::*;
 
     scenarios! {
+        widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
+        widening_against_refusals: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];
         late_take_then_refusal: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), Deduct(1), Deduct(1)];
         late_up_to: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), DeductUpTo(1), Deduct(1)];
         narrowing_against_takes: lopsided(1, STILL), [Narrow], [Sit(0), Deduct(1), Restock(1)], [Deduct(1)];

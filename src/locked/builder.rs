@@ -20,6 +20,7 @@ impl Selection {
     /// Where an order begins to look.
     pub(super) fn first(self, segments: usize) -> usize {
         match self {
+            Self::Random if segments == 1 => 0,
             Self::Random => random::below(segments),
             Self::ByThread => probe::segment(segments),
         }

@@ -10,7 +10,7 @@
 use super::segment::Segment;
 use super::stripes::{Cold, Stripes, count};
 use super::word::{Word, WordCell};
-use super::{Stock, Tuning};
+use super::{Stock, Tuning, probe};
 use crate::sync::{MutexGuard, Ordering, spin_loop};
 use crate::{MAX_UNITS, RestockOverflow};
 
@@ -201,6 +201,17 @@ impl<'a> Moves<'a> {
     fn enter(&self, units: u64) {
         // Relaxed, here and where it is read: the mutex orders it.
         self.cold().entered.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Widens for a thread that has lost the narrow word `losses` times to others, if that is
+    /// enough.
+    pub(super) fn widen_for(&mut self, order: u64, losses: u32) {
+        let narrowings = self.stock.stripes.get().map_or(0, Stripes::narrowings);
+        let plenty = self.tuning.is_plenty(self.word.load().units(), order);
+        if plenty || self.tuning.has_lost_patience(losses, narrowings) {
+            probe::forgive();
+            self.widen();
+        }
     }
 
     /// Widens, if the stock is narrow.

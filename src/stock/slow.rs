@@ -144,14 +144,10 @@ impl Stock {
             return;
         }
         let losses = probe::lost(std::ptr::from_ref(self).addr());
-        let narrowings = self.stripes.get().map_or(0, |stripes| stripes.narrowings());
-        if self
-            .tuning
-            .is_contention(seen.units(), units, losses, narrowings)
+        if self.tuning.is_contention(seen.units(), units, losses)
             && let Some(mut moves) = Moves::try_begin(self)
         {
-            probe::forgive();
-            moves.widen();
+            moves.widen_for(units, losses);
         }
     }
 

@@ -53,22 +53,27 @@ impl Tuning {
         units >= u64::from(self.enough)
     }
 
-    /// Whether contention over `units` by orders of the size of `order` is to widen, after a thread
-    /// has lost `losses` times and the stock was made narrow `narrowings` times.
-    pub(super) fn is_contention(
-        &self,
-        units: u64,
-        order: u64,
-        losses: u32,
-        narrowings: u64,
-    ) -> bool {
+    /// Whether `units` are enough to share out among orders of the size of `order`.
+    pub(super) fn is_plenty(&self, units: u64, order: u64) -> bool {
+        self.is_enough(units) && units / u64::from(self.orders).max(1) >= order
+    }
+
+    /// Whether it may be time to widen: contention over `units` by orders of the size of `order`,
+    /// after a thread has lost `losses` times. With less than plenty it is now and then: whether
+    /// that thread has lost its patience is for the holder of the cold mutex to say.
+    pub(super) fn is_contention(&self, units: u64, order: u64, losses: u32) -> bool {
         if self.max_segments == 1 {
             return false;
         }
-        let plenty = self.is_enough(units) && units / u64::from(self.orders).max(1) >= order;
         // Nobody takes and gives back from two segments unless each has a unit.
-        let lost_patience = u32::from(self.patience) << narrowings.min(8) <= losses;
-        plenty || lost_patience && units / 2 >= order.max(1)
+        let can_share = units / 2 >= order.max(1);
+        let now_and_then = losses.is_multiple_of(u32::from(self.patience).max(1));
+        self.is_plenty(units, order) || can_share && now_and_then
+    }
+
+    /// Whether `losses` of one thread are many for a stock that was made narrow `narrowings` times.
+    pub(super) fn has_lost_patience(&self, losses: u32, narrowings: u64) -> bool {
+        losses >= u32::from(self.patience) << narrowings.min(8)
     }
 
     /// How far a stock grows on a machine that runs `parallelism` threads at once.
@@ -85,27 +90,25 @@ mod tests {
     #[test]
     fn contention_over_plenty_widens_at_once() {
         let tuning = Tuning::DEFAULT;
-        assert!(tuning.is_contention(256, 1, 1, 0));
-        assert!(tuning.is_contention(1_600, 100, 1, 0));
-        assert!(!tuning.is_contention(255, 1, 1, 0));
-        assert!(!tuning.is_contention(1_599, 100, 1, 0));
+        assert!(tuning.is_contention(256, 1, 1) && tuning.is_plenty(256, 1));
+        assert!(tuning.is_contention(1_600, 100, 1) && tuning.is_plenty(1_600, 100));
+        assert!(!tuning.is_contention(255, 1, 1) && !tuning.is_plenty(255, 1));
+        assert!(!tuning.is_contention(1_599, 100, 1) && !tuning.is_plenty(1_599, 100));
     }
 
     #[test]
     fn contention_over_few_widens_after_many_losses() {
         let tuning = Tuning::DEFAULT;
-        assert!(!tuning.is_contention(2, 1, 255, 0));
-        assert!(tuning.is_contention(2, 1, 256, 0));
+        assert!(!tuning.is_contention(2, 1, 255));
+        assert!(tuning.is_contention(2, 1, 256) && tuning.has_lost_patience(256, 0));
         assert!(
-            !tuning.is_contention(2, 1, 256, 1),
+            !tuning.has_lost_patience(256, 1),
             "each narrowing doubles the patience"
         );
+        assert!(tuning.has_lost_patience(512, 1));
+        assert!(tuning.has_lost_patience(65_536, 1_000), "but not for ever");
         assert!(
-            tuning.is_contention(2, 1, 65_536, 1_000),
-            "but not for ever"
-        );
-        assert!(
-            !tuning.is_contention(1, 1, u32::MAX, 0),
+            !tuning.is_contention(1, 1, 256),
             "a single unit cannot be shared"
         );
     }
@@ -116,7 +119,7 @@ mod tests {
             max_segments: 1,
             ..Tuning::DEFAULT
         };
-        assert!(!tuning.is_contention(1_000_000, 1, u32::MAX, 0));
+        assert!(!tuning.is_contention(1_000_000, 1, 256));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Model {
 
     fn put(self, units: u64) -> Option<Self> {
         let available = self.available.checked_add(units)?;
-        (available <= MAX_UNITS).then_some(Self {
+        (available <= MAX_UNITS).then(|| Self {
             available,
             restocked: self.restocked + units,
             ..self
