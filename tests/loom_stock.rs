@@ -104,8 +104,7 @@ scenarios! {
     gathers_and_deduct: wide(4, STILL), [Deduct(3)], [Deduct(3)], [Sit(1), Deduct(1)];
     gather_beside_put: wide(2, STILL), [Deduct(3)], [Restock(1)], [Sit(1), Deduct(1)];
     gather_from_word: wide_in_word(2, STILL), [Deduct(1)], [Deduct(2), Restock(1)];
-    gather_in_narrow: wide(2, STILL), [Deduct(2)], [Narrow, Deduct(1)];
-    gather_in_narrow_beside_refusal: wide(2, STILL), [Deduct(2)], [Narrow], [Deduct(2)];
+    gather_in_narrow: wide(2, STILL), [Deduct(2)], [Narrow, Deduct(1), Deduct(1)];
     gather_and_narrowing: wide(2, SHRINKING), [Deduct(2)], [Deduct(2)];
     gather_fails_and_narrowing: wide(2, SHRINKING), [Deduct(2)], [Deduct(1), Deduct(1)];
 }
@@ -176,6 +175,7 @@ mod long {
     use super::*;
 
     scenarios! {
+        gather_in_narrow_beside_refusal: wide(2, STILL), [Deduct(2)], [Narrow], [Deduct(2)];
         widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
         widening_against_refusals: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];
         late_take_then_refusal: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), Deduct(1), Deduct(1)];
