@@ -151,6 +151,7 @@ scenarios! {
     up_to_against_up_to: wide(2, STILL), [DeductUpTo(2)], [DeductUpTo(2)];
     up_to_against_up_to_and_put: wide(1, STILL), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
     up_to_against_deduct: wide(2, STILL), [DeductUpTo(3)], [Deduct(1), Restock(1)];
+    up_to_against_refusal: wide(2, STILL), [DeductUpTo(3)], [Deduct(2), Deduct(1)];
     up_to_against_gather: wide(2, STILL), [DeductUpTo(2)], [Deduct(2), Restock(1)];
     up_to_in_narrow: narrow(2, STILL), [DeductUpTo(1), DeductUpTo(3)], [Deduct(1), Restock(2)];
     up_to_from_word: wide_in_word(2, STILL), [DeductUpTo(3)], [Deduct(1), Restock(1)];
