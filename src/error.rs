@@ -23,6 +23,7 @@ impl OutOfStock {
     /// A refusal of `requested` units by a stock that held no more than `available`; for
     /// implementations of [`StockCounter`](crate::StockCounter).
     #[must_use]
+    #[inline]
     pub const fn new(requested: u64, available: u64) -> Self {
         Self {
             requested,

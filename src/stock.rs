@@ -16,6 +16,7 @@ pub use stats::Stats;
 
 use crate::sync::{Mutex, OnceLock, const_unless_loom, parallelism};
 use crate::{MAX_UNITS, OutOfStock, RestockOverflow, Snapshot};
+use segment::{Segment, Take};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use stripes::Stripes;
@@ -126,7 +127,8 @@ impl Stock {
     /// # Errors
     ///
     /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, wherever they
-    /// lay. Nothing was taken.
+    /// lay. Nothing was taken. Asked for far more than any stock can hold, it may say no more of
+    /// what is available than that it is at most [`MAX_UNITS`].
     ///
     /// # Consistency
     ///
@@ -149,13 +151,14 @@ impl Stock {
     pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
         let word = self.word.load();
         if !word.covers(units) {
-            return Err(self.refusal(word, units));
+            return Err(word.refusal(units));
         }
         if word.is_wide() {
-            if self.take_own(units) {
-                return Ok(());
-            }
-            return self.deduct_slow(units);
+            return match self.take_own(units) {
+                Take::Taken => Ok(()),
+                Take::Short => self.deduct_slow(units),
+                Take::Lost => self.deduct_lost(units),
+            };
         }
         match self.word.exchange(word, word.less(units)) {
             Ok(()) => Ok(()),
@@ -312,7 +315,7 @@ impl Stock {
     pub fn holdings(&self) -> Vec<u64> {
         let word = self.word.load();
         if word.is_wide() {
-            self.stripes().iter().map(segment::Segment::held).collect()
+            self.stripes().iter().map(Segment::held).collect()
         } else {
             vec![word.units()]
         }

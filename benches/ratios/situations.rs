@@ -45,6 +45,12 @@ fn sixteen(units: u64) -> Stock {
         .expect("16 segments")
 }
 
+/// What a `Stock::new` grows to on two cores.
+fn two(units: u64) -> Stock {
+    let builder = Stock::builder(units).segments(2);
+    builder.build().expect("2 segments")
+}
+
 /// Calls that all do the same to a till.
 fn work<C: Candidate>(
     candidate: C,
@@ -361,7 +367,7 @@ fn crowded(effort: Effort, report: &mut Report) {
 
 fn snapshot(effort: Effort, report: &mut Report) {
     for (form, stock) in [
-        ("Stock::new", Stock::new(PLENTY)),
+        ("2 segments", two(PLENTY)),
         ("16 segments", sixteen(PLENTY)),
     ] {
         let cheap = time_calls(effort.windows * 20, 1_000, || {

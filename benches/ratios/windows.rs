@@ -32,6 +32,17 @@ impl Effort {
     };
 }
 
+impl Effort {
+    /// The same with more threads than cores, where a window is many time slices.
+    fn crowded(self) -> Self {
+        Self {
+            windows: self.windows.div_ceil(10),
+            window: self.window * 20,
+            ..self
+        }
+    }
+}
+
 /// A thread's work on one candidate: so many calls by thread so and so.
 pub type Work = Box<dyn Fn(usize, u64) + Send + Sync>;
 
@@ -51,6 +62,8 @@ const CHUNK: u64 = 512;
 /// Measures the candidates in turn, on `threads` threads that stay on their CPUs throughout.
 pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figure> {
     let crowded = threads > cpu::cores();
+    // Long enough for every thread to get its turns.
+    let effort = if crowded { effort.crowded() } else { effort };
     let warm_up = effort.windows / 10 + 1;
     let rounds = effort.windows + warm_up;
     let gate = Gate::new(threads, crowded);
@@ -75,7 +88,10 @@ pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figur
         let mut samples: Vec<f64> = (warm_up..rounds)
             .map(|round| round * candidates.len() + candidate)
             .filter(|&turn| crowded || parts.iter().all(|parts| parts[turn].undisturbed))
-            .map(|turn| parts.iter().map(|parts| parts[turn].ns).sum::<f64>() / threads as f64)
+            .map(|turn| {
+                let per_ns: f64 = parts.iter().map(|parts| parts[turn].calls_per_ns).sum();
+                threads as f64 / per_ns
+            })
             .collect();
         Figure {
             ns: median(&mut samples),
@@ -119,7 +135,7 @@ impl Gate {
 
 /// What one thread saw of one window.
 struct Part {
-    ns: f64,
+    calls_per_ns: f64,
     undisturbed: bool,
 }
 
@@ -142,7 +158,7 @@ fn window(length: Duration, gate: &Gate, turn: usize, work: &dyn Fn(u64)) -> Par
     // A window that began late or ran on was not the same window.
     let in_time = (0.95..1.2).contains(&(wall.as_secs_f64() / length.as_secs_f64()));
     Part {
-        ns: wall.as_nanos() as f64 / calls.max(1) as f64,
+        calls_per_ns: calls as f64 / wall.as_nanos() as f64,
         undisturbed: kept_cpu && in_time,
     }
 }

@@ -223,31 +223,39 @@ impl<'a> Moves<'a> {
     }
 
     /// Deals the word's units out to the segments, and leaves the word wide.
+    ///
+    /// It announces somewhat more than there is, so that nothing comes between a lost exchange and
+    /// the next: under traffic the word would change in that time, again and again.
     pub(super) fn spread(&mut self) {
         let mut word = self.word.load();
+        let mut announced = 0;
         loop {
-            let units = word.units();
-            self.pocket().put(units);
-            if !word.is_wide() {
-                // The one moment at which all units are known: what may be restocked until the
-                // next one is shared out now. A word above the limit has no room to share.
-                for (segment, room) in self.stripes().shares(MAX_UNITS.saturating_sub(units)) {
-                    segment.set_room(room);
-                }
+            if announced == 0 || announced < word.units() {
+                let more = word.units() + word.units() / 8 - announced;
+                self.pocket().put(more);
+                announced += more;
+                self.share_room(word, announced);
             }
             match self.word.exchange(word, word.opened()) {
-                Ok(()) => {
-                    for (segment, share) in self.stripes().shares(units) {
-                        self.move_in(segment, share);
-                    }
-                    self.pocket().close(units);
-                    return;
-                }
-                Err(seen) => {
-                    self.pocket().close(units);
-                    word = seen;
-                }
+                Ok(()) => break,
+                Err(seen) => word = seen,
             }
+        }
+        for (segment, share) in self.stripes().shares(word.units()) {
+            self.move_in(segment, share);
+        }
+        self.pocket().close(announced);
+    }
+
+    /// Before a narrow word of at most `units` is opened, the one moment at which all units are
+    /// known: shares out what may be restocked until the next one.
+    fn share_room(&self, word: Word, units: u64) {
+        if word.is_wide() {
+            return;
+        }
+        // A word above the limit has no room to share.
+        for (segment, room) in self.stripes().shares(MAX_UNITS.saturating_sub(units)) {
+            segment.set_room(room);
         }
     }
 

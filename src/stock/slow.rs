@@ -9,22 +9,6 @@ use super::word::{MAX_FRESH, Word};
 use crate::{MAX_UNITS, OutOfStock, RestockOverflow};
 
 impl Stock {
-    /// A refusal by the word alone. Wide refuses so only what no stock can hold.
-    #[inline]
-    pub(super) fn refusal(&self, word: Word, units: u64) -> OutOfStock {
-        if word.is_wide() {
-            self.refusal_of_too_many(units)
-        } else {
-            OutOfStock::new(units, word.units())
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refusal_of_too_many(&self, units: u64) -> OutOfStock {
-        OutOfStock::new(units, self.available().min(MAX_UNITS))
-    }
-
     /// Goes on with a deduct that lost the word to another thread.
     #[cold]
     #[inline(never)]
@@ -41,7 +25,7 @@ impl Stock {
         loop {
             let word = self.word.load();
             if !word.covers(units) {
-                return Err(self.refusal(word, units));
+                return Err(word.refusal(units));
             }
             if word.is_wide() {
                 if let Some(result) = self.deduct_beyond(units) {
@@ -61,15 +45,16 @@ impl Stock {
     /// A call of its own, since inlined, the access to the thread-local would be in the way of
     /// refusals; and one that calls nothing but at its end, so that it saves no registers.
     #[inline(never)]
-    pub(super) fn take_own(&self, units: u64) -> bool {
+    pub(super) fn take_own(&self, units: u64) -> Take {
         let own = self.stripes.get().and_then(Stripes::own_if_known);
         let Some(own) = own.filter(|_| units <= MAX_CHANGE) else {
-            return false;
+            return Take::Short;
         };
-        if own.take(units) != Take::Taken {
-            return false;
+        let take = own.take(units);
+        if take != Take::Taken || self.word.load().is_plainly_wide() {
+            return take;
         }
-        self.word.load().is_plainly_wide() || self.changed_too_late()
+        self.changed_too_late(take)
     }
 
     /// The second look of a take or put that is done, see [`WordCell::reopen_unless_wide`].
@@ -77,9 +62,17 @@ impl Stock {
     /// [`WordCell::reopen_unless_wide`]: super::word::WordCell::reopen_unless_wide
     #[cold]
     #[inline(never)]
-    fn changed_too_late(&self) -> bool {
+    fn changed_too_late<T>(&self, answer: T) -> T {
         self.word.reopen_unless_wide();
-        true
+        answer
+    }
+
+    /// Goes on with a deduct that lost the own segment to another thread, and elsewhere.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn deduct_lost(&self, units: u64) -> Result<(), OutOfStock> {
+        self.stripes().leave_own();
+        self.deduct_slow(units)
     }
 
     /// Deducts from a wide stock what the own segment is short of. Nothing if the units lie
@@ -87,13 +80,20 @@ impl Stock {
     fn deduct_beyond(&self, units: u64) -> Option<Result<(), OutOfStock>> {
         let stripes = self.stripes();
         if units > MAX_UNITS {
-            return Some(Err(self.refusal_of_too_many(units)));
+            let bound = self.available().min(MAX_UNITS);
+            return Some(Err(OutOfStock::new(units, bound)));
+        }
+        // The own segment first, which may be another one by now; only then what costs a pass.
+        let small = units <= MAX_CHANGE;
+        if small && stripes.own().take(units) == Take::Taken {
+            self.word.reopen_unless_wide();
+            return Some(Ok(()));
         }
         let bound = stripes.bound(&self.word);
         if bound < units {
             return Some(Err(self.refuse(bound, units)));
         }
-        if units <= MAX_CHANGE && stripes.take_anywhere(units) {
+        if small && stripes.take_anywhere(units) {
             self.word.reopen_unless_wide();
             return Some(Ok(()));
         }
@@ -124,7 +124,7 @@ impl Stock {
     #[inline(never)]
     pub(super) fn deduct_striped_up_to(&self, units: u64) -> Option<u64> {
         let stripes = self.stripes();
-        if self.take_own(units) {
+        if self.take_own(units) == Take::Taken {
             return Some(units);
         }
         if stripes.bound(&self.word) == 0 {
@@ -167,7 +167,7 @@ impl Stock {
             return false;
         };
         own.put(units);
-        self.word.load().is_plainly_wide() || self.changed_too_late()
+        self.word.load().is_plainly_wide() || self.changed_too_late(true)
     }
 
     /// Goes on with a restock: after a lost exchange, past what the word can hold, or past the room

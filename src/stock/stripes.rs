@@ -102,6 +102,12 @@ impl Stripes {
         false
     }
 
+    /// Has the calling thread go elsewhere: another one is on its segment.
+    pub(super) fn leave_own(&self) {
+        self.own().count_contention();
+        probe::move_on();
+    }
+
     /// Goes on with a take that another thread came before, until it has the units or they are
     /// gone; and elsewhere from the next call on.
     fn take_contended(&self, segment: &Segment, units: u64) -> bool {

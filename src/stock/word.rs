@@ -18,8 +18,8 @@
 //!
 //! `n > word >> FRESH_BITS` refuses in every form: either flag makes the left side the smaller.
 
-use crate::MAX_UNITS;
 use crate::sync::{AtomicU64, Ordering, const_unless_loom};
+use crate::{MAX_UNITS, OutOfStock};
 
 const WIDE: u64 = 1 << 63;
 const PROVING: u64 = 1 << 62;
@@ -44,6 +44,19 @@ impl Word {
     #[inline]
     pub(super) const fn covers(self, units: u64) -> bool {
         units <= self.0 >> FRESH_BITS
+    }
+
+    /// A refusal by the word alone. A wide word refuses only what no stock can hold, and does not
+    /// know what there is. No branch and no call, so that it costs nobody who does not look at it.
+    #[inline]
+    pub(super) const fn refusal(self, units: u64) -> OutOfStock {
+        let in_word = self.0 >> FRESH_BITS;
+        let available = if in_word < MAX_UNITS {
+            in_word
+        } else {
+            MAX_UNITS
+        };
+        OutOfStock::new(units, available)
     }
 
     #[inline]
