@@ -102,6 +102,7 @@ scenarios! {
     gathers: wide(2, STILL), [Deduct(2)], [Deduct(2)];
     gathers_of_more: wide(4, STILL), [Deduct(3)], [Deduct(3), Restock(1)];
     gathers_and_deduct: wide(4, STILL), [Deduct(3)], [Deduct(3)], [Sit(1), Deduct(1)];
+    gather_of_moving_units: wide(2, STILL), [Deduct(2)], [Sit(0), Restock(1), Sit(1), Deduct(1)];
     gather_beside_put: wide(2, STILL), [Deduct(3)], [Restock(1)], [Sit(1), Deduct(1)];
     gather_from_word: wide_in_word(2, STILL), [Deduct(1)], [Deduct(2), Restock(1)];
     gather_in_narrow: wide(2, STILL), [Deduct(2)], [Narrow, Deduct(1), Deduct(1)];
