@@ -43,7 +43,7 @@ impl Stock {
     /// what most calls do while it pays to be wide.
     ///
     /// A call of its own, since inlined, the access to the thread-local would be in the way of
-    /// refusals; and one that calls nothing but at its end, so that it saves no registers.
+    /// refusals.
     #[inline(never)]
     pub(super) fn take_own(&self, units: u64) -> Take {
         let own = self.stripes.get().and_then(Stripes::own_if_known);

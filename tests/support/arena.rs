@@ -46,7 +46,7 @@ pub trait Subject: Send + Sync + 'static {
     fn restock(&self, units: u64) -> Result<(), RestockOverflow>;
     fn available(&self) -> u64;
     fn deduct_up_to(&self, _: u64) -> u64 {
-        unimplemented!("this subject has no deduct_up_to")
+        panic!("this subject has no deduct_up_to")
     }
     fn snapshot(&self) -> Option<Snapshot> {
         None
@@ -55,7 +55,7 @@ pub trait Subject: Send + Sync + 'static {
         1
     }
     fn force(&self, op: Op) -> Vec<Call> {
-        unimplemented!("this subject cannot {op:?}")
+        panic!("this subject cannot {op:?}")
     }
 }
 
@@ -82,7 +82,7 @@ impl Subject for Stock {
         match op {
             Op::Widen => testing::widen(self),
             Op::Narrow => drop(testing::narrow(self)),
-            other => unimplemented!("a Stock cannot {other:?}"),
+            other => panic!("a Stock cannot {other:?}"),
         }
         Vec::new()
     }
@@ -138,7 +138,7 @@ impl Subject for LockedStock {
                     other => panic!("a restocking order returned {other:?}"),
                 }
             }
-            other => unimplemented!("a LockedStock cannot {other:?}"),
+            other => panic!("a LockedStock cannot {other:?}"),
         }
     }
 }
