@@ -164,8 +164,8 @@ impl WordCell {
     /// Its partner is the `fetch_add(0)` of [`Segment::settle`](super::segment::Segment::settle): a
     /// change that comes after it in the order of `added` happens after *proving* was set, and sees
     /// it, or what came of it, here. A take sees it through the put whose units it took. Tested by
-    /// `narrowing_against_puts` in `tests/loom_stock.rs`; that a take must look, by none of the
-    /// scenarios that run in CI: `late_take_then_refusal` is meant for it.
+    /// `narrowing_against_puts` in `tests/loom_stock.rs`; that a take must look, by no
+    /// scenario yet.
     pub(super) fn reopen_unless_wide(&self) {
         let mut word = self.load();
         while !word.is_plainly_wide() {
