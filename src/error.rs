@@ -61,6 +61,7 @@ impl RestockOverflow {
     /// A refusal to add `requested` units to `on_hand`; for implementations of
     /// [`StockCounter`](crate::StockCounter).
     #[must_use]
+    #[inline]
     pub const fn new(requested: u64, on_hand: u64) -> Self {
         Self { requested, on_hand }
     }

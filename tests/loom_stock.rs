@@ -3,7 +3,7 @@
 
 mod support;
 
-use Op::{Available, Deduct, DeductUpTo, Narrow, Restock, Sit, Snapshot, Widen};
+use Op::{Available, Deduct, DeductUpTo, Narrow, Prove, Restock, Sit, Snapshot, Widen};
 use segstock::Stock;
 use segstock::testing::{self, Tuning};
 use support::arena::{Op, explore};
@@ -86,6 +86,7 @@ scenarios! {
 // Refusals by proof.
 scenarios! {
     store_buffering: wide(0, STILL), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
+    store_buffering_of_word_and_segment: wide(0, STILL), [Prove, Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
     store_buffering_of_two: wide(0, STILL), [Restock(1), DeductUpTo(2)], [Restock(1), Deduct(2)];
     put_take_refuse: lopsided(1, STILL), [Deduct(1)], [Restock(1)], [Sit(0), Deduct(1), Deduct(1)];
     put_here_take_there: wide(0, STILL), [Restock(1), Restock(1)], [Deduct(1)], [Sit(0), Deduct(2)];
@@ -119,6 +120,7 @@ scenarios! {
     narrowing_against_refusal: wide(1, STILL), [Narrow], [Deduct(2), Restock(1), Deduct(2)];
     narrowing_against_up_to: wide(2, STILL), [Narrow, Restock(1)], [DeductUpTo(3)];
     narrowings: wide(1, STILL), [Narrow, Deduct(1)], [Narrow, Restock(1)];
+    late_take_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Deduct(1), Deduct(1)];
     late_take_other_refuses: wide(0, STILL), [Restock(1)], [Sit(0), Deduct(1)], [Narrow, Deduct(1)];
 }
 
@@ -148,6 +150,10 @@ scenarios! {
     snapshot_of_narrow: narrow(1, STILL), [Restock(1), Deduct(2)], [Snapshot, Snapshot];
     snapshot_against_widening: narrow(2, STILL), [Snapshot], [Widen, Deduct(1)];
     snapshot_that_widens_again: wide(2, RESTLESS), [Snapshot], [Restock(1), Deduct(1)];
+    snapshot_turns_over_beside_put_and_take: wide(4, RESTLESS), [Snapshot], [Restock(1), Deduct(1)];
+    snapshot_turns_over_beside_refusals: wide(4, RESTLESS), [Snapshot], [Restock(1), Deduct(5)];
+    snapshot_turns_over_beside_gather: wide(4, RESTLESS), [Snapshot], [Deduct(3)];
+    snapshot_turns_over_beside_up_to: wide(4, RESTLESS), [Snapshot], [DeductUpTo(5), Restock(1)];
     snapshots: wide(1, STILL), [Snapshot], [Snapshot], [Restock(1)];
     up_to_against_up_to: wide(2, STILL), [DeductUpTo(2)], [DeductUpTo(2)];
     up_to_against_up_to_and_put: wide(1, STILL), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
@@ -180,8 +186,7 @@ mod long {
         gather_in_narrow_beside_refusal: wide(2, STILL), [Deduct(2)], [Narrow], [Deduct(2)];
         widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
         widening_against_refusals: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];
-        late_take_then_refusal: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), Deduct(1), Deduct(1)];
-        late_up_to: wide(0, STILL), [Narrow], [Restock(1)], [Sit(1), DeductUpTo(1), Deduct(1)];
+        late_up_to: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), DeductUpTo(1), Deduct(1)];
         narrowing_against_takes: lopsided(1, STILL), [Narrow], [Sit(0), Deduct(1), Restock(1)], [Deduct(1)];
         narrow_then_widen: wide(2, STILL), [Narrow, Widen], [Deduct(2)];
         narrowing_against_put_and_refusal: wide(0, STILL), [Narrow], [Restock(1)], [Deduct(1), Deduct(1)];

@@ -1,9 +1,9 @@
 //! Purpose: the figures that the documentation promises, each as a ratio taken in one run.
 //!
 //! An absolute figure from a small shared machine is worth nothing, so the candidates are
-//! interleaved in one process, window by window, and what is compared are medians. With as many
-//! threads as cores, or fewer, threads are pinned, and a window counts only if every thread kept its
-//! CPU throughout.
+//! interleaved in one process, window by window, and what is compared are medians. Threads are
+//! pinned. With as many as cores, or fewer, a window counts only if every thread kept its CPU
+//! throughout.
 //!
 //! ```text
 //! cargo bench --bench ratios              all of it, some minutes

@@ -296,7 +296,7 @@ fn drain(effort: Effort, report: &mut Report) {
 /// From a million units to nothing with orders of 1 to 7, and 200,000 refusals each after it; in ms.
 fn drain_once(till: impl Till + Send + Sync) -> f64 {
     let gate = std::sync::Barrier::new(2);
-    let sell = |thread: usize| {
+    let sell = &|thread: usize| {
         cpu::pin(thread);
         gate.wait();
         let began = Instant::now();
@@ -313,8 +313,9 @@ fn drain_once(till: impl Till + Send + Sync) -> f64 {
         (sold, began.elapsed())
     };
     let parts = std::thread::scope(|scope| {
-        let other = scope.spawn(|| sell(1));
-        [sell(0), other.join().expect("no panic")]
+        // Not on this thread: it would stay pinned, and so would all that it ever starts.
+        let both = [0, 1].map(|thread| scope.spawn(move || sell(thread)));
+        both.map(|one| one.join().expect("no panic"))
     });
     assert_eq!(parts[0].0 + parts[1].0, 1_000_000, "all is sold");
     parts[0].1.max(parts[1].1).as_secs_f64() * 1e3
@@ -430,26 +431,27 @@ fn order_flow(effort: Effort, report: &mut Report) {
     }
 }
 
-/// Orders that sleep 20 ms under the lock, from the first to the end of the last.
+/// Orders that sleep 20 ms under the lock: those that ended within `length`, once all are at it.
 fn orders_per_second(stock: &LockedStock, length: Duration) -> f64 {
+    const AT_IT: Duration = Duration::from_millis(100);
     let began = Instant::now();
-    let orders = std::thread::scope(|scope| {
-        let customer = || {
-            let mut orders = 0u64;
-            while began.elapsed() < length {
-                let flow = || -> Result<(), ()> {
-                    std::thread::sleep(Duration::from_millis(20));
-                    Ok(())
-                };
-                orders += u64::from(stock.deduct_with(1, flow).is_ok());
-            }
-            orders
-        };
+    let counted = AT_IT..AT_IT + length;
+    let customer = || {
+        let mut orders = 0u64;
+        while began.elapsed() < counted.end {
+            let flow = || -> Result<(), ()> {
+                std::thread::sleep(Duration::from_millis(20));
+                Ok(())
+            };
+            let sold = stock.deduct_with(1, flow).is_ok();
+            orders += u64::from(sold && counted.contains(&began.elapsed()));
+        }
+        orders
+    };
+    let orders: u64 = std::thread::scope(|scope| {
         let customers: Vec<_> = (0..64).map(|_| scope.spawn(customer)).collect();
-        customers
-            .into_iter()
-            .map(|orders| orders.join().expect("no panic"))
-            .sum::<u64>()
+        let orders = customers.into_iter().map(|one| one.join());
+        orders.map(|orders| orders.expect("no panic")).sum()
     });
-    orders as f64 / began.elapsed().as_secs_f64()
+    orders as f64 / length.as_secs_f64()
 }

@@ -68,9 +68,9 @@ pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figur
     let rounds = effort.windows + warm_up;
     let gate = Gate::new(threads, crowded);
     let play = |thread: usize| -> Vec<Part> {
-        if !crowded {
-            cpu::pin(thread);
-        }
+        // With more threads than cores as many on each: left alone, all may be kept on one, and
+        // then nobody is in anybody's way.
+        cpu::pin(thread % cpu::cores());
         let turns = (0..rounds).flat_map(|_| candidates).enumerate();
         turns
             .map(|(turn, work)| window(effort.window, &gate, turn, &|calls| work(thread, calls)))

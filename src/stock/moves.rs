@@ -11,8 +11,8 @@ use super::segment::Segment;
 use super::stripes::{Cold, Stripes, count};
 use super::word::{Word, WordCell};
 use super::{Stock, Tuning, probe};
+use crate::MAX_UNITS;
 use crate::sync::{MutexGuard, Ordering, spin_loop};
-use crate::{MAX_UNITS, RestockOverflow};
 
 /// What came of a gather.
 #[derive(Debug)]
@@ -67,9 +67,10 @@ impl<'a> Moves<'a> {
         self.stripes().pocket()
     }
 
-    /// Deducts `units` that no single segment has.
-    pub(super) fn gather(&mut self, units: u64) -> Gather<()> {
-        if self.is_elsewhere(units) {
+    /// Deducts `units` that no single segment has; `bound` is what there was when that was found
+    /// out.
+    pub(super) fn gather(&mut self, units: u64, bound: u64) -> Gather<()> {
+        if self.is_elsewhere(units, bound) {
             return Gather::Again;
         }
         count(&self.cold().gathers);
@@ -99,9 +100,9 @@ impl<'a> Moves<'a> {
         Gather::Refused(bound)
     }
 
-    /// Deducts as many as there are, at most `units`.
-    pub(super) fn gather_up_to(&mut self, units: u64) -> Gather<u64> {
-        if self.is_elsewhere(units) {
+    /// Deducts as many as there are, at most `units`; `bound` as for [`gather`](Self::gather).
+    pub(super) fn gather_up_to(&mut self, units: u64, bound: u64) -> Gather<u64> {
+        if self.is_elsewhere(units, bound) {
             return Gather::Again;
         }
         count(&self.cold().gathers);
@@ -118,7 +119,8 @@ impl<'a> Moves<'a> {
     }
 
     /// Whether units lie, or now are brought, where the caller had better look before it gathers.
-    fn is_elsewhere(&mut self, units: u64) -> bool {
+    /// The bound may be old by now, which changes where the units are brought, and no answer.
+    fn is_elsewhere(&mut self, units: u64, bound: u64) -> bool {
         let word = self.word.load();
         if !word.is_wide() {
             // There the word is the whole truth, and units in hand would look sold out to a
@@ -129,12 +131,16 @@ impl<'a> Moves<'a> {
             self.spread();
             return true;
         }
-        let bound = self.stripes().bound(self.word);
         self.tuning.is_little_for(bound, units) && self.narrow().is_some()
     }
 
     /// Takes what is announced already, at most `units`.
     fn collect(&self, units: u64) -> u64 {
+        let in_hand = self.collect_from_segments(units);
+        in_hand + self.collect_from_word(units - in_hand)
+    }
+
+    fn collect_from_segments(&self, units: u64) -> u64 {
         let mut in_hand = 0;
         for (_, segment) in self.stripes().walk() {
             loop {
@@ -145,7 +151,7 @@ impl<'a> Moves<'a> {
                 in_hand += part;
             }
         }
-        in_hand + self.collect_from_word(units - in_hand)
+        in_hand
     }
 
     fn collect_from_word(&self, units: u64) -> u64 {
@@ -223,22 +229,40 @@ impl<'a> Moves<'a> {
     }
 
     /// Deals the word's units out to the segments, and leaves the word wide.
-    ///
-    /// It announces somewhat more than there is, so that nothing comes between a lost exchange and
-    /// the next: under traffic the word would change in that time, again and again.
     pub(super) fn spread(&mut self) {
         let mut word = self.word.load();
         let mut announced = 0;
         loop {
-            if announced == 0 || announced < word.units() {
-                let more = word.units() + word.units() / 8 - announced;
-                self.pocket().put(more);
-                announced += more;
-                self.share_room(word, announced);
-            }
+            self.announce_opening(word, &mut announced);
             match self.word.exchange(word, word.opened()) {
                 Ok(()) => break,
                 Err(seen) => word = seen,
+            }
+        }
+        self.deal(word, announced);
+    }
+
+    /// Announces the units of a word that is to be opened.
+    ///
+    /// Somewhat more than there are, so that nothing comes between a lost exchange and the next:
+    /// under traffic the word would change in that time, again and again.
+    fn announce_opening(&self, word: Word, announced: &mut u64) {
+        if *announced == 0 || *announced < word.units() {
+            let more = word.units() + word.units() / 8 - *announced;
+            self.pocket().put(more);
+            *announced += more;
+        }
+    }
+
+    /// Deals out what was in `word` when it was opened.
+    fn deal(&self, word: Word, announced: u64) {
+        // Until now these were all the units of the stock, unless some lay in segments already: the
+        // one moment at which it is known how much may be restocked until the next one. A word
+        // above the limit leaves no room.
+        if !word.is_plainly_wide() {
+            let room = MAX_UNITS.saturating_sub(word.units());
+            for (segment, room) in self.stripes().shares(room) {
+                segment.set_room(room);
             }
         }
         for (segment, share) in self.stripes().shares(word.units()) {
@@ -247,20 +271,51 @@ impl<'a> Moves<'a> {
         self.pocket().close(announced);
     }
 
-    /// Before a narrow word of at most `units` is opened, the one moment at which all units are
-    /// known: shares out what may be restocked until the next one.
-    fn share_room(&self, word: Word, units: u64) {
-        if word.is_wide() {
-            return;
-        }
-        // A word above the limit has no room to share.
-        for (segment, room) in self.stripes().shares(MAX_UNITS.saturating_sub(units)) {
-            segment.set_room(room);
-        }
-    }
-
     /// Tries once to make the stock narrow, and returns what it then was. Somebody who changes a
     /// segment meanwhile cancels it; units may then be left in the wide word, as ordinary stock.
+    pub(super) fn narrow(&mut self) -> Option<Word> {
+        let proof = self.prove_segments_empty()?;
+        let mut word = self.word.load();
+        while word.is_proving() {
+            match self.word.exchange(word, word.closed()) {
+                Ok(()) => {
+                    self.enter_restocks(&proof);
+                    return Some(word.closed());
+                }
+                // If only the units are others, the proof still holds.
+                Err(seen) => word = seen,
+            }
+        }
+        None
+    }
+
+    /// Tries once to bring all units together in the word, and deals them out anew in the same
+    /// exchange; returns what they then were. It is narrowing and widening without the time in
+    /// between, in which threads would fight over the word.
+    ///
+    /// The cases are those of [`prove_segments_empty`](Self::prove_segments_empty): who changed a
+    /// segment too late either looks before this exchange, and cancels it, or returns after it.
+    fn turn_over(&mut self) -> Option<Word> {
+        let proof = self.prove_segments_empty()?;
+        let mut word = self.word.load();
+        let mut announced = 0;
+        while word.is_proving() {
+            self.announce_opening(word, &mut announced);
+            match self.word.exchange(word, word.opened()) {
+                Ok(()) => {
+                    self.enter_restocks(&proof);
+                    self.deal(word, announced);
+                    return Some(word);
+                }
+                Err(seen) => word = seen,
+            }
+        }
+        self.pocket().close(announced);
+        None
+    }
+
+    /// Moves all units to the word, and proves that segments and pocket are empty for as long as
+    /// the word is *proving*. The first half of making a stock narrow.
     ///
     /// The cases, for a change of a segment by somebody who read the word as plainly wide before:
     /// - it comes before that segment is settled: then the segment is not empty, or was drained;
@@ -269,45 +324,30 @@ impl<'a> Moves<'a> {
     ///
     /// Whoever reads the word later puts to the word. Tested by the
     /// scenarios of narrowing in `tests/loom_stock.rs`.
-    pub(super) fn narrow(&mut self) -> Option<Word> {
+    fn prove_segments_empty(&mut self) -> Option<Empty> {
         self.word.begin_proving();
-        for segment in self.stripes().iter() {
-            self.drain(segment);
-        }
+        self.drain();
         let taken = sum(self.stripes().iter().map(Segment::taken));
         let added = sum(self.stripes().iter().map(Segment::settle));
         if taken != added {
             self.word.end_proving();
             return None;
         }
-        let mut word = self.word.load();
-        loop {
-            if !word.is_proving() {
-                return None;
-            }
-            match self.word.exchange(word, word.closed()) {
-                Ok(()) => {
-                    self.enter_restocks(added);
-                    return Some(word.closed());
-                }
-                // If only the units are others, the proof still holds.
-                Err(seen) => word = seen,
-            }
-        }
+        Some(Empty { added })
     }
 
-    /// Moves a segment's units to the word; not those that arrive meanwhile.
-    fn drain(&self, segment: &Segment) {
-        let held = segment.held();
-        if held > 0 {
-            let got = self.announcing(held, |held| segment.take_up_to(held));
+    /// Moves the segments' units to the word; not those that arrive meanwhile.
+    fn drain(&self) {
+        let held = self.stripes().iter().map(Segment::held).sum();
+        let got = self.announcing(held, |held| self.collect_from_segments(held));
+        if got > 0 {
             self.word.put_moved(got);
             self.pocket().close(got);
         }
     }
 
-    /// Enters in the books what was restocked to segments, whose `added` came to `added`.
-    fn enter_restocks(&mut self, added: u64) {
+    /// Enters in the books what was restocked to segments until they were proved empty.
+    fn enter_restocks(&mut self, &Empty { added }: &Empty) {
         count(&self.cold().narrowings);
         let fresh = added.wrapping_sub(self.cold().entered.swap(added, Ordering::Relaxed));
         *self.restocked = self.restocked.wrapping_add(fresh);
@@ -333,17 +373,27 @@ impl<'a> Moves<'a> {
 
     /// What was restocked, and what is in stock, at one instant.
     pub(super) fn snapshot(&mut self) -> (u64, u64) {
-        let was_wide = self.word.load().is_wide();
-        let word = self.narrow_for_sure();
-        if was_wide && self.tuning.is_enough(word.units()) {
-            self.widen();
-        }
+        let word = loop {
+            let word = self.word.load();
+            if !word.is_wide() {
+                break word;
+            }
+            let whole = if self.tuning.is_enough(self.stripes().bound(self.word)) {
+                self.turn_over()
+            } else {
+                self.narrow()
+            };
+            if let Some(word) = whole {
+                break word;
+            }
+            spin_loop();
+        };
         (self.restocked.wrapping_add(word.fresh()), word.units())
     }
 
     /// Adds `units`, where a put by the way everybody goes might be too many for the stock, for the
-    /// word's fresh units or for one segment.
-    pub(super) fn restock(&mut self, units: u64) -> Result<(), RestockOverflow> {
+    /// word's fresh units or for one segment. An error is what was on hand.
+    pub(super) fn restock(&mut self, units: u64) -> Result<(), u64> {
         let was_wide = self.word.load().is_wide();
         if was_wide && self.deal_out(units) {
             return Ok(());
@@ -353,7 +403,7 @@ impl<'a> Moves<'a> {
             let on_hand = word.units();
             let total = on_hand.saturating_add(units);
             let result = if total > MAX_UNITS {
-                Err(RestockOverflow::new(units, on_hand))
+                Err(on_hand)
             } else if self.word.exchange(word, Word::narrow(total)).is_ok() {
                 *self.restocked = self
                     .restocked
@@ -387,6 +437,13 @@ impl<'a> Moves<'a> {
         self.pocket().close(units);
         true
     }
+}
+
+/// The proof that the segments held nothing.
+#[derive(Debug)]
+struct Empty {
+    /// What their `added` came to.
+    added: u64,
 }
 
 fn sum(parts: impl Iterator<Item = u64>) -> u64 {

@@ -33,10 +33,12 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    #[inline]
     pub(super) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(super) fn added(&self) -> u64 {
         self.added.load(Ordering::Acquire)
     }

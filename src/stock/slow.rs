@@ -6,13 +6,13 @@ use super::probe;
 use super::segment::{MAX_CHANGE, Take};
 use super::stripes::Stripes;
 use super::word::{MAX_FRESH, Word};
-use crate::{MAX_UNITS, OutOfStock, RestockOverflow};
+use crate::MAX_UNITS;
 
 impl Stock {
     /// Goes on with a deduct that lost the word to another thread.
     #[cold]
     #[inline(never)]
-    pub(super) fn deduct_contended(&self, seen: Word, units: u64) -> Result<(), OutOfStock> {
+    pub(super) fn deduct_contended(&self, seen: Word, units: u64) -> Result<(), u64> {
         self.lost_word(seen, units);
         self.deduct_slow(units)
     }
@@ -21,11 +21,11 @@ impl Stock {
     /// of some other call.
     #[cold]
     #[inline(never)]
-    pub(super) fn deduct_slow(&self, units: u64) -> Result<(), OutOfStock> {
+    pub(super) fn deduct_slow(&self, units: u64) -> Result<(), u64> {
         loop {
             let word = self.word.load();
             if !word.covers(units) {
-                return Err(word.refusal(units));
+                return Err(word.available());
             }
             if word.is_wide() {
                 if let Some(result) = self.deduct_beyond(units) {
@@ -42,9 +42,9 @@ impl Stock {
     /// Takes `units` from the calling thread's own segment of a wide stock, if that goes at once:
     /// what most calls do while it pays to be wide.
     ///
-    /// A call of its own, since inlined, the access to the thread-local would be in the way of
-    /// refusals.
-    #[inline(never)]
+    /// Inlined into the caller: a call, or a register that is saved, is a store, and the exchange
+    /// waits for all stores before it.
+    #[inline(always)]
     pub(super) fn take_own(&self, units: u64) -> Take {
         let own = self.stripes.get().and_then(Stripes::own_if_known);
         let Some(own) = own.filter(|_| units <= MAX_CHANGE) else {
@@ -70,18 +70,18 @@ impl Stock {
     /// Goes on with a deduct that lost the own segment to another thread, and elsewhere.
     #[cold]
     #[inline(never)]
-    pub(super) fn deduct_lost(&self, units: u64) -> Result<(), OutOfStock> {
+    pub(super) fn deduct_lost(&self, units: u64) -> Result<(), u64> {
         self.stripes().leave_own();
         self.deduct_slow(units)
     }
 
     /// Deducts from a wide stock what the own segment is short of. Nothing if the units lie
     /// otherwise by now.
-    fn deduct_beyond(&self, units: u64) -> Option<Result<(), OutOfStock>> {
+    fn deduct_beyond(&self, units: u64) -> Option<Result<(), u64>> {
         let stripes = self.stripes();
         if units > MAX_UNITS {
             let bound = self.available().min(MAX_UNITS);
-            return Some(Err(OutOfStock::new(units, bound)));
+            return Some(Err(bound));
         }
         // The own segment first, which may be another one by now; only then what costs a pass.
         let small = units <= MAX_CHANGE;
@@ -91,25 +91,25 @@ impl Stock {
         }
         let bound = stripes.bound(&self.word);
         if bound < units {
-            return Some(Err(self.refuse(bound, units)));
+            self.narrow_if_little(bound);
+            return Some(Err(bound));
         }
         if small && stripes.take_anywhere(units) {
             self.word.reopen_unless_wide();
             return Some(Ok(()));
         }
-        match self.moves().gather(units) {
+        match self.moves().gather(units, bound) {
             Gather::Done(()) => Some(Ok(())),
-            Gather::Refused(bound) => Some(Err(OutOfStock::new(units, bound))),
+            Gather::Refused(bound) => Some(Err(bound)),
             Gather::Again => None,
         }
     }
 
-    /// A refusal that is proved, and what follows from it: with little left, one word will do.
-    fn refuse(&self, bound: u64, units: u64) -> OutOfStock {
+    /// After a refusal that is proved: with little left, one word will do.
+    fn narrow_if_little(&self, bound: u64) {
         if self.tuning.is_little(bound) {
             self.try_narrow();
         }
-        OutOfStock::new(units, bound)
     }
 
     /// Tries once to make the stock narrow, unless somebody else is moving units; whether it is.
@@ -127,11 +127,12 @@ impl Stock {
         if self.take_own(units) == Take::Taken {
             return Some(units);
         }
-        if stripes.bound(&self.word) == 0 {
+        let bound = stripes.bound(&self.word);
+        if bound == 0 {
             self.try_narrow();
             return Some(0);
         }
-        match self.moves().gather_up_to(units) {
+        match self.moves().gather_up_to(units, bound) {
             Gather::Done(taken) => Some(taken),
             Gather::Refused(_) | Gather::Again => None,
         }
@@ -158,8 +159,8 @@ impl Stock {
 
     /// Restocks the calling thread's own segment of a stock that was just seen to be plainly wide,
     /// if nothing speaks against it.
-    /// Out of line for the reason of [`take_own`](Self::take_own).
-    #[inline(never)]
+    /// Inlined for the reason of [`take_own`](Self::take_own).
+    #[inline(always)]
     pub(super) fn put_own(&self, units: u64) -> bool {
         let own = self.stripes.get().and_then(Stripes::own_if_known);
         let few = !self.tuning.is_enough(units);
@@ -173,7 +174,7 @@ impl Stock {
     /// Goes on with a restock: after a lost exchange, past what the word can hold, or past the room
     /// of the own segment.
     #[inline(never)]
-    pub(super) fn restock_slow(&self, units: u64) -> Result<(), RestockOverflow> {
+    pub(super) fn restock_slow(&self, units: u64) -> Result<(), u64> {
         if units > MAX_FRESH {
             return self.moves().restock(units);
         }
@@ -193,7 +194,7 @@ impl Stock {
     }
 
     /// Restocks a wide stock: the own segment, or all when it is much.
-    fn restock_striped(&self, units: u64) -> Result<(), RestockOverflow> {
+    fn restock_striped(&self, units: u64) -> Result<(), u64> {
         let own = self.stripes().own();
         if self.tuning.is_enough(units) || own.room() < units {
             return self.moves().restock(units);

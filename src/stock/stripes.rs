@@ -9,7 +9,7 @@ use crossbeam_utils::CachePadded;
 
 /// What only a grown stock needs: one allocation, in slots of a padded cache line.
 ///
-/// The first slot is not a segment. It is the pocket, with what only moves write. So the segments
+/// The last slot is not a segment. It is the pocket, with what only moves write. So the segments
 /// are one pointer away from the stock, and not two, which would be felt.
 #[derive(Debug)]
 pub(super) struct Stripes {
@@ -47,20 +47,20 @@ impl Stripes {
     }
 
     pub(super) fn pocket(&self) -> &Segment {
-        &self.slots[0].segment
+        &self.slots[self.len()].segment
     }
 
     pub(super) fn cold(&self) -> &Cold {
-        &self.slots[0].cold
+        &self.slots[self.len()].cold
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Segment> {
-        self.slots[1..].iter().map(|slot| &slot.segment)
+        self.slots[..self.len()].iter().map(|slot| &slot.segment)
     }
 
     #[inline]
     fn segment(&self, index: usize) -> &Segment {
-        &self.slots[1 + index].segment
+        &self.slots[index].segment
     }
 
     /// The calling thread's segment.
@@ -68,10 +68,11 @@ impl Stripes {
         self.segment(probe::segment(self.len()))
     }
 
-    /// The calling thread's segment, if the thread has chosen one before: no call in the way.
+    /// The calling thread's segment, if the thread was on a stock of as many segments before.
     #[inline]
     pub(super) fn own_if_known(&self) -> Option<&Segment> {
-        Some(self.segment(probe::known_segment(self.len())?))
+        let slot = self.slots.get(probe::known_segment(self.len())?)?;
+        Some(&slot.segment)
     }
 
     /// From the calling thread's segment on, each once.

@@ -25,3 +25,9 @@ pub fn narrow_and_reopen(stock: &Stock) {
     while !stock.try_narrow() {}
     stock.word.reopen_unless_wide();
 }
+
+/// Leaves a wide stock *proving*, as it is while somebody is making it narrow.
+pub fn begin_proving(stock: &Stock) {
+    let _only_the_holder_sets_it = stock.moves();
+    stock.word.begin_proving();
+}

@@ -18,8 +18,8 @@
 //!
 //! `n > word >> FRESH_BITS` refuses in every form: either flag makes the left side the smaller.
 
+use crate::MAX_UNITS;
 use crate::sync::{AtomicU64, Ordering, const_unless_loom};
-use crate::{MAX_UNITS, OutOfStock};
 
 const WIDE: u64 = 1 << 63;
 const PROVING: u64 = 1 << 62;
@@ -46,17 +46,17 @@ impl Word {
         units <= self.0 >> FRESH_BITS
     }
 
-    /// A refusal by the word alone. A wide word refuses only what no stock can hold, and does not
-    /// know what there is. No branch and no call, so that it costs nobody who does not look at it.
+    /// What a refusal by the word alone says is available. A wide word refuses only what no stock
+    /// can hold, and does not know what there is. No branch and no call, so that it costs nobody
+    /// who does not look at it.
     #[inline]
-    pub(super) const fn refusal(self, units: u64) -> OutOfStock {
+    pub(super) const fn available(self) -> u64 {
         let in_word = self.0 >> FRESH_BITS;
-        let available = if in_word < MAX_UNITS {
+        if in_word < MAX_UNITS {
             in_word
         } else {
             MAX_UNITS
-        };
-        OutOfStock::new(units, available)
+        }
     }
 
     #[inline]
@@ -163,9 +163,9 @@ impl WordCell {
     ///
     /// Its partner is the `fetch_add(0)` of [`Segment::settle`](super::segment::Segment::settle): a
     /// change that comes after it in the order of `added` happens after *proving* was set, and sees
-    /// it, or what came of it, here. A take sees it through the put whose units it took. Tested by
-    /// `narrowing_against_puts` in `tests/loom_stock.rs`; that a take must look, by no
-    /// scenario yet.
+    /// it, or what came of it, here. A take sees it through the put whose units it took: were it to
+    /// return without a look, the rest of that put would be refused to the next call. Tested by
+    /// `narrowing_against_puts` and `late_take_then_refusal` in `tests/loom_stock.rs`.
     pub(super) fn reopen_unless_wide(&self) {
         let mut word = self.load();
         while !word.is_plainly_wide() {

@@ -30,6 +30,8 @@ pub enum Op {
     Widen,
     /// Try once to make it narrow.
     Narrow,
+    /// Begin to make it narrow, and leave it at that.
+    Prove,
     /// Sit at another segment.
     Sit(usize),
     /// An order of so many units whose flow fails.
@@ -82,6 +84,7 @@ impl Subject for Stock {
         match op {
             Op::Widen => testing::widen(self),
             Op::Narrow => drop(testing::narrow(self)),
+            Op::Prove => testing::begin_proving(self),
             other => panic!("a Stock cannot {other:?}"),
         }
         Vec::new()
@@ -282,7 +285,7 @@ impl Recorder {
                     testing::sit_at(index, segments);
                     continue;
                 }
-                Op::Widen | Op::Narrow => {
+                Op::Widen | Op::Narrow | Op::Prove => {
                     drop(stock.force(op));
                     continue;
                 }
