@@ -1,6 +1,6 @@
 //! The contract that every stock counter of a process keeps.
 
-use crate::{OutOfStock, RestockOverflow};
+use crate::{OutOfStock, RestockOverflow, Snapshot};
 use std::sync::Arc;
 
 /// A counter of stock in one process: what [`Stock`](crate::Stock) and
@@ -52,6 +52,53 @@ pub trait StockCounter: Send + Sync {
     /// Units in stock: at one instant of the call no more than this; exact when nothing runs
     /// beside it.
     fn available(&self) -> u64;
+
+    /// Takes as many of `units` as there are, and returns how many; `None` if the counter does not
+    /// offer it, as by default.
+    fn deduct_at_most(&self, units: u64) -> Option<u64> {
+        let _ = units;
+        None
+    }
+
+    /// The books, exact at one instant of the call; `None` if the counter does not offer it, as by
+    /// default.
+    fn books(&self) -> Option<Snapshot> {
+        None
+    }
+
+    /// The same counter, if it can set units aside; `None` by default.
+    fn reserving(&self) -> Option<&dyn Reserving> {
+        None
+    }
+}
+
+/// A counter that can set units aside: what a [`Reservation`](crate::Reservation) and a
+/// [`Lease`](crate::Lease) stand on, which call these in pairs.
+///
+/// # Contract
+///
+/// For each successful [`set_aside`](Self::set_aside) of some units, those who call settle as many,
+/// by [`sell`](Self::sell) and [`put_back`](Self::put_back), in any parts and from any thread.
+/// Units that are set aside are not available, and not sold: a snapshot calls them reserved.
+pub trait Reserving: StockCounter {
+    /// Takes `units` out of stock, all of them or none, to be settled later.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfStock`] if fewer were in stock at some instant of the call.
+    fn set_aside(&self, units: u64) -> Result<(), OutOfStock>;
+
+    /// Sells `units` that were set aside.
+    fn sell(&self, units: u64);
+
+    /// Puts `units` that were set aside back in stock. It is never refused, and waits for no code
+    /// but the counter's own.
+    fn put_back(&self, units: u64);
+
+    /// Where the counter lies, to tell whether two handles are of the same.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>().addr()
+    }
 }
 
 macro_rules! forward_to_pointee {
@@ -67,6 +114,39 @@ macro_rules! forward_to_pointee {
 
             fn available(&self) -> u64 {
                 (**self).available()
+            }
+
+            fn deduct_at_most(&self, units: u64) -> Option<u64> {
+                (**self).deduct_at_most(units)
+            }
+
+            fn books(&self) -> Option<Snapshot> {
+                (**self).books()
+            }
+
+            fn reserving(&self) -> Option<&dyn Reserving> {
+                (**self).reserving()
+            }
+        }
+
+        impl<T: Reserving + ?Sized> Reserving for $pointer {
+            #[inline]
+            fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+                (**self).set_aside(units)
+            }
+
+            #[inline]
+            fn sell(&self, units: u64) {
+                (**self).sell(units);
+            }
+
+            #[inline]
+            fn put_back(&self, units: u64) {
+                (**self).put_back(units);
+            }
+
+            fn address(&self) -> usize {
+                (**self).address()
             }
         }
     )*};
@@ -86,6 +166,18 @@ macro_rules! forward_to_inherent {
 
             fn available(&self) -> u64 {
                 self.available()
+            }
+
+            fn deduct_at_most(&self, units: u64) -> Option<u64> {
+                Some(self.deduct_up_to(units))
+            }
+
+            fn books(&self) -> Option<Snapshot> {
+                Some(self.snapshot())
+            }
+
+            fn reserving(&self) -> Option<&dyn Reserving> {
+                Some(self)
             }
         }
     )*};

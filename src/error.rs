@@ -53,7 +53,7 @@ impl Error for OutOfStock {}
 pub struct RestockOverflow {
     /// The units that were to be added.
     pub requested: u64,
-    /// The units that were on hand at the instant of the refusal.
+    /// The units that were on hand (available and reserved) at the instant of the refusal.
     pub on_hand: u64,
 }
 
@@ -78,6 +78,40 @@ impl fmt::Display for RestockOverflow {
 }
 
 impl Error for RestockOverflow {}
+
+/// A reservation was asked for more units than it has. It is as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct NotReserved {
+    /// The units that were asked for.
+    pub requested: u64,
+    /// The units that are reserved.
+    pub reserved: u64,
+}
+
+impl NotReserved {
+    pub(crate) const fn new(requested: u64, reserved: u64) -> Self {
+        Self {
+            requested,
+            reserved,
+        }
+    }
+}
+
+impl fmt::Display for NotReserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            requested,
+            reserved,
+        } = self;
+        write!(
+            f,
+            "not reserved: {requested} units requested, {reserved} reserved"
+        )
+    }
+}
+
+impl Error for NotReserved {}
 
 /// A builder was asked for a stock that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -41,15 +41,21 @@ pub mod docs;
 
 mod counter;
 mod error;
+mod lease;
 mod locked;
+mod reservation;
+mod settle;
 mod shares;
 mod snapshot;
 mod stock;
 mod sync;
 
-pub use counter::StockCounter;
-pub use error::{BuildError, OrderError, OutOfStock, RestockOverflow};
+pub use counter::{Reserving, StockCounter};
+pub use error::{BuildError, NotReserved, OrderError, OutOfStock, RestockOverflow};
+pub use lease::Lease;
 pub use locked::{LockedStock, LockedStockBuilder, Selection};
+pub use reservation::{MergeError, Reservation};
+pub use settle::Settle;
 pub use snapshot::Snapshot;
 #[doc(hidden)]
 pub use stock::testing;

@@ -2,17 +2,22 @@
 
 mod builder;
 mod orders;
+mod reserving;
 mod segment;
 
 pub use builder::{LockedStockBuilder, Selection};
 
 use crate::shares::shares;
 use crate::stock::probe;
-use crate::{BuildError, MAX_UNITS, OrderError, OutOfStock, RestockOverflow, Snapshot, sync};
+use crate::{
+    BuildError, Lease, MAX_UNITS, OrderError, OutOfStock, Reservation, RestockOverflow, Snapshot,
+    sync,
+};
 use crossbeam_utils::CachePadded;
 use segment::{Ledger, OrderLock, Segment};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 /// Units of one product in segments with a lock each, and an order flow that runs under it.
 ///
@@ -199,7 +204,7 @@ impl LockedStock {
             return 0;
         }
         if let Found::Free(lock) = self.find(units) {
-            commit(&[lock], units);
+            commit(&[lock], units, |_| ());
             return units;
         }
         let (locked, _) = self.lock_in_turn(units);
@@ -225,13 +230,12 @@ impl LockedStock {
     /// any.
     pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
         let few = units < self.segments.len() as u64;
-        if few && self.bound() + units <= MAX_UNITS {
-            let own = &self.segments[probe::segment(self.segments.len())];
-            own.ledger().put(units);
+        if few && self.on_hand() + units <= MAX_UNITS {
+            self.own().ledger().put(units);
             return Ok(());
         }
         let ledgers = freeze(self.iter());
-        let on_hand: u64 = ledgers.iter().map(|ledger| ledger.segment.held()).sum();
+        let on_hand = self.on_hand();
         if on_hand.saturating_add(units) > MAX_UNITS {
             return Err(RestockOverflow::new(units, on_hand));
         }
@@ -239,6 +243,60 @@ impl LockedStock {
             ledger.put(share);
         }
         Ok(())
+    }
+
+    /// Sets `units` aside, to be sold or given back by the [`Reservation`].
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, as for
+    /// [`deduct`](Self::deduct). `reserve(0)` succeeds and sets nothing aside.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within an order of the same stock, which it would wait for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::LockedStock;
+    ///
+    /// let stock = LockedStock::new(12, 4)?;
+    /// let reservation = stock.reserve(10)?;
+    /// assert_eq!(stock.available(), 2);
+    /// drop(reservation); // the payment failed
+    /// assert_eq!(stock.available(), 12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn reserve(&self, units: u64) -> Result<Reservation<&Self>, OutOfStock> {
+        Reservation::new(self, units)
+    }
+
+    /// The same with a handle of its own, for tasks. See
+    /// [owned reservations](Reservation#owned-reservations) for what that costs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reserve`](Self::reserve).
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within an order of the same stock, which it would wait for.
+    #[inline]
+    #[track_caller]
+    pub fn reserve_owned(
+        self: Arc<Self>,
+        units: u64,
+    ) -> Result<Reservation<Arc<Self>>, OutOfStock> {
+        Reservation::new(self, units)
+    }
+
+    /// A till for one worker that takes `batch` units at a time; see [`Lease`] for what that means
+    /// to the others, and what batch to choose.
+    pub const fn lease(&self, batch: u64) -> Lease<&Self> {
+        Lease::new(self, batch)
     }
 
     /// Units in stock, in one cheap pass that waits for nobody. Units under an order in flight are
@@ -270,7 +328,8 @@ impl LockedStock {
                 .fold(0, u64::wrapping_add)
         };
         let restocked = sum(Segment::added).wrapping_sub(self.initial);
-        Snapshot::new(self.initial, restocked, sum(Segment::held))
+        let (held, reserved) = (sum(Segment::held), sum(Segment::reserved));
+        Snapshot::new(self.initial, restocked, held, reserved)
     }
 
     /// How many segments there are.
@@ -291,7 +350,7 @@ impl LockedStock {
 
     /// At one instant of the call, no more than this was in stock.
     ///
-    /// Every `taken` can only have grown since it was read, and every `added` can only grow until
+    /// Every `taken` can only have grown since it was read, and what came can only grow until
     /// it is read: at the instant in between, the difference was not too low. So a refusal rests on
     /// it, without a lock, whatever orders and restocks run meanwhile. A deduct that is half written
     /// to several segments makes it no lower than it is about to be. The fence pairs with itself in
@@ -300,8 +359,22 @@ impl LockedStock {
     fn bound(&self) -> u64 {
         let taken = self.iter().map(Segment::taken).fold(0, u64::wrapping_add);
         sync::fence(sync::Ordering::SeqCst);
-        let added = self.iter().map(Segment::added).fold(0, u64::wrapping_add);
-        added.wrapping_sub(taken)
+        let came = self.iter().map(Segment::came).fold(0, u64::wrapping_add);
+        came.wrapping_sub(taken)
+    }
+
+    /// Available and reserved, exact with all ledgers in hand.
+    fn on_hand(&self) -> u64 {
+        let reserved = self.iter().map(Segment::reserved);
+        let reserved = reserved.fold(0, u64::wrapping_add);
+        // Settled before it was seen to be lent: then it is not reserved any more.
+        let reserved = if reserved > u64::MAX / 2 { 0 } else { reserved };
+        self.bound() + reserved
+    }
+
+    /// The calling thread's segment, for what comes in.
+    fn own(&self) -> &Segment {
+        &self.segments[probe::segment(self.segments.len())]
     }
 
     /// Locks segments that hold `units` together, one if one will do.
@@ -382,19 +455,29 @@ enum Locked<'a> {
 
 impl Locked<'_> {
     fn commit(&self, units: u64) {
-        match self {
-            Self::One(lock) => commit(std::slice::from_ref(lock), units),
-            Self::Several(locks) => commit(locks, units),
-        }
+        self.commit_as(units, |_| ());
+    }
+
+    /// Takes, and has one of the ledgers that it is written to note something at the same instant.
+    fn commit_as(&self, units: u64, note: impl FnOnce(&Ledger<'_>)) {
+        let locks = match self {
+            Self::One(lock) => std::slice::from_ref(lock),
+            Self::Several(locks) => locks,
+        };
+        commit(locks, units, note);
     }
 }
 
 /// Takes `units` from segments that are locked and hold them.
-fn commit(locks: &[OrderLock<'_>], units: u64) {
+fn commit(locks: &[OrderLock<'_>], units: u64, note: impl FnOnce(&Ledger<'_>)) {
     if let [lock] = locks {
-        lock.segment.ledger().take(units);
+        let ledger = lock.segment.ledger();
+        ledger.take(units);
+        note(&ledger);
     } else {
-        take(&freeze(locks.iter().map(|lock| lock.segment)), units);
+        let ledgers = freeze(locks.iter().map(|lock| lock.segment));
+        take(&ledgers, units);
+        note(&ledgers[0]);
     }
 }
 

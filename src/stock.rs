@@ -1,8 +1,10 @@
 //! [`Stock`]: the façade over the striped counter, and the paths that most calls take.
 
+mod books;
 mod builder;
 mod moves;
 pub(crate) mod probe;
+mod reserving;
 mod segment;
 mod slow;
 mod stats;
@@ -15,10 +17,12 @@ pub use builder::StockBuilder;
 pub use stats::Stats;
 
 use crate::sync::{Mutex, OnceLock, const_unless_loom, parallelism};
-use crate::{MAX_UNITS, OutOfStock, RestockOverflow, Snapshot};
+use crate::{Lease, MAX_UNITS, OutOfStock, Reservation, RestockOverflow, Snapshot};
+use books::Books;
 use segment::{Segment, Take};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 use stripes::Stripes;
 use tuning::Tuning;
 use word::{Word, WordCell};
@@ -68,9 +72,8 @@ pub struct Stock {
     word: WordCell,
     /// Set once, before the word is first wide.
     stripes: OnceLock<Stripes>,
-    /// The cold mutex: one move at a time. It guards the units that were restocked and are entered
-    /// in the books.
-    books: Mutex<u64>,
+    /// The cold mutex: one move at a time.
+    books: Mutex<Books>,
     initial: u64,
     tuning: Tuning,
 }
@@ -105,10 +108,11 @@ impl Stock {
 
     const_unless_loom! {
         const fn with_tuning(units: u64, tuning: Tuning) -> Self {
+            let word = Word::narrow(units);
             Self {
-                word: WordCell::new(Word::narrow(units)),
+                word: WordCell::new(word),
                 stripes: OnceLock::new(),
-                books: Mutex::new(0),
+                books: Mutex::new(Books::new(word)),
                 initial: units,
                 tuning,
             }
@@ -221,7 +225,7 @@ impl Stock {
     ///
     /// # Errors
     ///
-    /// [`RestockOverflow`] if the stock would hold more than [`MAX_UNITS`]; checked before anything
+    /// [`RestockOverflow`] if available and reserved units would exceed [`MAX_UNITS`]; checked before anything
     /// is written, and by the exact number: what was deducted can be given back, however the units
     /// lie, unless others filled the stock meanwhile. Restocks that race at the very limit may each be accepted by what they saw, and
     /// overshoot it by less than 2^20 units a thread; those units are counted and sold like any.
@@ -256,6 +260,50 @@ impl Stock {
         // What was on hand goes through registers, for the reason of `try_deduct`.
         self.restock_slow(units)
             .map_err(|on_hand| RestockOverflow::new(units, on_hand))
+    }
+
+    /// Sets `units` aside, to be sold or given back by the [`Reservation`].
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, as for
+    /// [`deduct`](Self::deduct). `reserve(0)` succeeds and sets nothing aside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let stock = Stock::new(12);
+    /// let reservation = stock.reserve(10)?;
+    /// assert_eq!(stock.available(), 2);
+    /// drop(reservation); // the payment failed
+    /// assert_eq!(stock.available(), 12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn reserve(&self, units: u64) -> Result<Reservation<&Self>, OutOfStock> {
+        Reservation::new(self, units)
+    }
+
+    /// The same with a handle of its own, for tasks. See
+    /// [owned reservations](Reservation#owned-reservations) for what that costs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reserve`](Self::reserve).
+    #[inline]
+    pub fn reserve_owned(
+        self: Arc<Self>,
+        units: u64,
+    ) -> Result<Reservation<Arc<Self>>, OutOfStock> {
+        Reservation::new(self, units)
+    }
+
+    /// A till for one worker that takes `batch` units at a time; see [`Lease`] for what that means
+    /// to the others, and what batch to choose.
+    pub const fn lease(&self, batch: u64) -> Lease<&Self> {
+        Lease::new(self, batch)
     }
 
     /// Units in stock, in one cheap pass.
@@ -307,8 +355,7 @@ impl Stock {
     /// # Ok::<(), segstock::OutOfStock>(())
     /// ```
     pub fn snapshot(&self) -> Snapshot {
-        let (restocked, available) = self.moves().snapshot();
-        Snapshot::new(self.initial, restocked, available)
+        self.moves().snapshot()
     }
 
     /// Segments that the stock has: 1 until it grows. The number never falls; whether units lie in

@@ -17,7 +17,7 @@ const RESTLESS: Tuning = Tuning {
     little: 1,
     orders: 0,
     enough: 2,
-    patience: 1,
+    patience: 0,
     ..Tuning::STILL
 };
 

@@ -1,4 +1,4 @@
-//! One segment of a [`LockedStock`](super::LockedStock): two locks and two counters.
+//! One segment of a [`LockedStock`](super::LockedStock): two locks, and counters that only grow.
 //!
 //! | lock | who holds it | for how long |
 //! |---|---|---|
@@ -15,11 +15,17 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 pub(super) struct Segment {
     orders: Mutex<()>,
     ledger: Mutex<()>,
-    /// Both only grow, under the ledger, and are read without it: what one pass over them proves
-    /// is told at [`LockedStock::bound`](super::LockedStock::bound). Both wrap, as those of
+    /// All only grow, under the ledger, and are read without it: what one pass over them proves
+    /// is told at [`LockedStock::bound`](super::LockedStock::bound). They wrap, as those of
     /// [`Stock`](crate::Stock) do.
     taken: AtomicU64,
     added: AtomicU64,
+    /// Units that were set aside somewhere and put back here.
+    returned: AtomicU64,
+    /// Of `taken`, those that were set aside.
+    lent: AtomicU64,
+    /// Units that were set aside somewhere and sold.
+    sold: AtomicU64,
 }
 
 impl Segment {
@@ -29,6 +35,9 @@ impl Segment {
             ledger: Mutex::new(()),
             taken: AtomicU64::new(0),
             added: AtomicU64::new(units),
+            returned: AtomicU64::new(0),
+            lent: AtomicU64::new(0),
+            sold: AtomicU64::new(0),
         }
     }
 
@@ -40,10 +49,24 @@ impl Segment {
         self.added.load(Ordering::Acquire)
     }
 
-    /// Units held. `taken` is read first: read last, it could have passed an older `added`.
+    /// All that ever came here.
+    pub(super) fn came(&self) -> u64 {
+        self.added()
+            .wrapping_add(self.returned.load(Ordering::Acquire))
+    }
+
+    /// Units held. `taken` is read first: read last, it could have passed an older sum of what came.
     pub(super) fn held(&self) -> u64 {
         let taken = self.taken();
-        self.added().wrapping_sub(taken)
+        self.came().wrapping_sub(taken)
+    }
+
+    /// Units lent from here, less those that were settled here. Wraps: units are settled elsewhere
+    /// than they were lent.
+    pub(super) fn reserved(&self) -> u64 {
+        let settled = self.returned.load(Ordering::Acquire);
+        let settled = settled.wrapping_add(self.sold.load(Ordering::Acquire));
+        self.lent.load(Ordering::Acquire).wrapping_sub(settled)
     }
 
     /// Waits for the order in flight, if there is one.
@@ -91,6 +114,19 @@ impl Ledger<'_> {
 
     pub(super) fn put(&self, units: u64) {
         grow(&self.segment.added, units);
+    }
+
+    /// Counts units that are set aside, beside their take.
+    pub(super) fn lend(&self, units: u64) {
+        grow(&self.segment.lent, units);
+    }
+
+    pub(super) fn put_back(&self, units: u64) {
+        grow(&self.segment.returned, units);
+    }
+
+    pub(super) fn sell(&self, units: u64) {
+        grow(&self.segment.sold, units);
     }
 }
 

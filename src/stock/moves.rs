@@ -7,12 +7,13 @@
 //! While somebody holds the mutex, a wide word stays wide: only a holder makes it narrow. The
 //! reverse is not so. A put or a take that came too late reopens a narrow word without the mutex.
 
+use super::books::Books;
 use super::segment::Segment;
 use super::stripes::{Cold, Stripes, count};
 use super::word::{Word, WordCell};
 use super::{Stock, Tuning, probe};
-use crate::MAX_UNITS;
 use crate::sync::{MutexGuard, Ordering, spin_loop};
+use crate::{MAX_UNITS, Snapshot};
 
 /// What came of a gather.
 #[derive(Debug)]
@@ -30,8 +31,7 @@ pub(super) struct Moves<'a> {
     stock: &'a Stock,
     word: &'a WordCell,
     tuning: &'a Tuning,
-    /// The books: units restocked, as far as they are entered.
-    restocked: MutexGuard<'a, u64>,
+    books: MutexGuard<'a, Books>,
 }
 
 impl<'a> Moves<'a> {
@@ -45,12 +45,12 @@ impl<'a> Moves<'a> {
         Some(Self::with(stock, stock.books.try_lock()?))
     }
 
-    fn with(stock: &'a Stock, restocked: MutexGuard<'a, u64>) -> Self {
+    fn with(stock: &'a Stock, books: MutexGuard<'a, Books>) -> Self {
         Self {
             stock,
             word: &stock.word,
             tuning: &stock.tuning,
-            restocked,
+            books,
         }
     }
 
@@ -260,7 +260,9 @@ impl<'a> Moves<'a> {
         // one moment at which it is known how much may be restocked until the next one. A word
         // above the limit leaves no room.
         if !word.is_plainly_wide() {
-            let room = MAX_UNITS.saturating_sub(word.units());
+            // The word may take some, too, while it is proving.
+            let promised = self.on_hand(word) + word.room();
+            let room = MAX_UNITS.saturating_sub(promised);
             for (segment, room) in self.stripes().shares(room) {
                 segment.set_room(room);
             }
@@ -327,9 +329,9 @@ impl<'a> Moves<'a> {
     fn prove_segments_empty(&mut self) -> Option<Empty> {
         self.word.begin_proving();
         self.drain();
-        let taken = sum(self.stripes().iter().map(Segment::taken));
-        let added = sum(self.stripes().iter().map(Segment::settle));
-        if taken != added {
+        let taken = self.stripes().taken();
+        let (added, came) = self.stripes().settle();
+        if taken != came {
             self.word.end_proving();
             return None;
         }
@@ -350,7 +352,7 @@ impl<'a> Moves<'a> {
     fn enter_restocks(&mut self, &Empty { added }: &Empty) {
         count(&self.cold().narrowings);
         let fresh = added.wrapping_sub(self.cold().entered.swap(added, Ordering::Relaxed));
-        *self.restocked = self.restocked.wrapping_add(fresh);
+        self.books.restocked = self.books.restocked.wrapping_add(fresh);
         for segment in self.stripes().iter() {
             // How much more may be restocked is known again when it widens.
             segment.set_room(0);
@@ -371,12 +373,14 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// What was restocked, and what is in stock, at one instant.
-    pub(super) fn snapshot(&mut self) -> (u64, u64) {
-        let word = loop {
+    /// The books at one instant; how what left divides into reserved and sold, as
+    /// [`Books::reserved`] says.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        let (lent, word) = loop {
+            let lent = self.lent();
             let word = self.word.load();
             if !word.is_wide() {
-                break word;
+                break (lent, word);
             }
             let whole = if self.tuning.is_enough(self.stripes().bound(self.word)) {
                 self.turn_over()
@@ -384,11 +388,29 @@ impl<'a> Moves<'a> {
                 self.narrow()
             };
             if let Some(word) = whole {
-                break word;
+                break (lent, word);
             }
             spin_loop();
         };
-        (self.restocked.wrapping_add(word.fresh()), word.units())
+        let reserved = self.books.reserved(word, lent, self.settled());
+        let restocked = self.books.restocked(word);
+        Snapshot::new(self.stock.initial, restocked, word.units(), reserved)
+    }
+
+    /// Units that segments lent, if there are any segments.
+    fn lent(&self) -> u64 {
+        self.stock.stripes.get().map_or(0, Stripes::lent)
+    }
+
+    fn settled(&self) -> u64 {
+        self.stock.stripes.get().map_or(0, Stripes::settled)
+    }
+
+    /// Available and reserved, by a word that held all units: no less than there were, calls that
+    /// are in the middle left aside.
+    fn on_hand(&self, word: Word) -> u64 {
+        let settled = self.settled();
+        word.units() + self.books.reserved(word, self.lent(), settled)
     }
 
     /// Adds `units`, where a put by the way everybody goes might be too many for the stock, for the
@@ -400,24 +422,63 @@ impl<'a> Moves<'a> {
         }
         loop {
             let word = self.narrow_for_sure();
-            let on_hand = word.units();
+            let on_hand = self.on_hand(word);
             let total = on_hand.saturating_add(units);
-            let result = if total > MAX_UNITS {
-                Err(on_hand)
-            } else if self.word.exchange(word, Word::narrow(total)).is_ok() {
-                *self.restocked = self
-                    .restocked
-                    .wrapping_add(word.fresh())
-                    .wrapping_add(units);
-                Ok(())
-            } else {
-                continue;
-            };
-            if was_wide {
-                self.widen();
+            if total > MAX_UNITS {
+                self.widen_again(was_wide);
+                return Err(on_hand);
             }
-            return result;
+            let fresh = Word::fresh_at(total);
+            let next = word.more(units).with_fresh(fresh);
+            if self.word.exchange(word, next).is_ok() {
+                let restocked = self.books.restocked(word).wrapping_add(units);
+                self.books.restocked = restocked.wrapping_sub(fresh);
+                break;
+            }
         }
+        self.widen_again(was_wide);
+        Ok(())
+    }
+
+    fn widen_again(&mut self, was_wide: bool) {
+        if was_wide {
+            self.widen();
+        }
+    }
+
+    /// Enters `units` in the books that were set aside already: too many for the word's field.
+    pub(super) fn set_aside(&mut self, units: u64) {
+        self.books.aside = self.books.aside.wrapping_add(units);
+        self.balance();
+    }
+
+    /// Enters `units` in the books that were set aside and are sold.
+    pub(super) fn sell(&mut self, units: u64) {
+        self.books.aside = self.books.aside.wrapping_sub(units);
+        self.balance();
+    }
+
+    /// Puts `units` back that were set aside: too many for the word's field or for one change of a
+    /// segment.
+    pub(super) fn put_back(&mut self, units: u64) {
+        let was_wide = self.word.load().is_wide();
+        loop {
+            let word = self.narrow_for_sure();
+            if self.word.exchange(word, word.more(units)).is_ok() {
+                break;
+            }
+        }
+        self.sell(units);
+        self.widen_again(was_wide);
+    }
+
+    /// Enters what the word set aside in the books, so that its field is in the middle again.
+    fn balance(&mut self) {
+        let mut word = self.word.load();
+        while let Err(seen) = self.word.exchange(word, word.balanced()) {
+            word = seen;
+        }
+        self.books.aside = self.books.aside.wrapping_add(word.aside());
     }
 
     /// Deals a restock out to the segments of a wide stock, if each has room for its share. The
@@ -444,8 +505,4 @@ impl<'a> Moves<'a> {
 struct Empty {
     /// What their `added` came to.
     added: u64,
-}
-
-fn sum(parts: impl Iterator<Item = u64>) -> u64 {
-    parts.fold(0, u64::wrapping_add)
 }

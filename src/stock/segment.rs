@@ -1,9 +1,9 @@
-//! A segment: two counters that only grow.
+//! A segment: counters that only grow.
 //!
-//! `added - taken` is what it holds. Neither is ever decreased: to subtract and undo would show
-//! others a dip, and they would refuse for it.
+//! `added + returned - taken` is what it holds. None is ever decreased: to subtract and undo would
+//! show others a dip, and they would refuse for it.
 //!
-//! Both wrap. Differences are exact while fewer than 2^64 units pass one counter during one call's
+//! All wrap. Differences are exact while fewer than 2^64 units pass one counter during one call's
 //! load-to-exchange, and [`MAX_CHANGE`] keeps that out of reach: it would take 2^32 of the largest
 //! changes.
 
@@ -27,6 +27,16 @@ pub(super) enum Take {
 pub(super) struct Segment {
     taken: AtomicU64,
     added: AtomicU64,
+    /// Units that were set aside somewhere and put back here. A counter of its own, so that one
+    /// read-modify-write tells both the stock and the books.
+    returned: AtomicU64,
+    /// Of `taken`, those that were set aside.
+    lent: AtomicU64,
+    /// Units that were set aside somewhere and sold.
+    sold: AtomicU64,
+    /// Whether `returned` is in use, as far as is known here: see
+    /// [`Stripes::settle`](super::stripes::Stripes::settle).
+    takes_back: AtomicU64,
     /// How far `added` may grow by restocks that nobody checked against all segments.
     limit: AtomicU64,
     contended: AtomicU64,
@@ -43,28 +53,82 @@ impl Segment {
         self.added.load(Ordering::Acquire)
     }
 
+    #[inline]
+    fn returned(&self) -> u64 {
+        self.returned.load(Ordering::Acquire)
+    }
+
+    /// All that ever came here.
+    #[inline]
+    pub(super) fn came(&self) -> u64 {
+        self.added().wrapping_add(self.returned())
+    }
+
     /// `added`, read so that every later put knows: see
     /// [`WordCell::reopen_unless_wide`](super::word::WordCell::reopen_unless_wide).
-    pub(super) fn settle(&self) -> u64 {
+    pub(super) fn settle_added(&self) -> u64 {
         self.added.fetch_add(0, Ordering::AcqRel)
+    }
+
+    /// The same for `returned`.
+    pub(super) fn settle_returned(&self) -> u64 {
+        self.returned.fetch_add(0, Ordering::AcqRel)
+    }
+
+    #[inline]
+    pub(super) fn takes_back(&self) -> bool {
+        self.takes_back.load(Ordering::Acquire) != 0
+    }
+
+    /// From now on puts use `returned`, which was made known before.
+    pub(super) fn take_back(&self) {
+        self.takes_back.store(1, Ordering::Release);
+    }
+
+    pub(super) fn lent(&self) -> u64 {
+        self.lent.load(Ordering::Acquire)
+    }
+
+    /// Units that were set aside and came back here or were sold.
+    pub(super) fn settled(&self) -> u64 {
+        self.returned()
+            .wrapping_add(self.sold.load(Ordering::Acquire))
+    }
+
+    /// Counts units that are set aside; once they are taken.
+    #[inline]
+    pub(super) fn lend(&self, units: u64) {
+        self.lent.fetch_add(units, Ordering::AcqRel);
+    }
+
+    /// Counts units that were set aside and are sold.
+    #[inline]
+    pub(super) fn sell(&self, units: u64) {
+        self.sold.fetch_add(units, Ordering::AcqRel);
+    }
+
+    /// Takes back at most [`MAX_CHANGE`] units that were set aside.
+    #[inline]
+    pub(super) fn put_back(&self, units: u64) {
+        self.returned.fetch_add(units, Ordering::AcqRel);
     }
 
     pub(super) fn contended(&self) -> u64 {
         self.contended.load(Ordering::Relaxed)
     }
 
-    /// Units held. `taken` is read first: read last, it could have passed an older `added`.
+    /// Units held. `taken` is read first: read last, it could have passed an older sum of what came.
     #[inline]
     pub(super) fn held(&self) -> u64 {
         let taken = self.taken();
-        self.added().wrapping_sub(taken)
+        self.came().wrapping_sub(taken)
     }
 
     /// Tries once to take `units`, all of them or none. The loads are in the order of [`held`](Self::held).
     #[inline]
     pub(super) fn take(&self, units: u64) -> Take {
         let taken = self.taken();
-        if self.added().wrapping_sub(taken) < units {
+        if self.came().wrapping_sub(taken) < units {
             return Take::Short;
         }
         match self.advance(taken, units) {
@@ -82,7 +146,7 @@ impl Segment {
     pub(super) fn take_up_to(&self, units: u64) -> u64 {
         let mut taken = self.taken();
         loop {
-            let part = self.added().wrapping_sub(taken).min(units).min(MAX_CHANGE);
+            let part = self.came().wrapping_sub(taken).min(units).min(MAX_CHANGE);
             if part == 0 {
                 return 0;
             }

@@ -62,7 +62,7 @@ impl Stock {
     /// [`WordCell::reopen_unless_wide`]: super::word::WordCell::reopen_unless_wide
     #[cold]
     #[inline(never)]
-    fn changed_too_late<T>(&self, answer: T) -> T {
+    pub(super) fn changed_too_late<T>(&self, answer: T) -> T {
         self.word.reopen_unless_wide();
         answer
     }

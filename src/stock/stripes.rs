@@ -29,6 +29,8 @@ pub(super) struct Cold {
     /// How much of the segments' `added` was moved there or is in the books already: the rest was
     /// restocked. Written under the cold mutex, which orders it.
     pub(super) entered: AtomicU64,
+    /// Set before any `returned` is used.
+    takes_back: AtomicU64,
     pub(super) gathers: AtomicU64,
     pub(super) widenings: AtomicU64,
     pub(super) narrowings: AtomicU64,
@@ -133,7 +135,7 @@ impl Stripes {
     /// At one instant of the call, no more than this was in stock.
     ///
     /// The proof that every refusal by a wide stock rests on. Every `taken` can only have grown
-    /// since it was read, every `added` can only grow until it is read, and the word, which goes
+    /// since it was read, what came can only grow until it is read, and the word, which goes
     /// both ways, is read in between: so at that instant the difference of the sums was not too
     /// low. It holds whatever takes and puts run meanwhile. Units on their way are in the pocket's
     /// `added` before they are in anybody's `taken`.
@@ -152,15 +154,52 @@ impl Stripes {
             // Made narrow meanwhile: then this was the whole stock.
             return word.units();
         }
-        let added = self.sum(Segment::added);
-        word.units().wrapping_add(added).wrapping_sub(taken)
+        let came = self.sum(Segment::came);
+        word.units().wrapping_add(came).wrapping_sub(taken)
+    }
+
+    /// What ever came to the segments (`added`, and all of it), read so that every later put knows.
+    ///
+    /// `returned` is passed over while no thread has put anything back to a segment. Who does it
+    /// first makes it known by a read-modify-write of `takes_back`; if that comes after the one
+    /// here, the put sees *proving* as one does that comes after the settling of `added`. Tested by
+    /// `narrowing_against_first_put_back` in `tests/loom_stock.rs`.
+    pub(super) fn settle(&self) -> (u64, u64) {
+        let added = sum(self.iter().map(Segment::settle_added));
+        let returned = if self.cold().takes_back.fetch_add(0, Ordering::AcqRel) == 0 {
+            0
+        } else {
+            sum(self.iter().map(Segment::settle_returned))
+        };
+        (added, added.wrapping_add(returned))
+    }
+
+    /// The calling thread's segment, ready for units that are put back.
+    pub(super) fn own_that_takes_back(&self) -> &Segment {
+        let own = self.own();
+        if !own.takes_back() {
+            self.cold().takes_back.fetch_or(1, Ordering::AcqRel);
+            own.take_back();
+        }
+        own
+    }
+
+    /// Units that were ever set aside from segments.
+    pub(super) fn lent(&self) -> u64 {
+        sum(self.iter().map(Segment::lent))
+    }
+
+    /// Units set aside that ever came back to segments or were sold.
+    pub(super) fn settled(&self) -> u64 {
+        sum(self.iter().map(Segment::settled))
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        sum(self.iter().map(Segment::taken))
     }
 
     fn sum(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
-        self.slots
-            .iter()
-            .map(|slot| counter(&slot.segment))
-            .fold(0, u64::wrapping_add)
+        sum(self.slots.iter().map(|slot| counter(&slot.segment)))
     }
 
     pub(super) fn narrowings(&self) -> u64 {
@@ -180,4 +219,8 @@ impl Stripes {
 /// Counts an event that somebody who tunes will ask for.
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn sum(parts: impl Iterator<Item = u64>) -> u64 {
+    parts.fold(0, u64::wrapping_add)
 }

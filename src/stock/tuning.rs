@@ -3,8 +3,10 @@
 
 use crate::MAX_SEGMENTS;
 
-/// The thresholds, in units unless they say otherwise. All of them fit the stock's cache line.
+/// The thresholds, in units unless they say otherwise. Packed, since the whole stock is one cache
+/// line.
 #[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed)]
 pub struct Tuning {
     /// Below this it is little: a refusal, or a gather, narrows.
     pub little: u8,
@@ -13,9 +15,9 @@ pub struct Tuning {
     pub orders: u8,
     /// From here on contention widens at once, and a restock is dealt out.
     pub enough: u16,
-    /// With less than enough: after how many losses of one thread contention widens all the same.
-    /// Each narrowing doubles it, up to 256-fold.
-    pub patience: u16,
+    /// With less than enough: after how many losses of one thread contention widens all the same,
+    /// as a power of two. Each narrowing doubles it, up to 256-fold.
+    pub patience: u8,
     /// How far it may grow; the builder sets it.
     pub max_segments: u16,
 }
@@ -26,7 +28,7 @@ impl Tuning {
         little: 64,
         orders: 16,
         enough: 256,
-        patience: 256,
+        patience: 8,
         max_segments: MAX_SEGMENTS as u16,
     };
 
@@ -35,9 +37,12 @@ impl Tuning {
         little: 0,
         orders: 0,
         enough: u16::MAX,
-        patience: u16::MAX,
+        patience: Self::FOR_EVER,
         ..Self::DEFAULT
     };
+
+    /// The patience that no thread ever loses.
+    const FOR_EVER: u8 = u8::MAX;
 
     /// Whether `units` are so few that a gather for `order` had better bring them all together.
     pub(super) fn is_little_for(&self, units: u64, order: u64) -> bool {
@@ -67,13 +72,15 @@ impl Tuning {
         }
         // Nobody takes and gives back from two segments unless each has a unit.
         let can_share = units / 2 >= order.max(1);
-        let now_and_then = losses.is_multiple_of(u32::from(self.patience).max(1));
+        let patience = 1_u64.checked_shl(self.patience.into());
+        let now_and_then = patience.is_some_and(|many| u64::from(losses).is_multiple_of(many));
         self.is_plenty(units, order) || can_share && now_and_then
     }
 
     /// Whether `losses` of one thread are many for a stock that was made narrow `narrowings` times.
     pub(super) fn has_lost_patience(&self, losses: u32, narrowings: u64) -> bool {
-        losses >= u32::from(self.patience) << narrowings.min(8)
+        let patience = 1_u64.checked_shl(u32::from(self.patience) + narrowings.min(8) as u32);
+        patience.is_some_and(|many| u64::from(losses) >= many)
     }
 
     /// How far a stock grows on a machine that runs `parallelism` threads at once.

@@ -92,7 +92,7 @@ fn restless() -> Tuning {
         little: 8,
         orders: 1,
         enough: 4,
-        patience: 1,
+        patience: 0,
         ..Tuning::DEFAULT
     }
 }

@@ -1,0 +1,16 @@
+//! [`Settle`]: what can be put under a key with a deadline.
+
+/// Units that were set aside and are settled as a whole: sold, or given back.
+///
+/// A [`Reservation`](crate::Reservation) is; so is whatever else `Holds` are to keep.
+/// Dropping one must give its units back, as [`release`](Self::release) does.
+pub trait Settle {
+    /// Units that are set aside.
+    fn units(&self) -> u64;
+
+    /// Sells them.
+    fn commit(self);
+
+    /// Gives them back.
+    fn release(self);
+}

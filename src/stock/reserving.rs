@@ -1,0 +1,139 @@
+//! Units that are set aside: out of stock, and not sold yet.
+//!
+//! Each operation is the one read-modify-write that moves the units, which tells the books as well:
+//! the word has a field for it, a segment a counter of its own. Only setting aside from a segment
+//! counts in a second step, after the first, so that no snapshot can see units reserved that were
+//! not taken.
+
+use super::Stock;
+use super::segment::MAX_CHANGE;
+use super::stripes::Stripes;
+use crate::{OutOfStock, Reserving};
+
+impl Reserving for Stock {
+    #[inline(always)]
+    fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+        let word = self.word.load();
+        let done = if !word.covers(units) {
+            Err(word.available())
+        } else if word.is_wide() {
+            self.set_aside_striped(units)
+        } else {
+            match word.set_aside(units) {
+                Some(next) if self.word.exchange(word, next).is_ok() => Ok(()),
+                _ => self.set_aside_slow(units),
+            }
+        };
+        done.map_err(|available| OutOfStock::new(units, available))
+    }
+
+    #[inline(always)]
+    fn sell(&self, units: u64) {
+        match self.stripes.get().and_then(Stripes::own_if_known) {
+            Some(own) => own.sell(units),
+            None => self.sell_slow(units),
+        }
+    }
+
+    #[inline(always)]
+    fn put_back(&self, units: u64) {
+        let word = self.word.load();
+        let done = if word.is_plainly_wide() {
+            self.put_back_own(units)
+        } else {
+            let next = word.put_back(units);
+            next.is_some_and(|next| self.word.exchange(word, next).is_ok())
+        };
+        if !done {
+            self.put_back_slow(units);
+        }
+    }
+}
+
+impl Stock {
+    /// Sets aside from a stock that was just seen to be wide.
+    #[inline(always)]
+    fn set_aside_striped(&self, units: u64) -> Result<(), u64> {
+        self.try_deduct(units)?;
+        match self.stripes.get().and_then(Stripes::own_if_known) {
+            Some(own) => own.lend(units),
+            None => self.stripes().own().lend(units),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_aside_slow(&self, units: u64) -> Result<(), u64> {
+        loop {
+            let word = self.word.load();
+            if !word.covers(units) {
+                return Err(word.available());
+            }
+            if word.is_wide() {
+                return self.set_aside_striped(units);
+            }
+            let Some(next) = word.set_aside(units) else {
+                // Too many for the field: taken first, and then counted, as from a segment.
+                self.try_deduct(units)?;
+                self.moves().set_aside(units);
+                return Ok(());
+            };
+            match self.word.exchange(word, next) {
+                Ok(()) => return Ok(()),
+                Err(seen) => self.lost_word(seen, units),
+            }
+        }
+    }
+
+    /// Sells where the thread has no segment yet, or the stock none.
+    #[inline(never)]
+    fn sell_slow(&self, units: u64) {
+        if let Some(stripes) = self.stripes.get() {
+            stripes.own().sell(units);
+            return;
+        }
+        let mut word = self.word.load();
+        while let Some(next) = word.sold(units) {
+            match self.word.exchange(word, next) {
+                Ok(()) => return,
+                Err(seen) => word = seen,
+            }
+        }
+        self.moves().sell(units);
+    }
+
+    /// Puts back to the calling thread's own segment of a stock that was just seen to be plainly
+    /// wide, if nothing speaks against it.
+    #[inline(always)]
+    fn put_back_own(&self, units: u64) -> bool {
+        let own = self.stripes.get().and_then(Stripes::own_if_known);
+        let Some(own) = own.filter(|own| own.takes_back() && units <= MAX_CHANGE) else {
+            return false;
+        };
+        own.put_back(units);
+        self.word.load().is_plainly_wide() || self.changed_too_late(true)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_back_slow(&self, units: u64) {
+        if units > MAX_CHANGE {
+            return self.moves().put_back(units);
+        }
+        loop {
+            let word = self.word.load();
+            if word.is_plainly_wide() {
+                self.stripes().own_that_takes_back().put_back(units);
+                return self.word.reopen_unless_wide();
+            }
+            let Some(next) = word.put_back(units) else {
+                return self.moves().put_back(units);
+            };
+            match self.word.exchange(word, next) {
+                Ok(()) => return,
+                Err(seen) => self.lost_word(seen, units),
+            }
+        }
+    }
+}
