@@ -4,8 +4,8 @@
 mod support;
 
 use Op::{
-    Available, Deduct, DeductUpTo, FailingOrder, PanickingOrder, Restock, RestockingOrder, Sit,
-    Snapshot,
+    Available, Commit, Deduct, DeductUpTo, FailingOrder, PanickingOrder, Release, Reserve, Restock,
+    RestockingOrder, Sit, Snapshot,
 };
 use segstock::{LockedStock, Selection};
 use support::arena::{Op, explore};
@@ -50,6 +50,9 @@ scenarios! {
     snapshot_beside_order_across: locked(2, 2), [Snapshot, Snapshot], [Deduct(2), Restock(1)];
     up_to_beside_all: locked(2, 2), [DeductUpTo(3)], [Deduct(1), Restock(1)];
     up_to_beside_up_to: locked(1, 2), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
+    reservations: locked(2, 2), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
+    reservation_across: locked(2, 2), [Reserve(2), Commit(1), Release(1)], [Snapshot, Deduct(1)];
+    put_backs_and_proof: locked(2, 2), [Reserve(1), Release(1), Deduct(2)], [Reserve(1), Release(1), Deduct(2)];
     available_beside_all: locked(2, 2), [Deduct(2), Restock(2)], [Available, Available];
 }
 

@@ -3,9 +3,12 @@
 
 mod support;
 
-use Op::{Available, Deduct, DeductUpTo, Narrow, Prove, Restock, Sit, Snapshot, Widen};
-use segstock::Stock;
+use Op::{
+    Available, Commit, Deduct, DeductUpTo, Narrow, Prove, Release, Reserve, Restock, Sit, Snapshot,
+    Widen,
+};
 use segstock::testing::{self, Tuning};
+use segstock::{Reserving, Stock};
 use support::arena::{Op, explore};
 use support::model::Model;
 
@@ -162,6 +165,56 @@ scenarios! {
     up_to_against_gather: wide(2, STILL), [DeductUpTo(2)], [Deduct(2), Restock(1)];
     up_to_in_narrow: narrow(2, STILL), [DeductUpTo(1), DeductUpTo(3)], [Deduct(1), Restock(2)];
     up_to_from_word: wide_in_word(2, STILL), [DeductUpTo(3)], [Deduct(1), Restock(1)];
+}
+
+/// As `open` says, with `units` of it set aside by whoever.
+fn reserved(units: u64, open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let (mut model, stock) = open();
+        stock.set_aside(units).unwrap();
+        (model.available, model.reserved) = (model.available - units, units);
+        (model, stock)
+    }
+}
+
+// Reservations. Halves of a split one are settled by two threads.
+scenarios! {
+    halves_of_a_reservation: reserved(2, narrow(2, STILL)), [Commit(1), Deduct(1)], [Release(1), Snapshot];
+    halves_of_a_wide_reservation: reserved(2, wide(2, STILL)), [Commit(1), Deduct(1)], [Release(1), Deduct(1)];
+    halves_beside_snapshot: reserved(2, wide(2, STILL)), [Commit(1)], [Release(1)], [Snapshot];
+    word_reservations: narrow(2, STILL), [Reserve(1), Commit(1)], [Reserve(2), Release(2)], [Deduct(1)];
+    wide_reservations: wide(2, STILL), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
+    put_back_beside_refusals: reserved(1, wide(2, STILL)), [Release(1), Deduct(2)], [Restock(1), Deduct(2)];
+    store_buffering_of_put_backs: reserved(2, wide(2, STILL)), [Release(1), Deduct(2)], [Release(1), Deduct(2)];
+    narrowing_against_first_put_back: reserved(1, lopsided(1, STILL)), [Narrow], [Release(1), Deduct(1)];
+    narrowing_against_put_backs: put_back_before(wide(3, STILL)), [Narrow], [Release(1), Deduct(1)];
+    narrowing_against_put_back_and_refusal: put_back_before(wide(3, STILL)), [Narrow], [Release(1)], [Deduct(2)];
+    late_put_back_then_take: reserved(2, lopsided(2, STILL)), [Narrow], [Release(2)], [Sit(1), Deduct(1), Deduct(1)];
+    widening_against_put_back: reserved(1, narrow(2, STILL)), [Widen, Deduct(1)], [Release(1), Deduct(2)];
+    reserve_against_narrowing: wide(2, STILL), [Narrow], [Reserve(1), Snapshot];
+    reserve_against_widening: narrow(2, STILL), [Widen], [Reserve(1), Release(1), Snapshot];
+    settled_till_against_gather: reserved(2, wide(4, STILL)), [Commit(1), Release(1)], [Deduct(3)];
+    till_against_gather: wide(4, STILL), [Reserve(2), Commit(1), Release(1)], [Deduct(3)];
+    snapshot_against_reservations: wide(2, STILL), [Reserve(1), Release(1)], [Snapshot];
+    snapshot_turns_over_beside_reservations: reserved(1, wide(4, RESTLESS)), [Reserve(1), Release(2)], [Snapshot];
+    snapshot_turns_over_beside_commits: reserved(2, wide(5, RESTLESS)), [Commit(1), Release(1)], [Snapshot];
+    many_set_aside: narrow(2_000, STILL), [Reserve(600), Snapshot], [Reserve(400), Commit(400)];
+    many_put_back: reserved(1_200, narrow(2_000, STILL)), [Release(600), Snapshot], [Commit(600)];
+}
+
+/// As `open` says, with one unit set aside and segments that have taken one back before.
+fn put_back_before(open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let (mut model, stock) = open();
+        for segment in [0, 1] {
+            testing::sit_at(segment, 2);
+            stock.set_aside(1).unwrap();
+            stock.put_back(1);
+        }
+        stock.set_aside(1).unwrap();
+        (model.available, model.reserved) = (model.available - 1, 1);
+        (model, stock)
+    }
 }
 
 // The triggers: nobody forces anything here.

@@ -27,8 +27,11 @@ impl Chance {
 
     fn step(&mut self) -> Step {
         match self.below(16) {
-            0..8 => Step::Deduct(1 + self.below(5)),
-            8..10 => Step::DeductUpTo(1 + self.below(8)),
+            0..5 => Step::Deduct(1 + self.below(5)),
+            5..7 => Step::Reserve(1 + self.below(5)),
+            7 => Step::Commit,
+            8 => Step::Release,
+            9 => Step::DeductUpTo(1 + self.below(8)),
             10..14 => Step::Restock(1 + self.below(4)),
             14 => Step::Snapshot,
             _ => Step::Reshape([Form::Wide, Form::Narrow][self.below(2) as usize]),
@@ -47,9 +50,11 @@ fn nothing_is_oversold_and_nothing_is_lost() {
                 let (sold, restocked) = (&sold, &restocked);
                 scope.spawn(move || {
                     let mut chance = Chance(0x5EED + thread as u64);
+                    let mut open = Vec::new();
                     for _ in 0..4_000 {
-                        match chance.step().play(counter) {
+                        match chance.step().play(counter, &mut open) {
                             Some(Call::Deduct(units, Ok(())))
+                            | Some(Call::Commit(units))
                             | Some(Call::DeductUpTo(_, units)) => {
                                 sold.fetch_add(units, Ordering::Relaxed);
                             }
@@ -57,7 +62,7 @@ fn nothing_is_oversold_and_nothing_is_lost() {
                                 restocked.fetch_add(units, Ordering::Relaxed);
                             }
                             Some(Call::Snapshot(books)) => {
-                                let sums = books.available + books.sold;
+                                let sums = books.available + books.reserved + books.sold;
                                 assert_eq!(books.initial + books.restocked, sums);
                             }
                             _ => {}
@@ -72,6 +77,7 @@ fn nothing_is_oversold_and_nothing_is_lost() {
             initial: 500,
             restocked,
             available: 500 + restocked - sold,
+            reserved: 0,
         };
         counters::assert_exact(&name, counter, &model);
     }
@@ -124,11 +130,15 @@ fn record(round: u64, counter: &dyn Counter) -> Vec<Log> {
     let gate = Barrier::new(3);
     let play = |thread: usize| -> Log {
         let mut chance = Chance(0xD1CE + round * 64 + thread as u64);
-        let steps: Vec<Step> = (0..6).map(|_| chance.step()).collect();
+        let mut steps: Vec<Step> = (0..6).map(|_| chance.step()).collect();
+        // What is still open is given back for all to see.
+        let reservations = steps.iter().filter(|step| matches!(step, Step::Reserve(_)));
+        steps.extend(vec![Step::Release; reservations.count()]);
+        let mut open = Vec::new();
         gate.wait();
         let play = |step: Step| {
             let called = clock.fetch_add(1, Ordering::AcqRel);
-            let call = step.play(counter)?;
+            let call = step.play(counter, &mut open)?;
             let returned = clock.fetch_add(1, Ordering::AcqRel);
             Some(Entry {
                 thread,

@@ -13,7 +13,7 @@ use super::history::{Entry, Log, assert_linearizable};
 use super::model::{Call, Model};
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
-use segstock::{LockedStock, OutOfStock, RestockOverflow, Snapshot, Stock, testing};
+use segstock::{LockedStock, OutOfStock, Reserving, RestockOverflow, Snapshot, Stock, testing};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,6 +24,12 @@ pub enum Op {
     Deduct(u64),
     DeductUpTo(u64),
     Restock(u64),
+    /// Set units aside.
+    Reserve(u64),
+    /// Sell units that were set aside, by whichever thread.
+    Commit(u64),
+    /// Give them back.
+    Release(u64),
     Available,
     Snapshot,
     /// Make it wide.
@@ -53,6 +59,9 @@ pub trait Subject: Send + Sync + 'static {
     fn snapshot(&self) -> Option<Snapshot> {
         None
     }
+    fn reserving(&self) -> &dyn Reserving {
+        panic!("this subject has no reservations")
+    }
     fn segments(&self) -> usize {
         1
     }
@@ -76,6 +85,9 @@ impl Subject for Stock {
     }
     fn snapshot(&self) -> Option<Snapshot> {
         Some(self.snapshot())
+    }
+    fn reserving(&self) -> &dyn Reserving {
+        self
     }
     fn segments(&self) -> usize {
         self.segments()
@@ -106,6 +118,9 @@ impl Subject for LockedStock {
     }
     fn snapshot(&self) -> Option<Snapshot> {
         Some(self.snapshot())
+    }
+    fn reserving(&self) -> &dyn Reserving {
+        self
     }
     fn segments(&self) -> usize {
         self.segments()
@@ -233,9 +248,9 @@ fn run<S: Subject>(start: Model, stock: S, scripts: &[Vec<Op>], clocked: bool) {
     let last = logs.len();
     let mut rest = vec![Call::Deduct(0, Ok(()))];
     if let Some(books) = stock.snapshot() {
-        let sums = books.available + books.sold;
+        let sums = books.available + books.reserved + books.sold;
         assert_eq!(books.initial + books.restocked, sums, "conservation");
-        rest.push(Call::Snapshot(books));
+        rest.push(Call::AtRest(books));
     }
     let available = stock.available();
     rest.push(Call::Available(available));
@@ -296,6 +311,17 @@ impl Recorder {
                 Op::Deduct(units) => vec![Call::Deduct(units, stock.deduct(units))],
                 Op::DeductUpTo(units) => vec![Call::DeductUpTo(units, stock.deduct_up_to(units))],
                 Op::Restock(units) => vec![Call::Restock(units, stock.restock(units))],
+                Op::Reserve(units) => {
+                    vec![Call::Reserve(units, stock.reserving().set_aside(units))]
+                }
+                Op::Commit(units) => {
+                    stock.reserving().sell(units);
+                    vec![Call::Commit(units)]
+                }
+                Op::Release(units) => {
+                    stock.reserving().put_back(units);
+                    vec![Call::Release(units)]
+                }
                 Op::Available => vec![Call::Available(stock.available())],
                 Op::Snapshot => vec![Call::Snapshot(stock.snapshot().expect("it has snapshots"))],
                 other => stock.force(other),

@@ -3,10 +3,10 @@
 
 use super::model::{Call, Model};
 use segstock::testing::{self, Tuning};
-use segstock::{LockedStock, Selection, Snapshot, Stock, StockCounter};
+use segstock::{LockedStock, Reservation, Reserving, Selection, Snapshot, Stock};
 
 /// What both counters offer.
-pub trait Counter: StockCounter {
+pub trait Counter: Reserving {
     fn deduct_up_to(&self, units: u64) -> u64;
     fn snapshot(&self) -> Snapshot;
     /// Changes the form, if there is a choice; no number changes.
@@ -103,6 +103,18 @@ pub enum Step {
     Deduct(u64),
     DeductUpTo(u64),
     Restock(u64),
+    /// Reserve, and keep it among those that are open.
+    Reserve(u64),
+    /// Sell the last open reservation.
+    Commit,
+    /// Sell so much of the last open reservation, if it has as much.
+    CommitPart(u64),
+    /// Give the last open reservation back.
+    Release,
+    /// Split so much off the last open reservation, if it has as much.
+    Split(u64),
+    /// Make one of the last two.
+    Merge,
     Available,
     Snapshot,
     Reshape(Form),
@@ -110,15 +122,58 @@ pub enum Step {
     Sit(usize),
 }
 
+/// Reservations that are open, the last first to be settled.
+pub type Open<'a> = Vec<Reservation<&'a dyn Counter>>;
+
 impl Step {
     /// Makes the call; nothing if it changes and tells no number.
-    pub fn play(self, counter: &dyn Counter) -> Option<Call> {
+    pub fn play<'a>(self, counter: &'a dyn Counter, open: &mut Open<'a>) -> Option<Call> {
         Some(match self {
             Self::Deduct(units) => Call::Deduct(units, counter.deduct(units)),
             Self::DeductUpTo(units) => Call::DeductUpTo(units, counter.deduct_up_to(units)),
             Self::Restock(units) => Call::Restock(units, counter.restock(units)),
             Self::Available => Call::Available(counter.available()),
             Self::Snapshot => Call::Snapshot(counter.snapshot()),
+            Self::Reserve(units) => {
+                let reservation = Reservation::new(counter, units);
+                let outcome = reservation.map(|reservation| open.push(reservation));
+                Call::Reserve(units, outcome)
+            }
+            Self::Commit => {
+                let reservation = open.pop()?;
+                let units = reservation.units();
+                reservation.commit();
+                Call::Commit(units)
+            }
+            Self::CommitPart(units) => {
+                let last = open.last_mut()?;
+                let reserved = last.units();
+                if let Err(refusal) = last.commit_part(units) {
+                    assert!(units > reserved, "refused {units} of {reserved}");
+                    assert_eq!((refusal.requested, refusal.reserved), (units, reserved));
+                    return None;
+                }
+                Call::Commit(units)
+            }
+            Self::Release => {
+                let reservation = open.pop()?;
+                let units = reservation.units();
+                drop(reservation);
+                Call::Release(units)
+            }
+            Self::Split(units) => {
+                let split = open.last_mut()?.split(units).ok()?;
+                open.push(split);
+                return None;
+            }
+            Self::Merge => {
+                let (last, other) = (open.pop()?, open.pop());
+                open.push(match other {
+                    Some(other) => last.merge(other).expect("of one stock"),
+                    None => last,
+                });
+                return None;
+            }
             Self::Reshape(form) => {
                 counter.reshape(form);
                 return None;
@@ -137,6 +192,7 @@ pub fn assert_exact(name: &str, counter: &dyn Counter, model: &Model) {
     assert_eq!(books.initial, model.initial, "{name}");
     assert_eq!(books.restocked, model.restocked, "{name}");
     assert_eq!(books.available, model.available, "{name}");
+    assert_eq!(books.reserved, model.reserved, "{name}");
     assert_eq!(books.sold, model.sold(), "{name}");
     assert_eq!(
         counter.available(),
