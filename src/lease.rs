@@ -42,10 +42,10 @@ use std::fmt;
 pub struct Lease<S: Reserving> {
     stock: S,
     batch: u64,
-    /// Units left in the till.
+    /// Units left in the till: all that a sale writes.
     left: u64,
-    /// Units sold from the till since they were last settled.
-    sold: u64,
+    /// Units set aside, not settled yet: those that are left, and those sold since.
+    aside: u64,
     /// Units sold and settled.
     settled: u64,
 }
@@ -60,7 +60,7 @@ impl<S: Reserving> Lease<S> {
             stock,
             batch,
             left: 0,
-            sold: 0,
+            aside: 0,
             settled: 0,
         }
     }
@@ -77,7 +77,6 @@ impl<S: Reserving> Lease<S> {
             self.top_up(units)?;
         }
         self.left -= units;
-        self.sold += units;
         Ok(())
     }
 
@@ -111,12 +110,14 @@ impl<S: Reserving> Lease<S> {
             short_of
         };
         self.left += new;
+        self.aside = self.left;
         Ok(())
     }
 
     fn settle_sales(&mut self) {
-        let sold = std::mem::take(&mut self.sold);
+        let sold = self.aside - self.left;
         if sold > 0 {
+            self.aside = self.left;
             self.stock.sell(sold);
             self.settled += sold;
         }
@@ -137,7 +138,7 @@ impl<S: Reserving> fmt::Debug for Lease<S> {
         f.debug_struct("Lease")
             .field("batch", &self.batch)
             .field("left", &self.left)
-            .field("sold", &(self.settled + self.sold))
+            .field("sold", &(self.settled + self.aside - self.left))
             .finish_non_exhaustive()
     }
 }

@@ -188,8 +188,6 @@ scenarios! {
     store_buffering_of_put_backs: reserved(2, wide(2, STILL)), [Release(1), Deduct(2)], [Release(1), Deduct(2)];
     narrowing_against_first_put_back: reserved(1, lopsided(1, STILL)), [Narrow], [Release(1), Deduct(1)];
     narrowing_against_put_backs: put_back_before(wide(3, STILL)), [Narrow], [Release(1), Deduct(1)];
-    narrowing_against_put_back_and_refusal: put_back_before(wide(3, STILL)), [Narrow], [Release(1)], [Deduct(2)];
-    late_put_back_then_take: reserved(2, lopsided(2, STILL)), [Narrow], [Release(2)], [Sit(1), Deduct(1), Deduct(1)];
     widening_against_put_back: reserved(1, narrow(2, STILL)), [Widen, Deduct(1)], [Release(1), Deduct(2)];
     reserve_against_narrowing: wide(2, STILL), [Narrow], [Reserve(1), Snapshot];
     reserve_against_widening: narrow(2, STILL), [Widen], [Reserve(1), Release(1), Snapshot];
@@ -236,6 +234,8 @@ mod long {
     use super::*;
 
     scenarios! {
+        narrowing_against_put_back_and_refusal: put_back_before(wide(3, STILL)), [Narrow], [Release(1)], [Deduct(2)];
+        late_put_back_then_take: reserved(2, lopsided(2, STILL)), [Narrow], [Release(2)], [Sit(1), Deduct(1), Deduct(1)];
         gather_in_narrow_beside_refusal: wide(2, STILL), [Deduct(2)], [Narrow], [Deduct(2)];
         widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
         widening_against_refusals: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];

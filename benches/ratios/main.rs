@@ -14,6 +14,7 @@
 mod candidates;
 mod cpu;
 mod report;
+mod reserving;
 mod situations;
 mod windows;
 

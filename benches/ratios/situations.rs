@@ -3,6 +3,7 @@
 use crate::candidates::{Atomic, Candidate, Lock, Private, Till};
 use crate::cpu;
 use crate::report::{Limit, Report};
+use crate::reserving;
 use crate::windows::{Effort, Figure, Work, measure, median, percentile};
 use parking_lot::Mutex;
 use segstock::{LockedStock, MAX_UNITS, Stock};
@@ -19,6 +20,9 @@ pub const ALL: &[(&str, Situation)] = &[
     ("too few left", too_few_left),
     ("more than a plentiful stock has", more_than_there_is),
     ("take and give back", take_and_give_back),
+    ("reserve and drop", reserving::reserve_and_drop),
+    ("reserve and commit", reserving::reserve_and_commit),
+    ("lease", reserving::leases),
     ("edge", edge),
     ("fragmented", fragmented),
     ("drain", drain),
@@ -28,7 +32,7 @@ pub const ALL: &[(&str, Situation)] = &[
     ("order flow of 20 ms", order_flow),
 ];
 
-const PLENTY: u64 = MAX_UNITS / 2;
+pub const PLENTY: u64 = MAX_UNITS / 2;
 
 fn atomic(units: u64) -> Atomic {
     Atomic(AtomicU64::new(units))
@@ -38,7 +42,7 @@ fn lock(units: u64) -> Lock {
     Lock(Mutex::new(units))
 }
 
-fn sixteen(units: u64) -> Stock {
+pub fn sixteen(units: u64) -> Stock {
     Stock::builder(units)
         .segments(16)
         .build()
@@ -46,13 +50,13 @@ fn sixteen(units: u64) -> Stock {
 }
 
 /// What a `Stock::new` grows to on two cores.
-fn two(units: u64) -> Stock {
+pub fn two(units: u64) -> Stock {
     let builder = Stock::builder(units).segments(2);
     builder.build().expect("2 segments")
 }
 
 /// Calls that all do the same to a till.
-fn work<C: Candidate>(
+pub fn work<C: Candidate>(
     candidate: C,
     call: impl Fn(&C::Till) + Copy + Send + Sync + 'static,
 ) -> Work {
@@ -75,7 +79,7 @@ macro_rules! compare {
     }};
 }
 
-fn show(report: &Report, threads: usize, names: &[&str], figures: &[Figure]) {
+pub fn show(report: &Report, threads: usize, names: &[&str], figures: &[Figure]) {
     for (name, figure) in names.iter().zip(figures) {
         let Figure {
             ns,

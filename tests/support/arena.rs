@@ -48,6 +48,23 @@ pub enum Op {
     RestockingOrder(u64, u64),
 }
 
+impl Op {
+    /// The same, less what was `refused` to this thread and so cannot be settled; nothing if nothing
+    /// is left.
+    fn without(self, refused: &mut u64) -> Option<Self> {
+        let (Self::Commit(units) | Self::Release(units)) = self else {
+            return Some(self);
+        };
+        let part = units.min(*refused);
+        *refused -= part;
+        match (self, units - part) {
+            (_, 0) => None,
+            (Self::Commit(_), rest) => Some(Self::Commit(rest)),
+            (_, rest) => Some(Self::Release(rest)),
+        }
+    }
+}
+
 /// A counter that can be put into a scenario. What it lacks, its scenarios do not call.
 pub trait Subject: Send + Sync + 'static {
     fn deduct(&self, units: u64) -> Result<(), OutOfStock>;
@@ -293,7 +310,12 @@ impl Recorder {
     fn play<S: Subject>(mut self, stock: &S, script: &[Op]) -> Log {
         let segments = stock.segments().max(2);
         testing::sit_at(self.thread % segments, segments);
+        // Units that the script would settle, had they not been refused.
+        let mut refused = 0;
         for &op in script {
+            let Some(op) = op.without(&mut refused) else {
+                continue;
+            };
             // These change no number, so that no order needs to explain them.
             match op {
                 Op::Sit(index) => {
@@ -312,7 +334,9 @@ impl Recorder {
                 Op::DeductUpTo(units) => vec![Call::DeductUpTo(units, stock.deduct_up_to(units))],
                 Op::Restock(units) => vec![Call::Restock(units, stock.restock(units))],
                 Op::Reserve(units) => {
-                    vec![Call::Reserve(units, stock.reserving().set_aside(units))]
+                    let outcome = stock.reserving().set_aside(units);
+                    refused += if outcome.is_err() { units } else { 0 };
+                    vec![Call::Reserve(units, outcome)]
                 }
                 Op::Commit(units) => {
                     stock.reserving().sell(units);
