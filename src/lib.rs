@@ -39,8 +39,10 @@
 
 pub mod docs;
 
+mod clock;
 mod counter;
 mod error;
+mod holds;
 mod lease;
 mod locked;
 mod reservation;
@@ -50,8 +52,12 @@ mod snapshot;
 mod stock;
 mod sync;
 
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use counter::{Reserving, StockCounter};
 pub use error::{BuildError, NotReserved, OrderError, OutOfStock, RestockOverflow};
+pub use holds::{
+    Held, HoldError, Holds, HoldsBuilder, Outcome, PlaceError, Placed, RetakeError, Settled, Status,
+};
 pub use lease::Lease;
 pub use locked::{LockedStock, LockedStockBuilder, Selection};
 pub use reservation::{MergeError, Reservation};

@@ -9,7 +9,7 @@ use std::mem;
 /// [`commit`](Self::commit) sells them. Dropping gives them back, so that an order that fails,
 /// panics or is cancelled leaves nothing behind. Each unit is settled once, by whoever owns it: there
 /// is no key to look up and nothing to expire. For flows that span requests, put the reservation
-/// under a key with a deadline: `Holds`.
+/// under a key with a deadline: [`Holds`](crate::Holds).
 ///
 /// `S` is a handle to the counter: `&Stock`, `Arc<Stock>`, and likewise for
 /// [`LockedStock`](crate::LockedStock) or any [`Reserving`].

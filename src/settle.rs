@@ -2,8 +2,10 @@
 
 /// Units that were set aside and are settled as a whole: sold, or given back.
 ///
-/// A [`Reservation`](crate::Reservation) is; so is whatever else `Holds` are to keep.
+/// A [`Reservation`](crate::Reservation) is; so is whatever else [`Holds`](crate::Holds) are to keep.
 /// Dropping one must give its units back, as [`release`](Self::release) does.
+///
+/// Holds call these under a lock of theirs: they must be quick, and must not call the same holds.
 pub trait Settle {
     /// Units that are set aside.
     fn units(&self) -> u64;

@@ -1,0 +1,518 @@
+//! [`Holds`]: reservations with a key and a deadline.
+
+mod answers;
+mod builder;
+mod shard;
+
+pub use answers::{Held, HoldError, Outcome, PlaceError, Placed, RetakeError, Settled, Status};
+pub use builder::HoldsBuilder;
+
+use crate::clock::nanos;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::{Clock, Settle, SystemClock};
+use crossbeam_utils::CachePadded;
+use shard::{Found, Lapsed, Moment, Retake, Shard};
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+/// Reservations that outlive a request: each under a key, and good until a deadline.
+///
+/// A customer puts something into the basket and pays minutes later, in another request, perhaps
+/// twice, perhaps too late, perhaps never. So a hold is placed under a key that the customer's
+/// requests carry, and resolves **exactly once**, whatever races: it is confirmed (sold), released,
+/// or it expires. What became of it stays known for a [retention](HoldsBuilder::retention), so that
+/// a request that is retried gets the same answer.
+///
+/// `K` is the key (an idempotency key, an order number), `R` what is held (a
+/// [`Reservation`](crate::Reservation)), `Q` what was asked for (units, or the lines of an order),
+/// which is kept to tell a retry from another order under the same key.
+///
+/// # Deadlines
+///
+/// A hold is good while `now < deadline`, by the [`Clock`], which is read once a call. Expiry needs
+/// no thread: every operation treats a due hold as expired.
+/// [`place`](Self::place), when its reserve is refused, first takes back all that is due: nobody
+/// who goes through the holds is refused because of a dead one. Any other call takes back at most
+/// two others. To a direct [`Stock::deduct`](crate::Stock::deduct), though, the units of a due hold
+/// are reserved until somebody takes them back: where stock is sold past the holds, or to see the
+/// memory of quiet times freed, run [`sweep`](Self::sweep) on a timer.
+///
+/// # Consistency
+///
+/// Each call on a key happens whole at one instant, and what it sold or gave back is so when it
+/// returns. The one call in two steps is a reserve: its closure runs without a lock, while its key
+/// is *in progress*. [`Settle::commit`] and [`Settle::release`] run under a lock, and must not call
+/// these holds.
+///
+/// # Examples
+///
+/// ```
+/// use segstock::{Holds, Outcome, Placed, Settled, Stock};
+/// use std::time::Duration;
+///
+/// static SEATS: Stock = Stock::new(10);
+/// let holds = Holds::new();
+/// let ttl = Duration::from_secs(600);
+///
+/// // The first request; and its retry, which reserves nothing.
+/// let placed = holds.place("order-17", 2, ttl, |&units| SEATS.reserve(units))?;
+/// assert!(matches!(placed, Placed::Now(hold) if hold.units == 2));
+/// let retried = holds.place("order-17", 2, ttl, |&units| SEATS.reserve(units))?;
+/// assert!(matches!(retried, Placed::Before(_)));
+/// assert_eq!(SEATS.snapshot().reserved, 2);
+///
+/// // The payment came; and came again.
+/// assert_eq!(holds.confirm(&"order-17"), Ok(Settled::Now));
+/// assert_eq!(holds.confirm(&"order-17"), Ok(Settled::Before));
+/// assert_eq!(SEATS.snapshot().sold, 2);
+/// # Ok::<(), segstock::PlaceError<segstock::OutOfStock>>(())
+/// ```
+pub struct Holds<K, R, Q = u64, C = SystemClock, H = RandomState> {
+    shards: Box<[Padded<K, R, Q, H>]>,
+    clock: C,
+    hasher: H,
+    /// In nanoseconds.
+    retention: u64,
+    /// Holds that expired, ever; counted once their units are back.
+    expired: AtomicU64,
+}
+
+/// A shard on cache lines of its own.
+type Padded<K, R, Q, H> = CachePadded<Mutex<Shard<K, R, Q, H>>>;
+
+impl<K, R, Q> Holds<K, R, Q>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+{
+    /// Holds by the system's clock, with a retention of 15 minutes.
+    #[must_use]
+    pub fn new() -> Self {
+        HoldsBuilder::new().build()
+    }
+}
+
+impl<K, R, Q> Default for Holds<K, R, Q>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Holds<(), ()> {
+    /// Holds with a say in their clock, retention, shards and hashing.
+    pub fn builder() -> HoldsBuilder {
+        HoldsBuilder::new()
+    }
+}
+
+impl<K, R, Q, C, H> Holds<K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    C: Clock,
+    H: BuildHasher,
+{
+    /// Sets aside what `request` asks for and holds it under `key` for `ttl`; once, however often
+    /// it is called.
+    ///
+    /// `reserve` may run several times, if what is due must be taken back first; it runs without a
+    /// lock, and may call these holds for other keys. If it panics, the key is as it was.
+    ///
+    /// # Errors
+    ///
+    /// - [`PlaceError::Refused`] with the error of `reserve`, once nothing is due any more;
+    /// - [`PlaceError::Conflict`] if the key was placed for another request;
+    /// - [`PlaceError::InProgress`] if another call is placing it: who retries later gets its
+    ///   answer;
+    /// - [`PlaceError::ZeroUnits`] if the reservation is of nothing;
+    /// - [`PlaceError::ZeroTtl`] and [`PlaceError::TtlOverflow`] for such a deadline.
+    ///
+    /// After an error nothing is set aside, and the key is as it was.
+    pub fn place<E>(
+        &self,
+        key: K,
+        request: Q,
+        ttl: Duration,
+        mut reserve: impl FnMut(&Q) -> Result<R, E>,
+    ) -> Result<Placed, PlaceError<E>>
+    where
+        Q: PartialEq,
+    {
+        let at = self.moment();
+        let deadline = deadline(at, ttl).map_err(|error| match error {
+            HoldError::ZeroTtl => PlaceError::ZeroTtl,
+            _ => PlaceError::TtlOverflow,
+        })?;
+        match self.shard(&key, at).begin(&key, &request, at) {
+            Found::Nothing => {}
+            Found::Busy => return Err(PlaceError::InProgress),
+            Found::Conflict => return Err(PlaceError::Conflict),
+            Found::Status(Status::Held(held)) => return Ok(Placed::Before(held)),
+            Found::Status(Status::Resolved(outcome)) => return Ok(Placed::Resolved(outcome)),
+        }
+        let busy = Busy::new(self, key, None);
+        let hold = self.reserve(at, || reserve(&request));
+        let hold = hold.map_err(PlaceError::Refused)?;
+        let units = hold.units();
+        if units == 0 {
+            return Err(PlaceError::ZeroUnits);
+        }
+        let (key, _) = busy.over();
+        let mut shard = self.shard_of(&key).lock();
+        shard.hold(key, request, hold, deadline);
+        let remaining = Duration::from_nanos(deadline - at.now);
+        Ok(Placed::Now(Held { units, remaining }))
+    }
+
+    /// Sells what is held under `key`.
+    ///
+    /// # Errors
+    ///
+    /// - [`HoldError::Expired`] after the deadline: the payment came too late. The units may still
+    ///   be there: see [`confirm_or_retake`](Self::confirm_or_retake);
+    /// - [`HoldError::Released`] if it was released;
+    /// - [`HoldError::Unknown`] if the key was never placed, or so long ago that it is forgotten;
+    /// - [`HoldError::InProgress`] while another call is placing it or retaking it.
+    pub fn confirm(&self, key: &K) -> Result<Settled, HoldError> {
+        let at = self.moment();
+        let mut shard = self.shard(key, at);
+        shard.settle(key, Outcome::Sold, at)
+    }
+
+    /// Sells what is held under `key`, and what was held and has expired, if it can still be had:
+    /// then `reserve` is to set it aside anew.
+    ///
+    /// A hold that is due and not taken back yet is sold as it is. `reserve` runs as in
+    /// [`place`](Self::place).
+    ///
+    /// # Errors
+    ///
+    /// - [`RetakeError::Refused`] with the error of `reserve`: it stays expired;
+    /// - [`RetakeError::Hold`] for whatever else [`confirm`](Self::confirm) answers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::{HoldError, Holds, ManualClock, Settled, Stock};
+    /// use std::time::Duration;
+    ///
+    /// let (stock, clock) = (Stock::new(5), ManualClock::new());
+    /// let holds = Holds::builder().clock(&clock).build();
+    /// let minute = Duration::from_secs(60);
+    /// _ = holds.place(17, 2, minute, |&units| stock.reserve(units))?;
+    ///
+    /// clock.advance(minute);
+    /// assert_eq!(holds.confirm(&17), Err(HoldError::Expired));
+    /// assert_eq!(holds.confirm_or_retake(&17, || stock.reserve(2)), Ok(Settled::Now));
+    /// assert_eq!(stock.snapshot().sold, 2);
+    /// # Ok::<(), segstock::PlaceError<segstock::OutOfStock>>(())
+    /// ```
+    pub fn confirm_or_retake<E>(
+        &self,
+        key: &K,
+        reserve: impl FnMut() -> Result<R, E>,
+    ) -> Result<Settled, RetakeError<E>> {
+        let at = self.moment();
+        // Not tidied before: that might take back just this one.
+        let lapsed = match self.lock(self.shard_of(key)).settle_or_lapse(key, at) {
+            Retake::Answer(answer) => return Ok(answer?),
+            Retake::Expired(lapsed) => lapsed,
+        };
+        let busy = Busy::new(self, key.clone(), Some(lapsed));
+        let hold = self.reserve(at, reserve).map_err(RetakeError::Refused)?;
+        let (key, lapsed) = busy.over();
+        if let Some(lapsed) = lapsed {
+            let mut shard = self.shard_of(&key).lock();
+            shard.sell(key, lapsed, hold, at);
+        }
+        Ok(Settled::Now)
+    }
+
+    /// Gives back what is held under `key`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`confirm`](Self::confirm); and [`HoldError::Sold`] if it was confirmed.
+    pub fn release(&self, key: &K) -> Result<Settled, HoldError> {
+        let at = self.moment();
+        let mut shard = self.shard(key, at);
+        shard.settle(key, Outcome::Released, at)
+    }
+
+    /// Has the hold end `ttl` from now, be that later or sooner than before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`confirm`](Self::confirm); [`HoldError::Sold`] if it was confirmed;
+    /// [`HoldError::ZeroTtl`] and [`HoldError::TtlOverflow`] for such a deadline.
+    pub fn extend(&self, key: &K, ttl: Duration) -> Result<Held, HoldError> {
+        let at = self.moment();
+        let deadline = deadline(at, ttl)?;
+        let mut shard = self.shard(key, at);
+        shard.extend(key, deadline, at)?;
+        match shard.status(key, at) {
+            Some(Status::Held(held)) => Ok(held),
+            _ => Err(HoldError::Unknown),
+        }
+    }
+
+    /// What is known of `key`: the hold with its remaining time, or what became of it. Nothing while
+    /// it is being placed.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<Status> {
+        let at = self.moment();
+        self.shard(key, at).status(key, at)
+    }
+
+    /// How many holds are good. It looks at one shard after another, and at each hold that is due.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held().0
+    }
+
+    /// Whether no hold is good.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Units of all holds that are good, counted as in [`len`](Self::len).
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.held().1
+    }
+
+    /// Keys of which something is known, resolved ones included: what the memory goes into.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        let known = self.shards.iter().map(|shard| shard.lock().known());
+        known.sum()
+    }
+
+    /// Holds that ever expired and were taken back, whoever did it.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Ordering::Acquire)
+    }
+
+    /// Takes back what is due and forgets what is outdated, at most `limit` of each, and returns how
+    /// many holds it took back. For a timer; nothing depends on it but those who sell past the holds
+    /// and the memory of quiet times.
+    pub fn sweep(&self, limit: usize) -> usize {
+        let at = self.moment();
+        let mut left = limit;
+        for shard in &self.shards {
+            if left == 0 {
+                break;
+            }
+            left -= self.lock(shard).forget(at, left);
+        }
+        self.take_back(at, limit)
+    }
+
+    fn moment(&self) -> Moment {
+        let now = nanos(self.clock.now());
+        Moment {
+            now,
+            until: now.saturating_add(self.retention),
+        }
+    }
+
+    fn held(&self) -> (usize, u64) {
+        let at = self.moment();
+        let held = self.shards.iter().map(|shard| shard.lock().held(at));
+        held.fold((0, 0), |(n, units), (more, of_it)| {
+            (n + more, units + of_it)
+        })
+    }
+
+    /// Reserves; whenever that is refused, takes back what is due and tries again.
+    fn reserve<E>(&self, at: Moment, mut reserve: impl FnMut() -> Result<R, E>) -> Result<R, E> {
+        /// Enough to serve most orders, few enough not to give back what nobody asked for.
+        const AT_ONCE: usize = 64;
+        loop {
+            // What others take back after this counts as a reason to try again: it was not back
+            // when the reserve was refused, and it is not due any more when this looks.
+            let expired = self.expired.load(Ordering::Acquire);
+            let refusal = match reserve() {
+                Ok(hold) => return Ok(hold),
+                Err(refusal) => refusal,
+            };
+            let nothing_due = self.take_back(at, AT_ONCE) == 0;
+            if nothing_due && self.expired.load(Ordering::Acquire) == expired {
+                return Err(refusal);
+            }
+        }
+    }
+
+    /// Takes back what is due, at most `limit`.
+    fn take_back(&self, at: Moment, limit: usize) -> usize {
+        let mut taken = 0;
+        for shard in &self.shards {
+            if taken == limit {
+                break;
+            }
+            taken += self.lock(shard).take_back(at, limit - taken);
+        }
+        taken
+    }
+
+    fn shard_of(&self, key: &K) -> &Mutex<Shard<K, R, Q, H>> {
+        let hash = self.hasher.hash_one(key);
+        // Bits that a hash map uses neither for its buckets nor for its tags.
+        let index = (hash >> 40) as usize & (self.shards.len() - 1);
+        &self.shards[index]
+    }
+
+    /// The key's shard, tidied.
+    fn shard(&self, key: &K, at: Moment) -> Locked<'_, K, R, Q, C, H> {
+        let mut shard = self.lock(self.shard_of(key));
+        shard.guard.tidy(at);
+        shard
+    }
+
+    fn lock<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q, H>>) -> Locked<'a, K, R, Q, C, H> {
+        let guard = shard.lock();
+        Locked {
+            holds: self,
+            before: guard.expired(),
+            guard,
+        }
+    }
+}
+
+/// The deadline that is `ttl` away.
+fn deadline(at: Moment, ttl: Duration) -> Result<u64, HoldError> {
+    let ttl = u64::try_from(ttl.as_nanos()).map_err(|_| HoldError::TtlOverflow)?;
+    if ttl == 0 {
+        return Err(HoldError::ZeroTtl);
+    }
+    at.now.checked_add(ttl).ok_or(HoldError::TtlOverflow)
+}
+
+/// A shard in hand. What expired in that time is counted when it is let go of: its units are back by
+/// then, and who finds nothing due in the shard afterwards sees the count.
+struct Locked<'a, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    H: BuildHasher,
+{
+    holds: &'a Holds<K, R, Q, C, H>,
+    guard: MutexGuard<'a, Shard<K, R, Q, H>>,
+    before: u64,
+}
+
+impl<K, R, Q, C, H> Deref for Locked<'_, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    H: BuildHasher,
+{
+    type Target = Shard<K, R, Q, H>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.guard
+    }
+}
+
+impl<K, R, Q, C, H> DerefMut for Locked<'_, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    H: BuildHasher,
+{
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.guard
+    }
+}
+
+impl<K, R, Q, C, H> Drop for Locked<'_, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    H: BuildHasher,
+{
+    fn drop(&mut self) {
+        let expired = self.guard.expired() - self.before;
+        if expired > 0 {
+            self.holds.expired.fetch_add(expired, Ordering::AcqRel);
+        }
+    }
+}
+
+/// A key that this call has made busy: whatever happens, it does not stay so.
+struct Busy<'a, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    C: Clock,
+    H: BuildHasher,
+{
+    holds: &'a Holds<K, R, Q, C, H>,
+    /// The key, and what was known of it before.
+    key: Option<(K, Option<Lapsed<Q>>)>,
+}
+
+impl<'a, K, R, Q, C, H> Busy<'a, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    C: Clock,
+    H: BuildHasher,
+{
+    fn new(holds: &'a Holds<K, R, Q, C, H>, key: K, lapsed: Option<Lapsed<Q>>) -> Self {
+        let key = Some((key, lapsed));
+        Self { holds, key }
+    }
+
+    /// The caller says what is known of the key now.
+    fn over(mut self) -> (K, Option<Lapsed<Q>>) {
+        self.key.take().expect("it is taken once")
+    }
+}
+
+impl<K, R, Q, C, H> Drop for Busy<'_, K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    C: Clock,
+    H: BuildHasher,
+{
+    fn drop(&mut self) {
+        let Some((key, lapsed)) = self.key.take() else {
+            return;
+        };
+        let mut shard = self.holds.shard_of(&key).lock();
+        match lapsed {
+            None => shard.abandon(&key),
+            Some(lapsed) => shard.lapse(key, lapsed),
+        }
+    }
+}
+
+/// Shows numbers, as one shard after another was read.
+impl<K, R, Q, C, H> fmt::Debug for Holds<K, R, Q, C, H>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+    C: Clock,
+    H: BuildHasher,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (len, units) = self.held();
+        f.debug_struct("Holds")
+            .field("len", &len)
+            .field("units", &units)
+            .field("known", &self.known())
+            .field("expired", &self.expired())
+            .finish_non_exhaustive()
+    }
+}
