@@ -373,10 +373,16 @@ fn other_calls_touch_few_due_holds() {
         call();
         holds.expired() - before
     };
-    assert!(touched(&|| _ = holds.get(&5_000)) <= 2);
-    assert!(touched(&|| _ = holds.confirm(&500)) <= 3, "with its own");
-    assert!(touched(&|| _ = holds.release(&501)) <= 3);
-    assert!(touched(&|| _ = holds.extend(&502, MINUTE)) <= 3);
+    assert!(touched(&|| assert_eq!(holds.get(&5_000), None)) <= 2);
+    // Each with its own: a due hold is expired, however many are due before it.
+    let expired = Err(HoldError::Expired);
+    assert!(touched(&|| assert_eq!(holds.confirm(&500), expired)) <= 3);
+    assert!(touched(&|| assert_eq!(holds.release(&501), expired)) <= 3);
+    assert!(touched(&|| assert!(holds.extend(&502, MINUTE).is_err())) <= 3);
+    let resolved = Some(Status::Resolved(Outcome::Expired));
+    assert!(touched(&|| assert_eq!(holds.get(&503), resolved)) <= 3);
+    let placed = Ok(Placed::Resolved(Outcome::Expired));
+    assert!(touched(&|| assert_eq!(place(&holds, &stock, 504, 1), placed)) <= 3);
     assert_eq!(touched(&|| _ = holds.len()), 0);
     assert_eq!(touched(&|| _ = holds.sweep(7)), 7);
 }

@@ -1,0 +1,58 @@
+//! Ten million holds come and go, and the memory of their keys goes with them. A process of its own,
+//! since it watches the memory of the whole.
+#![cfg(all(target_os = "linux", not(loom)))]
+
+use segstock::{Holds, ManualClock, Stock};
+use std::time::Duration;
+
+const HOLDS: u64 = 10_000_000;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Resident memory of this process, in MiB.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("linux has it");
+    let pages = statm.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok());
+    pages.expect("the second field is a number") * 4 / 1024
+}
+
+#[test]
+fn nothing_of_ten_million_holds_leaks() {
+    let (stock, clock) = (Stock::new(20_000), ManualClock::new());
+    let holds = Holds::builder()
+        .clock(&clock)
+        .retention(SECOND * 60)
+        .build();
+    let (mut most_known, mut most_resident) = (0, 0);
+    let begun_with = resident();
+    for key in 0..HOLDS {
+        // Two thirds expire, one is sold and restocked. A thousand a second: ten thousand live.
+        _ = holds
+            .place(key, 1, SECOND * 10, |&units| stock.reserve(units))
+            .expect("what is due is taken back");
+        if key % 3 == 0 {
+            holds.confirm(&key).expect("it is good");
+            stock.restock(1).expect("room");
+        }
+        clock.advance(SECOND / 1_000);
+        if key % 100_000 == 0 {
+            most_known = most_known.max(holds.known());
+            most_resident = most_resident.max(resident() - begun_with);
+        }
+    }
+    // 70 seconds' worth of keys, each some tens of bytes, some of it twice while a map grows.
+    assert!(most_known <= 75_000, "{most_known} keys are known at once");
+    assert!(
+        most_resident <= 64,
+        "{most_resident} MiB for {most_known} keys"
+    );
+
+    clock.advance(SECOND * 1_000);
+    holds.sweep(usize::MAX);
+    clock.advance(SECOND * 1_000);
+    holds.sweep(usize::MAX);
+    assert_eq!((holds.known(), holds.len()), (0, 0));
+    let books = stock.snapshot();
+    assert_eq!((books.available, books.reserved), (20_000, 0));
+    assert_eq!(books.sold, HOLDS.div_ceil(3));
+    println!("{most_known} keys at once, {most_resident} MiB");
+}

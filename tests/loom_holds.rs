@@ -1,0 +1,333 @@
+//! [`Holds`] and reservations under the model checker. Run it with `.ci/loom`.
+//!
+//! Two threads and what they may answer: each model says in its last lines which answers there are,
+//! and the books must fit them.
+#![cfg(loom)]
+
+mod support;
+
+use loom::thread;
+use segstock::{
+    HoldError, Holds, ManualClock, OutOfStock, Outcome, PlaceError, Placed, Reservation, Settled,
+    Status, Stock, testing,
+};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+type Hasher = BuildHasherDefault<DefaultHasher>;
+type Till = Holds<u64, Reservation<Arc<Stock>>, u64, Arc<ManualClock>, Hasher>;
+
+/// What the threads share.
+struct Shop {
+    stock: Arc<Stock>,
+    clock: Arc<ManualClock>,
+    holds: Till,
+}
+
+impl Shop {
+    fn new(units: u64) -> Arc<Self> {
+        let clock = Arc::new(ManualClock::new());
+        let builder = Holds::builder().clock(Arc::clone(&clock));
+        Arc::new(Self {
+            stock: Arc::new(Stock::new(units)),
+            clock,
+            holds: builder.hasher(Hasher::default()).shards(1).build(),
+        })
+    }
+
+    fn place(&self, key: u64, units: u64) -> Result<Placed, PlaceError<OutOfStock>> {
+        self.holds.place(key, units, MINUTE, |&units| {
+            Reservation::new(Arc::clone(&self.stock), units)
+        })
+    }
+
+    /// Available, reserved, sold.
+    fn figures(&self) -> (u64, u64, u64) {
+        let books = self.stock.snapshot();
+        (books.available, books.reserved, books.sold)
+    }
+}
+
+/// Explores two threads on a shop that was prepared, and gives their answers to `check`.
+fn race<A: Send + 'static, B: 'static>(
+    name: &str,
+    prepare: fn() -> Arc<Shop>,
+    one: fn(&Shop) -> A,
+    other: fn(&Shop) -> B,
+    check: fn(&Shop, A, B),
+) {
+    let executions = support::arena::model(move || {
+        let shop = prepare();
+        let theirs = Arc::clone(&shop);
+        let one = thread::spawn(move || one(&theirs));
+        let other = other(&shop);
+        check(&shop, one.join().unwrap(), other);
+    });
+    println!("{name:<44} {executions:>9} executions");
+    assert!(executions > 1, "{name}: without a choice nothing is found");
+}
+
+fn one_held() -> Arc<Shop> {
+    let shop = Shop::new(2);
+    _ = shop.place(1, 2).unwrap();
+    shop
+}
+
+fn one_due() -> Arc<Shop> {
+    let shop = one_held();
+    shop.clock.advance(MINUTE);
+    shop
+}
+
+#[test]
+fn confirm_against_expiry() {
+    race(
+        "confirm_against_expiry",
+        one_held,
+        |shop| shop.holds.confirm(&1),
+        |shop| {
+            shop.clock.advance(MINUTE);
+            shop.holds.sweep(1)
+        },
+        |shop, confirmed, swept| match confirmed {
+            Ok(Settled::Now) => assert_eq!((swept, shop.figures()), (0, (0, 0, 2))),
+            Err(HoldError::Expired) => {
+                assert_eq!((shop.figures(), shop.holds.expired()), ((2, 0, 0), 1))
+            }
+            other => panic!("{other:?}"),
+        },
+    );
+}
+
+#[test]
+fn release_against_confirm() {
+    race(
+        "release_against_confirm",
+        one_held,
+        |shop| shop.holds.release(&1),
+        |shop| shop.holds.confirm(&1),
+        |shop, released, confirmed| match (released, confirmed) {
+            (Ok(Settled::Now), Err(HoldError::Released)) => assert_eq!(shop.figures(), (2, 0, 0)),
+            (Err(HoldError::Sold), Ok(Settled::Now)) => assert_eq!(shop.figures(), (0, 0, 2)),
+            other => panic!("{other:?}"),
+        },
+    );
+}
+
+#[test]
+fn confirm_against_confirm() {
+    race(
+        "confirm_against_confirm",
+        one_held,
+        // A second answer never comes before the first is true.
+        |shop| (shop.holds.confirm(&1), shop.stock.snapshot().sold),
+        |shop| (shop.holds.confirm(&1), shop.stock.snapshot().sold),
+        |shop, one, other| {
+            assert!(matches!(
+                (one.0, other.0),
+                (Ok(Settled::Now), Ok(Settled::Before)) | (Ok(Settled::Before), Ok(Settled::Now))
+            ));
+            assert_eq!((one.1, other.1, shop.figures()), (2, 2, (0, 0, 2)));
+        },
+    );
+}
+
+#[test]
+fn extend_against_expiry() {
+    race(
+        "extend_against_expiry",
+        one_held,
+        |shop| shop.holds.extend(&1, MINUTE * 3).is_ok(),
+        |shop| {
+            shop.clock.advance(MINUTE);
+            shop.holds.sweep(1)
+        },
+        |shop, extended, swept| {
+            let status = shop.holds.get(&1);
+            if extended {
+                assert!(matches!(status, Some(Status::Held(held)) if held.units == 2));
+                assert_eq!((swept, shop.figures()), (0, (0, 2, 0)));
+            } else {
+                assert_eq!(status, Some(Status::Resolved(Outcome::Expired)));
+                assert_eq!(shop.figures(), (2, 0, 0));
+            }
+        },
+    );
+}
+
+#[test]
+fn place_against_place_with_one_key() {
+    race(
+        "place_against_place_with_one_key",
+        || Shop::new(3),
+        |shop| shop.place(1, 2),
+        |shop| shop.place(1, 2),
+        |shop, one, other| {
+            let now = |placed: &Result<Placed, _>| matches!(placed, Ok(Placed::Now(_)));
+            assert!(now(&one) != now(&other), "{one:?} {other:?}");
+            assert_eq!((shop.figures(), shop.holds.len()), ((1, 2, 0), 1));
+        },
+    );
+}
+
+#[test]
+fn place_against_place_of_the_last_units() {
+    race(
+        "place_against_place_of_the_last_units",
+        || Shop::new(3),
+        |shop| shop.place(1, 2),
+        |shop| shop.place(2, 2),
+        |shop, one, other| {
+            assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+            assert_eq!((shop.figures(), shop.holds.known()), ((1, 2, 0), 1));
+        },
+    );
+}
+
+#[test]
+fn two_places_take_back_what_is_due() {
+    race(
+        "two_places_take_back_what_is_due",
+        || {
+            let shop = Shop::new(2);
+            _ = shop.place(1, 1).unwrap();
+            _ = shop.place(2, 1).unwrap();
+            shop.clock.advance(MINUTE);
+            shop
+        },
+        |shop| shop.place(3, 1),
+        |shop| shop.place(4, 1),
+        |shop, one, other| {
+            assert!(
+                one.is_ok() && other.is_ok(),
+                "refused because of a dead hold"
+            );
+            assert_eq!(shop.figures(), (0, 2, 0));
+        },
+    );
+}
+
+/// Whoever takes the dead holds back: nobody who goes through the holds is refused because of them.
+/// There are more of them than a call takes along by the way.
+#[test]
+fn place_against_a_sweep() {
+    race(
+        "place_against_a_sweep",
+        || {
+            let shop = Shop::new(3);
+            for key in 1..=3 {
+                _ = shop.place(key, 1).unwrap();
+            }
+            shop.clock.advance(MINUTE);
+            shop
+        },
+        |shop| shop.holds.sweep(1),
+        |shop| shop.place(4, 3),
+        |shop, _, placed| {
+            assert!(matches!(placed, Ok(Placed::Now(_))), "{placed:?}");
+            assert_eq!(shop.figures(), (0, 3, 0));
+        },
+    );
+}
+
+#[test]
+fn taking_back_what_is_due_against_deduct() {
+    race(
+        "taking_back_what_is_due_against_deduct",
+        one_due,
+        |shop| shop.stock.deduct(1).is_ok(),
+        |shop| shop.place(2, 1).is_ok(),
+        |shop, deducted, placed| {
+            assert!(placed, "one of two is always left");
+            let (sold, left) = if deducted { (1, 0) } else { (0, 1) };
+            assert_eq!(shop.figures(), (left, 1, sold));
+        },
+    );
+}
+
+#[test]
+fn retake_against_retake() {
+    race(
+        "retake_against_retake",
+        || {
+            let shop = one_due();
+            shop.holds.sweep(1);
+            shop
+        },
+        |shop| {
+            let again = || Reservation::new(Arc::clone(&shop.stock), 2);
+            shop.holds.confirm_or_retake(&1, again).ok()
+        },
+        |shop| {
+            let again = || Reservation::new(Arc::clone(&shop.stock), 2);
+            shop.holds.confirm_or_retake(&1, again).ok()
+        },
+        |shop, one, other| {
+            let now = [one, other]
+                .iter()
+                .filter(|&&it| it == Some(Settled::Now))
+                .count();
+            assert_eq!((now, shop.figures()), (1, (0, 0, 2)), "{one:?} {other:?}");
+        },
+    );
+}
+
+/// The types themselves, not only the calls they make: see `loom_stock.rs` for those.
+#[test]
+fn halves_of_a_split_reservation() {
+    let executions = support::arena::model(|| {
+        let stock = Arc::new(
+            Stock::builder(4)
+                .segments(2)
+                .tuning(testing::Tuning::STILL)
+                .build()
+                .unwrap(),
+        );
+        let mut mine = Reservation::new(Arc::clone(&stock), 4).unwrap();
+        let theirs = mine.split(1).unwrap();
+        let other = thread::spawn(move || drop(theirs));
+        mine.commit();
+        let books = stock.snapshot();
+        assert_eq!(books.available + books.reserved + books.sold, 4);
+        assert!(books.sold >= 3, "never too few");
+        other.join().unwrap();
+        let books = stock.snapshot();
+        assert_eq!((books.available, books.reserved, books.sold), (1, 0, 3));
+    });
+    println!(
+        "{:<44} {executions:>9} executions",
+        "halves_of_a_split_reservation"
+    );
+}
+
+#[test]
+fn a_till_is_settled_beside_a_gather() {
+    let executions = support::arena::model(|| {
+        let stock = Arc::new(
+            Stock::builder(4)
+                .segments(2)
+                .tuning(testing::Tuning::STILL)
+                .build()
+                .unwrap(),
+        );
+        let theirs = Arc::clone(&stock);
+        let other = thread::spawn(move || {
+            let mut till = theirs.lease(2);
+            till.deduct(1).map(|()| till.settle()).unwrap_or(0)
+        });
+        let gathered = if stock.deduct(3).is_ok() { 3 } else { 0 };
+        let sold = other.join().unwrap();
+        let books = stock.snapshot();
+        assert_eq!((books.available, books.reserved), (4 - gathered - sold, 0));
+        assert_eq!(books.sold, gathered + sold);
+        assert!(sold + gathered >= 1);
+    });
+    println!(
+        "{:<44} {executions:>9} executions",
+        "a_till_is_settled_beside_a_gather"
+    );
+}
