@@ -11,7 +11,7 @@ use crate::clock::nanos;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Settle, SystemClock};
 use crossbeam_utils::CachePadded;
-use shard::{Found, Lapsed, Moment, Retake, Shard};
+use shard::{Found, Hashed, Lapsed, Moment, Retake, Shard};
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -71,7 +71,7 @@ use std::time::Duration;
 /// # Ok::<(), segstock::PlaceError<segstock::OutOfStock>>(())
 /// ```
 pub struct Holds<K, R, Q = u64, C = SystemClock, H = RandomState> {
-    shards: Box<[Padded<K, R, Q, H>]>,
+    shards: Box<[Padded<K, R, Q>]>,
     clock: C,
     hasher: H,
     /// In nanoseconds.
@@ -81,7 +81,7 @@ pub struct Holds<K, R, Q = u64, C = SystemClock, H = RandomState> {
 }
 
 /// A shard on cache lines of its own.
-type Padded<K, R, Q, H> = CachePadded<Mutex<Shard<K, R, Q, H>>>;
+type Padded<K, R, Q> = CachePadded<Mutex<Shard<K, R, Q>>>;
 
 impl<K, R, Q> Holds<K, R, Q>
 where
@@ -150,23 +150,24 @@ where
             HoldError::ZeroTtl => PlaceError::ZeroTtl,
             _ => PlaceError::TtlOverflow,
         })?;
-        match self.shard(&key, at).begin(&key, &request, at) {
+        let name = self.hashed(&key);
+        match self.shard(name, at).begin(name, &request, at, &self.hasher) {
             Found::Nothing => {}
             Found::Busy => return Err(PlaceError::InProgress),
             Found::Conflict => return Err(PlaceError::Conflict),
             Found::Status(Status::Held(held)) => return Ok(Placed::Before(held)),
             Found::Status(Status::Resolved(outcome)) => return Ok(Placed::Resolved(outcome)),
         }
-        let busy = Busy::new(self, key, None);
+        let busy = Busy::new(self, name, None);
         let hold = self.reserve(at, || reserve(&request));
         let hold = hold.map_err(PlaceError::Refused)?;
         let units = hold.units();
         if units == 0 {
             return Err(PlaceError::ZeroUnits);
         }
-        let (key, _) = busy.over();
-        let mut shard = self.shard_of(&key).lock();
-        shard.hold(key, request, hold, deadline);
+        _ = busy.over();
+        let mut shard = self.shard_of(name).lock();
+        shard.hold(name, request, hold, deadline);
         let remaining = Duration::from_nanos(deadline - at.now);
         Ok(Placed::Now(Held { units, remaining }))
     }
@@ -182,6 +183,7 @@ where
     /// - [`HoldError::InProgress`] while another call is placing it or retaking it.
     pub fn confirm(&self, key: &K) -> Result<Settled, HoldError> {
         let at = self.moment();
+        let key = self.hashed(key);
         let mut shard = self.shard(key, at);
         shard.settle(key, Outcome::Sold, at)
     }
@@ -220,16 +222,16 @@ where
         reserve: impl FnMut() -> Result<R, E>,
     ) -> Result<Settled, RetakeError<E>> {
         let at = self.moment();
+        let key = self.hashed(key);
         // Not tidied before: that might take back just this one.
         let lapsed = match self.lock(self.shard_of(key)).settle_or_lapse(key, at) {
             Retake::Answer(answer) => return Ok(answer?),
             Retake::Expired(lapsed) => lapsed,
         };
-        let busy = Busy::new(self, key.clone(), Some(lapsed));
+        let busy = Busy::new(self, key, Some(lapsed));
         let hold = self.reserve(at, reserve).map_err(RetakeError::Refused)?;
-        let (key, lapsed) = busy.over();
-        if let Some(lapsed) = lapsed {
-            let mut shard = self.shard_of(&key).lock();
+        if let Some(lapsed) = busy.over() {
+            let mut shard = self.shard_of(key).lock();
             shard.sell(key, lapsed, hold, at);
         }
         Ok(Settled::Now)
@@ -242,6 +244,7 @@ where
     /// As for [`confirm`](Self::confirm); and [`HoldError::Sold`] if it was confirmed.
     pub fn release(&self, key: &K) -> Result<Settled, HoldError> {
         let at = self.moment();
+        let key = self.hashed(key);
         let mut shard = self.shard(key, at);
         shard.settle(key, Outcome::Released, at)
     }
@@ -255,12 +258,9 @@ where
     pub fn extend(&self, key: &K, ttl: Duration) -> Result<Held, HoldError> {
         let at = self.moment();
         let deadline = deadline(at, ttl)?;
+        let key = self.hashed(key);
         let mut shard = self.shard(key, at);
-        shard.extend(key, deadline, at)?;
-        match shard.status(key, at) {
-            Some(Status::Held(held)) => Ok(held),
-            _ => Err(HoldError::Unknown),
-        }
+        shard.extend(key, deadline, at)
     }
 
     /// What is known of `key`: the hold with its remaining time, or what became of it. Nothing while
@@ -268,6 +268,7 @@ where
     #[must_use]
     pub fn get(&self, key: &K) -> Option<Status> {
         let at = self.moment();
+        let key = self.hashed(key);
         self.shard(key, at).status(key, at)
     }
 
@@ -312,7 +313,7 @@ where
             if left == 0 {
                 break;
             }
-            left -= self.lock(shard).forget(at, left);
+            left -= self.lock(shard).forget(at, left, &self.hasher);
         }
         self.take_back(at, limit)
     }
@@ -327,7 +328,10 @@ where
 
     fn held(&self) -> (usize, u64) {
         let at = self.moment();
-        let held = self.shards.iter().map(|shard| shard.lock().held(at));
+        let held = self
+            .shards
+            .iter()
+            .map(|shard| shard.lock().held(at, &self.hasher));
         held.fold((0, 0), |(n, units), (more, of_it)| {
             (n + more, units + of_it)
         })
@@ -359,26 +363,30 @@ where
             if taken == limit {
                 break;
             }
-            taken += self.lock(shard).take_back(at, limit - taken);
+            taken += self.lock(shard).take_back(at, limit - taken, &self.hasher);
         }
         taken
     }
 
-    fn shard_of(&self, key: &K) -> &Mutex<Shard<K, R, Q, H>> {
+    fn hashed<'a>(&self, key: &'a K) -> Hashed<'a, K> {
         let hash = self.hasher.hash_one(key);
+        Hashed { hash, key }
+    }
+
+    fn shard_of(&self, key: Hashed<'_, K>) -> &Mutex<Shard<K, R, Q>> {
         // Bits that a hash map uses neither for its buckets nor for its tags.
-        let index = (hash >> 40) as usize & (self.shards.len() - 1);
+        let index = (key.hash >> 40) as usize & (self.shards.len() - 1);
         &self.shards[index]
     }
 
     /// The key's shard, tidied.
-    fn shard(&self, key: &K, at: Moment) -> Locked<'_, K, R, Q, C, H> {
+    fn shard(&self, key: Hashed<'_, K>, at: Moment) -> Locked<'_, K, R, Q, C, H> {
         let mut shard = self.lock(self.shard_of(key));
-        shard.guard.tidy(at);
+        shard.guard.tidy(at, &self.hasher);
         shard
     }
 
-    fn lock<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q, H>>) -> Locked<'a, K, R, Q, C, H> {
+    fn lock<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q>>) -> Locked<'a, K, R, Q, C, H> {
         let guard = shard.lock();
         Locked {
             holds: self,
@@ -406,7 +414,7 @@ where
     H: BuildHasher,
 {
     holds: &'a Holds<K, R, Q, C, H>,
-    guard: MutexGuard<'a, Shard<K, R, Q, H>>,
+    guard: MutexGuard<'a, Shard<K, R, Q>>,
     before: u64,
 }
 
@@ -416,7 +424,7 @@ where
     R: Settle,
     H: BuildHasher,
 {
-    type Target = Shard<K, R, Q, H>;
+    type Target = Shard<K, R, Q>;
 
     fn deref(&self) -> &Self::Target {
         &self.guard
@@ -457,8 +465,9 @@ where
     H: BuildHasher,
 {
     holds: &'a Holds<K, R, Q, C, H>,
-    /// The key, and what was known of it before.
-    key: Option<(K, Option<Lapsed<Q>>)>,
+    key: Hashed<'a, K>,
+    /// What was known of the key before; nothing once the caller has said what is known now.
+    before: Option<Option<Lapsed<Q>>>,
 }
 
 impl<'a, K, R, Q, C, H> Busy<'a, K, R, Q, C, H>
@@ -468,14 +477,14 @@ where
     C: Clock,
     H: BuildHasher,
 {
-    fn new(holds: &'a Holds<K, R, Q, C, H>, key: K, lapsed: Option<Lapsed<Q>>) -> Self {
-        let key = Some((key, lapsed));
-        Self { holds, key }
+    fn new(holds: &'a Holds<K, R, Q, C, H>, key: Hashed<'a, K>, lapsed: Option<Lapsed<Q>>) -> Self {
+        let before = Some(lapsed);
+        Self { holds, key, before }
     }
 
     /// The caller says what is known of the key now.
-    fn over(mut self) -> (K, Option<Lapsed<Q>>) {
-        self.key.take().expect("it is taken once")
+    fn over(mut self) -> Option<Lapsed<Q>> {
+        self.before.take().flatten()
     }
 }
 
@@ -487,13 +496,13 @@ where
     H: BuildHasher,
 {
     fn drop(&mut self) {
-        let Some((key, lapsed)) = self.key.take() else {
+        let Some(before) = self.before.take() else {
             return;
         };
-        let mut shard = self.holds.shard_of(&key).lock();
-        match lapsed {
-            None => shard.abandon(&key),
-            Some(lapsed) => shard.lapse(key, lapsed),
+        let mut shard = self.holds.shard_of(self.key).lock();
+        match before {
+            None => shard.abandon(self.key),
+            Some(lapsed) => shard.lapse(self.key, lapsed),
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod candidates;
 mod cpu;
+mod holding;
 mod report;
 mod reserving;
 mod situations;

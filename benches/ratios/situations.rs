@@ -1,10 +1,10 @@
 //! The situations, and what is promised in each.
 
 use crate::candidates::{Atomic, Candidate, Lock, Private, Till};
-use crate::cpu;
 use crate::report::{Limit, Report};
 use crate::reserving;
 use crate::windows::{Effort, Figure, Work, measure, median, percentile};
+use crate::{cpu, holding};
 use parking_lot::Mutex;
 use segstock::{LockedStock, MAX_UNITS, Stock};
 use std::hint::black_box;
@@ -23,6 +23,8 @@ pub const ALL: &[(&str, Situation)] = &[
     ("reserve and drop", reserving::reserve_and_drop),
     ("reserve and commit", reserving::reserve_and_commit),
     ("lease", reserving::leases),
+    ("place and confirm", holding::alone),
+    ("place and confirm beside others", holding::beside_others),
     ("edge", edge),
     ("fragmented", fragmented),
     ("drain", drain),

@@ -44,7 +44,7 @@ impl HoldsBuilder {
             clock: SystemClock::new(),
             hasher: RandomState::new(),
             retention: RETENTION,
-            shards: 4 * parallelism(),
+            shards: 32 * parallelism(),
         }
     }
 }
@@ -61,7 +61,7 @@ impl<C, H> HoldsBuilder<C, H> {
     }
 
     /// Hashes keys by another function. The default is safe against keys that a stranger chose.
-    pub fn hasher<I: BuildHasher + Clone>(self, hasher: I) -> HoldsBuilder<C, I> {
+    pub fn hasher<I: BuildHasher>(self, hasher: I) -> HoldsBuilder<C, I> {
         HoldsBuilder {
             clock: self.clock,
             hasher,
@@ -77,7 +77,7 @@ impl<C, H> HoldsBuilder<C, H> {
         self
     }
 
-    /// Into how many shards the keys go, each with a lock; four for each core unless told
+    /// Into how many shards the keys go, each with a lock; 32 for each core unless told
     /// otherwise. Rounded up to a power of two, from 1 to 1,024.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
@@ -90,10 +90,10 @@ impl<C, H> HoldsBuilder<C, H> {
         K: Hash + Ord + Clone,
         R: Settle,
         C: Clock,
-        H: BuildHasher + Clone,
+        H: BuildHasher,
     {
         let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
-        let shard = |_| CachePadded::new(Mutex::new(Shard::new(self.hasher.clone())));
+        let shard = |_| CachePadded::new(Mutex::new(Shard::new()));
         Holds {
             shards: (0..shards).map(shard).collect(),
             clock: self.clock,

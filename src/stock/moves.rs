@@ -230,16 +230,22 @@ impl<'a> Moves<'a> {
 
     /// Deals the word's units out to the segments, and leaves the word wide.
     pub(super) fn spread(&mut self) {
+        let (word, announced) = self.open();
+        self.deal(word, announced);
+    }
+
+    /// Announces the word's units and takes them out, which leaves it plainly wide; returns what it
+    /// was and what was announced.
+    fn open(&self) -> (Word, u64) {
         let mut word = self.word.load();
         let mut announced = 0;
         loop {
             self.announce_opening(word, &mut announced);
             match self.word.exchange(word, word.opened()) {
-                Ok(()) => break,
+                Ok(()) => return (word, announced),
                 Err(seen) => word = seen,
             }
         }
-        self.deal(word, announced);
     }
 
     /// Announces the units of a word that is to be opened.
@@ -282,6 +288,10 @@ impl<'a> Moves<'a> {
             match self.word.exchange(word, word.closed()) {
                 Ok(()) => {
                     self.enter_restocks(&proof);
+                    for segment in self.stripes().iter() {
+                        // How much more may be restocked is known again when it widens.
+                        segment.set_room(0);
+                    }
                     return Some(word.closed());
                 }
                 // If only the units are others, the proof still holds.
@@ -295,25 +305,16 @@ impl<'a> Moves<'a> {
     /// exchange; returns what they then were. It is narrowing and widening without the time in
     /// between, in which threads would fight over the word.
     ///
-    /// The cases are those of [`prove_segments_empty`](Self::prove_segments_empty): who changed a
-    /// segment too late either looks before this exchange, and cancels it, or returns after it.
+    /// Unlike narrowing it need not ask whether it was cancelled: who changed a segment too late
+    /// returns only after it has cancelled the proof, and from then on until this exchange nobody
+    /// changes the word, since what works on a plainly wide word holds the mutex. So the word is
+    /// what the stock was at the cancellation, at which that call had not returned: it comes later.
     fn turn_over(&mut self) -> Option<Word> {
         let proof = self.prove_segments_empty()?;
-        let mut word = self.word.load();
-        let mut announced = 0;
-        while word.is_proving() {
-            self.announce_opening(word, &mut announced);
-            match self.word.exchange(word, word.opened()) {
-                Ok(()) => {
-                    self.enter_restocks(&proof);
-                    self.deal(word, announced);
-                    return Some(word);
-                }
-                Err(seen) => word = seen,
-            }
-        }
-        self.pocket().close(announced);
-        None
+        let (word, announced) = self.open();
+        self.enter_restocks(&proof);
+        self.deal(word, announced);
+        Some(word)
     }
 
     /// Moves all units to the word, and proves that segments and pocket are empty for as long as
@@ -353,10 +354,6 @@ impl<'a> Moves<'a> {
         count(&self.cold().narrowings);
         let fresh = added.wrapping_sub(self.cold().entered.swap(added, Ordering::Relaxed));
         self.books.restocked = self.books.restocked.wrapping_add(fresh);
-        for segment in self.stripes().iter() {
-            // How much more may be restocked is known again when it widens.
-            segment.set_room(0);
-        }
     }
 
     /// Makes the stock narrow, however often that is cancelled, and returns what it then was.
