@@ -7,13 +7,17 @@
 //! - **Never oversold**: no interleaving takes a unit that was never added.
 //! - **Exact refusals**: an order is refused only if at some instant of its call there truly was
 //!   not enough, wherever the units lay.
-//! - **Nothing lost**: `initial + restocked = available + sold`, whatever panics or races.
+//! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races.
 //! - **Exact snapshots**: the books of one instant, under any traffic.
 //!
 //! | | counts | for |
 //! |---|---|---|
 //! | [`Stock`] | one atomic word; under contention, a segment for each core | orders that run their flow outside of it |
 //! | [`LockedStock`] | N segments with a lock each | synchronous flows that must run under the lock |
+//!
+//! An order is rarely one step. What is set aside is a [`Reservation`], sold when it is committed and back
+//! when it is dropped; under a key and with a deadline, one of the [`Holds`]; in batches for one worker, a
+//! [`Lease`].
 //!
 //! Other counters of a process can keep the same contract: [`StockCounter`].
 //!

@@ -308,3 +308,31 @@ fn a_replay_that_cannot_be_is_refused() {
     }
     assert_mistake(&run("replay", &[]), &["<ORDERS>"]);
 }
+
+#[test]
+fn checkout_sells_what_customers_know_of() {
+    let output = run(
+        "checkout",
+        &["--customers", "300", "--units", "200", "--json"],
+    );
+    let result = json(&output, 0);
+    assert_eq!(result["audit"], "passed");
+    assert_eq!(result["reserved"], 0);
+    let sum = |key: &str| result[key].as_u64().unwrap();
+    assert_eq!(sum("available") + sum("sold"), 200);
+    let outcomes = result["outcomes"].as_object().unwrap();
+    let orders = outcomes.values().map(|o| o["orders"].as_u64().unwrap());
+    assert_eq!(orders.sum::<u64>(), 300, "each customer has an answer");
+    for outcome in ["sold", "payment declined", "task cancelled"] {
+        assert!(outcomes.contains_key(outcome), "nobody was {outcome}");
+    }
+}
+
+#[test]
+fn checkout_names_mistakes() {
+    assert_mistake(&run("checkout", &["--units", "-1"]), &["--units", "-1"]);
+    assert_mistake(
+        &run("checkout", &["--customers", "0"]),
+        &["--customers", "0"],
+    );
+}
