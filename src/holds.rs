@@ -11,6 +11,8 @@ use crate::clock::nanos;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::{Clock, Settle, SystemClock};
 use crossbeam_utils::CachePadded;
+#[cfg(feature = "inventory")]
+pub(crate) use shard::HeldRef;
 use shard::{Found, Hashed, Lapsed, Moment, Retake, Shard};
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -318,6 +320,15 @@ where
         self.take_back(at, limit)
     }
 
+    /// Stops all calls until the answer is dropped: nothing is settled meanwhile.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn freeze(&self) -> Frozen<'_, K, R, Q> {
+        // First the locks, which may take their time; then the time.
+        let shards = self.shards.iter().map(|shard| shard.lock()).collect();
+        let at = self.moment();
+        Frozen { shards, at }
+    }
+
     fn moment(&self) -> Moment {
         let now = nanos(self.clock.now());
         Moment {
@@ -393,6 +404,25 @@ where
             before: guard.expired(),
             guard,
         }
+    }
+}
+
+/// Holds that nobody changes.
+#[cfg(feature = "inventory")]
+pub(crate) struct Frozen<'a, K, R, Q> {
+    shards: Vec<MutexGuard<'a, Shard<K, R, Q>>>,
+    at: Moment,
+}
+
+#[cfg(feature = "inventory")]
+impl<K, R, Q> Frozen<'_, K, R, Q>
+where
+    K: Hash + Ord + Clone,
+    R: Settle,
+{
+    /// All holds that are good.
+    pub(crate) fn held(&self) -> impl Iterator<Item = HeldRef<'_, K, R, Q>> {
+        self.shards.iter().flat_map(|shard| shard.good(self.at))
     }
 }
 

@@ -47,6 +47,8 @@ mod clock;
 mod counter;
 mod error;
 mod holds;
+#[cfg(feature = "inventory")]
+pub mod inventory;
 mod lease;
 mod locked;
 mod reservation;
@@ -62,6 +64,8 @@ pub use error::{BuildError, NotReserved, OrderError, OutOfStock, RestockOverflow
 pub use holds::{
     Held, HoldError, Holds, HoldsBuilder, Outcome, PlaceError, Placed, RetakeError, Settled, Status,
 };
+#[cfg(feature = "inventory")]
+pub use inventory::Inventory;
 pub use lease::Lease;
 pub use locked::{LockedStock, LockedStockBuilder, Selection};
 pub use reservation::{MergeError, Reservation};

@@ -119,6 +119,17 @@ impl Stock {
         }
     }
 
+    /// A stock that was opened with `initial` units, got `restocked` since and has `available`: with
+    /// the books of one that was kept.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn with_books(initial: u64, restocked: u64, available: u64) -> Self {
+        let mut stock = Self::new(available);
+        stock.initial = initial;
+        let books = stock.books.get_mut();
+        books.restocked = books.restocked.wrapping_add(restocked);
+        stock
+    }
+
     /// A stock of `units` with a say in its segments, and with an error in place of a panic.
     pub fn builder(units: u64) -> StockBuilder {
         StockBuilder::new(units)
@@ -177,6 +188,19 @@ impl Stock {
             Ok(()) => Ok(()),
             Err(seen) => self.deduct_contended(seen, units),
         }
+    }
+
+    /// Whether what the calling thread takes its units from holds less than its share of `units`: two
+    /// loads of what a take has just written. If less than `units` are in stock, some thread sees that.
+    #[cfg(feature = "inventory")]
+    #[inline]
+    pub(crate) fn serves_from_less_than(&self, units: u64) -> bool {
+        let word = self.word.load();
+        if !word.is_wide() {
+            return word.units() < units;
+        }
+        let stripes = self.stripes();
+        stripes.own().held().saturating_mul(stripes.len() as u64) < units
     }
 
     /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.

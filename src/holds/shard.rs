@@ -393,10 +393,38 @@ where
         })
     }
 
+    /// All that are held and good.
+    #[cfg(feature = "inventory")]
+    pub(super) fn good(&self, at: Moment) -> impl Iterator<Item = HeldRef<'_, K, R, Q>> {
+        self.keys.iter().filter_map(move |slot| match &slot.state {
+            State::Held {
+                request,
+                hold,
+                deadline,
+            } if *deadline > at.now => Some(HeldRef {
+                key: &slot.key,
+                request,
+                hold,
+                remaining: Duration::from_nanos(deadline - at.now),
+            }),
+            _ => None,
+        })
+    }
+
     /// Keys of which anything is known.
     pub(super) fn known(&self) -> usize {
         self.keys.len()
     }
+}
+
+/// A hold, as it lies in its shard.
+#[cfg(feature = "inventory")]
+#[derive(Debug)]
+pub(crate) struct HeldRef<'a, K, R, Q> {
+    pub(crate) key: &'a K,
+    pub(crate) request: &'a Q,
+    pub(crate) hold: &'a R,
+    pub(crate) remaining: Duration,
 }
 
 impl<K: Ord + Clone> Times<K> {

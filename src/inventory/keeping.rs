@@ -1,0 +1,360 @@
+//! [`InventorySnapshot`]: what is kept of an inventory, and how it is opened again.
+
+use super::adjust::Entry;
+use super::{Inventory, InventoryBuilder, InventoryHandle, OrderHolds, OrderRefused};
+use super::{OrderReservation, Sku};
+use crate::{Clock, MAX_UNITS, PlaceError, Placed, Stock};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+/// The form of snapshots that this version writes and reads.
+const VERSION: u32 = 1;
+
+/// The books of one SKU at one instant.
+///
+/// In every one, `initial + restocked == available + reserved + in_transit + sold + written_off +
+/// moved_out`. The sums over a SKU's life are modulo 2^64. Calls that run beside it may show units as sold
+/// that are reserved, never the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
+pub struct SkuSnapshot {
+    /// Units that the SKU was opened with.
+    pub initial: u64,
+    /// Units that came since: restocked, found in a count, moved in.
+    pub restocked: u64,
+    /// Units in stock.
+    pub available: u64,
+    /// Units that are set aside by reservations and orders.
+    pub reserved: u64,
+    /// Units on the way to another SKU.
+    pub in_transit: u64,
+    /// Units that were sold.
+    pub sold: u64,
+    /// Units that were written off, or missing in a count.
+    pub written_off: u64,
+    /// Units that arrived at another SKU.
+    pub moved_out: u64,
+}
+
+impl SkuSnapshot {
+    /// Units that are still of this SKU: available, reserved, and on the way.
+    #[must_use]
+    pub const fn on_hand(&self) -> u64 {
+        self.available
+            .saturating_add(self.reserved)
+            .saturating_add(self.in_transit)
+    }
+
+    fn came(&self) -> u64 {
+        self.initial.wrapping_add(self.restocked)
+    }
+
+    fn went(&self) -> u64 {
+        let gone = [self.sold, self.written_off, self.moved_out];
+        let here = [self.available, self.reserved, self.in_transit];
+        gone.into_iter().chain(here).fold(0, u64::wrapping_add)
+    }
+}
+
+/// One SKU in a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SkuRow<K> {
+    /// The SKU.
+    pub sku: K,
+    /// Its books.
+    pub books: SkuSnapshot,
+    /// Below how many units somebody is told; 0 is never.
+    pub low_stock: u64,
+}
+
+/// One hold in a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct HoldRow<N, K> {
+    /// The key that it was placed under.
+    pub key: N,
+    /// The lines that it was placed for.
+    pub lines: Vec<(K, u64)>,
+    /// How long it was still good.
+    pub remaining: Duration,
+}
+
+/// An inventory as it was: every SKU with its sums, and the holds on its orders. With feature `serde`
+/// it goes to and comes from JSON and any other format.
+///
+/// `K` is the SKU, `N` the key of the holds.
+///
+/// # Consistency
+///
+/// Each SKU's books are of one instant of the call, one SKU after another; units on the way are shown
+/// once, as in transit. What the holds hold never exceeds what is reserved: no hold is settled
+/// while the SKUs that are held are looked at.
+///
+/// # What a crash loses
+///
+/// Whatever happened after the last snapshot that was written: orders that were confirmed since are
+/// unknown to it, and their units would be sold again. So the book of record is a database, and
+/// this is for what the database does not have. See [patterns](crate::docs::patterns#keeping-it).
+/// The answers of holds that are settled are not in it.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "serde")] {
+/// use segstock::Inventory;
+/// use segstock::inventory::InventorySnapshot;
+///
+/// let shop = Inventory::new();
+/// shop.insert("phone".to_owned(), 10)?;
+/// shop.deduct("phone", 3)?;
+/// let kept = serde_json::to_string(&shop.snapshot())?;
+///
+/// let kept: InventorySnapshot<String> = serde_json::from_str(&kept)?;
+/// let (shop, restored) = Inventory::builder().restore(&kept)?;
+/// assert_eq!(shop.get("phone").map(|books| (books.available, books.sold)), Some((7, 3)));
+/// assert_eq!(restored.freed, 0);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+#[must_use]
+pub struct InventorySnapshot<K, N = ()> {
+    /// The form of the snapshot.
+    pub version: u32,
+    /// The SKUs, in no sequence.
+    pub skus: Vec<SkuRow<K>>,
+    /// The holds that were good.
+    pub holds: Vec<HoldRow<N, K>>,
+}
+
+impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
+    /// All SKUs with their books.
+    pub fn snapshot(&self) -> InventorySnapshot<K> {
+        self.capture(Vec::new(), |_, books| books)
+    }
+
+    /// All SKUs with their books, and the holds on orders of this inventory.
+    pub fn snapshot_with<N, I, C, H>(
+        &self,
+        holds: &OrderHolds<N, I, C, H>,
+    ) -> InventorySnapshot<K, N>
+    where
+        N: Hash + Ord + Clone,
+        I: InventoryHandle<Sku = K>,
+        C: Clock,
+        H: BuildHasher,
+    {
+        // Nothing is settled from here on, so that what is held stays reserved.
+        let frozen = holds.freeze();
+        let mut held = BTreeMap::<K, u64>::new();
+        let mut rows = Vec::new();
+        for hold in frozen.held() {
+            for (sku, units) in hold.hold.lines() {
+                *held.entry(sku.clone()).or_default() += units;
+            }
+            rows.push(HoldRow {
+                key: hold.key.clone(),
+                lines: hold.request.clone(),
+                remaining: hold.remaining,
+            });
+        }
+        self.capture(rows, |sku, books| match held.get(sku) {
+            // The stock's figure may lag towards sold, the holds' does not.
+            Some(&held) if books.reserved < held => SkuSnapshot {
+                reserved: held,
+                sold: books.sold.wrapping_sub(held - books.reserved),
+                ..books
+            },
+            _ => books,
+        })
+    }
+
+    fn capture<N>(
+        &self,
+        holds: Vec<HoldRow<N, K>>,
+        correct: impl Fn(&K, SkuSnapshot) -> SkuSnapshot,
+    ) -> InventorySnapshot<K, N> {
+        let stocks = self.stocks.pin();
+        // Nothing arrives meanwhile, so that nothing is seen both here and there.
+        let ledger = self.ledger.lock();
+        let rows = stocks.iter().map(|(sku, stock)| SkuRow {
+            sku: sku.clone(),
+            books: correct(sku, ledger.books(sku, stock)),
+            low_stock: self.alerts.threshold(sku),
+        });
+        InventorySnapshot {
+            version: VERSION,
+            skus: rows.collect(),
+            holds,
+        }
+    }
+}
+
+/// What became of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct Restored {
+    /// SKUs that were opened.
+    pub skus: usize,
+    /// Units that were reserved without a hold, or on the way, and are available again.
+    pub freed: u64,
+}
+
+impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
+    /// Opens an inventory as it was. Units that were reserved are available, for its
+    /// [holds](InventorySnapshot::place_holds) to be placed again before anything else is sold.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`]: the snapshot cannot be true, or is of another version.
+    pub fn restore<N: Ord>(
+        self,
+        snapshot: &InventorySnapshot<K, N>,
+    ) -> Result<(Inventory<K, S>, Restored), RestoreError<K>> {
+        let freed = snapshot.check()?;
+        let inventory = self.capacity(snapshot.skus.len()).build();
+        for SkuRow {
+            sku,
+            books,
+            low_stock,
+        } in &snapshot.skus
+        {
+            let stock = Stock::with_books(books.initial, books.restocked, books.on_hand());
+            if inventory.open(sku.clone(), stock).is_err() {
+                return Err(RestoreError::DuplicateSku(sku.clone()));
+            }
+            if (books.written_off, books.moved_out) != (0, 0) {
+                let entry = Entry {
+                    written_off: books.written_off,
+                    moved_out: books.moved_out,
+                    in_transit: 0,
+                };
+                inventory.ledger.lock().open(sku.clone(), entry);
+            }
+            inventory.alerts.set(sku, *low_stock);
+        }
+        let skus = snapshot.skus.len();
+        Ok((inventory, Restored { skus, freed }))
+    }
+}
+
+impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
+    /// Whether it can be true; units that are reserved or on the way without a hold.
+    fn check(&self) -> Result<u64, RestoreError<K>> {
+        if self.version != VERSION {
+            return Err(RestoreError::UnknownVersion(self.version));
+        }
+        let mut set_aside = BTreeMap::new();
+        let mut freed = 0_u64;
+        for SkuRow { sku, books, .. } in &self.skus {
+            if books.came() != books.went() {
+                return Err(RestoreError::Sums(sku.clone()));
+            }
+            if books.on_hand() > MAX_UNITS {
+                return Err(RestoreError::TooManyUnits(sku.clone()));
+            }
+            freed = freed.saturating_add(books.reserved + books.in_transit);
+            if books.reserved > 0 {
+                set_aside.insert(sku, books.reserved);
+            }
+        }
+        for hold in self.holds.iter().filter(|hold| !hold.remaining.is_zero()) {
+            for (sku, units) in &hold.lines {
+                let reserved = set_aside.get_mut(sku);
+                let left = reserved.and_then(|left| {
+                    *left = left.checked_sub(*units)?;
+                    Some(())
+                });
+                left.ok_or_else(|| RestoreError::NotReserved(sku.clone()))?;
+                freed -= units;
+            }
+        }
+        let mut keys: Vec<&N> = self.holds.iter().map(|hold| &hold.key).collect();
+        keys.sort_unstable();
+        if keys.is_sorted_by(|a, b| a < b) {
+            Ok(freed)
+        } else {
+            Err(RestoreError::DuplicateHold)
+        }
+    }
+}
+
+impl<K: Sku, N: Hash + Ord + Clone> InventorySnapshot<K, N> {
+    /// Places the holds again, each for the time that it was still good, and returns how many. For
+    /// an inventory that was [restored](InventoryBuilder::restore) from the same snapshot, before
+    /// anything else is sold from it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Holds::place`](crate::Holds::place): something was sold meanwhile, or the key is in use.
+    pub fn place_holds<I, C, H>(
+        &self,
+        inventory: &I,
+        holds: &OrderHolds<N, I, C, H>,
+    ) -> Result<usize, PlaceError<OrderRefused<K>>>
+    where
+        I: InventoryHandle<Sku = K> + Clone,
+        C: Clock,
+        H: BuildHasher,
+    {
+        let mut placed = 0;
+        for hold in self.holds.iter().filter(|hold| !hold.remaining.is_zero()) {
+            let (key, lines) = (hold.key.clone(), hold.lines.clone());
+            let answer = holds.place(key, lines, hold.remaining, |lines| {
+                OrderReservation::new(inventory.clone(), lines.iter().cloned())
+            })?;
+            placed += usize::from(matches!(answer, Placed::Now(_)));
+        }
+        Ok(placed)
+    }
+}
+
+/// A snapshot cannot be opened: it is of another version, or cannot be true.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RestoreError<K> {
+    /// It is of a version that this one does not read.
+    UnknownVersion(u32),
+    /// The SKU stands in it twice.
+    DuplicateSku(K),
+    /// The sums of the SKU do not add up.
+    Sums(K),
+    /// More units of the SKU than a stock holds.
+    TooManyUnits(K),
+    /// More units of the SKU are held than are reserved, or it is not there.
+    NotReserved(K),
+    /// The key of a hold stands in it twice.
+    DuplicateHold,
+}
+
+impl<K: fmt::Display> fmt::Display for RestoreError<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownVersion(version) => {
+                write!(f, "a snapshot of version {version}; this reads {VERSION}")
+            }
+            Self::DuplicateSku(sku) => write!(f, "SKU {sku} stands in the snapshot twice"),
+            Self::Sums(sku) => write!(f, "the sums of SKU {sku} do not add up"),
+            Self::TooManyUnits(sku) => {
+                write!(f, "more than {MAX_UNITS} units of SKU {sku} are on hand")
+            }
+            Self::NotReserved(sku) => {
+                write!(f, "more units of SKU {sku} are held than are reserved")
+            }
+            Self::DuplicateHold => f.write_str("a hold stands in the snapshot twice"),
+        }
+    }
+}
+
+impl<K: fmt::Debug + fmt::Display> Error for RestoreError<K> {}
