@@ -1,0 +1,497 @@
+//! The inventory: what each call promises, alone and beside others.
+#![cfg(all(feature = "inventory", not(loom)))]
+
+use segstock::inventory::{
+    InsertError, Inventory, OrderHolds, OrderRefused, OrderReservation, RemoveError, SkuError,
+};
+use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Placed, Settled};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An inventory with these SKUs.
+fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static str> {
+    let shop = Inventory::new();
+    for (sku, units) in skus {
+        shop.insert(sku, units).unwrap();
+    }
+    shop
+}
+
+fn books(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
+    let books = shop.get(sku).unwrap();
+    (books.available, books.reserved, books.sold)
+}
+
+#[test]
+fn is_send_and_sync() {
+    fn check<T: Send + Sync>() {}
+    check::<Inventory<String>>();
+    check::<OrderReservation<Arc<Inventory<String>>>>();
+}
+
+#[test]
+fn counts_each_sku_for_itself() {
+    let shop = open([("phone", 10), ("case", 5)]);
+    shop.deduct("phone", 4).unwrap();
+    shop.restock("case", 2).unwrap();
+    assert_eq!(shop.available("phone"), Some(6));
+    assert_eq!(shop.available("case"), Some(7));
+    assert_eq!(shop.deduct_up_to("case", 100), Some(7));
+    assert_eq!(shop.len(), 2);
+    let refusal = shop.deduct("phone", 7).unwrap_err();
+    assert!(refusal.is_out_of_stock());
+    assert_eq!(
+        refusal.to_string(),
+        "out of stock: 7 units requested, 6 available"
+    );
+    let mut all: Vec<_> = shop.iter().map(|(sku, b)| (sku, b.sold)).collect();
+    all.sort_unstable();
+    assert_eq!(all, [("case", 7), ("phone", 4)]);
+}
+
+#[test]
+fn says_what_is_wrong() {
+    let shop = open([("phone", MAX_UNITS)]);
+    assert_eq!(shop.insert("phone", 1), Err(InsertError::AlreadyThere));
+    let requested = MAX_UNITS + 1;
+    assert_eq!(
+        shop.insert("more", requested),
+        Err(InsertError::TooManyUnits { requested })
+    );
+    assert!(!shop.contains("more"));
+    assert!(matches!(
+        shop.restock("phone", 1),
+        Err(SkuError::Overflow(_))
+    ));
+    for refused in [
+        shop.deduct("none", 1),
+        shop.restock("none", 1),
+        shop.write_off("none", 1),
+        shop.stocktake("none", 1, 2),
+        shop.set_low_stock(&"none", 1),
+        shop.move_units(&"none", &"phone", 1),
+        shop.move_units(&"phone", &"none", 1),
+        shop.reserve(&"none", 1).map(drop),
+    ] {
+        assert!(refused.unwrap_err().is_unknown_sku());
+    }
+    assert_eq!(shop.deduct_up_to("none", 1), None);
+    assert_eq!(shop.remove("none"), Err(RemoveError::UnknownSku));
+    assert_eq!(books(&shop, "phone"), (MAX_UNITS, 0, 0));
+}
+
+#[test]
+fn an_order_takes_all_lines_or_none() {
+    let shop = open([("a", 5), ("b", 5), ("c", 1)]);
+    let order = shop.order([("b", 2), ("a", 3), ("b", 1)]).unwrap();
+    assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 3), (&"b", 3)]);
+    assert_eq!(order.units(), 6);
+    assert_eq!(books(&shop, "b"), (2, 3, 0));
+    order.commit();
+    assert_eq!(books(&shop, "b"), (2, 0, 3));
+
+    let refused = shop.order([("a", 3), ("b", 1), ("c", 2), ("c", 2)]);
+    let refused = refused.unwrap_err();
+    let short: Vec<_> = refused
+        .short_lines()
+        .iter()
+        .map(|line| (line.sku, line.requested, line.available))
+        .collect();
+    assert_eq!(short, [("a", 3, 2), ("c", 4, 1)], "every line that lacks");
+    assert!(refused.is_out_of_stock());
+    assert_eq!(books(&shop, "b"), (2, 0, 3), "and nothing is set aside");
+}
+
+#[test]
+fn an_order_that_is_no_order_is_told_so() {
+    let shop = open([("a", MAX_UNITS)]);
+    let refused = |lines: &[(&'static str, u64)]| shop.order(lines.iter().copied()).unwrap_err();
+    assert_eq!(refused(&[]), OrderRefused::Empty);
+    assert_eq!(
+        refused(&[("a", 1), ("a", 0)]),
+        OrderRefused::ZeroUnits { sku: "a" }
+    );
+    for second in [MAX_UNITS, u64::MAX] {
+        assert_eq!(
+            refused(&[("a", 1), ("a", second)]),
+            OrderRefused::TooManyUnits { sku: "a" }
+        );
+    }
+    assert_eq!(
+        refused(&[("x", 1), ("a", 1), ("b", 1)]),
+        OrderRefused::UnknownSkus(vec!["b", "x"])
+    );
+    assert_eq!(books(&shop, "a"), (MAX_UNITS, 0, 0));
+}
+
+#[test]
+fn an_order_is_settled_by_line() {
+    let shop = open([("a", 5), ("b", 5), ("c", 5)]);
+    let mut order = shop.order([("a", 4), ("b", 2), ("c", 1)]).unwrap();
+    order.commit_part(&"a", 3).unwrap();
+    order.commit_line(&"b").unwrap();
+    order.release_line(&"c").unwrap();
+    assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 1)]);
+    for gone in ["b", "c", "none"] {
+        assert!(order.commit_line(&gone).is_err());
+        assert!(order.release_line(&gone).is_err());
+    }
+    assert!(order.commit_part(&"a", 2).is_err());
+    drop(order);
+    assert_eq!(books(&shop, "a"), (2, 0, 3));
+    assert_eq!(books(&shop, "b"), (3, 0, 2));
+    assert_eq!(books(&shop, "c"), (5, 0, 0));
+}
+
+#[test]
+fn a_panic_gives_an_order_back() {
+    let shop = open([("a", 5)]);
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _order = shop.order([("a", 4)]).unwrap();
+        std::panic::resume_unwind(Box::new("the payment"));
+    }));
+    assert!(failed.is_err());
+    assert_eq!(books(&shop, "a"), (5, 0, 0));
+}
+
+#[test]
+fn reservations_are_of_one_sku() {
+    let shop = Arc::new(open([("a", 5), ("b", 5)]));
+    let a = shop.reserve(&"a", 2).unwrap();
+    let b = shop.reserve(&"b", 2).unwrap();
+    assert_eq!(*a.stock().sku(), "a");
+    let both = a.merge(b).unwrap_err();
+    drop(both.right);
+    both.left
+        .merge(shop.reserve(&"a", 1).unwrap())
+        .unwrap()
+        .commit();
+    assert_eq!(books(&shop, "a"), (2, 0, 3));
+    assert_eq!(books(&shop, "b"), (5, 0, 0));
+    let owned = Arc::clone(&shop).reserve_owned(&"b", 5).unwrap();
+    thread::spawn(move || owned.commit()).join().unwrap();
+    assert_eq!(books(&shop, "b"), (0, 0, 5));
+}
+
+#[test]
+fn orders_in_opposite_sequence_do_not_starve() {
+    let shop = open([("a", 10), ("b", 10)]);
+    let sold = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for lines in [[("a", 1), ("b", 1)], [("b", 1), ("a", 1)]] {
+            let (shop, sold) = (&shop, &sold);
+            scope.spawn(move || {
+                for turn in 0..20_000 {
+                    match shop.order(lines) {
+                        Ok(order) if turn % 1_000 == 0 => {
+                            order.commit();
+                            sold.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Ok(order) => drop(order),
+                        Err(refused) => assert!(refused.is_out_of_stock()),
+                    }
+                }
+            });
+        }
+    });
+    let sold = sold.into_inner();
+    assert!(sold > 0);
+    for sku in ["a", "b"] {
+        assert_eq!(books(&shop, sku), (10 - sold, 0, sold));
+    }
+}
+
+#[test]
+fn removing_takes_all_that_was_answered() {
+    for round in 0..300 {
+        let shop = open([("a", 1_000)]);
+        let barrier = Barrier::new(3);
+        let sell = || {
+            barrier.wait();
+            let mut sold = 0;
+            loop {
+                match shop.deduct("a", 1) {
+                    Ok(()) => sold += 1,
+                    Err(error) if error.is_out_of_stock() => {}
+                    Err(error) => {
+                        assert!(error.is_unknown_sku(), "{error}");
+                        return sold;
+                    }
+                }
+            }
+        };
+        let receive = || {
+            barrier.wait();
+            let mut came = 0;
+            while shop.restock("a", 5).is_ok() {
+                came += 5;
+            }
+            came
+        };
+        let (sold, came, last) = thread::scope(|scope| {
+            let (sold, came) = (scope.spawn(sell), scope.spawn(receive));
+            barrier.wait();
+            for _ in 0..round {
+                std::hint::spin_loop();
+            }
+            let last = shop.remove("a").unwrap();
+            (sold.join().unwrap(), came.join().unwrap(), last)
+        });
+        assert_eq!((last.sold, last.restocked), (sold, came));
+        assert_eq!(last.available, 1_000 + came - sold);
+        assert!(shop.is_empty());
+    }
+}
+
+#[test]
+fn what_is_reserved_is_not_removed() {
+    let shop = open([("a", 5), ("b", 5)]);
+    let order = shop.order([("a", 2)]).unwrap();
+    assert_eq!(
+        shop.remove("a"),
+        Err(RemoveError::Reserved { units: 2 }),
+        "an order"
+    );
+    let lorry = shop.ship(&"b", &"a", 3).unwrap();
+    assert_eq!(
+        shop.remove("b"),
+        Err(RemoveError::Reserved { units: 3 }),
+        "on the way"
+    );
+    order.commit();
+    shop.remove("a").unwrap();
+    let (error, lorry) = lorry.arrive().unwrap_err();
+    assert!(error.is_unknown_sku());
+    assert_eq!(lorry.units(), 3);
+    drop(lorry);
+    assert_eq!(books(&shop, "b"), (5, 0, 0), "they turn back");
+    // A SKU that comes again is a new one.
+    shop.insert("a", 1).unwrap();
+    assert_eq!(books(&shop, "a"), (1, 0, 0));
+}
+
+#[test]
+fn orders_race_with_removing() {
+    for _ in 0..200 {
+        let shop = open([("a", 100), ("b", 100)]);
+        let served = AtomicU64::new(0);
+        let last = thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    loop {
+                        match shop.order([("a", 1), ("b", 1)]) {
+                            Ok(order) => {
+                                order.commit();
+                                served.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Err(OrderRefused::UnknownSkus(skus)) => {
+                                assert_eq!(skus, ["b"]);
+                                return;
+                            }
+                            Err(refused) => assert!(refused.is_out_of_stock()),
+                        }
+                    }
+                });
+            }
+            loop {
+                if let Ok(last) = shop.remove("b") {
+                    return last;
+                }
+            }
+        });
+        assert_eq!(last.sold, served.into_inner());
+        assert_eq!(books(&shop, "a"), (100 - last.sold, 0, last.sold));
+    }
+}
+
+/// An inventory that tells of low stock, and what it told.
+fn with_alerts() -> (Inventory<&'static str>, mpsc::Receiver<(u64, u64)>) {
+    let (tell, told) = mpsc::channel();
+    let shop = Inventory::builder().on_low_stock(move |sku: &&str, low| {
+        assert_eq!(*sku, "a");
+        tell.send((low.threshold, low.available)).unwrap();
+    });
+    (shop.build(), told)
+}
+
+#[test]
+fn low_stock_is_told_once_for_each_crossing() {
+    let (shop, told) = with_alerts();
+    shop.insert("a", 12).unwrap();
+    shop.insert("b", 0).unwrap();
+    shop.set_low_stock(&"a", 10).unwrap();
+    let told = || told.try_iter().collect::<Vec<_>>();
+    shop.deduct("a", 2).unwrap();
+    assert_eq!(told(), [], "ten is not below ten");
+    shop.deduct("a", 1).unwrap();
+    shop.deduct("a", 1).unwrap();
+    assert_eq!(told(), [(10, 9)], "once");
+    shop.restock("a", 1).unwrap();
+    shop.deduct("a", 1).unwrap();
+    assert_eq!(told(), [], "not armed below the threshold");
+    shop.restock("a", 2).unwrap();
+    drop(shop.order([("a", 1)]).unwrap());
+    assert_eq!(told(), [(10, 9)], "by a reservation, too");
+    drop(shop.reserve(&"a", 1).unwrap());
+    assert_eq!(told(), [(10, 9)], "which came back, and armed it");
+    shop.write_off("a", 1).unwrap();
+    assert_eq!(told(), [(10, 9)]);
+    shop.set_low_stock(&"a", 5).unwrap();
+    assert_eq!(told(), []);
+    shop.set_low_stock(&"a", 20).unwrap();
+    assert_eq!(told(), [(20, 9)], "at once, if it is low already");
+    shop.set_low_stock(&"a", 0).unwrap();
+    shop.deduct("a", 9).unwrap();
+    assert_eq!(told(), [], "never");
+}
+
+#[test]
+fn low_stock_is_told_once_under_load() {
+    for _ in 0..20 {
+        let (shop, told) = with_alerts();
+        shop.insert("a", 100_000).unwrap();
+        shop.set_low_stock(&"a", 1_000).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| while shop.deduct("a", 3).is_ok() {});
+            }
+        });
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].1 < 1_000);
+    }
+}
+
+#[test]
+fn who_is_told_may_use_the_inventory() {
+    let (tell, told) = mpsc::channel::<Arc<Inventory<&'static str>>>();
+    let inner = std::sync::Mutex::new(told);
+    let shop = Arc::new(
+        Inventory::builder()
+            .on_low_stock(move |sku: &&str, _| {
+                let shop = inner.lock().unwrap().recv().unwrap();
+                shop.restock(sku, 100).unwrap();
+                shop.insert("made in the meantime", 1).unwrap();
+                shop.remove("made in the meantime").unwrap();
+            })
+            .build(),
+    );
+    shop.insert("a", 10).unwrap();
+    shop.set_low_stock(&"a", 5).unwrap();
+    tell.send(Arc::clone(&shop)).unwrap();
+    shop.deduct("a", 6).unwrap();
+    assert_eq!(shop.available("a"), Some(104));
+}
+
+#[test]
+fn a_count_does_not_undo_sales() {
+    let shop = open([("a", 100)]);
+    let order = shop.order([("a", 10)]).unwrap();
+    let book = shop.get("a").unwrap().on_hand();
+    assert_eq!(book, 100, "what is reserved is on the shelf");
+    shop.deduct("a", 20).unwrap();
+    shop.stocktake("a", book, 97).unwrap();
+    let counted = shop.get("a").unwrap();
+    assert_eq!((counted.available, counted.written_off), (67, 3));
+    assert_eq!((counted.sold, counted.reserved), (20, 10));
+    shop.stocktake("a", 77, 80).unwrap();
+    assert_eq!(shop.get("a").unwrap().restocked, 3, "found again");
+    shop.stocktake("a", 80, 80).unwrap();
+    // More are missing than are not promised to anybody.
+    let refusal = shop.stocktake("a", 80, 5).unwrap_err();
+    assert!(refusal.is_out_of_stock(), "{refusal}");
+    assert_eq!(shop.get("a").unwrap().on_hand(), 80);
+    order.commit();
+    assert_eq!(books(&shop, "a"), (70, 0, 30));
+}
+
+#[test]
+fn units_on_the_way_are_nowhere_else() {
+    let shop = open([("north", 10), ("south", MAX_UNITS - 2)]);
+    assert!(
+        shop.ship(&"north", &"south", 11)
+            .unwrap_err()
+            .is_out_of_stock()
+    );
+    let lorry = shop.ship(&"north", &"south", 4).unwrap();
+    let north = shop.get("north").unwrap();
+    assert_eq!((north.available, north.in_transit), (6, 4));
+    assert_eq!((north.reserved, north.sold), (0, 0));
+    let (error, lorry) = lorry.arrive().unwrap_err();
+    assert!(matches!(error, SkuError::Overflow(_)));
+    shop.deduct("south", 2).unwrap();
+    lorry.arrive().unwrap();
+    let north = shop.get("north").unwrap();
+    assert_eq!((north.in_transit, north.moved_out, north.sold), (0, 4, 0));
+    assert_eq!(shop.get("south").unwrap().restocked, 4);
+    shop.move_units(&"south", &"north", 1).unwrap();
+    shop.move_units(&"north", &"north", 1).unwrap();
+    assert_eq!(shop.available("north"), Some(7));
+    assert_eq!(shop.available("south"), Some(MAX_UNITS - 1));
+}
+
+#[test]
+fn no_snapshot_shows_a_unit_twice() {
+    let skus = ["north", "south", "east"];
+    let shop = open(skus.map(|sku| (sku, 100)));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for shift in 1..3 {
+            let (shop, done) = (&shop, &done);
+            scope.spawn(move || {
+                for turn in 0.. {
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let (from, to) = (skus[turn % 3], skus[(turn + shift) % 3]);
+                    if let Ok(lorry) = shop.ship(&from, &to, 1 + turn as u64 % 7)
+                        && turn % 5 > 0
+                    {
+                        lorry.arrive().unwrap();
+                    }
+                }
+            });
+        }
+        for _ in 0..2_000 {
+            let kept = shop.snapshot();
+            let on_hand: u64 = kept.skus.iter().map(|row| row.books.on_hand()).sum();
+            assert_eq!(on_hand, 300, "{kept:?}");
+            let sold: u64 = kept.skus.iter().map(|row| row.books.sold).sum();
+            assert_eq!(sold, 0, "{kept:?}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+type Orders<'a> = OrderHolds<u64, &'a Inventory<&'static str>, &'a ManualClock>;
+
+#[test]
+fn holds_take_whole_orders() {
+    let shop = open([("a", 5), ("b", 5)]);
+    let clock = ManualClock::new();
+    let holds: Orders<'_> = Holds::builder().clock(&clock).build();
+    let place = |key, lines: &[(&'static str, u64)]| {
+        holds.place(key, lines.to_vec(), MINUTE, |lines| {
+            shop.order(lines.iter().copied())
+        })
+    };
+    assert!(matches!(
+        place(1, &[("a", 3), ("b", 4)]),
+        Ok(Placed::Now(hold)) if hold.units == 7
+    ));
+    assert!(matches!(
+        place(1, &[("a", 3), ("b", 4)]),
+        Ok(Placed::Before(_))
+    ));
+    assert!(place(2, &[("b", 2)]).unwrap_err().is_refused());
+    clock.advance(MINUTE);
+    assert!(place(2, &[("b", 2)]).is_ok(), "the first one is due");
+    assert_eq!(books(&shop, "a"), (5, 0, 0), "with all its lines");
+    assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    assert_eq!(holds.confirm(&2), Ok(Settled::Now));
+    assert_eq!(books(&shop, "b"), (3, 0, 2));
+}

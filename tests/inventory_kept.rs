@@ -1,0 +1,216 @@
+//! Snapshots of an inventory: kept, restored, refused.
+#![cfg(all(feature = "inventory", feature = "serde", not(loom)))]
+
+use segstock::inventory::{
+    Inventory, InventorySnapshot, OrderHolds, OrderReservation, RestoreError, SkuRow,
+};
+use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Settled, Status};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+type Shop = Arc<Inventory<String>>;
+type Orders<'a> = OrderHolds<String, Shop, &'a ManualClock>;
+
+fn place(shop: &Shop, holds: &Orders<'_>, key: &str, lines: &[(&str, u64)]) {
+    let lines = lines.iter().map(|&(sku, n)| (sku.to_owned(), n)).collect();
+    _ = holds
+        .place(key.to_owned(), lines, MINUTE, |lines: &Vec<_>| {
+            OrderReservation::new(Arc::clone(shop), lines.iter().cloned())
+        })
+        .unwrap();
+}
+
+#[test]
+fn comes_back_as_it_was() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    for (sku, units) in [("phone", 100), ("case", 50), ("none left", 1)] {
+        shop.insert(sku.to_owned(), units).unwrap();
+    }
+    shop.deduct("phone", 7).unwrap();
+    shop.deduct("none left", 1).unwrap();
+    shop.restock("case", 5).unwrap();
+    shop.write_off("case", 2).unwrap();
+    shop.set_low_stock(&"phone".to_owned(), 90).unwrap();
+    place(&shop, &holds, "order-1", &[("phone", 2), ("case", 1)]);
+    clock.advance(MINUTE / 2);
+    place(&shop, &holds, "order-2", &[("phone", 3), ("phone", 1)]);
+    place(&shop, &holds, "paid", &[("case", 4)]);
+    holds.confirm(&"paid".to_owned()).unwrap();
+    let without_a_hold = shop.reserve(&"phone".to_owned(), 10).unwrap();
+    let lorry = shop
+        .ship(&"case".to_owned(), &"phone".to_owned(), 6)
+        .unwrap();
+
+    let kept = shop.snapshot_with(&holds);
+    drop((without_a_hold, lorry));
+    let text = serde_json::to_string(&kept).unwrap();
+    let read: InventorySnapshot<String, String> = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, kept);
+
+    let (again, restored) = Inventory::builder().restore(&read).unwrap();
+    assert_eq!((restored.skus, restored.freed), (3, 16));
+    let again: Shop = Arc::new(again);
+    let later = ManualClock::new();
+    let held: Orders<'_> = Holds::builder().clock(&later).build();
+    assert_eq!(read.place_holds(&again, &held).unwrap(), 2);
+    for (sku, was) in shop.iter() {
+        // What was freed was dropped in the first one, too.
+        assert_eq!(again.get(&sku), Some(was), "{sku}");
+    }
+    // The same deadlines; and a retry finds its hold.
+    place(&again, &held, "order-1", &[("phone", 2), ("case", 1)]);
+    later.advance(MINUTE / 2);
+    let confirm = |key: &str| held.confirm(&key.to_owned());
+    assert_eq!(confirm("order-1"), Err(HoldError::Expired));
+    assert!(matches!(
+        held.get(&"order-2".to_owned()),
+        Some(Status::Held(hold)) if hold.remaining == MINUTE / 2 && hold.units == 4
+    ));
+    assert_eq!(confirm("order-2"), Ok(Settled::Now));
+    let row = again.snapshot().skus.into_iter();
+    let phone = row
+        .filter(|row| row.sku == "phone")
+        .map(|row| row.low_stock);
+    assert_eq!(phone.collect::<Vec<_>>(), [90]);
+}
+
+/// A small snapshot as JSON, to be spoilt.
+fn kept() -> Value {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    shop.insert("a".to_owned(), 10).unwrap();
+    shop.deduct("a", 3).unwrap();
+    place(&shop, &holds, "order", &[("a", 2)]);
+    serde_json::to_value(shop.snapshot_with(&holds)).unwrap()
+}
+
+#[track_caller]
+fn refused(kept: Value) -> RestoreError<String> {
+    let kept: InventorySnapshot<String, String> = serde_json::from_value(kept).unwrap();
+    Inventory::builder().restore(&kept).unwrap_err()
+}
+
+#[test]
+fn what_cannot_be_true_is_refused() {
+    let a = || "a".to_owned();
+    let mut version = kept();
+    version["version"] = json!(2);
+    assert_eq!(refused(version), RestoreError::UnknownVersion(2));
+
+    let mut twice = kept();
+    let row = twice["skus"][0].clone();
+    twice["skus"].as_array_mut().unwrap().push(row);
+    assert_eq!(refused(twice), RestoreError::DuplicateSku(a()));
+
+    for sum in ["initial", "restocked", "available", "sold", "moved_out"] {
+        let mut sums = kept();
+        let was = sums["skus"][0]["books"][sum].as_u64().unwrap();
+        sums["skus"][0]["books"][sum] = json!(was + 1);
+        let error = refused(sums);
+        assert_eq!(error, RestoreError::Sums(a()), "{sum}");
+        assert_eq!(error.to_string(), "the sums of SKU a do not add up");
+    }
+
+    let mut many = kept();
+    many["skus"][0]["books"]["available"] = json!(MAX_UNITS);
+    many["skus"][0]["books"]["initial"] = json!(MAX_UNITS + 5);
+    assert_eq!(refused(many), RestoreError::TooManyUnits(a()));
+
+    let mut huge = kept();
+    huge["skus"][0]["books"]["reserved"] = json!(u64::MAX);
+    huge["skus"][0]["books"]["in_transit"] = json!(3);
+    assert_eq!(refused(huge), RestoreError::TooManyUnits(a()));
+
+    for lines in [
+        json!([["a", 3]]),
+        json!([["b", 1]]),
+        json!([["a", 2], ["a", 1]]),
+    ] {
+        let mut held = kept();
+        held["holds"][0]["lines"] = lines;
+        assert!(matches!(refused(held), RestoreError::NotReserved(_)));
+    }
+
+    let mut hold = kept();
+    hold["holds"][0]["lines"] = json!([["a", 1]]);
+    let row = hold["holds"][0].clone();
+    hold["holds"].as_array_mut().unwrap().push(row);
+    assert_eq!(refused(hold), RestoreError::DuplicateHold);
+}
+
+#[test]
+fn an_error_of_the_format_names_the_field() {
+    let error = serde_json::from_str::<InventorySnapshot<String>>(
+        r#"{"version":1,"skus":[{"sku":"a","books":{"initial":-1}}],"holds":[]}"#,
+    );
+    assert!(error.unwrap_err().to_string().contains("-1"));
+}
+
+#[test]
+fn a_hold_that_was_due_is_free_again() {
+    let mut kept = kept();
+    kept["holds"][0]["remaining"] = json!({ "secs": 0, "nanos": 0 });
+    let kept: InventorySnapshot<String, String> = serde_json::from_value(kept).unwrap();
+    let (shop, restored) = Inventory::builder().restore(&kept).unwrap();
+    assert_eq!(restored.freed, 2);
+    let shop: Shop = Arc::new(shop);
+    let clock = ManualClock::new();
+    let holds: Orders<'_> = Holds::builder().clock(&clock).build();
+    assert_eq!(kept.place_holds(&shop, &holds).unwrap(), 0);
+    assert_eq!(shop.available("a"), Some(7));
+}
+
+/// Whatever runs beside it, a snapshot can be restored: what is held never exceeds what is reserved.
+#[test]
+fn what_is_held_is_reserved_in_every_snapshot() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    for sku in ["a", "b"] {
+        shop.insert(sku.to_owned(), 5_000).unwrap();
+    }
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for thread in 0..3 {
+            let (shop, holds, done) = (&shop, &holds, &done);
+            scope.spawn(move || {
+                for turn in 0.. {
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let key = format!("{thread}-{turn}");
+                    place(shop, holds, &key, &[("a", 1 + turn % 3), ("b", 2)]);
+                    drop(shop.reserve(&"a".to_owned(), 2).unwrap());
+                    if turn % 2 == 0 {
+                        shop.restock("a", 2 + turn % 3).unwrap();
+                        shop.restock("b", 2).unwrap();
+                        holds.confirm(&key).unwrap();
+                    } else {
+                        holds.release(&key).unwrap();
+                    }
+                }
+            });
+        }
+        let mut held = 0;
+        for _ in 0..1_000 {
+            let kept = shop.snapshot_with(&holds);
+            held += kept.holds.len();
+            let (again, restored) = Inventory::<String>::builder().restore(&kept).unwrap();
+            let on_hand = |row: &SkuRow<String>| row.books.on_hand();
+            for row in &kept.skus {
+                assert_eq!(again.available(&row.sku), Some(on_hand(row)));
+            }
+            assert!(restored.freed < 100);
+        }
+        assert!(held > 0, "it was looked at while something was held");
+        done.store(true, Ordering::Relaxed);
+    });
+}
