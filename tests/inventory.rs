@@ -263,7 +263,7 @@ fn what_is_reserved_is_not_removed() {
         "on the way"
     );
     order.commit();
-    shop.remove("a").unwrap();
+    _ = shop.remove("a").unwrap();
     let (error, lorry) = lorry.arrive().unwrap_err();
     assert!(error.is_unknown_sku());
     assert_eq!(lorry.units(), 3);
@@ -376,7 +376,7 @@ fn who_is_told_may_use_the_inventory() {
                 let shop = inner.lock().unwrap().recv().unwrap();
                 shop.restock(sku, 100).unwrap();
                 shop.insert("made in the meantime", 1).unwrap();
-                shop.remove("made in the meantime").unwrap();
+                _ = shop.remove("made in the meantime").unwrap();
             })
             .build(),
     );

@@ -212,10 +212,10 @@ fn what_is_held_is_reserved_in_every_snapshot() {
             scope.spawn(move || turn_by_turn(thread));
         }
         let _over = Over(&done);
-        let mut held = 0;
-        for _ in 0..3_000 {
+        let mut while_held = 0;
+        while while_held < 1_000 {
             let kept = shop.snapshot_with(&holds);
-            held += kept.holds.len();
+            while_held += usize::from(!kept.holds.is_empty());
             let (again, restored) = Inventory::<String>::builder().restore(&kept).unwrap();
             for SkuRow { sku, books, .. } in &kept.skus {
                 assert_eq!(again.available(sku), Some(books.on_hand()));
@@ -223,6 +223,5 @@ fn what_is_held_is_reserved_in_every_snapshot() {
             }
             assert!(restored.freed < 100);
         }
-        assert!(held > 0, "it was looked at while something was held");
     });
 }
