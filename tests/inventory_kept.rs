@@ -213,7 +213,7 @@ fn what_is_held_is_reserved_in_every_snapshot() {
         }
         let _over = Over(&done);
         let mut while_held = 0;
-        while while_held < 1_000 {
+        while while_held < 100 {
             let kept = shop.snapshot_with(&holds);
             while_held += usize::from(!kept.holds.is_empty());
             let (again, restored) = Inventory::<String>::builder().restore(&kept).unwrap();
