@@ -11,15 +11,14 @@
 //! cargo bench --bench ratios -- --only edge
 //! ```
 
-mod candidates;
-mod cpu;
 mod report;
 mod reserving;
 mod situations;
-mod windows;
+#[path = "../support/mod.rs"]
+mod support;
 
 use report::Report;
-use windows::Effort;
+use support::windows::Effort;
 
 fn main() {
     let mut effort = Effort::FULL;

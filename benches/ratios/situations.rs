@@ -1,15 +1,16 @@
 //! The situations, and what is promised in each.
 
-use crate::candidates::{Atomic, Candidate, Lock, Private, Till};
-use crate::cpu;
 use crate::report::{Limit, Report};
 use crate::reserving;
-use crate::windows::{Effort, Figure, Work, measure, median, percentile};
-use parking_lot::Mutex;
-use segstock::{LockedStock, MAX_UNITS, Stock};
+use crate::support::calls::{
+    self, PLENTY, atomic, lock, narrowed, out_and_back, restock_and_99, sixteen, two, work,
+};
+use crate::support::candidates::{Atomic, Private, Till};
+use crate::support::windows::{Effort, Figure, measure, median, percentile};
+use segstock::{LockedStock, Stock};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 type Situation = fn(Effort, &mut Report);
@@ -31,42 +32,6 @@ pub const ALL: &[(&str, Situation)] = &[
     ("snapshot under traffic", snapshot),
     ("order flow of 20 ms", order_flow),
 ];
-
-pub const PLENTY: u64 = MAX_UNITS / 2;
-
-fn atomic(units: u64) -> Atomic {
-    Atomic(AtomicU64::new(units))
-}
-
-fn lock(units: u64) -> Lock {
-    Lock(Mutex::new(units))
-}
-
-pub fn sixteen(units: u64) -> Stock {
-    Stock::builder(units)
-        .segments(16)
-        .build()
-        .expect("16 segments")
-}
-
-/// What a `Stock::new` grows to on two cores.
-pub fn two(units: u64) -> Stock {
-    let builder = Stock::builder(units).segments(2);
-    builder.build().expect("2 segments")
-}
-
-/// Calls that all do the same to a till.
-pub fn work<C: Candidate>(
-    candidate: C,
-    call: impl Fn(&C::Till) + Copy + Send + Sync + 'static,
-) -> Work {
-    Box::new(move |thread, calls| {
-        let till = candidate.till(thread);
-        for _ in 0..calls {
-            call(till);
-        }
-    })
-}
 
 /// Measures candidates that all get the same calls, and shows each; the first is the stock.
 macro_rules! compare {
@@ -153,12 +118,6 @@ fn refusals(effort: Effort, report: &mut Report, left: u64, units: u64) {
     }
 }
 
-/// After the first refusal, as it is in a flash sale.
-fn narrowed(stock: Stock) -> Stock {
-    stock.deduct(MAX_UNITS).expect_err("it holds less");
-    stock
-}
-
 fn more_than_there_is(effort: Effort, report: &mut Report) {
     const FEW: u64 = 1_000_000;
     for threads in [1, 2] {
@@ -200,13 +159,6 @@ fn take_and_give_back(effort: Effort, report: &mut Report) {
                 Limit::AtLeast(3.0),
             );
         }
-    }
-}
-
-#[inline]
-fn out_and_back(till: &(impl Till + ?Sized)) {
-    if black_box(till.take(1)) {
-        till.give(1);
     }
 }
 
@@ -297,32 +249,9 @@ fn drain(effort: Effort, report: &mut Report) {
     );
 }
 
-/// From a million units to nothing with orders of 1 to 7, and 200,000 refusals each after it; in ms.
+/// A million units and 200,000 refusals a thread; in ms.
 fn drain_once(till: impl Till + Send + Sync) -> f64 {
-    let gate = std::sync::Barrier::new(2);
-    let sell = &|thread: usize| {
-        cpu::pin(thread);
-        gate.wait();
-        let began = Instant::now();
-        let (mut sold, mut refused) = (0, 0);
-        let mut units = 1;
-        while refused < 200_000 {
-            if till.take(units) {
-                sold += units;
-            } else {
-                refused += 1;
-            }
-            units = units % 7 + 1;
-        }
-        (sold, began.elapsed())
-    };
-    let parts = std::thread::scope(|scope| {
-        // Not on this thread: it would stay pinned, and so would all that it ever starts.
-        let both = [0, 1].map(|thread| scope.spawn(move || sell(thread)));
-        both.map(|one| one.join().expect("no panic"))
-    });
-    assert_eq!(parts[0].0 + parts[1].0, 1_000_000, "all is sold");
-    parts[0].1.max(parts[1].1).as_secs_f64() * 1e3
+    calls::drain(till, 1_000_000, 2, 200_000).time.as_secs_f64() * 1e3
 }
 
 fn refusals_and_restocks(effort: Effort, report: &mut Report) {
@@ -345,15 +274,6 @@ fn refusals_and_restocks(effort: Effort, report: &mut Report) {
         ns[2],
         Limit::AtMost(2.0),
     );
-}
-
-/// A unit comes back, is sold, and nearly everybody is refused.
-#[inline]
-fn restock_and_99(till: &(impl Till + ?Sized)) {
-    till.give(1);
-    for _ in 0..100 {
-        black_box(till.take(1));
-    }
 }
 
 fn crowded(effort: Effort, report: &mut Report) {

@@ -1,7 +1,7 @@
 //! The window method: many short windows, the candidates in turn, started together by a spinning
 //! gate; only undisturbed windows count, and the median of those is the figure.
 
-use crate::cpu;
+use super::cpu;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
