@@ -15,7 +15,7 @@ fn calls<S: Send + Sync + 'static>(
     stock: S,
     call: impl Fn(&S) + Copy + Send + Sync + 'static,
 ) -> Work {
-    Box::new(move |_, calls| {
+    Work::new(move |_, calls| {
         for _ in 0..calls {
             call(&stock);
         }
@@ -96,7 +96,7 @@ pub fn leases(effort: Effort, report: &mut Report) {
     const BATCH: u64 = 64;
     // A till for each stretch of calls, settled at its end.
     let lease = |stock: Stock| -> Work {
-        Box::new(move |_, calls| {
+        Work::new(move |_, calls| {
             let mut till = Lease::new(&stock, BATCH);
             for _ in 0..calls {
                 _ = black_box(till.deduct(black_box(1)).is_ok());

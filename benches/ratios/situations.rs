@@ -3,13 +3,13 @@
 use crate::report::{Limit, Report};
 use crate::reserving;
 use crate::support::calls::{
-    self, PLENTY, atomic, lock, narrowed, out_and_back, restock_and_99, sixteen, two, work,
+    self, Orders, PLENTY, atomic, lock, narrowed, out_and_back, restock_and_99, sixteen, two, work,
 };
-use crate::support::candidates::{Atomic, Private, Till};
+use crate::support::candidates::{Private, Till};
+use crate::support::flow;
 use crate::support::windows::{Effort, Figure, measure, median, percentile};
 use segstock::{LockedStock, Stock};
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -181,24 +181,10 @@ fn edge(effort: Effort, report: &mut Report) {
 
 /// Orders of 5 against 16 segments of 2, one thread: each order must be gathered.
 fn fragmented(effort: Effort, report: &mut Report) {
-    const STOCKS: usize = 64;
-    let sell = |till: &dyn Fn(u64) -> bool| {
-        let mut served = 0;
-        while till(5) {
-            served += 1;
-        }
-        assert_eq!(served, 6, "32 units serve six orders of 5");
-    };
     let (mut striped, mut shared) = (Vec::new(), Vec::new());
     for _ in 0..effort.windows {
-        let stocks: Vec<Stock> = (0..STOCKS).map(|_| sixteen(32)).collect();
-        let atomics: Vec<Atomic> = (0..STOCKS).map(|_| atomic(32)).collect();
-        striped.push(per_order(STOCKS, || {
-            stocks.iter().for_each(|stock| sell(&|n| stock.take(n)));
-        }));
-        shared.push(per_order(STOCKS, || {
-            atomics.iter().for_each(|stock| sell(&|n| stock.take(n)));
-        }));
+        striped.push(ns_an_order(|| sixteen(32)));
+        shared.push(ns_an_order(|| atomic(32)));
     }
     let (striped, shared) = (median(&mut striped), median(&mut shared));
     report.ratio(
@@ -209,11 +195,16 @@ fn fragmented(effort: Effort, report: &mut Report) {
     );
 }
 
-/// Six orders and one refusal a stock.
-fn per_order(stocks: usize, sell: impl FnOnce()) -> f64 {
-    let began = Instant::now();
-    sell();
-    began.elapsed().as_nanos() as f64 / (stocks * 7) as f64
+/// Six orders that are served, and one that is not.
+fn ns_an_order<T: Till + Send + Sync + 'static>(counter: impl Fn() -> T) -> f64 {
+    let counters: Vec<T> = (0..64).map(|_| counter()).collect();
+    let orders = Orders {
+        smallest: 5,
+        largest: 5,
+        refusals: 1,
+    };
+    let sold_out = calls::sell_out(&counters, 32, 1, orders);
+    sold_out.time.as_nanos() as f64 / (sold_out.orders + counters.len() as u64) as f64
 }
 
 fn drain(effort: Effort, report: &mut Report) {
@@ -249,9 +240,15 @@ fn drain(effort: Effort, report: &mut Report) {
     );
 }
 
-/// A million units and 200,000 refusals a thread; in ms.
-fn drain_once(till: impl Till + Send + Sync) -> f64 {
-    calls::drain(till, 1_000_000, 2, 200_000).time.as_secs_f64() * 1e3
+/// A million units with orders of 1 to 7, and 200,000 refusals a thread; in ms.
+fn drain_once(till: impl Till + Send + Sync + 'static) -> f64 {
+    let orders = Orders {
+        smallest: 1,
+        largest: 7,
+        refusals: 200_000 / 7,
+    };
+    let sold_out = calls::sell_out(&[till], 1_000_000, 2, orders);
+    sold_out.time.as_secs_f64() * 1e3
 }
 
 fn refusals_and_restocks(effort: Effort, report: &mut Report) {
@@ -343,8 +340,8 @@ fn time_calls(samples: usize, batch: u32, call: impl Fn()) -> Vec<f64> {
 
 fn order_flow(effort: Effort, report: &mut Report) {
     for (segments, limit) in [(1, 50.0), (20, 950.0)] {
-        let stock = Arc::new(LockedStock::new(1_000_000, segments).expect("some segments"));
-        let per_second = orders_per_second(&stock, effort.flow);
+        let stock = LockedStock::new(1_000_000, segments).expect("some segments");
+        let per_second = flow::FLASH_SALE.run(&stock, effort.flow).per_second;
         let name = format!("64 customers, orders a second: {segments} segments / {limit}");
         let limit_is = if segments == 1 {
             Limit::None
@@ -353,29 +350,4 @@ fn order_flow(effort: Effort, report: &mut Report) {
         };
         report.ratio(&name, per_second, limit, limit_is);
     }
-}
-
-/// Orders that sleep 20 ms under the lock: those that ended within `length`, once all are at it.
-fn orders_per_second(stock: &LockedStock, length: Duration) -> f64 {
-    const AT_IT: Duration = Duration::from_millis(100);
-    let began = Instant::now();
-    let counted = AT_IT..AT_IT + length;
-    let customer = || {
-        let mut orders = 0u64;
-        while began.elapsed() < counted.end {
-            let flow = || -> Result<(), ()> {
-                std::thread::sleep(Duration::from_millis(20));
-                Ok(())
-            };
-            let sold = stock.deduct_with(1, flow).is_ok();
-            orders += u64::from(sold && counted.contains(&began.elapsed()));
-        }
-        orders
-    };
-    let orders: u64 = std::thread::scope(|scope| {
-        let customers: Vec<_> = (0..64).map(|_| scope.spawn(customer)).collect();
-        let orders = customers.into_iter().map(|one| one.join());
-        orders.map(|orders| orders.expect("no panic")).sum()
-    });
-    orders as f64 / length.as_secs_f64()
 }

@@ -2,11 +2,10 @@
 
 use super::candidates::{Atomic, Candidate, Lock, Till};
 use super::cpu;
-use super::windows::Work;
+use super::windows::{Gate, Work};
 use parking_lot::Mutex;
 use segstock::{MAX_UNITS, Stock};
 use std::hint::black_box;
-use std::sync::Barrier;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
@@ -46,18 +45,24 @@ pub fn work<C: Candidate>(
     candidate: C,
     call: impl Fn(&C::Till) + Copy + Send + Sync + 'static,
 ) -> Work {
-    Box::new(move |thread, calls| {
+    let run = move |thread: usize, calls| {
         let till = candidate.till(thread);
         for _ in 0..calls {
             call(till);
         }
-    })
+    };
+    Work::new(run).parks(C::Till::PARKS)
 }
 
 #[inline]
 pub fn out_and_back(till: &(impl Till + ?Sized)) {
-    if black_box(till.take(1)) {
-        till.give(1);
+    some_out_and_back(till, 1);
+}
+
+#[inline]
+pub fn some_out_and_back(till: &(impl Till + ?Sized), units: u64) {
+    if black_box(till.take(units)) {
+        till.give(units);
     }
 }
 
@@ -70,45 +75,100 @@ pub fn restock_and_99(till: &(impl Till + ?Sized)) {
     }
 }
 
-/// What a drain took: orders that were served, and the time until the last thread was done.
-pub struct Drained {
+/// Orders of these sizes in turn, until the smallest was refused so often.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders {
+    pub smallest: u64,
+    pub largest: u64,
+    pub refusals: u64,
+}
+
+/// What it took to sell out: orders that were served, and the time from the first to the last.
+#[derive(Debug, Clone, Copy)]
+pub struct SoldOut {
     pub orders: u64,
     pub time: Duration,
 }
 
-/// From `units` to nothing with orders of 1 to 7 on `threads` threads, and `refusals` each after it.
-pub fn drain(till: impl Till + Send + Sync, units: u64, threads: usize, refusals: u64) -> Drained {
-    let gate = Barrier::new(threads);
+/// What one thread had of it.
+struct Share {
+    units: u64,
+    orders: u64,
+    began: Instant,
+    ended: Instant,
+}
+
+/// Sells one counter after the other, of `units` each, until each is sold out.
+pub fn sell_out<C: Candidate>(
+    counters: &[C],
+    units: u64,
+    threads: usize,
+    orders: Orders,
+) -> SoldOut {
+    let gate = Gate::new(threads, threads > cpu::cores());
     let sell = |thread: usize| {
         cpu::pin(thread % cpu::cores());
-        gate.wait();
+        gate.wait(0);
         let began = Instant::now();
-        let (mut sold, mut orders, mut refused) = (0, 0, 0);
-        let mut size = 1;
-        while refused < refusals {
-            if till.take(size) {
-                sold += size;
-                orders += 1;
-            } else {
-                refused += 1;
-            }
-            size = size % 7 + 1;
+        let (mut sold, mut served) = (0, 0);
+        for counter in counters {
+            let (units, count) = sell_one_out(counter.till(thread), orders);
+            sold += units;
+            served += count;
         }
-        (sold, orders, began.elapsed())
+        Share {
+            units: sold,
+            orders: served,
+            began,
+            ended: Instant::now(),
+        }
     };
-    let parts: Vec<(u64, u64, Duration)> = std::thread::scope(|scope| {
-        let sell = &sell;
-        // Not on this thread: it would stay pinned, and so would all that it ever starts.
-        let all: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || sell(thread)))
-            .collect();
-        let joined = all.into_iter().map(|one| one.join());
-        joined.map(|part| part.expect("no panic")).collect()
-    });
-    let sold: u64 = parts.iter().map(|part| part.0).sum();
-    assert_eq!(sold, units, "all is sold");
-    Drained {
-        orders: parts.iter().map(|part| part.1).sum(),
-        time: parts.iter().map(|part| part.2).max().unwrap_or_default(),
+    let shares = on_threads(threads, &sell);
+    let sold: u64 = shares.iter().map(|share| share.units).sum();
+    let all = units * counters.len() as u64;
+    assert!(
+        all - sold < orders.smallest * counters.len() as u64,
+        "{sold} of {all} units were sold"
+    );
+    let began = shares.iter().map(|share| share.began).min();
+    let ended = shares.iter().map(|share| share.ended).max();
+    SoldOut {
+        orders: shares.iter().map(|share| share.orders).sum(),
+        time: ended
+            .zip(began)
+            .map_or(Duration::ZERO, |(end, began)| end - began),
     }
+}
+
+/// Units and orders that were sold.
+fn sell_one_out(till: &(impl Till + ?Sized), orders: Orders) -> (u64, u64) {
+    let (mut sold, mut served, mut refused) = (0, 0, 0);
+    let mut size = orders.smallest;
+    while refused < orders.refusals {
+        if till.take(size) {
+            sold += size;
+            served += 1;
+        } else {
+            refused += u64::from(size == orders.smallest);
+        }
+        size = if size == orders.largest {
+            orders.smallest
+        } else {
+            size + 1
+        };
+    }
+    (sold, served)
+}
+
+/// The same on so many threads, and what each returned.
+///
+/// None of them is the calling one: it would stay pinned, and so would all that it ever starts.
+pub fn on_threads<T: Send>(threads: usize, run: &(impl Fn(usize) -> T + Sync)) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || run(thread)))
+            .collect();
+        let joined = running.into_iter().map(|one| one.join());
+        joined.map(|part| part.expect("no panic")).collect()
+    })
 }

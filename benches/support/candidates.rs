@@ -3,12 +3,24 @@
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use segstock::{LockedStock, Stock};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a thread sells from.
 pub trait Till {
+    /// Whether a thread that waits for it gives up the CPU.
+    const PARKS: bool = false;
+
     fn take(&self, units: u64) -> bool;
     fn give(&self, units: u64);
+
+    /// Sets units aside and gives them back: by a guard that does so, if there is one.
+    #[inline]
+    fn lend(&self, units: u64) {
+        if black_box(self.take(units)) {
+            self.give(units);
+        }
+    }
 }
 
 /// A counter for several threads.
@@ -28,6 +40,10 @@ impl<T: Till + Send + Sync + 'static> Candidate for T {
 
 impl Till for Stock {
     #[inline]
+    fn lend(&self, units: u64) {
+        drop(black_box(self.reserve(units)));
+    }
+    #[inline]
     fn take(&self, units: u64) -> bool {
         self.deduct(units).is_ok()
     }
@@ -38,6 +54,12 @@ impl Till for Stock {
 }
 
 impl Till for LockedStock {
+    const PARKS: bool = true;
+
+    #[inline]
+    fn lend(&self, units: u64) {
+        drop(black_box(self.reserve(units)));
+    }
     #[inline]
     fn take(&self, units: u64) -> bool {
         self.deduct(units).is_ok()
@@ -88,6 +110,8 @@ impl Candidate for Private {
 pub struct Lock(pub Mutex<u64>);
 
 impl Till for Lock {
+    const PARKS: bool = true;
+
     #[inline]
     fn take(&self, units: u64) -> bool {
         let mut left = self.0.lock();

@@ -6,5 +6,6 @@
 pub mod calls;
 pub mod candidates;
 pub mod cpu;
+pub mod flow;
 pub mod peers;
 pub mod windows;

@@ -6,6 +6,7 @@ use crossbeam_utils::CachePadded;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -14,6 +15,8 @@ use tokio::sync::Semaphore;
 pub struct StdLock(pub Mutex<u64>);
 
 impl Till for StdLock {
+    const PARKS: bool = true;
+
     #[inline]
     fn take(&self, units: u64) -> bool {
         let mut left = self.0.lock().expect("nobody panics");
@@ -37,6 +40,10 @@ impl Permits {
 }
 
 impl Till for Permits {
+    #[inline]
+    fn lend(&self, units: u64) {
+        drop(black_box(self.0.try_acquire_many(units as u32)));
+    }
     #[inline]
     fn take(&self, units: u64) -> bool {
         let permit = self.0.try_acquire_many(units as u32);
@@ -122,6 +129,8 @@ impl<T: Till> Segmented<T> {
 }
 
 impl<T: Till> Till for Segmented<T> {
+    const PARKS: bool = T::PARKS;
+
     #[inline]
     fn take(&self, units: u64) -> bool {
         let first = self.choice.among(self.segments.len());
