@@ -1,0 +1,270 @@
+//! The plots, as SVG.
+
+use crate::counters::Counter;
+use crate::curves;
+use crate::results::Results;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use std::error::Error;
+use std::io;
+
+/// One line: its name, and its points.
+type Line = (String, Vec<(f64, f64)>);
+
+struct Panel {
+    title: String,
+    lines: Vec<Line>,
+}
+
+pub struct Plot {
+    pub file: &'static str,
+    x: Axis,
+    y: &'static str,
+    panels: Vec<Panel>,
+}
+
+/// Where a value stands on the axis, and what is written at each whole number of it.
+struct Axis {
+    title: &'static str,
+    place: fn(f64) -> f64,
+    text: fn(f64) -> String,
+}
+
+const DOUBLING: (fn(f64) -> f64, fn(f64) -> String) = (f64::log2, |x| format!("{}", x.exp2()));
+
+const THREADS: Axis = Axis {
+    title: "threads",
+    place: DOUBLING.0,
+    text: DOUBLING.1,
+};
+const SEGMENTS: Axis = Axis {
+    title: "segments",
+    place: DOUBLING.0,
+    text: DOUBLING.1,
+};
+/// None left stands where a tenth of a unit would.
+const LEFT: Axis = Axis {
+    title: "units left of a million",
+    place: |left| left.max(0.1).log10(),
+    text: |x| {
+        if x < 0.0 {
+            "0".to_owned()
+        } else {
+            power_of_ten(x)
+        }
+    },
+};
+const FLOW: Axis = Axis {
+    title: "ns that the flow takes by itself; 1: no flow",
+    place: f64::log10,
+    text: power_of_ten,
+};
+const PART: Axis = Axis {
+    title: "part of all orders",
+    place: |part| -(1.0 - part).log10(),
+    text: |x| format!("{} %", 100.0 - 100.0 * 10f64.powf(-x)),
+};
+
+fn power_of_ten(x: f64) -> String {
+    crate::table::grouped(10f64.powf(x).round() as u64)
+}
+
+/// All plots of what was measured.
+pub fn all(results: &Results) -> Vec<Plot> {
+    let plots = [
+        Plot {
+            file: "throughput.svg",
+            x: THREADS,
+            y: "million calls a second, all threads",
+            panels: ["plenty", "take and give back", "sold out"]
+                .map(|situation| throughput(results, situation))
+                .into(),
+        },
+        Plot {
+            file: "segments.svg",
+            x: SEGMENTS,
+            y: "ns per call and thread",
+            panels: panels(results, curves::OVER_SEGMENTS),
+        },
+        Plot {
+            file: "left.svg",
+            x: LEFT,
+            y: "ns per call and thread",
+            panels: panels(results, curves::OVER_WHAT_IS_LEFT),
+        },
+        Plot {
+            file: "selection.svg",
+            x: FLOW,
+            y: "ns beyond the flow",
+            panels: panels(results, curves::SELECTION),
+        },
+        Plot {
+            file: "latency.svg",
+            x: PART,
+            y: "ms from order to receipt, at the most",
+            panels: vec![latency(results)],
+        },
+    ];
+    let has_lines = |plot: &Plot| plot.panels.iter().any(|panel| !panel.lines.is_empty());
+    plots.into_iter().filter(has_lines).collect()
+}
+
+fn throughput(results: &Results, situation: &str) -> Panel {
+    let line = |counter: Counter| {
+        let point = |threads: usize| {
+            let ns = results.ns(situation, counter, threads)?;
+            Some((threads as f64, threads as f64 / ns * 1e3))
+        };
+        let points: Vec<_> = results.threads().into_iter().filter_map(point).collect();
+        (counter.name().to_owned(), points)
+    };
+    // The sharded ones that cannot refuse lie on the private atomic.
+    let shown = Counter::ALL
+        .into_iter()
+        .filter(|counter| !matches!(counter, Counter::FastCounter | Counter::Contatori));
+    Panel {
+        title: situation.to_owned(),
+        lines: shown.map(line).filter(|line| !line.1.is_empty()).collect(),
+    }
+}
+
+fn panels(results: &Results, plot: &str) -> Vec<Panel> {
+    let mut panels: Vec<Panel> = Vec::new();
+    for curve in results.curves.iter().filter(|curve| curve.plot == plot) {
+        let finite = curve
+            .points
+            .iter()
+            .copied()
+            .filter(|point| point.1.is_finite());
+        let line = (curve.line.clone(), finite.collect());
+        match panels.iter_mut().find(|panel| panel.title == curve.panel) {
+            Some(panel) => panel.lines.push(line),
+            None => panels.push(Panel {
+                title: curve.panel.clone(),
+                lines: vec![line],
+            }),
+        }
+    }
+    panels
+}
+
+fn latency(results: &Results) -> Panel {
+    const SHOWN: [usize; 4] = [1, 4, 20, 64];
+    let flows = results
+        .flows
+        .iter()
+        .filter(|flow| SHOWN.contains(&flow.segments));
+    let lines = flows.map(|flow| {
+        let name = match flow.segments {
+            1 => "one lock".to_owned(),
+            segments => format!("{segments} segments, {}", flow.selection),
+        };
+        (name, flow.latency.clone())
+    });
+    Panel {
+        title: "an order with its flow under the lock".to_owned(),
+        lines: lines.collect(),
+    }
+}
+
+/// Far enough apart for those who see fewer colours, with Wong's palette first.
+const COLOURS: [RGBColor; 9] = [
+    RGBColor(0, 114, 178),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(213, 94, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(120, 80, 20),
+    RGBColor(60, 60, 60),
+    RGBColor(160, 160, 160),
+];
+
+impl Plot {
+    /// The plot as an SVG document.
+    ///
+    /// # Errors
+    ///
+    /// What the drawing library says.
+    pub fn svg(&self) -> Result<String, Box<dyn Error>> {
+        let mut svg = String::new();
+        {
+            let width = 480 * self.panels.len().max(1) as u32;
+            let root = SVGBackend::with_string(&mut svg, (width, 400)).into_drawing_area();
+            root.fill(&WHITE)?;
+            for (area, panel) in root
+                .split_evenly((1, self.panels.len()))
+                .iter()
+                .zip(&self.panels)
+            {
+                self.draw(area, panel)?;
+            }
+            root.present()?;
+        }
+        Ok(svg)
+    }
+
+    fn draw(
+        &self,
+        area: &DrawingArea<SVGBackend<'_>, Shift>,
+        panel: &Panel,
+    ) -> Result<(), DrawingAreaErrorKind<io::Error>> {
+        let points = || panel.lines.iter().flat_map(|line| &line.1);
+        let (left, right) = range(points().map(|&(x, _)| (self.x.place)(x)));
+        let (low, high) = range(points().map(|&(_, y)| y));
+        let mut chart = ChartBuilder::on(area)
+            .caption(&panel.title, ("sans-serif", 16))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(60)
+            .build_cartesian_2d(
+                left..right.max(left + 1e-3),
+                (low / 1.5..high * 1.5).log_scale(),
+            )?;
+        let text = |x: &f64| {
+            if (x - x.round()).abs() < 1e-6 {
+                (self.x.text)(*x)
+            } else {
+                String::new()
+            }
+        };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_desc(self.x.title)
+            .y_desc(self.y)
+            .x_labels(8)
+            .x_label_formatter(&text)
+            .y_label_formatter(&|y| format!("{y}"))
+            .draw()?;
+        for ((name, points), colour) in panel.lines.iter().zip(COLOURS.iter().cycle()) {
+            let places: Vec<_> = points
+                .iter()
+                .map(|&(x, y)| ((self.x.place)(x), y))
+                .collect();
+            chart
+                .draw_series(LineSeries::new(places.clone(), colour.stroke_width(2)))?
+                .label(name)
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
+                });
+            let dots = places
+                .into_iter()
+                .map(|at| Circle::new(at, 3, colour.filled()));
+            chart.draw_series(dots)?;
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .background_style(WHITE.mix(0.7))
+            .label_font(("sans-serif", 11))
+            .draw()?;
+        Ok(())
+    }
+}
+
+fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    (low, values.fold(f64::NEG_INFINITY, f64::max))
+}
