@@ -22,7 +22,7 @@ pub enum Counter {
     StdLock,
     Permits,
     Private,
-    FastCounter,
+    FastSharded,
     Contatori,
 }
 
@@ -43,7 +43,7 @@ impl Counter {
         Self::StdLock,
         Self::Permits,
         Self::Private,
-        Self::FastCounter,
+        Self::FastSharded,
         Self::Contatori,
     ];
 
@@ -58,14 +58,14 @@ impl Counter {
             Self::StdLock => "std lock",
             Self::Permits => "tokio permits",
             Self::Private => "private atomic",
-            Self::FastCounter => "fast-counter",
+            Self::FastSharded => "fast-counter",
             Self::Contatori => "contatori",
         }
     }
 
     /// No counter of one stock that can refuse: it shows what is possible, and is nobody's peer.
     pub const fn is_reference(self) -> bool {
-        matches!(self, Self::Private | Self::FastCounter | Self::Contatori)
+        matches!(self, Self::Private | Self::FastSharded | Self::Contatori)
     }
 
     /// One of ours.
@@ -89,7 +89,7 @@ impl Counter {
             Self::StdLock => visitor.visit(|| StdLock(Mutex::new(units))),
             Self::Permits => visitor.visit(|| Permits::new(units)),
             Self::Private => visitor.visit(|| Private::new(units, threads)),
-            Self::FastCounter => visitor.visit(|| ConcurrentCounter::new(SEGMENTS)),
+            Self::FastSharded => visitor.visit(|| ConcurrentCounter::new(SEGMENTS)),
             Self::Contatori => visitor.visit(Signed::new),
         }
     }

@@ -209,7 +209,7 @@ fn choices(rounds: u64) -> Vec<Line> {
             Ok(())
         };
         flowing(rounds, move || {
-            _ = black_box(stock.deduct_with(1, order).is_ok())
+            _ = black_box(stock.deduct_with(1, order).is_ok());
         })
         .parks(true)
     };

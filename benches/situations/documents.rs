@@ -189,7 +189,7 @@ fn readme(results: &Results) -> String {
         ("take and give back", cores),
         ("reserve and release", cores),
         ("sold out", cores),
-        ("more than a plentiful stock has", cores),
+        ("more than there is", cores),
         ("edge, 1 unit", cores),
         ("fragmented", 1),
         ("drain", cores),

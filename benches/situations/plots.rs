@@ -30,17 +30,15 @@ struct Axis {
     text: fn(f64) -> String,
 }
 
-const DOUBLING: (fn(f64) -> f64, fn(f64) -> String) = (f64::log2, |x| format!("{}", x.exp2()));
-
 const THREADS: Axis = Axis {
     title: "threads",
-    place: DOUBLING.0,
-    text: DOUBLING.1,
+    place: f64::log2,
+    text: power_of_two,
 };
 const SEGMENTS: Axis = Axis {
     title: "segments",
-    place: DOUBLING.0,
-    text: DOUBLING.1,
+    place: f64::log2,
+    text: power_of_two,
 };
 /// None left stands where a tenth of a unit would.
 const LEFT: Axis = Axis {
@@ -64,6 +62,10 @@ const PART: Axis = Axis {
     place: |part| -(1.0 - part).log10(),
     text: |x| format!("{} %", 100.0 - 100.0 * 10f64.powf(-x)),
 };
+
+fn power_of_two(x: f64) -> String {
+    format!("{}", x.exp2())
+}
 
 fn power_of_ten(x: f64) -> String {
     crate::table::grouped(10f64.powf(x).round() as u64)
@@ -121,7 +123,7 @@ fn throughput(results: &Results, situation: &str) -> Panel {
     // The sharded ones that cannot refuse lie on the private atomic.
     let shown = Counter::ALL
         .into_iter()
-        .filter(|counter| !matches!(counter, Counter::FastCounter | Counter::Contatori));
+        .filter(|counter| !matches!(counter, Counter::FastSharded | Counter::Contatori));
     Panel {
         title: situation.to_owned(),
         lines: shown.map(line).filter(|line| !line.1.is_empty()).collect(),

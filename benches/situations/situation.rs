@@ -35,7 +35,7 @@ const fn all(_: Counter) -> bool {
 }
 
 const fn who_refuses(counter: Counter) -> bool {
-    !matches!(counter, Counter::FastCounter | Counter::Contatori)
+    !matches!(counter, Counter::FastSharded | Counter::Contatori)
 }
 
 /// Those with one stock for all threads.
@@ -86,7 +86,7 @@ pub const ALL: &[Situation] = &[
         suits: who_refuses,
     },
     Situation {
-        name: "more than a plentiful stock has",
+        name: "more than there is",
         about: "deduct two million units of one million: a refusal that no word can give alone",
         units: A_MILLION,
         calls: Calls::Take(2 * A_MILLION),
@@ -212,10 +212,11 @@ impl Visit for Calls {
                 _ = black_box(till.take(black_box(units)));
             }),
             Self::OutAndBack(units) => work(counter, move |till| {
-                some_out_and_back(till, black_box(units))
+                some_out_and_back(till, black_box(units));
             }),
             Self::Lend(units) => work(counter, move |till| till.lend(black_box(units))),
-            Self::RestockAnd99 => work(counter, |till| restock_and_99(till)),
+            // A round is as long as a hundred of the other calls.
+            Self::RestockAnd99 => work(counter, restock_and_99).in_chunks_of(8),
             Self::SellOut(..) => unreachable!("measured as a whole"),
         }
     }

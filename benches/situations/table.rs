@@ -220,43 +220,65 @@ pub fn losses(results: &Results) -> String {
 
 /// The blocks for a terminal: names above, figures below, in the colour of their distance.
 pub fn coloured(results: &Results, colours: bool) -> String {
-    const WIDTH: usize = 11;
     let mut text = String::new();
     for threads in results.threads() {
         let columns = columns(results, threads);
         let _ = writeln!(text, "\n{}", plural(threads, "thread"));
-        for part in 0..2 {
-            let _ = write!(text, "{:<32}", "");
+        for line in 0..2 {
+            let _ = write!(text, "{:<27}", "");
             for column in &columns {
-                // Names of two words stand in two lines.
-                let (first, second) = column.name().split_once(' ').unwrap_or((column.name(), ""));
                 let _ = write!(
                     text,
-                    "{:>WIDTH$}",
-                    [first, second][part].trim_start_matches("16 ")
+                    "{:>width$}",
+                    heading(*column)[line],
+                    width = width(*column)
                 );
             }
             text.push('\n');
         }
         for situation in results.situations() {
-            let _ = write!(text, "{situation:<32}");
-            let best = results.best(situation, threads);
+            let _ = write!(text, "{situation:<27}");
             for column in &columns {
-                let cell = results
-                    .row(situation, threads)
-                    .find(|cell| cell.counter == *column);
-                let ns = cell.map_or_else(String::new, |cell| figure(cell.figure.ns));
-                let distance = cell
-                    .zip(best)
-                    .filter(|(cell, _)| !cell.counter.is_reference())
-                    .map(|(cell, best)| Distance::of(cell.figure.ns / best));
-                let _ = match distance.filter(|_| colours) {
-                    Some(distance) => write!(text, "{}{ns:>WIDTH$}\x1b[0m", distance.colour()),
-                    None => write!(text, "{ns:>WIDTH$}"),
-                };
+                text += &cell_in_colour(results, situation, threads, *column, colours);
             }
             text.push('\n');
         }
     }
     text
+}
+
+/// A name of two words stands in two lines.
+fn heading(counter: Counter) -> [&'static str; 2] {
+    let (first, second) = counter
+        .name()
+        .split_once(' ')
+        .unwrap_or(("", counter.name()));
+    [first, second]
+}
+
+fn width(counter: Counter) -> usize {
+    let longest = heading(counter).map(str::len).into_iter().max();
+    longest.unwrap_or_default().max(6) + 2
+}
+
+fn cell_in_colour(
+    results: &Results,
+    situation: &str,
+    threads: usize,
+    counter: Counter,
+    colours: bool,
+) -> String {
+    let width = width(counter);
+    let cell = results
+        .row(situation, threads)
+        .find(|cell| cell.counter == counter);
+    let ns = cell.map_or_else(String::new, |cell| figure(cell.figure.ns));
+    let distance = cell
+        .filter(|_| colours && !counter.is_reference())
+        .zip(results.best(situation, threads))
+        .map(|(cell, best)| Distance::of(cell.figure.ns / best));
+    match distance {
+        Some(distance) => format!("{}{ns:>width$}\x1b[0m", distance.colour()),
+        None => format!("{ns:>width$}"),
+    }
 }

@@ -54,12 +54,12 @@ pub fn work<C: Candidate>(
     Work::new(run).parks(C::Till::PARKS)
 }
 
-#[inline]
+#[inline(always)]
 pub fn out_and_back(till: &(impl Till + ?Sized)) {
     some_out_and_back(till, 1);
 }
 
-#[inline]
+#[inline(always)]
 pub fn some_out_and_back(till: &(impl Till + ?Sized), units: u64) {
     if black_box(till.take(units)) {
         till.give(units);
@@ -67,7 +67,7 @@ pub fn some_out_and_back(till: &(impl Till + ?Sized), units: u64) {
 }
 
 /// A unit comes back, is sold, and nearly everybody is refused.
-#[inline]
+#[inline(always)]
 pub fn restock_and_99(till: &(impl Till + ?Sized)) {
     till.give(1);
     for _ in 0..100 {

@@ -6,7 +6,8 @@ use segstock::{LockedStock, Stock};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a thread sells from.
+/// What a thread sells from. Calls are inlined into the loop that times them, as those of a `Stock`
+/// are into a user's code: whether they are would decide who is faster at a refusal.
 pub trait Till {
     /// Whether a thread that waits for it gives up the CPU.
     const PARKS: bool = false;
@@ -15,7 +16,7 @@ pub trait Till {
     fn give(&self, units: u64);
 
     /// Sets units aside and gives them back: by a guard that does so, if there is one.
-    #[inline]
+    #[inline(always)]
     fn lend(&self, units: u64) {
         if black_box(self.take(units)) {
             self.give(units);
@@ -32,22 +33,22 @@ pub trait Candidate: Send + Sync + 'static {
 /// Most candidates are the same till for everybody.
 impl<T: Till + Send + Sync + 'static> Candidate for T {
     type Till = Self;
-    #[inline]
+    #[inline(always)]
     fn till(&self, _: usize) -> &Self {
         self
     }
 }
 
 impl Till for Stock {
-    #[inline]
+    #[inline(always)]
     fn lend(&self, units: u64) {
         drop(black_box(self.reserve(units)));
     }
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         self.deduct(units).is_ok()
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.restock(units).expect("room");
     }
@@ -56,15 +57,15 @@ impl Till for Stock {
 impl Till for LockedStock {
     const PARKS: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn lend(&self, units: u64) {
         drop(black_box(self.reserve(units)));
     }
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         self.deduct(units).is_ok()
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.restock(units).expect("room");
     }
@@ -74,7 +75,7 @@ impl Till for LockedStock {
 pub struct Atomic(pub AtomicU64);
 
 impl Till for Atomic {
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
@@ -82,7 +83,7 @@ impl Till for Atomic {
             })
             .is_ok()
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.0.fetch_add(units, Ordering::AcqRel);
     }
@@ -100,7 +101,7 @@ impl Private {
 
 impl Candidate for Private {
     type Till = Atomic;
-    #[inline]
+    #[inline(always)]
     fn till(&self, thread: usize) -> &Atomic {
         &self.0[thread]
     }
@@ -112,7 +113,7 @@ pub struct Lock(pub Mutex<u64>);
 impl Till for Lock {
     const PARKS: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         let mut left = self.0.lock();
         match left.checked_sub(units) {
@@ -123,7 +124,7 @@ impl Till for Lock {
             None => false,
         }
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         *self.0.lock() += units;
     }

@@ -17,14 +17,14 @@ pub struct StdLock(pub Mutex<u64>);
 impl Till for StdLock {
     const PARKS: bool = true;
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         let mut left = self.0.lock().expect("nobody panics");
         let rest = left.checked_sub(units);
         *left = rest.unwrap_or(*left);
         rest.is_some()
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         *self.0.lock().expect("nobody panics") += units;
     }
@@ -40,16 +40,16 @@ impl Permits {
 }
 
 impl Till for Permits {
-    #[inline]
+    #[inline(always)]
     fn lend(&self, units: u64) {
         drop(black_box(self.0.try_acquire_many(units as u32)));
     }
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         let permit = self.0.try_acquire_many(units as u32);
         permit.map(tokio::sync::SemaphorePermit::forget).is_ok()
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.0.add_permits(units as usize);
     }
@@ -57,12 +57,12 @@ impl Till for Permits {
 
 /// A sharded counter, which takes whatever is asked for.
 impl Till for fast_counter::ConcurrentCounter {
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         self.add(-(units as isize));
         true
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.add(units as isize);
     }
@@ -70,12 +70,12 @@ impl Till for fast_counter::ConcurrentCounter {
 
 /// Another one.
 impl Till for contatori::counters::signed::Signed {
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         self.sub(units as isize);
         true
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.add(units as isize);
     }
@@ -89,7 +89,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    #[inline]
+    #[inline(always)]
     fn among(self, segments: usize) -> usize {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         thread_local! {
@@ -131,13 +131,13 @@ impl<T: Till> Segmented<T> {
 impl<T: Till> Till for Segmented<T> {
     const PARKS: bool = T::PARKS;
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         let first = self.choice.among(self.segments.len());
         let (before, from) = self.segments.split_at(first);
         from.iter().chain(before).any(|segment| segment.take(units))
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.segments[self.choice.among(self.segments.len())].give(units);
     }
