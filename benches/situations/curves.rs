@@ -197,9 +197,7 @@ fn before_flow(rounds: u64, stock: impl Till + Send + Sync + 'static) -> Work {
     })
 }
 
-const ALONE: &str = "the flow alone";
-
-/// Orders with a flow of some length, by how the segment is chosen; and the flow by itself.
+/// The flow by itself, and orders with it, by how the segment is chosen.
 fn choices(rounds: u64) -> Vec<Line> {
     const SEGMENTS: usize = counters::SEGMENTS;
     let under_lock = |segments, selection| {
@@ -216,7 +214,7 @@ fn choices(rounds: u64) -> Vec<Line> {
     let published = |choice| before_flow(rounds, Segmented::new(PLENTY, SEGMENTS, choice, atomic));
     let stock = striped(PLENTY, SEGMENTS);
     let works = [
-        (ALONE, flowing(rounds, move || flow(rounds))),
+        ("the flow alone", flowing(rounds, move || flow(rounds))),
         ("one lock", under_lock(1, Selection::Random)),
         ("lock, random", under_lock(SEGMENTS, Selection::Random)),
         ("lock, by thread", under_lock(SEGMENTS, Selection::ByThread)),
@@ -233,19 +231,21 @@ fn choices(rounds: u64) -> Vec<Line> {
         .into()
 }
 
-/// What an order takes beyond its flow, over the length of the flow: under the lock of the locked
-/// ones, after the deduct of the others.
+/// What an order takes, flow and all, over the length of the flow: under the lock of the locked ones,
+/// after the deduct of the others.
 pub fn selection(effort: Effort, threads: usize, results: &mut Results) {
     let candidates = FLOWS.into_iter().flat_map(choices).collect();
     let panel = format!("{threads} threads, {} segments", counters::SEGMENTS);
     let mut curves = lines(effort, threads, SELECTION, &panel, candidates);
-    let alone = curves.remove(0).points;
-    // In place of rounds: how long the flow is by itself; 1 ns stands for no flow at all. On the
-    // way up from one to the next, noise can make it look shorter than nothing.
+    // In place of rounds: how long the flow is by itself. 1 ns stands for no flow at all.
+    let alone: Vec<f64> = curves[0]
+        .points
+        .iter()
+        .map(|point| point.1.max(1.0))
+        .collect();
     for curve in &mut curves {
-        for ((x, ns), &(_, alone)) in curve.points.iter_mut().zip(&alone) {
-            *ns = (*ns - alone).max(0.1);
-            *x = alone.max(1.0);
+        for (point, &alone) in curve.points.iter_mut().zip(&alone) {
+            point.0 = alone;
         }
     }
     results.curves.extend(curves);

@@ -97,7 +97,7 @@ pub fn all(results: &Results) -> Vec<Plot> {
         Plot {
             file: "selection.svg",
             x: FLOW,
-            y: "ns beyond the flow",
+            y: "ns per order and thread, flow and all",
             panels: panels(results, curves::SELECTION),
         },
         Plot {
@@ -182,6 +182,11 @@ const COLOURS: [RGBColor; 9] = [
     RGBColor(160, 160, 160),
 ];
 
+const WIDTH: u32 = 480;
+const HEIGHT: u32 = 380;
+/// Of one name of the key.
+const KEY: (u32, u32) = (160, 18);
+
 impl Plot {
     /// The plot as an SVG document.
     ///
@@ -189,34 +194,51 @@ impl Plot {
     ///
     /// What the drawing library says.
     pub fn svg(&self) -> Result<String, Box<dyn Error>> {
+        let names = self.names();
+        let width = WIDTH * self.panels.len() as u32;
+        let in_a_row = (width / KEY.0).max(1);
+        let key = (names.len() as u32).div_ceil(in_a_row) * KEY.1 + 10;
         let mut svg = String::new();
         {
-            let width = 480 * self.panels.len().max(1) as u32;
-            let root = SVGBackend::with_string(&mut svg, (width, 400)).into_drawing_area();
+            let size = (width, HEIGHT + key);
+            let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
             root.fill(&WHITE)?;
-            for (area, panel) in root
+            let (above, below) = root.split_vertically(HEIGHT);
+            for (area, panel) in above
                 .split_evenly((1, self.panels.len()))
                 .iter()
                 .zip(&self.panels)
             {
-                self.draw(area, panel)?;
+                self.draw(area, panel, &names)?;
+            }
+            for (at, name) in (0..).zip(&names) {
+                let corner = (at % in_a_row * KEY.0 + 20, at / in_a_row * KEY.1);
+                draw_key(&below, name, colour(&names, name), corner)?;
             }
             root.present()?;
         }
         Ok(svg)
     }
 
-    fn draw(
-        &self,
-        area: &DrawingArea<SVGBackend<'_>, Shift>,
-        panel: &Panel,
-    ) -> Result<(), DrawingAreaErrorKind<io::Error>> {
+    /// The lines of all panels: one of the same name has the same colour in each.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in self.panels.iter().flat_map(|panel| &panel.lines) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn draw(&self, area: &Area<'_>, panel: &Panel, names: &[&str]) -> Result<(), Drawing> {
         let points = || panel.lines.iter().flat_map(|line| &line.1);
         let (left, right) = range(points().map(|&(x, _)| (self.x.place)(x)));
         let (low, high) = range(points().map(|&(_, y)| y));
         let mut chart = ChartBuilder::on(area)
             .caption(&panel.title, ("sans-serif", 16))
             .margin(12)
+            .margin_right(36)
             .x_label_area_size(40)
             .y_label_area_size(60)
             .build_cartesian_2d(
@@ -237,33 +259,42 @@ impl Plot {
             .x_desc(self.x.title)
             .y_desc(self.y)
             .x_labels(8)
+            .y_labels(6)
             .x_label_formatter(&text)
-            .y_label_formatter(&|y| format!("{y}"))
+            .y_label_formatter(&|&y| crate::table::figure(y))
             .draw()?;
-        for ((name, points), colour) in panel.lines.iter().zip(COLOURS.iter().cycle()) {
+        for (name, points) in &panel.lines {
+            let colour = colour(names, name);
             let places: Vec<_> = points
                 .iter()
                 .map(|&(x, y)| ((self.x.place)(x), y))
                 .collect();
-            chart
-                .draw_series(LineSeries::new(places.clone(), colour.stroke_width(2)))?
-                .label(name)
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
-                });
-            let dots = places
-                .into_iter()
-                .map(|at| Circle::new(at, 3, colour.filled()));
-            chart.draw_series(dots)?;
+            let line = LineSeries::new(places.clone(), colour.stroke_width(2));
+            chart.draw_series(line)?;
+            chart.draw_series(places.iter().map(|&at| Circle::new(at, 3, colour.filled())))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.7))
-            .label_font(("sans-serif", 11))
-            .draw()?;
         Ok(())
     }
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawing = DrawingAreaErrorKind<io::Error>;
+
+fn colour(names: &[&str], name: &str) -> RGBColor {
+    let at = names.iter().position(|one| *one == name);
+    COLOURS[at.unwrap_or_default() % COLOURS.len()]
+}
+
+fn draw_key(
+    area: &Area<'_>,
+    name: &str,
+    colour: RGBColor,
+    (x, y): (u32, u32),
+) -> Result<(), Drawing> {
+    let (x, y) = (x as i32, y as i32);
+    let line = [(x, y + 6), (x + 16, y + 6)];
+    area.draw(&PathElement::new(line, colour.stroke_width(2)))?;
+    area.draw(&Text::new(name, (x + 22, y), ("sans-serif", 12)))
 }
 
 fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
