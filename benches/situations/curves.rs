@@ -8,11 +8,11 @@ use crate::support::candidates::{Candidate, Till};
 use crate::support::cpu;
 use crate::support::flow::{FLASH_SALE, Sale};
 use crate::support::peers::{Choice, Segmented};
-use crate::support::windows::{Effort, Figure, Work, measure};
+use crate::support::windows::{Effort, Figure, Work, measure, median};
 use segstock::{LockedStock, Selection};
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// As many segments as are compared with one.
 pub const SEGMENTS: [usize; 8] = [1, 2, 4, 8, 16, 20, 32, 64];
@@ -183,6 +183,17 @@ fn flow(rounds: u64) {
     (0..rounds).for_each(|round| _ = black_box(round));
 }
 
+/// How long a flow takes on a CPU of its own.
+fn ns_of(rounds: u64) -> f64 {
+    const BATCH: u32 = 100;
+    let sample = |_| {
+        let began = Instant::now();
+        (0..BATCH).for_each(|_| flow(black_box(rounds)));
+        began.elapsed().as_nanos() as f64 / f64::from(BATCH)
+    };
+    median(&mut (0..25).map(sample).collect::<Vec<f64>>())
+}
+
 /// As many calls as the other candidates' windows have, however long the flow.
 fn flowing(rounds: u64, call: impl Fn() + Send + Sync + 'static) -> Work {
     let work = Work::new(move |_, calls| (0..calls).for_each(|_| call()));
@@ -237,15 +248,11 @@ pub fn selection(effort: Effort, threads: usize, results: &mut Results) {
     let candidates = FLOWS.into_iter().flat_map(choices).collect();
     let panel = format!("{threads} threads, {} segments", counters::SEGMENTS);
     let mut curves = lines(effort, threads, SELECTION, &panel, candidates);
-    // In place of rounds: how long the flow is by itself. 1 ns stands for no flow at all.
-    let alone: Vec<f64> = curves[0]
-        .points
-        .iter()
-        .map(|point| point.1.max(1.0))
-        .collect();
+    // In place of rounds: how long they take. 1 ns stands for no flow at all.
+    let lengths = FLOWS.map(|rounds| ns_of(rounds).max(1.0));
     for curve in &mut curves {
-        for (point, &alone) in curve.points.iter_mut().zip(&alone) {
-            point.0 = alone;
+        for (point, length) in curve.points.iter_mut().zip(lengths) {
+            point.0 = length;
         }
     }
     results.curves.extend(curves);

@@ -52,7 +52,7 @@ pub fn whole(results: &Results) -> String {
         ("losses", "Where Stock loses"),
         ("published", "What the published design costs"),
         ("order flow", "The order flow under the lock"),
-        ("selection", "Choosing a segment: ns beyond the flow"),
+        ("selection", "Choosing a segment"),
         ("over segments", "Cost over segments"),
         ("over what is left", "Cost over what is left"),
     ];

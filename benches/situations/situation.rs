@@ -2,7 +2,9 @@
 
 use crate::counters::{Counter, Visit};
 use crate::results::Cell;
-use crate::support::calls::{Orders, PLENTY, restock_and_99, sell_out, some_out_and_back, work};
+use crate::support::calls::{
+    Orders, PLENTY, SoldOut, restock_and_99, sell_out, some_out_and_back, work,
+};
 use crate::support::candidates::{Candidate, Till};
 use crate::support::windows::{Effort, Figure, Work, measure, median};
 use std::hint::black_box;
@@ -24,8 +26,8 @@ pub struct Situation {
     pub name: &'static str,
     pub about: &'static str,
     /// In stock at first.
-    units: u64,
-    calls: Calls,
+    pub units: u64,
+    pub calls: Calls,
     /// Whom it suits.
     suits: fn(Counter) -> bool,
 }
@@ -160,16 +162,10 @@ impl Situation {
     pub fn measure(&self, effort: Effort, threads: usize) -> Vec<Cell> {
         let columns: Vec<Counter> = self.columns().collect();
         let figures = match self.calls {
-            Calls::SellOut(counters, orders) => {
-                let sale = || SellOut {
-                    counters,
-                    units: self.units,
-                    threads,
-                    orders,
-                };
-                let run = |counter: Counter| counter.open(self.units, threads, sale());
-                runs(effort, &columns, run)
-            }
+            Calls::SellOut(counters, orders) => runs(effort, &columns, |counter| {
+                let sold = self.sell_out(counter, threads, counters, orders);
+                sold.time.as_nanos() as f64 * threads as f64 / sold.orders as f64
+            }),
             calls => {
                 let open = |counter: &Counter| counter.open(self.units, threads, calls);
                 let works: Vec<Work> = columns.iter().map(open).collect();
@@ -183,6 +179,25 @@ impl Situation {
             figure,
         };
         columns.into_iter().zip(figures).map(cell).collect()
+    }
+}
+
+impl Situation {
+    /// Sells out once.
+    pub fn sell_out(
+        &self,
+        counter: Counter,
+        threads: usize,
+        counters: usize,
+        orders: Orders,
+    ) -> SoldOut {
+        let sale = SellOut {
+            counters,
+            units: self.units,
+            threads,
+            orders,
+        };
+        counter.open(self.units, threads, sale)
     }
 }
 
@@ -229,12 +244,10 @@ struct SellOut {
     orders: Orders,
 }
 
-/// Sold out once; ns an order and thread.
 impl Visit for SellOut {
-    type Answer = f64;
-    fn visit<C: Candidate>(self, open: impl Fn() -> C) -> f64 {
+    type Answer = SoldOut;
+    fn visit<C: Candidate>(self, open: impl Fn() -> C) -> SoldOut {
         let counters: Vec<C> = (0..self.counters).map(|_| open()).collect();
-        let sold = sell_out(&counters, self.units, self.threads, self.orders);
-        sold.time.as_nanos() as f64 * self.threads as f64 / sold.orders as f64
+        sell_out(&counters, self.units, self.threads, self.orders)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::candidates::{Atomic, Candidate, Lock, Till};
 use super::cpu;
-use super::windows::{Gate, Work};
+use super::windows::{Gate, Work, from_first_to_last};
 use parking_lot::Mutex;
 use segstock::{MAX_UNITS, Stock};
 use std::hint::black_box;
@@ -90,14 +90,6 @@ pub struct SoldOut {
     pub time: Duration,
 }
 
-/// What one thread had of it.
-struct Share {
-    units: u64,
-    orders: u64,
-    began: Instant,
-    ended: Instant,
-}
-
 /// Sells one counter after the other, of `units` each, until each is sold out.
 pub fn sell_out<C: Candidate>(
     counters: &[C],
@@ -116,27 +108,19 @@ pub fn sell_out<C: Candidate>(
             sold += units;
             served += count;
         }
-        Share {
-            units: sold,
-            orders: served,
-            began,
-            ended: Instant::now(),
-        }
+        (sold, served, (began, Instant::now()))
     };
     let shares = on_threads(threads, &sell);
-    let sold: u64 = shares.iter().map(|share| share.units).sum();
+    let sold: u64 = shares.iter().map(|share| share.0).sum();
     let all = units * counters.len() as u64;
     assert!(
         all - sold < orders.smallest * counters.len() as u64,
         "{sold} of {all} units were sold"
     );
-    let began = shares.iter().map(|share| share.began).min();
-    let ended = shares.iter().map(|share| share.ended).max();
+    let spans: Vec<_> = shares.iter().map(|share| share.2).collect();
     SoldOut {
-        orders: shares.iter().map(|share| share.orders).sum(),
-        time: ended
-            .zip(began)
-            .map_or(Duration::ZERO, |(end, began)| end - began),
+        orders: shares.iter().map(|share| share.1).sum(),
+        time: from_first_to_last(&spans),
     }
 }
 

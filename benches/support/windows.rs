@@ -81,6 +81,20 @@ impl Work {
         }
     }
 
+    /// How long so many calls on each of the threads take, from the first to the last; for harnesses
+    /// that say how many.
+    pub fn time(&self, threads: usize, calls: u64) -> Duration {
+        let gate = Gate::new(threads, threads > cpu::cores());
+        let run = |thread: usize| {
+            cpu::pin(thread % cpu::cores());
+            gate.wait(0);
+            let began = Instant::now();
+            (self.run)(thread, calls);
+            (began, Instant::now())
+        };
+        from_first_to_last(&on_threads(threads, &run))
+    }
+
     pub fn parks(self, parks: bool) -> Self {
         Self { parks, ..self }
     }
@@ -89,6 +103,15 @@ impl Work {
     pub fn in_chunks_of(self, chunk: u64) -> Self {
         Self { chunk, ..self }
     }
+}
+
+/// From the first beginning to the last end.
+pub fn from_first_to_last(spans: &[(Instant, Instant)]) -> Duration {
+    let began = spans.iter().map(|span| span.0).min();
+    let ended = spans.iter().map(|span| span.1).max();
+    ended
+        .zip(began)
+        .map_or(Duration::ZERO, |(end, began)| end - began)
 }
 
 /// A candidate's figure.
