@@ -36,7 +36,7 @@ fn one_thread(criterion: &mut Criterion) {
     });
     both_forms(criterion, "deduct and restock", PLENTY, out_and_back);
     both_forms(criterion, "reserve and drop", PLENTY, |stock| {
-        stock.lend(black_box(1))
+        stock.lend(black_box(1));
     });
     both_forms(criterion, "available", PLENTY, |stock| {
         _ = black_box(stock.available());
@@ -56,7 +56,7 @@ fn two_threads(criterion: &mut Criterion) {
         (
             "deduct",
             work(Stock::new(PLENTY), |stock| {
-                _ = black_box(stock.take(black_box(1)))
+                _ = black_box(stock.take(black_box(1)));
             }),
         ),
         ("deduct and restock", work(Stock::new(PLENTY), out_and_back)),
@@ -64,7 +64,7 @@ fn two_threads(criterion: &mut Criterion) {
     ];
     for (name, work) in works {
         group.bench_function(name, |bencher| {
-            bencher.iter_custom(|calls| work.time(2, calls))
+            bencher.iter_custom(|calls| work.time(2, calls));
         });
     }
     group.finish();
