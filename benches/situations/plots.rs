@@ -107,8 +107,7 @@ pub fn all(results: &Results) -> Vec<Plot> {
             panels: vec![latency(results)],
         },
     ];
-    let has_lines = |plot: &Plot| plot.panels.iter().any(|panel| !panel.lines.is_empty());
-    plots.into_iter().filter(has_lines).collect()
+    plots.into_iter().filter_map(Plot::with_points).collect()
 }
 
 fn throughput(results: &Results, situation: &str) -> Panel {
@@ -126,7 +125,7 @@ fn throughput(results: &Results, situation: &str) -> Panel {
         .filter(|counter| !matches!(counter, Counter::FastSharded | Counter::Contatori));
     Panel {
         title: situation.to_owned(),
-        lines: shown.map(line).filter(|line| !line.1.is_empty()).collect(),
+        lines: shown.map(line).collect(),
     }
 }
 
@@ -188,6 +187,15 @@ const HEIGHT: u32 = 380;
 const KEY: (u32, u32) = (160, 18);
 
 impl Plot {
+    /// Without the panels and lines that nothing was measured for, which have no range to draw.
+    fn with_points(mut self) -> Option<Self> {
+        for panel in &mut self.panels {
+            panel.lines.retain(|line| !line.1.is_empty());
+        }
+        self.panels.retain(|panel| !panel.lines.is_empty());
+        (!self.panels.is_empty()).then_some(self)
+    }
+
     /// The plot as an SVG document.
     ///
     /// # Errors
