@@ -169,6 +169,7 @@ fn every_part_has_something_to_say() {
     }
     for segments in [1, 20] {
         results.flows.push(Flow {
+            sale: curves::sale(false),
             segments,
             selection: "random",
             orders_per_second: 50.0 * segments as f64,
@@ -188,6 +189,7 @@ fn every_part_has_something_to_say() {
         );
     }
     let readme = documents::part(&results, "readme").unwrap();
+    assert!(readme.contains("flow of 20 ms"), "{readme}");
     assert!(readme.contains("50 orders a second"), "{readme}");
     assert!(readme.contains("segments 1,000."), "{readme}");
     let json = results.json();

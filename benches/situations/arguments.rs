@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Who wins where, on this machine: every situation with every counter, and plots of it.
 #[derive(Debug, Parser)]
-#[command(name = "situations", max_term_width = 100)]
+#[command(bin_name = "cargo bench --bench situations --", max_term_width = 100)]
 pub struct Arguments {
     /// Few windows, under 90 seconds: whether it runs, not what it measures
     #[arg(long, alias = "test")]

@@ -291,6 +291,7 @@ pub fn order_flow(
     let seen = sale.run(&locked(1_000_000, segments, selection), length);
     let ms = |ns: u64| ns as f64 / 1e6;
     results.flows.push(Flow {
+        sale,
         segments,
         selection: match selection {
             Selection::ByThread => "by thread",

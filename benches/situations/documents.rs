@@ -148,7 +148,13 @@ fn flows(results: &Results) -> String {
         row
     };
     let rows: Vec<_> = results.flows.iter().map(row).collect();
-    markdown(&header, &rows)
+    let sale = results.flows[0].sale;
+    format!(
+        "{} customers, a flow of {} ms:\n\n{}",
+        sale.customers,
+        sale.flow.as_millis(),
+        markdown(&header, &rows)
+    )
 }
 
 /// ns of a deduct over threads, for what the page on larger machines sets beside published figures.
@@ -211,9 +217,10 @@ fn readme(results: &Results) -> String {
     };
     let sale = match per_second(1).zip(per_second(20)) {
         Some((one, twenty)) => format!(
-            "With an order flow under the lock and {} customers, one lock sells {} orders a second, \
-             and `LockedStock` with 20 segments {}.",
-            curves::sale(false).customers,
+            "With an order flow of {} ms under the lock and {} customers, one lock sells {} orders a \
+             second, and `LockedStock` with 20 segments {}.",
+            one.sale.flow.as_millis(),
+            one.sale.customers,
             figure(one.orders_per_second),
             figure(twenty.orders_per_second)
         ),

@@ -1,6 +1,7 @@
 //! What was measured, to be written in one form or another.
 
 use crate::counters::Counter;
+use crate::support::flow::Sale;
 use crate::support::windows::Figure;
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ pub struct Curve {
 /// Orders that run their flow under a lock.
 #[derive(Debug, Clone)]
 pub struct Flow {
+    /// What all orders are.
+    pub sale: Sale,
     pub segments: usize,
     pub selection: &'static str,
     pub orders_per_second: f64,
@@ -115,6 +118,8 @@ impl Results {
         });
         let flows = self.flows.iter().map(|flow| {
             json!({
+                "customers": flow.sale.customers,
+                "flow_ms": flow.sale.flow.as_secs_f64() * 1e3,
                 "segments": flow.segments,
                 "selection": flow.selection,
                 "orders_per_second": flow.orders_per_second,
