@@ -109,6 +109,27 @@ fn lines(results: &Results, plot: &str, over: &str) -> Option<String> {
     (!tables.is_empty()).then(|| tables.join("\n"))
 }
 
+/// ns of these counters, a row for each situation and number of threads that any was measured in.
+fn ns_table<'a>(
+    results: &Results,
+    columns: &[Counter],
+    rows: impl Iterator<Item = (&'a str, usize)>,
+) -> String {
+    let mut header = texts(["situation", "threads"]);
+    header.extend(columns.iter().map(|counter| counter.name().to_owned()));
+    let mut table = Vec::new();
+    for (situation, threads) in rows {
+        let ns = |&counter: &Counter| results.ns(situation, counter, threads);
+        if columns.iter().any(|counter| ns(counter).is_some()) {
+            let mut row = vec![situation.to_owned(), threads.to_string()];
+            let cells = columns.iter().map(ns);
+            row.extend(cells.map(|ns| ns.map_or_else(String::new, figure)));
+            table.push(row);
+        }
+    }
+    markdown(&header, &table)
+}
+
 /// What segment locks as published take, and `LockedStock`, next to one lock and to `Stock`.
 fn published(results: &Results) -> String {
     const COLUMNS: [Counter; 4] = [
@@ -117,18 +138,12 @@ fn published(results: &Results) -> String {
         Counter::Locked,
         Counter::Stock,
     ];
-    let mut header = texts(["situation", "threads"]);
-    header.extend(COLUMNS.map(|counter| counter.name().to_owned()));
-    let mut rows = Vec::new();
-    for situation in results.situations() {
-        for threads in results.threads() {
-            let ns = COLUMNS.map(|counter| results.ns(situation, counter, threads));
-            let mut row = vec![situation.to_owned(), threads.to_string()];
-            row.extend(ns.map(|ns| ns.map_or_else(String::new, figure)));
-            rows.push(row);
-        }
-    }
-    markdown(&header, &rows)
+    let threads = results.threads();
+    let rows = results.situations().into_iter().flat_map(|situation| {
+        let threads = threads.iter();
+        threads.map(move |&threads| (situation, threads))
+    });
+    ns_table(results, &COLUMNS, rows)
 }
 
 fn flows(results: &Results) -> String {
@@ -165,16 +180,11 @@ fn scaling(results: &Results) -> String {
         Counter::Stock,
         Counter::Striped,
     ];
-    let mut header = texts(["threads"]);
-    header.extend(COLUMNS.map(|counter| counter.name().to_owned()));
-    let row = |threads: usize| {
-        let mut row = vec![threads.to_string()];
-        let ns = COLUMNS.map(|counter| results.ns("plenty", counter, threads));
-        row.extend(ns.map(|ns| ns.map_or_else(String::new, figure)));
-        row
-    };
-    let rows: Vec<_> = results.threads().into_iter().map(row).collect();
-    markdown(&header, &rows)
+    let rows = results
+        .threads()
+        .into_iter()
+        .map(|threads| ("plenty", threads));
+    ns_table(results, &COLUMNS, rows)
 }
 
 /// The few rows that the README shows, and the order flow in one sentence.
@@ -200,17 +210,7 @@ fn readme(results: &Results) -> String {
         ("fragmented", 1),
         ("drain", cores),
     ];
-    let mut header = texts(["", "threads"]);
-    header.extend(COLUMNS.map(|counter| counter.name().to_owned()));
-    let mut rows = Vec::new();
-    for (situation, threads) in shown {
-        let ns = COLUMNS.map(|counter| results.ns(situation, counter, threads));
-        if ns.iter().any(Option::is_some) {
-            let mut row = vec![situation.to_owned(), threads.to_string()];
-            row.extend(ns.map(|ns| ns.map_or_else(String::new, figure)));
-            rows.push(row);
-        }
-    }
+    let table = ns_table(results, &COLUMNS, shown.into_iter());
     let per_second = |segments| {
         let mut flows = results.flows.iter();
         flows.find(|flow| flow.segments == segments && flow.selection == "random")
@@ -226,9 +226,5 @@ fn readme(results: &Results) -> String {
         ),
         None => String::new(),
     };
-    format!(
-        "{}.\n\n{}\n{sale}",
-        results.conditions,
-        markdown(&header, &rows)
-    )
+    format!("{}.\n\n{table}\n{sale}", results.conditions)
 }

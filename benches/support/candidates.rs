@@ -39,37 +39,28 @@ impl<T: Till + Send + Sync + 'static> Candidate for T {
     }
 }
 
-impl Till for Stock {
-    #[inline(always)]
-    fn lend(&self, units: u64) {
-        drop(black_box(self.reserve(units)));
-    }
-    #[inline(always)]
-    fn take(&self, units: u64) -> bool {
-        self.deduct(units).is_ok()
-    }
-    #[inline(always)]
-    fn give(&self, units: u64) {
-        self.restock(units).expect("room");
-    }
-}
+macro_rules! sell_from {
+    ($stock:ty, parks: $parks:literal) => {
+        impl Till for $stock {
+            const PARKS: bool = $parks;
 
-impl Till for LockedStock {
-    const PARKS: bool = true;
-
-    #[inline(always)]
-    fn lend(&self, units: u64) {
-        drop(black_box(self.reserve(units)));
-    }
-    #[inline(always)]
-    fn take(&self, units: u64) -> bool {
-        self.deduct(units).is_ok()
-    }
-    #[inline(always)]
-    fn give(&self, units: u64) {
-        self.restock(units).expect("room");
-    }
+            #[inline(always)]
+            fn take(&self, units: u64) -> bool {
+                self.deduct(units).is_ok()
+            }
+            #[inline(always)]
+            fn give(&self, units: u64) {
+                self.restock(units).expect("room");
+            }
+            #[inline(always)]
+            fn lend(&self, units: u64) {
+                drop(black_box(self.reserve(units)));
+            }
+        }
+    };
 }
+sell_from!(Stock, parks: false);
+sell_from!(LockedStock, parks: true);
 
 /// One atomic word with a bound check: *shared atomic*.
 pub struct Atomic(pub AtomicU64);
