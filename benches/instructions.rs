@@ -14,10 +14,14 @@ use std::hint::black_box;
 use support::calls::{PLENTY, atomic, sixteen};
 use support::candidates::Till;
 
-/// The names of all calls, and a function that makes one of them again and again.
-///
-/// A loop of its own for each, since a call by pointer would keep what a user gets inlined from being
-/// so.
+/// One call again and again, in a function of its own: what is inlined, and kept in registers, is
+/// then decided by this call and by no other.
+#[inline(never)]
+fn make(calls: u64, call: impl Fn()) {
+    (0..calls).for_each(|_| call());
+}
+
+/// The names of all calls, and a function that makes the one of a name.
 macro_rules! calls {
     ($($name:literal => $call:expr,)+) => {
         const NAMES: &[&str] = &[$($name),+];
@@ -25,11 +29,8 @@ macro_rules! calls {
         /// Whether there is such a call.
         fn repeat(name: &str, calls: u64) -> bool {
             match name {
-                "nothing" => (0..calls).for_each(|_| _ = black_box(one())),
-                $($name => {
-                    let call = $call;
-                    (0..calls).for_each(|_| call());
-                })+
+                "nothing" => make(calls, || _ = black_box(one())),
+                $($name => make(calls, $call),)+
                 _ => return false,
             }
             true
