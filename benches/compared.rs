@@ -2,7 +2,7 @@
 //! with and without an order flow; and every situation with every counter.
 //!
 //! ```text
-//! cargo bench --bench compared                      an hour
+//! cargo bench --bench compared                      a quarter of an hour
 //! cargo bench --bench compared -- 'no flow/2 threads'
 //! cargo bench --bench compared -- --test            each of them once, some seconds
 //! ```
