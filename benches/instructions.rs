@@ -3,54 +3,97 @@
 //!
 //! ```text
 //! instructions NAME CALLS
+//! instructions names
 //! ```
+
+#[path = "support/mod.rs"]
+mod support;
 
 use segstock::Stock;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
+use support::calls::{PLENTY, atomic, sixteen};
+use support::candidates::Till;
 
-fn repeat(calls: u64, call: impl Fn()) {
-    for _ in 0..calls {
-        call();
-    }
+/// One call again and again, in a function of its own: what is inlined, and kept in registers, is
+/// then decided by this call and by no other.
+#[inline(never)]
+fn make(calls: u64, call: impl Fn()) {
+    (0..calls).for_each(|_| call());
 }
 
-/// What `AtomicU64` users write.
-#[inline]
-fn deduct(word: &AtomicU64, units: u64) -> Result<u64, u64> {
-    word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
-        left.checked_sub(units)
-    })
+/// The names of all calls, and a function that makes the one of a name.
+macro_rules! calls {
+    ($($name:literal => $call:expr,)+) => {
+        const NAMES: &[&str] = &[$($name),+];
+
+        /// Whether there is such a call.
+        fn repeat(name: &str, calls: u64) -> bool {
+            match name {
+                "nothing" => make(calls, || _ = black_box(one())),
+                $($name => make(calls, $call),)+
+                _ => return false,
+            }
+            true
+        }
+    };
+}
+
+/// A unit, of which the compiler does not know.
+fn one() -> u64 {
+    black_box(1)
+}
+
+/// As the compiler sees what others share with it.
+fn shared<T>(what: T) -> &'static T {
+    black_box(Box::leak(Box::new(what)))
+}
+
+fn plenty() -> &'static Stock {
+    shared(Stock::new(PLENTY))
+}
+
+fn striped() -> &'static Stock {
+    shared(sixteen(PLENTY))
+}
+
+fn few() -> &'static Stock {
+    shared(Stock::new(3))
+}
+
+calls! {
+    "deduct" => { let stock = plenty(); move || assert!(stock.deduct(one()).is_ok()) },
+    "deduct-striped" => { let stock = striped(); move || assert!(stock.deduct(one()).is_ok()) },
+    "deduct-atomic" => { let stock = shared(atomic(PLENTY)); move || assert!(stock.take(one())) },
+    "refuse" => { let stock = few(); move || assert!(stock.deduct(black_box(5)).is_err()) },
+    "refuse-striped" => {
+        let stock = striped();
+        move || assert!(stock.deduct(black_box(2 * PLENTY)).is_err())
+    },
+    "refuse-atomic" => {
+        let stock = shared(atomic(3));
+        move || assert!(!stock.take(black_box(5)))
+    },
+    "restock" => { let stock = plenty(); move || assert!(stock.restock(one()).is_ok()) },
+    "restock-striped" => { let stock = striped(); move || assert!(stock.restock(one()).is_ok()) },
+    "reserve-drop" => { let stock = plenty(); move || drop(black_box(stock.reserve(one()))) },
+    "reserve-drop-striped" => { let stock = striped(); move || drop(black_box(stock.reserve(one()))) },
+    "available" => { let stock = plenty(); move || _ = black_box(stock.available()) },
+    "available-striped" => { let stock = striped(); move || _ = black_box(stock.available()) },
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    // `cargo bench` itself passes no calls to count, and is told where to look.
-    let (Some(name), Some(calls)) = (args.get(1), args.get(2).and_then(|n| n.parse().ok())) else {
-        println!("counted by .ci/instructions, under callgrind");
-        return;
-    };
-    let plenty = black_box(Stock::new(1 << 39));
-    let few = black_box(Stock::new(3));
-    let striped = Stock::builder(1 << 39).segments(16).build();
-    let striped = black_box(striped.expect("16 segments"));
-    let atomic_plenty = black_box(AtomicU64::new(1 << 39));
-    let atomic_few = black_box(AtomicU64::new(3));
-    let one = || black_box(1);
-    let five = || black_box(5);
-    match name.as_str() {
-        "nothing" => repeat(calls, || _ = black_box(five())),
-        "deduct" => repeat(calls, || assert!(plenty.deduct(one()).is_ok())),
-        "deduct-striped" => repeat(calls, || assert!(striped.deduct(one()).is_ok())),
-        "deduct-atomic" => repeat(calls, || assert!(deduct(&atomic_plenty, one()).is_ok())),
-        "refuse" => repeat(calls, || assert!(few.deduct(five()).is_err())),
-        "refuse-atomic" => repeat(calls, || assert!(deduct(&atomic_few, five()).is_err())),
-        "restock" => repeat(calls, || assert!(plenty.restock(one()).is_ok())),
-        "restock-striped" => repeat(calls, || assert!(striped.restock(one()).is_ok())),
-        "available" => repeat(calls, || _ = black_box(plenty.available())),
-        other => {
-            eprintln!("unknown call {other}");
-            std::process::exit(2);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["names"] => NAMES.iter().for_each(|name| println!("{name}")),
+        // `cargo bench` itself names no call, but may pass on what other benchmarks are asked for.
+        [name, calls] if !name.starts_with("--") => {
+            let calls = calls.parse().ok();
+            if !calls.is_some_and(|calls| repeat(name, calls)) {
+                eprintln!("unknown call {name}; the names are told by `names`");
+                std::process::exit(2);
+            }
         }
+        _ => println!("counted by .ci/instructions, under callgrind"),
     }
 }

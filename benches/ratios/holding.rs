@@ -1,8 +1,9 @@
 //! Holds, against the least that anything under a key can cost: an insert and a remove.
 
 use crate::report::{Limit, Report};
-use crate::situations::{PLENTY, show};
-use crate::windows::{Effort, Work, measure};
+use crate::situations::show;
+use crate::support::calls::PLENTY;
+use crate::support::windows::{Effort, Work, measure};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use segstock::{Holds, Reservation, Stock};
@@ -46,10 +47,12 @@ impl Sharded {
 fn with_keys(call: impl Fn(u64) + Send + Sync + 'static) -> Work {
     let next: [CachePadded<AtomicU64>; 2] =
         std::array::from_fn(|thread| CachePadded::new(AtomicU64::new((thread as u64) << 48)));
-    Box::new(move |thread, calls| {
+    let run = move |thread: usize, calls: u64| {
         let first = next[thread].fetch_add(calls, Ordering::Relaxed);
         (first..first + calls).for_each(&call);
-    })
+    };
+    // A hold takes a lock that parks.
+    Work::new(run).parks(true)
 }
 
 /// Keys that nobody uses.

@@ -11,16 +11,15 @@
 //! cargo bench --bench ratios -- --only edge
 //! ```
 
-mod candidates;
-mod cpu;
 mod holding;
 mod report;
 mod reserving;
 mod situations;
-mod windows;
+#[path = "../support/mod.rs"]
+mod support;
 
 use report::Report;
-use windows::Effort;
+use support::windows::Effort;
 
 fn main() {
     let mut effort = Effort::FULL;

@@ -1,6 +1,6 @@
 //! One line for each promise: the figure, what it is compared with, the ratio, the limit.
 
-use crate::cpu;
+use crate::support::cpu;
 use std::io::IsTerminal;
 
 pub struct Report {

@@ -1,9 +1,10 @@
 //! Reservations and leases, against the permits of a semaphore and against an atomic of one's own.
 
-use crate::candidates::{Private, Till};
 use crate::report::{Limit, Report};
-use crate::situations::{PLENTY, show, sixteen, two};
-use crate::windows::{Effort, Work, measure};
+use crate::situations::show;
+use crate::support::calls::{PLENTY, sixteen, two, work};
+use crate::support::candidates::{Private, Till};
+use crate::support::windows::{Effort, Work, measure};
 use segstock::{Lease, Stock};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ fn calls<S: Send + Sync + 'static>(
     stock: S,
     call: impl Fn(&S) + Copy + Send + Sync + 'static,
 ) -> Work {
-    Box::new(move |_, calls| {
+    Work::new(move |_, calls| {
         for _ in 0..calls {
             call(&stock);
         }
@@ -94,8 +95,8 @@ pub fn reserve_and_commit(effort: Effort, report: &mut Report) {
 pub fn leases(effort: Effort, report: &mut Report) {
     const BATCH: u64 = 64;
     // A till for each stretch of calls, settled at its end.
-    let work = |stock: Stock| -> Work {
-        Box::new(move |_, calls| {
+    let lease = |stock: Stock| -> Work {
+        Work::new(move |_, calls| {
             let mut till = Lease::new(&stock, BATCH);
             for _ in 0..calls {
                 _ = black_box(till.deduct(black_box(1)).is_ok());
@@ -110,9 +111,9 @@ pub fn leases(effort: Effort, report: &mut Report) {
     for threads in [1, 2] {
         let private = Private::new(PLENTY, threads);
         let works = [
-            work(Stock::new(PLENTY)),
-            work(two(PLENTY)),
-            crate::situations::work(private, |till| _ = black_box(till.take(black_box(1)))),
+            lease(Stock::new(PLENTY)),
+            lease(two(PLENTY)),
+            work(private, |till| _ = black_box(till.take(black_box(1)))),
         ];
         let figures = measure(effort, threads, &works);
         show(report, threads, &names, &figures);

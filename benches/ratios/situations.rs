@@ -1,15 +1,17 @@
 //! The situations, and what is promised in each.
 
-use crate::candidates::{Atomic, Candidate, Lock, Private, Till};
+use crate::holding;
 use crate::report::{Limit, Report};
 use crate::reserving;
-use crate::windows::{Effort, Figure, Work, measure, median, percentile};
-use crate::{cpu, holding};
-use parking_lot::Mutex;
-use segstock::{LockedStock, MAX_UNITS, Stock};
+use crate::support::calls::{
+    self, Orders, PLENTY, atomic, lock, narrowed, out_and_back, restock_and_99, sixteen, two, work,
+};
+use crate::support::candidates::{Private, Till};
+use crate::support::flow;
+use crate::support::windows::{Effort, Figure, measure, median, percentile};
+use segstock::{LockedStock, Stock};
 use std::hint::black_box;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 type Situation = fn(Effort, &mut Report);
@@ -33,42 +35,6 @@ pub const ALL: &[(&str, Situation)] = &[
     ("snapshot under traffic", snapshot),
     ("order flow of 20 ms", order_flow),
 ];
-
-pub const PLENTY: u64 = MAX_UNITS / 2;
-
-fn atomic(units: u64) -> Atomic {
-    Atomic(AtomicU64::new(units))
-}
-
-fn lock(units: u64) -> Lock {
-    Lock(Mutex::new(units))
-}
-
-pub fn sixteen(units: u64) -> Stock {
-    Stock::builder(units)
-        .segments(16)
-        .build()
-        .expect("16 segments")
-}
-
-/// What a `Stock::new` grows to on two cores.
-pub fn two(units: u64) -> Stock {
-    let builder = Stock::builder(units).segments(2);
-    builder.build().expect("2 segments")
-}
-
-/// Calls that all do the same to a till.
-pub fn work<C: Candidate>(
-    candidate: C,
-    call: impl Fn(&C::Till) + Copy + Send + Sync + 'static,
-) -> Work {
-    Box::new(move |thread, calls| {
-        let till = candidate.till(thread);
-        for _ in 0..calls {
-            call(till);
-        }
-    })
-}
 
 /// Measures candidates that all get the same calls, and shows each; the first is the stock.
 macro_rules! compare {
@@ -155,12 +121,6 @@ fn refusals(effort: Effort, report: &mut Report, left: u64, units: u64) {
     }
 }
 
-/// After the first refusal, as it is in a flash sale.
-fn narrowed(stock: Stock) -> Stock {
-    stock.deduct(MAX_UNITS).expect_err("it holds less");
-    stock
-}
-
 fn more_than_there_is(effort: Effort, report: &mut Report) {
     const FEW: u64 = 1_000_000;
     for threads in [1, 2] {
@@ -205,13 +165,6 @@ fn take_and_give_back(effort: Effort, report: &mut Report) {
     }
 }
 
-#[inline]
-fn out_and_back(till: &(impl Till + ?Sized)) {
-    if black_box(till.take(1)) {
-        till.give(1);
-    }
-}
-
 fn edge(effort: Effort, report: &mut Report) {
     for threads in [1, 2] {
         for units in [1, 2, 4, 8] {
@@ -231,24 +184,10 @@ fn edge(effort: Effort, report: &mut Report) {
 
 /// Orders of 5 against 16 segments of 2, one thread: each order must be gathered.
 fn fragmented(effort: Effort, report: &mut Report) {
-    const STOCKS: usize = 64;
-    let sell = |till: &dyn Fn(u64) -> bool| {
-        let mut served = 0;
-        while till(5) {
-            served += 1;
-        }
-        assert_eq!(served, 6, "32 units serve six orders of 5");
-    };
     let (mut striped, mut shared) = (Vec::new(), Vec::new());
     for _ in 0..effort.windows {
-        let stocks: Vec<Stock> = (0..STOCKS).map(|_| sixteen(32)).collect();
-        let atomics: Vec<Atomic> = (0..STOCKS).map(|_| atomic(32)).collect();
-        striped.push(per_order(STOCKS, || {
-            stocks.iter().for_each(|stock| sell(&|n| stock.take(n)));
-        }));
-        shared.push(per_order(STOCKS, || {
-            atomics.iter().for_each(|stock| sell(&|n| stock.take(n)));
-        }));
+        striped.push(ns_an_order(|| sixteen(32)));
+        shared.push(ns_an_order(|| atomic(32)));
     }
     let (striped, shared) = (median(&mut striped), median(&mut shared));
     report.ratio(
@@ -259,11 +198,16 @@ fn fragmented(effort: Effort, report: &mut Report) {
     );
 }
 
-/// Six orders and one refusal a stock.
-fn per_order(stocks: usize, sell: impl FnOnce()) -> f64 {
-    let began = Instant::now();
-    sell();
-    began.elapsed().as_nanos() as f64 / (stocks * 7) as f64
+/// Six orders that are served, and one that is not.
+fn ns_an_order<T: Till + Send + Sync + 'static>(counter: impl Fn() -> T) -> f64 {
+    let counters: Vec<T> = (0..64).map(|_| counter()).collect();
+    let orders = Orders {
+        smallest: 5,
+        largest: 5,
+        refusals: 1,
+    };
+    let sold_out = calls::sell_out(&counters, 32, 1, orders);
+    sold_out.time.as_nanos() as f64 / (sold_out.orders + counters.len() as u64) as f64
 }
 
 fn drain(effort: Effort, report: &mut Report) {
@@ -299,32 +243,15 @@ fn drain(effort: Effort, report: &mut Report) {
     );
 }
 
-/// From a million units to nothing with orders of 1 to 7, and 200,000 refusals each after it; in ms.
-fn drain_once(till: impl Till + Send + Sync) -> f64 {
-    let gate = std::sync::Barrier::new(2);
-    let sell = &|thread: usize| {
-        cpu::pin(thread);
-        gate.wait();
-        let began = Instant::now();
-        let (mut sold, mut refused) = (0, 0);
-        let mut units = 1;
-        while refused < 200_000 {
-            if till.take(units) {
-                sold += units;
-            } else {
-                refused += 1;
-            }
-            units = units % 7 + 1;
-        }
-        (sold, began.elapsed())
+/// A million units with orders of 1 to 7, and 200,000 refusals a thread; in ms.
+fn drain_once(till: impl Till + Send + Sync + 'static) -> f64 {
+    let orders = Orders {
+        smallest: 1,
+        largest: 7,
+        refusals: 200_000 / 7,
     };
-    let parts = std::thread::scope(|scope| {
-        // Not on this thread: it would stay pinned, and so would all that it ever starts.
-        let both = [0, 1].map(|thread| scope.spawn(move || sell(thread)));
-        both.map(|one| one.join().expect("no panic"))
-    });
-    assert_eq!(parts[0].0 + parts[1].0, 1_000_000, "all is sold");
-    parts[0].1.max(parts[1].1).as_secs_f64() * 1e3
+    let sold_out = calls::sell_out(&[till], 1_000_000, 2, orders);
+    sold_out.time.as_secs_f64() * 1e3
 }
 
 fn refusals_and_restocks(effort: Effort, report: &mut Report) {
@@ -347,15 +274,6 @@ fn refusals_and_restocks(effort: Effort, report: &mut Report) {
         ns[2],
         Limit::AtMost(2.0),
     );
-}
-
-/// A unit comes back, is sold, and nearly everybody is refused.
-#[inline]
-fn restock_and_99(till: &(impl Till + ?Sized)) {
-    till.give(1);
-    for _ in 0..100 {
-        black_box(till.take(1));
-    }
 }
 
 fn crowded(effort: Effort, report: &mut Report) {
@@ -425,8 +343,8 @@ fn time_calls(samples: usize, batch: u32, call: impl Fn()) -> Vec<f64> {
 
 fn order_flow(effort: Effort, report: &mut Report) {
     for (segments, limit) in [(1, 50.0), (20, 950.0)] {
-        let stock = Arc::new(LockedStock::new(1_000_000, segments).expect("some segments"));
-        let per_second = orders_per_second(&stock, effort.flow);
+        let stock = LockedStock::new(1_000_000, segments).expect("some segments");
+        let per_second = flow::FLASH_SALE.run(&stock, effort.flow).per_second;
         let name = format!("64 customers, orders a second: {segments} segments / {limit}");
         let limit_is = if segments == 1 {
             Limit::None
@@ -435,29 +353,4 @@ fn order_flow(effort: Effort, report: &mut Report) {
         };
         report.ratio(&name, per_second, limit, limit_is);
     }
-}
-
-/// Orders that sleep 20 ms under the lock: those that ended within `length`, once all are at it.
-fn orders_per_second(stock: &LockedStock, length: Duration) -> f64 {
-    const AT_IT: Duration = Duration::from_millis(100);
-    let began = Instant::now();
-    let counted = AT_IT..AT_IT + length;
-    let customer = || {
-        let mut orders = 0u64;
-        while began.elapsed() < counted.end {
-            let flow = || -> Result<(), ()> {
-                std::thread::sleep(Duration::from_millis(20));
-                Ok(())
-            };
-            let sold = stock.deduct_with(1, flow).is_ok();
-            orders += u64::from(sold && counted.contains(&began.elapsed()));
-        }
-        orders
-    };
-    let orders: u64 = std::thread::scope(|scope| {
-        let customers: Vec<_> = (0..64).map(|_| scope.spawn(customer)).collect();
-        let orders = customers.into_iter().map(|one| one.join());
-        orders.map(|orders| orders.expect("no panic")).sum()
-    });
-    orders as f64 / length.as_secs_f64()
 }

@@ -19,6 +19,15 @@ pub fn time() -> Option<Duration> {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()
 }
 
+/// How often the CPU was taken away from the calling thread, which did not wait for anything.
+pub fn involuntary_switches() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?;
+    count.trim().parse().ok()
+}
+
 #[cfg(not(target_os = "linux"))]
 pub fn pin(_: usize) {}
 

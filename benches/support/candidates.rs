@@ -3,12 +3,25 @@
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use segstock::{LockedStock, Stock};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a thread sells from.
+/// What a thread sells from. Calls are inlined into the loop that times them, as those of a `Stock`
+/// are into a user's code: whether they are would decide who is faster at a refusal.
 pub trait Till {
+    /// Whether a thread that waits for it gives up the CPU.
+    const PARKS: bool = false;
+
     fn take(&self, units: u64) -> bool;
     fn give(&self, units: u64);
+
+    /// Sets units aside and gives them back: by a guard that does so, if there is one.
+    #[inline(always)]
+    fn lend(&self, units: u64) {
+        if black_box(self.take(units)) {
+            self.give(units);
+        }
+    }
 }
 
 /// A counter for several threads.
@@ -20,39 +33,40 @@ pub trait Candidate: Send + Sync + 'static {
 /// Most candidates are the same till for everybody.
 impl<T: Till + Send + Sync + 'static> Candidate for T {
     type Till = Self;
-    #[inline]
+    #[inline(always)]
     fn till(&self, _: usize) -> &Self {
         self
     }
 }
 
-impl Till for Stock {
-    #[inline]
-    fn take(&self, units: u64) -> bool {
-        self.deduct(units).is_ok()
-    }
-    #[inline]
-    fn give(&self, units: u64) {
-        self.restock(units).expect("room");
-    }
-}
+macro_rules! sell_from {
+    ($stock:ty, parks: $parks:literal) => {
+        impl Till for $stock {
+            const PARKS: bool = $parks;
 
-impl Till for LockedStock {
-    #[inline]
-    fn take(&self, units: u64) -> bool {
-        self.deduct(units).is_ok()
-    }
-    #[inline]
-    fn give(&self, units: u64) {
-        self.restock(units).expect("room");
-    }
+            #[inline(always)]
+            fn take(&self, units: u64) -> bool {
+                self.deduct(units).is_ok()
+            }
+            #[inline(always)]
+            fn give(&self, units: u64) {
+                self.restock(units).expect("room");
+            }
+            #[inline(always)]
+            fn lend(&self, units: u64) {
+                drop(black_box(self.reserve(units)));
+            }
+        }
+    };
 }
+sell_from!(Stock, parks: false);
+sell_from!(LockedStock, parks: true);
 
 /// One atomic word with a bound check: *shared atomic*.
 pub struct Atomic(pub AtomicU64);
 
 impl Till for Atomic {
-    #[inline]
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
@@ -60,7 +74,7 @@ impl Till for Atomic {
             })
             .is_ok()
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         self.0.fetch_add(units, Ordering::AcqRel);
     }
@@ -78,7 +92,7 @@ impl Private {
 
 impl Candidate for Private {
     type Till = Atomic;
-    #[inline]
+    #[inline(always)]
     fn till(&self, thread: usize) -> &Atomic {
         &self.0[thread]
     }
@@ -88,7 +102,9 @@ impl Candidate for Private {
 pub struct Lock(pub Mutex<u64>);
 
 impl Till for Lock {
-    #[inline]
+    const PARKS: bool = true;
+
+    #[inline(always)]
     fn take(&self, units: u64) -> bool {
         let mut left = self.0.lock();
         match left.checked_sub(units) {
@@ -99,7 +115,7 @@ impl Till for Lock {
             None => false,
         }
     }
-    #[inline]
+    #[inline(always)]
     fn give(&self, units: u64) {
         *self.0.lock() += units;
     }

@@ -1,7 +1,8 @@
 //! The window method: many short windows, the candidates in turn, started together by a spinning
 //! gate; only undisturbed windows count, and the median of those is the figure.
 
-use crate::cpu;
+use super::calls::on_threads;
+use super::cpu;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -33,6 +34,25 @@ impl Effort {
 }
 
 impl Effort {
+    /// How long it takes to measure so many candidates, without what the gate takes.
+    pub fn estimate(self, threads: usize, candidates: usize) -> Duration {
+        let effort = self.on(threads);
+        effort.window * ((effort.windows + effort.warm_up()) * candidates) as u32
+    }
+
+    fn warm_up(self) -> usize {
+        self.windows / 10 + 1
+    }
+
+    /// As it is for so many threads: long enough for every one of them to get its turns.
+    fn on(self, threads: usize) -> Self {
+        if threads > cpu::cores() {
+            self.crowded()
+        } else {
+            self
+        }
+    }
+
     /// The same with more threads than cores, where a window is many time slices.
     fn crowded(self) -> Self {
         Self {
@@ -43,8 +63,56 @@ impl Effort {
     }
 }
 
-/// A thread's work on one candidate: so many calls by thread so and so.
-pub type Work = Box<dyn Fn(usize, u64) + Send + Sync>;
+/// A thread's work on one candidate.
+pub struct Work {
+    /// So many calls by thread so and so.
+    run: Box<dyn Fn(usize, u64) + Send + Sync>,
+    /// Waiting for it gives up the CPU, so that CPU time does not tell whether it was disturbed.
+    parks: bool,
+    chunk: u64,
+}
+
+impl Work {
+    pub fn new(run: impl Fn(usize, u64) + Send + Sync + 'static) -> Self {
+        Self {
+            run: Box::new(run),
+            parks: false,
+            chunk: CHUNK,
+        }
+    }
+
+    /// How long so many calls on each of the threads take, from the first to the last; for harnesses
+    /// that say how many.
+    pub fn time(&self, threads: usize, calls: u64) -> Duration {
+        let gate = Gate::new(threads, threads > cpu::cores());
+        let run = |thread: usize| {
+            cpu::pin(thread % cpu::cores());
+            gate.wait(0);
+            let began = Instant::now();
+            (self.run)(thread, calls);
+            (began, Instant::now())
+        };
+        from_first_to_last(&on_threads(threads, &run))
+    }
+
+    pub fn parks(self, parks: bool) -> Self {
+        Self { parks, ..self }
+    }
+
+    /// Calls between two looks at the time, where [`CHUNK`] of them take long.
+    pub fn in_chunks_of(self, chunk: u64) -> Self {
+        Self { chunk, ..self }
+    }
+}
+
+/// From the first beginning to the last end.
+pub fn from_first_to_last(spans: &[(Instant, Instant)]) -> Duration {
+    let began = spans.iter().map(|span| span.0).min();
+    let ended = spans.iter().map(|span| span.1).max();
+    ended
+        .zip(began)
+        .map_or(Duration::ZERO, |(end, began)| end - began)
+}
 
 /// A candidate's figure.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +130,8 @@ const CHUNK: u64 = 512;
 /// Measures the candidates in turn, on `threads` threads that stay on their CPUs throughout.
 pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figure> {
     let crowded = threads > cpu::cores();
-    // Long enough for every thread to get its turns.
-    let effort = if crowded { effort.crowded() } else { effort };
-    let warm_up = effort.windows / 10 + 1;
+    let effort = effort.on(threads);
+    let warm_up = effort.warm_up();
     let rounds = effort.windows + warm_up;
     let gate = Gate::new(threads, crowded);
     let play = |thread: usize| -> Vec<Part> {
@@ -73,17 +140,10 @@ pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figur
         cpu::pin(thread % cpu::cores());
         let turns = (0..rounds).flat_map(|_| candidates).enumerate();
         turns
-            .map(|(turn, work)| window(effort.window, &gate, turn, &|calls| work(thread, calls)))
+            .map(|(turn, work)| window(effort.window, &gate, turn, thread, work))
             .collect()
     };
-    let parts: Vec<Vec<Part>> = std::thread::scope(|scope| {
-        let play = &play;
-        let playing: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || play(thread)))
-            .collect();
-        let joined = playing.into_iter().map(|parts| parts.join());
-        joined.map(|parts| parts.expect("no panic")).collect()
-    });
+    let parts = on_threads(threads, &play);
     let figure = |candidate: usize| {
         let mut samples: Vec<f64> = (warm_up..rounds)
             .map(|round| round * candidates.len() + candidate)
@@ -103,7 +163,7 @@ pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figur
 }
 
 /// Has all threads begin a window together, and end it with the first.
-struct Gate {
+pub struct Gate {
     threads: usize,
     crowded: bool,
     arrived: AtomicUsize,
@@ -111,7 +171,7 @@ struct Gate {
 }
 
 impl Gate {
-    fn new(threads: usize, crowded: bool) -> Self {
+    pub fn new(threads: usize, crowded: bool) -> Self {
         Self {
             threads,
             crowded,
@@ -121,7 +181,7 @@ impl Gate {
     }
 
     /// Waits, without giving up the CPU, until all are at this turn.
-    fn wait(&self, turn: usize) {
+    pub fn wait(&self, turn: usize) {
         self.arrived.fetch_add(1, Ordering::AcqRel);
         while self.arrived.load(Ordering::Acquire) < (turn + 1) * self.threads {
             if self.crowded {
@@ -139,22 +199,27 @@ struct Part {
     undisturbed: bool,
 }
 
-fn window(length: Duration, gate: &Gate, turn: usize, work: &dyn Fn(u64)) -> Part {
-    work(CHUNK);
+fn window(length: Duration, gate: &Gate, turn: usize, thread: usize, work: &Work) -> Part {
+    let call = || (work.run)(thread, work.chunk);
+    call();
+    let switches = work.parks.then(cpu::involuntary_switches);
     gate.wait(turn);
     let (began, cpu_began) = (Instant::now(), cpu::time());
     let mut calls = 0;
     // Everybody stops with the first, so that nobody is measured alone.
     while gate.over.load(Ordering::Relaxed) <= turn {
-        work(CHUNK);
-        calls += CHUNK;
+        call();
+        calls += work.chunk;
         if began.elapsed() >= length {
             gate.over.fetch_max(turn + 1, Ordering::Relaxed);
         }
     }
     let wall = began.elapsed();
     let cpu = cpu::time().zip(cpu_began).map(|(end, began)| end - began);
-    let kept_cpu = cpu.is_none_or(|cpu| cpu.as_secs_f64() >= wall.as_secs_f64() * 0.98);
+    let kept_cpu = match switches {
+        None => cpu.is_none_or(|cpu| cpu.as_secs_f64() >= wall.as_secs_f64() * 0.98),
+        Some(before) => before == cpu::involuntary_switches(),
+    };
     // A window that began late or ran on was not the same window.
     let in_time = (0.95..1.2).contains(&(wall.as_secs_f64() / length.as_secs_f64()));
     Part {

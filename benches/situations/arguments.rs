@@ -1,0 +1,29 @@
+//! What the command is asked for.
+
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Who wins where, on this machine: every situation with every counter, and plots of it.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo bench --bench situations --", max_term_width = 100)]
+pub struct Arguments {
+    /// Few windows, under 90 seconds: whether it runs, not what it measures
+    #[arg(long, alias = "test")]
+    pub quick: bool,
+
+    /// Only the situations and plots whose name contains NAME
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+
+    /// Where the results go: situations.md, situations.json, and a plot for each *.svg
+    #[arg(long, value_name = "DIR", default_value = "target/situations")]
+    pub out: PathBuf,
+
+    /// Put the results between the marks of this file, too; can be given again
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    pub write: Vec<PathBuf>,
+
+    /// What cargo passes by itself
+    #[arg(long, hide = true)]
+    bench: bool,
+}

@@ -1,0 +1,230 @@
+//! The generated parts of the documents, by the names of their marks.
+
+use crate::counters::Counter;
+use crate::curves;
+use crate::results::{Curve, Flow, Results};
+use crate::situation;
+use crate::support::cpu;
+use crate::table::{blocks, figure, losses, markdown};
+
+/// What a mark can ask for.
+pub const NAMES: [&str; 11] = [
+    "conditions",
+    "meaning",
+    "table",
+    "losses",
+    "published",
+    "over segments",
+    "over what is left",
+    "selection",
+    "order flow",
+    "scaling",
+    "readme",
+];
+
+/// The part that goes by this name, if it was measured.
+pub fn part(results: &Results, name: &str) -> Option<String> {
+    match name {
+        "conditions" => Some(results.conditions.clone()),
+        "meaning" => Some(meaning()),
+        "table" => some(&results.cells, || blocks(results)),
+        "losses" => some(&results.cells, || losses(results)),
+        "published" => some(&results.cells, || published(results)),
+        "over segments" => lines(results, curves::OVER_SEGMENTS, "segments"),
+        "over what is left" => lines(
+            results,
+            curves::OVER_WHAT_IS_LEFT,
+            "units left of a million",
+        ),
+        "selection" => lines(results, curves::SELECTION, "ns of the flow"),
+        "order flow" => some(&results.flows, || flows(results)),
+        "scaling" => some(&results.cells, || scaling(results)),
+        "readme" => some(&results.cells, || readme(results)),
+        _ => None,
+    }
+}
+
+/// Everything, as a file of its own.
+pub fn whole(results: &Results) -> String {
+    const PARTS: [(&str, &str); 8] = [
+        ("conditions", "Conditions"),
+        ("table", "Situations"),
+        ("losses", "Where Stock loses"),
+        ("published", "What the published design costs"),
+        ("order flow", "The order flow under the lock"),
+        ("selection", "Choosing a segment"),
+        ("over segments", "Cost over segments"),
+        ("over what is left", "Cost over what is left"),
+    ];
+    PARTS
+        .iter()
+        .filter_map(|(name, title)| Some(format!("# {title}\n\n{}\n", part(results, name)?.trim())))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn some<T>(measured: &[T], text: impl FnOnce() -> String) -> Option<String> {
+    (!measured.is_empty()).then(text)
+}
+
+fn texts<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).into()
+}
+
+fn meaning() -> String {
+    let row = |one: &situation::Situation| texts([one.name, one.about]);
+    let rows: Vec<_> = situation::ALL.iter().map(row).collect();
+    markdown(&texts(["situation", "what every thread does"]), &rows)
+}
+
+/// The lines of a plot, in a table for each panel.
+fn lines(results: &Results, plot: &str, over: &str) -> Option<String> {
+    let curves: Vec<&Curve> = results
+        .curves
+        .iter()
+        .filter(|one| one.plot == plot)
+        .collect();
+    let mut panels: Vec<&str> = curves.iter().map(|curve| curve.panel.as_str()).collect();
+    panels.dedup();
+    let table = |panel: &str| {
+        let curves: Vec<_> = curves.iter().filter(|curve| curve.panel == panel).collect();
+        let mut header = vec![over.to_owned()];
+        let x = curves.first().map_or(&[][..], |curve| &curve.points);
+        header.extend(x.iter().map(|&(x, _)| {
+            if x < 10.0 && x.fract() == 0.0 {
+                format!("{x}")
+            } else {
+                figure(x)
+            }
+        }));
+        let row = |curve: &&&Curve| {
+            let mut row = vec![curve.line.clone()];
+            row.extend(curve.points.iter().map(|&(_, y)| figure(y)));
+            row
+        };
+        let rows: Vec<_> = curves.iter().map(row).collect();
+        format!("{panel}, ns:\n\n{}", markdown(&header, &rows))
+    };
+    let tables: Vec<String> = panels.into_iter().map(table).collect();
+    (!tables.is_empty()).then(|| tables.join("\n"))
+}
+
+/// ns of these counters, a row for each situation and number of threads that any was measured in.
+fn ns_table<'a>(
+    results: &Results,
+    columns: &[Counter],
+    rows: impl Iterator<Item = (&'a str, usize)>,
+) -> String {
+    let mut header = texts(["situation", "threads"]);
+    header.extend(columns.iter().map(|counter| counter.name().to_owned()));
+    let mut table = Vec::new();
+    for (situation, threads) in rows {
+        let ns = |&counter: &Counter| results.ns(situation, counter, threads);
+        if columns.iter().any(|counter| ns(counter).is_some()) {
+            let mut row = vec![situation.to_owned(), threads.to_string()];
+            let cells = columns.iter().map(ns);
+            row.extend(cells.map(|ns| ns.map_or_else(String::new, figure)));
+            table.push(row);
+        }
+    }
+    markdown(&header, &table)
+}
+
+/// What segment locks as published take, and `LockedStock`, next to one lock and to `Stock`.
+fn published(results: &Results) -> String {
+    const COLUMNS: [Counter; 4] = [
+        Counter::Lock,
+        Counter::SegmentLocks,
+        Counter::Locked,
+        Counter::Stock,
+    ];
+    let threads = results.threads();
+    let rows = results.situations().into_iter().flat_map(|situation| {
+        let threads = threads.iter();
+        threads.map(move |&threads| (situation, threads))
+    });
+    ns_table(results, &COLUMNS, rows)
+}
+
+fn flows(results: &Results) -> String {
+    const TOLD: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
+    let mut header = texts(["segments", "chosen", "orders a second"]);
+    header.extend(TOLD.map(|part| format!("{} % within, ms", part * 100.0)));
+    header.push("the longest, ms".to_owned());
+    let row = |flow: &Flow| {
+        let mut row = vec![
+            flow.segments.to_string(),
+            flow.selection.to_owned(),
+            figure(flow.orders_per_second),
+        ];
+        let at = |part| flow.latency.iter().find(|one| one.0 == part);
+        row.extend(TOLD.map(|part| at(part).map_or_else(String::new, |one| figure(one.1))));
+        row.push(figure(flow.longest_ms));
+        row
+    };
+    let rows: Vec<_> = results.flows.iter().map(row).collect();
+    let sale = results.flows[0].sale;
+    format!(
+        "{} customers, a flow of {} ms:\n\n{}",
+        sale.customers,
+        sale.flow.as_millis(),
+        markdown(&header, &rows)
+    )
+}
+
+/// ns of a deduct over threads, for what the page on larger machines sets beside published figures.
+fn scaling(results: &Results) -> String {
+    const COLUMNS: [Counter; 4] = [
+        Counter::Atomic,
+        Counter::Lock,
+        Counter::Stock,
+        Counter::Striped,
+    ];
+    let rows = results
+        .threads()
+        .into_iter()
+        .map(|threads| ("plenty", threads));
+    ns_table(results, &COLUMNS, rows)
+}
+
+/// The few rows that the README shows, and the order flow in one sentence.
+fn readme(results: &Results) -> String {
+    const COLUMNS: [Counter; 6] = [
+        Counter::Stock,
+        Counter::Striped,
+        Counter::Private,
+        Counter::Atomic,
+        Counter::Lock,
+        Counter::Permits,
+    ];
+    let cores = cpu::cores();
+    let shown = [
+        ("plenty", 1),
+        ("plenty", cores),
+        ("plenty", 2 * cores),
+        ("take and give back", cores),
+        ("reserve and release", cores),
+        ("sold out", cores),
+        ("more than there is", cores),
+        ("edge, 1 unit", cores),
+        ("fragmented", 1),
+        ("drain", cores),
+    ];
+    let table = ns_table(results, &COLUMNS, shown.into_iter());
+    let per_second = |segments| {
+        let mut flows = results.flows.iter();
+        flows.find(|flow| flow.segments == segments && flow.selection == "random")
+    };
+    let sale = match per_second(1).zip(per_second(20)) {
+        Some((one, twenty)) => format!(
+            "With an order flow of {} ms under the lock and {} customers, one lock sells {} orders a \
+             second, and `LockedStock` with 20 segments {}.",
+            one.sale.flow.as_millis(),
+            one.sale.customers,
+            figure(one.orders_per_second),
+            figure(twenty.orders_per_second)
+        ),
+        None => String::new(),
+    };
+    format!("{}.\n\n{table}\n{sale}", results.conditions)
+}

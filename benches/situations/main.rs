@@ -1,0 +1,159 @@
+//! Purpose: who wins where, on the machine that it runs on; the source of every figure in
+//! `BENCHMARKS.md` and in the README.
+//!
+//! Rows are situations, columns are counters, with a block for each number of threads, by the window
+//! method: candidates in turn, threads pinned, only undisturbed windows, medians. Plots show cost over
+//! threads, segments, what is left and the length of a flow, and how long customers wait.
+//!
+//! ```text
+//! cargo bench --bench situations              all of it, some minutes
+//! cargo bench --bench situations -- --quick   few windows: whether it runs, not what it measures
+//! cargo bench --bench situations -- --only plenty
+//! ```
+
+mod arguments;
+#[path = "../../examples/support/cli.rs"]
+mod cli;
+mod counters;
+mod curves;
+mod documents;
+mod marks;
+mod plan;
+mod plots;
+mod progress;
+mod results;
+mod situation;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use arguments::Arguments;
+use progress::Progress;
+use results::Results;
+use std::fs;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use support::cpu;
+use support::windows::Effort;
+
+fn main() -> ExitCode {
+    cli::run(report)
+}
+
+fn report(arguments: &Arguments) -> Result<cli::Report, String> {
+    let effort = if arguments.quick {
+        Effort::QUICK
+    } else {
+        Effort {
+            windows: 200,
+            ..Effort::FULL
+        }
+    };
+    let steps = plan::steps(effort, arguments.quick, arguments.only.as_deref());
+    if steps.is_empty() {
+        let names = plan::names().join(", ");
+        return Err(format!("no such situation or plot; there are: {names}"));
+    }
+    // Before the minutes that it takes to measure: what cannot be written in the end.
+    fs::create_dir_all(&arguments.out).map_err(|error| of(&arguments.out, &error))?;
+    let documents = read_all(&arguments.write)?;
+    let mut results = Results::new(conditions(arguments.quick));
+    for (path, text) in &documents {
+        check_marks(path, text)?;
+    }
+
+    let mut progress = Progress::new(steps.iter().map(|step| step.estimate).sum::<Duration>());
+    for step in steps {
+        progress.begin(&step.what);
+        (step.run)(&mut results);
+        progress.end(step.estimate);
+    }
+    progress.close();
+
+    write(&results, &arguments.out)?;
+    for (path, text) in documents {
+        let filled = marks::fill(&text, |name| documents::part(&results, name));
+        let filled = filled.map_err(|error| of(path, &error))?;
+        fs::write(path, filled).map_err(|error| of(path, &error))?;
+    }
+    Ok(cli::Report {
+        text: on_a_terminal(&results, &arguments.out),
+        correct: true,
+    })
+}
+
+fn of(path: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn read_all(paths: &[std::path::PathBuf]) -> Result<Vec<(&Path, String)>, String> {
+    paths
+        .iter()
+        .map(|path| {
+            let text = fs::read_to_string(path).map_err(|error| of(path, &error))?;
+            Ok((path.as_path(), text))
+        })
+        .collect()
+}
+
+/// Whether every mark of the document can be filled, by its name.
+fn check_marks(path: &Path, text: &str) -> Result<(), String> {
+    let known = |name: &str| documents::NAMES.contains(&name).then(String::new);
+    let filled = marks::fill(text, known);
+    filled.map(drop).map_err(|error| of(path, &error))
+}
+
+/// The machine, the compiler, and how much is measured.
+fn conditions(quick: bool) -> String {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let version = Command::new(rustc).arg("--version").output();
+    let version = version.map_or_else(
+        |_| "an unknown compiler".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    );
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().filter(|load| !load.is_empty());
+    let load = load.map_or(String::new(), |load| format!(", load {load} when it began"));
+    let form = if quick {
+        "; the quick form, whose figures say nothing"
+    } else {
+        ""
+    };
+    format!(
+        "segstock {}, {}, {version}{load}{form}",
+        env!("CARGO_PKG_VERSION"),
+        cpu::name(),
+    )
+}
+
+fn write(results: &Results, out: &Path) -> Result<(), String> {
+    let put = |name: &str, text: &str| {
+        let path = out.join(name);
+        fs::write(&path, text).map_err(|error| of(&path, &error))
+    };
+    put("situations.md", &documents::whole(results))?;
+    put("situations.json", &format!("{:#}\n", results.json()))?;
+    for plot in plots::all(results) {
+        let svg = plot
+            .svg()
+            .map_err(|error| format!("{}: {error}", plot.file))?;
+        put(plot.file, &svg)?;
+    }
+    Ok(())
+}
+
+fn on_a_terminal(results: &Results, out: &Path) -> String {
+    let colours = std::io::stdout().is_terminal();
+    let table = table::coloured(results, colours);
+    let lost = match results.cells.is_empty() {
+        true => String::new(),
+        false => format!("\nWhere Stock loses\n\n{}", table::losses(results)),
+    };
+    format!(
+        "{}\nns per call and thread, medians; ratios within one run\n{table}{lost}\nwritten to {}",
+        results.conditions,
+        out.display()
+    )
+}

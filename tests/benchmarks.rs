@@ -1,0 +1,255 @@
+//! What the benchmark `situations` makes of its figures: the table, the parts of the documents, the
+//! plots, and its arguments. No figure is measured here.
+#![cfg(not(loom))]
+
+// The benchmark's own modules; not all of each is used here.
+#[path = "../benches/situations/arguments.rs"]
+#[allow(dead_code)]
+mod arguments;
+#[path = "../benches/situations/counters.rs"]
+#[allow(dead_code)]
+mod counters;
+#[path = "../benches/situations/curves.rs"]
+#[allow(dead_code)]
+mod curves;
+#[path = "../benches/situations/documents.rs"]
+#[allow(dead_code)]
+mod documents;
+#[path = "../benches/situations/marks.rs"]
+mod marks;
+#[path = "../benches/situations/plan.rs"]
+#[allow(dead_code)]
+mod plan;
+#[path = "../benches/situations/plots.rs"]
+mod plots;
+#[path = "../benches/situations/results.rs"]
+#[allow(dead_code)]
+mod results;
+#[path = "../benches/situations/situation.rs"]
+#[allow(dead_code)]
+mod situation;
+#[path = "../benches/support/mod.rs"]
+mod support;
+#[path = "../benches/situations/table.rs"]
+mod table;
+
+use arguments::Arguments;
+use clap::Parser;
+use counters::Counter;
+use results::{Cell, Curve, Flow, Results};
+use support::windows::{Effort, Figure};
+
+fn cell(situation: &'static str, counter: Counter, threads: usize, ns: f64) -> Cell {
+    let counted = if ns.is_finite() { 150 } else { 0 };
+    let figure = Figure {
+        ns,
+        counted,
+        windows: 200,
+    };
+    Cell {
+        situation,
+        counter,
+        threads,
+        figure,
+    }
+}
+
+/// A stock that wins with plenty, and loses when it refuses.
+fn results() -> Results {
+    let mut results = Results::new("on a machine of no kind".to_owned());
+    results.cells = vec![
+        cell("plenty", Counter::Stock, 2, 3.0),
+        cell("plenty", Counter::Atomic, 2, 30.0),
+        cell("plenty", Counter::Lock, 2, f64::NAN),
+        cell("plenty", Counter::Private, 2, 2.0),
+        cell("sold out", Counter::Stock, 2, 4.5),
+        cell("sold out", Counter::Atomic, 2, 1.5),
+    ];
+    results
+}
+
+#[test]
+fn the_table_is_relative_to_the_best_counter_that_can_refuse() {
+    let blocks = table::blocks(&results());
+    let row = |name: &str| {
+        let mut lines = blocks.lines();
+        let row = lines.find(|line| line.starts_with(&format!("| {name}")));
+        row.expect("a row").to_owned()
+    };
+    assert_eq!(
+        row("plenty"),
+        "| plenty | 🟩 3.0 (1.0) | 🟥 30 (10) | – | *2.0* | 0 to 150 of 200 |"
+    );
+    assert_eq!(
+        row("sold out"),
+        "| sold out | 🟧 4.5 (3.0) | 🟩 1.5 (1.0) |  |  | 150 of 200 |"
+    );
+    assert!(blocks.contains("**2 threads**"), "{blocks}");
+}
+
+#[test]
+fn losses_are_told_and_nothing_else_is() {
+    let losses = table::losses(&results());
+    let rows: Vec<&str> = losses.lines().skip(2).collect();
+    assert_eq!(
+        rows,
+        ["| sold out | 2 | Stock::new | 4.5 | shared atomic 1.5 | 3.0 |"]
+    );
+
+    let mut winning = results();
+    winning.cells.retain(|cell| cell.situation == "plenty");
+    assert_eq!(table::losses(&winning), "Nowhere, in this run.");
+}
+
+#[test]
+fn a_terminal_shows_the_distance_in_colour() {
+    let coloured = table::coloured(&results(), true);
+    let lost = coloured.split("\x1b[31m").nth(1).expect("something in red");
+    assert_eq!(lost.split('\x1b').next().unwrap().trim(), "30");
+    assert!(!table::coloured(&results(), false).contains('\x1b'));
+}
+
+#[test]
+fn figures_have_the_digits_that_mean_something() {
+    let told = [0.52, 9.94, 9.96, 117.4, 1_234_567.8, f64::NAN].map(table::figure);
+    assert_eq!(told, ["0.5", "9.9", "10", "117", "1,234,568", "–"]);
+}
+
+#[test]
+fn marked_parts_are_replaced_and_the_rest_is_kept() {
+    let part = |name: &str| (name == "a").then(|| "new".to_owned());
+    let document = "before\n<!-- measured: a -->\nold\n<!-- /measured -->\nafter\n";
+    let filled = marks::fill(document, part).unwrap();
+    assert_eq!(
+        filled,
+        "before\n<!-- measured: a -->\n\nnew\n\n<!-- /measured -->\nafter\n"
+    );
+    assert_eq!(marks::fill(&filled, part).as_ref(), Ok(&filled), "again");
+}
+
+#[test]
+fn a_mark_that_cannot_be_filled_is_a_mistake() {
+    let mistake = |document: &str| marks::fill(document, |_| None).unwrap_err();
+    assert!(mistake("<!-- measured: b --><!-- /measured -->").contains("\"b\""));
+    assert!(mistake("<!-- measured: b -->").contains("not closed"));
+    assert!(mistake("<!-- measured: b").contains("without"));
+    assert!(mistake("no figures").contains("no marks"));
+}
+
+/// Every mark of the documents can be filled, and no figure of the quick form was left in them.
+#[test]
+fn the_documents_ask_for_what_is_measured() {
+    for (document, text) in [
+        ("README.md", include_str!("../README.md")),
+        ("BENCHMARKS.md", include_str!("../BENCHMARKS.md")),
+    ] {
+        let known = |name: &str| documents::NAMES.contains(&name).then(String::new);
+        if let Err(error) = marks::fill(text, known) {
+            panic!("{document}: {error}");
+        }
+        assert!(!text.contains("the quick form, whose"), "{document}");
+    }
+}
+
+#[test]
+fn every_part_has_something_to_say() {
+    let mut results = results();
+    results.cells.push(cell("plenty", Counter::Stock, 1, 3.0));
+    for plot in [
+        curves::OVER_SEGMENTS,
+        curves::OVER_WHAT_IS_LEFT,
+        curves::SELECTION,
+    ] {
+        results.curves.push(Curve {
+            plot,
+            panel: "a panel".to_owned(),
+            line: "a line".to_owned(),
+            points: vec![(1.0, 3.0), (2.0, f64::NAN), (4.0, 5.0)],
+        });
+    }
+    for segments in [1, 20] {
+        results.flows.push(Flow {
+            sale: curves::sale(false),
+            segments,
+            selection: "random",
+            orders_per_second: 50.0 * segments as f64,
+            latency: curves::PARTS.map(|part| (part, 20.0)).into(),
+            longest_ms: 25.0,
+        });
+    }
+    for name in documents::NAMES {
+        let part = documents::part(&results, name);
+        assert!(part.is_some_and(|part| part.len() > 10), "{name}");
+        let nothing = Results::new("on a machine of no kind".to_owned());
+        let part = documents::part(&nothing, name);
+        assert_eq!(
+            part.is_some(),
+            ["conditions", "meaning"].contains(&name),
+            "{name}"
+        );
+    }
+    let readme = documents::part(&results, "readme").unwrap();
+    assert!(readme.contains("flow of 20 ms"), "{readme}");
+    assert!(readme.contains("50 orders a second"), "{readme}");
+    assert!(readme.contains("segments 1,000."), "{readme}");
+    let json = results.json();
+    assert_eq!(json["cells"].as_array().unwrap().len(), results.cells.len());
+    assert!(json["cells"][2]["ns"].is_null(), "no figure is no number");
+
+    let plots = plots::all(&results);
+    assert_eq!(plots.len(), 5);
+    for plot in plots {
+        let svg = plot.svg().unwrap();
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        assert!(svg.len() < 50_000, "{}: {}", plot.file, svg.len());
+    }
+}
+
+#[test]
+fn threads_go_up_to_four_times_the_cores() {
+    assert_eq!(plan::threads(1), [1, 2, 4]);
+    assert_eq!(plan::threads(2), [1, 2, 4, 8]);
+    assert_eq!(plan::threads(6), [1, 2, 4, 6, 12, 24]);
+    assert_eq!(plan::threads(64).last(), Some(&256));
+}
+
+#[test]
+fn only_chooses_by_name() {
+    let chosen = |only| plan::steps(Effort::QUICK, true, only);
+    let rows = plan::threads(support::cpu::cores()).len();
+    assert_eq!(chosen(Some("drain")).len(), rows);
+    assert_eq!(chosen(Some("nothing of this name")).len(), 0);
+    for name in plan::names() {
+        assert!(!chosen(Some(name)).is_empty(), "{name}");
+    }
+    let seconds: f64 = chosen(None)
+        .iter()
+        .map(|step| step.estimate.as_secs_f64())
+        .sum();
+    assert!(
+        seconds < 60.0,
+        "the quick form is planned to take {seconds} s"
+    );
+}
+
+#[test]
+fn arguments() {
+    let parsed = |arguments: &[&str]| {
+        let program = ["situations"].iter().chain(arguments);
+        Arguments::try_parse_from(program)
+    };
+    let quick = parsed(&["--quick", "--only", "edge", "--out", "here", "--bench"]).unwrap();
+    assert!(quick.quick);
+    assert_eq!(quick.only.as_deref(), Some("edge"));
+    assert_eq!(quick.out.as_os_str(), "here");
+    assert!(parsed(&["--test"]).unwrap().quick);
+    assert!(!parsed(&[]).unwrap().quick);
+    assert!(parsed(&["--sloow"]).unwrap_err().use_stderr());
+    let some_for_a_whole = parsed(&["--only", "edge", "--write", "README.md"]);
+    assert!(some_for_a_whole.is_err(), "a document needs all figures");
+    let help = parsed(&["--help"]).unwrap_err().to_string();
+    assert!(
+        help.contains("--only") && !help.contains("What cargo"),
+        "{help}"
+    );
+}
