@@ -1,0 +1,503 @@
+//! The sequential model: what a stock counter is, one call after another.
+//!
+//! A [`Model`] is a stock at one instant, an [`Op`] is a call, an [`Outcome`] is what it answered.
+//! [`Model::apply`] is the whole of the semantics, a rule for each call; the reasons stand beside
+//! the rules. Everything concurrent is judged by it: a counter is right if the calls of all threads
+//! can be put in one order, respecting real time, in which each answer is one that the model
+//! [allows](Model::step).
+//!
+//! # Rules of conservation
+//!
+//! 1. `initial + restocked == available + reserved + sold`, after every call ([`Books::balanced`]):
+//!    a unit that is in no sum is lost, one that is in two is sold twice.
+//! 2. A refused call changes nothing: who is refused has nothing to undo.
+//! 3. Only [`Op::Restock`] adds units, and only a deduct, a commit or a confirm sells them. All else
+//!    moves units between available and reserved.
+//!
+//! # Examples
+//!
+//! ```
+//! use segstock::model::{Model, Op, Outcome, Refusal};
+//!
+//! let mut stock = Model::new(2);
+//! assert_eq!(stock.apply(Op::Deduct(2)), Outcome::Done);
+//! let refused = Outcome::Refused(Refusal::Short { available: Some(0) });
+//! assert_eq!(stock.apply(Op::Deduct(1)), refused);
+//! // With one unit in stock, that refusal would have been false.
+//! assert_eq!(Model::new(1).step(Op::Deduct(1), refused), None);
+//! ```
+
+use crate::{MAX_UNITS, Snapshot};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A call on a stock counter. Numbers are units, if nothing else is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Op {
+    /// Sell so many, or none.
+    Deduct(u64),
+    /// Sell so many, or what there is.
+    DeductUpTo(u64),
+    /// Add so many, or none.
+    Restock(u64),
+    /// Set so many aside, or none.
+    Reserve(u64),
+    /// Sell so many that were set aside.
+    Commit(u64),
+    /// Put so many back that were set aside.
+    Release(u64),
+    /// How many are in stock?
+    Available,
+    /// The books of one instant.
+    Snapshot,
+    /// Set units aside under a key until a deadline.
+    Place {
+        /// Names the hold in later calls, and in a retry of this one.
+        key: u64,
+        /// Units to set aside.
+        units: u64,
+        /// Time until the deadline, in ticks of the model's clock.
+        ttl: u64,
+    },
+    /// Sell what is held under a key.
+    Confirm {
+        /// The hold's.
+        key: u64,
+    },
+    /// Put back what is held under a key.
+    Cancel {
+        /// The hold's.
+        key: u64,
+    },
+    /// Time passes.
+    Advance {
+        /// Ticks of the model's clock.
+        by: u64,
+    },
+}
+
+impl Op {
+    /// Whether it changes nothing, whatever it answers.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Available | Self::Snapshot)
+    }
+
+    /// Whether `outcome` is an answer to such a call, be it true or not.
+    #[must_use]
+    pub const fn has_answer(self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Done => {
+                !matches!(self, Self::DeductUpTo(_) | Self::Available | Self::Snapshot)
+            }
+            Outcome::Took(units) => matches!(self, Self::DeductUpTo(most) if units <= most),
+            Outcome::AtMost(_) | Outcome::Exactly(_) => matches!(self, Self::Available),
+            Outcome::Books(_) | Outcome::AtRest(_) => matches!(self, Self::Snapshot),
+            Outcome::Refused(_) => !self.is_read(),
+            Outcome::Unknown => true,
+        }
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deduct(units) => write!(f, "deduct({units})"),
+            Self::DeductUpTo(units) => write!(f, "deduct_up_to({units})"),
+            Self::Restock(units) => write!(f, "restock({units})"),
+            Self::Reserve(units) => write!(f, "reserve({units})"),
+            Self::Commit(units) => write!(f, "commit({units})"),
+            Self::Release(units) => write!(f, "release({units})"),
+            Self::Available => write!(f, "available()"),
+            Self::Snapshot => write!(f, "snapshot()"),
+            Self::Place { key, units, ttl } => {
+                write!(f, "place(key {key}, {units} units, {ttl} ticks)")
+            }
+            Self::Confirm { key } => write!(f, "confirm(key {key})"),
+            Self::Cancel { key } => write!(f, "cancel(key {key})"),
+            Self::Advance { by } => write!(f, "advance({by} ticks)"),
+        }
+    }
+}
+
+/// What a call answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It happened.
+    Done,
+    /// It happened, and took so many units.
+    Took(u64),
+    /// At some instant of the call no more units than this were in stock.
+    AtMost(u64),
+    /// At some instant of the call exactly so many units were in stock.
+    Exactly(u64),
+    /// The books of some instant of the call; units that are reserved may be called sold.
+    Books(Books),
+    /// The books of some instant of the call, right in every sum.
+    AtRest(Books),
+    /// It did not happen, and changed nothing.
+    Refused(Refusal),
+    /// Nobody knows, for instance after a time-out: it may have happened, or happen later, or never.
+    Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => write!(f, "done"),
+            Self::Took(units) => write!(f, "took {units}"),
+            Self::AtMost(units) => write!(f, "at most {units}"),
+            Self::Exactly(units) => write!(f, "{units}"),
+            Self::Books(books) | Self::AtRest(books) => write!(f, "{books}"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Unknown => write!(f, "unknown"),
+        }
+    }
+}
+
+/// Why a call was refused. A counter need not say its numbers; if it does, they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Fewer units were in stock than were asked for.
+    Short {
+        /// What the stock did not exceed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        available: Option<u64>,
+    },
+    /// The stock would hold more than it can count.
+    Overflow {
+        /// What was on hand, available and reserved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_hand: Option<u64>,
+    },
+    /// Fewer units are set aside than were to be settled.
+    NotReserved,
+    /// Nothing was ever held under the key.
+    NoHold,
+    /// Other units were placed under the key.
+    Conflict,
+    /// The deadline passed first.
+    Expired,
+    /// It was sold before.
+    Sold,
+    /// It was put back before.
+    Released,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short { available: None } => write!(f, "too few in stock"),
+            Self::Short { available: Some(n) } => write!(f, "at most {n} in stock"),
+            Self::Overflow { on_hand: None } => write!(f, "too many"),
+            Self::Overflow { on_hand: Some(n) } => write!(f, "too many beside {n} on hand"),
+            Self::NotReserved => write!(f, "not reserved"),
+            Self::NoHold => write!(f, "no such hold"),
+            Self::Conflict => write!(f, "another hold has the key"),
+            Self::Expired => write!(f, "expired"),
+            Self::Sold => write!(f, "sold before"),
+            Self::Released => write!(f, "put back before"),
+        }
+    }
+}
+
+/// The sums of a stock at one instant, in units. Those over its life (`restocked`, `sold`) are modulo
+/// 2^64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Books {
+    /// Units that the stock was opened with.
+    pub initial: u64,
+    /// Units that were added since.
+    pub restocked: u64,
+    /// Units in stock.
+    pub available: u64,
+    /// Units that are set aside.
+    pub reserved: u64,
+    /// Units that are gone for good.
+    pub sold: u64,
+}
+
+impl Books {
+    /// The first rule of conservation: every unit that ever came is in exactly one place.
+    #[must_use]
+    pub const fn balanced(&self) -> bool {
+        let came = self.initial.wrapping_add(self.restocked);
+        let known = self.available.wrapping_add(self.reserved);
+        came == known.wrapping_add(self.sold)
+    }
+
+    /// Units that are not sold.
+    #[must_use]
+    pub const fn on_hand(&self) -> u64 {
+        self.available.wrapping_add(self.reserved)
+    }
+
+    /// Whether `said` could be read off these books by calls that run beside others: how what left
+    /// the shelf divides into reserved and sold may lag, towards sold, since a counter that had to
+    /// keep both in step would pay for it in every sale.
+    const fn may_be_read_as(&self, said: &Self) -> bool {
+        self.initial == said.initial
+            && self.restocked == said.restocked
+            && self.available == said.available
+            && said.balanced()
+            && said.reserved <= self.reserved
+    }
+}
+
+impl From<Snapshot> for Books {
+    fn from(books: Snapshot) -> Self {
+        Self {
+            initial: books.initial,
+            restocked: books.restocked,
+            available: books.available,
+            reserved: books.reserved,
+            sold: books.sold,
+        }
+    }
+}
+
+impl fmt::Display for Books {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at first + {} restocked, {} available + {} reserved + {} sold",
+            self.initial, self.restocked, self.available, self.reserved, self.sold
+        )
+    }
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Hold {
+    units: u64,
+    /// Held until then, or this is what became of it.
+    state: HoldState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum HoldState {
+    Until(u64),
+    Over(Refusal),
+}
+
+/// A stock at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Model {
+    books: Books,
+    /// The most units that may be on hand.
+    limit: u64,
+    /// Of the holds' clock, in ticks.
+    now: u64,
+    holds: BTreeMap<u64, Hold>,
+}
+
+impl Model {
+    /// A stock that opens with `units`, counts to [`MAX_UNITS`], and holds nothing; its clock is at 0.
+    #[must_use]
+    pub const fn new(units: u64) -> Self {
+        Self {
+            books: Books {
+                initial: units,
+                restocked: 0,
+                available: units,
+                reserved: 0,
+                sold: 0,
+            },
+            limit: MAX_UNITS,
+            now: 0,
+            holds: BTreeMap::new(),
+        }
+    }
+
+    /// The same with another limit to what may be on hand.
+    #[must_use]
+    pub fn limited_to(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// A stock with these books and nothing held: one that was watched from some instant on.
+    #[must_use]
+    pub const fn with_books(books: Books) -> Self {
+        let mut model = Self::new(0);
+        model.books = books;
+        model
+    }
+
+    /// The books at this instant.
+    #[must_use]
+    pub const fn books(&self) -> Books {
+        self.books
+    }
+
+    /// The stock after `op`, if at this instant it could have answered `outcome`.
+    ///
+    /// A call whose outcome is [unknown](Outcome::Unknown) is stepped at the instant at which it
+    /// happened; if it never did, it is not stepped at all.
+    #[must_use]
+    pub fn step(&self, op: Op, outcome: Outcome) -> Option<Self> {
+        let mut after = self.clone();
+        let answer = after.apply(op);
+        let allowed = match (answer, outcome) {
+            (_, Outcome::Unknown) => true,
+            // A bound is enough to decide by, and cheaper than a count.
+            (Outcome::Exactly(units), Outcome::AtMost(bound)) => units <= bound,
+            (Outcome::AtRest(books), Outcome::Books(said)) => books.may_be_read_as(&said),
+            (Outcome::Refused(why), Outcome::Refused(said)) => why.may_be_said_as(said, op),
+            (answer, said) => answer == said,
+        };
+        allowed.then_some(after)
+    }
+
+    /// Does `op` and says what the model itself answers.
+    pub fn apply(&mut self, op: Op) -> Outcome {
+        match op {
+            // All or nothing: nobody is sold half an order. Of nothing there is always enough.
+            Op::Deduct(units) => self.take(units, Self::sell),
+            Op::Reserve(units) => self.take(units, Self::set_aside),
+            // Never refused: "none" is an answer.
+            Op::DeductUpTo(units) => {
+                let taken = units.min(self.books.available);
+                self.sell(taken);
+                Outcome::Took(taken)
+            }
+            Op::Restock(units) => self.restock(units),
+            Op::Commit(units) => self.settle(units, 0),
+            Op::Release(units) => self.settle(units, units),
+            Op::Available => Outcome::Exactly(self.books.available),
+            Op::Snapshot => Outcome::AtRest(self.books),
+            Op::Place { key, units, ttl } => self.place(key, units, ttl),
+            Op::Confirm { key } => self.resolve(key, Refusal::Sold),
+            Op::Cancel { key } => self.resolve(key, Refusal::Released),
+            Op::Advance { by } => self.advance(by),
+        }
+    }
+
+    /// A refusal is exact: there truly was not enough. Where the units lie is no reason.
+    fn take(&mut self, units: u64, take: fn(&mut Self, u64)) -> Outcome {
+        if units > self.books.available {
+            let available = Some(self.books.available);
+            return Outcome::Refused(Refusal::Short { available });
+        }
+        take(self, units);
+        Outcome::Done
+    }
+
+    fn sell(&mut self, units: u64) {
+        self.books.available -= units;
+        self.books.sold = self.books.sold.wrapping_add(units);
+    }
+
+    /// Units that are set aside are nobody else's, and not sold.
+    fn set_aside(&mut self, units: u64) {
+        self.books.available -= units;
+        self.books.reserved += units;
+    }
+
+    /// Reserved units count towards the limit: they may all come back, and that is never refused.
+    fn restock(&mut self, units: u64) -> Outcome {
+        let on_hand = self.books.on_hand();
+        if units > self.limit.saturating_sub(on_hand) && units > 0 {
+            let on_hand = Some(on_hand);
+            return Outcome::Refused(Refusal::Overflow { on_hand });
+        }
+        self.books.available += units;
+        self.books.restocked = self.books.restocked.wrapping_add(units);
+        Outcome::Done
+    }
+
+    /// Only what was set aside can be sold or put back, and each unit once.
+    fn settle(&mut self, units: u64, back: u64) -> Outcome {
+        if units > self.books.reserved {
+            return Outcome::Refused(Refusal::NotReserved);
+        }
+        self.books.reserved -= units;
+        self.books.available += back;
+        self.books.sold = self.books.sold.wrapping_add(units - back);
+        Outcome::Done
+    }
+
+    /// A key is placed once: its retry gets the same answer and takes nothing, and what became of it
+    /// stays known. A place that was refused leaves the key free.
+    fn place(&mut self, key: u64, units: u64, ttl: u64) -> Outcome {
+        match self.holds.get(&key) {
+            Some(hold) if hold.units != units => Outcome::Refused(Refusal::Conflict),
+            Some(hold) => match hold.state {
+                HoldState::Until(_) => Outcome::Done,
+                HoldState::Over(fate) => Outcome::Refused(fate),
+            },
+            None => {
+                let outcome = self.take(units, Self::set_aside);
+                if outcome == Outcome::Done {
+                    let state = HoldState::Until(self.now.saturating_add(ttl));
+                    self.holds.insert(key, Hold { units, state });
+                }
+                outcome
+            }
+        }
+    }
+
+    /// A hold is resolved exactly once, whatever races: sold, or put back, or expired. To ask again for
+    /// what became of it is no error, so that requests can be retried.
+    fn resolve(&mut self, key: u64, fate: Refusal) -> Outcome {
+        let Some(hold) = self.holds.get_mut(&key) else {
+            return Outcome::Refused(Refusal::NoHold);
+        };
+        match hold.state {
+            HoldState::Until(_) => {
+                hold.state = HoldState::Over(fate);
+                let units = hold.units;
+                let back = if fate == Refusal::Sold { 0 } else { units };
+                self.settle(units, back)
+            }
+            HoldState::Over(known) if known == fate => Outcome::Done,
+            HoldState::Over(known) => Outcome::Refused(known),
+        }
+    }
+
+    /// A hold is good before its deadline, not at it. Then its units are in stock again at once: a
+    /// sweeper that is late must not cost a sale.
+    fn advance(&mut self, by: u64) -> Outcome {
+        self.now = self.now.saturating_add(by);
+        let mut back = 0;
+        for hold in self.holds.values_mut() {
+            if matches!(hold.state, HoldState::Until(deadline) if deadline <= self.now) {
+                hold.state = HoldState::Over(Refusal::Expired);
+                back += hold.units;
+            }
+        }
+        self.settle(back, back)
+    }
+}
+
+impl Refusal {
+    /// Whether a counter may give `said` where the model gives this as the reason.
+    fn may_be_said_as(self, said: Self, op: Op) -> bool {
+        match (self, said) {
+            (Self::Short { .. }, Self::Short { available: None })
+            | (Self::Overflow { .. }, Self::Overflow { on_hand: None }) => true,
+            // A bound again; but one that proves the refusal.
+            (
+                Self::Short { available: Some(n) },
+                Self::Short {
+                    available: Some(bound),
+                },
+            ) => {
+                let (Op::Deduct(units) | Op::Reserve(units) | Op::Place { units, .. }) = op else {
+                    return false;
+                };
+                n <= bound && bound < units
+            }
+            (why, said) => why == said,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
