@@ -322,12 +322,10 @@ impl Model {
         Self { limit, ..self }
     }
 
-    /// A stock with these books and nothing held: one that was watched from some instant on.
+    /// The same with other books: a stock that is watched from some instant on.
     #[must_use]
-    pub const fn with_books(books: Books) -> Self {
-        let mut model = Self::new(0);
-        model.books = books;
-        model
+    pub fn at(self, books: Books) -> Self {
+        Self { books, ..self }
     }
 
     /// The books at this instant.
