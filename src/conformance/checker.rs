@@ -97,6 +97,11 @@ impl Checker {
         self.check_calls(history.initial(), history.calls())
     }
 
+    /// Whether some order explains `calls`, which come in the sequence of their first stamps.
+    pub(super) fn decide(&self, initial: u64, calls: &[Call]) -> Found {
+        self.problem(initial, calls).solve(self.budget, &mut 0)
+    }
+
     pub(super) fn check_calls(&self, initial: u64, calls: &[Call]) -> Verdict {
         let problem = self.problem(initial, calls);
         let mut states = 0;
