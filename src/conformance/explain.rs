@@ -212,7 +212,7 @@ fn beside(call: &Call, offender: &Item) -> String {
     }
 }
 
-fn told(call: &Call) -> String {
+pub(super) fn told(call: &Call) -> String {
     let Call {
         thread,
         op,
