@@ -29,6 +29,18 @@ impl fmt::Display for Explanation {
     }
 }
 
+impl Explanation {
+    /// Of something that needs no search: `offender` stands alone against `words`.
+    pub(super) fn plain(offender: Call, calls: &[Call], words: String) -> Self {
+        Self {
+            offender,
+            window: calls.to_vec(),
+            from: 0,
+            words,
+        }
+    }
+}
+
 /// Explains why `history`, made of `calls`, has no order.
 pub(super) fn explain(history: &Problem, calls: &[Call], budget: u64) -> Explanation {
     let window = Shrinker::new(budget).shrink(history);
@@ -168,10 +180,10 @@ impl Speaker<'_> {
         if !maybes.is_empty() {
             let maybes = maybes.join(", ");
             reasons.push(format!(
-                "it helps not, whenever these happened, if at all: {maybes}"
+                "when these happened, if they did, makes no difference: {maybes}"
             ));
         }
-        reasons.push("nothing else changed the stock".to_owned());
+        reasons.push("no other call changed the stock in that time".to_owned());
         reasons
     }
 
