@@ -240,8 +240,15 @@ pub(super) fn told(call: &Call) -> String {
 }
 
 fn only(most: u64) -> String {
-    let units = if most == 1 { "unit" } else { "units" };
-    format!("beside all other sales no more than {most} {units} can have been left for it")
+    let most = units(most);
+    format!("beside all other sales no more than {most} can have been left for it")
+}
+
+pub(super) fn units(units: u64) -> String {
+    match units {
+        1 => "1 unit".to_owned(),
+        units => format!("{units} units"),
+    }
 }
 
 fn were(units: u64) -> String {

@@ -1,6 +1,6 @@
 //! A history as a picture: a lane for each thread, a bar for each call.
 
-use super::explain::{time, told};
+use super::explain::{time, told, units};
 use super::{Call, Explanation, History};
 use crate::model::{Op, Outcome};
 use std::collections::BTreeMap;
@@ -198,7 +198,7 @@ impl<'a> Picture<'a> {
             .map_or_else(Vec::new, |why| wrapped(&why.to_string()));
         let text_from = bottom + 76;
         let height = text_from + 20 * words.len() + 10;
-        let width = self.width.max(760);
+        let width = self.width.max(800);
         writeln!(
             to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -215,7 +215,8 @@ impl<'a> Picture<'a> {
         };
         writeln!(
             to,
-            "<text x=\"12\" y=\"24\" font-size=\"14\">opened with {initial} units{others}</text>"
+            "<text x=\"12\" y=\"24\" font-size=\"14\">opened with {} in stock{others}</text>",
+            units(initial)
         )?;
         self.draw_lanes(to, width)?;
         for bar in &self.bars {
@@ -354,7 +355,7 @@ fn draw_legend(to: &mut String, y: usize) -> fmt::Result {
 
 /// Lines that fit a screen.
 fn wrapped(text: &str) -> Vec<String> {
-    const LETTERS: usize = 105;
+    const LETTERS: usize = 100;
     let mut lines = Vec::new();
     for paragraph in text.lines() {
         let mut line = String::new();
