@@ -4,7 +4,7 @@ use super::explain::{time, told, units};
 use super::{Call, Explanation, History};
 use crate::model::{Op, Outcome};
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// More bars than this nobody reads.
 const MOST_CALLS: usize = 60;
@@ -39,12 +39,7 @@ const GAP: usize = 14;
 pub fn svg(history: &History, why: Option<&Explanation>) -> String {
     let calls = chosen(history.calls(), why);
     let left_out = history.calls().len() - calls.len();
-    let picture = Picture::lay_out(calls, why);
-    let mut text = String::new();
-    picture
-        .draw(&mut text, history.initial(), left_out)
-        .expect("a string takes all");
-    text
+    Picture::lay_out(calls, why, history.initial(), left_out).to_string()
 }
 
 /// The calls to draw, in the sequence of their first stamps.
@@ -137,10 +132,17 @@ struct Picture<'a> {
     /// Where a stamp is.
     stamps: Vec<(usize, u64)>,
     width: usize,
+    initial: u64,
+    left_out: usize,
 }
 
 impl<'a> Picture<'a> {
-    fn lay_out(calls: Vec<Call>, why: Option<&'a Explanation>) -> Self {
+    fn lay_out(
+        calls: Vec<Call>,
+        why: Option<&'a Explanation>,
+        initial: u64,
+        left_out: usize,
+    ) -> Self {
         let mut lanes: BTreeMap<usize, usize> = calls.iter().map(|call| (call.thread, 0)).collect();
         lanes
             .values_mut()
@@ -188,10 +190,12 @@ impl<'a> Picture<'a> {
             threads,
             stamps,
             width,
+            initial,
+            left_out,
         }
     }
 
-    fn draw(&self, to: &mut String, initial: u64, left_out: usize) -> fmt::Result {
+    fn draw(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bottom = TOP + LANE * self.threads.len();
         let words: Vec<String> = self
             .why
@@ -209,14 +213,14 @@ impl<'a> Picture<'a> {
             to,
             "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>"
         )?;
-        let others = match left_out {
+        let others = match self.left_out {
             0 => String::new(),
             others => format!("; {others} other calls are not drawn"),
         };
         writeln!(
             to,
             "<text x=\"12\" y=\"24\" font-size=\"14\">opened with {} in stock{others}</text>",
-            units(initial)
+            units(self.initial)
         )?;
         self.draw_lanes(to, width)?;
         for bar in &self.bars {
@@ -235,7 +239,7 @@ impl<'a> Picture<'a> {
         writeln!(to, "</svg>")
     }
 
-    fn draw_lanes(&self, to: &mut String, width: usize) -> fmt::Result {
+    fn draw_lanes(&self, to: &mut fmt::Formatter<'_>, width: usize) -> fmt::Result {
         for (lane, thread) in self.threads.iter().enumerate() {
             let y = TOP + LANE * lane;
             let shade = if lane % 2 == 0 { "#f5f7f9" } else { "#ffffff" };
@@ -253,7 +257,7 @@ impl<'a> Picture<'a> {
     }
 
     /// As many as fit beside each other.
-    fn draw_stamps(&self, to: &mut String, bottom: usize) -> fmt::Result {
+    fn draw_stamps(&self, to: &mut fmt::Formatter<'_>, bottom: usize) -> fmt::Result {
         let mut free = 0;
         for &(x, at) in &self.stamps {
             let label = time(at);
@@ -270,6 +274,12 @@ impl<'a> Picture<'a> {
             )?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Picture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.draw(f)
     }
 }
 
@@ -300,7 +310,7 @@ impl Bar {
         letters * LETTER + 14
     }
 
-    fn draw(&self, to: &mut String) -> fmt::Result {
+    fn draw(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             from, to: until, ..
         } = *self;
@@ -335,7 +345,7 @@ impl Bar {
     }
 }
 
-fn draw_legend(to: &mut String, y: usize) -> fmt::Result {
+fn draw_legend(to: &mut fmt::Formatter<'_>, y: usize) -> fmt::Result {
     let mut x = 12;
     for (look, name) in Look::LEGEND {
         let (top, text_x) = (y - 11, x + 30);

@@ -138,6 +138,7 @@ impl StockCounter for SilentGather {
         if bound < units {
             return Err(OutOfStock::new(units, bound));
         }
+        linger();
         let _moving = self.moves.lock();
         let mut in_hand = 0;
         for segment in &self.segments {
