@@ -28,7 +28,7 @@ const RESTLESS: Tuning = Tuning {
 /// Schedules of each scenario; `SHUTTLE_SCHEDULES` says otherwise.
 fn schedules() -> usize {
     let said = std::env::var("SHUTTLE_SCHEDULES").ok();
-    said.and_then(|text| text.parse().ok()).unwrap_or(2_000)
+    said.and_then(|text| text.parse().ok()).unwrap_or(5_000)
 }
 
 fn took(result: Result<(), OutOfStock>) -> Outcome {
