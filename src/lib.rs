@@ -41,7 +41,11 @@
 //! [what it does not do](docs::limitations) · [patterns](docs::patterns) ·
 //! [performance](docs::performance) · [model checking](docs::model_checking)
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod docs;
+#[cfg(feature = "conformance")]
+pub mod model;
 
 mod clock;
 mod counter;

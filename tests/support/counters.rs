@@ -87,7 +87,7 @@ pub fn all() -> Vec<Opener> {
 }
 
 /// Changes its form as often as it can: every slow path, all the time.
-fn restless() -> Tuning {
+pub fn restless() -> Tuning {
     Tuning {
         little: 8,
         orders: 1,

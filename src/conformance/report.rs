@@ -1,0 +1,249 @@
+//! [`Report`]: which promises a counter keeps.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a stock counter promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Promise {
+    /// No unit is sold that was never added.
+    NeverOversold,
+    /// When all is over, each unit that ever came is in stock, set aside or sold; and in each
+    /// snapshot, always.
+    Conservation,
+    /// Nobody is refused but at an instant at which there truly was too little.
+    ExactRefusal,
+    /// One order explains all answers, and respects real time.
+    Linearizable,
+    /// From however many threads: no call panics, each returns.
+    ManyThreads,
+    /// A panic in a caller's code loses no units, and the counter goes on.
+    CallerPanics,
+    /// What cannot be counted is refused and changes nothing.
+    Overflow,
+    /// Of nothing there is always enough.
+    Zero,
+}
+
+impl Promise {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::NeverOversold,
+        Self::Conservation,
+        Self::ExactRefusal,
+        Self::Linearizable,
+        Self::ManyThreads,
+        Self::CallerPanics,
+        Self::Overflow,
+        Self::Zero,
+    ];
+
+    /// For the name of a file.
+    pub(super) const fn slug(self) -> &'static str {
+        match self {
+            Self::NeverOversold => "oversold",
+            Self::Conservation => "conservation",
+            Self::ExactRefusal => "refusal",
+            Self::Linearizable => "linearizable",
+            Self::ManyThreads => "threads",
+            Self::CallerPanics => "panic",
+            Self::Overflow => "overflow",
+            Self::Zero => "zero",
+        }
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NeverOversold => "never oversold",
+            Self::Conservation => "conservation",
+            Self::ExactRefusal => "exact refusal",
+            Self::Linearizable => "linearizable",
+            Self::ManyThreads => "works from N threads",
+            Self::CallerPanics => "nothing lost in a panic",
+            Self::Overflow => "overflow",
+            Self::Zero => "zero",
+        })
+    }
+}
+
+/// What shows that a promise is broken.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// What happened, and why it must not.
+    pub words: String,
+    /// The history as JSON lines, if it could be written.
+    pub history: Option<PathBuf>,
+    /// The history as a picture (SVG), if it could be written.
+    pub picture: Option<PathBuf>,
+}
+
+/// How a counter stands to a promise.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum State {
+    /// Nothing was found against it.
+    Kept,
+    /// It is broken.
+    Broken(Evidence),
+    /// The counter does not promise it, or does not offer what it is about.
+    NotPromised,
+    /// Nothing was found against it, but not all histories could be decided.
+    Undecided,
+}
+
+/// A promise, and how the counter stands to it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The promise.
+    pub promise: Promise,
+    /// How the counter stands to it.
+    pub state: State,
+    /// Histories by which it was judged.
+    pub judged: usize,
+    /// Those of them that break it.
+    pub broken: usize,
+    /// Those of them that could not be decided.
+    pub undecided: usize,
+}
+
+/// Which promises a counter keeps. `Display` is a table, with the evidence below what is broken.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+#[must_use = "a report says whether the counter is right"]
+pub struct Report {
+    /// The counter's type.
+    pub counter: &'static str,
+    /// One for each [promise](Promise::ALL).
+    pub findings: Vec<Finding>,
+    /// Histories that were recorded.
+    pub histories: usize,
+    /// Calls that are in them.
+    pub calls: usize,
+    /// What it took.
+    pub elapsed: Duration,
+    /// The seed that everything but the threads' timing follows from.
+    pub seed: u64,
+}
+
+impl Report {
+    /// The promises that are broken.
+    #[must_use]
+    pub fn broken(&self) -> Vec<Promise> {
+        self.with(|state| matches!(state, State::Broken(_)))
+    }
+
+    /// The promises that are kept, as far as was found.
+    #[must_use]
+    pub fn kept(&self) -> Vec<Promise> {
+        self.with(|state| matches!(state, State::Kept))
+    }
+
+    /// The promises of which neither is known.
+    #[must_use]
+    pub fn undecided(&self) -> Vec<Promise> {
+        self.with(|state| matches!(state, State::Undecided))
+    }
+
+    /// What shows that `promise` is broken, if it is.
+    #[must_use]
+    pub fn evidence(&self, promise: Promise) -> Option<&Evidence> {
+        let finding = self
+            .findings
+            .iter()
+            .find(|finding| finding.promise == promise)?;
+        match &finding.state {
+            State::Broken(evidence) => Some(evidence),
+            _ => None,
+        }
+    }
+
+    /// For a test: the counter keeps all that it promises.
+    ///
+    /// # Panics
+    ///
+    /// With the report, if a promise is broken or undecided.
+    #[track_caller]
+    pub fn assert_kept(&self) {
+        let kept = self.broken().is_empty() && self.undecided().is_empty();
+        assert!(kept, "{self}");
+    }
+
+    fn with(&self, is: impl Fn(&State) -> bool) -> Vec<Promise> {
+        let findings = self.findings.iter().filter(|finding| is(&finding.state));
+        findings.map(|finding| finding.promise).collect()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            counter,
+            histories,
+            calls,
+            elapsed,
+            seed,
+            ..
+        } = self;
+        let seconds = elapsed.as_secs_f64();
+        writeln!(
+            f,
+            "{counter}: {histories} histories, {calls} calls in {seconds:.1} s, seed {seed}"
+        )?;
+        let mut told: Vec<&str> = Vec::new();
+        for finding in &self.findings {
+            finding.write(f)?;
+            let State::Broken(evidence) = &finding.state else {
+                continue;
+            };
+            // One mistake breaks several promises, as a rule.
+            if told.contains(&evidence.words.as_str()) {
+                writeln!(f, "      as above")?;
+            } else {
+                told.push(&evidence.words);
+                write!(f, "{evidence}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Finding {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            promise,
+            judged,
+            broken,
+            undecided,
+            ..
+        } = self;
+        let runs = if *judged == 1 { "run" } else { "runs" };
+        write!(f, "  {promise:<24} ")?;
+        match &self.state {
+            State::Kept => writeln!(f, "kept          {judged} {runs}"),
+            State::NotPromised => writeln!(f, "not promised"),
+            State::Undecided => writeln!(f, "UNDECIDED     {undecided} of {judged} {runs}"),
+            State::Broken(_) => writeln!(f, "BROKEN        {broken} of {judged} {runs}"),
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.words.lines() {
+            writeln!(f, "      {line}")?;
+        }
+        if let Some(path) = &self.history {
+            writeln!(f, "      history: {}", path.display())?;
+        }
+        if let Some(path) = &self.picture {
+            writeln!(f, "      picture: {}", path.display())?;
+        }
+        Ok(())
+    }
+}

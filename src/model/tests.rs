@@ -1,0 +1,59 @@
+//! What is not said by the examples and by the tests of the counters.
+
+use super::{Model, Op, Outcome, Refusal};
+
+fn place(key: u64, units: u64) -> Op {
+    Op::Place {
+        key,
+        units,
+        ttl: 10,
+    }
+}
+
+fn refused(why: Refusal) -> Outcome {
+    Outcome::Refused(why)
+}
+
+#[test]
+fn a_hold_is_resolved_once() {
+    let mut stock = Model::new(3);
+    assert_eq!(stock.apply(place(1, 2)), Outcome::Done);
+    assert_eq!(stock.apply(place(1, 2)), Outcome::Done, "a retry");
+    assert_eq!(stock.books().reserved, 2, "takes nothing");
+    assert_eq!(stock.apply(place(1, 1)), refused(Refusal::Conflict));
+    assert_eq!(stock.apply(Op::Confirm { key: 1 }), Outcome::Done);
+    assert_eq!(stock.apply(Op::Confirm { key: 1 }), Outcome::Done);
+    assert_eq!(stock.apply(Op::Cancel { key: 1 }), refused(Refusal::Sold));
+    assert_eq!(stock.apply(Op::Cancel { key: 2 }), refused(Refusal::NoHold));
+    assert_eq!(stock.books().sold, 2);
+}
+
+#[test]
+fn a_hold_expires_at_its_deadline() {
+    let mut stock = Model::new(3);
+    _ = stock.apply(place(1, 2));
+    _ = stock.apply(Op::Advance { by: 9 });
+    assert_eq!(stock.books().available, 1);
+    _ = stock.apply(Op::Advance { by: 1 });
+    assert_eq!(stock.books().available, 3);
+    assert_eq!(
+        stock.apply(Op::Confirm { key: 1 }),
+        refused(Refusal::Expired)
+    );
+    assert_eq!(stock.apply(place(1, 2)), refused(Refusal::Expired));
+}
+
+#[test]
+fn a_bound_must_prove_the_refusal() {
+    let stock = Model::new(1);
+    let says = |available| refused(Refusal::Short { available });
+    for (bound, honest) in [
+        (Some(0), false),
+        (Some(1), true),
+        (Some(2), false),
+        (None, true),
+    ] {
+        let step = stock.step(Op::Deduct(2), says(bound));
+        assert_eq!(step.is_some(), honest, "{bound:?}");
+    }
+}
