@@ -1,0 +1,84 @@
+//! What goes wrong in a run: a plan, drawn from its seed.
+
+use super::executor::World;
+use std::time::Duration;
+
+/// Half of a round trip, if nothing goes wrong.
+pub const ONE_WAY: Duration = Duration::from_micros(500);
+
+/// How often what goes wrong. Of a thousand messages or calls, where nothing else is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Faults {
+    /// A message's time if it is lucky; its time varies by as much again if `jitter`.
+    pub one_way: Duration,
+    pub jitter: bool,
+    /// Messages that never arrive.
+    pub lost: u64,
+    /// Messages that arrive twice.
+    pub repeated: u64,
+    /// Messages that take up to [`LATE`](Self::LATE), so that others overtake them.
+    pub late: u64,
+    /// Calls after which the node stands still for up to [`STALL`](Self::STALL): its collector runs,
+    /// or its machine moves house.
+    pub stalls: u64,
+    /// Nodes that crash in the middle of a call.
+    pub crashes: u64,
+}
+
+impl Faults {
+    /// More than a lease, and more than a time-out.
+    pub const LATE: Duration = Duration::from_millis(120);
+    pub const STALL: Duration = Duration::from_millis(120);
+
+    /// Each message takes as long as any other, and arrives.
+    pub const fn none(one_way: Duration) -> Self {
+        Self {
+            one_way,
+            jitter: false,
+            lost: 0,
+            repeated: 0,
+            late: 0,
+            stalls: 0,
+            crashes: 0,
+        }
+    }
+
+    /// Every run lacks some kinds of fault: where all happen always, each hides what another does.
+    pub fn drawn(world: &World) -> Self {
+        let kind = |per_mille: &[u64]| per_mille[world.pick(0..per_mille.len() as u64) as usize];
+        Self {
+            one_way: ONE_WAY,
+            jitter: true,
+            lost: kind(&[0, 0, 20, 100]),
+            repeated: kind(&[0, 0, 50, 200]),
+            late: kind(&[0, 0, 30, 150]),
+            stalls: kind(&[0, 0, 30, 100]),
+            crashes: kind(&[0, 0, 0, 300]),
+        }
+    }
+
+    /// The times after which copies of a message arrive.
+    pub fn passages(&self, world: &World) -> Vec<Duration> {
+        let copies = match () {
+            () if world.happens(self.lost) => 0,
+            () if world.happens(self.repeated) => 2,
+            () => 1,
+        };
+        (0..copies).map(|_| self.passage(world)).collect()
+    }
+
+    fn passage(&self, world: &World) -> Duration {
+        if world.happens(self.late) {
+            return world.some_time(self.one_way..Self::LATE);
+        }
+        let most = if self.jitter { self.one_way } else { Duration::ZERO };
+        self.one_way + world.some_time(Duration::ZERO..most)
+    }
+
+    /// The node stands still, if it is its hour.
+    pub async fn stall(&self, world: &World) {
+        if world.happens(self.stalls) {
+            world.sleep(world.some_time(Duration::ZERO..Self::STALL)).await;
+        }
+    }
+}

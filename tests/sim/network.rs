@@ -1,0 +1,78 @@
+//! The network between nodes and services: what it carries is delayed, lost, repeated, overtaken.
+
+use super::executor::{Slot, World};
+use super::faults::Faults;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A handle to the network; clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub world: World,
+    faults: Rc<Cell<Faults>>,
+}
+
+/// No answer came in time: what was asked for happened, or will happen, or never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl Network {
+    /// How long a node waits for an answer.
+    pub const TIME_OUT: Duration = Duration::from_millis(10);
+    /// How often it asks again.
+    pub const ATTEMPTS: u32 = 20;
+
+    pub fn new(world: &World, faults: Faults) -> Self {
+        Self {
+            world: world.clone(),
+            faults: Rc::new(Cell::new(faults)),
+        }
+    }
+
+    /// From now on nothing goes wrong; what is under way goes on.
+    pub fn heal(&self) {
+        self.faults.set(Faults::none(self.faults.get().one_way));
+    }
+
+    /// Carries a message; at its end `arrive` runs, as often as a copy arrives.
+    pub fn send(&self, arrive: impl Fn() + 'static) {
+        let arrive = Rc::new(arrive);
+        for passage in self.faults.get().passages(&self.world) {
+            let arrive = Rc::clone(&arrive);
+            self.world.later(passage, move || arrive());
+        }
+    }
+
+    /// One request, answered by `serve` at whatever instant a copy of it arrives. What `serve` is handed
+    /// takes the answer back, at once or later.
+    pub async fn request<T: Clone + 'static>(
+        &self,
+        patience: Duration,
+        serve: impl Fn(Reply<T>) + 'static,
+    ) -> Result<T, TimedOut> {
+        let slot = Slot::new();
+        let reply = Reply {
+            network: self.clone(),
+            slot: slot.clone(),
+        };
+        self.send(move || serve(reply.clone()));
+        let answer = self.world.within(patience, slot.filled()).await;
+        self.faults.get().stall(&self.world).await;
+        answer.ok_or(TimedOut)
+    }
+}
+
+/// The way back to whoever asked.
+#[derive(Debug, Clone)]
+pub struct Reply<T> {
+    network: Network,
+    slot: Slot<T>,
+}
+
+impl<T: Clone + 'static> Reply<T> {
+    pub fn send(&self, answer: T) {
+        let slot = self.slot.clone();
+        self.network.send(move || slot.fill(answer.clone()));
+    }
+}
