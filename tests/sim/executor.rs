@@ -185,7 +185,8 @@ impl World {
         self.pick(0..1_000) < per_mille
     }
 
-    fn number(&self) -> u64 {
+    /// A number that nobody else was given.
+    pub fn number(&self) -> u64 {
         let number = self.0.count.get();
         self.0.count.set(number + 1);
         number

@@ -35,6 +35,16 @@ impl Network {
         self.faults.set(Faults::none(self.faults.get().one_way));
     }
 
+    /// Whether nodes crash in this run.
+    pub fn crashes(&self) -> bool {
+        self.faults.get().crashes > 0
+    }
+
+    /// Whether a node crashes in this call.
+    pub fn crash(&self) -> bool {
+        self.world.happens(self.faults.get().crashes)
+    }
+
     /// Carries a message; at its end `arrive` runs, as often as a copy arrives.
     pub fn send(&self, arrive: impl Fn() + 'static) {
         let arrive = Rc::new(arrive);

@@ -1,0 +1,165 @@
+//! One run: some nodes order and restock while things go wrong; then all heals, and what is left is sold.
+
+use super::executor::{Slot, World};
+use super::faults::Faults;
+use super::network::Network;
+use super::variants::{Counter, Order, Site, Variant};
+use segstock::conformance::{Answer, Call, History};
+use segstock::model::{Op, Outcome};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Orders that are under way at once.
+const LANES: usize = 4;
+/// Calls of each lane.
+const CALLS: usize = 6;
+const SEGMENTS: usize = 3;
+/// After that nothing of what was sent is still under way, and all leases have run out.
+const SETTLES: Duration = Duration::from_secs(2);
+
+/// What a run left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub history: History,
+    /// The last so many calls, made when all was over.
+    pub at_rest: usize,
+    pub faults: Faults,
+}
+
+pub fn run(variant: &impl Variant, seed: u64) -> Run {
+    let world = World::new(seed);
+    let faults = Faults::drawn(&world);
+    let network = Network::new(&world, faults);
+    let site = Site {
+        network: network.clone(),
+        segments: SEGMENTS,
+        flow: Duration::from_millis(world.pick(0..6)),
+    };
+    let units = world.pick(1..10);
+    let scene = Rc::new(Scene {
+        counter: variant.open(&site, units),
+        network,
+        calls: RefCell::default(),
+        nodes: Cell::new(0),
+    });
+    let before = world.run(Rc::clone(&scene).play());
+    let calls = scene.calls.take();
+    let at_rest = calls.len() - before;
+    let history = History::new(units, calls).expect("virtual time runs forwards");
+    Run {
+        history,
+        at_rest,
+        faults,
+    }
+}
+
+struct Scene<C> {
+    counter: C,
+    network: Network,
+    calls: RefCell<Vec<Call>>,
+    nodes: Cell<usize>,
+}
+
+impl<C: Counter> Scene<C> {
+    /// Calls that were made before all was at rest.
+    async fn play(self: Rc<Self>) -> usize {
+        let world = &self.network.world;
+        let lanes: Vec<Slot<()>> = (0..LANES)
+            .map(|_| {
+                let done = Slot::new();
+                let (scene, over) = (Rc::clone(&self), done.clone());
+                world.spawn(async move { over.fill(scene.lane().await) });
+                done
+            })
+            .collect();
+        for lane in lanes {
+            lane.filled().await;
+        }
+        self.network.heal();
+        world.sleep(SETTLES).await;
+        let before = self.calls.borrow().len();
+        self.rest().await;
+        before
+    }
+
+    async fn lane(self: Rc<Self>) {
+        let world = &self.network.world;
+        let mut node = self.new_node();
+        for _ in 0..CALLS {
+            let most = Duration::from_millis(20);
+            world.sleep(world.some_time(Duration::ZERO..most)).await;
+            let op = if world.happens(750) {
+                Op::Deduct(world.pick(1..4))
+            } else {
+                Op::Restock(world.pick(1..3))
+            };
+            if Rc::clone(&self).crashes_in(node, op).await {
+                node = self.new_node();
+            }
+        }
+    }
+
+    fn new_node(&self) -> usize {
+        self.nodes.replace(self.nodes.get() + 1)
+    }
+
+    /// Whether the node crashed before it was answered.
+    async fn crashes_in(self: Rc<Self>, node: usize, op: Op) -> bool {
+        let world = self.network.world.clone();
+        let crashed = Slot::new();
+        let call = world.spawn({
+            let (scene, crashed) = (Rc::clone(&self), crashed.clone());
+            async move {
+                scene.call(node, op).await;
+                crashed.fill(false);
+            }
+        });
+        if self.network.crash() {
+            let crashed = crashed.clone();
+            let most = Duration::from_millis(40);
+            let after = world.some_time(Duration::ZERO..most);
+            let end = world.clone();
+            world.later(after, move || {
+                end.abort(call);
+                crashed.fill(true);
+            });
+        }
+        crashed.filled().await
+    }
+
+    async fn call(&self, node: usize, op: Op) -> Outcome {
+        let world = &self.network.world;
+        let index = self.calls.borrow().len();
+        let pending = Call::new(node, world.now(), u64::MAX, op, Outcome::Unknown);
+        self.calls.borrow_mut().push(pending);
+        let id = world.number();
+        let order = |units| Order { node, id, units };
+        let answer = match op {
+            Op::Deduct(units) => outcome(self.counter.deduct(order(units)).await),
+            Op::Restock(units) => outcome(self.counter.restock(order(units)).await),
+            _ => match self.counter.at_rest().await {
+                Ok(units) => Outcome::Exactly(units),
+                Err(_) => Outcome::Unknown,
+            },
+        };
+        let call = &mut self.calls.borrow_mut()[index];
+        (call.returned, call.outcome) = (world.now(), answer);
+        answer
+    }
+
+    /// What is left, and that it can be sold, and no more.
+    async fn rest(&self) {
+        let node = self.new_node();
+        self.call(node, Op::Available).await;
+        while self.call(node, Op::Deduct(1)).await == Outcome::Done {}
+    }
+}
+
+fn outcome(answer: Answer) -> Outcome {
+    match answer {
+        Answer::Done(()) => Outcome::Done,
+        Answer::Refused(why) => Outcome::Refused(why),
+        Answer::Unknown => Outcome::Unknown,
+    }
+}

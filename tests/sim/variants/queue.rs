@@ -1,0 +1,180 @@
+//! A queue with one consumer: orders are appended to a log, and whoever reads it from its beginning knows what each
+//! of them is answered.
+//!
+//! **It promises everything.** An order's place in the log is the instant at which it is decided; the consumer only
+//! finds out. So it keeps nothing that is not in the log, and may crash anywhere; and when the one that was taken
+//! for dead is alive, there are two that give the same answers.
+//!
+//! What limits it: a batch of orders in two round trips, and whoever orders waits for its answer. If the consumer
+//! does the orders' work as well, it is one lock by another name.
+
+use super::super::network::TimedOut;
+use super::super::store::{Key, Store};
+use super::{Answer, Counter, Order, Site, Variant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// The consumer counts, whoever orders does the work.
+    Counts,
+    /// The consumer does the work, too.
+    Works,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    order: Order,
+    restocks: bool,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: Vec<Entry>,
+    known: BTreeSet<u64>,
+}
+
+impl Log {
+    fn append(&mut self, entry: Entry) {
+        if self.known.insert(entry.order.id) {
+            self.entries.push(entry);
+        }
+    }
+}
+
+/// What each order was answered. Never changed, since all who write write the same.
+type Answers = BTreeMap<u64, bool>;
+
+impl Variant for Queue {
+    fn open(&self, site: &Site, units: u64) -> impl Counter {
+        let shop = Shop(Rc::new(Inner {
+            log: Store::new(&site.network).key(0),
+            answers: Store::new(&site.network).key(0),
+            units,
+            consumer_works: *self == Self::Works,
+            site: site.clone(),
+        }));
+        site.world().spawn(shop.clone().supervise());
+        shop
+    }
+}
+
+#[derive(Clone)]
+struct Shop(Rc<Inner>);
+
+struct Inner {
+    log: Key<Log>,
+    answers: Key<Answers>,
+    units: u64,
+    consumer_works: bool,
+    site: Site,
+}
+
+impl Shop {
+    /// How often consumers look for orders, and who ordered for the answer.
+    const POLL: Duration = Duration::from_millis(2);
+    /// How often who ordered asks for the answer.
+    const PATIENCE: u32 = 100;
+
+    /// Starts a consumer when the last one seems to be dead; which it is, or not.
+    async fn supervise(self) {
+        let world = self.0.site.world().clone();
+        loop {
+            let consumer = world.spawn(self.clone().consume());
+            let life = Duration::from_millis(20)..Duration::from_millis(300);
+            if !self.0.site.network.crashes() {
+                return;
+            }
+            world.sleep(world.some_time(life)).await;
+            if world.happens(700) {
+                world.abort(consumer);
+            }
+        }
+    }
+
+    async fn consume(self) {
+        let mut left = self.0.units;
+        let mut position = 0;
+        loop {
+            let read = move |log: &mut Log| log.entries[position..].to_vec();
+            let Ok(batch) = self.0.log.retried(read).await else {
+                continue;
+            };
+            if batch.is_empty() {
+                self.0.site.world().sleep(Self::POLL).await;
+                continue;
+            }
+            position += batch.len();
+            let mut answers = Answers::new();
+            for entry in batch {
+                answers.insert(entry.order.id, decide(&mut left, entry));
+                if self.0.consumer_works && !entry.restocks {
+                    self.0.site.flow().await;
+                }
+            }
+            self.publish(answers).await;
+        }
+    }
+
+    async fn publish(&self, answers: Answers) {
+        let write = move |known: &mut Answers| known.extend(answers.clone());
+        while self.0.answers.retried(write.clone()).await == Err(TimedOut) {}
+    }
+
+    async fn order(&self, entry: Entry) -> Result<bool, TimedOut> {
+        let id = entry.order.id;
+        self.0.log.retried(move |log| log.append(entry)).await?;
+        for _ in 0..Self::PATIENCE {
+            let ask = move |known: &mut Answers| known.get(&id).copied();
+            if let Some(answer) = self.0.answers.retried(ask).await? {
+                return Ok(answer);
+            }
+            self.0.site.world().sleep(Self::POLL).await;
+        }
+        Err(TimedOut)
+    }
+}
+
+/// Whether there was enough.
+fn decide(left: &mut u64, Entry { order, restocks }: Entry) -> bool {
+    let after = if restocks {
+        left.checked_add(order.units)
+    } else {
+        left.checked_sub(order.units)
+    };
+    *left = after.unwrap_or(*left);
+    after.is_some()
+}
+
+impl Counter for Shop {
+    async fn deduct(&self, order: Order) -> Answer {
+        let restocks = false;
+        match self.order(Entry { order, restocks }).await {
+            Ok(sold) => {
+                if sold && !self.0.consumer_works {
+                    self.0.site.flow().await;
+                }
+                sold.into()
+            }
+            Err(TimedOut) => Answer::Unknown,
+        }
+    }
+
+    async fn restock(&self, order: Order) -> Answer {
+        let restocks = true;
+        match self.order(Entry { order, restocks }).await {
+            Ok(_) => Answer::Done(()),
+            Err(TimedOut) => Answer::Unknown,
+        }
+    }
+
+    async fn at_rest(&self) -> Result<u64, TimedOut> {
+        let entries = self.0.log.retried(|log| log.entries.clone()).await?;
+        let mut left = self.0.units;
+        for entry in entries {
+            decide(&mut left, entry);
+        }
+        Ok(left)
+    }
+}
