@@ -1,4 +1,22 @@
-//! Is a stock counter right? Record what it does, and have it judged.
+//! Is a stock counter right? Have threads race on it, record what they are told, and judge that.
+//!
+//! | | |
+//! |---|---|
+//! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
+//! | [`Subject`] | what a counter must offer for that: three calls |
+//! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |
+//! | [`Checker`] | whether one order explains it; and if none does, [why](Explanation) |
+//!
+//! What is right is said by the [sequential model](crate::model). How to go about it:
+//! [testing your counter](crate::docs::testing_your_counter).
+//!
+//! # Examples
+//!
+//! ```
+//! use segstock::{Stock, conformance};
+//!
+//! conformance::check(|units, _segments| Stock::new(units)).assert_kept();
+//! ```
 
 mod checker;
 mod error;

@@ -17,3 +17,7 @@ pub mod performance {}
 
 #[doc = include_str!("docs/model_checking.md")]
 pub mod model_checking {}
+
+#[cfg(feature = "conformance")]
+#[doc = include_str!("docs/testing_your_counter.md")]
+pub mod testing_your_counter {}

@@ -190,7 +190,10 @@ impl Permits {
 impl Subject for Permits {
     fn deduct(&self, units: u64) -> Answer {
         match self.take(units) {
-            Ok(permits) => Answer::Done(permits.forget()),
+            Ok(permits) => {
+                permits.forget();
+                Answer::Done(())
+            }
             Err(refused) => refused,
         }
     }
@@ -213,7 +216,8 @@ impl Subject for Permits {
         Some(match self.take(units) {
             Ok(permits) => {
                 flow();
-                Answer::Done(permits.forget())
+                permits.forget();
+                Answer::Done(())
             }
             Err(refused) => refused,
         })

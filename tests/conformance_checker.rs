@@ -2,8 +2,14 @@
 #![cfg(all(feature = "conformance", not(loom)))]
 
 use proptest::prelude::*;
-use segstock::conformance::{Call, Checker, Explanation, History, HistoryError, Mistake, Verdict};
+use segstock::Stock;
+use segstock::conformance::{
+    Answer, Call, Checker, Explanation, History, HistoryError, Mistake, Recording, Subject, Verdict,
+};
 use segstock::model::{Books, Model, Op, Outcome, Refusal};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Tries every order of every subset of the calls that may have happened.
 fn some_order_explains(stock: &Model, calls: &[Call]) -> bool {
@@ -414,4 +420,146 @@ fn a_history_that_is_made_is_checked_like_one_that_is_read() {
     let quick = [5, 5, 5].map(|at| Call::new(0, at, at, Op::Deduct(1), Outcome::Done));
     let history = History::new(3, quick.to_vec()).unwrap();
     assert!(Checker::new().check(&history).is_linearizable());
+}
+
+/// A stock whose callers are now and then descheduled on their way in and out, so that calls overlap
+/// however few cores there are.
+struct Descheduled<'a>(&'a Stock, AtomicU64);
+
+impl Descheduled<'_> {
+    fn call<T>(&self, call: impl FnOnce(&Stock) -> T) -> T {
+        let turn = self.1.fetch_add(1, Ordering::Relaxed);
+        if turn.is_multiple_of(5) {
+            std::thread::yield_now();
+        }
+        let answer = call(self.0);
+        if turn.is_multiple_of(7) {
+            std::thread::yield_now();
+        }
+        answer
+    }
+}
+
+impl Subject for Descheduled<'_> {
+    fn deduct(&self, units: u64) -> Answer {
+        self.call(|stock| stock.deduct(units)).into()
+    }
+
+    fn restock(&self, units: u64) -> Answer {
+        self.call(|stock| stock.restock(units)).into()
+    }
+
+    fn available(&self) -> Answer<u64> {
+        Answer::Done(self.call(Stock::available))
+    }
+
+    fn deduct_up_to(&self, units: u64) -> Option<Answer<u64>> {
+        Some(Answer::Done(self.call(|stock| stock.deduct_up_to(units))))
+    }
+
+    fn snapshot(&self) -> Option<Answer<Books>> {
+        Some(Answer::Done(self.call(Stock::snapshot).into()))
+    }
+}
+
+/// Threads that race on `stock`, each with a mix of everything.
+fn raced(stock: &Stock, units: u64, threads: usize, calls: u64) -> History {
+    let recording = Recording::begin(units);
+    let start = Barrier::new(threads);
+    let stock = &Descheduled(stock, AtomicU64::new(0));
+    let logs = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|thread| {
+                let (mut log, start) = (recording.log(thread), &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for call in 0..calls {
+                        let op = match (call * 7 + thread as u64 * 3) % 16 {
+                            0..6 => Op::Deduct(1 + call % 3),
+                            6..12 => Op::Restock(1 + call % 2),
+                            12 => Op::DeductUpTo(3),
+                            13 => Op::Snapshot,
+                            _ => Op::Available,
+                        };
+                        log.run(stock, op);
+                    }
+                    log
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    recording.end(logs)
+}
+
+/// Calls that began before another one, called before, had returned.
+fn overlapping(history: &History) -> usize {
+    let mut until = 0;
+    let beside = history.calls().iter().filter(|call| {
+        let is_beside = call.called <= until;
+        until = until.max(call.returned);
+        is_beside
+    });
+    beside.count()
+}
+
+/// What the checker takes to say yes to all of them.
+fn seconds_for(histories: &[History]) -> f64 {
+    let began = Instant::now();
+    for history in histories {
+        let verdict = Checker::new().check(history);
+        assert!(verdict.is_linearizable(), "{verdict:?}");
+    }
+    began.elapsed().as_secs_f64()
+}
+
+#[test]
+fn long_histories_of_a_stock_are_decided_in_two_seconds() {
+    for units in [2, 100, 5_000] {
+        let wide = Stock::builder(units).segments(4).build().unwrap();
+        for stock in [Stock::new(units), wide] {
+            let history = raced(&stock, units, 4, 2_500);
+            let beside = overlapping(&history);
+            let seconds = seconds_for(&[history]);
+            println!(
+                "4 threads x 2,500 calls, {units} units at first, {beside} beside others: {seconds:.3} s"
+            );
+            assert!(beside > 5_000, "{beside} calls ran beside others");
+            assert!(seconds < 2.0, "{seconds} s");
+        }
+    }
+}
+
+#[test]
+fn short_histories_of_a_stock_are_decided_in_two_seconds() {
+    let histories: Vec<History> = (0..1_000)
+        .map(|n| {
+            let units = n % 5;
+            raced(&Stock::new(units), units, 3, 6)
+        })
+        .collect();
+    let seconds = seconds_for(&histories);
+    println!("1,000 histories of 3 threads x 6 calls: {seconds:.3} s");
+    assert!(seconds < 2.0, "{seconds} s");
+}
+
+#[test]
+fn a_long_history_with_one_false_refusal_is_explained() {
+    let stock = Stock::new(100);
+    let history = raced(&stock, 100, 4, 2_500);
+    let mut calls = history.calls().to_vec();
+    let middle = calls.len() / 2;
+    // A thread of its own is refused what is always there.
+    let (at, until) = (calls[middle].called, calls[middle + 3].called);
+    calls.push(Call::new(9, at, until, Op::Deduct(0), SHORT));
+    let began = Instant::now();
+    let why = unexplained(100, calls);
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{seconds:.3} s: {why}");
+    assert_eq!(why.offender.thread, 9);
+    assert!(why.window.len() < 20, "{} calls", why.window.len());
+    assert!(seconds < 10.0, "{seconds} s");
 }

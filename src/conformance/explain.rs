@@ -29,6 +29,18 @@ impl fmt::Display for Explanation {
     }
 }
 
+impl Explanation {
+    /// Of something that needs no search: `offender` stands alone against `words`.
+    pub(super) fn plain(offender: Call, calls: &[Call], words: String) -> Self {
+        Self {
+            offender,
+            window: calls.to_vec(),
+            from: 0,
+            words,
+        }
+    }
+}
+
 /// Explains why `history`, made of `calls`, has no order.
 pub(super) fn explain(history: &Problem, calls: &[Call], budget: u64) -> Explanation {
     let window = Shrinker::new(budget).shrink(history);
@@ -168,10 +180,10 @@ impl Speaker<'_> {
         if !maybes.is_empty() {
             let maybes = maybes.join(", ");
             reasons.push(format!(
-                "it helps not, whenever these happened, if at all: {maybes}"
+                "when these happened, if they did, makes no difference: {maybes}"
             ));
         }
-        reasons.push("nothing else changed the stock".to_owned());
+        reasons.push("no other call changed the stock in that time".to_owned());
         reasons
     }
 
@@ -212,7 +224,7 @@ fn beside(call: &Call, offender: &Item) -> String {
     }
 }
 
-fn told(call: &Call) -> String {
+pub(super) fn told(call: &Call) -> String {
     let Call {
         thread,
         op,
@@ -228,8 +240,15 @@ fn told(call: &Call) -> String {
 }
 
 fn only(most: u64) -> String {
-    let units = if most == 1 { "unit" } else { "units" };
-    format!("beside all other sales no more than {most} {units} can have been left for it")
+    let most = units(most);
+    format!("beside all other sales no more than {most} can have been left for it")
+}
+
+pub(super) fn units(units: u64) -> String {
+    match units {
+        1 => "1 unit".to_owned(),
+        units => format!("{units} units"),
+    }
 }
 
 fn were(units: u64) -> String {

@@ -115,7 +115,8 @@ impl<'a> Judge<'a> {
             .collect()
     }
 
-    /// The same, and what was seen when all was over: first reads, then what could still be sold.
+    /// The same, and what was seen when all was over. Who is refused then is refused falsely; unless
+    /// nothing else tells how much is left, that is another matter.
     fn conserved(&self) -> Vec<Call> {
         let (before, at_rest) = self.parts();
         let at_rest = at_rest
@@ -127,8 +128,8 @@ impl<'a> Judge<'a> {
 
     /// What was sold, added and moved, and who was told that there was too little for it.
     fn refused(&self) -> Vec<Call> {
-        let (before, _) = self.parts();
-        let calls = before.iter().filter_map(|call| match call.outcome {
+        let calls = self.played.history.calls().iter();
+        let calls = calls.filter_map(|call| match call.outcome {
             Outcome::Refused(Refusal::Short { .. }) => Some(*call),
             _ => effect(call),
         });

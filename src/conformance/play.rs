@@ -1,6 +1,7 @@
 //! Has threads play a round, and writes down what happened.
 
 use super::rounds::{Round, Step};
+use super::subject::perform;
 use super::{History, Log, Recording, Subject};
 use crate::model::{Op, Outcome};
 use crate::sync::{AtomicU64, Ordering, spin_loop};
@@ -224,7 +225,20 @@ impl<'a, S: Subject> Player<'a, S> {
         if matches!(op, Op::Commit(0) | Op::Release(0)) {
             return None;
         }
-        let outcome = self.log.run(self.subject, op);
+        // A thread that loses its core on the way in or out makes calls overlap that would not, where
+        // there are fewer cores than threads.
+        let mut stumble = || self.chance.random_range(0..8) == 0;
+        let (late, slow) = (stumble(), stumble());
+        let outcome = self.log.write(op, || {
+            if late {
+                thread::yield_now();
+            }
+            let outcome = perform(self.subject, op);
+            if slow {
+                thread::yield_now();
+            }
+            outcome
+        });
         match (op, outcome) {
             (Op::Reserve(units), Some(Outcome::Done)) => self.mine += units,
             (Op::Commit(units) | Op::Release(units), Some(Outcome::Done | Outcome::Unknown)) => {

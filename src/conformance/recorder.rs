@@ -115,7 +115,11 @@ impl Log {
         })
     }
 
-    fn write(&mut self, op: Op, call: impl FnOnce() -> Option<Outcome>) -> Option<Outcome> {
+    pub(super) fn write(
+        &mut self,
+        op: Op,
+        call: impl FnOnce() -> Option<Outcome>,
+    ) -> Option<Outcome> {
         // A call that panicked has ended by now.
         let now = self.now();
         if let Some(last) = self.calls.last_mut()

@@ -195,15 +195,26 @@ impl fmt::Display for Report {
             f,
             "{counter}: {histories} histories, {calls} calls in {seconds:.1} s, seed {seed}"
         )?;
+        let mut told: Vec<&str> = Vec::new();
         for finding in &self.findings {
-            write!(f, "{finding}")?;
+            finding.write(f)?;
+            let State::Broken(evidence) = &finding.state else {
+                continue;
+            };
+            // One mistake breaks several promises, as a rule.
+            if told.contains(&evidence.words.as_str()) {
+                writeln!(f, "      as above")?;
+            } else {
+                told.push(&evidence.words);
+                write!(f, "{evidence}")?;
+            }
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             promise,
             judged,
@@ -217,10 +228,7 @@ impl fmt::Display for Finding {
             State::Kept => writeln!(f, "kept          {judged} {runs}"),
             State::NotPromised => writeln!(f, "not promised"),
             State::Undecided => writeln!(f, "UNDECIDED     {undecided} of {judged} {runs}"),
-            State::Broken(evidence) => {
-                writeln!(f, "BROKEN        {broken} of {judged} {runs}")?;
-                write!(f, "{evidence}")
-            }
+            State::Broken(_) => writeln!(f, "BROKEN        {broken} of {judged} {runs}"),
         }
     }
 }

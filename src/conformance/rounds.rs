@@ -14,6 +14,9 @@ pub(super) enum Step {
     LendAndBack(u64),
 }
 
+/// More than there ever is in a round that is not long.
+const TOO_MUCH: u64 = 1_000;
+
 /// What a round is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -115,13 +118,15 @@ impl Kind {
                 3 => Op::Snapshot,
                 _ => Op::Deduct(1.max(units - 1)),
             }),
-            // A thread that wants more than one takes what lies in different places.
+            // A thread that wants more than one takes what lies in different places. Who asks for too
+            // much is refused, and must not be the reason that others are.
             Self::Moving => {
                 let units = 1 + u64::from(thread == 1);
                 match chance.random_range(0..10) {
                     0 => Step::Call(Op::Available),
                     1 => Step::Call(Op::Snapshot),
-                    2..5 => Step::LendAndBack(units),
+                    2 => Step::Call(Op::Deduct(TOO_MUCH)),
+                    3..5 => Step::LendAndBack(units),
                     _ => Step::OutAndBack(units),
                 }
             }

@@ -72,7 +72,7 @@ impl Options {
             limit: MAX_UNITS,
             threads: 4,
             patience: Duration::from_secs(20),
-            rounds: 400,
+            rounds: 1_000,
             segments: 4,
             seed: 1,
             budget: 300_000,
@@ -122,7 +122,7 @@ impl Options {
         Self { threads, ..self }
     }
 
-    /// How many histories, more or less; 400 by default.
+    /// How many histories, more or less; 1,000 by default.
     pub fn rounds(self, rounds: usize) -> Self {
         Self { rounds, ..self }
     }
@@ -252,7 +252,8 @@ impl<'a> Tally<'a> {
             Ruling::Kept
         };
         self.rule(promise, ruling, &trial.played, || {
-            (trial.fault.clone().unwrap_or_default(), None)
+            let words = trial.fault.as_ref().map(ToString::to_string);
+            (words.unwrap_or_default(), trial.fault.clone())
         });
     }
 

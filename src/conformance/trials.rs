@@ -1,7 +1,7 @@
 //! Trials of what a random mix does not reach: nothing, too much, and a caller that panics.
 
 use super::play::{Failure, Played, together};
-use super::{Log, Options, Subject};
+use super::{Call, Explanation, Log, Options, Subject};
 use crate::model::{Books, Op, Outcome, Refusal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
@@ -9,7 +9,27 @@ use std::sync::mpsc;
 /// A trial: what was played, and what is wrong with it, if anything.
 pub(super) struct Trial {
     pub(super) played: Played,
-    pub(super) fault: Option<String>,
+    pub(super) fault: Option<Explanation>,
+}
+
+impl Trial {
+    /// What was played, with the fault that `look` finds in it, unless it did not come to its end.
+    fn of(played: Played, look: impl FnOnce(&Played) -> Option<(Call, String)>) -> Self {
+        let calls = played.history.calls();
+        let fault = match &played.failure {
+            // The call that never returned, if any was recorded.
+            Some(failure) => {
+                let call = calls.iter().find(|call| call.returned == u64::MAX);
+                Some((call.or(calls.last()).copied(), failure.to_string()))
+            }
+            None => look(&played).map(|(call, words)| (Some(call), words)),
+        };
+        let fault = fault.map(|(call, words)| {
+            let nothing = Call::new(0, 0, 0, Op::Available, Outcome::Unknown);
+            Explanation::plain(call.unwrap_or(nothing), calls, words)
+        });
+        Self { fault, played }
+    }
 }
 
 /// Of nothing there is always enough, also where there is nothing.
@@ -31,37 +51,29 @@ pub(super) fn zero<S: Subject + 'static>(options: &Options, open: impl Fn(u64) -
             log.run(subject, Op::Snapshot);
         };
         let played = together(open(units), units, 1, options.patience, script, |_, _| ());
-        let nothing = |op| {
-            matches!(
-                op,
-                Op::Deduct(0) | Op::Restock(0) | Op::DeductUpTo(0) | Op::Reserve(0)
-            )
-        };
-        let calls = played.history.calls();
-        let refused = calls
-            .iter()
-            .find(|call| nothing(call.op) && matches!(call.outcome, Outcome::Refused(_)));
-        let wrong = calls.iter().find(|call| match call.outcome {
-            Outcome::AtMost(left) => options.bounds && left != units,
-            Outcome::Took(taken) => taken > 0,
-            Outcome::Books(books) => books.available != units || !books.balanced(),
-            _ => false,
-        });
-        let fault = refused.map(|call| format!("{} was refused with {units} in stock", call.op));
-        let fault = fault.or_else(|| {
-            wrong.map(|call| {
-                format!(
-                    "with {units} in stock {} said \u{201c}{}\u{201d}",
-                    call.op, call.outcome
-                )
-            })
-        });
-        Trial {
-            fault: stopped(&played).or(fault),
-            played,
-        }
+        Trial::of(played, |played| of_nothing(played, options, units))
     };
     vec![trial(0), trial(3)]
+}
+
+/// The first call that was refused nothing, or that changed something, where nothing was asked for.
+fn of_nothing(played: &Played, options: &Options, units: u64) -> Option<(Call, String)> {
+    let wrong = |call: &&Call| match (call.op, call.outcome) {
+        (
+            Op::Deduct(0) | Op::Restock(0) | Op::DeductUpTo(0) | Op::Reserve(0),
+            Outcome::Refused(_),
+        ) => true,
+        (_, Outcome::AtMost(left)) => options.bounds && left != units,
+        (_, Outcome::Took(taken)) => taken > 0,
+        (_, Outcome::Books(books)) => books.available != units || !books.balanced(),
+        _ => false,
+    };
+    let call = played.history.calls().iter().find(wrong)?;
+    let (op, outcome) = (call.op, call.outcome);
+    Some((
+        *call,
+        format!("with {units} in stock {op} answered \u{201c}{outcome}\u{201d}"),
+    ))
 }
 
 /// What cannot be counted is refused and changes nothing; what is done is counted.
@@ -88,14 +100,13 @@ pub(super) fn overflow<S: Subject + 'static>(
             log.run(subject, Op::Restock(UNITS));
         };
         let played = together(open(UNITS), UNITS, 1, options.patience, script, |_, _| ());
-        let fault = stopped(&played).or_else(|| miscounted(&played, options, limit));
-        Trial { fault, played }
+        Trial::of(played, |played| miscounted(played, options, limit))
     };
     amounts.map(trial).into()
 }
 
 /// Whether a counter that nobody else calls counts on as it answers; more than its limit, if it can.
-fn miscounted(played: &Played, options: &Options, limit: u64) -> Option<String> {
+fn miscounted(played: &Played, options: &Options, limit: u64) -> Option<(Call, String)> {
     let mut held = u128::from(played.history.initial());
     for call in played.history.calls() {
         let wrong = match (call.op, call.outcome) {
@@ -118,9 +129,10 @@ fn miscounted(played: &Played, options: &Options, limit: u64) -> Option<String> 
         };
         if wrong {
             let (op, outcome) = (call.op, call.outcome);
-            return Some(format!(
-                "{op} answered \u{201c}{outcome}\u{201d}, where {held} were in stock by what it answered before; it can count to {limit}"
-            ));
+            let words = format!(
+                "{op} answered \u{201c}{outcome}\u{201d}; by the answers before, it makes {held} in stock, and it can count to {limit}"
+            );
+            return Some((*call, words));
         }
     }
     None
@@ -160,9 +172,8 @@ pub(super) fn panics<S: Subject + 'static>(
             Ok(NoSum::Unknown) => continue,
             Err(_) => {}
         }
-        let fault = stopped(&played).or_else(|| lost(&played, options));
         let is_stuck = matches!(played.failure, Some(Failure::Stuck(_)));
-        trials.push(Trial { fault, played });
+        trials.push(Trial::of(played, |played| lost(played, options)));
         if is_stuck {
             break;
         }
@@ -199,7 +210,7 @@ fn order<S: Subject>(subject: &S, log: &mut Log, units: u64, panics: bool) -> Re
 }
 
 /// What is missing, or too much, when all is over. An order whose flow panicked sold nothing.
-fn lost(played: &Played, options: &Options) -> Option<String> {
+fn lost(played: &Played, options: &Options) -> Option<(Call, String)> {
     let calls = played.history.calls();
     let (before, at_rest) = calls.split_at(calls.len() - played.at_rest);
     let mut expected = i128::from(played.history.initial());
@@ -214,22 +225,24 @@ fn lost(played: &Played, options: &Options) -> Option<String> {
         .iter()
         .filter(|call| call.outcome == Outcome::Unknown)
         .count();
-    let wrong = at_rest.iter().find_map(|call| match call.outcome {
-        Outcome::AtMost(left) => (options.bounds && i128::from(left) != expected).then_some(left),
-        Outcome::Books(Books {
-            available,
-            reserved,
-            ..
-        }) => (i128::from(available) != expected || reserved > 0).then_some(available),
-        // Another unit was added, so it can be had.
-        Outcome::Refused(_) => options.exact_refusals.then_some(0),
-        _ => None,
+    let (call, left) = at_rest.iter().find_map(|call| {
+        let left = match call.outcome {
+            Outcome::AtMost(left) => {
+                (options.bounds && i128::from(left) != expected).then_some(left)
+            }
+            Outcome::Books(Books {
+                available,
+                reserved,
+                ..
+            }) => (i128::from(available) != expected || reserved > 0).then_some(available),
+            // Another unit was added, so it can be had.
+            Outcome::Refused(_) => options.exact_refusals.then_some(0),
+            _ => None,
+        };
+        left.map(|left| (*call, left))
     })?;
-    Some(format!(
-        "after {panicked} orders whose flow panicked {wrong} units were in stock, where {expected} had to be"
-    ))
-}
-
-fn stopped(played: &Played) -> Option<String> {
-    played.failure.as_ref().map(ToString::to_string)
+    let words = format!(
+        "after {panicked} orders whose flow panicked, in stock: {left}; by what was done it must be {expected}"
+    );
+    Some((call, words))
 }

@@ -1,7 +1,7 @@
 //! Counters that are wrong, each in a way that people have shipped: a checker that does not catch
 //! them is no checker.
 
-use super::sync::{AtomicU64, Mutex, Ordering, fence};
+use super::sync::{AtomicU64, Mutex, Ordering, fence, linger};
 use segstock::{OutOfStock, RestockOverflow, StockCounter};
 
 /// Reads, checks, writes: two orders can be sold the same units.
@@ -52,6 +52,7 @@ impl StockCounter for DecrementLookUndo {
     fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
         let left = self.0.fetch_sub(units, Ordering::SeqCst) as i64;
         if left < units as i64 {
+            linger();
             self.0.fetch_add(units, Ordering::SeqCst);
             return Err(OutOfStock::new(units, left.max(0) as u64));
         }
@@ -137,6 +138,7 @@ impl StockCounter for SilentGather {
         if bound < units {
             return Err(OutOfStock::new(units, bound));
         }
+        linger();
         let _moving = self.moves.lock();
         let mut in_hand = 0;
         for segment in &self.segments {
@@ -145,6 +147,7 @@ impl StockCounter for SilentGather {
         if in_hand == units {
             return Ok(());
         }
+        linger();
         let bound = self.available() + in_hand;
         self.segments[0][1].fetch_add(in_hand, Ordering::AcqRel);
         if bound < units {

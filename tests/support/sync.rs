@@ -26,3 +26,14 @@ impl<T> Mutex<T> {
         self.0.lock().expect("nobody panics with it")
     }
 }
+
+/// Stays at a race for a moment, where real threads would meet at it too rarely.
+pub fn linger() {
+    #[cfg(not(loom))]
+    {
+        for _ in 0..20 {
+            std::hint::spin_loop();
+        }
+        std::thread::yield_now();
+    }
+}
