@@ -71,14 +71,20 @@ impl Faults {
         if world.happens(self.late) {
             return world.some_time(self.one_way..Self::LATE);
         }
-        let most = if self.jitter { self.one_way } else { Duration::ZERO };
+        let most = if self.jitter {
+            self.one_way
+        } else {
+            Duration::ZERO
+        };
         self.one_way + world.some_time(Duration::ZERO..most)
     }
 
     /// The node stands still, if it is its hour.
     pub async fn stall(&self, world: &World) {
         if world.happens(self.stalls) {
-            world.sleep(world.some_time(Duration::ZERO..Self::STALL)).await;
+            world
+                .sleep(world.some_time(Duration::ZERO..Self::STALL))
+                .await;
         }
     }
 }

@@ -3,5 +3,10 @@
 
 mod executor;
 mod faults;
+mod judge;
+mod locks;
 mod network;
+mod promises;
+mod run;
 mod store;
+mod variants;

@@ -188,7 +188,11 @@ impl Shop {
     }
 
     async fn take_back(&self, block: Block) -> Result<(), TimedOut> {
-        let sold = self.journals.key(block.epoch).retried(Journal::close).await?;
+        let sold = self
+            .journals
+            .key(block.epoch)
+            .retried(Journal::close)
+            .await?;
         let take_back = move |pool: &mut Pool| pool.take_back(block.epoch, sold);
         self.pool.retried(take_back).await
     }

@@ -103,7 +103,13 @@ impl Keys {
 
     async fn take_from_one(&self, units: u64) -> Result<bool, TimedOut> {
         let first = self.site.any_segment();
-        for segment in self.segments.iter().cycle().skip(first).take(self.segments.len()) {
+        for segment in self
+            .segments
+            .iter()
+            .cycle()
+            .skip(first)
+            .take(self.segments.len())
+        {
             let number = self.site.world().number();
             let script = move |segment: &mut Segment| segment.take(number, units);
             if segment.retried(script).await? {
@@ -117,10 +123,16 @@ impl Keys {
     async fn bound(&self) -> Result<u64, TimedOut> {
         let (taken, added) = if self.kind == Growing::AddedFirst {
             let added = self.sum(|row| row.added, |pocket| pocket.added).await?;
-            (self.sum(|row| row.taken, |pocket| pocket.taken).await?, added)
+            (
+                self.sum(|row| row.taken, |pocket| pocket.taken).await?,
+                added,
+            )
         } else {
             let taken = self.sum(|row| row.taken, |pocket| pocket.taken).await?;
-            (taken, self.sum(|row| row.added, |pocket| pocket.added).await?)
+            (
+                taken,
+                self.sum(|row| row.added, |pocket| pocket.added).await?,
+            )
         };
         Ok(added.saturating_sub(taken))
     }
