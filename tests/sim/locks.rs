@@ -42,8 +42,8 @@ pub struct Grant {
 impl Locks {
     /// Whoever holds a lock for longer has lost it, and is not told.
     pub const LEASE: Duration = Duration::from_millis(40);
-    /// How long a node waits for its turn.
-    const PATIENCE: Duration = Duration::from_millis(400);
+    /// How long a node waits for its turn, in time-outs.
+    const PATIENCE: u32 = 40;
 
     pub fn new(network: &Network) -> Self {
         let world = network.world.clone();
@@ -61,7 +61,8 @@ impl Locks {
         let request = self.network.world.number();
         let service = self.service.clone();
         let serve = move |reply| service.enqueue(key, request, reply);
-        let granted = self.network.request(Self::PATIENCE, serve).await;
+        let patience = self.network.time_out * Self::PATIENCE;
+        let granted = self.network.request(patience, serve).await;
         if granted.is_err() {
             self.withdraw(key, request);
         }

@@ -9,4 +9,5 @@ mod network;
 mod promises;
 mod run;
 mod store;
+mod throughput;
 mod variants;

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Network {
     pub world: World,
     faults: Rc<Cell<Faults>>,
+    /// How long a node waits for an answer.
+    pub time_out: Duration,
 }
 
 /// No answer came in time: what was asked for happened, or will happen, or never.
@@ -18,13 +20,12 @@ pub struct Network {
 pub struct TimedOut;
 
 impl Network {
-    /// How long a node waits for an answer.
-    pub const TIME_OUT: Duration = Duration::from_millis(10);
     /// How often it asks again.
     pub const ATTEMPTS: u32 = 20;
 
-    pub fn new(world: &World, faults: Faults) -> Self {
+    pub fn new(world: &World, faults: Faults, time_out: Duration) -> Self {
         Self {
+            time_out,
             world: world.clone(),
             faults: Rc::new(Cell::new(faults)),
         }

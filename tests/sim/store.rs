@@ -1,10 +1,13 @@
 //! A remote store: rows under keys, and nothing that is atomic across two of them.
 
-use super::network::{Network, TimedOut};
+use super::network::{Network, Reply, TimedOut};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// What one operation on a row takes, one after another: a hot key has its limit.
+pub const SERVICE: Duration = Duration::from_micros(20);
 
 /// Rows of one kind. Each [`Key`] is atomic by itself; there is no way to touch two.
 #[derive(Debug)]
@@ -21,9 +24,6 @@ struct Served<R> {
 }
 
 impl<R: Default + 'static> Store<R> {
-    /// What one operation on a row takes, one after another: a hot key has its limit.
-    pub const SERVICE: Duration = Duration::from_micros(20);
-
     pub fn new(network: &Network) -> Self {
         Self {
             network: network.clone(),
@@ -64,11 +64,10 @@ impl<R: Default + 'static> Key<R> {
     ) -> Result<T, TimedOut> {
         let (rows, key, world) = (Rc::clone(&self.rows), self.key, self.network.world.clone());
         let script = Rc::new(script);
-        let serve = move |reply: super::network::Reply<T>| {
+        let serve = move |reply: Reply<T>| {
             let mut all = rows.borrow_mut();
             let served = all.entry(key).or_default();
-            let service = Store::<R>::SERVICE.as_nanos() as u64;
-            served.free_at = served.free_at.max(world.now()) + service;
+            served.free_at = served.free_at.max(world.now()) + SERVICE.as_nanos() as u64;
             let wait = Duration::from_nanos(served.free_at - world.now());
             let (rows, script) = (Rc::clone(&rows), Rc::clone(&script));
             world.later(wait, move || {
@@ -76,7 +75,7 @@ impl<R: Default + 'static> Key<R> {
                 reply.send(answer);
             });
         };
-        self.network.request(Network::TIME_OUT, serve).await
+        self.network.request(self.network.time_out, serve).await
     }
 
     /// The same, asked again until it is answered. Only for scripts that may run any number of times,

@@ -1,0 +1,107 @@
+//! What each variant reaches, in simulated time:
+//!
+//! ```text
+//! cargo test --features conformance --test sim throughput -- --nocapture
+//! ```
+
+use super::executor::World;
+use super::faults::Faults;
+use super::network::Network;
+use super::variants::blocks::Blocks;
+use super::variants::conditional::Conditional;
+use super::variants::growing::Growing;
+use super::variants::guarded::Fencing;
+use super::variants::one_lock::OneLock;
+use super::variants::queue::Queue;
+use super::variants::segment_locks::SegmentLocks;
+use super::variants::{Counter, Order, Site, Variant};
+use comfy_table::Table;
+use segstock::conformance::Answer;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Orders that are under way at once.
+const WORKERS: usize = 2_000;
+const SEGMENTS: usize = 20;
+const FLOW: Duration = Duration::from_millis(20);
+/// Longer than any queue: nodes that give up sooner and ask again make it longer still.
+const TIME_OUT: Duration = Duration::from_secs(1);
+/// Until the queues have their length.
+const WARMS_UP: Duration = Duration::from_millis(500);
+const MEASURED: Duration = Duration::from_millis(1_500);
+
+/// Orders a second, with so long a way there and back.
+fn rate(variant: &impl Variant, round_trip: Duration) -> u64 {
+    let world = World::new(1);
+    let network = Network::new(&world, Faults::none(round_trip / 2), TIME_OUT);
+    let site = Site {
+        network,
+        segments: SEGMENTS,
+        flow: FLOW,
+    };
+    let counter = Rc::new(variant.open(&site, 1 << 40));
+    let sold = Rc::new(Cell::new(0));
+    for worker in 0..WORKERS {
+        let (world, counter, sold) = (world.clone(), Rc::clone(&counter), Rc::clone(&sold));
+        site.world().spawn(async move {
+            loop {
+                let order = Order {
+                    node: worker % SEGMENTS,
+                    id: world.number(),
+                    units: 1,
+                };
+                if counter.deduct(order).await == Answer::Done(()) {
+                    sold.set(sold.get() + 1);
+                }
+            }
+        });
+    }
+    let clock = world.clone();
+    let (sold, millis) = world.run(async move {
+        clock.sleep(WARMS_UP).await;
+        let before = sold.get();
+        clock.sleep(MEASURED).await;
+        (sold.get() - before, MEASURED.as_millis() as u64)
+    });
+    sold * 1_000 / millis
+}
+
+#[test]
+fn throughput() {
+    let mut table = Table::new();
+    table.set_header(["variant", "refuses exactly", "no round trip", "1 ms"]);
+    let mut row = |name: &str, exact: &str, rate: &dyn Fn(Duration) -> u64| {
+        let rates = [Duration::ZERO, Duration::from_millis(1)].map(rate);
+        let [free, paid] = rates.map(|rate| rate.to_string());
+        table.add_row([name, exact, &free, &paid]);
+        rates
+    };
+    let lock = OneLock(Fencing::OfReadsAndWrites);
+    let one = row("one lock", "yes", &|trip| rate(&lock, trip));
+    let locks = SegmentLocks::WalksOn;
+    let locks = row("20 segment locks", "no", &|trip| rate(&locks, trip));
+    let growing = Growing::Exact;
+    let growing = row("20 keys, growing counters", "yes", &|trip| {
+        rate(&growing, trip)
+    });
+    let key = Conditional::WithKeys;
+    let key = row("1 key, conditional decrement", "yes", &|trip| {
+        rate(&key, trip)
+    });
+    let works = Queue::Works;
+    let works = row("queue, the consumer works", "yes", &|trip| {
+        rate(&works, trip)
+    });
+    let queue = Queue::Counts;
+    let queue = row("queue, the consumer counts", "yes", &|trip| {
+        rate(&queue, trip)
+    });
+    let blocks = Blocks::WithEpochs;
+    let blocks = row("blocks of 20 nodes", "no", &|trip| rate(&blocks, trip));
+    println!(
+        "orders a second, at 20 ms an order, {WORKERS} at once, {} µs an operation of a key:\n{table}",
+        super::store::SERVICE.as_micros()
+    );
+    println!("{one:?} {locks:?} {growing:?} {key:?} {works:?} {queue:?} {blocks:?}");
+}
