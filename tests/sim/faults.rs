@@ -56,35 +56,16 @@ impl Faults {
             crashes: kind(&[0, 0, 0, 300]),
         }
     }
+}
 
-    /// The times after which copies of a message arrive.
-    pub fn passages(&self, world: &World) -> Vec<Duration> {
-        let copies = match () {
-            () if world.happens(self.lost) => 0,
-            () if world.happens(self.repeated) => 2,
-            () => 1,
-        };
-        (0..copies).map(|_| self.passage(world)).collect()
-    }
-
-    fn passage(&self, world: &World) -> Duration {
-        if world.happens(self.late) {
-            return world.some_time(self.one_way..Self::LATE);
-        }
-        let most = if self.jitter {
-            self.one_way
-        } else {
-            Duration::ZERO
-        };
-        self.one_way + world.some_time(Duration::ZERO..most)
-    }
-
-    /// The node stands still, if it is its hour.
-    pub async fn stall(&self, world: &World) {
-        if world.happens(self.stalls) {
-            world
-                .sleep(world.some_time(Duration::ZERO..Self::STALL))
-                .await;
-        }
-    }
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    Lost,
+    Repeated,
+    Late,
+    Stalled,
+    Crashed,
+    /// A lease ran out before it was given back.
+    Overrun,
 }

@@ -1,7 +1,7 @@
 //! A lock service: locks in the sequence of the requests, as leases that run out, each with a fencing
 //! token greater than all before it.
 
-use super::executor::World;
+use super::faults::Fault;
 use super::network::{Network, Reply, TimedOut};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,7 +17,7 @@ pub struct Locks {
 /// What the service knows.
 #[derive(Debug, Clone)]
 struct Service {
-    world: World,
+    network: Network,
     locks: Rc<RefCell<BTreeMap<usize, Lock>>>,
 }
 
@@ -46,11 +46,10 @@ impl Locks {
     const PATIENCE: u32 = 40;
 
     pub fn new(network: &Network) -> Self {
-        let world = network.world.clone();
         Self {
             network: network.clone(),
             service: Service {
-                world,
+                network: network.clone(),
                 locks: Rc::default(),
             },
         }
@@ -99,6 +98,14 @@ impl Service {
         self.serve(key, lock);
     }
 
+    fn run_out(&self, key: usize, request: u64) {
+        let holder = self.locks.borrow()[&key].holder;
+        if holder == Some(request) {
+            self.network.note(Fault::Overrun);
+            self.withdraw(key, request);
+        }
+    }
+
     /// Gives the lock to the next one, if it is free.
     fn serve(&self, key: usize, lock: &mut Lock) {
         if lock.holder.is_some() {
@@ -115,7 +122,8 @@ impl Service {
             request,
         });
         let service = self.clone();
-        self.world
-            .later(Locks::LEASE, move || service.withdraw(key, request));
+        self.network
+            .world
+            .later(Locks::LEASE, move || service.run_out(key, request));
     }
 }

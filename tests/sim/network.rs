@@ -1,8 +1,9 @@
 //! The network between nodes and services: what it carries is delayed, lost, repeated, overtaken.
 
 use super::executor::{Slot, World};
-use super::faults::Faults;
-use std::cell::Cell;
+use super::faults::{Fault, Faults};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,9 +12,13 @@ use std::time::Duration;
 pub struct Network {
     pub world: World,
     faults: Rc<Cell<Faults>>,
+    happened: Rc<RefCell<Happened>>,
     /// How long a node waits for an answer.
     pub time_out: Duration,
 }
+
+/// What went wrong, and how often.
+pub type Happened = BTreeMap<Fault, u64>;
 
 /// No answer came in time: what was asked for happened, or will happen, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +31,7 @@ impl Network {
     pub fn new(world: &World, faults: Faults, time_out: Duration) -> Self {
         Self {
             time_out,
+            happened: Rc::default(),
             world: world.clone(),
             faults: Rc::new(Cell::new(faults)),
         }
@@ -43,16 +49,53 @@ impl Network {
 
     /// Whether a node crashes in this call.
     pub fn crash(&self) -> bool {
-        self.world.happens(self.faults.get().crashes)
+        let crashes = self.world.happens(self.faults.get().crashes);
+        if crashes {
+            self.note(Fault::Crashed);
+        }
+        crashes
+    }
+
+    pub fn note(&self, fault: Fault) {
+        *self.happened.borrow_mut().entry(fault).or_default() += 1;
+    }
+
+    pub fn happened(&self) -> Happened {
+        self.happened.borrow().clone()
     }
 
     /// Carries a message; at its end `arrive` runs, as often as a copy arrives.
     pub fn send(&self, arrive: impl Fn() + 'static) {
+        let Faults { lost, repeated, .. } = self.faults.get();
+        let copies = if self.world.happens(lost) {
+            self.note(Fault::Lost);
+            0
+        } else if self.world.happens(repeated) {
+            self.note(Fault::Repeated);
+            2
+        } else {
+            1
+        };
         let arrive = Rc::new(arrive);
-        for passage in self.faults.get().passages(&self.world) {
+        for _ in 0..copies {
             let arrive = Rc::clone(&arrive);
-            self.world.later(passage, move || arrive());
+            self.world.later(self.passage(), move || arrive());
         }
+    }
+
+    fn passage(&self) -> Duration {
+        let Faults {
+            one_way,
+            late,
+            jitter,
+            ..
+        } = self.faults.get();
+        if self.world.happens(late) {
+            self.note(Fault::Late);
+            return self.world.some_time(one_way..Faults::LATE);
+        }
+        let jitter = if jitter { one_way } else { Duration::ZERO };
+        one_way + self.world.some_time(Duration::ZERO..jitter)
     }
 
     /// One request, answered by `serve` at whatever instant a copy of it arrives. What `serve` is handed
@@ -69,7 +112,11 @@ impl Network {
         };
         self.send(move || serve(reply.clone()));
         let answer = self.world.within(patience, slot.filled()).await;
-        self.faults.get().stall(&self.world).await;
+        if self.world.happens(self.faults.get().stalls) {
+            self.note(Fault::Stalled);
+            let stall = self.world.some_time(Duration::ZERO..Faults::STALL);
+            self.world.sleep(stall).await;
+        }
         answer.ok_or(TimedOut)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::executor::{Slot, World};
 use super::faults::Faults;
-use super::network::Network;
+use super::network::{Happened, Network};
 use super::variants::{Counter, Order, Site, Variant};
 use segstock::conformance::{Answer, Call, History};
 use segstock::model::{Op, Outcome};
@@ -18,7 +18,7 @@ const SEGMENTS: usize = 3;
 /// Shorter than what is late, so that much is asked for twice.
 const TIME_OUT: Duration = Duration::from_millis(10);
 /// After that nothing of what was sent is still under way, and all leases have run out.
-const SETTLES: Duration = Duration::from_secs(2);
+const SETTLES: Duration = Duration::from_millis(500);
 
 /// What a run left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Run {
     /// The last so many calls, made when all was over.
     pub at_rest: usize,
     pub faults: Faults,
+    pub happened: Happened,
 }
 
 pub fn run(variant: &impl Variant, seed: u64) -> Run {
@@ -41,6 +42,8 @@ pub fn run(variant: &impl Variant, seed: u64) -> Run {
     let units = world.pick(1..10);
     let scene = Rc::new(Scene {
         counter: variant.open(&site, units),
+        // Everybody brings back what they got: then there is always enough, somewhere.
+        moving: world.happens(300),
         network,
         calls: RefCell::default(),
         nodes: Cell::new(0),
@@ -53,6 +56,7 @@ pub fn run(variant: &impl Variant, seed: u64) -> Run {
         history,
         at_rest,
         faults,
+        happened: scene.network.happened(),
     }
 }
 
@@ -61,6 +65,7 @@ struct Scene<C> {
     network: Network,
     calls: RefCell<Vec<Call>>,
     nodes: Cell<usize>,
+    moving: bool,
 }
 
 impl<C: Counter> Scene<C> {
@@ -88,16 +93,20 @@ impl<C: Counter> Scene<C> {
     async fn lane(self: Rc<Self>) {
         let world = &self.network.world;
         let mut node = self.new_node();
+        let mut in_hand = 0;
         for _ in 0..CALLS {
             let most = Duration::from_millis(20);
             world.sleep(world.some_time(Duration::ZERO..most)).await;
-            let op = if world.happens(750) {
-                Op::Deduct(world.pick(1..4))
-            } else {
-                Op::Restock(world.pick(1..3))
+            let op = match in_hand {
+                0 if self.moving || world.happens(750) => Op::Deduct(world.pick(1..5)),
+                0 => Op::Restock(world.pick(1..3)),
+                units => Op::Restock(units),
             };
-            if Rc::clone(&self).crashes_in(node, op).await {
-                node = self.new_node();
+            in_hand = 0;
+            match (op, Rc::clone(&self).outcome(node, op).await) {
+                (Op::Deduct(units), Some(Outcome::Done)) if self.moving => in_hand = units,
+                (_, Some(_)) => {}
+                (_, None) => node = self.new_node(),
             }
         }
     }
@@ -106,28 +115,25 @@ impl<C: Counter> Scene<C> {
         self.nodes.replace(self.nodes.get() + 1)
     }
 
-    /// Whether the node crashed before it was answered.
-    async fn crashes_in(self: Rc<Self>, node: usize, op: Op) -> bool {
+    /// What the node was answered, unless it crashed first.
+    async fn outcome(self: Rc<Self>, node: usize, op: Op) -> Option<Outcome> {
         let world = self.network.world.clone();
-        let crashed = Slot::new();
+        let end = Slot::new();
         let call = world.spawn({
-            let (scene, crashed) = (Rc::clone(&self), crashed.clone());
-            async move {
-                scene.call(node, op).await;
-                crashed.fill(false);
-            }
+            let (scene, end) = (Rc::clone(&self), end.clone());
+            async move { end.fill(Some(scene.call(node, op).await)) }
         });
         if self.network.crash() {
-            let crashed = crashed.clone();
+            let crashed = end.clone();
             let most = Duration::from_millis(40);
             let after = world.some_time(Duration::ZERO..most);
-            let end = world.clone();
+            let machine = world.clone();
             world.later(after, move || {
-                end.abort(call);
-                crashed.fill(true);
+                machine.abort(call);
+                crashed.fill(None);
             });
         }
-        crashed.filled().await
+        end.filled().await
     }
 
     async fn call(&self, node: usize, op: Op) -> Outcome {
@@ -138,8 +144,8 @@ impl<C: Counter> Scene<C> {
         let id = world.number();
         let order = |units| Order { node, id, units };
         let answer = match op {
-            Op::Deduct(units) => outcome(self.counter.deduct(order(units)).await),
-            Op::Restock(units) => outcome(self.counter.restock(order(units)).await),
+            Op::Deduct(units) => told(self.counter.deduct(order(units)).await),
+            Op::Restock(units) => told(self.counter.restock(order(units)).await),
             _ => match self.counter.at_rest().await {
                 Ok(units) => Outcome::Exactly(units),
                 Err(_) => Outcome::Unknown,
@@ -158,7 +164,7 @@ impl<C: Counter> Scene<C> {
     }
 }
 
-fn outcome(answer: Answer) -> Outcome {
+fn told(answer: Answer) -> Outcome {
     match answer {
         Answer::Done(()) => Outcome::Done,
         Answer::Refused(why) => Outcome::Refused(why),

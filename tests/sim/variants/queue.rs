@@ -72,10 +72,13 @@ struct Inner {
 }
 
 impl Shop {
-    /// How often consumers look for orders, and who ordered for the answer.
+    /// How often consumers look for orders.
     const POLL: Duration = Duration::from_millis(2);
-    /// How often who ordered asks for the answer.
-    const PATIENCE: u32 = 100;
+    /// How soon who ordered asks for the answer; then less and less often, or all are busy with asking.
+    const FIRST_ASKS: Duration = Duration::from_millis(2);
+    const LAST_ASKS: Duration = Duration::from_millis(64);
+    /// How long who ordered asks for the answer, in time-outs.
+    const PATIENCE: u32 = 40;
 
     /// Starts a consumer when the last one seems to be dead; which it is, or not.
     async fn supervise(self) {
@@ -96,8 +99,13 @@ impl Shop {
     async fn consume(self) {
         let mut left = self.0.units;
         let mut position = 0;
+        // Nobody shall wait for another's work.
+        let most = if self.0.consumer_works { 1 } else { usize::MAX };
         loop {
-            let read = move |log: &mut Log| log.entries[position..].to_vec();
+            let read = move |log: &mut Log| {
+                let next = log.entries[position..].iter();
+                next.take(most).copied().collect::<Vec<_>>()
+            };
             let Ok(batch) = self.0.log.retried(read).await else {
                 continue;
             };
@@ -125,12 +133,17 @@ impl Shop {
     async fn order(&self, entry: Entry) -> Result<bool, TimedOut> {
         let id = entry.order.id;
         self.0.log.retried(move |log| log.append(entry)).await?;
-        for _ in 0..Self::PATIENCE {
+        let world = self.0.site.world();
+        let patience = self.0.site.network.time_out * Self::PATIENCE;
+        let until = world.now() + patience.as_nanos() as u64;
+        let mut pause = Self::FIRST_ASKS;
+        while world.now() < until {
             let ask = move |known: &mut Answers| known.get(&id).copied();
             if let Some(answer) = self.0.answers.retried(ask).await? {
                 return Ok(answer);
             }
-            self.0.site.world().sleep(Self::POLL).await;
+            world.sleep(pause).await;
+            pause = (pause * 2).min(Self::LAST_ASKS);
         }
         Err(TimedOut)
     }
