@@ -69,7 +69,7 @@ impl Seen {
 /// paths of its history and picture.
 #[track_caller]
 pub fn assert_kept(name: &'static str, variant: &(impl Variant + Debug)) {
-    let findings = judge(name, variant, &variant.promises());
+    let findings = judge(name, variant, &variant.promises(), &seeds());
     println!("{findings}");
     let Some((promise, seeds)) = findings.broken.first_key_value() else {
         findings.report.assert_kept();
@@ -89,15 +89,14 @@ pub fn assert_kept(name: &'static str, variant: &(impl Variant + Debug)) {
 ///
 /// If it is never caught.
 #[track_caller]
-pub fn assert_caught(name: &'static str, variant: &impl Variant, promise: Promise) -> Findings {
-    let findings = judge(name, variant, &Options::new());
+pub fn assert_caught(name: &'static str, variant: &impl Variant, promise: Promise) {
+    let findings = judge(name, variant, &Options::new(), &seeds());
     println!("{findings}");
     let caught = findings.broken.contains_key(&promise);
     assert!(
         caught || one_seed().is_some(),
         "nobody saw \u{201c}{promise}\u{201d} broken"
     );
-    findings
 }
 
 impl Seen {
@@ -115,12 +114,24 @@ impl Seen {
     }
 }
 
-fn judge(name: &'static str, variant: &impl Variant, promised: &Options) -> Findings {
-    let options = promised.clone().directory(env!("CARGO_TARGET_TMPDIR"));
+/// One seed, by a claim to everything.
+pub fn judge_one(name: &'static str, variant: &impl Variant, seed: u64) -> Findings {
+    judge(name, variant, &Options::new(), &[seed])
+}
+
+fn judge(
+    name: &'static str,
+    variant: &impl Variant,
+    promised: &Options,
+    seeds: &[u64],
+) -> Findings {
+    let options = promised
+        .clone()
+        .directory(concat!(env!("CARGO_TARGET_TMPDIR"), "/sim"));
     let mut judging = options.judging(name);
     let mut broken: BTreeMap<Promise, Vec<u64>> = BTreeMap::new();
     let mut seen = Seen::default();
-    for seed in seeds() {
+    for &seed in seeds {
         let run = run(variant, seed);
         if one_seed().is_some() {
             println!("{run:#?}");

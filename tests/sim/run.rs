@@ -76,7 +76,10 @@ impl<C: Counter> Scene<C> {
             .map(|_| {
                 let done = Slot::new();
                 let (scene, over) = (Rc::clone(&self), done.clone());
-                world.spawn(async move { over.fill(scene.lane().await) });
+                world.spawn(async move {
+                    scene.lane().await;
+                    over.fill(());
+                });
                 done
             })
             .collect();
