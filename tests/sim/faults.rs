@@ -4,13 +4,14 @@ use super::executor::World;
 use std::time::Duration;
 
 /// Half of a round trip, if nothing goes wrong.
-pub const ONE_WAY: Duration = Duration::from_micros(500);
+const ONE_WAY: Duration = Duration::from_micros(500);
 
-/// How often what goes wrong. Of a thousand messages or calls, where nothing else is said.
+/// How often what goes wrong, of a thousand messages or calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Faults {
-    /// A message's time if it is lucky; its time varies by as much again if `jitter`.
+    /// A message's time if it is lucky.
     pub one_way: Duration,
+    /// Whether that varies, up to twice as long.
     pub jitter: bool,
     /// Messages that never arrive.
     pub lost: u64,

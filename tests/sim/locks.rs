@@ -8,13 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+/// The service, as a node sees it.
 #[derive(Debug, Clone)]
-pub struct Locks {
-    network: Network,
-    service: Service,
-}
+pub struct Locks(Service);
 
-/// What the service knows.
 #[derive(Debug, Clone)]
 struct Service {
     network: Network,
@@ -46,22 +43,20 @@ impl Locks {
     const PATIENCE: u32 = 40;
 
     pub fn new(network: &Network) -> Self {
-        Self {
+        Self(Service {
             network: network.clone(),
-            service: Service {
-                network: network.clone(),
-                locks: Rc::default(),
-            },
-        }
+            locks: Rc::default(),
+        })
     }
 
     /// The lock of `key`, when its turn comes.
     pub async fn acquire(&self, key: usize) -> Result<Grant, TimedOut> {
-        let request = self.network.world.number();
-        let service = self.service.clone();
+        let Self(service) = self.clone();
+        let network = service.network.clone();
+        let request = network.world.number();
         let serve = move |reply| service.enqueue(key, request, reply);
-        let patience = self.network.time_out * Self::PATIENCE;
-        let granted = self.network.request(patience, serve).await;
+        let patience = network.time_out * Self::PATIENCE;
+        let granted = network.request(patience, serve).await;
         if granted.is_err() {
             self.withdraw(key, request);
         }
@@ -74,8 +69,9 @@ impl Locks {
     }
 
     fn withdraw(&self, key: usize, request: u64) {
-        let service = self.service.clone();
-        self.network.send(move || service.withdraw(key, request));
+        let Self(service) = self.clone();
+        let network = service.network.clone();
+        network.send(move || service.withdraw(key, request));
     }
 }
 

@@ -45,7 +45,7 @@ fn rate(variant: &impl Variant, round_trip: Duration) -> u64 {
     let sold = Rc::new(Cell::new(0));
     for worker in 0..WORKERS {
         let (world, counter, sold) = (world.clone(), Rc::clone(&counter), Rc::clone(&sold));
-        site.world().spawn(async move {
+        world.clone().spawn(async move {
             loop {
                 let order = Order {
                     node: worker % SEGMENTS,

@@ -24,7 +24,7 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn world(&self) -> &World {
+    fn world(&self) -> &World {
         &self.network.world
     }
 
@@ -33,8 +33,16 @@ impl Site {
         self.world().pick(0..self.segments as u64) as usize
     }
 
+    /// Does the work of an order whose units are counted, if there were enough.
+    async fn works_if(&self, counted: Result<bool, TimedOut>) -> Answer {
+        if counted == Ok(true) {
+            self.flow().await;
+        }
+        told(counted)
+    }
+
     /// The work of an order.
-    pub async fn flow(&self) {
+    async fn flow(&self) {
         self.world().sleep(self.flow).await;
     }
 }
@@ -75,4 +83,9 @@ pub trait Counter: 'static {
 fn shares(units: u64, parts: usize) -> impl Iterator<Item = u64> {
     let parts = parts as u64;
     (0..parts).map(move |part| units / parts + u64::from(part < units % parts))
+}
+
+/// Done or refused, if the answer came.
+fn told(answer: Result<bool, TimedOut>) -> Answer {
+    answer.map_or(Answer::Unknown, Answer::from)
 }

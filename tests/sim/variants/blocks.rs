@@ -214,14 +214,7 @@ impl Shop {
 
 impl Counter for Shop {
     async fn deduct(&self, order: Order) -> Answer {
-        match self.sell(order).await {
-            Ok(true) => {
-                self.site.flow().await;
-                Answer::Done(())
-            }
-            Ok(false) => Answer::SHORT,
-            Err(TimedOut) => Answer::Unknown,
-        }
+        self.site.works_if(self.sell(order).await).await
     }
 
     async fn restock(&self, order: Order) -> Answer {

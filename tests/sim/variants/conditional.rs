@@ -10,7 +10,7 @@
 
 use super::super::network::TimedOut;
 use super::super::store::{Key, Store};
-use super::{Answer, Counter, Order, Site, Variant};
+use super::{Answer, Counter, Order, Site, Variant, told};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,11 @@ struct OneKey {
 }
 
 impl OneKey {
-    async fn change(&self, order: Order, change: fn(&mut Row, u64) -> bool) -> Answer {
+    async fn change(
+        &self,
+        order: Order,
+        change: fn(&mut Row, u64) -> bool,
+    ) -> Result<bool, TimedOut> {
         let knows_orders = self.knows_orders;
         let script = move |row: &mut Row| {
             if let Some(&answer) = row.answers.get(&order.id) {
@@ -74,24 +78,19 @@ impl OneKey {
             }
             answer
         };
-        match self.key.retried(script).await {
-            Ok(done) => done.into(),
-            Err(TimedOut) => Answer::Unknown,
-        }
+        self.key.retried(script).await
     }
 }
 
 impl Counter for OneKey {
     async fn deduct(&self, order: Order) -> Answer {
-        let answer = self.change(order, Row::deduct).await;
-        if answer == Answer::Done(()) {
-            self.site.flow().await;
-        }
-        answer
+        let deducted = self.change(order, Row::deduct).await;
+        self.site.works_if(deducted).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
-        self.change(order, Row::restock).await
+        let restocked = self.change(order, Row::restock).await;
+        told(restocked)
     }
 
     async fn at_rest(&self) -> Result<u64, TimedOut> {

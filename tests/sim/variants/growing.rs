@@ -57,14 +57,7 @@ struct Keys {
 
 impl Counter for Keys {
     async fn deduct(&self, order: Order) -> Answer {
-        match self.take(order.units).await {
-            Ok(true) => {
-                self.site.flow().await;
-                Answer::Done(())
-            }
-            Ok(false) => Answer::SHORT,
-            Err(TimedOut) => Answer::Unknown,
-        }
+        self.site.works_if(self.take(order.units).await).await
     }
 
     async fn restock(&self, order: Order) -> Answer {

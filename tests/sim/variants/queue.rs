@@ -8,9 +8,10 @@
 //! What limits it: a batch of orders in two round trips, and whoever orders waits for its answer. If the consumer
 //! does the orders' work as well, it is one lock by another name.
 
+use super::super::faults::Fault;
 use super::super::network::TimedOut;
 use super::super::store::{Key, Store};
-use super::{Answer, Counter, Order, Site, Variant};
+use super::{Answer, Counter, Order, Site, Variant, told};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -91,6 +92,7 @@ impl Shop {
             }
             world.sleep(world.some_time(life)).await;
             if world.happens(700) {
+                self.0.site.network.note(Fault::Crashed);
                 world.abort(consumer);
             }
         }
@@ -162,24 +164,23 @@ fn decide(left: &mut u64, Entry { order, restocks }: Entry) -> bool {
 
 impl Counter for Shop {
     async fn deduct(&self, order: Order) -> Answer {
-        let restocks = false;
-        match self.order(Entry { order, restocks }).await {
-            Ok(sold) => {
-                if sold && !self.0.consumer_works {
-                    self.0.site.flow().await;
-                }
-                sold.into()
-            }
-            Err(TimedOut) => Answer::Unknown,
+        let entry = Entry {
+            order,
+            restocks: false,
+        };
+        let sold = self.order(entry).await;
+        if self.0.consumer_works {
+            return told(sold);
         }
+        self.0.site.works_if(sold).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
-        let restocks = true;
-        match self.order(Entry { order, restocks }).await {
-            Ok(_) => Answer::Done(()),
-            Err(TimedOut) => Answer::Unknown,
-        }
+        let entry = Entry {
+            order,
+            restocks: true,
+        };
+        told(self.order(entry).await)
     }
 
     async fn at_rest(&self) -> Result<u64, TimedOut> {
