@@ -414,5 +414,5 @@ impl RefUnwindSafe for Stock {}
 impl UnwindSafe for Stock {}
 
 // What a stock costs that nobody fights over: one cache line.
-#[cfg(all(not(loom), target_pointer_width = "64"))]
+#[cfg(all(not(any(loom, shuttle)), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Stock>() == 64);

@@ -1,7 +1,9 @@
-//! The one switch between the real primitives and loom's.
+//! The one switch between the real primitives and those of loom and of shuttle.
 //!
-//! Nothing else in the crate names `std::sync::atomic`, `parking_lot` or `loom`, so that every
-//! test can run the very same code under the model checker.
+//! Nothing else in the crate names `std::sync::atomic`, `parking_lot`, `loom` or `shuttle`, so that
+//! every test can run the very same code under the model checkers. loom tries every interleaving of a
+//! few threads, with all that the memory orderings allow; shuttle tries many threads at random, and
+//! takes every ordering for `SeqCst`.
 
 /// Defines a function that is `const`, but not under loom, whose atomics have no const constructor.
 macro_rules! const_unless_loom {
@@ -19,8 +21,10 @@ pub(crate) use const_unless_loom;
 /// Declares a thread-local whose first value is known to the compiler; loom's macro cannot say so.
 macro_rules! thread_local_const {
     ($($(#[$attr:meta])* static $name:ident: $of:ty = $value:expr;)*) => {
-        #[cfg(not(loom))]
+        #[cfg(not(any(loom, shuttle)))]
         std::thread_local! { $($(#[$attr])* static $name: $of = const { $value };)* }
+        #[cfg(shuttle)]
+        shuttle::thread_local! { $($(#[$attr])* static $name: $of = $value;)* }
         #[cfg(loom)]
         loom::thread_local! { $($(#[$attr])* static $name: $of = $value;)* }
     };
@@ -33,7 +37,7 @@ pub(crate) use imp::*;
 // that loom checks, so the cell itself needs no loom twin (loom has none).
 pub(crate) use std::sync::OnceLock;
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod imp {
     pub(crate) use parking_lot::{Mutex, MutexGuard};
     pub(crate) use std::hint::spin_loop;
@@ -51,19 +55,29 @@ mod imp {
     }
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod imp {
-    pub(crate) use loom::hint::spin_loop;
-    pub(crate) use loom::sync::MutexGuard;
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+    #[cfg(loom)]
+    use loom as checker;
+    #[cfg(shuttle)]
+    use shuttle as checker;
 
-    /// loom's mutex with the interface of `parking_lot`'s: no poisoning.
+    pub(crate) use checker::sync::MutexGuard;
+    pub(crate) use checker::sync::atomic::{AtomicU64, Ordering, fence};
+    #[cfg(loom)]
+    pub(crate) use loom::hint::spin_loop;
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::thread::yield_now as spin_loop;
+
+    /// The checker's mutex with the interface of `parking_lot`'s: no poisoning.
     #[derive(Debug)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub(crate) struct Mutex<T>(checker::sync::Mutex<T>);
 
     impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+        super::const_unless_loom! {
+            pub(crate) const fn new(value: T) -> Self {
+                Self(checker::sync::Mutex::new(value))
+            }
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {

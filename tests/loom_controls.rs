@@ -1,5 +1,5 @@
 //! Negative controls: the checker catches counters that are wrong. Run it with `.ci/loom`.
-#![cfg(loom)]
+#![cfg(all(loom, feature = "conformance"))]
 
 mod support;
 

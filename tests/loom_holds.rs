@@ -2,7 +2,7 @@
 //!
 //! Two threads and what they may answer: each model says in its last lines which answers there are,
 //! and the books must fit them.
-#![cfg(loom)]
+#![cfg(all(loom, feature = "conformance"))]
 
 mod support;
 

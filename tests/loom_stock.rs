@@ -1,5 +1,5 @@
 //! [`Stock`] under the model checker. Run it with `.ci/loom`.
-#![cfg(loom)]
+#![cfg(all(loom, feature = "conformance"))]
 
 mod support;
 

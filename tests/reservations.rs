@@ -1,5 +1,5 @@
 //! Reservations and leases as a user meets them, over both counters.
-#![cfg(not(loom))]
+#![cfg(all(not(loom), feature = "conformance"))]
 
 mod support;
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{any, env, process};
 
@@ -336,8 +336,10 @@ impl<'a> Tally<'a> {
 
 /// A name that no other check has: several may run at once.
 fn file_name(counter: &str, promise: Promise) -> String {
-    static CHECKS: AtomicU64 = AtomicU64::new(0);
-    let number = CHECKS.fetch_add(1, Ordering::Relaxed);
+    static CHECKS: Mutex<u64> = Mutex::new(0);
+    let mut checks = CHECKS.lock().unwrap_or_else(PoisonError::into_inner);
+    *checks += 1;
+    let number = *checks;
     let base = counter.split('<').next().unwrap_or(counter);
     let base = base.rsplit("::").next().unwrap_or(base);
     format!("{base}-{}-{}-{number}", promise.slug(), process::id())

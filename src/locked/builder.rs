@@ -28,7 +28,7 @@ impl Selection {
 }
 
 /// Chance. A generator for each thread, seeded by its number: it need not be unforeseeable.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod random {
     use crate::sync::thread_number;
     use rand::rngs::SmallRng;
@@ -46,8 +46,8 @@ mod random {
     }
 }
 
-/// Under loom chance is the thread's: a model must run alike each time.
-#[cfg(loom)]
+/// Under a model checker chance is the thread's: a model must run alike each time.
+#[cfg(any(loom, shuttle))]
 mod random {
     pub(super) use crate::stock::probe::segment as below;
 }

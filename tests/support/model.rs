@@ -1,8 +1,9 @@
-//! The sequential model: what a stock counter is, one call after another.
+//! The crate's sequential model, and the calls of its own tests.
 
-use segstock::{MAX_UNITS, OutOfStock, RestockOverflow, Snapshot};
+use segstock::model::{self, Books, Op, Outcome, Refusal};
+use segstock::{OutOfStock, RestockOverflow, Snapshot};
 
-/// A stock at one instant.
+/// A stock at one instant, of which nothing is held under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Model {
     pub initial: u64,
@@ -29,6 +30,38 @@ pub enum Call {
     Release(u64),
 }
 
+impl Call {
+    /// In the words of the model; nothing if a refusal speaks of another call.
+    fn told(self) -> Option<(Op, Outcome)> {
+        Some(match self {
+            Self::Deduct(units, result) => (Op::Deduct(units), took(units, result)?),
+            Self::Reserve(units, result) => (Op::Reserve(units), took(units, result)?),
+            Self::DeductUpTo(units, taken) => (Op::DeductUpTo(units), Outcome::Took(taken)),
+            Self::Restock(units, Ok(())) => (Op::Restock(units), Outcome::Done),
+            Self::Restock(units, Err(overflow)) => {
+                let on_hand = Some(overflow.on_hand);
+                let refused = Outcome::Refused(Refusal::Overflow { on_hand });
+                (overflow.requested == units).then_some((Op::Restock(units), refused))?
+            }
+            // A bound at one instant.
+            Self::Available(bound) => (Op::Available, Outcome::AtMost(bound)),
+            Self::Snapshot(books) => (Op::Snapshot, Outcome::Books(books.into())),
+            Self::AtRest(books) => (Op::Snapshot, Outcome::AtRest(books.into())),
+            Self::Commit(units) => (Op::Commit(units), Outcome::Done),
+            Self::Release(units) => (Op::Release(units), Outcome::Done),
+        })
+    }
+}
+
+fn took(units: u64, result: Result<(), OutOfStock>) -> Option<Outcome> {
+    let Err(refusal) = result else {
+        return Some(Outcome::Done);
+    };
+    let available = Some(refusal.available);
+    let refused = Outcome::Refused(Refusal::Short { available });
+    (refusal.requested == units).then_some(refused)
+}
+
 impl Model {
     pub fn new(units: u64) -> Self {
         Self {
@@ -45,67 +78,20 @@ impl Model {
 
     /// The stock after `call`, if the call could have returned that at this instant.
     pub fn step(self, call: &Call) -> Option<Self> {
-        match *call {
-            Call::Deduct(units, Ok(())) => self.take(units),
-            Call::Reserve(units, Ok(())) => {
-                let reserved = self.reserved + units;
-                self.take(units).map(|after| Self { reserved, ..after })
-            }
-            Call::Commit(units) => self.settle(units),
-            Call::Release(units) => self.settle(units).map(|after| Self {
-                available: after.available + units,
-                ..after
-            }),
-            Call::Deduct(units, Err(refusal)) | Call::Reserve(units, Err(refusal)) => {
-                let honest = refusal.requested == units
-                    && self.available <= refusal.available
-                    && refusal.available < units;
-                honest.then_some(self)
-            }
-            Call::DeductUpTo(units, taken) => {
-                (taken == units.min(self.available)).then(|| self.take(taken))?
-            }
-            Call::Restock(units, Ok(())) => self.put(units),
-            Call::Restock(units, Err(overflow)) => {
-                let honest = overflow.requested == units
-                    && overflow.on_hand == self.available + self.reserved
-                    && self.put(units).is_none();
-                honest.then_some(self)
-            }
-            // A bound at one instant.
-            Call::Available(bound) => (self.available <= bound).then_some(self),
-            Call::Snapshot(books) => {
-                // How what left divides into reserved and sold may lag, towards sold.
-                let exact = books.initial == self.initial
-                    && books.restocked == self.restocked
-                    && books.available == self.available
-                    && books.reserved + books.sold == self.reserved + self.sold()
-                    && books.reserved <= self.reserved;
-                exact.then_some(self)
-            }
-            Call::AtRest(books) => {
-                let after = self.step(&Call::Snapshot(books))?;
-                (books.reserved == self.reserved).then_some(after)
-            }
-        }
-    }
-
-    fn take(self, units: u64) -> Option<Self> {
-        let available = self.available.checked_sub(units)?;
-        Some(Self { available, ..self })
-    }
-
-    fn settle(self, units: u64) -> Option<Self> {
-        let reserved = self.reserved.checked_sub(units)?;
-        Some(Self { reserved, ..self })
-    }
-
-    fn put(self, units: u64) -> Option<Self> {
-        let on_hand = (self.available + self.reserved).checked_add(units)?;
-        (on_hand <= MAX_UNITS).then(|| Self {
-            available: self.available + units,
-            restocked: self.restocked + units,
-            ..self
+        let (op, outcome) = call.told()?;
+        let books = Books {
+            initial: self.initial,
+            restocked: self.restocked,
+            available: self.available,
+            reserved: self.reserved,
+            sold: self.sold(),
+        };
+        let after = model::Model::new(0).at(books).step(op, outcome)?.books();
+        Some(Self {
+            initial: after.initial,
+            restocked: after.restocked,
+            available: after.available,
+            reserved: after.reserved,
         })
     }
 }

@@ -1,0 +1,204 @@
+//! Six to eight threads under shuttle, at random: each history of thousands of schedules has an
+//! order that explains it. loom tries fewer threads in every way; this tries more of them in some.
+//!
+//! shuttle takes every memory ordering for `SeqCst`: what is too weak is found by loom alone.
+//! Run it with `.ci/shuttle`.
+#![cfg(all(shuttle, feature = "conformance"))]
+
+use Op::{Available, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot};
+use segstock::conformance::{Call, Checker, History};
+use segstock::model::{Op, Outcome, Refusal};
+use segstock::testing::{self, Tuning};
+use segstock::{LockedStock, OutOfStock, Stock, StockCounter};
+use shuttle::sync::atomic::{AtomicU64, Ordering};
+use shuttle::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Widens when an exchange is lost, narrows when a refusal leaves little.
+const RESTLESS: Tuning = Tuning {
+    little: 2,
+    orders: 0,
+    enough: 3,
+    patience: 0,
+    ..Tuning::STILL
+};
+
+/// Schedules of each scenario; `SHUTTLE_SCHEDULES` says otherwise.
+fn schedules() -> usize {
+    let said = std::env::var("SHUTTLE_SCHEDULES").ok();
+    said.and_then(|text| text.parse().ok()).unwrap_or(5_000)
+}
+
+fn took(result: Result<(), OutOfStock>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(refusal) => Outcome::Refused(Refusal::Short {
+            available: Some(refusal.available),
+        }),
+    }
+}
+
+fn call<C: StockCounter>(stock: &C, op: Op) -> Outcome {
+    let reserving = || stock.reserving().expect("it can reserve");
+    match op {
+        Deduct(units) => took(stock.deduct(units)),
+        DeductUpTo(units) => Outcome::Took(stock.deduct_at_most(units).expect("it offers that")),
+        Restock(units) => {
+            stock.restock(units).expect("few units");
+            Outcome::Done
+        }
+        Reserve(units) => took(reserving().set_aside(units)),
+        Release(units) => {
+            reserving().put_back(units);
+            Outcome::Done
+        }
+        Available => Outcome::AtMost(stock.available()),
+        Snapshot => Outcome::Books(stock.books().expect("it has books").into()),
+        other => panic!("no scenario has {other}"),
+    }
+}
+
+/// Plays one script, stamped by a clock that all threads share; what was refused is not given back.
+fn play<C: StockCounter>(stock: &C, thread: usize, script: &[Op], clock: &AtomicU64) -> Vec<Call> {
+    testing::sit_at(thread % 3, 3);
+    let now = || clock.fetch_add(1, Ordering::SeqCst);
+    let mut refused = 0;
+    let mut calls = Vec::new();
+    for &op in script {
+        if matches!(op, Release(_)) && refused > 0 {
+            refused -= 1;
+            continue;
+        }
+        let called = now();
+        let outcome = call(stock, op);
+        if matches!((op, outcome), (Reserve(_), Outcome::Refused(_))) {
+            refused += 1;
+        }
+        calls.push(Call::new(thread, called, now(), op, outcome));
+    }
+    calls
+}
+
+fn run<C: StockCounter + 'static>(units: u64, stock: C, scripts: &'static [&'static [Op]]) {
+    let stock = Arc::new(stock);
+    let clock = Arc::new(AtomicU64::new(0));
+    let threads: Vec<_> = scripts
+        .iter()
+        .enumerate()
+        .map(|(thread, script)| {
+            let (stock, clock) = (Arc::clone(&stock), Arc::clone(&clock));
+            thread::spawn(move || play(&*stock, thread, script, &clock))
+        })
+        .collect();
+    let mut calls = Vec::new();
+    for thread in threads {
+        calls.extend(thread.join().unwrap());
+    }
+    let at_rest = [Available, Snapshot, DeductUpTo(u64::MAX)];
+    calls.extend(play(&*stock, scripts.len(), &at_rest, &clock));
+    let history = History::new(units, calls).unwrap();
+    let verdict = Checker::new().check(&history);
+    assert!(verdict.is_linearizable(), "no order: {verdict:?}");
+}
+
+fn explore<C: StockCounter + 'static>(
+    name: &str,
+    units: u64,
+    open: impl Fn(u64) -> C + Send + Sync + 'static,
+    scripts: &'static [&'static [Op]],
+) {
+    let began = Instant::now();
+    shuttle::check_random(move || run(units, open(units), scripts), schedules());
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{name:<32} {} threads, {} schedules, {seconds:.1} s",
+        scripts.len(),
+        schedules()
+    );
+}
+
+fn narrow(units: u64) -> Stock {
+    let builder = Stock::builder(units).max_segments(3).tuning(RESTLESS);
+    builder.build().unwrap()
+}
+
+fn wide(units: u64) -> Stock {
+    let builder = Stock::builder(units).segments(3).tuning(RESTLESS);
+    builder.build().unwrap()
+}
+
+fn locked(units: u64) -> LockedStock {
+    LockedStock::builder(units).segments(3).build().unwrap()
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $open:ident($units:literal), $($script:expr),+;)*) => {$(
+        #[test]
+        fn $name() {
+            explore(stringify!($name), $units, $open, &[$(&$script),+]);
+        }
+    )*};
+}
+
+scenarios! {
+    last_units: wide(3), [Deduct(1), Restock(1)], [Deduct(2)], [Deduct(1)], [Deduct(1), Restock(1)], [Deduct(3)], [Available, Deduct(1)], [Deduct(2)], [Snapshot];
+    units_out_and_back: wide(6), [Deduct(1), Restock(1), Deduct(1)], [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Deduct(9)];
+    gathers: wide(6), [Deduct(3), Restock(1)], [Deduct(3)], [Deduct(2), Restock(2)], [Deduct(4)], [DeductUpTo(2)], [Deduct(1), Deduct(1)], [Snapshot, Available];
+    widening_and_narrowing: narrow(8), [Deduct(1), Deduct(1)], [Deduct(2), Restock(1)], [Deduct(1), Deduct(3)], [Restock(2), Deduct(3)], [Deduct(4)], [Snapshot, Deduct(1)], [Available, Deduct(9)], [DeductUpTo(2)];
+    puts_and_refusals: wide(0), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)], [Restock(1), Deduct(3)], [Deduct(1)], [Deduct(1), Restock(1)], [DeductUpTo(4)];
+    snapshots: wide(5), [Snapshot, Snapshot], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Restock(1), Deduct(4)], [DeductUpTo(2)], [Snapshot];
+    reservations: wide(4), [Reserve(1), Release(1)], [Reserve(2), Release(2)], [Reserve(1), Release(1), Deduct(1)], [Deduct(2), Restock(1)], [Reserve(3), Release(3)], [Deduct(4)], [Snapshot];
+    locked_segments: locked(5), [Deduct(2), Restock(1)], [Deduct(3)], [Deduct(1), Restock(1)], [Reserve(2), Release(2)], [Deduct(4)], [Snapshot, Available], [DeductUpTo(2)];
+}
+
+/// Decrements, looks, and undoes.
+struct DecrementLookUndo(AtomicU64);
+
+impl StockCounter for DecrementLookUndo {
+    fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
+        let left = self.0.fetch_sub(units, Ordering::SeqCst) as i64;
+        if left < units as i64 {
+            self.0.fetch_add(units, Ordering::SeqCst);
+            return Err(OutOfStock::new(units, left.max(0) as u64));
+        }
+        Ok(())
+    }
+
+    fn restock(&self, units: u64) -> Result<(), segstock::RestockOverflow> {
+        self.0.fetch_add(units, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn available(&self) -> u64 {
+        (self.0.load(Ordering::SeqCst) as i64).max(0) as u64
+    }
+}
+
+/// The negative control: schedules at random find what is wrong.
+#[test]
+fn decrement_look_undo_is_found() {
+    let explored = catch_unwind(AssertUnwindSafe(|| {
+        shuttle::check_random(
+            || {
+                let stock = Arc::new(DecrementLookUndo(AtomicU64::new(1)));
+                let clock = Arc::new(AtomicU64::new(0));
+                let threads = [2, 1].map(|units| {
+                    let (stock, clock) = (Arc::clone(&stock), Arc::clone(&clock));
+                    thread::spawn(move || play(&*stock, units as usize, &[Deduct(units)], &clock))
+                });
+                let calls = threads.map(|thread| thread.join().unwrap()).concat();
+                let verdict = Checker::new().check(&History::new(1, calls).unwrap());
+                assert!(verdict.is_linearizable(), "no order: {verdict:?}");
+            },
+            schedules(),
+        );
+    }));
+    let payload = explored.expect_err("the schedules missed it");
+    let message = payload
+        .downcast_ref::<String>()
+        .cloned()
+        .unwrap_or_default();
+    assert!(message.contains("no order"), "{message}");
+}
