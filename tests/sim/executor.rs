@@ -19,6 +19,7 @@ use std::time::Duration;
 pub struct World(Rc<Inner>);
 
 struct Inner {
+    seed: u64,
     /// Nanoseconds since it began.
     now: Cell<u64>,
     /// What happens when; at one instant, first come first served.
@@ -61,8 +62,12 @@ impl fmt::Debug for World {
 }
 
 impl World {
+    /// No run takes as long, unless it never ends.
+    const LONGEST: Duration = Duration::from_secs(300);
+
     pub fn new(seed: u64) -> Self {
         Self(Rc::new(Inner {
+            seed,
             now: Cell::new(0),
             events: RefCell::default(),
             tasks: RefCell::default(),
@@ -76,7 +81,8 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If everybody waits and nothing will happen.
+    /// If everybody waits and nothing will happen, or if it takes [longer](Self::LONGEST) than anything
+    /// should; with the seed.
     pub fn run<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> T {
         let done = Slot::new();
         self.spawn({
@@ -88,15 +94,25 @@ impl World {
             if let Some(answer) = done.take() {
                 break answer;
             }
-            let next = self.0.events.borrow_mut().pop_first();
-            let ((at, _), event) = next.expect("somebody waits for what never happens");
-            self.0.now.set(at);
-            event();
+            self.happen();
         };
         // They hold handles to this world, which holds them.
         self.0.tasks.take();
         self.0.events.take();
         answer
+    }
+
+    /// The next event.
+    fn happen(&self) {
+        let seed = self.0.seed;
+        let next = self.0.events.borrow_mut().pop_first();
+        let Some(((at, _), event)) = next else {
+            panic!("seed {seed}: somebody waits for what never happens");
+        };
+        let longest = Self::LONGEST.as_nanos() as u64;
+        assert!(at < longest, "seed {seed}: it goes round and round");
+        self.0.now.set(at);
+        event();
     }
 
     fn poll_ready(&self) {

@@ -4,7 +4,8 @@
 //! One gather at a time is open in the *pocket*, a row of its own. Opening announces its units:
 //! `pocket.added` grows by them. Then it takes from key after key, under its own number, which the keys
 //! remember. So all that follows from the pocket's row and the keys' answers is the same whoever does it, and
-//! however often: **whoever finds a gather open finishes it**, and nobody needs a lock that may run out.
+//! however often: **whoever finds a gather open finishes it**, and nobody needs a lock that may run out. Even one that a
+//! late request opens again ends as it did before.
 //!
 //! With all units in hand, closing it is the instant of the deduct: `pocket.taken` grows by them. If it
 //! falls short, it puts all pieces back, and closes as well. The sums are never too low: an announcement can
@@ -13,14 +14,12 @@
 use super::super::super::network::TimedOut;
 use super::segment::Segment;
 use super::{Growing, Keys};
-use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default)]
 pub struct Pocket {
     pub taken: u64,
     pub added: u64,
     open: Option<Gather>,
-    over: BTreeMap<u64, Gathered>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,34 +34,18 @@ pub enum Gathered {
     Short,
 }
 
-/// What became of a wish to gather.
-#[derive(Debug, Clone, Copy)]
-enum Turn {
-    Mine,
-    After(Gather),
-    Over(Gathered),
-}
-
 impl Pocket {
-    fn open(&mut self, gather: Gather, silent: bool) -> Turn {
-        if let Some(&end) = self.over.get(&gather.number) {
-            return Turn::Over(end);
-        }
-        match self.open {
-            Some(open) if open != gather => Turn::After(open),
-            Some(_) => Turn::Mine,
-            None => {
-                self.open = Some(gather);
-                self.added += if silent { 0 } else { gather.units };
-                Turn::Mine
-            }
-        }
+    /// The gather that is open now: this one, if no other was.
+    fn open(&mut self, gather: Gather, silent: bool) -> Gather {
+        *self.open.get_or_insert_with(|| {
+            self.added += if silent { 0 } else { gather.units };
+            gather
+        })
     }
 
-    fn close(&mut self, gather: Gather, end: Gathered, silent: bool) {
+    fn close(&mut self, gather: Gather, silent: bool) {
         if self.open.take_if(|open| *open == gather).is_some() {
             self.taken += if silent { 0 } else { gather.units };
-            self.over.insert(gather.number, end);
         }
     }
 }
@@ -74,11 +57,11 @@ impl Keys {
         let silent = self.kind == Growing::Silent;
         loop {
             let open = move |pocket: &mut Pocket| pocket.open(gather, silent);
-            match self.pocket.retried(open).await? {
-                Turn::Over(end) => return Ok(end),
-                Turn::Mine => return self.finish(gather).await,
-                Turn::After(other) => self.finish(other).await?,
-            };
+            let first = self.pocket.retried(open).await?;
+            let end = self.finish(first).await?;
+            if first == gather {
+                return Ok(end);
+            }
         }
     }
 
@@ -108,7 +91,7 @@ impl Keys {
             Gathered::Short
         };
         let silent = self.kind == Growing::Silent;
-        let close = move |pocket: &mut Pocket| pocket.close(gather, end, silent);
+        let close = move |pocket: &mut Pocket| pocket.close(gather, silent);
         self.pocket.retried(close).await?;
         Ok(end)
     }
