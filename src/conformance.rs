@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
+//! | [`Judging`] | the same judgement on histories that you recorded yourself |
 //! | [`Subject`] | what a counter must offer for that: three calls |
 //! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |
 //! | [`Checker`] | whether one order explains it; and if none does, [why](Explanation) |

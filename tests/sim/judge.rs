@@ -31,6 +31,7 @@ pub struct Findings {
 /// What happened before all was at rest.
 #[derive(Debug, Default)]
 struct Seen {
+    runs: u64,
     done: usize,
     refused: usize,
     unknown: usize,
@@ -43,6 +44,7 @@ impl Seen {
     fn add(&mut self, run: &Run) {
         let calls = run.history.calls();
         let calls = &calls[..calls.len() - run.at_rest];
+        self.runs += 1;
         let mut certain = true;
         for call in calls {
             match call.outcome {
@@ -103,14 +105,15 @@ impl Seen {
     /// That everything went wrong that can, and yet most runs know what became of each unit.
     #[track_caller]
     fn assert_hard(&self) {
-        if one_seed().is_some() {
+        // A few may have been lucky.
+        if self.runs < SEEDS {
             return;
         }
         use Fault::{Crashed, Late, Lost, Repeated, Stalled};
         for fault in [Lost, Repeated, Late, Stalled, Crashed] {
             assert!(self.faults.contains_key(&fault), "never {fault:?}");
         }
-        assert!(self.certain > 0 && self.refused > 0, "{self:?}");
+        assert!(2 * self.certain as u64 > self.runs, "{self:?}");
     }
 }
 
@@ -180,6 +183,7 @@ impl fmt::Display for Findings {
             unknown,
             certain,
             faults,
+            ..
         } = seen;
         write!(f, "{report}")?;
         writeln!(

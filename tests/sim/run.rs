@@ -42,6 +42,7 @@ pub fn run(variant: &impl Variant, seed: u64) -> Run {
     let units = world.pick(1..10);
     let scene = Rc::new(Scene {
         counter: variant.open(&site, units),
+        units,
         // Everybody brings back what they got: then there is always enough, somewhere.
         moving: world.happens(300),
         network,
@@ -62,6 +63,7 @@ pub fn run(variant: &impl Variant, seed: u64) -> Run {
 
 struct Scene<C> {
     counter: C,
+    units: u64,
     network: Network,
     calls: RefCell<Vec<Call>>,
     nodes: Cell<usize>,
@@ -159,11 +161,24 @@ impl<C: Counter> Scene<C> {
         answer
     }
 
-    /// What is left, and that it can be sold, and no more.
+    /// What is left, and that it can be sold, and no more. A counter that sells without end is stopped
+    /// when it has sold what it cannot have.
     async fn rest(&self) {
         let node = self.new_node();
+        let came: u64 = self.calls.borrow().iter().map(restocked).sum();
         self.call(node, Op::Available).await;
-        while self.call(node, Op::Deduct(1)).await == Outcome::Done {}
+        for _ in 0..=self.units + came {
+            if self.call(node, Op::Deduct(1)).await != Outcome::Done {
+                return;
+            }
+        }
+    }
+}
+
+fn restocked(call: &Call) -> u64 {
+    match call.op {
+        Op::Restock(units) => units,
+        _ => 0,
     }
 }
 
