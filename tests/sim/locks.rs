@@ -1,10 +1,11 @@
 //! A lock service: locks in the sequence of the requests, as leases that run out, each with a fencing
-//! token greater than all before it.
+//! token greater than all before it. A late copy of a request takes a lock for nobody, until its lease
+//! runs out: that costs time, no units.
 
 use super::faults::Fault;
 use super::network::{Network, Reply, TimedOut};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,11 +21,8 @@ struct Service {
 
 #[derive(Debug, Default)]
 struct Lock {
-    /// The request that has it.
-    holder: Option<u64>,
+    holder: Option<Grant>,
     waiting: VecDeque<(u64, Reply<Grant>)>,
-    /// Requests that were seen, or given up: a late copy of one must not take the lock again.
-    seen: BTreeSet<u64>,
     last_token: u64,
 }
 
@@ -79,26 +77,23 @@ impl Service {
     fn enqueue(&self, key: usize, request: u64, reply: Reply<Grant>) {
         let mut locks = self.locks.borrow_mut();
         let lock = locks.entry(key).or_default();
-        if lock.seen.insert(request) {
-            lock.waiting.push_back((request, reply));
-        }
+        lock.waiting.push_back((request, reply));
         self.serve(key, lock);
     }
 
     fn withdraw(&self, key: usize, request: u64) {
         let mut locks = self.locks.borrow_mut();
         let lock = locks.entry(key).or_default();
-        lock.seen.insert(request);
         lock.waiting.retain(|&(waiting, _)| waiting != request);
-        lock.holder.take_if(|holder| *holder == request);
+        lock.holder.take_if(|holder| holder.request == request);
         self.serve(key, lock);
     }
 
-    fn run_out(&self, key: usize, request: u64) {
-        let holder = self.locks.borrow()[&key].holder;
-        if holder == Some(request) {
+    fn run_out(&self, grant: Grant) {
+        let holder = self.locks.borrow()[&grant.key].holder;
+        if holder == Some(grant) {
             self.network.note(Fault::Overrun);
-            self.withdraw(key, request);
+            self.withdraw(grant.key, grant.request);
         }
     }
 
@@ -111,15 +106,16 @@ impl Service {
             return;
         };
         lock.last_token += 1;
-        lock.holder = Some(request);
-        reply.send(Grant {
+        let grant = Grant {
             token: lock.last_token,
             key,
             request,
-        });
+        };
+        lock.holder = Some(grant);
+        reply.send(grant);
         let service = self.clone();
         self.network
             .world
-            .later(Locks::LEASE, move || service.run_out(key, request));
+            .later(Locks::LEASE, move || service.run_out(grant));
     }
 }
