@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
+//! | [`Judging`] | the same judgement on histories that you recorded yourself |
 //! | [`Subject`] | what a counter must offer for that: three calls |
 //! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |
 //! | [`Checker`] | whether one order explains it; and if none does, [why](Explanation) |
@@ -23,6 +24,7 @@ mod error;
 mod explain;
 mod history;
 mod judge;
+mod judging;
 mod picture;
 mod play;
 mod recorder;
@@ -39,6 +41,7 @@ pub use checker::{Checker, Verdict};
 pub use error::{HistoryError, Mistake};
 pub use explain::Explanation;
 pub use history::{Call, History};
+pub use judging::Judging;
 pub use picture::svg;
 pub use recorder::{Log, Recording};
 pub use report::{Evidence, Finding, Promise, Report, State};

@@ -192,7 +192,8 @@ impl Options {
 }
 
 /// What was found so far.
-struct Tally<'a> {
+#[derive(Debug)]
+pub(super) struct Tally<'a> {
     options: &'a Options,
     counter: &'static str,
     findings: BTreeMap<Promise, Finding>,
@@ -201,7 +202,7 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn new(options: &'a Options, counter: &'static str) -> Self {
+    pub(super) fn new(options: &'a Options, counter: &'static str) -> Self {
         let finding = |promise| Finding {
             promise,
             state: State::NotPromised,
@@ -232,16 +233,31 @@ impl<'a> Tally<'a> {
             (failure.map(ToString::to_string).unwrap_or_default(), None)
         });
         if failure.is_none() {
-            let judge = Judge::new(self.options.checker(), self.options.promised(), played);
-            for (promise, ruling) in judge.rulings() {
-                self.rule(promise, ruling, played, || {
-                    let why = judge.explain(promise);
-                    let words = why.as_ref().map(ToString::to_string);
-                    (words.unwrap_or_default(), why)
-                });
-            }
+            self.judge(played);
         }
         matches!(failure, Some(Failure::Stuck(_)))
+    }
+
+    /// Judges what was recorded elsewhere, and says which promises it breaks.
+    pub(super) fn add_history(&mut self, played: &Played) -> Vec<Promise> {
+        self.count(played);
+        self.judge(played)
+    }
+
+    fn judge(&mut self, played: &Played) -> Vec<Promise> {
+        let judge = Judge::new(self.options.checker(), self.options.promised(), played);
+        let mut broken = Vec::new();
+        for (promise, ruling) in judge.rulings() {
+            self.rule(promise, ruling, played, || {
+                let why = judge.explain(promise);
+                let words = why.as_ref().map(ToString::to_string);
+                (words.unwrap_or_default(), why)
+            });
+            if ruling == Ruling::Broken {
+                broken.push(promise);
+            }
+        }
+        broken
     }
 
     fn add_trial(&mut self, promise: Promise, trial: &Trial) {
@@ -306,7 +322,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn report(self, began: Instant) -> Report {
+    pub(super) fn report(self, began: Instant) -> Report {
         Report {
             counter: self.counter,
             findings: self.findings.into_values().collect(),

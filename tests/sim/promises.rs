@@ -1,0 +1,129 @@
+//! Each variant keeps what it promises, and the broken ones are caught.
+
+use super::judge::{Findings, assert_caught, assert_kept, judge_one};
+use super::run::run;
+use super::variants::blocks::Blocks;
+use super::variants::conditional::Conditional;
+use super::variants::growing::Growing;
+use super::variants::guarded::Fencing;
+use super::variants::one_lock::OneLock;
+use super::variants::queue::Queue;
+use super::variants::segment_locks::SegmentLocks;
+use segstock::conformance::{History, Promise};
+use std::fs::{self, File};
+use std::io::BufReader;
+
+#[test]
+fn one_lock_with_fencing() {
+    assert_kept("one-lock-fenced", &OneLock(Fencing::OfReadsAndWrites));
+}
+
+#[test]
+fn one_lock_without_fencing_oversells() {
+    let lock = OneLock(Fencing::No);
+    assert_caught("one-lock-unfenced", &lock, Promise::NeverOversold);
+}
+
+/// A token that only writes show lets an overtaken write through, between another's read and write.
+#[test]
+fn one_lock_with_fenced_writes_only_oversells() {
+    let lock = OneLock(Fencing::OfWrites);
+    assert_caught("one-lock-fenced-writes", &lock, Promise::NeverOversold);
+}
+
+#[test]
+fn segment_locks() {
+    assert_kept("segment-locks", &SegmentLocks::WalksOn);
+}
+
+#[test]
+fn segment_locks_refuse_falsely() {
+    let falsely = Promise::ExactRefusal;
+    assert_caught("segment-locks", &SegmentLocks::WalksOn, falsely);
+    assert_caught("segment-locks-one-try", &SegmentLocks::TriesOne, falsely);
+}
+
+#[test]
+fn growing_counters() {
+    assert_kept("growing", &Growing::Exact);
+}
+
+#[test]
+fn growing_counters_read_the_wrong_way_round_refuse_falsely() {
+    let wrong = Growing::AddedFirst;
+    assert_caught("growing-added-first", &wrong, Promise::ExactRefusal);
+}
+
+#[test]
+fn growing_counters_gathered_in_silence_refuse_falsely() {
+    let silent = Growing::Silent;
+    assert_caught("growing-silent", &silent, Promise::ExactRefusal);
+}
+
+#[test]
+fn conditional_decrement() {
+    assert_kept("conditional", &Conditional::WithKeys);
+}
+
+#[test]
+fn conditional_decrement_without_keys_takes_twice() {
+    let naive = Conditional::WithoutKeys;
+    assert_caught("conditional-no-keys", &naive, Promise::Conservation);
+}
+
+#[test]
+fn queue() {
+    assert_kept("queue", &Queue::Counts);
+    assert_kept("queue-works", &Queue::Works);
+}
+
+#[test]
+fn blocks() {
+    assert_kept("blocks", &Blocks::WithEpochs);
+}
+
+#[test]
+fn blocks_refuse_falsely() {
+    assert_caught("blocks", &Blocks::WithEpochs, Promise::ExactRefusal);
+}
+
+#[test]
+fn blocks_without_epochs_oversell() {
+    let zombies = Blocks::WithoutEpochs;
+    assert_caught("blocks-no-epochs", &zombies, Promise::NeverOversold);
+}
+
+#[test]
+fn a_seed_is_one_run() {
+    for seed in 0..50 {
+        assert_eq!(run(&Growing::Exact, seed), run(&Growing::Exact, seed));
+        assert_eq!(run(&Queue::Counts, seed), run(&Queue::Counts, seed));
+    }
+    let two = [run(&Growing::Exact, 1), run(&Growing::Exact, 2)];
+    assert_ne!(two[0].history, two[1].history);
+}
+
+/// What is kept of a seed that fails is what its replay does.
+#[test]
+fn a_seed_that_fails_replays() {
+    let unfenced = OneLock(Fencing::No);
+    let promise = Promise::NeverOversold;
+    let judged = |seed| judge_one("one-lock-replay", &unfenced, seed);
+    let fails = |findings: &Findings| findings.broken.contains_key(&promise);
+    let (seed, first) = (0..)
+        .map(|seed| (seed, judged(seed)))
+        .find(|(_, findings)| fails(findings))
+        .expect("it never ends");
+    let evidence = [first, judged(seed)].map(|findings| {
+        let evidence = findings.report.evidence(promise).expect("it is broken");
+        let history = File::open(evidence.history.as_ref().expect("it is kept")).unwrap();
+        let picture = fs::read_to_string(evidence.picture.as_ref().expect("it is drawn"));
+        assert!(picture.unwrap().contains("<svg"));
+        (
+            History::read(BufReader::new(history)).unwrap(),
+            evidence.words.clone(),
+        )
+    });
+    assert_eq!(evidence[0], evidence[1]);
+    assert_eq!(evidence[0].0, run(&unfenced, seed).history);
+}

@@ -1,0 +1,194 @@
+//! A queue with one consumer: orders are appended to a log, and whoever reads it from its beginning knows what each
+//! of them is answered.
+//!
+//! **It promises everything.** An order's place in the log is the instant at which it is decided; the consumer only
+//! finds out. So it keeps nothing that is not in the log, and may crash anywhere; and when the one that was taken
+//! for dead is alive, there are two that give the same answers.
+//!
+//! What limits it: a batch of orders in two round trips, and whoever orders waits for its answer. If the consumer
+//! does the orders' work as well, it is one lock by another name.
+
+use super::super::faults::Fault;
+use super::super::network::TimedOut;
+use super::super::store::{Key, Store};
+use super::{Answer, Counter, Order, Site, Variant, told};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// The consumer counts, whoever orders does the work.
+    Counts,
+    /// The consumer does the work, too.
+    Works,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    order: Order,
+    restocks: bool,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: Vec<Entry>,
+    known: BTreeSet<u64>,
+}
+
+impl Log {
+    fn append(&mut self, entry: Entry) {
+        if self.known.insert(entry.order.id) {
+            self.entries.push(entry);
+        }
+    }
+}
+
+/// What each order was answered. Never changed, since all who write write the same.
+type Answers = BTreeMap<u64, bool>;
+
+impl Variant for Queue {
+    fn open(&self, site: &Site, units: u64) -> impl Counter {
+        let shop = Shop(Rc::new(Inner {
+            log: Store::new(&site.network).key(0),
+            answers: Store::new(&site.network).key(0),
+            units,
+            consumer_works: *self == Self::Works,
+            site: site.clone(),
+        }));
+        site.world().spawn(shop.clone().supervise());
+        shop
+    }
+}
+
+#[derive(Clone)]
+struct Shop(Rc<Inner>);
+
+struct Inner {
+    log: Key<Log>,
+    answers: Key<Answers>,
+    units: u64,
+    consumer_works: bool,
+    site: Site,
+}
+
+impl Shop {
+    /// How often consumers look for orders.
+    const POLL: Duration = Duration::from_millis(2);
+    /// How soon who ordered asks for the answer; then less and less often, or all are busy with asking.
+    const FIRST_ASKS: Duration = Duration::from_millis(2);
+    const LAST_ASKS: Duration = Duration::from_millis(64);
+    /// How long who ordered asks for the answer, in time-outs.
+    const PATIENCE: u32 = 40;
+
+    /// Starts a consumer when the last one seems to be dead; which it is, or not.
+    async fn supervise(self) {
+        let world = self.0.site.world().clone();
+        loop {
+            let consumer = world.spawn(self.clone().consume());
+            let life = Duration::from_millis(20)..Duration::from_millis(300);
+            if !self.0.site.network.crashes() {
+                return;
+            }
+            world.sleep(world.some_time(life)).await;
+            if world.happens(700) {
+                self.0.site.network.note(Fault::Crashed);
+                world.abort(consumer);
+            }
+        }
+    }
+
+    async fn consume(self) {
+        let mut left = self.0.units;
+        let mut position = 0;
+        // Nobody shall wait for another's work.
+        let most = if self.0.consumer_works { 1 } else { usize::MAX };
+        loop {
+            let read = move |log: &mut Log| {
+                let next = log.entries[position..].iter();
+                next.take(most).copied().collect::<Vec<_>>()
+            };
+            let Ok(batch) = self.0.log.retried(read).await else {
+                continue;
+            };
+            if batch.is_empty() {
+                self.0.site.world().sleep(Self::POLL).await;
+                continue;
+            }
+            position += batch.len();
+            let mut answers = Answers::new();
+            for entry in batch {
+                answers.insert(entry.order.id, decide(&mut left, entry));
+                if self.0.consumer_works && !entry.restocks {
+                    self.0.site.flow().await;
+                }
+            }
+            self.publish(answers).await;
+        }
+    }
+
+    async fn publish(&self, answers: Answers) {
+        let write = move |known: &mut Answers| known.extend(answers.clone());
+        while self.0.answers.retried(write.clone()).await == Err(TimedOut) {}
+    }
+
+    async fn order(&self, entry: Entry) -> Result<bool, TimedOut> {
+        let id = entry.order.id;
+        self.0.log.retried(move |log| log.append(entry)).await?;
+        let world = self.0.site.world();
+        let patience = self.0.site.network.time_out * Self::PATIENCE;
+        let until = world.now() + patience.as_nanos() as u64;
+        let mut pause = Self::FIRST_ASKS;
+        while world.now() < until {
+            let ask = move |known: &mut Answers| known.get(&id).copied();
+            if let Some(answer) = self.0.answers.retried(ask).await? {
+                return Ok(answer);
+            }
+            world.sleep(pause).await;
+            pause = (pause * 2).min(Self::LAST_ASKS);
+        }
+        Err(TimedOut)
+    }
+}
+
+/// Whether there was enough.
+fn decide(left: &mut u64, Entry { order, restocks }: Entry) -> bool {
+    let after = if restocks {
+        left.checked_add(order.units)
+    } else {
+        left.checked_sub(order.units)
+    };
+    *left = after.unwrap_or(*left);
+    after.is_some()
+}
+
+impl Counter for Shop {
+    async fn deduct(&self, order: Order) -> Answer {
+        let entry = Entry {
+            order,
+            restocks: false,
+        };
+        let sold = self.order(entry).await;
+        if self.0.consumer_works {
+            return told(sold);
+        }
+        self.0.site.works_if(sold).await
+    }
+
+    async fn restock(&self, order: Order) -> Answer {
+        let entry = Entry {
+            order,
+            restocks: true,
+        };
+        told(self.order(entry).await)
+    }
+
+    async fn at_rest(&self) -> Result<u64, TimedOut> {
+        let entries = self.0.log.retried(|log| log.entries.clone()).await?;
+        let mut left = self.0.units;
+        for entry in entries {
+            decide(&mut left, entry);
+        }
+        Ok(left)
+    }
+}
