@@ -49,6 +49,7 @@ fn held(placed: Placed) -> Held {
 #[test]
 fn a_hold_is_placed_and_confirmed() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
+    clock.advance(MINUTE * 5);
     let holds = holds(&clock);
     let placed = place(&holds, &stock, 1, 3).unwrap();
     assert!(matches!(placed, Placed::Now(_)));
@@ -415,6 +416,22 @@ fn keys_are_forgotten_after_the_retention() {
         matches!(place(&holds, &stock, 0, 5), Ok(Placed::Now(_))),
         "as new"
     );
+}
+
+#[test]
+fn a_sweep_keeps_its_limit_over_all_shards() {
+    let (stock, clock) = (Stock::new(100), ManualClock::new());
+    let holds = holds(&clock);
+    for key in 0..100 {
+        _ = place(&holds, &stock, key, 1).unwrap();
+    }
+    clock.advance(MINUTE);
+    assert_eq!((holds.sweep(30), stock.available()), (30, 30));
+    assert_eq!((holds.sweep(100), stock.available()), (70, 100));
+    assert_eq!(holds.known(), 100);
+    clock.advance(RETENTION);
+    assert_eq!((holds.sweep(60), holds.known()), (0, 40));
+    assert_eq!((holds.sweep(60), holds.known()), (0, 0));
 }
 
 #[test]

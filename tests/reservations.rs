@@ -354,6 +354,21 @@ fn a_refusal_counts_what_is_in_the_till() {
 }
 
 #[test]
+fn a_till_tops_up_only_when_it_is_short() {
+    let stock = Stock::new(100);
+    let mut till = stock.lease(8);
+    till.deduct(3).unwrap();
+    till.deduct(5).unwrap();
+    assert_eq!(
+        (till.units(), stock.available()),
+        (0, 92),
+        "to the last unit"
+    );
+    till.deduct(1).unwrap();
+    assert_eq!((till.units(), stock.available()), (7, 84));
+}
+
+#[test]
 fn any_batch_will_do() {
     for batch in [0, 1, 10, 11, MAX_UNITS + 1, u64::MAX] {
         let stock = LockedStock::new(10, 2).unwrap();
