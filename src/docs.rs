@@ -21,3 +21,7 @@ pub mod model_checking {}
 #[cfg(feature = "conformance")]
 #[doc = include_str!("docs/testing_your_counter.md")]
 pub mod testing_your_counter {}
+
+#[doc = include_str!("docs/distributed.md")]
+#[cfg(feature = "conformance")]
+pub mod distributed {}
