@@ -311,17 +311,19 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     ///
     /// It is looked at only after a deduct has left less than its share of the threshold where it took
     /// its units, so that plenty costs nothing. In a stock that is hot and lies in segments it may so
-    /// be told some units late, never twice for one crossing.
+    /// be told some units late, never twice for one crossing. Setting it stops all calls on the
+    /// inventory for a moment.
     ///
     /// # Errors
     ///
     /// [`SkuError::UnknownSku`].
     pub fn set_low_stock(&self, sku: &K, units: u64) -> Result<(), SkuError> {
         let stocks = self.stocks.pin();
-        let passing = self.gate.pass();
+        // Takes that do not know of it yet are over when it is set, and seen by the look that follows.
+        let alone = self.gate.close();
         let stock = stocks.get(sku).ok_or(SkuError::UnknownSku)?;
         self.alerts.set(sku, units);
-        drop(passing);
+        drop(alone);
         self.alerts.after_take(sku, stock);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::Sku;
 use crate::Stock;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, fence};
 use std::fmt;
 use std::hash::BuildHasher;
 
@@ -20,22 +20,50 @@ pub struct LowStock {
 pub(super) type Tell<K> = Box<dyn Fn(&K, LowStock) + Send + Sync>;
 
 /// The thresholds, apart from the stocks: most SKUs have none, and a stock fills its cache line.
+///
+/// At rest, of a SKU with a threshold that has enough, nobody counts as told. Two threads have to agree on
+/// that: one that takes and marks the alert, and one that puts and asks whether any is marked. Each writes
+/// first, and reads what the other writes after a fence, so that one of them sees the other:
+///
+/// | who takes | who puts |
+/// |---|---|
+/// | counts and marks the alert as told | puts units |
+/// | fence | fence |
+/// | looks at the stock again: enough? then it arms | anything told? then it arms |
+///
+/// Tested by `low_stock_against_restock` in `tests/loom_inventory.rs`.
 pub(super) struct Alerts<K, S> {
     alerts: papaya::HashMap<K, Alert, S>,
     /// At least every threshold: above it nothing is looked up.
     highest: AtomicU64,
-    /// How many have been told and not armed again.
+    /// At least how many have been told and not armed again: counted before they are marked.
     told: AtomicU64,
     tell: Tell<K>,
 }
 
-/// The orderings are those of read-modify-writes throughout; what an alert says of units it reads
-/// from the stock anew.
 #[derive(Debug)]
 struct Alert {
     threshold: u64,
-    /// 1 from when it is told until it is armed again.
-    told: AtomicU64,
+    state: AtomicU64,
+}
+
+/// What an alert is; it goes between the first two until it is taken away.
+const ARMED: u64 = 0;
+const TOLD: u64 = 1;
+const GONE: u64 = 2;
+
+impl Alert {
+    fn turn(&self, from: u64, to: u64) -> bool {
+        self.state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Whether the stock had as much as the threshold at one instant of the call: not only by its bound,
+    /// which units that are being moved can raise, or one crossing would be told twice.
+    fn has_enough(&self, stock: &Stock) -> bool {
+        stock.available() >= self.threshold && stock.snapshot().available >= self.threshold
+    }
 }
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
@@ -48,20 +76,24 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
         }
     }
 
-    /// From now on `sku` is low below `threshold`, and nobody has been told.
+    /// From now on `sku` is low below `threshold`, and nobody has been told. Called while nobody is in
+    /// the middle of a take: who takes later knows of it.
     pub(super) fn set(&self, sku: &K, threshold: u64) {
         self.forget(sku);
         if threshold > 0 {
-            let told = AtomicU64::new(0);
-            let alert = Alert { threshold, told };
-            self.alerts.pin().insert(sku.clone(), alert);
+            let state = AtomicU64::new(ARMED);
+            self.alerts
+                .pin()
+                .insert(sku.clone(), Alert { threshold, state });
             self.highest.fetch_max(threshold, Ordering::AcqRel);
         }
     }
 
     pub(super) fn forget(&self, sku: &K) {
-        if let Some(alert) = self.alerts.pin().remove(sku) {
-            self.arm(alert);
+        if let Some(alert) = self.alerts.pin().remove(sku)
+            && alert.state.swap(GONE, Ordering::AcqRel) == TOLD
+        {
+            self.told.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -86,29 +118,44 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
     #[inline(never)]
     fn look(&self, sku: &K, stock: &Stock) {
         let alerts = self.alerts.pin();
-        let Some(alert) = alerts.get(sku) else {
-            return;
-        };
-        let threshold = alert.threshold;
-        if !stock.serves_from_less_than(threshold) {
-            return;
+        if let Some(alert) = alerts.get(sku) {
+            self.tell_if_low(sku, stock, alert);
         }
-        let available = stock.available();
-        if available < threshold && alert.told.fetch_or(1, Ordering::AcqRel) == 0 {
+    }
+
+    /// Each turn of the loop is one crossing that is told.
+    fn tell_if_low(&self, sku: &K, stock: &Stock, alert: &Alert) {
+        let threshold = alert.threshold;
+        while stock.serves_from_less_than(threshold) {
+            let available = stock.available();
+            if available >= threshold {
+                return;
+            }
             self.told.fetch_add(1, Ordering::AcqRel);
-            (self.tell)(
-                sku,
-                LowStock {
-                    threshold,
-                    available,
-                },
-            );
+            if !alert.turn(ARMED, TOLD) {
+                self.told.fetch_sub(1, Ordering::AcqRel);
+                return;
+            }
+            let low = LowStock {
+                threshold,
+                available,
+            };
+            (self.tell)(sku, low);
+            // Units that came before it was marked armed nothing.
+            fence(Ordering::SeqCst);
+            if !(alert.has_enough(stock) && self.arm(alert)) {
+                return;
+            }
         }
     }
 
     /// Called when units came to `stock`.
     #[inline]
     pub(super) fn after_put(&self, sku: &K, stock: &Stock) {
+        if self.highest.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        fence(Ordering::SeqCst);
         if self.told.load(Ordering::Acquire) > 0 {
             self.arm_if_enough(sku, stock);
         }
@@ -121,17 +168,19 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
         let Some(alert) = alerts.get(sku) else {
             return;
         };
-        if stock.available() >= alert.threshold {
-            self.arm(alert);
+        let told = alert.state.load(Ordering::Acquire) == TOLD;
+        if told && alert.has_enough(stock) && self.arm(alert) {
             // Units that were taken before it was armed told nobody.
-            self.look(sku, stock);
+            self.tell_if_low(sku, stock, alert);
         }
     }
 
-    fn arm(&self, alert: &Alert) {
-        if alert.told.fetch_and(0, Ordering::AcqRel) == 1 {
+    fn arm(&self, alert: &Alert) -> bool {
+        let armed = alert.turn(TOLD, ARMED);
+        if armed {
             self.told.fetch_sub(1, Ordering::AcqRel);
         }
+        armed
     }
 }
 

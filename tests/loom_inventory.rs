@@ -1,0 +1,397 @@
+//! [`Inventory`] under the model checker. Run it with `.ci/loom`.
+//!
+//! The map is the real one, not loom's: what loom explores is everything around it, the stocks, the gate
+//! and the alerts. SKUs are put in before the threads begin.
+#![cfg(all(loom, feature = "inventory"))]
+
+mod support;
+
+use loom::thread;
+use segstock::inventory::{
+    InventorySnapshot, OrderHolds, OrderRefused, RemoveError, SkuError, SkuSnapshot,
+};
+use segstock::{HoldError, Holds, Inventory, ManualClock, Settled};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+type Hasher = BuildHasherDefault<DefaultHasher>;
+type Shop = Inventory<&'static str, Hasher>;
+type Line = (&'static str, u64);
+
+/// An inventory, and how often it told of low stock. What is told is counted out of loom's sight.
+struct Subject {
+    shop: Arc<Shop>,
+    told: Arc<AtomicU64>,
+}
+
+impl Subject {
+    fn new(skus: &[Line]) -> Self {
+        let told = Arc::new(AtomicU64::new(0));
+        let tell = Arc::clone(&told);
+        let shop = Inventory::builder()
+            .hasher(Hasher::default())
+            .on_low_stock(move |_: &&str, _| {
+                tell.fetch_add(1, Ordering::Relaxed);
+            })
+            .build();
+        for &(sku, units) in skus {
+            shop.insert(sku, units).unwrap();
+        }
+        let shop = Arc::new(shop);
+        Self { shop, told }
+    }
+
+    fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
+    }
+}
+
+/// Available, reserved, sold.
+fn figures(shop: &Shop, sku: &str) -> Option<(u64, u64, u64)> {
+    shop.get(sku)
+        .map(|books| (books.available, books.reserved, books.sold))
+}
+
+/// Has loom try either thread first. It tries another sequence only of what it sees, and who finds a SKU
+/// gone in a map that it does not see does nothing that it would.
+#[derive(Clone)]
+struct StartLine(Arc<loom::sync::atomic::AtomicU64>);
+
+impl StartLine {
+    fn new() -> Self {
+        Self(Arc::new(loom::sync::atomic::AtomicU64::new(0)))
+    }
+
+    fn pass(&self) {
+        // Relaxed, so that it hides nothing by bringing the threads into step.
+        self.0.fetch_add(1, loom::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// Explores two threads on SKUs of so many units, and gives their answers to `check`.
+fn race<A: Send + 'static, B: 'static>(
+    name: &str,
+    skus: &'static [Line],
+    one: fn(&Arc<Shop>) -> A,
+    other: fn(&Arc<Shop>) -> B,
+    check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
+) {
+    let executions = support::arena::model(move || {
+        let subject = Subject::new(skus);
+        let (start, theirs) = (StartLine::new(), Arc::clone(&subject.shop));
+        let line = start.clone();
+        let one = thread::spawn(move || {
+            line.pass();
+            one(&theirs)
+        });
+        start.pass();
+        let other = other(&subject.shop);
+        check(&subject, one.join().unwrap(), other);
+    });
+    println!("{name:<44} {executions:>9} executions");
+    assert!(executions > 1, "{name}: without a choice nothing is found");
+}
+
+/// Orders, and sells what it got.
+fn buy(shop: &Shop, lines: &[Line]) -> Result<(), OrderRefused<&'static str>> {
+    shop.order(lines.iter().copied())
+        .map(segstock::inventory::OrderReservation::commit)
+}
+
+fn short(refused: &OrderRefused<&'static str>) -> Vec<(&'static str, u64, u64)> {
+    let lines = refused.short_lines().iter();
+    lines
+        .map(|line| (line.sku, line.requested, line.available))
+        .collect()
+}
+
+#[test]
+fn orders_in_opposite_sequence() {
+    race(
+        "orders_in_opposite_sequence",
+        &[("a", 1), ("b", 1)],
+        |shop| buy(shop, &[("a", 1), ("b", 1)]).is_ok(),
+        |shop| buy(shop, &[("b", 1), ("a", 1)]).is_ok(),
+        |subject, one, other| {
+            assert!(one != other, "one of them is served, and one only");
+            for sku in ["a", "b"] {
+                assert_eq!(figures(&subject.shop, sku), Some((0, 0, 1)));
+            }
+        },
+    );
+}
+
+#[test]
+fn orders_that_are_not_paid() {
+    race(
+        "orders_that_are_not_paid",
+        &[("a", 1), ("b", 1)],
+        |shop| drop(shop.order([("a", 1), ("b", 1)])),
+        |shop| drop(shop.order([("b", 1), ("a", 1)])),
+        |subject, (), ()| {
+            for sku in ["a", "b"] {
+                assert_eq!(figures(&subject.shop, sku), Some((1, 0, 0)));
+            }
+        },
+    );
+}
+
+#[test]
+fn order_against_a_deduct_of_its_last_line() {
+    race(
+        "order_against_a_deduct_of_its_last_line",
+        &[("a", 1), ("b", 1)],
+        |shop| buy(shop, &[("a", 1), ("b", 1)]),
+        |shop| shop.deduct("b", 1).is_ok(),
+        |subject, order, deducted| match order {
+            Ok(()) => assert!(!deducted),
+            Err(refused) => {
+                assert!(deducted);
+                assert_eq!(short(&refused), [("b", 1, 0)]);
+                assert_eq!(figures(&subject.shop, "a"), Some((1, 0, 0)), "it is back");
+            }
+        },
+    );
+}
+
+/// Lines before the one that failed were there; those after it are looked at as well.
+#[test]
+fn order_refused_in_the_middle() {
+    race(
+        "order_refused_in_the_middle",
+        &[("a", 1), ("b", 1), ("c", 1)],
+        |shop| shop.order([("c", 1), ("b", 1), ("a", 1)]).map(drop),
+        |shop| shop.order([("c", 1), ("b", 1)]).map(drop),
+        |subject, one, other| {
+            for refused in [one, other].into_iter().filter_map(Result::err) {
+                let short = short(&refused);
+                assert!(!short.is_empty());
+                assert!(short.iter().all(|&(sku, _, left)| sku != "a" && left == 0));
+            }
+            for sku in ["a", "b", "c"] {
+                assert_eq!(figures(&subject.shop, sku), Some((1, 0, 0)));
+            }
+        },
+    );
+}
+
+/// What a call on one SKU answers while another takes that SKU away, and the books that are left.
+fn removing(
+    name: &str,
+    call: fn(&Arc<Shop>) -> Result<(), SkuError>,
+    change: fn(SkuSnapshot) -> u64,
+) {
+    race(
+        name,
+        &[("a", 2)],
+        call,
+        |shop| shop.remove("a").unwrap(),
+        move |subject, called, last| {
+            assert!(subject.shop.is_empty());
+            match called {
+                Ok(()) => assert_eq!(change(last), 1, "it is in the final books"),
+                Err(error) => {
+                    assert!(error.is_unknown_sku());
+                    assert_eq!(change(last), 0);
+                    assert_eq!(last.available, 2);
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn remove_against_deduct() {
+    let deduct: fn(&Arc<Shop>) -> _ = |shop| shop.deduct("a", 1);
+    removing("remove_against_deduct", deduct, |last| last.sold);
+}
+
+#[test]
+fn remove_against_restock() {
+    let restock: fn(&Arc<Shop>) -> _ = |shop| shop.restock("a", 1);
+    removing("remove_against_restock", restock, |last| last.restocked);
+}
+
+#[test]
+fn remove_against_write_off() {
+    let write_off: fn(&Arc<Shop>) -> _ = |shop| shop.write_off("a", 1);
+    removing("remove_against_write_off", write_off, |last| {
+        last.written_off
+    });
+}
+
+#[test]
+fn remove_against_an_order() {
+    race(
+        "remove_against_an_order",
+        &[("a", 1), ("b", 1)],
+        |shop| buy(shop, &[("a", 1), ("b", 1)]),
+        |shop| shop.remove("b"),
+        |subject, order, removed| {
+            let b = match removed {
+                Ok(last) => Some((last.available, last.reserved, last.sold)),
+                Err(error) => {
+                    assert_eq!(error, RemoveError::Reserved { units: 1 });
+                    figures(&subject.shop, "b")
+                }
+            };
+            match order {
+                Ok(()) => assert_eq!(b, Some((0, 0, 1))),
+                Err(refused) => {
+                    assert_eq!(refused, OrderRefused::UnknownSkus(vec!["b"]));
+                    assert_eq!(b, Some((1, 0, 0)));
+                    assert_eq!(figures(&subject.shop, "a"), Some((1, 0, 0)));
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn remove_against_giving_back() {
+    race(
+        "remove_against_giving_back",
+        &[("a", 1)],
+        |shop| drop(shop.reserve(&"a", 1)),
+        |shop| shop.remove("a"),
+        |subject, (), removed| match removed {
+            Ok(last) => assert_eq!((last.available, last.reserved, last.sold), (1, 0, 0)),
+            Err(error) => {
+                assert_eq!(error, RemoveError::Reserved { units: 1 });
+                assert_eq!(figures(&subject.shop, "a"), Some((1, 0, 0)));
+            }
+        },
+    );
+}
+
+#[test]
+fn remove_against_remove() {
+    race(
+        "remove_against_remove",
+        &[("a", 1)],
+        |shop| shop.remove("a").is_ok(),
+        |shop| shop.remove("a").is_ok(),
+        |_, one, other| assert!(one != other),
+    );
+}
+
+/// At rest, a SKU that is low has been told of, and one that is not will be told of again.
+fn assert_armed_if_enough(subject: &Subject, threshold: u64) {
+    let (shop, before) = (&subject.shop, subject.told());
+    let available = shop.available("a").unwrap();
+    if available < threshold {
+        assert!(before > 0, "it is low, and nobody was told");
+    } else {
+        shop.deduct("a", available - threshold + 1).unwrap();
+        assert_eq!(subject.told(), before + 1, "the next crossing is told");
+    }
+}
+
+#[test]
+fn low_stock_is_told_once() {
+    race(
+        "low_stock_is_told_once",
+        &[("a", 3)],
+        |shop| {
+            shop.set_low_stock(&"a", 2).unwrap();
+            shop.deduct("a", 1).unwrap();
+        },
+        |shop| shop.deduct("a", 1).unwrap(),
+        |subject, (), ()| assert_eq!(subject.told(), 1),
+    );
+}
+
+#[test]
+fn low_stock_against_restock() {
+    for (units, name) in [(&[("a", 2)], "crossing"), (&[("a", 1)], "low already")] {
+        race(
+            &format!("low_stock_against_restock, {name}"),
+            units,
+            |shop| {
+                shop.set_low_stock(&"a", 2).unwrap();
+                shop.deduct("a", 1).unwrap();
+            },
+            |shop| shop.restock("a", 1).unwrap(),
+            |subject, (), ()| assert_armed_if_enough(subject, 2),
+        );
+    }
+}
+
+#[test]
+fn low_stock_against_giving_back() {
+    race(
+        "low_stock_against_giving_back",
+        &[("a", 2)],
+        |shop| {
+            shop.set_low_stock(&"a", 2).unwrap();
+            drop(shop.reserve(&"a", 1).unwrap());
+        },
+        |shop| drop(shop.reserve(&"a", 1)),
+        |subject, (), ()| assert_armed_if_enough(subject, 2),
+    );
+}
+
+fn on_hand<N>(kept: &InventorySnapshot<&'static str, N>) -> u64 {
+    kept.skus.iter().map(|row| row.books.on_hand()).sum()
+}
+
+#[test]
+fn snapshot_against_a_move() {
+    race(
+        "snapshot_against_a_move",
+        &[("a", 2), ("b", 0)],
+        |shop| shop.ship(&"a", &"b", 1).unwrap().arrive().is_ok(),
+        |shop| shop.snapshot(),
+        |subject, arrived, kept| {
+            assert!(arrived);
+            assert_eq!(on_hand(&kept), 2, "never twice, never nowhere: {kept:?}");
+            assert_eq!(on_hand(&subject.shop.snapshot()), 2);
+        },
+    );
+}
+
+type Till = OrderHolds<u64, Arc<Shop>, Arc<ManualClock>, Hasher>;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What is held is reserved, in a snapshot beside an order that is placed and settled.
+#[test]
+fn snapshot_against_a_hold() {
+    type Settle = fn(&Till, &u64) -> Result<Settled, HoldError>;
+    let ways: [(&str, Settle); 2] = [("sold", Till::confirm), ("released", Till::release)];
+    for (name, settle) in ways {
+        let executions = support::arena::model(move || {
+            let shop = Subject::new(&[("a", 2), ("b", 1)]).shop;
+            let builder = Holds::builder().clock(Arc::new(ManualClock::new()));
+            let till: Till = builder.hasher(Hasher::default()).shards(1).build();
+            let till = Arc::new(till);
+            let (theirs, at) = (Arc::clone(&shop), Arc::clone(&till));
+            let order = thread::spawn(move || {
+                let lines = vec![("a", 2), ("b", 1)];
+                _ = at
+                    .place(1, lines, MINUTE, |lines| {
+                        Arc::clone(&theirs).order_owned(lines.iter().copied())
+                    })
+                    .unwrap();
+                settle(&at, &1).unwrap()
+            });
+            let kept = shop.snapshot_with(&till);
+            assert_eq!(order.join().unwrap(), Settled::Now);
+            let (again, restored) = Inventory::builder().restore(&kept).unwrap();
+            let again = Arc::new(again);
+            let held = kept.holds.len() as u64;
+            let reserved: u64 = kept.skus.iter().map(|row| row.books.reserved).sum();
+            assert_eq!(restored.freed, reserved - 3 * held);
+            let till = Holds::builder()
+                .clock(Arc::new(ManualClock::new()))
+                .shards(1)
+                .build();
+            assert_eq!(kept.place_holds(&again, &till), Ok(held as usize));
+        });
+        println!("snapshot_against_a_hold, {name:<21} {executions:>9} executions");
+        assert!(executions > 1);
+    }
+}
