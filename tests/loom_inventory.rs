@@ -1,7 +1,8 @@
 //! [`Inventory`] under the model checker. Run it with `.ci/loom`.
 //!
 //! The map is the real one, not loom's: what loom explores is everything around it, the stocks, the gate
-//! and the alerts. SKUs are put in before the threads begin.
+//! and the alerts. SKUs and thresholds that several threads use are put in before the threads begin: loom
+//! does not see what the map brings from one to the other.
 #![cfg(all(loom, feature = "inventory"))]
 
 mod support;
@@ -10,7 +11,7 @@ use loom::thread;
 use segstock::inventory::{
     InventorySnapshot, OrderHolds, OrderRefused, RemoveError, SkuError, SkuSnapshot,
 };
-use segstock::{HoldError, Holds, Inventory, ManualClock, Settled};
+use segstock::{HoldError, Holds, Inventory, ManualClock, Placed, Settled, testing};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -79,8 +80,23 @@ fn race<A: Send + 'static, B: 'static>(
     other: fn(&Arc<Shop>) -> B,
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
+    race_low(name, skus, 0, one, other, check);
+}
+
+/// The same on SKUs that are low below so many.
+fn race_low<A: Send + 'static, B: 'static>(
+    name: &str,
+    skus: &'static [Line],
+    threshold: u64,
+    one: fn(&Arc<Shop>) -> A,
+    other: fn(&Arc<Shop>) -> B,
+    check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
+) {
     let executions = support::arena::model(move || {
         let subject = Subject::new(skus);
+        for (sku, _) in skus {
+            subject.shop.set_low_stock(sku, threshold).unwrap();
+        }
         let (start, theirs) = (StartLine::new(), Arc::clone(&subject.shop));
         let line = start.clone();
         let one = thread::spawn(move || {
@@ -284,6 +300,8 @@ fn assert_armed_if_enough(subject: &Subject, threshold: u64) {
     let available = shop.available("a").unwrap();
     if available < threshold {
         assert!(before > 0, "it is low, and nobody was told");
+        _ = shop.deduct_up_to("a", 1);
+        assert_eq!(subject.told(), before, "it was told already");
     } else {
         shop.deduct("a", available - threshold + 1).unwrap();
         assert_eq!(subject.told(), before + 1, "the next crossing is told");
@@ -292,12 +310,24 @@ fn assert_armed_if_enough(subject: &Subject, threshold: u64) {
 
 #[test]
 fn low_stock_is_told_once() {
-    race(
+    race_low(
         "low_stock_is_told_once",
         &[("a", 3)],
+        2,
+        |shop| shop.deduct("a", 1).unwrap(),
+        |shop| shop.deduct("a", 1).unwrap(),
+        |subject, (), ()| assert_eq!(subject.told(), 1),
+    );
+}
+
+#[test]
+fn low_stock_is_set_beside_a_deduct() {
+    race(
+        "low_stock_is_set_beside_a_deduct",
+        &[("a", 2)],
         |shop| {
+            testing::sit_at(1, 2);
             shop.set_low_stock(&"a", 2).unwrap();
-            shop.deduct("a", 1).unwrap();
         },
         |shop| shop.deduct("a", 1).unwrap(),
         |subject, (), ()| assert_eq!(subject.told(), 1),
@@ -305,15 +335,25 @@ fn low_stock_is_told_once() {
 }
 
 #[test]
+fn low_stock_falls_again_while_it_is_armed() {
+    race_low(
+        "low_stock_falls_again_while_it_is_armed",
+        &[("a", 1)],
+        2,
+        |shop| shop.restock("a", 1).unwrap(),
+        |shop| shop.deduct("a", 1).unwrap(),
+        |subject, (), ()| assert_armed_if_enough(subject, 2),
+    );
+}
+
+#[test]
 fn low_stock_against_restock() {
     for (units, name) in [(&[("a", 2)], "crossing"), (&[("a", 1)], "low already")] {
-        race(
+        race_low(
             &format!("low_stock_against_restock, {name}"),
             units,
-            |shop| {
-                shop.set_low_stock(&"a", 2).unwrap();
-                shop.deduct("a", 1).unwrap();
-            },
+            2,
+            |shop| shop.deduct("a", 1).unwrap(),
             |shop| shop.restock("a", 1).unwrap(),
             |subject, (), ()| assert_armed_if_enough(subject, 2),
         );
@@ -322,15 +362,34 @@ fn low_stock_against_restock() {
 
 #[test]
 fn low_stock_against_giving_back() {
-    race(
+    race_low(
         "low_stock_against_giving_back",
         &[("a", 2)],
-        |shop| {
-            shop.set_low_stock(&"a", 2).unwrap();
-            drop(shop.reserve(&"a", 1).unwrap());
-        },
+        2,
+        |shop| drop(shop.reserve(&"a", 1)),
         |shop| drop(shop.reserve(&"a", 1)),
         |subject, (), ()| assert_armed_if_enough(subject, 2),
+    );
+}
+
+/// What is told of one SKU and armed at once takes nothing from the count of another, which is told already.
+#[test]
+fn low_stock_of_two_skus() {
+    race_low(
+        "low_stock_of_two_skus",
+        &[("a", 2), ("x", 1)],
+        2,
+        |shop| shop.deduct("a", 1).unwrap(),
+        |shop| {
+            shop.restock("a", 1).unwrap();
+            shop.restock("x", 1).unwrap();
+        },
+        |subject, (), ()| {
+            let before = subject.told();
+            subject.shop.deduct("x", 1).unwrap();
+            assert_eq!(subject.told(), before + 1, "the next crossing is told");
+            assert_armed_if_enough(subject, 2);
+        },
     );
 }
 
@@ -353,45 +412,88 @@ fn snapshot_against_a_move() {
     );
 }
 
-type Till = OrderHolds<u64, Arc<Shop>, Arc<ManualClock>, Hasher>;
+type Orders = OrderHolds<u64, Arc<Shop>, Arc<ManualClock>, Hasher>;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What is held is reserved, in a snapshot beside an order that is placed and settled.
-#[test]
-fn snapshot_against_a_hold() {
-    type Settle = fn(&Till, &u64) -> Result<Settled, HoldError>;
-    let ways: [(&str, Settle); 2] = [("sold", Till::confirm), ("released", Till::release)];
-    for (name, settle) in ways {
-        let executions = support::arena::model(move || {
-            let shop = Subject::new(&[("a", 2), ("b", 1)]).shop;
-            let builder = Holds::builder().clock(Arc::new(ManualClock::new()));
-            let till: Till = builder.hasher(Hasher::default()).shards(1).build();
-            let till = Arc::new(till);
-            let (theirs, at) = (Arc::clone(&shop), Arc::clone(&till));
-            let order = thread::spawn(move || {
-                let lines = vec![("a", 2), ("b", 1)];
-                _ = at
-                    .place(1, lines, MINUTE, |lines| {
-                        Arc::clone(&theirs).order_owned(lines.iter().copied())
-                    })
-                    .unwrap();
-                settle(&at, &1).unwrap()
-            });
-            let kept = shop.snapshot_with(&till);
-            assert_eq!(order.join().unwrap(), Settled::Now);
-            let (again, restored) = Inventory::builder().restore(&kept).unwrap();
-            let again = Arc::new(again);
-            let held = kept.holds.len() as u64;
-            let reserved: u64 = kept.skus.iter().map(|row| row.books.reserved).sum();
-            assert_eq!(restored.freed, reserved - 3 * held);
-            let till = Holds::builder()
-                .clock(Arc::new(ManualClock::new()))
-                .shards(1)
-                .build();
-            assert_eq!(kept.place_holds(&again, &till), Ok(held as usize));
-        });
-        println!("snapshot_against_a_hold, {name:<21} {executions:>9} executions");
-        assert!(executions > 1);
+/// An inventory with an order to be held.
+struct Till {
+    shop: Arc<Shop>,
+    holds: Orders,
+}
+
+impl Till {
+    fn new() -> Self {
+        let builder = Holds::builder().clock(Arc::new(ManualClock::new()));
+        Self {
+            shop: Subject::new(&[("a", 2), ("b", 1)]).shop,
+            holds: builder.hasher(Hasher::default()).shards(1).build(),
+        }
     }
+
+    fn place(&self) {
+        let order = |lines: &Vec<Line>| Arc::clone(&self.shop).order_owned(lines.iter().copied());
+        let placed = self.holds.place(1, vec![("a", 2), ("b", 1)], MINUTE, order);
+        assert!(matches!(placed, Ok(Placed::Now(_))));
+    }
+
+    /// Keeps it, and opens what was kept.
+    fn keep(&self) {
+        let kept = self.shop.snapshot_with(&self.holds);
+        for row in &kept.skus {
+            let sold = row.books.initial.checked_sub(row.books.on_hand());
+            assert_eq!(sold, Some(row.books.sold), "{row:?}");
+        }
+        let (again, restored) = Inventory::builder().restore(&kept).unwrap();
+        let held = kept.holds.len() as u64;
+        let reserved: u64 = kept.skus.iter().map(|row| row.books.reserved).sum();
+        assert_eq!(Some(restored.freed), reserved.checked_sub(3 * held));
+        let builder = Holds::builder().clock(Arc::new(ManualClock::new()));
+        let holds = builder.shards(1).build();
+        assert_eq!(
+            kept.place_holds(&Arc::new(again), &holds),
+            Ok(held as usize)
+        );
+    }
+}
+
+type Settle = fn(&Orders, &u64) -> Result<Settled, HoldError>;
+
+const WAYS: [(&str, Settle); 2] = [("sold", Orders::confirm), ("released", Orders::release)];
+
+/// What is held is reserved, in a snapshot beside an order that is placed, or settled.
+fn keeping(name: &str, before: fn(&Till), beside: impl Fn(&Till) + Copy + Send + Sync + 'static) {
+    let executions = support::arena::model(move || {
+        let till = Arc::new(Till::new());
+        before(&till);
+        let (start, theirs) = (StartLine::new(), Arc::clone(&till));
+        let line = start.clone();
+        // Who reads stands last: see the arena.
+        let keeper = thread::spawn(move || {
+            line.pass();
+            theirs.keep();
+        });
+        start.pass();
+        beside(&till);
+        keeper.join().unwrap();
+    });
+    println!("{name:<44} {executions:>9} executions");
+    assert!(executions > 1, "{name}: without a choice nothing is found");
+}
+
+#[test]
+fn snapshot_against_a_hold_that_is_settled() {
+    for (way, settle) in WAYS {
+        let settle = move |till: &Till| assert_eq!(settle(&till.holds, &1), Ok(Settled::Now));
+        keeping(
+            &format!("snapshot_against_a_hold, {way}"),
+            Till::place,
+            settle,
+        );
+    }
+}
+
+#[test]
+fn snapshot_against_a_hold_that_is_placed() {
+    keeping("snapshot_against_a_hold, placed", |_| (), Till::place);
 }
