@@ -461,7 +461,9 @@ type Settle = fn(&Orders, &u64) -> Result<Settled, HoldError>;
 
 const WAYS: [(&str, Settle); 2] = [("sold", Orders::confirm), ("released", Orders::release)];
 
-/// What is held is reserved, in a snapshot beside an order that is placed, or settled.
+/// What is held is reserved, in a snapshot beside an order that is placed, or settled. That nothing is
+/// settled in the middle of one is beyond loom, to which the load of who gives back hides that of who
+/// looks: threads find it, in `tests/inventory_kept.rs`.
 fn keeping(name: &str, before: fn(&Till), beside: impl Fn(&Till) + Copy + Send + Sync + 'static) {
     let executions = support::arena::model(move || {
         let till = Arc::new(Till::new());
