@@ -208,6 +208,57 @@ fn a_replay_on_one_thread_is_exact() {
     }
 }
 
+/// Order 2 wants more of B than there is, and what order 3 wants of A.
+const WHOLE: &str = "\
+InvoiceNo,StockCode,Quantity
+1,A,2
+1,B,1
+2,A,1
+2,B,4
+3,A,1
+C4,B,-1
+";
+
+#[test]
+fn a_replay_sells_whole_orders_or_none() {
+    let log = TempFile::new("whole.csv", WHOLE);
+    for counter in ["stock", "locked", "single", "naive"] {
+        let replay = |more: &[&str]| {
+            let arguments = ["--counter", counter, "--threads", "1", log.path(), "--json"];
+            let result = json(&run("replay", &[&arguments[..], more].concat()), 0);
+            (figures(&result), result["lines_short"].as_u64())
+        };
+        // 3 of 4 A, 4 of 5 B.
+        let whole = ([3, 1, 4, 2, 7, 1, 4, 4], Some(1));
+        assert_eq!(replay(&[]), whole, "{counter}");
+        let partial = ([2, 2, 4, 2, 7, 1, 4, 4], Some(2));
+        assert_eq!(replay(&["--partial"]), partial, "{counter}");
+    }
+}
+
+/// Orders of two SKUs in either sequence, from many threads; the second SKU runs out first.
+#[test]
+fn a_replay_of_whole_orders_on_many_threads_adds_up() {
+    let lines: String = (0..10_000)
+        .map(|order| match order % 2 {
+            0 => format!("{order},A,1\n{order},B,2\n"),
+            _ => format!("{order},B,1\n{order},A,2\n"),
+        })
+        .collect();
+    let log = TempFile::new(
+        "pairs.csv",
+        &format!("InvoiceNo,StockCode,Quantity\n{lines}"),
+    );
+    for counter in ["stock", "locked", "single"] {
+        let arguments = ["--counter", counter, "--cover", "0.5", "--threads", "4"];
+        let arguments = [&arguments[..], &[log.path(), "--json"]].concat();
+        let result = json(&run("replay", &arguments), 0);
+        assert_eq!(result["skus_wrong"], 0, "{counter}: {result}");
+        let [accepted, refused, lines, ..] = figures(&result);
+        assert_eq!((accepted + refused, lines), (10_000, 2 * accepted));
+    }
+}
+
 /// As many orders as it takes for threads to meet, each of one unit of the same SKU.
 fn contended_log(name: &str) -> TempFile {
     let lines: String = (0..20_000)

@@ -1,18 +1,23 @@
 //! The audit: whether the books of every SKU add up, and whether every refusal was right.
 
 use crate::log::{Line, Log};
-use crate::sell::Outcome;
-use crate::shelf::Shelf;
+use crate::sell::{Answer, Outcome};
+use crate::shop::Shop;
 use serde::Serialize;
 
-/// The books of one SKU, kept by what customers were told; only `left` is what the counter says.
+/// The books of one SKU, kept by what customers were told; only `left` and `told` are what the counter
+/// says.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     pub opened: u64,
     pub returned: u64,
     pub sold: u64,
     pub left: u64,
-    smallest_refused: Option<u64>,
+    /// Restocked, reserved and sold.
+    told: Option<(u64, u64, u64)>,
+    smallest_short: Option<u64>,
+    /// Units that orders which failed for another line may have set aside in the meantime.
+    dropped: Vec<u64>,
     returns_refused: u64,
 }
 
@@ -33,13 +38,21 @@ pub struct Audit {
 
 impl Audit {
     /// Audits what became of `log` on `threads`.
-    pub fn new(log: &Log, shelves: &[Shelf], outcomes: &[Outcome], threads: usize) -> Self {
-        let books = keep_books(shelves, outcomes);
+    pub fn new(
+        log: &Log,
+        shop: &Shop<'_>,
+        outcomes: &[Outcome],
+        threads: usize,
+        partial: bool,
+    ) -> Self {
+        let mut books = keep_books(shop, outcomes);
         let mut found: Vec<_> = books.iter().map(Books::miscount).collect();
         let refusals = if threads == 1 {
-            compare_with_model(log, shelves, outcomes)
+            compare_with_model(log, shop, outcomes, partial)
         } else {
-            books.iter().map(Books::wrong_refusal).collect()
+            let others = threads - 1;
+            let refusals = books.iter_mut().map(|books| books.wrong_refusal(others));
+            refusals.collect()
         };
         for (finding, refusal) in found.iter_mut().zip(refusals) {
             *finding = finding.take().or(refusal);
@@ -60,31 +73,33 @@ impl Audit {
     }
 }
 
-fn keep_books(shelves: &[Shelf], outcomes: &[Outcome]) -> Vec<Books> {
-    let open = |shelf: &Shelf| Books {
-        opened: shelf.opened,
-        left: shelf.counter.available(),
+fn keep_books(shop: &Shop<'_>, outcomes: &[Outcome]) -> Vec<Books> {
+    let open = |(sku, &opened)| Books {
+        opened,
+        left: shop.left(sku),
+        told: shop.books(sku),
         ..Books::default()
     };
-    let mut books: Vec<_> = shelves.iter().map(open).collect();
-    for &Outcome { line, accepted } in outcomes {
+    let mut books: Vec<_> = shop.opened.iter().enumerate().map(open).collect();
+    for &Outcome { line, answer } in outcomes {
         let books = &mut books[line.sku];
         let units = line.quantity.unsigned_abs();
-        match (accepted, line.quantity > 0) {
-            (true, true) => books.sold += units,
-            (true, false) => books.returned += units,
-            (false, true) => {
-                let smallest = books.smallest_refused.unwrap_or(u64::MAX);
-                books.smallest_refused = Some(smallest.min(units));
+        match (answer, line.quantity > 0) {
+            (Answer::Accepted, true) => books.sold += units,
+            (Answer::Accepted, false) => books.returned += units,
+            (Answer::Short, true) => {
+                let smallest = books.smallest_short.unwrap_or(u64::MAX);
+                books.smallest_short = Some(smallest.min(units));
             }
-            (false, false) => books.returns_refused += units,
+            (Answer::Dropped, true) => books.dropped.push(units),
+            (_, false) => books.returns_refused += units,
         }
     }
     books
 }
 
 impl Books {
-    /// Units that were sold twice, or that vanished.
+    /// Units that were sold twice, or that vanished, or books of the counter that customers deny.
     fn miscount(&self) -> Option<String> {
         let Self {
             opened,
@@ -99,56 +114,120 @@ impl Books {
         } else if had != sold + left {
             "miscounted"
         } else {
-            return None;
+            return self.is_denied();
         };
         Some(format!(
             "{problem}: opened {opened} + returned {returned} is not sold {sold} + left {left}"
         ))
     }
 
+    fn is_denied(&self) -> Option<String> {
+        let (restocked, reserved, sold) = self.told?;
+        let agrees = (restocked, reserved, sold) == (self.returned, 0, self.sold);
+        (!agrees).then(|| {
+            format!(
+                "the counter says {restocked} restocked, {reserved} reserved, {sold} sold; \
+                 customers say {} returned, {} sold",
+                self.returned, self.sold
+            )
+        })
+    }
+
     /// Units that were left although an order wanted no more of them: where none ever came back,
-    /// as many or more were there when it was refused. Or a return, for which there is always room.
-    fn wrong_refusal(&self) -> Option<String> {
+    /// as many or more were there when it was refused; but for what each of the `others` that sold
+    /// beside it may have had set aside for an order that failed. Or a return, for which there is
+    /// always room.
+    fn wrong_refusal(&mut self, others: usize) -> Option<String> {
         if self.returns_refused > 0 {
             let units = self.returns_refused;
             return Some(format!("wrongly refused: {units} units that came back"));
         }
-        let (refused, left) = (self.smallest_refused?, self.left);
-        (self.returned == 0 && left >= refused)
-            .then(|| format!("wrongly refused: an order of {refused}, but {left} are left"))
+        let (refused, left) = (self.smallest_short?, self.left);
+        self.dropped.sort_unstable_by(|a, b| b.cmp(a));
+        let set_aside: u64 = self.dropped.iter().take(others).sum();
+        (self.returned == 0 && left >= refused + set_aside).then(|| {
+            format!(
+                "wrongly refused: an order of {refused}, but {left} are left, and orders that failed \
+                 had {set_aside} at most"
+            )
+        })
     }
 }
 
 /// On one thread every outcome must be that of the sequential model.
-fn compare_with_model(log: &Log, shelves: &[Shelf], outcomes: &[Outcome]) -> Vec<Option<String>> {
-    let mut model: Vec<u64> = shelves.iter().map(|shelf| shelf.opened).collect();
-    let mut findings = vec![None; shelves.len()];
+fn compare_with_model(
+    log: &Log,
+    shop: &Shop<'_>,
+    outcomes: &[Outcome],
+    partial: bool,
+) -> Vec<Option<String>> {
+    let mut model = shop.opened.clone();
+    let mut findings = vec![None; model.len()];
     let mut outcomes = outcomes.iter();
-    for &line in log.orders.iter().flatten() {
-        let held = model[line.sku];
-        let expected = play(line, &mut model[line.sku]);
-        let agrees = outcomes
-            .next()
-            .is_some_and(|outcome| outcome.line == line && outcome.accepted == expected);
-        if !agrees && findings[line.sku].is_none() {
-            let right = if expected { "accepted" } else { "refused" };
-            findings[line.sku] = Some(format!(
-                "a line of {} units should have been {right}: {held} were left",
-                line.quantity
-            ));
+    for order in &log.orders {
+        let expected = if partial {
+            play_lines(order, &mut model)
+        } else {
+            play_whole(order, &mut model)
+        };
+        for (line, answer, held) in expected {
+            let agrees = outcomes
+                .next()
+                .is_some_and(|outcome| outcome.line == line && outcome.answer == answer);
+            if !agrees && findings[line.sku].is_none() {
+                findings[line.sku] = Some(format!(
+                    "a line of {} units should have been {answer:?}: {held} were left",
+                    line.quantity
+                ));
+            }
         }
     }
     findings
 }
 
-/// The sequential model: one number.
-fn play(line: Line, held: &mut u64) -> bool {
+/// What should become of a line, and what was left before it.
+type Expected = (Line, Answer, u64);
+
+/// The sequential model of a SKU: one number.
+fn play(line: Line, model: &mut [u64]) -> Expected {
     let units = line.quantity.unsigned_abs();
+    let held = model[line.sku];
     let next = if line.quantity > 0 {
         held.checked_sub(units)
     } else {
         held.checked_add(units)
     };
-    *held = next.unwrap_or(*held);
-    next.is_some()
+    model[line.sku] = next.unwrap_or(held);
+    let answer = if next.is_some() {
+        Answer::Accepted
+    } else {
+        Answer::Short
+    };
+    (line, answer, held)
+}
+
+fn play_lines(order: &[Line], model: &mut [u64]) -> Vec<Expected> {
+    order.iter().map(|&line| play(line, model)).collect()
+}
+
+/// First what comes back; then all that is ordered, or none of it.
+fn play_whole(order: &[Line], model: &mut [u64]) -> Vec<Expected> {
+    let (wanted, back): (Vec<Line>, Vec<Line>) = order.iter().partition(|line| line.quantity > 0);
+    let mut expected = play_lines(&back, model);
+    let mut after = model.to_vec();
+    let mut sold = play_lines(&wanted, &mut after);
+    if sold
+        .iter()
+        .all(|&(_, answer, _)| answer == Answer::Accepted)
+    {
+        model.copy_from_slice(&after);
+    } else {
+        for (_, answer, _) in &mut sold {
+            if *answer == Answer::Accepted {
+                *answer = Answer::Dropped;
+            }
+        }
+    }
+    expected.extend(sold);
+    expected
 }

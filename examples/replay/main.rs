@@ -3,22 +3,25 @@
 //! `cargo run --release --example replay -- ORDERS.csv`
 //!
 //! The log is a CSV file with the columns `InvoiceNo`, `StockCode` and `Quantity`, as in the Online
-//! Retail data set. Every SKU has a counter of its own, opened with a part of what the log will ask
-//! for, so that some order lines are refused. Each order line is accepted or refused by itself.
+//! Retail data set. The SKUs are those of an inventory, opened with a part of what the log will ask for,
+//! so that some orders are refused: an order gets all its lines or none, or, with `--partial`, each
+//! line that can be served.
 
 mod audit;
+mod cover;
 mod log;
 mod naive;
 mod report;
 mod sell;
-mod shelf;
+mod shop;
 #[path = "../support/mod.rs"]
 mod support;
 
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
+use cover::Cover;
 use segstock::MAX_SEGMENTS;
-use shelf::{Cover, Kind, Shelf};
+use shop::{Kind, Shop};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use support::cli::{self, Report};
@@ -38,7 +41,10 @@ struct Arguments {
     /// How much of what the log asks for is in stock when it opens
     #[arg(long, default_value = "0.8", allow_hyphen_values = true)]
     cover: Cover,
-    /// What counts the units of a SKU
+    /// Serve each line by itself, not all lines of an order or none
+    #[arg(long)]
+    partial: bool,
+    /// What counts the units
     #[arg(long, value_enum, default_value_t = Kind::Stock)]
     counter: Kind,
     /// Segments of each counter that is `locked`
@@ -63,7 +69,7 @@ fn replay(arguments: &Arguments) -> Result<Report, String> {
 
     let reading = progress::spinner(format!("reading {file}"));
     let log = log::read(&arguments.orders).map_err(|error| format!("{file}: {error}"))?;
-    let shelves = Shelf::open_all(&log, arguments.cover, arguments.counter, arguments.segments)
+    let shop = Shop::open(&log, arguments.cover, arguments.counter, arguments.segments)
         .map_err(|error| format!("{file}: {error}"))?;
     drop(reading);
 
@@ -71,12 +77,18 @@ fn replay(arguments: &Arguments) -> Result<Report, String> {
         "selling {} orders from {threads} threads",
         log.orders.len()
     ));
-    let sales = sell::all(&log, &shelves, threads, &selling)?;
+    let sales = sell::all(&log, &shop, threads, arguments.partial, &selling)?;
     selling.set_message("auditing");
-    let audit = audit::Audit::new(&log, &shelves, &sales.outcomes, threads);
+    let audit = audit::Audit::new(&log, &shop, &sales.outcomes, threads, arguments.partial);
     drop(selling);
 
-    let result = report::Summary::new(arguments.counter, threads, &sales, &audit);
+    let result = report::Summary::new(
+        arguments.counter,
+        threads,
+        arguments.partial,
+        &sales,
+        &audit,
+    );
     Ok(Report {
         text: if arguments.json {
             result.json()

@@ -1,8 +1,8 @@
 //! The result: a table for people, JSON for programs.
 
 use crate::audit::{Audit, Finding};
-use crate::sell::Sales;
-use crate::shelf::Kind;
+use crate::sell::{Answer, Sales};
+use crate::shop::Kind;
 use crate::support::figures::{grouped, table};
 use serde::Serialize;
 use std::fmt::Write;
@@ -15,10 +15,13 @@ const NAMED: usize = 5;
 pub struct Summary<'a> {
     counter: Kind,
     threads: usize,
+    partial: bool,
     orders_accepted: u64,
     orders_refused: u64,
     lines_accepted: u64,
+    /// Also those of which there was enough, in orders that lacked something else.
     lines_refused: u64,
+    lines_short: u64,
     units_opened: u64,
     units_returned: u64,
     units_sold: u64,
@@ -34,18 +37,29 @@ pub struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    pub fn new(counter: Kind, threads: usize, sales: &Sales, audit: &'a Audit) -> Self {
+    pub fn new(
+        counter: Kind,
+        threads: usize,
+        partial: bool,
+        sales: &Sales,
+        audit: &'a Audit,
+    ) -> Self {
         let lines = sales.outcomes.len() as u64;
-        let accepted = sales.outcomes.iter().filter(|outcome| outcome.accepted);
-        let lines_accepted = accepted.count() as u64;
+        let count = |answer| {
+            let outcomes = sales.outcomes.iter();
+            outcomes.filter(|outcome| outcome.answer == answer).count() as u64
+        };
+        let lines_accepted = count(Answer::Accepted);
         let latency = |quantile| sales.latencies.value_at_quantile(quantile);
         Self {
             counter,
             threads,
+            partial,
             orders_accepted: sales.orders_accepted,
             orders_refused: sales.orders_refused,
             lines_accepted,
             lines_refused: lines - lines_accepted,
+            lines_short: count(Answer::Short),
             units_opened: audit.sum(|books| books.opened),
             units_returned: audit.sum(|books| books.returned),
             units_sold: audit.sum(|books| books.sold),
@@ -66,13 +80,17 @@ impl<'a> Summary<'a> {
 
     pub fn text(&self) -> String {
         let microseconds = |nanoseconds: u64| format!("{:.2} µs", nanoseconds as f64 / 1e3);
-        let name = format!("{:?}", self.counter);
+        let name = match self.counter {
+            Kind::Stock => "Inventory".to_owned(),
+            counter => format!("{counter:?}"),
+        };
         let rows = [
             ("threads", grouped(self.threads)),
             ("orders accepted", grouped(self.orders_accepted)),
             ("orders refused", grouped(self.orders_refused)),
             ("lines accepted", grouped(self.lines_accepted)),
             ("lines refused", grouped(self.lines_refused)),
+            ("… short of units", grouped(self.lines_short)),
             ("units opened", grouped(self.units_opened)),
             ("units returned", grouped(self.units_returned)),
             ("units sold", grouped(self.units_sold)),

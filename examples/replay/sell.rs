@@ -1,7 +1,7 @@
 //! Sells the log: threads take one order after another, in the sequence of the log.
 
 use crate::log::{Line, Log};
-use crate::shelf::Shelf;
+use crate::shop::Shop;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,16 @@ const SIGN: usize = 1_024;
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
     pub line: Line,
-    pub accepted: bool,
+    pub answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Accepted,
+    /// The stock lacked the units.
+    Short,
+    /// Another line of its order lacked units.
+    Dropped,
 }
 
 /// What became of all orders.
@@ -51,15 +60,16 @@ impl Sales {
     }
 }
 
-/// Sells the whole log.
+/// Sells the whole log; in parts, if each line is for itself.
 pub fn all(
     log: &Log,
-    shelves: &[Shelf],
+    shop: &Shop<'_>,
     threads: usize,
+    partial: bool,
     progress: &ProgressBar,
 ) -> Result<Sales, String> {
     let next = AtomicUsize::new(0);
-    let clerk = || work(log, shelves, &next, progress);
+    let clerk = || work(log, shop, partial, &next, progress);
     let start = Instant::now();
     let parts = thread::scope(|scope| {
         let clerks: Result<Vec<_>, _> = (0..threads)
@@ -84,29 +94,32 @@ pub fn all(
 /// Sells one order after another, until there are no more.
 fn work(
     log: &Log,
-    shelves: &[Shelf],
+    shop: &Shop<'_>,
+    partial: bool,
     next: &AtomicUsize,
     progress: &ProgressBar,
 ) -> Result<Sales, String> {
     let mut sales = Sales::none()?;
+    let mut wanted = Vec::new();
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
         let Some(order) = log.orders.get(index) else {
             return Ok(sales);
         };
         let begin = Instant::now();
-        let mut all_accepted = true;
-        for &line in order {
-            let accepted = sell(line, &shelves[line.sku]);
-            all_accepted &= accepted;
-            sales.outcomes.push(Outcome { line, accepted });
+        let first = sales.outcomes.len();
+        if partial {
+            sell_lines(shop, order, &mut sales.outcomes);
+        } else {
+            sell_whole(shop, order, &mut wanted, &mut sales.outcomes);
         }
         let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         sales
             .latencies
             .record(nanoseconds)
             .map_err(|error| error.to_string())?;
-        if all_accepted {
+        let mut outcomes = sales.outcomes[first..].iter();
+        if outcomes.all(|outcome| outcome.answer == Answer::Accepted) {
             sales.orders_accepted += 1;
         } else {
             sales.orders_refused += 1;
@@ -117,12 +130,53 @@ fn work(
     }
 }
 
-/// Takes what is ordered, or puts back what was returned.
-fn sell(line: Line, shelf: &Shelf) -> bool {
-    let units = line.quantity.unsigned_abs();
-    if line.quantity > 0 {
-        shelf.counter.deduct(units).is_ok()
+fn answer(accepted: bool) -> Answer {
+    if accepted {
+        Answer::Accepted
     } else {
-        shelf.counter.restock(units).is_ok()
+        Answer::Short
     }
+}
+
+/// Sells and takes back line by line.
+fn sell_lines(shop: &Shop<'_>, order: &[Line], outcomes: &mut Vec<Outcome>) {
+    for &line in order {
+        let accepted = if line.quantity > 0 {
+            shop.sell(line)
+        } else {
+            shop.take_back(line)
+        };
+        let answer = answer(accepted);
+        outcomes.push(Outcome { line, answer });
+    }
+}
+
+/// Takes back what came back, and then sells all that is ordered, or none of it.
+fn sell_whole(
+    shop: &Shop<'_>,
+    order: &[Line],
+    wanted: &mut Vec<Line>,
+    outcomes: &mut Vec<Outcome>,
+) {
+    wanted.clear();
+    for &line in order {
+        if line.quantity > 0 {
+            wanted.push(line);
+        } else {
+            let answer = answer(shop.take_back(line));
+            outcomes.push(Outcome { line, answer });
+        }
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    let sold = shop.order(wanted);
+    outcomes.extend(wanted.iter().map(|&line| {
+        let answer = match &sold {
+            Ok(()) => Answer::Accepted,
+            Err(short) if short.contains(&line.sku) => Answer::Short,
+            Err(_) => Answer::Dropped,
+        };
+        Outcome { line, answer }
+    }));
 }

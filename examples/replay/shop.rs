@@ -1,0 +1,191 @@
+//! The shop: what was in stock when it opened, and what counts it.
+
+use crate::cover::Cover;
+use crate::log::{Line, Log};
+use crate::naive::Naive;
+use clap::ValueEnum;
+use segstock::{Inventory, LockedStock, MAX_UNITS, StockCounter};
+use serde::Serialize;
+
+/// What counts the units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `Inventory`: a `Stock` for each SKU
+    Stock,
+    /// A `LockedStock` with segments for each SKU
+    Locked,
+    /// A `LockedStock` with one lock for each SKU
+    Single,
+    /// Read, check, write without a lock: it shows what goes wrong
+    Naive,
+}
+
+/// A shop that sells the SKUs of a log.
+pub struct Shop<'a> {
+    skus: &'a [String],
+    /// Units of each SKU when it opened.
+    pub opened: Vec<u64>,
+    counters: Counters<'a>,
+}
+
+enum Counters<'a> {
+    Inventory(Inventory<&'a str>),
+    /// A counter for each SKU, which knows nothing of orders.
+    Each(Vec<Box<dyn StockCounter>>),
+}
+
+impl<'a> Shop<'a> {
+    /// A shop with so much of what the log asks for.
+    pub fn open(log: &'a Log, cover: Cover, kind: Kind, segments: usize) -> Result<Self, String> {
+        let opened = openings(log, cover)?;
+        let each = |open: &dyn Fn(u64) -> Result<Box<dyn StockCounter>, String>| {
+            let counters = opened.iter().map(|&units| open(units));
+            counters.collect::<Result<_, _>>().map(Counters::Each)
+        };
+        let counters = match kind {
+            Kind::Stock => inventory(log, &opened)?,
+            Kind::Locked => each(&|units| locked(units, segments))?,
+            Kind::Single => each(&|units| locked(units, 1))?,
+            Kind::Naive => each(&|units| Ok(Box::new(Naive::new(units))))?,
+        };
+        Ok(Self {
+            skus: &log.skus,
+            opened,
+            counters,
+        })
+    }
+
+    /// Units of a SKU that are left.
+    pub fn left(&self, sku: usize) -> u64 {
+        match &self.counters {
+            Counters::Inventory(inventory) => inventory.available(self.name(sku)).unwrap_or(0),
+            Counters::Each(counters) => counters[sku].available(),
+        }
+    }
+
+    /// What the counter itself says was restocked, reserved and sold of a SKU, if it keeps books.
+    pub fn books(&self, sku: usize) -> Option<(u64, u64, u64)> {
+        match &self.counters {
+            Counters::Inventory(inventory) => inventory
+                .get(self.name(sku))
+                .map(|books| (books.restocked, books.reserved, books.sold)),
+            Counters::Each(counters) => counters[sku]
+                .books()
+                .map(|books| (books.restocked, books.reserved, books.sold)),
+        }
+    }
+
+    /// Puts back what was returned; whether there was room.
+    pub fn take_back(&self, line: Line) -> bool {
+        let units = line.quantity.unsigned_abs();
+        match &self.counters {
+            Counters::Inventory(inventory) => inventory.restock(self.name(line.sku), units).is_ok(),
+            Counters::Each(counters) => counters[line.sku].restock(units).is_ok(),
+        }
+    }
+
+    /// Sells one line by itself.
+    pub fn sell(&self, line: Line) -> bool {
+        let units = line.quantity.unsigned_abs();
+        match &self.counters {
+            Counters::Inventory(inventory) => inventory.deduct(self.name(line.sku), units).is_ok(),
+            Counters::Each(counters) => counters[line.sku].deduct(units).is_ok(),
+        }
+    }
+
+    /// Sells all lines, or none: then these SKUs lack units.
+    pub fn order(&self, lines: &[Line]) -> Result<(), Vec<usize>> {
+        match &self.counters {
+            Counters::Inventory(inventory) => {
+                let wanted = lines
+                    .iter()
+                    .map(|line| (self.name(line.sku), line.quantity.unsigned_abs()));
+                let refused = match inventory.order(wanted) {
+                    Ok(order) => {
+                        order.commit();
+                        return Ok(());
+                    }
+                    Err(refused) => refused,
+                };
+                let is_short = |sku| {
+                    let name = self.name(sku);
+                    refused.short_lines().iter().any(|line| line.sku == name)
+                };
+                let skus = lines.iter().map(|line| line.sku);
+                Err(skus.filter(|&sku| is_short(sku)).collect())
+            }
+            Counters::Each(counters) => order_from_each(counters, lines),
+        }
+    }
+
+    fn name(&self, sku: usize) -> &'a str {
+        &self.skus[sku]
+    }
+}
+
+fn inventory<'a>(log: &'a Log, opened: &[u64]) -> Result<Counters<'a>, String> {
+    let inventory = Inventory::builder().capacity(opened.len()).build();
+    for (sku, &units) in log.skus.iter().zip(opened) {
+        inventory
+            .insert(sku.as_str(), units)
+            .map_err(|error| format!("SKU {sku}: {error}"))?;
+    }
+    Ok(Counters::Inventory(inventory))
+}
+
+fn locked(units: u64, segments: usize) -> Result<Box<dyn StockCounter>, String> {
+    match LockedStock::new(units, segments) {
+        Ok(counter) => Ok(Box::new(counter)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What people write who have no inventory: take line after line, and put back what was taken if one
+/// is refused. Others see as sold what comes back.
+fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result<(), Vec<usize>> {
+    let units = |line: &Line| line.quantity.unsigned_abs();
+    for (index, line) in lines.iter().enumerate() {
+        if counters[line.sku].deduct(units(line)).is_ok() {
+            continue;
+        }
+        let (taken, rest) = lines.split_at(index);
+        for line in taken {
+            // What was there before has room.
+            let _ = counters[line.sku].restock(units(line));
+        }
+        let lacking = rest[1..]
+            .iter()
+            .filter(|line| counters[line.sku].available() < units(line));
+        let short = std::iter::once(line).chain(lacking);
+        return Err(short.map(|line| line.sku).collect());
+    }
+    Ok(())
+}
+
+/// Units of each SKU to open with.
+fn openings(log: &Log, cover: Cover) -> Result<Vec<u64>, String> {
+    let mut demand = vec![0; log.skus.len()];
+    let mut returns = vec![0; log.skus.len()];
+    for line in log.orders.iter().flatten() {
+        let sums = if line.quantity > 0 {
+            &mut demand
+        } else {
+            &mut returns
+        };
+        sums[line.sku] += line.quantity.unsigned_abs();
+    }
+    let opening = |sku: usize| {
+        let units = cover.of(demand[sku]);
+        // All that may ever lie there: so that no return can be refused.
+        let most = units + u128::from(returns[sku]);
+        let opened = u64::try_from(units).ok();
+        opened
+            .filter(|_| most <= u128::from(MAX_UNITS))
+            .ok_or_else(|| {
+                let name = &log.skus[sku];
+                format!("SKU {name} needs room for {most} units; a stock holds {MAX_UNITS}")
+            })
+    };
+    (0..log.skus.len()).map(opening).collect()
+}
