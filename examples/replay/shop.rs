@@ -141,18 +141,17 @@ fn locked(units: u64, segments: usize) -> Result<Box<dyn StockCounter>, String> 
     }
 }
 
-/// What people write who have no inventory: take line after line, and put back what was taken if one
-/// is refused. Others see as sold what comes back.
+/// What people write who have no inventory: set line after line aside, and put back what was set aside if
+/// one is refused.
 fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result<(), Vec<usize>> {
     let units = |line: &Line| line.quantity.unsigned_abs();
     for (index, line) in lines.iter().enumerate() {
-        if counters[line.sku].deduct(units(line)).is_ok() {
+        if set_aside(&*counters[line.sku], units(line)) {
             continue;
         }
         let (taken, rest) = lines.split_at(index);
         for line in taken {
-            // What was there before has room.
-            let _ = counters[line.sku].restock(units(line));
+            put_back(&*counters[line.sku], units(line));
         }
         let lacking = rest[1..]
             .iter()
@@ -160,7 +159,28 @@ fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result
         let short = std::iter::once(line).chain(lacking);
         return Err(short.map(|line| line.sku).collect());
     }
+    for line in lines {
+        if let Some(counter) = counters[line.sku].reserving() {
+            counter.sell(units(line));
+        }
+    }
     Ok(())
+}
+
+/// A counter that cannot set aside has sold at once.
+fn set_aside(counter: &dyn StockCounter, units: u64) -> bool {
+    match counter.reserving() {
+        Some(counter) => counter.set_aside(units).is_ok(),
+        None => counter.deduct(units).is_ok(),
+    }
+}
+
+fn put_back(counter: &dyn StockCounter, units: u64) {
+    match counter.reserving() {
+        Some(counter) => counter.put_back(units),
+        // What was there before has room.
+        None => drop(counter.restock(units)),
+    }
 }
 
 /// Units of each SKU to open with.
