@@ -66,7 +66,9 @@ use std::sync::Arc;
 ///
 /// As for [`Stock`]: a deduct happens after the restock that brought its units.
 pub struct Inventory<K, S = RandomState> {
-    stocks: papaya::HashMap<K, Stock, S>,
+    /// In boxes: beside a key in the map's own allocation, a stock's alignment would double what a cold
+    /// SKU takes.
+    stocks: papaya::HashMap<K, Box<Stock>, S>,
     gate: Gate,
     alerts: Alerts<K, S>,
     ledger: Mutex<Ledger<K>>,
@@ -108,7 +110,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
 
     fn open(&self, sku: K, stock: Stock) -> Result<(), InsertError> {
         let stocks = self.stocks.pin();
-        match stocks.try_insert(sku, stock) {
+        match stocks.try_insert(sku, Box::new(stock)) {
             Ok(_) => Ok(()),
             Err(_) => Err(InsertError::AlreadyThere),
         }
@@ -159,7 +161,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.stocks.pin().get(sku).map(Stock::available)
+        let stocks = self.stocks.pin();
+        stocks.get(sku).map(|stock| stock.available())
     }
 
     /// Whether there is such a SKU.

@@ -1,7 +1,7 @@
 //! [`Shelf`]: one SKU of an inventory, as the counter that a reservation stands on.
 
 use super::{Inventory, SkuError};
-use crate::{OutOfStock, Reservation, Reserving, RestockOverflow, StockCounter};
+use crate::{OutOfStock, Reservation, Reserving, RestockOverflow, Stock, StockCounter};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl<I: InventoryHandle> Reserving for Shelf<I> {
     fn address(&self) -> usize {
         let stocks = self.inventory.inventory().stocks.pin();
         let stock = stocks.get(&self.sku);
-        stock.map_or(0, |stock| std::ptr::from_ref(stock).addr())
+        stock.map_or(0, |stock| std::ptr::from_ref::<Stock>(stock).addr())
     }
 }
 
