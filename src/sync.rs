@@ -105,17 +105,17 @@ mod imp {
     }
 
     #[cfg(feature = "inventory")]
-    pub(crate) use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
+    pub(crate) use checker::sync::{RwLockReadGuard, RwLockWriteGuard};
 
     /// The same for the lock of readers and writers.
     #[cfg(feature = "inventory")]
     #[derive(Debug)]
-    pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
+    pub(crate) struct RwLock<T>(checker::sync::RwLock<T>);
 
     #[cfg(feature = "inventory")]
     impl<T> RwLock<T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::RwLock::new(value))
+            Self(checker::sync::RwLock::new(value))
         }
 
         pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
