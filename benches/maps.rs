@@ -124,7 +124,7 @@ fn sales() -> Candidates {
             "scc",
             orders(move |sku| {
                 scc.read_sync(sku, |_, stock| deduct(stock))
-                    .expect("it is there")
+                    .expect("it is there");
             }),
         ),
         work(
