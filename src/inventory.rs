@@ -71,6 +71,10 @@ pub struct Inventory<K, S = RandomState> {
     stocks: papaya::HashMap<K, Box<Stock>, S>,
     gate: Gate,
     alerts: Alerts<K, S>,
+    // The locks are taken in this sequence: those of the holds, the arrivals, the ledger, the gate. So
+    // nobody waits for another with the gate passed, and a snapshot, which has the arrivals stand still, is
+    // in the way of no sale.
+    arrivals: Mutex<()>,
     ledger: Mutex<Ledger<K>>,
 }
 
@@ -129,12 +133,12 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
+        let mut ledger = self.ledger.lock();
         // Reservations are settled without the gate. That is no harm: none is made meanwhile, so that
         // nothing reserved now stays nothing.
         let _alone = self.gate.close();
         let stocks = self.stocks.pin();
         let (key, stock) = stocks.get_key_value(sku).ok_or(RemoveError::UnknownSku)?;
-        let mut ledger = self.ledger.lock();
         let books = ledger.books(key, stock);
         let units = books.reserved + books.in_transit;
         if units > 0 {
@@ -151,9 +155,11 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
+        // The ledger before the look, so that what is found is not forgotten in between.
+        let ledger = self.ledger.lock();
         let stocks = self.stocks.pin();
         let (sku, stock) = stocks.get_key_value(sku)?;
-        Some(self.ledger.lock().books(sku, stock))
+        Some(ledger.books(sku, stock))
     }
 
     /// Units of `sku` in stock, in one cheap pass; see [`Stock::available`].

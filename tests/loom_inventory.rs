@@ -239,6 +239,24 @@ fn remove_against_write_off() {
     });
 }
 
+/// The books of a SKU that is just taken away are those that it had.
+#[test]
+fn remove_against_get() {
+    race(
+        "remove_against_get",
+        &[("a", 2)],
+        |shop| {
+            shop.write_off("a", 1).unwrap();
+            shop.remove("a").unwrap().written_off
+        },
+        |shop| shop.get("a").map(|books| (books.sold, books.written_off)),
+        |_, last, seen| {
+            assert_eq!(last, 1);
+            assert!(matches!(seen, None | Some((0, 0 | 1))), "{seen:?}");
+        },
+    );
+}
+
 #[test]
 fn remove_against_an_order() {
     race(
@@ -493,6 +511,21 @@ fn snapshot_against_a_hold_that_is_settled() {
             settle,
         );
     }
+}
+
+/// A SKU that is held when it is looked at is in the snapshot, though it be taken away before the end.
+#[test]
+fn snapshot_against_a_hold_whose_skus_go() {
+    keeping(
+        "snapshot_against_a_hold, and removal",
+        Till::place,
+        |till| {
+            assert_eq!(till.holds.confirm(&1), Ok(Settled::Now));
+            for sku in ["a", "b"] {
+                _ = till.shop.remove(sku).unwrap();
+            }
+        },
+    );
 }
 
 #[test]

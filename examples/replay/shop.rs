@@ -30,7 +30,7 @@ pub struct Shop<'a> {
 }
 
 enum Counters<'a> {
-    Inventory(Inventory<&'a str>),
+    Inventory(Box<Inventory<&'a str>>),
     /// A counter for each SKU, which knows nothing of orders.
     Each(Vec<Box<dyn StockCounter>>),
 }
@@ -131,7 +131,7 @@ fn inventory<'a>(log: &'a Log, opened: &[u64]) -> Result<Counters<'a>, String> {
             .insert(sku.as_str(), units)
             .map_err(|error| format!("SKU {sku}: {error}"))?;
     }
-    Ok(Counters::Inventory(inventory))
+    Ok(Counters::Inventory(Box::new(inventory)))
 }
 
 fn locked(units: u64, segments: usize) -> Result<Box<dyn StockCounter>, String> {

@@ -111,14 +111,12 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         Q: papaya::Equivalent<K> + std::hash::Hash + ?Sized,
     {
         let stocks = self.stocks.pin();
+        let mut ledger = self.ledger.lock();
         let passing = self.gate.pass();
         let (sku, stock) = stocks.get_key_value(sku).ok_or(SkuError::UnknownSku)?;
-        {
-            let mut ledger = self.ledger.lock();
-            stock.deduct(units)?;
-            ledger.entry(sku).written_off += units;
-        }
-        drop(passing);
+        stock.deduct(units)?;
+        ledger.entry(sku).written_off += units;
+        drop((passing, ledger));
         self.alerts.after_take(sku, stock);
         Ok(())
     }
@@ -134,6 +132,19 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.ship(from, to, units)?
             .arrive()
             .map_err(|(error, _)| error)
+    }
+
+    fn send(&self, from: &K, to: &K, units: u64) -> Result<(), SkuError> {
+        let stocks = self.stocks.pin();
+        let mut ledger = self.ledger.lock();
+        let passing = self.gate.pass();
+        let both = stocks.get(from).filter(|_| stocks.contains_key(to));
+        let stock = both.ok_or(SkuError::UnknownSku)?;
+        stock.set_aside(units)?;
+        ledger.entry(from).in_transit += units;
+        drop((passing, ledger));
+        self.alerts.after_take(from, stock);
+        Ok(())
     }
 
     /// Sends `units` of one SKU on the way to another. Until they [arrive](Transit::arrive) they are
@@ -180,16 +191,7 @@ impl<I: InventoryHandle> Transit<I> {
     ///
     /// [`SkuError::OutOfStock`]; [`SkuError::UnknownSku`] if one of them is.
     pub fn new(inventory: I, from: &I::Sku, to: &I::Sku, units: u64) -> Result<Self, SkuError> {
-        let shop = inventory.inventory();
-        if !shop.contains(to) {
-            return Err(SkuError::UnknownSku);
-        }
-        shop.take(from, |stock| {
-            let mut ledger = shop.ledger.lock();
-            stock.set_aside(units)?;
-            ledger.entry(from).in_transit += units;
-            Ok(())
-        })?;
+        inventory.inventory().send(from, to, units)?;
         let (from, to) = (from.clone(), to.clone());
         Ok(Self {
             inventory,
@@ -225,18 +227,17 @@ impl<I: InventoryHandle> Transit<I> {
     fn try_arrive(&self) -> Result<(), SkuError> {
         let shop = self.inventory.inventory();
         let stocks = shop.stocks.pin();
+        // No snapshot is being taken: they are here or there, and never both.
+        let arriving = shop.arrivals.lock();
+        let mut ledger = shop.ledger.lock();
         let passing = shop.gate.pass();
         let (to, stock) = stocks.get_key_value(&self.to).ok_or(SkuError::UnknownSku)?;
-        {
-            // One instant for all books: they are here or there, and never both.
-            let mut ledger = shop.ledger.lock();
-            stock.restock(self.units)?;
-            let entry = ledger.entry(&self.from);
-            entry.in_transit -= self.units;
-            entry.moved_out += self.units;
-            shop.sell(&self.from, self.units);
-        }
-        drop(passing);
+        stock.restock(self.units)?;
+        let entry = ledger.entry(&self.from);
+        entry.in_transit -= self.units;
+        entry.moved_out += self.units;
+        shop.sell(&self.from, self.units);
+        drop((passing, ledger, arriving));
         shop.alerts.after_put(to, stock);
         Ok(())
     }

@@ -63,8 +63,9 @@ impl<K, S> InventoryBuilder<K, S> {
     }
 
     /// Who is told when a SKU goes below its [threshold](Inventory::set_low_stock): on the thread whose
-    /// call left so little, after it and without any lock, so that it may use the inventory. It
-    /// should be quick: send it to a channel.
+    /// call left so little, after it and without any lock of the inventory, so that it may use it. It
+    /// should be quick, and must not call [`Holds`](crate::Holds), which may be just settling: send it to a
+    /// channel.
     pub fn on_low_stock(mut self, tell: impl Fn(&K, LowStock) + Send + Sync + 'static) -> Self {
         self.tell = Box::new(tell);
         self
@@ -81,6 +82,7 @@ impl<K, S> InventoryBuilder<K, S> {
             stocks: papaya::HashMap::with_capacity_and_hasher(self.capacity, hasher),
             gate: Gate::new(),
             alerts: Alerts::new(self.hasher, self.tell),
+            arrivals: Mutex::new(()),
             ledger: Mutex::new(Ledger::new()),
         }
     }

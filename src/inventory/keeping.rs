@@ -151,10 +151,13 @@ pub struct InventorySnapshot<K, N = ()> {
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// All SKUs with their books.
     pub fn snapshot(&self) -> InventorySnapshot<K> {
-        self.capture(Vec::new(), |_, books| books)
+        let _still = self.arrivals.lock();
+        self.capture(Vec::new(), BTreeMap::new())
     }
 
     /// All SKUs with their books, and the holds on orders of this inventory.
+    ///
+    /// Calls on the holds wait while the SKUs that are held are looked at, and not for the others.
     pub fn snapshot_with<N, I, C, H>(
         &self,
         holds: &OrderHolds<N, I, C, H>,
@@ -167,6 +170,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     {
         // Nothing is settled from here on, so that what is held stays reserved.
         let frozen = holds.freeze();
+        let _still = self.arrivals.lock();
         let mut held = BTreeMap::<K, u64>::new();
         let mut rows = Vec::new();
         for hold in frozen.held() {
@@ -179,28 +183,38 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
                 remaining: hold.remaining,
             });
         }
-        self.capture(rows, |sku, books| match held.get(sku) {
-            Some(&held) => books.reserving_at_least(held),
-            None => books,
-        })
+        let books = held.into_iter().filter_map(|(sku, units)| {
+            let books = self.get(&sku)?;
+            Some((sku, books.reserving_at_least(units)))
+        });
+        let books = books.collect();
+        drop(frozen);
+        self.capture(rows, books)
     }
 
+    /// Adds all other SKUs to those that were looked at, which may be gone by now. Called while nothing
+    /// arrives, so that nothing is seen both here and there.
     fn capture<N>(
         &self,
         holds: Vec<HoldRow<N, K>>,
-        correct: impl Fn(&K, SkuSnapshot) -> SkuSnapshot,
+        seen: BTreeMap<K, SkuSnapshot>,
     ) -> InventorySnapshot<K, N> {
+        let row = |(sku, books)| {
+            let low_stock = self.alerts.threshold(&sku);
+            SkuRow {
+                sku,
+                books,
+                low_stock,
+            }
+        };
         let stocks = self.stocks.pin();
-        // Nothing arrives meanwhile, so that nothing is seen both here and there.
-        let ledger = self.ledger.lock();
-        let rows = stocks.iter().map(|(sku, stock)| SkuRow {
-            sku: sku.clone(),
-            books: correct(sku, ledger.books(sku, stock)),
-            low_stock: self.alerts.threshold(sku),
-        });
+        let others = stocks.keys().filter(|sku| !seen.contains_key(*sku));
+        let others = others.filter_map(|sku| Some((sku.clone(), self.get(sku)?)));
+        let mut skus: Vec<_> = others.map(row).collect();
+        skus.extend(seen.into_iter().map(row));
         InventorySnapshot {
             version: VERSION,
-            skus: rows.collect(),
+            skus,
             holds,
         }
     }

@@ -1,0 +1,299 @@
+//! Random calls on an inventory, one after another, against a plain map of what each SKU has.
+#![cfg(not(loom))]
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use segstock::Inventory;
+use segstock::inventory::{OrderRefused, OrderReservation, RemoveError};
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+
+type Lines = Vec<(u8, u64)>;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(u8, u64),
+    Remove(u8),
+    Deduct(u8, u64),
+    Restock(u8, u64),
+    WriteOff(u8, u64),
+    Stocktake(u8, u64, u64),
+    Move(u8, u8, u64),
+    Order(Lines),
+    /// Of the orders that are open, one by its place.
+    Commit(usize),
+    Drop(usize),
+    CommitLine(usize, u8),
+    LowStock(u8, u64),
+    KeepAndOpen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sku = || 0..5_u8;
+    let units = || 0..6_u64;
+    let lines = || prop::collection::vec((sku(), units()), 0..5);
+    prop_oneof![
+        3 => (sku(), 0..12_u64).prop_map(|(sku, units)| Step::Insert(sku, units)),
+        1 => sku().prop_map(Step::Remove),
+        3 => (sku(), units()).prop_map(|(sku, units)| Step::Deduct(sku, units)),
+        2 => (sku(), units()).prop_map(|(sku, units)| Step::Restock(sku, units)),
+        1 => (sku(), units()).prop_map(|(sku, units)| Step::WriteOff(sku, units)),
+        1 => (sku(), units(), units()).prop_map(|(sku, book, n)| Step::Stocktake(sku, book, n)),
+        2 => (sku(), sku(), units()).prop_map(|(from, to, n)| Step::Move(from, to, n)),
+        5 => lines().prop_map(Step::Order),
+        2 => (0..4_usize).prop_map(Step::Commit),
+        2 => (0..4_usize).prop_map(Step::Drop),
+        2 => (0..4_usize, sku()).prop_map(|(order, sku)| Step::CommitLine(order, sku)),
+        2 => (sku(), units()).prop_map(|(sku, units)| Step::LowStock(sku, units)),
+        1 => Just(Step::KeepAndOpen),
+    ]
+}
+
+/// Available, reserved, sold, written off, moved out; initial and restocked; the threshold, and whether it
+/// was told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Has {
+    available: u64,
+    reserved: u64,
+    sold: u64,
+    written_off: u64,
+    moved_out: u64,
+    came: u64,
+    threshold: u64,
+    told: bool,
+}
+
+impl Has {
+    fn take(&mut self, units: u64) -> bool {
+        let enough = self.available >= units;
+        if enough {
+            self.available -= units;
+        }
+        enough
+    }
+}
+
+/// The model: what each SKU has, and how often somebody is told.
+#[derive(Debug, Default)]
+struct Model {
+    skus: BTreeMap<u8, Has>,
+    told: usize,
+}
+
+impl Model {
+    fn take(&mut self, sku: u8, units: u64, to: impl Fn(&mut Has)) -> bool {
+        let taken = self.skus.get_mut(&sku).is_some_and(|has| has.take(units));
+        if taken {
+            self.skus.entry(sku).and_modify(to);
+        }
+        taken
+    }
+
+    /// Arms and tells, after each call.
+    fn look(&mut self) {
+        for has in self.skus.values_mut() {
+            let low = has.available < has.threshold;
+            self.told += usize::from(low && !has.told);
+            has.told = low;
+        }
+    }
+
+    /// What an order gets: its lines summed, or the kind of its refusal and the SKUs to blame.
+    fn order(&mut self, lines: &Lines) -> Result<BTreeMap<u8, u64>, (&'static str, Vec<u8>)> {
+        let mut sums = BTreeMap::new();
+        if lines.is_empty() {
+            return Err(("empty", vec![]));
+        }
+        for &(sku, units) in lines {
+            if units == 0 {
+                return Err(("zero", vec![sku]));
+            }
+            *sums.entry(sku).or_insert(0) += units;
+        }
+        let which = |wrong: &dyn Fn(u8, u64) -> bool| -> Vec<u8> {
+            let wrong = sums.iter().filter(|&(&sku, &units)| wrong(sku, units));
+            wrong.map(|(&sku, _)| sku).collect()
+        };
+        let unknown = which(&|sku, _| !self.skus.contains_key(&sku));
+        if !unknown.is_empty() {
+            return Err(("unknown", unknown));
+        }
+        let short = which(&|sku, units| self.skus[&sku].available < units);
+        if !short.is_empty() {
+            return Err(("short", short));
+        }
+        for (&sku, &units) in &sums {
+            self.take(sku, units, |has| has.reserved += units);
+        }
+        Ok(sums)
+    }
+}
+
+fn kind(refused: &OrderRefused<u8>) -> (&'static str, Vec<u8>) {
+    match refused {
+        OrderRefused::Empty => ("empty", vec![]),
+        OrderRefused::ZeroUnits { sku } => ("zero", vec![*sku]),
+        OrderRefused::UnknownSkus(skus) => ("unknown", skus.clone()),
+        OrderRefused::OutOfStock(lines) => ("short", lines.iter().map(|line| line.sku).collect()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What was opened from a snapshot has nothing reserved.
+fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
+    let kept = shop.snapshot();
+    let (again, restored) = Inventory::builder().restore(&kept).unwrap();
+    let reserved: u64 = model.skus.values().map(|has| has.reserved).sum();
+    assert_eq!(
+        (restored.skus, restored.freed),
+        (model.skus.len(), reserved)
+    );
+    for (sku, has) in &model.skus {
+        let books = again.get(sku).unwrap();
+        let (available, sold) = (has.available + has.reserved, has.sold);
+        assert_eq!((books.available, books.reserved), (available, 0));
+        assert_eq!((books.sold, books.written_off), (sold, has.written_off));
+        assert_eq!(books.moved_out, has.moved_out);
+    }
+}
+
+fn run(steps: Vec<Step>) {
+    let (tell, told) = mpsc::channel();
+    let shop = Inventory::<u8>::builder()
+        .on_low_stock(move |_, _| tell.send(()).unwrap())
+        .build();
+    let mut model = Model::default();
+    let mut open: Vec<(OrderReservation<_>, BTreeMap<u8, u64>)> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Insert(sku, units) => {
+                let new = !model.skus.contains_key(&sku);
+                assert_eq!(shop.insert(sku, units).is_ok(), new);
+                model.skus.entry(sku).or_insert(Has {
+                    available: units,
+                    came: units,
+                    ..Has::default()
+                });
+            }
+            Step::Remove(sku) => match (shop.remove(&sku), model.skus.get(&sku).copied()) {
+                (Err(RemoveError::UnknownSku), None) => {}
+                (Err(RemoveError::Reserved { units }), Some(has)) => {
+                    assert_eq!((units, units > 0), (has.reserved, true));
+                }
+                (Ok(last), Some(has)) => {
+                    assert_eq!((last.available, last.sold), (has.available, has.sold));
+                    assert_eq!(has.reserved, 0);
+                    model.skus.remove(&sku);
+                }
+                other => panic!("{other:?}"),
+            },
+            Step::Deduct(sku, units) => {
+                let sold = model.take(sku, units, |has| has.sold += units);
+                assert_eq!(shop.deduct(&sku, units).is_ok(), sold);
+            }
+            Step::Restock(sku, units) => {
+                let came = model.skus.get_mut(&sku).map(|has| {
+                    has.available += units;
+                    has.came += units;
+                });
+                assert_eq!(shop.restock(&sku, units).is_ok(), came.is_some());
+            }
+            Step::WriteOff(sku, units) => {
+                let gone = model.take(sku, units, |has| has.written_off += units);
+                assert_eq!(shop.write_off(&sku, units).is_ok(), gone);
+            }
+            Step::Stocktake(sku, book, counted) => {
+                let (found, missing) = (counted.saturating_sub(book), book.saturating_sub(counted));
+                let done = model.take(sku, missing, |has| {
+                    has.written_off += missing;
+                    has.available += found;
+                    has.came += found;
+                });
+                assert_eq!(shop.stocktake(&sku, book, counted).is_ok(), done);
+            }
+            Step::Move(from, to, units) => {
+                let moved = model.skus.contains_key(&to)
+                    && model.take(from, units, |has| has.moved_out += units);
+                // Told of what left before it arrives, which may be where it came from.
+                model.look();
+                if moved {
+                    let to = model.skus.get_mut(&to).unwrap();
+                    to.available += units;
+                    to.came += units;
+                }
+                assert_eq!(shop.move_units(&from, &to, units).is_ok(), moved);
+            }
+            Step::Order(lines) => match (shop.order(lines.clone()), model.order(&lines)) {
+                (Ok(order), Ok(sums)) => open.push((order, sums)),
+                (Err(refused), Err(expected)) => assert_eq!(kind(&refused), expected),
+                other => panic!("{other:?}"),
+            },
+            Step::Commit(place) if place < open.len() => {
+                let (order, lines) = open.swap_remove(place);
+                order.commit();
+                for (sku, units) in lines {
+                    let has = model.skus.get_mut(&sku).unwrap();
+                    has.reserved -= units;
+                    has.sold += units;
+                }
+            }
+            Step::Drop(place) if place < open.len() => {
+                let (order, lines) = open.swap_remove(place);
+                drop(order);
+                for (sku, units) in lines {
+                    let has = model.skus.get_mut(&sku).unwrap();
+                    has.reserved -= units;
+                    has.available += units;
+                }
+            }
+            Step::CommitLine(place, sku) if place < open.len() => {
+                let (order, lines) = &mut open[place];
+                let units = lines.remove(&sku);
+                assert_eq!(order.commit_line(&sku).is_ok(), units.is_some());
+                if let (Some(units), Some(has)) = (units, model.skus.get_mut(&sku)) {
+                    has.reserved -= units;
+                    has.sold += units;
+                }
+            }
+            Step::Commit(_) | Step::Drop(_) | Step::CommitLine(..) => {}
+            Step::LowStock(sku, threshold) => {
+                let set = model.skus.get_mut(&sku).map(|has| {
+                    (has.threshold, has.told) = (threshold, false);
+                });
+                assert_eq!(shop.set_low_stock(&sku, threshold).is_ok(), set.is_some());
+            }
+            Step::KeepAndOpen => keep_and_open(&shop, &model),
+        }
+        model.look();
+        assert_eq!(told.try_iter().count(), std::mem::take(&mut model.told));
+        assert_eq!(shop.len(), model.skus.len());
+        for (sku, has) in &model.skus {
+            let books = shop.get(sku).unwrap();
+            let expected = (has.available, has.reserved, has.sold);
+            assert_eq!(
+                (books.available, books.reserved, books.sold),
+                expected,
+                "{sku}"
+            );
+            assert_eq!(
+                (books.written_off, books.moved_out),
+                (has.written_off, has.moved_out)
+            );
+            assert_eq!(books.initial + books.restocked, has.came);
+            assert_eq!(books.in_transit, 0);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn an_inventory_is_what_the_model_says(steps in prop::collection::vec(step(), 1..60)) {
+        run(steps);
+    }
+}
