@@ -25,3 +25,7 @@ pub mod testing_your_counter {}
 #[doc = include_str!("docs/distributed.md")]
 #[cfg(feature = "conformance")]
 pub mod distributed {}
+
+#[doc = include_str!("docs/inventory.md")]
+#[cfg(feature = "inventory")]
+pub mod inventory {}

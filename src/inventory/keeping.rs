@@ -113,7 +113,7 @@ pub struct HoldRow<N, K> {
 ///
 /// Whatever happened after the last snapshot that was written: orders that were confirmed since are
 /// unknown to it, and their units would be sold again. So the book of record is a database, and
-/// this is for what the database does not have. See [patterns](crate::docs::patterns#keeping-it).
+/// this is for what the database does not have. See [how to keep it](crate::docs::inventory#keeping-it).
 /// The answers of holds that are settled are not in it.
 ///
 /// # Examples
