@@ -40,6 +40,15 @@
 //! [How it works](docs::algorithm) · [consistency](docs::consistency) ·
 //! [what it does not do](docs::limitations) · [patterns](docs::patterns) ·
 //! [performance](docs::performance) · [model checking](docs::model_checking)
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `inventory`: from SKU to stock, orders of many lines, counting and moving.
+//! - `serde`: an inventory's snapshot to and from any format.
+//! - `conformance`: the sequential model, a linearizability checker, and a suite that judges any stock
+//!   counter; with pages on testing your own counter, and on counting behind a network.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
