@@ -272,7 +272,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     ///
     /// # Errors
     ///
-    /// [`OrderRefused`], which lists every line that lacks units, or every SKU that is unknown.
+    /// [`OrderRefused`], which lists every line that lacks units, or every SKU that is unknown; and for
+    /// what is no order: no lines, a line of no units, more of a SKU than any stock holds.
     ///
     /// # Consistency
     ///

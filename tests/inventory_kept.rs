@@ -129,6 +129,13 @@ fn what_cannot_be_true_is_refused() {
     huge["skus"][0]["books"]["in_transit"] = json!(3);
     assert_eq!(refused(huge), RestoreError::TooManyUnits(a()));
 
+    let mut conjured = kept();
+    conjured["skus"][0]["books"]["available"] = json!(8);
+    conjured["skus"][0]["books"]["sold"] = json!(0);
+    conjured["skus"][0]["books"]["reserved"] = json!(3);
+    conjured["skus"][0]["books"]["written_off"] = json!(u64::MAX);
+    assert_eq!(refused(conjured), RestoreError::Sums(a()));
+
     for lines in [
         json!([["a", 3]]),
         json!([["b", 1]]),
@@ -144,6 +151,23 @@ fn what_cannot_be_true_is_refused() {
     let row = hold["holds"][0].clone();
     hold["holds"].as_array_mut().unwrap().push(row);
     assert_eq!(refused(hold), RestoreError::DuplicateHold);
+}
+
+#[test]
+fn holds_of_another_inventory_are_left_out() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    let other: Shop = Arc::default();
+    for (shop, units) in [(&shop, 1), (&other, 10)] {
+        shop.insert("a".to_owned(), units).unwrap();
+    }
+    place(&other, &holds, "elsewhere", &[("a", 3)]);
+    place(&shop, &holds, "here", &[("a", 1)]);
+    let kept = shop.snapshot_with(&holds);
+    assert_eq!(kept.holds.len(), 1);
+    assert_eq!(kept.holds[0].key, "here");
+    assert_eq!(kept.skus[0].books, shop.get("a").unwrap());
 }
 
 #[test]

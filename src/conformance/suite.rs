@@ -19,7 +19,7 @@ use std::{any, env, process};
 /// Judges a counter by all that it can promise; `open` opens a fresh one with so many units, in so
 /// many segments if it has any.
 ///
-/// It records some hundred histories from real threads and has the [`Checker`] judge them; that takes
+/// It records some eight hundred histories from real threads and has the [`Checker`] judge them; that takes
 /// less than a second where calls are quick. No finding is proof: threads that race may not have met.
 /// A model checker like loom goes further, for less code.
 ///
@@ -110,7 +110,8 @@ impl Options {
         Self { bounds, ..self }
     }
 
-    /// Restocks may be refused that would bring more than `units` on hand; [`MAX_UNITS`] by default.
+    /// Restocks may be refused that would bring more than `units` on hand; [`MAX_UNITS`] by default. A
+    /// counter may count further; what it says it counted must be there.
     pub fn limit(self, units: u64) -> Self {
         let limit = units;
         Self { limit, ..self }

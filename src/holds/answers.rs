@@ -99,7 +99,7 @@ pub enum PlaceError<E> {
 }
 
 impl<E> PlaceError<E> {
-    /// Whether the reserve was refused.
+    /// Whether the reserve was refused: for whatever reason its error names, not only for lack of units.
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         matches!(self, Self::Refused(_))

@@ -62,6 +62,11 @@ impl<I: InventoryHandle> OrderReservation<I> {
         self.lines.iter().map(|(sku, &units)| (sku, units))
     }
 
+    /// Whether it is of the inventory that lies there.
+    pub(super) fn is_of(&self, address: usize) -> bool {
+        std::ptr::from_ref(self.inventory.inventory()).addr() == address
+    }
+
     /// Units of all lines that are left.
     #[must_use]
     pub fn units(&self) -> u64 {
@@ -154,7 +159,8 @@ impl<I: InventoryHandle<Sku: fmt::Debug>> fmt::Debug for OrderReservation<I> {
 }
 
 /// Holds of whole orders, as an [`InventorySnapshot`](super::InventorySnapshot) keeps them: each for
-/// the lines that were asked for.
+/// the lines that were asked for. A retry must ask for them in the same sequence, or it is taken for
+/// another order: sort them first, if clients may not.
 pub type OrderHolds<N, I, C = SystemClock, H = RandomState> =
     Holds<N, OrderReservation<I>, Vec<(<I as InventoryHandle>::Sku, u64)>, C, H>;
 
