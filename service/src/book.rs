@@ -27,6 +27,13 @@ impl Order {
     pub fn sell(&self, now: Duration) {
         _ = self.sold.set(now);
     }
+
+    fn is_outdated(&self, id: &String, since: Duration, held: impl Fn(&String) -> bool) -> bool {
+        match self.sold.get() {
+            Some(&sold) => sold < since,
+            None => !held(id),
+        }
+    }
 }
 
 /// An order that was sold, as a snapshot keeps it.
@@ -74,19 +81,22 @@ impl Book {
         .collect()
     }
 
-    /// Strikes out what was sold before `since`, and what is not sold and of which the holds know
-    /// nothing any more.
-    pub fn forget(&self, since: Duration, held: impl Fn(&String) -> bool) {
+    /// The ids of orders that can be forgotten: sold before `since`, or not sold and unknown to the
+    /// holds.
+    #[must_use]
+    pub fn outdated(&self, since: Duration, held: impl Fn(&String) -> bool) -> Vec<String> {
         let orders = self.orders.pin();
-        for (id, order) in &orders {
-            let outdated = match order.sold.get() {
-                Some(&sold) => sold < since,
-                None => !held(id),
-            };
-            if outdated {
-                // Only this one: the id may have been entered anew since the holds were asked.
-                _ = orders.remove_if(id, |_, now| Arc::ptr_eq(now, order));
-            }
+        let outdated = orders
+            .iter()
+            .filter(|(id, order)| order.is_outdated(id, since, &held));
+        outdated.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Forgets those of the orders that can still be.
+    pub fn forget(&self, ids: &[String], since: Duration, held: impl Fn(&String) -> bool) {
+        let orders = self.orders.pin();
+        for id in ids {
+            _ = orders.remove_if(id, |id, order| order.is_outdated(id, since, &held));
         }
     }
 
