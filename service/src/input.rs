@@ -47,7 +47,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let name: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
+        let name: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
         match name {
             Ok(Path(name)) => Ok(Self(name)),
             Err(rejection) => Err(Problem::invalid(rejection.body_text())),

@@ -72,7 +72,9 @@ pub const ROUTES: &[Route] = &[
     Route::new(Method::POST, "/orders/{id}/pay", || post(orders::pay)),
     Route::new(Method::GET, "/stock/{sku}", || get(stock::show)),
     Route::new(Method::PUT, "/stock/{sku}", || put(stock::set)),
-    Route::new(Method::POST, "/stock/{sku}/restock", || post(stock::restock)),
+    Route::new(Method::POST, "/stock/{sku}/restock", || {
+        post(stock::restock)
+    }),
     Route::new(Method::GET, "/healthz", || get(about::health)),
     Route::new(Method::GET, "/metrics", || get(about::metrics)),
     Route::new(Method::GET, "/openapi.json", || get(about::openapi)),
@@ -104,7 +106,12 @@ pub fn router(app: App) -> Router {
 
 async fn unknown() -> Problem {
     let status = StatusCode::NOT_FOUND;
-    Problem::new(status, "unknown-route", "Unknown route", "there is no such path")
+    Problem::new(
+        status,
+        "unknown-route",
+        "Unknown route",
+        "there is no such path",
+    )
 }
 
 async fn wrong_method() -> Problem {
@@ -123,7 +130,10 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     let path = request.extensions().get::<MatchedPath>().cloned();
     let answered = tokio::time::timeout(app.limits.request, next.run(request)).await;
     let response = answered.unwrap_or_else(|_| too_slow().into_response());
-    let (path, took) = (path.as_ref().map_or("other", MatchedPath::as_str), began.elapsed());
+    let (path, took) = (
+        path.as_ref().map_or("other", MatchedPath::as_str),
+        began.elapsed(),
+    );
     telemetry::answered(&method, path, response.status(), took);
     tracing::debug!(%method, path, status = response.status().as_u16(), ?took);
     response

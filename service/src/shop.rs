@@ -3,11 +3,12 @@
 use crate::book::{Book, Lines, Order, SoldOrder};
 use parking_lot::{Mutex, RwLock};
 use segstock::inventory::{
-    InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuSnapshot,
+    InsertError, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuError,
+    SkuSnapshot,
 };
 use segstock::{
-    Clock, HoldError, Holds, InsertError, Inventory, Outcome, PlaceError, Placed, RetakeError,
-    SkuError, Status, SystemClock,
+    Clock, HoldError, Holds, Inventory, Outcome, PlaceError, Placed, RestockOverflow, RetakeError,
+    Status, SystemClock,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -196,10 +197,7 @@ impl Shop {
         })
     }
 
-    fn reserve(
-        &self,
-        lines: &Lines,
-    ) -> Result<OrderReservation<Stocks>, OrderRefused<String>> {
+    fn reserve(&self, lines: &Lines) -> Result<OrderReservation<Stocks>, OrderRefused<String>> {
         OrderReservation::new(Arc::clone(&self.stocks), lines.iter().cloned())
     }
 
@@ -266,7 +264,7 @@ impl Shop {
                 self.stocks.stocktake(&sku, books.on_hand(), units)?;
                 Ok(false)
             }
-            Err(_) => Err(segstock::RestockOverflow::new(units, 0).into()),
+            Err(_) => Err(RestockOverflow::new(units, 0).into()),
         }
     }
 

@@ -5,8 +5,7 @@ use crate::input::{Json, Named, check_sku};
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
-use segstock::SkuError;
-use segstock::inventory::SkuSnapshot;
+use segstock::inventory::{SkuError, SkuSnapshot};
 use serde::{Deserialize, Serialize};
 
 /// The body of what changes stock.
@@ -30,7 +29,14 @@ type Answered = Result<(StatusCode, axum::Json<Answer>), Problem>;
 fn answer(app: &App, sku: String, status: StatusCode) -> Answered {
     let books = app.shop.stock(&sku).ok_or_else(Problem::unknown_sku)?;
     let on_hand = books.on_hand();
-    Ok((status, axum::Json(Answer { sku, on_hand, books })))
+    Ok((
+        status,
+        axum::Json(Answer {
+            sku,
+            on_hand,
+            books,
+        }),
+    ))
 }
 
 /// `GET /stock/{sku}`
