@@ -35,7 +35,7 @@ fn refused(rejection: JsonRejection) -> Problem {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Problem::new(status, "not-json", "Unsupported media type", detail)
         }
-        _ => Problem::new(status, "malformed", "Malformed body", detail),
+        _ => Problem::new(status, "malformed", "Malformed request", detail),
     }
 }
 
@@ -51,7 +51,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
             Path::from_request_parts(parts, state).await;
         match name {
             Ok(Path(name)) => Ok(Self(name)),
-            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+            Err(rejection) => {
+                let (status, detail) = (StatusCode::BAD_REQUEST, rejection.body_text());
+                Err(Problem::new(
+                    status,
+                    "malformed",
+                    "Malformed request",
+                    detail,
+                ))
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ async fn run(config: Config) -> ExitCode {
         let address = service.address()?;
         writeln!(
             io::stdout(),
-            "segstock-service: look at http://{address}/stock/phone (README.md)"
+            "segstock-service: look at http://{address}/stock/phone, /metrics and /openapi.json"
         )?;
         Ok::<_, Box<dyn Error>>(service)
     };

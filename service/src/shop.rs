@@ -8,7 +8,7 @@ use segstock::inventory::{
 };
 use segstock::{
     Clock, HoldError, Holds, Inventory, Outcome, PlaceError, Placed, RestockOverflow, RetakeError,
-    Status, SystemClock,
+    Settled, Status, SystemClock,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -206,16 +206,23 @@ impl Shop {
     /// # Errors
     ///
     /// Those of [`Holds::confirm_or_retake`].
-    pub fn pay(&self, id: &String) -> Result<Arc<Order>, RetakeError<OrderRefused<String>>> {
+    pub fn pay(
+        &self,
+        id: &String,
+    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<String>>> {
         let _selling = self.selling.read();
         let order = self.book.get(id).ok_or(HoldError::Unknown)?;
-        if self.opening.counted && !order.is_sold() {
-            _ = self
-                .holds
-                .confirm_or_retake(id, || self.reserve(&order.lines))?;
+        if order.is_sold() {
+            return Ok((order, Settled::Before));
         }
+        let settled = if self.opening.counted {
+            let again = || self.reserve(&order.lines);
+            self.holds.confirm_or_retake(id, again)?
+        } else {
+            Settled::Now
+        };
         order.sell(self.opening.clock.now());
-        Ok(order)
+        Ok((order, settled))
     }
 
     /// Gives back what an order holds.
@@ -223,11 +230,11 @@ impl Shop {
     /// # Errors
     ///
     /// Those of [`Holds::release`].
-    pub fn cancel(&self, id: &String) -> Result<(), HoldError> {
+    pub fn cancel(&self, id: &String) -> Result<Settled, HoldError> {
         if self.book.get(id).is_some_and(|order| order.is_sold()) {
             return Err(HoldError::Sold);
         }
-        self.holds.release(id).map(|_| ())
+        self.holds.release(id)
     }
 
     /// An order, and how it stands.

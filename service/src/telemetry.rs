@@ -20,7 +20,7 @@ const SNAPSHOTS: &str = "snapshots_total";
 pub enum Event {
     /// Its units were set aside.
     Held,
-    /// It was placed once more.
+    /// It was placed, paid for or cancelled once more.
     Repeated,
     /// It was refused.
     Refused,

@@ -8,7 +8,7 @@ use crate::shop::Standing;
 use crate::telemetry::{self, Event};
 use axum::extract::State;
 use axum::http::StatusCode;
-use segstock::{HoldError, PlaceError, RetakeError};
+use segstock::{HoldError, PlaceError, RetakeError, Settled};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -128,8 +128,8 @@ pub(super) async fn show(State(app): State<App>, Named(id): Named) -> Answered {
 /// `POST /orders/{id}/pay`
 pub(super) async fn pay(State(app): State<App>, Named(id): Named) -> Answered {
     match app.shop.pay(&id) {
-        Ok(order) => {
-            telemetry::count(Event::Sold);
+        Ok((order, settled)) => {
+            telemetry::count(settled_as(settled, Event::Sold));
             let answer = Answer::new(id, order.lines.clone(), Standing::Sold);
             Ok((StatusCode::OK, axum::Json(answer)))
         }
@@ -147,9 +147,16 @@ pub(super) async fn cancel(
     State(app): State<App>,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    app.shop.cancel(&id).map_err(unsettled)?;
-    telemetry::count(Event::Cancelled);
+    let settled = app.shop.cancel(&id).map_err(unsettled)?;
+    telemetry::count(settled_as(settled, Event::Cancelled));
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn settled_as(settled: Settled, event: Event) -> Event {
+    match settled {
+        Settled::Now => event,
+        _ => Event::Repeated,
+    }
 }
 
 fn unsettled(error: HoldError) -> Problem {
