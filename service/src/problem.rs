@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use segstock::inventory::{OrderRefused, ShortLine};
 use serde::Serialize;
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 /// Where each kind is explained, by its name.
@@ -166,6 +168,14 @@ impl From<OrderRefused<String>> for Problem {
         }
     }
 }
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

@@ -1,6 +1,7 @@
 //! Starting, running and stopping.
 
 use crate::config::Config;
+use crate::input::check_sku;
 use crate::keeping::SnapshotFile;
 use crate::routes::{App, router};
 use crate::shop::{Opening, Shop};
@@ -144,8 +145,10 @@ fn open(config: &Config, file: Option<&SnapshotFile>) -> Result<Shop, Box<dyn Er
         }
     };
     for (sku, &units) in &config.stock {
+        let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
+        check_sku(sku).map_err(|error| refused(&error))?;
         shop.open(sku.clone(), units)
-            .map_err(|error| format!("cannot open SKU {sku}: {error}"))?;
+            .map_err(|error| refused(&error))?;
     }
     Ok(shop)
 }

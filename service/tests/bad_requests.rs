@@ -122,7 +122,9 @@ fn an_order_needs_one_usable_key() {
     let body = r#"{"lines":[{"sku":"phone","units":1}]}"#;
     let send = |headers: &[(&str, &str)]| shop.client.send("POST", "/orders", headers, body);
     send(&[JSON]).problem(400, "idempotency-key");
-    let key = |key| ("idempotency-key", key);
+    fn key(key: &str) -> (&str, &str) {
+        ("idempotency-key", key)
+    }
     send(&[JSON, key("a"), key("b")]).problem(400, "idempotency-key");
     for bad in ["", "\"\"", "a b", "a/b", "ä", "%41", &"x".repeat(65)] {
         send(&[JSON, key(bad)]).problem(400, "idempotency-key");

@@ -1,6 +1,8 @@
 //! A service of the test's own on a free port, with a clock that the test moves, and its client.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub mod process;
+
 use segstock::ManualClock;
 use segstock_service::routes::{App, Limits, router};
 use segstock_service::shop::{Opening, Shop};
