@@ -8,10 +8,23 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match Arguments::parse().resolve() {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return refuse(&first_line(&error)),
+        // The help, or the version.
+        Err(error) => error.exit(),
+    };
+    match arguments.resolve() {
         Ok(config) => run(config),
         Err(line) => refuse(&line),
     }
+}
+
+/// What is wrong, without the ways to find out more.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }
 
 fn refuse(line: &dyn std::fmt::Display) -> ExitCode {

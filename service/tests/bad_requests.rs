@@ -5,9 +5,6 @@ mod support;
 use segstock::MAX_UNITS;
 use segstock_service::routes::Limits;
 use serde_json::json;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
 use support::{Reply, Server};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -163,25 +160,4 @@ fn unknown_routes_and_wrong_methods_have_the_same_shape() {
     );
     shop.client.get("/orders").problem(405, "wrong-method");
     shop.client.get("/stock/%ff").problem(400, "malformed");
-}
-
-#[test]
-fn a_body_that_does_not_arrive_ends_in_time() {
-    let limits = Limits {
-        request: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let shop = Server::limited(&[("phone", 10)], limits);
-    let mut stream = TcpStream::connect(shop.client.address).unwrap();
-    let head = "POST /orders HTTP/1.1\r\nhost: shop\r\nidempotency-key: a\r\n\
-                content-type: application/json\r\ncontent-length: 50\r\n\r\n{";
-    stream.write_all(head.as_bytes()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(answer.contains("application/problem+json"), "{answer}");
 }

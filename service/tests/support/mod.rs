@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 pub mod process;
+pub mod schema;
 
 use segstock::ManualClock;
 use segstock_service::routes::{App, Limits, router};
