@@ -1,0 +1,114 @@
+//! [`Book`]: what was ordered, and what was sold of it.
+
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The SKUs and units of an order.
+pub type Lines = Vec<(String, u64)>;
+
+/// An order that was placed.
+#[derive(Debug)]
+pub struct Order {
+    /// What it asks for.
+    pub lines: Lines,
+    /// When it was sold, by the clock of the holds.
+    sold: OnceLock<Duration>,
+}
+
+impl Order {
+    /// Whether it is sold.
+    #[must_use]
+    pub fn is_sold(&self) -> bool {
+        self.sold.get().is_some()
+    }
+
+    /// It is sold; at the first time that this is said.
+    pub fn sell(&self, now: Duration) {
+        _ = self.sold.set(now);
+    }
+
+    fn is_outdated(&self, id: &String, since: Duration, held: impl Fn(&String) -> bool) -> bool {
+        match self.sold.get() {
+            Some(&sold) => sold < since,
+            None => !held(id),
+        }
+    }
+}
+
+/// An order that was sold, as a snapshot keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoldOrder {
+    /// Its id.
+    pub id: String,
+    /// What was sold.
+    pub lines: Lines,
+}
+
+/// The orders by id. The holds know what became of each; the book knows what was asked for, which a
+/// payment that comes too late needs to take it again, and what was sold before the last start.
+#[derive(Debug, Default)]
+pub struct Book {
+    orders: papaya::HashMap<String, Arc<Order>>,
+}
+
+impl Book {
+    /// Enters an order, in place of one that the holds have forgotten.
+    pub fn enter(&self, id: String, lines: Lines) -> Arc<Order> {
+        let order = Arc::new(Order {
+            lines,
+            sold: OnceLock::new(),
+        });
+        self.orders.pin().insert(id, Arc::clone(&order));
+        order
+    }
+
+    /// The order of that id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Order>> {
+        self.orders.pin().get(id).cloned()
+    }
+
+    /// All orders that are sold.
+    #[must_use]
+    pub fn sold(&self) -> Vec<SoldOrder> {
+        let orders = self.orders.pin();
+        let sold = orders.iter().filter(|(_, order)| order.is_sold());
+        sold.map(|(id, order)| SoldOrder {
+            id: id.clone(),
+            lines: order.lines.clone(),
+        })
+        .collect()
+    }
+
+    /// The ids of orders that can be forgotten: sold before `since`, or not sold and unknown to the
+    /// holds.
+    #[must_use]
+    pub fn outdated(&self, since: Duration, held: impl Fn(&String) -> bool) -> Vec<String> {
+        let orders = self.orders.pin();
+        let outdated = orders
+            .iter()
+            .filter(|(id, order)| order.is_outdated(id, since, &held));
+        outdated.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Forgets those of the orders that can still be.
+    pub fn forget(&self, ids: &[String], since: Duration, held: impl Fn(&String) -> bool) {
+        let orders = self.orders.pin();
+        for id in ids {
+            _ = orders.remove_if(id, |id, order| order.is_outdated(id, since, &held));
+        }
+    }
+
+    /// Orders that are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// Whether no order is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty()
+    }
+}

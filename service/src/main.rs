@@ -1,0 +1,61 @@
+//! The command: arguments, start, stop.
+
+use clap::Parser;
+use segstock_service::config::{Arguments, Config};
+use segstock_service::serve::Service;
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return refuse(&first_line(&error)),
+        // The help, or the version.
+        Err(error) => error.exit(),
+    };
+    match arguments.resolve() {
+        Ok(config) => run(config),
+        Err(line) => refuse(&line),
+    }
+}
+
+/// What is wrong, without the ways to find out more.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
+}
+
+fn refuse(line: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("segstock-service: {line}");
+    ExitCode::from(2)
+}
+
+#[tokio::main]
+async fn run(config: Config) -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_max_level(config.log)
+        .with_writer(io::stderr)
+        .init();
+    let started = async {
+        let service = Service::start(config).await?;
+        let address = service.address()?;
+        writeln!(
+            io::stdout(),
+            "segstock-service: look at http://{address}/stock/phone, /metrics and /openapi.json"
+        )?;
+        Ok::<_, Box<dyn Error>>(service)
+    };
+    let service = match started.await {
+        Ok(service) => service,
+        Err(error) => return refuse(&error),
+    };
+    match service.run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("segstock-service: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Orders: placed, paid for, cancelled.
+
+use super::App;
+use crate::book::Lines;
+use crate::input::{IdempotencyKey, Json, Named, check_sku};
+use crate::problem::Problem;
+use crate::shop::Standing;
+use crate::telemetry::{self, Event};
+use axum::extract::State;
+use axum::http::StatusCode;
+use segstock::{HoldError, PlaceError, RetakeError, Settled};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The body of an order.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrder {
+    lines: Vec<Line>,
+    hold_minutes: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    sku: String,
+    units: u64,
+}
+
+/// An order as it is answered.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    id: String,
+    status: &'static str,
+    lines: Vec<Line>,
+    /// Seconds until it expires, of one that is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<f64>,
+}
+
+impl Answer {
+    fn new(id: String, lines: Lines, standing: Standing) -> Self {
+        let (status, expires_in) = match standing {
+            Standing::Held(remaining) => ("held", Some(remaining.as_secs_f64())),
+            Standing::Sold => ("sold", None),
+            Standing::Cancelled => ("cancelled", None),
+            Standing::Expired => ("expired", None),
+        };
+        let lines = lines.into_iter().map(|(sku, units)| Line { sku, units });
+        Self {
+            id,
+            status,
+            lines: lines.collect(),
+            expires_in,
+        }
+    }
+}
+
+type Answered = Result<(StatusCode, axum::Json<Answer>), Problem>;
+
+/// `POST /orders`
+pub(super) async fn place(
+    State(app): State<App>,
+    IdempotencyKey(id): IdempotencyKey,
+    Json(order): Json<NewOrder>,
+) -> Answered {
+    let (lines, ttl) = checked(&app, order)?;
+    match app.shop.place(id.clone(), lines.clone(), ttl) {
+        Ok((_, Standing::Expired)) => Err(Problem::expired()),
+        Ok((_, Standing::Cancelled)) => Err(Problem::cancelled()),
+        Ok((new, standing)) => {
+            let (status, event) = match new {
+                true => (StatusCode::CREATED, Event::Held),
+                false => (StatusCode::OK, Event::Repeated),
+            };
+            telemetry::count(event);
+            Ok((status, axum::Json(Answer::new(id, lines, standing))))
+        }
+        Err(PlaceError::InProgress) => Err(Problem::in_progress()),
+        Err(PlaceError::Conflict) => Err(other_order()),
+        Err(PlaceError::Refused(refused)) => {
+            telemetry::count(Event::Refused);
+            Err(refused.into())
+        }
+        Err(error) => Err(Problem::invalid(error.to_string())),
+    }
+}
+
+/// The lines and the time of an order that keeps to the limits.
+fn checked(app: &App, order: NewOrder) -> Result<(Lines, Duration), Problem> {
+    let limits = &app.limits;
+    if order.lines.len() > limits.lines {
+        let detail = format!("an order has at most {} lines", limits.lines);
+        return Err(Problem::invalid(detail));
+    }
+    for line in &order.lines {
+        check_sku(&line.sku)?;
+    }
+    let ttl = match order.hold_minutes {
+        Some(minutes) => Duration::from_secs(minutes.saturating_mul(60)),
+        None => limits.default_hold,
+    };
+    if ttl.is_zero() || ttl > limits.hold {
+        let most = limits.hold.as_secs() / 60;
+        let detail = format!("an order is held for 1 to {most} minutes");
+        return Err(Problem::invalid(detail));
+    }
+    let lines = order.lines.into_iter().map(|line| (line.sku, line.units));
+    Ok((lines.collect(), ttl))
+}
+
+fn other_order() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "other-order",
+        "Another order under the same key",
+        "the Idempotency-Key belongs to an order of other lines",
+    )
+}
+
+/// `GET /orders/{id}`
+pub(super) async fn show(State(app): State<App>, Named(id): Named) -> Answered {
+    let (order, standing) = app.shop.order(&id).ok_or_else(Problem::unknown_order)?;
+    let answer = Answer::new(id, order.lines.clone(), standing);
+    Ok((StatusCode::OK, axum::Json(answer)))
+}
+
+/// `POST /orders/{id}/pay`
+pub(super) async fn pay(State(app): State<App>, Named(id): Named) -> Answered {
+    match app.shop.pay(&id) {
+        Ok((order, settled)) => {
+            telemetry::count(settled_as(settled, Event::Sold));
+            let answer = Answer::new(id, order.lines.clone(), Standing::Sold);
+            Ok((StatusCode::OK, axum::Json(answer)))
+        }
+        Err(RetakeError::Refused(refused)) => {
+            let short = refused.short_lines().iter().cloned();
+            Err(Problem::expired().short_of(short))
+        }
+        Err(RetakeError::Hold(error)) => Err(unsettled(error)),
+        Err(error) => Err(Problem::invalid(error.to_string())),
+    }
+}
+
+/// `DELETE /orders/{id}`
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Named(id): Named,
+) -> Result<StatusCode, Problem> {
+    let settled = app.shop.cancel(&id).map_err(unsettled)?;
+    telemetry::count(settled_as(settled, Event::Cancelled));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn settled_as(settled: Settled, event: Event) -> Event {
+    match settled {
+        Settled::Now => event,
+        _ => Event::Repeated,
+    }
+}
+
+fn unsettled(error: HoldError) -> Problem {
+    match error {
+        HoldError::Unknown => Problem::unknown_order(),
+        HoldError::InProgress => Problem::in_progress(),
+        HoldError::Expired => Problem::expired(),
+        HoldError::Released => Problem::cancelled(),
+        HoldError::Sold => Problem::sold(),
+        _ => Problem::invalid(error.to_string()),
+    }
+}

@@ -1,0 +1,349 @@
+//! [`Shop`]: the inventory, the holds on its orders, and the order book.
+
+use crate::book::{Book, Lines, Order, SoldOrder};
+use parking_lot::{Mutex, RwLock};
+use segstock::inventory::{
+    InsertError, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuError,
+    SkuSnapshot,
+};
+use segstock::{
+    Clock, HoldError, Holds, Inventory, Outcome, PlaceError, Placed, RestockOverflow, RetakeError,
+    Settled, Status, SystemClock,
+};
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What tells the time for deadlines: the system, or a test.
+pub type SharedClock = Arc<dyn Clock + Send + Sync>;
+
+type Stocks = Arc<Inventory<String>>;
+
+/// How a shop counts.
+#[derive(Clone)]
+pub struct Opening {
+    /// The time that deadlines go by.
+    pub clock: SharedClock,
+    /// How long it stays known what became of an order.
+    pub retention: Duration,
+    /// Whether orders are counted at all; not, to measure what that costs.
+    pub counted: bool,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            retention: Duration::from_secs(60 * 60),
+            counted: true,
+        }
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("retention", &self.retention)
+            .field("counted", &self.counted)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a shop keeps across a restart.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// The stocks, and the holds on orders.
+    pub inventory: InventorySnapshot<String, String>,
+    /// The orders that were sold and are remembered, so that a retry is still known.
+    pub sold: Vec<SoldOrder>,
+}
+
+/// How an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its units are set aside, for so long.
+    Held(Duration),
+    /// It is paid for.
+    Sold,
+    /// It was cancelled.
+    Cancelled,
+    /// It was not paid for in time.
+    Expired,
+}
+
+impl From<Status> for Standing {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Held(held) => Self::Held(held.remaining),
+            Status::Resolved(outcome) => outcome.into(),
+            _ => Self::Expired,
+        }
+    }
+}
+
+impl From<Outcome> for Standing {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Sold => Self::Sold,
+            Outcome::Released => Self::Cancelled,
+            _ => Self::Expired,
+        }
+    }
+}
+
+/// The inventory, the holds on its orders, and the order book.
+///
+/// An order's id is the key that its customer chose for it, so that an answer that got lost can be
+/// asked for again.
+pub struct Shop {
+    stocks: Stocks,
+    holds: OrderHolds<String, Stocks, SharedClock>,
+    book: Book,
+    opening: Opening,
+    /// Taken alone by what must not see an order half sold: snapshots, and forgetting.
+    selling: RwLock<()>,
+    /// One count of a shelf at a time: two would book the same difference twice.
+    counting: Mutex<()>,
+}
+
+impl Shop {
+    /// A shop without SKUs.
+    #[must_use]
+    pub fn new(opening: Opening) -> Self {
+        Self::over(Inventory::new(), opening)
+    }
+
+    fn over(stocks: Inventory<String>, opening: Opening) -> Self {
+        let holds = Holds::builder()
+            .clock(Arc::clone(&opening.clock))
+            .retention(opening.retention)
+            .build();
+        Self {
+            stocks: Arc::new(stocks),
+            holds,
+            book: Book::default(),
+            opening,
+            selling: RwLock::new(()),
+            counting: Mutex::new(()),
+        }
+    }
+
+    /// A shop as it was, and the units that were reserved without a hold.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the snapshot: it cannot be true, or is of another version.
+    pub fn restore(kept: Kept, opening: Opening) -> Result<(Self, u64), Box<dyn Error>> {
+        let (stocks, restored) = Inventory::builder().restore(&kept.inventory)?;
+        let shop = Self::over(stocks, opening);
+        kept.inventory.place_holds(&shop.stocks, &shop.holds)?;
+        for hold in kept.inventory.holds {
+            shop.book.enter(hold.key, hold.lines);
+        }
+        let now = shop.opening.clock.now();
+        for order in kept.sold {
+            shop.book.enter(order.id, order.lines).sell(now);
+        }
+        Ok((shop, restored.freed))
+    }
+
+    /// What to keep: of one instant, as far as orders go.
+    #[must_use]
+    pub fn keep(&self) -> Kept {
+        let _alone = self.selling.write();
+        Kept {
+            inventory: self.stocks.snapshot_with(&self.holds),
+            sold: self.book.sold(),
+        }
+    }
+
+    /// Holds the units of an order for `ttl`; once, however often it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Holds::place`].
+    pub fn place(
+        &self,
+        id: String,
+        lines: Lines,
+        ttl: Duration,
+    ) -> Result<(bool, Standing), PlaceError<OrderRefused<String>>> {
+        let _selling = self.selling.read();
+        if !self.opening.counted {
+            self.book.enter(id, lines);
+            return Ok((true, Standing::Held(ttl)));
+        }
+        // What was sold before the last start is known to the book alone.
+        if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
+            return if order.lines == lines {
+                Ok((false, Standing::Sold))
+            } else {
+                Err(PlaceError::Conflict)
+            };
+        }
+        let placed = self.holds.place(id.clone(), lines, ttl, |lines| {
+            let reserved = self.reserve(lines)?;
+            // Here nobody else has the id, and its hold is not to be seen before its order.
+            self.book.enter(id.clone(), lines.clone());
+            Ok(reserved)
+        })?;
+        Ok(match placed {
+            Placed::Now(held) => (true, Standing::Held(held.remaining)),
+            Placed::Before(held) => (false, Standing::Held(held.remaining)),
+            Placed::Resolved(outcome) => (false, outcome.into()),
+            _ => (false, Standing::Expired),
+        })
+    }
+
+    fn reserve(&self, lines: &Lines) -> Result<OrderReservation<Stocks>, OrderRefused<String>> {
+        OrderReservation::new(Arc::clone(&self.stocks), lines.iter().cloned())
+    }
+
+    /// Sells an order; one that has expired, too, if its units can still be had.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Holds::confirm_or_retake`].
+    pub fn pay(
+        &self,
+        id: &String,
+    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<String>>> {
+        let _selling = self.selling.read();
+        let order = self.book.get(id).ok_or(HoldError::Unknown)?;
+        if order.is_sold() {
+            return Ok((order, Settled::Before));
+        }
+        let settled = if self.opening.counted {
+            let again = || self.reserve(&order.lines);
+            self.holds.confirm_or_retake(id, again)?
+        } else {
+            Settled::Now
+        };
+        order.sell(self.opening.clock.now());
+        Ok((order, settled))
+    }
+
+    /// Gives back what an order holds.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Holds::release`].
+    pub fn cancel(&self, id: &String) -> Result<Settled, HoldError> {
+        if self.book.get(id).is_some_and(|order| order.is_sold()) {
+            return Err(HoldError::Sold);
+        }
+        self.holds.release(id)
+    }
+
+    /// An order, and how it stands.
+    #[must_use]
+    pub fn order(&self, id: &String) -> Option<(Arc<Order>, Standing)> {
+        let order = self.book.get(id)?;
+        let standing = if order.is_sold() {
+            Standing::Sold
+        } else {
+            self.holds.get(id)?.into()
+        };
+        Some((order, standing))
+    }
+
+    /// The books of a SKU.
+    #[must_use]
+    pub fn stock(&self, sku: &str) -> Option<SkuSnapshot> {
+        self.stocks.get(sku)
+    }
+
+    /// Says that so many units of a SKU are on hand, reserved ones included: opens it, or books the
+    /// difference. Returns whether it was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`SkuError::OutOfStock`] if more are missing than are available: the others are promised;
+    /// [`SkuError::Overflow`].
+    pub fn set_on_hand(&self, sku: String, units: u64) -> Result<bool, SkuError> {
+        let _alone = self.counting.lock();
+        match self.stocks.insert(sku.clone(), units) {
+            Ok(()) => Ok(true),
+            Err(InsertError::AlreadyThere) => {
+                let books = self.stocks.get(&sku).ok_or(SkuError::UnknownSku)?;
+                self.stocks.stocktake(&sku, books.on_hand(), units)?;
+                Ok(false)
+            }
+            Err(_) => Err(RestockOverflow::new(units, 0).into()),
+        }
+    }
+
+    /// Opens a SKU, if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`InsertError::TooManyUnits`].
+    pub fn open(&self, sku: String, units: u64) -> Result<(), InsertError> {
+        match self.stocks.insert(sku, units) {
+            Err(InsertError::AlreadyThere) => Ok(()),
+            opened => opened,
+        }
+    }
+
+    /// Adds units to a SKU.
+    ///
+    /// # Errors
+    ///
+    /// [`SkuError::UnknownSku`], [`SkuError::Overflow`].
+    pub fn restock(&self, sku: &str, units: u64) -> Result<(), SkuError> {
+        self.stocks.restock(sku, units)
+    }
+
+    /// Takes back what has expired, at most `limit` orders at once.
+    pub fn sweep(&self, limit: usize) -> usize {
+        self.holds.sweep(limit)
+    }
+
+    /// Forgets orders whose retention is over.
+    pub fn forget(&self) {
+        let now = self.opening.clock.now();
+        let since = now.saturating_sub(self.opening.retention);
+        let known = |id: &String| self.holds.get(id).is_some();
+        let outdated = self.book.outdated(since, known);
+        // Looked at again while nothing is placed or taken again: such an order has no hold yet.
+        let _alone = self.selling.write();
+        self.book.forget(&outdated, since, known);
+    }
+
+    /// Orders that are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// Orders that ever expired.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.holds.expired()
+    }
+
+    /// Orders that are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.book.len()
+    }
+
+    /// SKUs.
+    #[must_use]
+    pub fn skus(&self) -> usize {
+        self.stocks.len()
+    }
+}
+
+/// Shows numbers.
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shop")
+            .field("skus", &self.skus())
+            .field("held", &self.held())
+            .field("remembered", &self.remembered())
+            .finish_non_exhaustive()
+    }
+}
