@@ -17,8 +17,8 @@ const DEMO: [(&str, u64); 3] = [("phone", 1_000), ("case", 5_000), ("last-one", 
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Arguments {
-    /// Settings in TOML, named as the options without their dashes (snapshot_every = 5), and the SKUs
-    /// to open: [stock] phone = 1000
+    /// Settings in TOML, named as the options with underscores for dashes, and the SKUs to open in
+    /// a table: [stock]
     #[arg(long, value_name = "FILE", env = "SEGSTOCK_CONFIG")]
     config: Option<PathBuf>,
 

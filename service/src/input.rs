@@ -1,6 +1,6 @@
 //! What requests may say: bodies, SKUs and keys, within their limits.
 
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
@@ -26,17 +26,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 fn refused(rejection: JsonRejection) -> Problem {
-    let (status, detail) = (rejection.status(), rejection.body_text());
-    match status {
-        StatusCode::UNPROCESSABLE_ENTITY => Problem::invalid(detail),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "too-large", "Body too large", detail)
-        }
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            Problem::new(status, "not-json", "Unsupported media type", detail)
-        }
-        _ => Problem::new(status, "malformed", "Malformed request", detail),
-    }
+    let kind = match rejection.status() {
+        StatusCode::UNPROCESSABLE_ENTITY => kinds::INVALID_REQUEST,
+        StatusCode::PAYLOAD_TOO_LARGE => kinds::TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => kinds::NOT_JSON,
+        _ => kinds::MALFORMED,
+    };
+    Problem::new(kind, rejection.body_text())
 }
 
 /// The one name in a path: an order's id, or a SKU.
@@ -51,15 +47,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
             Path::from_request_parts(parts, state).await;
         match name {
             Ok(Path(name)) => Ok(Self(name)),
-            Err(rejection) => {
-                let (status, detail) = (StatusCode::BAD_REQUEST, rejection.body_text());
-                Err(Problem::new(
-                    status,
-                    "malformed",
-                    "Malformed request",
-                    detail,
-                ))
-            }
+            Err(rejection) => Err(Problem::new(kinds::MALFORMED, rejection.body_text())),
         }
     }
 }
@@ -109,6 +97,5 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 fn no_key(detail: impl Into<String>) -> Problem {
-    let status = StatusCode::BAD_REQUEST;
-    Problem::new(status, "idempotency-key", "No idempotency key", detail)
+    Problem::new(kinds::IDEMPOTENCY_KEY, detail)
 }

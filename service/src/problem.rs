@@ -7,147 +7,127 @@ use segstock::inventory::{OrderRefused, ShortLine};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 /// Where each kind is explained, by its name.
-const KINDS: &str = "https://github.com/segstock/segstock/blob/main/service/README.md#";
+const EXPLAINED: &str = "https://github.com/segstock/segstock/blob/main/service/README.md#";
+
+/// A kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its name in the documentation.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+}
+
+/// All kinds of problems.
+pub mod kinds {
+    use super::{Kind, StatusCode};
+
+    macro_rules! kinds {
+        ($($kind:ident: $status:ident $name:literal $title:literal;)*) => {
+            $(#[doc = $title] pub const $kind: &Kind = &Kind {
+                status: StatusCode::$status,
+                name: $name,
+                title: $title,
+            };)*
+
+            /// Each of them.
+            pub const ALL: &[&Kind] = &[$($kind),*];
+        };
+    }
+
+    kinds! {
+        OUT_OF_STOCK: CONFLICT "out-of-stock" "Out of stock";
+        UNKNOWN_SKUS: UNPROCESSABLE_ENTITY "unknown-skus" "Unknown SKUs";
+        UNKNOWN_SKU: NOT_FOUND "unknown-sku" "Unknown SKU";
+        UNKNOWN_ORDER: NOT_FOUND "unknown-order" "Unknown order";
+        EXPIRED: GONE "expired" "The order expired";
+        CANCELLED: GONE "cancelled" "The order was cancelled";
+        SOLD: CONFLICT "sold" "The order is sold";
+        OTHER_ORDER: UNPROCESSABLE_ENTITY "other-order" "Another order under the same key";
+        IN_PROGRESS: CONFLICT "in-progress" "In progress";
+        IDEMPOTENCY_KEY: BAD_REQUEST "idempotency-key" "No idempotency key";
+        INVALID_REQUEST: UNPROCESSABLE_ENTITY "invalid-request" "Invalid request";
+        MALFORMED: BAD_REQUEST "malformed" "Malformed request";
+        NOT_JSON: UNSUPPORTED_MEDIA_TYPE "not-json" "Unsupported media type";
+        TOO_LARGE: PAYLOAD_TOO_LARGE "too-large" "Body too large";
+        TOO_SLOW: REQUEST_TIMEOUT "too-slow" "Request timed out";
+        UNKNOWN_ROUTE: NOT_FOUND "unknown-route" "Unknown route";
+        WRONG_METHOD: METHOD_NOT_ALLOWED "wrong-method" "Wrong method";
+    }
+}
 
 /// What went wrong with a request, for programs (`type`, and the numbers) and for people (`title`,
 /// `detail`).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 #[must_use = "a problem does nothing until it is answered"]
 pub struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'static str,
-    status: u16,
+    kind: &'static Kind,
     detail: String,
-    /// Every line that lacks units.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    short_lines: Vec<Short>,
-    /// Every SKU of the order that is unknown.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    short_lines: Vec<ShortLine<String>>,
     unknown_skus: Vec<String>,
-    #[serde(skip)]
-    retry_after: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Short {
-    sku: String,
-    requested: u64,
-    available: u64,
-}
-
-impl From<ShortLine<String>> for Short {
-    fn from(line: ShortLine<String>) -> Self {
-        Self {
-            sku: line.sku,
-            requested: line.requested,
-            available: line.available,
-        }
-    }
 }
 
 impl Problem {
-    /// A problem of a kind: its name in the documentation, and its title.
-    pub fn new(
-        status: StatusCode,
-        name: &str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    /// A problem of that kind.
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("{KINDS}{name}"),
-            title,
-            status: status.as_u16(),
+            kind,
             detail: detail.into(),
             short_lines: Vec::new(),
             unknown_skus: Vec::new(),
-            retry_after: None,
         }
     }
 
-    /// 422: well-formed, and wrong.
+    /// Well-formed, and wrong.
     pub fn invalid(detail: impl Into<String>) -> Self {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self::new(status, "invalid-request", "Invalid request", detail)
+        Self::new(kinds::INVALID_REQUEST, detail)
     }
 
-    /// 404: there is no such order, or none that is remembered.
+    /// There is no such order, or none that is remembered.
     pub fn unknown_order() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "unknown-order",
-            "Unknown order",
-            "there is no such order, or it is forgotten",
-        )
+        let detail = "there is no such order, or it is forgotten";
+        Self::new(kinds::UNKNOWN_ORDER, detail)
     }
 
-    /// 404: there is no such SKU.
+    /// There is no such SKU.
     pub fn unknown_sku() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "unknown-sku",
-            "Unknown SKU",
-            "there is no such SKU",
-        )
+        Self::new(kinds::UNKNOWN_SKU, "there is no such SKU")
     }
 
-    /// 409: another request for the same order is being worked on.
+    /// Another request for the same order is being worked on.
     pub fn in_progress() -> Self {
-        let problem = Self::new(
-            StatusCode::CONFLICT,
-            "in-progress",
-            "In progress",
-            "another request for this order is being worked on: ask again",
-        );
-        Self {
-            retry_after: Some(Duration::from_secs(1)),
-            ..problem
-        }
+        let detail = "another request for this order is being worked on: ask again";
+        Self::new(kinds::IN_PROGRESS, detail)
     }
 
-    /// 410: the order's time is over.
+    /// The order's time is over.
     pub fn expired() -> Self {
-        Self::new(
-            StatusCode::GONE,
-            "expired",
-            "The order expired",
-            "its units were not paid for in time, and are back in stock",
-        )
+        let detail = "its units were not paid for in time, and are back in stock";
+        Self::new(kinds::EXPIRED, detail)
     }
 
-    /// 410: the order was cancelled.
+    /// The order was cancelled.
     pub fn cancelled() -> Self {
-        Self::new(
-            StatusCode::GONE,
-            "cancelled",
-            "The order was cancelled",
-            "its units are back in stock",
-        )
+        Self::new(kinds::CANCELLED, "its units are back in stock")
     }
 
-    /// 409: the order is paid for.
+    /// The order is paid for.
     pub fn sold() -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "sold",
-            "The order is sold",
-            "an order that is paid for cannot be cancelled",
-        )
+        let detail = "an order that is paid for cannot be cancelled";
+        Self::new(kinds::SOLD, detail)
     }
 
     /// The same problem, and the lines that lack units.
-    pub fn short_of(mut self, lines: impl IntoIterator<Item = ShortLine<String>>) -> Self {
-        self.short_lines = lines.into_iter().map(Short::from).collect();
-        self
-    }
-
-    /// 409: too few units, with the lines that lack them.
-    pub fn out_of_stock(detail: String, lines: Vec<ShortLine<String>>) -> Self {
-        let status = StatusCode::CONFLICT;
-        Self::new(status, "out-of-stock", "Out of stock", detail).short_of(lines)
+    pub fn short_of(self, short_lines: &[ShortLine<String>]) -> Self {
+        let short_lines = short_lines.to_vec();
+        Self {
+            short_lines,
+            ..self
+        }
     }
 }
 
@@ -155,16 +135,52 @@ impl From<OrderRefused<String>> for Problem {
     fn from(refused: OrderRefused<String>) -> Self {
         let detail = refused.to_string();
         match refused {
-            OrderRefused::OutOfStock(lines) => Self::out_of_stock(detail, lines),
-            OrderRefused::UnknownSkus(skus) => {
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                let problem = Self::new(status, "unknown-skus", "Unknown SKUs", detail);
-                Self {
-                    unknown_skus: skus,
-                    ..problem
-                }
+            OrderRefused::OutOfStock(lines) => {
+                Self::new(kinds::OUT_OF_STOCK, detail).short_of(&lines)
             }
+            OrderRefused::UnknownSkus(unknown_skus) => Self {
+                unknown_skus,
+                ..Self::new(kinds::UNKNOWN_SKUS, detail)
+            },
             _ => Self::invalid(detail),
+        }
+    }
+}
+
+/// As it is answered.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    short_lines: Vec<Short<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unknown_skus: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Short<'a> {
+    sku: &'a str,
+    requested: u64,
+    available: u64,
+}
+
+impl<'a> From<&'a Problem> for Body<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        let short = |line: &'a ShortLine<String>| Short {
+            sku: &line.sku,
+            requested: line.requested,
+            available: line.available,
+        };
+        Self {
+            r#type: format!("{EXPLAINED}{}", problem.kind.name),
+            title: problem.kind.title,
+            status: problem.kind.status.as_u16(),
+            detail: &problem.detail,
+            short_lines: problem.short_lines.iter().map(short).collect(),
+            unknown_skus: &problem.unknown_skus,
         }
     }
 }
@@ -179,13 +195,14 @@ impl Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(&self)).into_response();
+        let body = axum::Json(Body::from(&self));
+        let mut response = (self.kind.status, body).into_response();
         let headers = response.headers_mut();
-        let kind = HeaderValue::from_static("application/problem+json");
-        headers.insert(CONTENT_TYPE, kind);
-        if let Some(after) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, json);
+        if self.kind == kinds::IN_PROGRESS {
+            // In seconds: no place takes one.
+            headers.insert(RETRY_AFTER, HeaderValue::from(1));
         }
         response
     }

@@ -4,12 +4,12 @@ mod about;
 mod orders;
 mod stock;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use crate::shop::Shop;
 use crate::telemetry::{self, Telemetry};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -105,22 +105,12 @@ pub fn router(app: App) -> Router {
 }
 
 async fn unknown() -> Problem {
-    let status = StatusCode::NOT_FOUND;
-    Problem::new(
-        status,
-        "unknown-route",
-        "Unknown route",
-        "there is no such path",
-    )
+    Problem::new(kinds::UNKNOWN_ROUTE, "there is no such path")
 }
 
 async fn wrong_method() -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "wrong-method",
-        "Wrong method",
-        "the path does not answer this method: see the Allow header",
-    )
+    let detail = "the path does not answer this method: see the Allow header";
+    Problem::new(kinds::WRONG_METHOD, detail)
 }
 
 /// Ends a request that takes too long, and counts and logs it.
@@ -140,10 +130,5 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
 }
 
 fn too_slow() -> Problem {
-    Problem::new(
-        StatusCode::REQUEST_TIMEOUT,
-        "too-slow",
-        "Request timed out",
-        "the request did not arrive in time",
-    )
+    Problem::new(kinds::TOO_SLOW, "the request did not arrive in time")
 }

@@ -115,7 +115,7 @@ impl Service {
         // So often that what is remembered is at most a tenth more than it has to be.
         let (shop, period) = (Arc::clone(&self.app.shop), self.config.retention / 10);
         timers.push(task::spawn(each(period, until.clone(), move || {
-            shop.forget()
+            shop.forget();
         })));
         if let Some(file) = file {
             let (shop, period) = (Arc::clone(&self.app.shop), self.config.snapshot_every);

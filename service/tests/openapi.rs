@@ -2,6 +2,7 @@
 
 mod support;
 
+use segstock_service::problem::kinds;
 use segstock_service::routes::{Limits, ROUTES};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -32,6 +33,17 @@ fn describes_every_route_and_no_other() {
     let described: BTreeSet<String> = operations(&document).map(|(name, _)| name).collect();
     let routes = ROUTES.iter().map(|it| format!("{} {}", it.method, it.path));
     assert_eq!(described, routes.collect());
+}
+
+#[test]
+fn every_kind_of_problem_is_explained() {
+    let text = include_str!("../README.md");
+    let explained = text.split("\n#### ").skip(1).map(|entry| {
+        let (name, explanation) = entry.split_once('\n').unwrap();
+        (name, explanation[..3].parse().unwrap())
+    });
+    let kinds = kinds::ALL.iter().map(|it| (it.name, it.status.as_u16()));
+    assert_eq!(explained.collect::<BTreeSet<_>>(), kinds.collect());
 }
 
 /// A request and the status of its answer: operation, the name in its path, idempotency key,

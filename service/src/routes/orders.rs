@@ -3,7 +3,7 @@
 use super::App;
 use crate::book::Lines;
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use crate::shop::Standing;
 use crate::telemetry::{self, Event};
 use axum::extract::State;
@@ -110,12 +110,8 @@ fn checked(app: &App, order: NewOrder) -> Result<(Lines, Duration), Problem> {
 }
 
 fn other_order() -> Problem {
-    Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "other-order",
-        "Another order under the same key",
-        "the Idempotency-Key belongs to an order of other lines",
-    )
+    let detail = "the Idempotency-Key belongs to an order of other lines";
+    Problem::new(kinds::OTHER_ORDER, detail)
 }
 
 /// `GET /orders/{id}`
@@ -134,8 +130,7 @@ pub(super) async fn pay(State(app): State<App>, Named(id): Named) -> Answered {
             Ok((StatusCode::OK, axum::Json(answer)))
         }
         Err(RetakeError::Refused(refused)) => {
-            let short = refused.short_lines().iter().cloned();
-            Err(Problem::expired().short_of(short))
+            Err(Problem::expired().short_of(refused.short_lines()))
         }
         Err(RetakeError::Hold(error)) => Err(unsettled(error)),
         Err(error) => Err(Problem::invalid(error.to_string())),

@@ -2,7 +2,7 @@
 
 use super::App;
 use crate::input::{Json, Named, check_sku};
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use axum::extract::State;
 use axum::http::StatusCode;
 use segstock::inventory::{SkuError, SkuSnapshot};
@@ -72,7 +72,7 @@ fn refused(error: SkuError) -> Problem {
     let detail = error.to_string();
     match error {
         SkuError::UnknownSku => Problem::unknown_sku(),
-        SkuError::OutOfStock(_) => Problem::out_of_stock(detail, Vec::new()),
+        SkuError::OutOfStock(_) => Problem::new(kinds::OUT_OF_STOCK, detail),
         _ => Problem::invalid(detail),
     }
 }
