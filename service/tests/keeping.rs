@@ -65,7 +65,7 @@ fn no_snapshot_has_an_order_half_sold() {
             });
         }
         let mut snapshots = Vec::new();
-        while shop.remembered() < 1_000 {
+        while shop.remembered() < 3_000 {
             snapshots.push(shop.keep());
         }
         done.store(true, Ordering::Relaxed);
