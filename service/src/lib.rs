@@ -12,3 +12,4 @@ pub mod routes;
 pub mod serve;
 pub mod shop;
 pub mod telemetry;
+mod uncounted;

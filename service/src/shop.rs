@@ -1,6 +1,7 @@
 //! [`Shop`]: the inventory, the holds on its orders, and the order book.
 
 use crate::book::{Book, Lines, Order, SoldOrder};
+use crate::uncounted::{Uncounted, UncountedHolds};
 use parking_lot::{Mutex, RwLock};
 use segstock::inventory::{
     InsertError, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuError,
@@ -100,6 +101,8 @@ impl From<Outcome> for Standing {
 pub struct Shop {
     stocks: Stocks,
     holds: OrderHolds<String, Stocks, SharedClock>,
+    /// In their place when nothing is to be counted.
+    uncounted: Option<UncountedHolds>,
     book: Book,
     opening: Opening,
     /// Taken alone by what must not see an order half sold: snapshots, and forgetting.
@@ -118,11 +121,11 @@ impl Shop {
     fn over(stocks: Inventory<String>, opening: Opening) -> Self {
         let holds = Holds::builder()
             .clock(Arc::clone(&opening.clock))
-            .retention(opening.retention)
-            .build();
+            .retention(opening.retention);
         Self {
             stocks: Arc::new(stocks),
-            holds,
+            uncounted: (!opening.counted).then(|| holds.clone().build()),
+            holds: holds.build(),
             book: Book::default(),
             opening,
             selling: RwLock::new(()),
@@ -171,10 +174,6 @@ impl Shop {
         ttl: Duration,
     ) -> Result<(bool, Standing), PlaceError<OrderRefused<String>>> {
         let _selling = self.selling.read();
-        if !self.opening.counted {
-            self.book.enter(id, lines);
-            return Ok((true, Standing::Held(ttl)));
-        }
         // What was sold before the last start is known to the book alone.
         if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
             return if order.lines == lines {
@@ -183,12 +182,19 @@ impl Shop {
                 Err(PlaceError::Conflict)
             };
         }
-        let placed = self.holds.place(id.clone(), lines, ttl, |lines| {
-            let reserved = self.reserve(lines)?;
-            // Here nobody else has the id, and its hold is not to be seen before its order.
-            self.book.enter(id.clone(), lines.clone());
-            Ok(reserved)
-        })?;
+        // Here nobody else has the id, and its hold is not to be seen before its order.
+        let enter = |lines: &Lines| self.book.enter(id.clone(), lines.clone());
+        let placed = match &self.uncounted {
+            None => self.holds.place(id.clone(), lines, ttl, |lines| {
+                let reserved = self.reserve(lines)?;
+                enter(lines);
+                Ok(reserved)
+            }),
+            Some(holds) => holds.place(id.clone(), lines, ttl, |lines| {
+                enter(lines);
+                Ok(Uncounted(lines.len() as u64))
+            }),
+        }?;
         Ok(match placed {
             Placed::Now(held) => (true, Standing::Held(held.remaining)),
             Placed::Before(held) => (false, Standing::Held(held.remaining)),
@@ -215,11 +221,12 @@ impl Shop {
         if order.is_sold() {
             return Ok((order, Settled::Before));
         }
-        let settled = if self.opening.counted {
-            let again = || self.reserve(&order.lines);
-            self.holds.confirm_or_retake(id, again)?
-        } else {
-            Settled::Now
+        let settled = match &self.uncounted {
+            None => {
+                let again = || self.reserve(&order.lines);
+                self.holds.confirm_or_retake(id, again)?
+            }
+            Some(holds) => holds.confirm(id)?,
         };
         order.sell(self.opening.clock.now());
         Ok((order, settled))

@@ -46,9 +46,9 @@ fn retries_at_once_with_one_key_sell_once() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
+                start.wait();
                 for round in 0..20 {
                     let key = format!("order-{round}");
-                    start.wait();
                     let status = loop {
                         let answer = shop.client.order(&key, &[("phone", 1)]);
                         if answer.status != 409 {
@@ -73,11 +73,11 @@ fn a_thousand_orders_for_the_last_ten_units_sell_ten() {
     let (sold, start) = (AtomicU64::new(0), Barrier::new(250));
     thread::scope(|scope| {
         for customer in 0..250 {
-            let (shop, sold, start) = (&shop, &sold, &start);
+            let (sold, start) = (&sold, &start);
+            // A connection each, open before it begins.
+            let client = Client::new(shop.client.address);
+            client.get("/healthz").expect(200);
             scope.spawn(move || {
-                // A connection each.
-                let client = Client::new(shop.client.address);
-                client.get("/healthz").expect(200);
                 start.wait();
                 for attempt in 0..4 {
                     let key = format!("{customer}-{attempt}");
