@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+/// A SKU; shared, since whatever an order goes through has a copy of its SKUs.
+pub type Sku = Arc<str>;
+
 /// The SKUs and units of an order.
-pub type Lines = Vec<(String, u64)>;
+pub type Lines = Vec<(Sku, u64)>;
 
 /// An order that was placed.
 #[derive(Debug)]

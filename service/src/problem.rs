@@ -1,5 +1,6 @@
 //! [`Problem`]: the one shape of all errors, problem details for HTTP (RFC 9457).
 
+use crate::book::Sku;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -67,8 +68,8 @@ pub mod kinds {
 pub struct Problem {
     kind: &'static Kind,
     detail: String,
-    short_lines: Vec<ShortLine<String>>,
-    unknown_skus: Vec<String>,
+    short_lines: Vec<ShortLine<Sku>>,
+    unknown_skus: Vec<Sku>,
 }
 
 impl Problem {
@@ -122,7 +123,7 @@ impl Problem {
     }
 
     /// The same problem, and the lines that lack units.
-    pub fn short_of(self, short_lines: &[ShortLine<String>]) -> Self {
+    pub fn short_of(self, short_lines: &[ShortLine<Sku>]) -> Self {
         let short_lines = short_lines.to_vec();
         Self {
             short_lines,
@@ -131,8 +132,8 @@ impl Problem {
     }
 }
 
-impl From<OrderRefused<String>> for Problem {
-    fn from(refused: OrderRefused<String>) -> Self {
+impl From<OrderRefused<Sku>> for Problem {
+    fn from(refused: OrderRefused<Sku>) -> Self {
         let detail = refused.to_string();
         match refused {
             OrderRefused::OutOfStock(lines) => {
@@ -156,8 +157,8 @@ struct Body<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     short_lines: Vec<Short<'a>>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    unknown_skus: &'a [String],
+    #[serde(skip_serializing_if = "<[Sku]>::is_empty")]
+    unknown_skus: &'a [Sku],
 }
 
 #[derive(Serialize)]
@@ -169,7 +170,7 @@ struct Short<'a> {
 
 impl<'a> From<&'a Problem> for Body<'a> {
     fn from(problem: &'a Problem) -> Self {
-        let short = |line: &'a ShortLine<String>| Short {
+        let short = |line: &'a ShortLine<Sku>| Short {
             sku: &line.sku,
             requested: line.requested,
             available: line.available,

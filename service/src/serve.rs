@@ -147,7 +147,7 @@ fn open(config: &Config, file: Option<&SnapshotFile>) -> Result<Shop, Box<dyn Er
     for (sku, &units) in &config.stock {
         let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
         check_sku(sku).map_err(|error| refused(&error))?;
-        shop.open(sku.clone(), units)
+        shop.open(sku.as_str(), units)
             .map_err(|error| refused(&error))?;
     }
     Ok(shop)

@@ -1,6 +1,6 @@
 //! [`Shop`]: the inventory, the holds on its orders, and the order book.
 
-use crate::book::{Book, Lines, Order, SoldOrder};
+use crate::book::{Book, Lines, Order, Sku, SoldOrder};
 use crate::uncounted::{Uncounted, UncountedHolds};
 use parking_lot::{Mutex, RwLock};
 use segstock::inventory::{
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// What tells the time for deadlines: the system, or a test.
 pub type SharedClock = Arc<dyn Clock + Send + Sync>;
 
-type Stocks = Arc<Inventory<String>>;
+type Stocks = Arc<Inventory<Sku>>;
 
 /// How a shop counts.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl fmt::Debug for Opening {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Kept {
     /// The stocks, and the holds on orders.
-    pub inventory: InventorySnapshot<String, String>,
+    pub inventory: InventorySnapshot<Sku, String>,
     /// The orders that were sold and are remembered, so that a retry is still known.
     pub sold: Vec<SoldOrder>,
 }
@@ -118,7 +118,7 @@ impl Shop {
         Self::over(Inventory::new(), opening)
     }
 
-    fn over(stocks: Inventory<String>, opening: Opening) -> Self {
+    fn over(stocks: Inventory<Sku>, opening: Opening) -> Self {
         let holds = Holds::builder()
             .clock(Arc::clone(&opening.clock))
             .retention(opening.retention);
@@ -172,7 +172,7 @@ impl Shop {
         id: String,
         lines: Lines,
         ttl: Duration,
-    ) -> Result<(bool, Standing), PlaceError<OrderRefused<String>>> {
+    ) -> Result<(bool, Standing), PlaceError<OrderRefused<Sku>>> {
         let _selling = self.selling.read();
         // What was sold before the last start is known to the book alone.
         if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
@@ -203,7 +203,7 @@ impl Shop {
         })
     }
 
-    fn reserve(&self, lines: &Lines) -> Result<OrderReservation<Stocks>, OrderRefused<String>> {
+    fn reserve(&self, lines: &Lines) -> Result<OrderReservation<Stocks>, OrderRefused<Sku>> {
         OrderReservation::new(Arc::clone(&self.stocks), lines.iter().cloned())
     }
 
@@ -215,7 +215,7 @@ impl Shop {
     pub fn pay(
         &self,
         id: &String,
-    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<String>>> {
+    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
         let _selling = self.selling.read();
         let order = self.book.get(id).ok_or(HoldError::Unknown)?;
         if order.is_sold() {
@@ -269,7 +269,7 @@ impl Shop {
     ///
     /// [`SkuError::OutOfStock`] if more are missing than are available: the others are promised;
     /// [`SkuError::Overflow`].
-    pub fn set_on_hand(&self, sku: String, units: u64) -> Result<bool, SkuError> {
+    pub fn set_on_hand(&self, sku: Sku, units: u64) -> Result<bool, SkuError> {
         let _alone = self.counting.lock();
         match self.stocks.insert(sku.clone(), units) {
             Ok(()) => Ok(true),
@@ -287,8 +287,8 @@ impl Shop {
     /// # Errors
     ///
     /// [`InsertError::TooManyUnits`].
-    pub fn open(&self, sku: String, units: u64) -> Result<(), InsertError> {
-        match self.stocks.insert(sku, units) {
+    pub fn open(&self, sku: impl Into<Sku>, units: u64) -> Result<(), InsertError> {
+        match self.stocks.insert(sku.into(), units) {
             Err(InsertError::AlreadyThere) => Ok(()),
             opened => opened,
         }

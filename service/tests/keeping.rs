@@ -58,7 +58,7 @@ fn no_snapshot_has_an_order_half_sold() {
                     if done.load(Ordering::Relaxed) {
                         return;
                     }
-                    let (key, line) = (format!("{customer}-{number}"), ("phone".to_owned(), 1));
+                    let (key, line) = (format!("{customer}-{number}"), ("phone".into(), 1));
                     shop.place(key.clone(), vec![line], MINUTE).unwrap();
                     shop.pay(&key).unwrap();
                 }

@@ -1,7 +1,7 @@
 //! Orders: placed, paid for, cancelled.
 
 use super::App;
-use crate::book::Lines;
+use crate::book::{Lines, Sku};
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::problem::{Problem, kinds};
 use crate::shop::Standing;
@@ -23,7 +23,7 @@ pub(super) struct NewOrder {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    sku: String,
+    sku: Sku,
     units: u64,
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn set(
     Json(Units { units }): Json<Units>,
 ) -> Answered {
     check_sku(&sku)?;
-    match app.shop.set_on_hand(sku.clone(), units) {
+    match app.shop.set_on_hand(sku.as_str().into(), units) {
         Ok(true) => answer(&app, sku, StatusCode::CREATED),
         Ok(false) => answer(&app, sku, StatusCode::OK),
         Err(error) => Err(refused(error)),
