@@ -52,6 +52,16 @@ impl Shop {
     }
 }
 
+fn tell(name: &str, executions: usize) {
+    println!("{name:<44} {executions:>9} executions");
+}
+
+/// A stock that stays as wide as it is.
+fn four_in_two_segments() -> Arc<Stock> {
+    let builder = Stock::builder(4).segments(2);
+    Arc::new(builder.tuning(testing::Tuning::STILL).build().unwrap())
+}
+
 /// Explores two threads on a shop that was prepared, and gives their answers to `check`.
 fn race<A: Send + 'static, B: 'static>(
     name: &str,
@@ -67,7 +77,7 @@ fn race<A: Send + 'static, B: 'static>(
         let other = other(&shop);
         check(&shop, one.join().unwrap(), other);
     });
-    println!("{name:<44} {executions:>9} executions");
+    tell(name, executions);
     assert!(executions > 1, "{name}: without a choice nothing is found");
 }
 
@@ -280,13 +290,7 @@ fn retake_against_retake() {
 #[test]
 fn halves_of_a_split_reservation() {
     let executions = support::arena::model(|| {
-        let stock = Arc::new(
-            Stock::builder(4)
-                .segments(2)
-                .tuning(testing::Tuning::STILL)
-                .build()
-                .unwrap(),
-        );
+        let stock = four_in_two_segments();
         let mut mine = Reservation::new(Arc::clone(&stock), 4).unwrap();
         let theirs = mine.split(1).unwrap();
         let other = thread::spawn(move || drop(theirs));
@@ -298,22 +302,13 @@ fn halves_of_a_split_reservation() {
         let books = stock.snapshot();
         assert_eq!((books.available, books.reserved, books.sold), (1, 0, 3));
     });
-    println!(
-        "{:<44} {executions:>9} executions",
-        "halves_of_a_split_reservation"
-    );
+    tell("halves_of_a_split_reservation", executions);
 }
 
 #[test]
 fn a_till_is_settled_beside_a_gather() {
     let executions = support::arena::model(|| {
-        let stock = Arc::new(
-            Stock::builder(4)
-                .segments(2)
-                .tuning(testing::Tuning::STILL)
-                .build()
-                .unwrap(),
-        );
+        let stock = four_in_two_segments();
         let theirs = Arc::clone(&stock);
         let other = thread::spawn(move || {
             let mut till = theirs.lease(2);
@@ -326,8 +321,5 @@ fn a_till_is_settled_beside_a_gather() {
         assert_eq!(books.sold, gathered + sold);
         assert!(sold + gathered >= 1);
     });
-    println!(
-        "{:<44} {executions:>9} executions",
-        "a_till_is_settled_beside_a_gather"
-    );
+    tell("a_till_is_settled_beside_a_gather", executions);
 }

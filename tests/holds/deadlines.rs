@@ -1,0 +1,171 @@
+//! Deadlines: what is due, who takes it back, and payments that come late.
+
+use super::*;
+
+#[test]
+fn a_hold_is_good_until_its_deadline_and_no_longer() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 3).unwrap();
+    _ = place(&holds, &stock, 2, 3).unwrap();
+    clock.advance(MINUTE - Duration::from_nanos(1));
+    let Some(Status::Held(last)) = holds.get(&1) else {
+        panic!("it is good for a nanosecond")
+    };
+    assert_eq!((last.units, last.remaining), (3, Duration::from_nanos(1)));
+    assert_eq!(holds.confirm(&1), Ok(Settled::Now));
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(
+        (holds.len(), holds.units()),
+        (0, 0),
+        "due ones do not count"
+    );
+    assert_eq!(holds.confirm(&2), Err(HoldError::Expired));
+    assert_eq!(holds.extend(&2, MINUTE), Err(HoldError::Expired));
+    assert_eq!(holds.release(&2), Err(HoldError::Expired));
+    assert_eq!((figures(&stock), holds.expired()), ((7, 0, 3), 1));
+}
+
+#[test]
+fn extending_sets_the_deadline_anew() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 3).unwrap();
+    clock.advance(MINUTE / 2);
+    assert_eq!(holds.extend(&1, MINUTE).unwrap().remaining, MINUTE);
+    clock.advance(MINUTE * 3 / 4);
+    assert!(matches!(holds.get(&1), Some(Status::Held(_))));
+    // Sooner is as good.
+    assert_eq!(holds.extend(&1, MINUTE / 8).unwrap().units, 3);
+    clock.advance(MINUTE / 8);
+    assert_eq!(holds.get(&1), Some(Status::Resolved(Outcome::Expired)));
+    assert_eq!(figures(&stock), (10, 0, 0));
+}
+
+#[test]
+fn a_late_payment_is_sold_if_the_units_can_still_be_had() {
+    let (stock, clock) = (Stock::new(2), ManualClock::new());
+    let holds = holds(&clock);
+    for key in [1, 2] {
+        _ = place(&holds, &stock, key, 1).unwrap();
+    }
+    clock.advance(MINUTE);
+    assert_eq!(holds.sweep(10), 2);
+    assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    let retake = |key: u64| holds.confirm_or_retake(&key, || stock.reserve(1));
+    assert_eq!(retake(1), Ok(Settled::Now));
+    assert_eq!(retake(1), Ok(Settled::Before));
+    assert_eq!(
+        holds.confirm(&1),
+        Ok(Settled::Before),
+        "it is sold after all"
+    );
+    stock.deduct(1).unwrap();
+    let refused = retake(2).unwrap_err();
+    assert!(matches!(refused, RetakeError::Refused(refusal) if refusal.available == 0));
+    assert_eq!(holds.confirm(&2), Err(HoldError::Expired), "as it was");
+    assert_eq!(figures(&stock), (0, 0, 2));
+}
+
+#[test]
+fn a_late_payment_for_a_hold_that_nobody_took_back_sells_that() {
+    let (stock, clock) = (Stock::new(1), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 1).unwrap();
+    clock.advance(MINUTE * 5);
+    let asked = Cell::new(false);
+    let retaken = holds.confirm_or_retake(&1, || {
+        asked.set(true);
+        stock.reserve(1)
+    });
+    assert_eq!((retaken, asked.get()), (Ok(Settled::Now), false));
+    assert_eq!(figures(&stock), (0, 0, 1));
+}
+
+#[test]
+fn a_panicking_retake_leaves_it_expired() {
+    let (stock, clock) = (Stock::new(1), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 1).unwrap();
+    clock.advance(MINUTE);
+    holds.sweep(1);
+    let retaken = catch_unwind(AssertUnwindSafe(|| {
+        holds.confirm_or_retake(&1, || -> Result<_, OutOfStock> {
+            std::panic::resume_unwind(Box::new("gone"))
+        })
+    }));
+    assert!(retaken.is_err());
+    assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    assert_eq!(
+        holds.confirm_or_retake(&1, || stock.reserve(1)),
+        Ok(Settled::Now)
+    );
+}
+
+#[test]
+fn nobody_is_refused_because_of_a_dead_hold() {
+    let (stock, clock) = (Stock::new(1_000), ManualClock::new());
+    let holds = holds(&clock);
+    place_each(&holds, &stock, 0..1_000);
+    assert!(place(&holds, &stock, 2_000, 1).unwrap_err().is_refused());
+    clock.advance(MINUTE);
+    assert!(
+        stock.deduct(1).is_err(),
+        "past the holds they are reserved still"
+    );
+    assert!(matches!(
+        place(&holds, &stock, 2_001, 1_000),
+        Ok(Placed::Now(_))
+    ));
+    assert_eq!((holds.expired(), holds.len()), (1_000, 1));
+}
+
+#[test]
+fn a_place_takes_back_no_more_than_it_takes_to_be_served() {
+    let (stock, clock) = (Stock::new(1_000), ManualClock::new());
+    let holds = holds(&clock);
+    place_each(&holds, &stock, 0..1_000);
+    clock.advance(MINUTE);
+    _ = place(&holds, &stock, 2_000, 1).unwrap();
+    assert!(
+        holds.expired() <= 100,
+        "{} were taken back",
+        holds.expired()
+    );
+}
+
+#[test]
+fn other_calls_touch_few_due_holds() {
+    let (stock, clock) = (Stock::new(1_000), ManualClock::new());
+    let holds = holds(&clock);
+    place_each(&holds, &stock, 0..1_000);
+    clock.advance(MINUTE);
+    let touched = |call: &dyn Fn()| {
+        let before = holds.expired();
+        call();
+        holds.expired() - before
+    };
+    assert!(touched(&|| assert_eq!(holds.get(&5_000), None)) <= 2);
+    // Each with its own: a due hold is expired, however many are due before it.
+    let expired = Err(HoldError::Expired);
+    assert!(touched(&|| assert_eq!(holds.confirm(&500), expired)) <= 3);
+    assert!(touched(&|| assert_eq!(holds.release(&501), expired)) <= 3);
+    assert!(touched(&|| assert!(holds.extend(&502, MINUTE).is_err())) <= 3);
+    let resolved = Some(Status::Resolved(Outcome::Expired));
+    assert!(touched(&|| assert_eq!(holds.get(&503), resolved)) <= 3);
+    let placed = Ok(Placed::Resolved(Outcome::Expired));
+    assert!(touched(&|| assert_eq!(place(&holds, &stock, 504, 1), placed)) <= 3);
+    assert_eq!(touched(&|| _ = holds.len()), 0);
+    assert_eq!(touched(&|| _ = holds.sweep(7)), 7);
+}
+
+#[test]
+fn clocks_do_not_run_backwards() {
+    let system = SystemClock::new();
+    let before = system.now();
+    assert!(system.now() >= before && SystemClock::default().now() < MINUTE);
+    let manual = ManualClock::default();
+    manual.advance(Duration::MAX);
+    manual.advance(MINUTE);
+    assert_eq!(manual.now(), Duration::from_nanos(u64::MAX));
+}

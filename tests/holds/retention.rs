@@ -1,0 +1,82 @@
+//! The retention: how long an answer is known, and that nothing is kept beyond it.
+
+use super::*;
+
+#[test]
+fn keys_are_forgotten_after_the_retention() {
+    let (stock, clock) = (Stock::new(1_000), ManualClock::new());
+    let holds = holds(&clock);
+    for key in 0..100 {
+        _ = place(&holds, &stock, key, 1).unwrap();
+        if key % 2 == 0 {
+            holds.confirm(&key).unwrap();
+        }
+    }
+    clock.advance(MINUTE);
+    assert_eq!(holds.sweep(1_000), 50);
+    clock.advance(RETENTION - Duration::from_nanos(1) - MINUTE);
+    holds.sweep(1_000);
+    assert_eq!(holds.known(), 100, "all are known to the last");
+    assert_eq!(holds.confirm(&0), Ok(Settled::Before));
+    clock.advance(Duration::from_nanos(1));
+    holds.sweep(1_000);
+    assert_eq!(holds.known(), 50, "the confirmed ones are forgotten");
+    assert_eq!(holds.confirm(&0), Err(HoldError::Unknown));
+    assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    clock.advance(MINUTE);
+    holds.sweep(1_000);
+    assert_eq!(holds.known(), 0);
+    assert!(
+        matches!(place(&holds, &stock, 0, 5), Ok(Placed::Now(_))),
+        "as new"
+    );
+}
+
+#[test]
+fn a_sweep_keeps_its_limit_over_all_shards() {
+    let (stock, clock) = (Stock::new(100), ManualClock::new());
+    let holds = holds(&clock);
+    place_each(&holds, &stock, 0..100);
+    clock.advance(MINUTE);
+    assert_eq!((holds.sweep(30), stock.available()), (30, 30));
+    assert_eq!((holds.sweep(100), stock.available()), (70, 100));
+    assert_eq!(holds.known(), 100);
+    clock.advance(RETENTION);
+    assert_eq!((holds.sweep(60), holds.known()), (0, 40));
+    assert_eq!((holds.sweep(60), holds.known()), (0, 0));
+}
+
+#[test]
+fn a_sale_after_all_is_known_for_a_whole_retention() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 1).unwrap();
+    clock.advance(MINUTE);
+    holds.sweep(1);
+    clock.advance(RETENTION / 2);
+    holds.confirm_or_retake(&1, || stock.reserve(1)).unwrap();
+    clock.advance(RETENTION / 2);
+    holds.sweep(10);
+    assert_eq!(holds.confirm(&1), Ok(Settled::Before));
+    clock.advance(RETENTION / 2);
+    holds.sweep(10);
+    assert_eq!(holds.known(), 0);
+}
+
+/// Calls forget as fast as they add, so that nothing leaks without a sweep.
+#[test]
+fn memory_does_not_grow_while_there_are_calls() {
+    let (stock, clock) = (Stock::new(1_000_000), ManualClock::new());
+    let holds = holds(&clock);
+    let mut most = 0;
+    for key in 0..200_000 {
+        _ = place(&holds, &stock, key, 1).unwrap();
+        if key % 3 == 0 {
+            holds.confirm(&key).unwrap();
+        }
+        // 1,000 live within the time to live, 60,000 known within the retention.
+        clock.advance(MINUTE / 1_000);
+        most = most.max(holds.known());
+    }
+    assert!(most < 61_500, "{most} keys at once");
+}
