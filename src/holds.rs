@@ -2,7 +2,10 @@
 
 mod answers;
 mod builder;
+mod deadlines;
+mod queue;
 mod shard;
+mod slots;
 
 pub use answers::{Held, HoldError, Outcome, PlaceError, Placed, RetakeError, Settled, Status};
 pub use builder::HoldsBuilder;
@@ -13,7 +16,9 @@ use crate::{Clock, Settle, SystemClock};
 use crossbeam_utils::CachePadded;
 #[cfg(feature = "inventory")]
 pub(crate) use shard::HeldRef;
-use shard::{Found, Hashed, Lapsed, Moment, Retake, Shard};
+use shard::{Found, Lapsed, Moment, Name, Retake, Shard};
+use slots::Id;
+use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -30,7 +35,9 @@ use std::time::Duration;
 ///
 /// `K` is the key (an idempotency key, an order number), `R` what is held (a
 /// [`Reservation`](crate::Reservation)), `Q` what was asked for (units, or the lines of an order),
-/// which is kept to tell a retry from another order under the same key.
+/// which is kept to tell a retry from another order under the same key. A key is given away once,
+/// to [`place`](Self::place); all other calls take any borrowed form of it, as maps do: `&str` for a
+/// `String`.
 ///
 /// # Deadlines
 ///
@@ -87,7 +94,7 @@ type Padded<K, R, Q> = CachePadded<Mutex<Shard<K, R, Q>>>;
 
 impl<K, R, Q> Holds<K, R, Q>
 where
-    K: Hash + Ord + Clone,
+    K: Hash + Eq,
     R: Settle,
 {
     /// Holds by the system's clock, with a retention of 15 minutes.
@@ -99,7 +106,7 @@ where
 
 impl<K, R, Q> Default for Holds<K, R, Q>
 where
-    K: Hash + Ord + Clone,
+    K: Hash + Eq,
     R: Settle,
 {
     fn default() -> Self {
@@ -116,7 +123,7 @@ impl Holds<(), ()> {
 
 impl<K, R, Q, C, H> Holds<K, R, Q, C, H>
 where
-    K: Hash + Ord + Clone,
+    K: Hash + Eq,
     R: Settle,
     C: Clock,
     H: BuildHasher,
@@ -152,15 +159,16 @@ where
             HoldError::ZeroTtl => PlaceError::ZeroTtl,
             _ => PlaceError::TtlOverflow,
         })?;
-        let name = self.hashed(&key);
-        match self.shard(name, at).begin(name, &request, at, &self.hasher) {
-            Found::Nothing => {}
+        let hash = self.hasher.hash_one(&key);
+        let shard = self.shard_of(hash);
+        let id = match self.tidied(shard, at).begin(hash, key, &request, at) {
+            Found::Nothing(id) => id,
             Found::Busy => return Err(PlaceError::InProgress),
             Found::Conflict => return Err(PlaceError::Conflict),
             Found::Status(Status::Held(held)) => return Ok(Placed::Before(held)),
             Found::Status(Status::Resolved(outcome)) => return Ok(Placed::Resolved(outcome)),
-        }
-        let busy = Busy::new(self, name, None);
+        };
+        let busy = Busy::new(shard, id, None);
         let hold = self.reserve(at, || reserve(&request));
         let hold = hold.map_err(PlaceError::Refused)?;
         let units = hold.units();
@@ -168,8 +176,7 @@ where
             return Err(PlaceError::ZeroUnits);
         }
         _ = busy.over();
-        let mut shard = self.shard_of(name).lock();
-        shard.hold(name, request, hold, deadline);
+        shard.lock().hold(id, request, hold, deadline);
         let remaining = Duration::from_nanos(deadline - at.now);
         Ok(Placed::Now(Held { units, remaining }))
     }
@@ -183,11 +190,15 @@ where
     /// - [`HoldError::Released`] if it was released;
     /// - [`HoldError::Unknown`] if the key was never placed, or so long ago that it is forgotten;
     /// - [`HoldError::InProgress`] while another call is placing it or retaking it.
-    pub fn confirm(&self, key: &K) -> Result<Settled, HoldError> {
+    pub fn confirm<B>(&self, key: &B) -> Result<Settled, HoldError>
+    where
+        K: Borrow<B>,
+        B: Hash + Eq + ?Sized,
+    {
         let at = self.moment();
-        let key = self.hashed(key);
-        let mut shard = self.shard(key, at);
-        shard.settle(key, Outcome::Sold, at)
+        let name = self.name(key);
+        let mut shard = self.tidied(self.shard_of(name.hash), at);
+        shard.settle(name, Outcome::Sold, at)
     }
 
     /// Sells what is held under `key`, and what was held and has expired, if it can still be had:
@@ -218,23 +229,27 @@ where
     /// assert_eq!(stock.snapshot().sold, 2);
     /// # Ok::<(), segstock::PlaceError<segstock::OutOfStock>>(())
     /// ```
-    pub fn confirm_or_retake<E>(
+    pub fn confirm_or_retake<B, E>(
         &self,
-        key: &K,
+        key: &B,
         reserve: impl FnMut() -> Result<R, E>,
-    ) -> Result<Settled, RetakeError<E>> {
+    ) -> Result<Settled, RetakeError<E>>
+    where
+        K: Borrow<B>,
+        B: Hash + Eq + ?Sized,
+    {
         let at = self.moment();
-        let key = self.hashed(key);
+        let name = self.name(key);
+        let shard = self.shard_of(name.hash);
         // Not tidied before: that might take back just this one.
-        let lapsed = match self.lock(self.shard_of(key)).settle_or_lapse(key, at) {
+        let (id, lapsed) = match self.lock(shard).settle_or_lapse(name, at) {
             Retake::Answer(answer) => return Ok(answer?),
-            Retake::Expired(lapsed) => lapsed,
+            Retake::Expired(id, lapsed) => (id, lapsed),
         };
-        let busy = Busy::new(self, key, Some(lapsed));
+        let busy = Busy::new(shard, id, Some(lapsed));
         let hold = self.reserve(at, reserve).map_err(RetakeError::Refused)?;
         if let Some(lapsed) = busy.over() {
-            let mut shard = self.shard_of(key).lock();
-            shard.sell(key, lapsed, hold, at);
+            shard.lock().sell(id, lapsed, hold, at);
         }
         Ok(Settled::Now)
     }
@@ -244,11 +259,15 @@ where
     /// # Errors
     ///
     /// As for [`confirm`](Self::confirm); and [`HoldError::Sold`] if it was confirmed.
-    pub fn release(&self, key: &K) -> Result<Settled, HoldError> {
+    pub fn release<B>(&self, key: &B) -> Result<Settled, HoldError>
+    where
+        K: Borrow<B>,
+        B: Hash + Eq + ?Sized,
+    {
         let at = self.moment();
-        let key = self.hashed(key);
-        let mut shard = self.shard(key, at);
-        shard.settle(key, Outcome::Released, at)
+        let name = self.name(key);
+        let mut shard = self.tidied(self.shard_of(name.hash), at);
+        shard.settle(name, Outcome::Released, at)
     }
 
     /// Has the hold end `ttl` from now, be that later or sooner than before.
@@ -257,21 +276,30 @@ where
     ///
     /// As for [`confirm`](Self::confirm); [`HoldError::Sold`] if it was confirmed;
     /// [`HoldError::ZeroTtl`] and [`HoldError::TtlOverflow`] for such a deadline.
-    pub fn extend(&self, key: &K, ttl: Duration) -> Result<Held, HoldError> {
+    pub fn extend<B>(&self, key: &B, ttl: Duration) -> Result<Held, HoldError>
+    where
+        K: Borrow<B>,
+        B: Hash + Eq + ?Sized,
+    {
         let at = self.moment();
         let deadline = deadline(at, ttl)?;
-        let key = self.hashed(key);
-        let mut shard = self.shard(key, at);
-        shard.extend(key, deadline, at)
+        let name = self.name(key);
+        let mut shard = self.tidied(self.shard_of(name.hash), at);
+        shard.extend(name, deadline, at)
     }
 
     /// What is known of `key`: the hold with its remaining time, or what became of it. Nothing while
     /// it is being placed.
     #[must_use]
-    pub fn get(&self, key: &K) -> Option<Status> {
+    pub fn get<B>(&self, key: &B) -> Option<Status>
+    where
+        K: Borrow<B>,
+        B: Hash + Eq + ?Sized,
+    {
         let at = self.moment();
-        let key = self.hashed(key);
-        self.shard(key, at).status(key, at)
+        let name = self.name(key);
+        let mut shard = self.tidied(self.shard_of(name.hash), at);
+        shard.status(name, at)
     }
 
     /// How many holds are good. It looks at one shard after another, and at each hold that is due.
@@ -315,7 +343,7 @@ where
             if left == 0 {
                 break;
             }
-            left -= self.lock(shard).forget(at, left, &self.hasher);
+            left -= self.lock(shard).forget(at, left);
         }
         self.take_back(at, limit)
     }
@@ -339,10 +367,7 @@ where
 
     fn held(&self) -> (usize, u64) {
         let at = self.moment();
-        let held = self
-            .shards
-            .iter()
-            .map(|shard| shard.lock().held(at, &self.hasher));
+        let held = self.shards.iter().map(|shard| shard.lock().held(at));
         held.fold((0, 0), |(n, units), (more, of_it)| {
             (n + more, units + of_it)
         })
@@ -374,33 +399,32 @@ where
             if taken == limit {
                 break;
             }
-            taken += self.lock(shard).take_back(at, limit - taken, &self.hasher);
+            taken += self.lock(shard).take_back(at, limit - taken);
         }
         taken
     }
 
-    fn hashed<'a>(&self, key: &'a K) -> Hashed<'a, K> {
+    fn name<'a, B: Hash + ?Sized>(&self, key: &'a B) -> Name<'a, B> {
         let hash = self.hasher.hash_one(key);
-        Hashed { hash, key }
+        Name { hash, key }
     }
 
-    fn shard_of(&self, key: Hashed<'_, K>) -> &Mutex<Shard<K, R, Q>> {
+    fn shard_of(&self, hash: u64) -> &Mutex<Shard<K, R, Q>> {
         // Bits that a hash map uses neither for its buckets nor for its tags.
-        let index = (key.hash >> 40) as usize & (self.shards.len() - 1);
+        let index = (hash >> 40) as usize & (self.shards.len() - 1);
         &self.shards[index]
     }
 
-    /// The key's shard, tidied.
-    fn shard(&self, key: Hashed<'_, K>, at: Moment) -> Locked<'_, K, R, Q, C, H> {
-        let mut shard = self.lock(self.shard_of(key));
-        shard.guard.tidy(at, &self.hasher);
+    fn tidied<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q>>, at: Moment) -> Locked<'a, K, R, Q> {
+        let mut shard = self.lock(shard);
+        shard.guard.tidy(at);
         shard
     }
 
-    fn lock<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q>>) -> Locked<'a, K, R, Q, C, H> {
+    fn lock<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q>>) -> Locked<'a, K, R, Q> {
         let guard = shard.lock();
         Locked {
-            holds: self,
+            expired: &self.expired,
             before: guard.expired(),
             guard,
         }
@@ -417,7 +441,7 @@ pub(crate) struct Frozen<'a, K, R, Q> {
 #[cfg(feature = "inventory")]
 impl<K, R, Q> Frozen<'_, K, R, Q>
 where
-    K: Hash + Ord + Clone,
+    K: Hash + Eq,
     R: Settle,
 {
     /// All holds that are good.
@@ -437,23 +461,13 @@ fn deadline(at: Moment, ttl: Duration) -> Result<u64, HoldError> {
 
 /// A shard in hand. What expired in that time is counted when it is let go of: its units are back by
 /// then, and who finds nothing due in the shard afterwards sees the count.
-struct Locked<'a, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    H: BuildHasher,
-{
-    holds: &'a Holds<K, R, Q, C, H>,
+struct Locked<'a, K, R, Q> {
+    expired: &'a AtomicU64,
     guard: MutexGuard<'a, Shard<K, R, Q>>,
     before: u64,
 }
 
-impl<K, R, Q, C, H> Deref for Locked<'_, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    H: BuildHasher,
-{
+impl<K, R, Q> Deref for Locked<'_, K, R, Q> {
     type Target = Shard<K, R, Q>;
 
     fn deref(&self) -> &Self::Target {
@@ -461,55 +475,33 @@ where
     }
 }
 
-impl<K, R, Q, C, H> DerefMut for Locked<'_, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    H: BuildHasher,
-{
+impl<K, R, Q> DerefMut for Locked<'_, K, R, Q> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.guard
     }
 }
 
-impl<K, R, Q, C, H> Drop for Locked<'_, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    H: BuildHasher,
-{
+impl<K, R, Q> Drop for Locked<'_, K, R, Q> {
     fn drop(&mut self) {
         let expired = self.guard.expired() - self.before;
         if expired > 0 {
-            self.holds.expired.fetch_add(expired, Ordering::AcqRel);
+            self.expired.fetch_add(expired, Ordering::AcqRel);
         }
     }
 }
 
 /// A key that this call has made busy: whatever happens, it does not stay so.
-struct Busy<'a, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    C: Clock,
-    H: BuildHasher,
-{
-    holds: &'a Holds<K, R, Q, C, H>,
-    key: Hashed<'a, K>,
+struct Busy<'a, K, R, Q> {
+    shard: &'a Mutex<Shard<K, R, Q>>,
+    id: Id,
     /// What was known of the key before; nothing once the caller has said what is known now.
     before: Option<Option<Lapsed<Q>>>,
 }
 
-impl<'a, K, R, Q, C, H> Busy<'a, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    C: Clock,
-    H: BuildHasher,
-{
-    fn new(holds: &'a Holds<K, R, Q, C, H>, key: Hashed<'a, K>, lapsed: Option<Lapsed<Q>>) -> Self {
+impl<'a, K, R, Q> Busy<'a, K, R, Q> {
+    fn new(shard: &'a Mutex<Shard<K, R, Q>>, id: Id, lapsed: Option<Lapsed<Q>>) -> Self {
         let before = Some(lapsed);
-        Self { holds, key, before }
+        Self { shard, id, before }
     }
 
     /// The caller says what is known of the key now.
@@ -518,21 +510,15 @@ where
     }
 }
 
-impl<K, R, Q, C, H> Drop for Busy<'_, K, R, Q, C, H>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-    C: Clock,
-    H: BuildHasher,
-{
+impl<K, R, Q> Drop for Busy<'_, K, R, Q> {
     fn drop(&mut self) {
         let Some(before) = self.before.take() else {
             return;
         };
-        let mut shard = self.holds.shard_of(self.key).lock();
+        let mut shard = self.shard.lock();
         match before {
-            None => shard.abandon(self.key),
-            Some(lapsed) => shard.lapse(self.key, lapsed),
+            None => shard.abandon(self.id),
+            Some(lapsed) => shard.lapse(self.id, lapsed),
         }
     }
 }
@@ -540,7 +526,7 @@ where
 /// Shows numbers, as one shard after another was read.
 impl<K, R, Q, C, H> fmt::Debug for Holds<K, R, Q, C, H>
 where
-    K: Hash + Ord + Clone,
+    K: Hash + Eq,
     R: Settle,
     C: Clock,
     H: BuildHasher,

@@ -52,7 +52,7 @@ impl Shop {
     }
 }
 
-fn tell(name: &str, executions: usize) {
+fn tell(name: &str, executions: u64) {
     println!("{name:<44} {executions:>9} executions");
 }
 

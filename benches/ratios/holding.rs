@@ -86,7 +86,8 @@ fn theirs(live: u64) -> Work {
     })
 }
 
-/// Nothing else in the maps: all of it in the cache of the core.
+/// Nothing else in the maps: all of it in the cache of one core, and of the other one's for half of the
+/// keys as soon as there are two.
 pub fn alone(effort: Effort, report: &mut Report) {
     place_and_confirm(effort, report, 0);
 }
@@ -94,6 +95,11 @@ pub fn alone(effort: Effort, report: &mut Report) {
 /// As in a service, whose customers take their time.
 pub fn beside_others(effort: Effort, report: &mut Report) {
     place_and_confirm(effort, report, 100_000);
+}
+
+/// As in a large one: no cache holds them all, and it matters little who was there last.
+pub fn beside_a_million(effort: Effort, report: &mut Report) {
+    place_and_confirm(effort, report, 1_000_000);
 }
 
 fn place_and_confirm(effort: Effort, report: &mut Report, live: u64) {

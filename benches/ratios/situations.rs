@@ -27,6 +27,10 @@ pub const ALL: &[(&str, Situation)] = &[
     ("lease", reserving::leases),
     ("place and confirm", holding::alone),
     ("place and confirm beside others", holding::beside_others),
+    (
+        "place and confirm beside a million",
+        holding::beside_a_million,
+    ),
     ("edge", edge),
     ("fragmented", fragmented),
     ("drain", drain),

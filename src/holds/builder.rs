@@ -87,7 +87,7 @@ impl<C, H> HoldsBuilder<C, H> {
     /// Opens the holds.
     pub fn build<K, R, Q>(self) -> Holds<K, R, Q, C, H>
     where
-        K: Hash + Ord + Clone,
+        K: Hash + Eq,
         R: Settle,
         C: Clock,
         H: BuildHasher,

@@ -1,22 +1,20 @@
-//! One shard of the holds: its keys, and two lists of what comes next.
+//! One shard of the holds: its keys, and what comes next.
 //!
 //! | a key is | it is in | it leaves by |
 //! |---|---|---|
-//! | busy: its reserve runs, outside the lock | no list | the end of that call |
+//! | busy: its reserve runs, outside the lock | nothing | the end of that call |
 //! | held | `deadlines` | confirm, release, its deadline |
 //! | resolved | `outdated` | the end of the retention |
 //!
 //! Reservations are sold and given back while the shard is locked. So who finds nothing due knows
 //! that everything that was due is back, and a second answer never comes before the first is true.
-//!
-//! A call hashes its key once, for the shard and for all that it looks up there.
 
 use super::answers::{Held, HoldError, Outcome, Settled, Status};
+use super::deadlines::Deadlines;
+use super::queue::Queue;
+use super::slots::{Id, Slots, State};
 use crate::Settle;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-use std::collections::{BTreeSet, VecDeque};
-use std::hash::{BuildHasher, Hash};
+use std::borrow::Borrow;
 use std::mem;
 use std::time::Duration;
 
@@ -32,73 +30,35 @@ pub(super) struct Moment {
     pub(super) until: u64,
 }
 
-/// A key and its hash.
+/// A key as a call names it, hashed once.
 #[derive(Debug)]
-pub(super) struct Hashed<'a, K> {
+pub(super) struct Name<'a, B: ?Sized> {
     pub(super) hash: u64,
-    pub(super) key: &'a K,
+    pub(super) key: &'a B,
 }
-
-impl<K> Clone for Hashed<'_, K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K> Copy for Hashed<'_, K> {}
 
 #[derive(Debug)]
 pub(super) struct Shard<K, R, Q> {
-    keys: HashTable<Slot<K, R, Q>>,
-    times: Times<K>,
-}
-
-/// What is known of a key.
-#[derive(Debug)]
-struct Slot<K, R, Q> {
-    key: K,
-    state: State<R, Q>,
-}
-
-#[derive(Debug)]
-enum State<R, Q> {
-    Busy,
-    Held {
-        request: Q,
-        hold: R,
-        deadline: u64,
-    },
-    Resolved {
-        request: Q,
-        outcome: Outcome,
-        until: u64,
-    },
-}
-
-/// What comes next, and the sums.
-#[derive(Debug)]
-struct Times<K> {
-    deadlines: BTreeSet<(u64, K)>,
+    slots: Slots<K, R, Q>,
+    deadlines: Deadlines,
     /// The retention is the same for all, so that this is in the sequence of time as it is.
-    outdated: VecDeque<Outdated<K>>,
-    /// Units of all that are held.
+    outdated: Queue,
+    /// Before this nothing is due or outdated; there may be nothing then, either.
+    quiet_until: u64,
+    /// Keys that are busy.
+    busy: usize,
+    /// Keys that are held, and the units of all of them.
+    held: usize,
     units: u64,
     /// Holds that expired, ever.
     expired: u64,
-}
-
-#[derive(Debug)]
-struct Outdated<K> {
-    until: u64,
-    hash: u64,
-    key: K,
 }
 
 /// What a call that would place a key finds.
 #[derive(Debug)]
 pub(super) enum Found {
     /// Nothing: the key is busy now, by that call.
-    Nothing,
+    Nothing(Id),
     Busy,
     Conflict,
     Status(Status),
@@ -109,7 +69,7 @@ pub(super) enum Found {
 pub(super) enum Retake<Q> {
     Answer(Result<Settled, HoldError>),
     /// It has expired and is busy now, by that call, which is to give this back.
-    Expired(Lapsed<Q>),
+    Expired(Id, Lapsed<Q>),
 }
 
 /// What was known of an expired key.
@@ -119,284 +79,103 @@ pub(super) struct Lapsed<Q> {
     until: u64,
 }
 
-impl<K, R, Q> Shard<K, R, Q>
-where
-    K: Hash + Ord + Clone,
-    R: Settle,
-{
+impl<K, R, Q> Shard<K, R, Q> {
     pub(super) const fn new() -> Self {
         Self {
-            keys: HashTable::new(),
-            times: Times {
-                deadlines: BTreeSet::new(),
-                outdated: VecDeque::new(),
-                units: 0,
-                expired: 0,
-            },
+            slots: Slots::new(),
+            deadlines: Deadlines::new(),
+            outdated: Queue::new(),
+            quiet_until: u64::MAX,
+            busy: 0,
+            held: 0,
+            units: 0,
+            expired: 0,
         }
     }
 
     pub(super) fn expired(&self) -> u64 {
-        self.times.expired
+        self.expired
     }
 
-    /// Takes a bounded number of due holds and outdated keys along.
-    pub(super) fn tidy(&mut self, at: Moment, hasher: &impl BuildHasher) {
-        self.take_back(at, TAKEN_ALONG, hasher);
-        self.forget(at, TAKEN_ALONG, hasher);
-    }
-
-    /// Takes back what is due, at most `limit`, and returns how many that were.
-    pub(super) fn take_back(
-        &mut self,
-        at: Moment,
-        limit: usize,
-        hasher: &impl BuildHasher,
-    ) -> usize {
-        let mut taken = 0;
-        while taken < limit
-            && let Some((deadline, _)) = self.times.deadlines.first()
-            && *deadline <= at.now
-            && let Some((_, key)) = self.times.deadlines.pop_first()
-        {
-            taken += 1;
-            let hash = hasher.hash_one(&key);
-            let slot = self.keys.find_mut(hash, |slot| slot.key == key);
-            let slot = slot.expect("a deadline is of a key");
-            self.times.settle(slot, hash, Outcome::Expired, at);
-        }
-        taken
+    /// Keys of which anything is known.
+    pub(super) fn known(&self) -> usize {
+        self.slots.len()
     }
 
     /// Forgets keys whose retention has ended, at most `limit`.
-    pub(super) fn forget(&mut self, at: Moment, limit: usize, hasher: &impl BuildHasher) -> usize {
+    pub(super) fn forget(&mut self, at: Moment, limit: usize) -> usize {
         let mut forgotten = 0;
         while forgotten < limit
-            && let Some(Outdated { until, .. }) = self.times.outdated.front()
-            && *until <= at.now
-            && let Some(Outdated { hash, key, .. }) = self.times.outdated.pop_front()
+            && let Some(id) = self.first_outdated(at.now)
         {
+            self.outdated.remove(id, &mut self.slots);
+            self.slots.remove(id);
             forgotten += 1;
-            // An expired key that was sold after all is in the list twice.
-            if let Ok(entry) = self.keys.find_entry(hash, |slot| slot.key == key)
-                && let State::Resolved { until, .. } = entry.get().state
-                && until <= at.now
-            {
-                entry.remove();
-            }
         }
-        if forgotten > 0 {
-            self.shrink(hasher);
+        if forgotten > 0 && self.busy == 0 && self.slots.is_sparse() {
+            self.shrink();
         }
         forgotten
     }
 
-    /// Gives memory back after a rush; by halves at most, so that it pays for itself.
-    fn shrink(&mut self, hasher: &impl BuildHasher) {
-        const FEW: usize = 64;
-        let (keys, outdated) = (&mut self.keys, &mut self.times.outdated);
-        if keys.capacity() > FEW && keys.len() < keys.capacity() / 8 {
-            keys.shrink_to(keys.capacity() / 4, |slot| hasher.hash_one(&slot.key));
-        }
-        if outdated.capacity() > FEW && outdated.len() < outdated.capacity() / 8 {
-            outdated.shrink_to(outdated.capacity() / 4);
+    fn first_outdated(&self, now: u64) -> Option<Id> {
+        let id = self.outdated.first()?;
+        (self.until_of(id) <= now).then_some(id)
+    }
+
+    fn until_of(&self, id: Id) -> u64 {
+        match self.slots[id].state {
+            State::Resolved { until, .. } => until,
+            State::Busy | State::Held { .. } => unreachable!("only what is resolved is outdated"),
         }
     }
 
-    fn find(&mut self, key: Hashed<'_, K>) -> Option<&mut Slot<K, R, Q>> {
-        self.keys.find_mut(key.hash, |slot| slot.key == *key.key)
-    }
-
-    /// Makes `key` busy, unless something is known of it.
-    pub(super) fn begin(
-        &mut self,
-        key: Hashed<'_, K>,
-        request: &Q,
-        at: Moment,
-        hasher: &impl BuildHasher,
-    ) -> Found
-    where
-        Q: PartialEq,
-    {
-        let known = self.keys.entry(
-            key.hash,
-            |slot| slot.key == *key.key,
-            |slot| hasher.hash_one(&slot.key),
-        );
-        let mut entry = match known {
-            Entry::Vacant(entry) => {
-                entry.insert(Slot {
-                    key: key.key.clone(),
-                    state: State::Busy,
-                });
-                return Found::Nothing;
-            }
-            Entry::Occupied(entry) => entry,
-        };
-        let slot = entry.get_mut();
-        match &slot.state {
-            State::Busy => return Found::Busy,
-            State::Held { request: asked, .. } | State::Resolved { request: asked, .. }
-                if asked != request =>
-            {
-                return Found::Conflict;
-            }
-            _ => {}
+    /// Gives memory back after a rush. No key is busy: those must stay where they are.
+    #[cold]
+    fn shrink(&mut self) {
+        let smaller = self.slots.smaller();
+        let mut slots = mem::replace(&mut self.slots, smaller);
+        let mut deadlines = mem::take(&mut self.deadlines);
+        while let Some((deadline, id)) = deadlines.first(&slots) {
+            deadlines.remove(id, deadline, &mut slots);
+            let id = self.slots.move_in(slots.remove(id));
+            self.deadlines.add(id, deadline, &mut self.slots);
         }
-        self.times.expire_if_due(slot, key.hash, at);
-        Found::Status(slot.state.status(at))
-    }
-
-    /// Ends what [`begin`](Self::begin) began, with a hold.
-    pub(super) fn hold(&mut self, key: Hashed<'_, K>, request: Q, hold: R, deadline: u64) {
-        self.times.units += hold.units();
-        let slot = self.find(key);
-        let slot = slot.expect("a busy key stays until its call ends");
-        slot.state = State::Held {
-            request,
-            hold,
-            deadline,
-        };
-        self.times.deadlines.insert((deadline, key.key.clone()));
+        let mut outdated = mem::take(&mut self.outdated);
+        while let Some(id) = outdated.first() {
+            outdated.remove(id, &mut slots);
+            let id = self.slots.move_in(slots.remove(id));
+            self.outdated.push(id, &mut self.slots);
+        }
     }
 
     /// Ends what [`begin`](Self::begin) began, without a trace.
-    pub(super) fn abandon(&mut self, key: Hashed<'_, K>) {
-        let entry = self.keys.find_entry(key.hash, |slot| slot.key == *key.key);
-        if let Ok(entry) = entry {
-            entry.remove();
-        }
-    }
-
-    /// Sells a hold that is good, or gives it back.
-    pub(super) fn settle(
-        &mut self,
-        key: Hashed<'_, K>,
-        outcome: Outcome,
-        at: Moment,
-    ) -> Result<Settled, HoldError> {
-        let slot = self.keys.find_mut(key.hash, |slot| slot.key == *key.key);
-        let slot = slot.ok_or(HoldError::Unknown)?;
-        match slot.state {
-            State::Busy => Err(HoldError::InProgress),
-            State::Resolved { outcome: was, .. } if was == outcome => Ok(Settled::Before),
-            State::Resolved { outcome: was, .. } => Err(was.into()),
-            State::Held { deadline, .. } if deadline <= at.now => {
-                self.times.end(slot, key.hash, Outcome::Expired, at);
-                Err(HoldError::Expired)
-            }
-            State::Held { .. } => {
-                self.times.end(slot, key.hash, outcome, at);
-                Ok(Settled::Now)
-            }
-        }
-    }
-
-    /// Sells a hold even if it is due, as long as it was not taken back; and if it was, makes its
-    /// key busy.
-    pub(super) fn settle_or_lapse(&mut self, key: Hashed<'_, K>, at: Moment) -> Retake<Q> {
-        let Some(slot) = self.keys.find_mut(key.hash, |slot| slot.key == *key.key) else {
-            return Retake::Answer(Err(HoldError::Unknown));
-        };
-        Retake::Answer(match slot.state {
-            State::Busy => Err(HoldError::InProgress),
-            State::Held { .. } => {
-                self.times.end(slot, key.hash, Outcome::Sold, at);
-                Ok(Settled::Now)
-            }
-            State::Resolved { outcome, .. } => match outcome {
-                Outcome::Sold => Ok(Settled::Before),
-                Outcome::Released => Err(HoldError::Released),
-                Outcome::Expired => match mem::replace(&mut slot.state, State::Busy) {
-                    State::Resolved { request, until, .. } => {
-                        return Retake::Expired(Lapsed { request, until });
-                    }
-                    _ => unreachable!("it was just seen to be resolved"),
-                },
-            },
-        })
-    }
-
-    /// Ends what [`settle_or_lapse`](Self::settle_or_lapse) began, with a sale.
-    pub(super) fn sell(&mut self, key: Hashed<'_, K>, lapsed: Lapsed<Q>, hold: R, at: Moment) {
-        self.resolve(key, lapsed.request, Outcome::Sold, at.until);
-        hold.commit();
+    pub(super) fn abandon(&mut self, id: Id) {
+        self.slots.remove(id);
+        self.busy -= 1;
     }
 
     /// Ends what [`settle_or_lapse`](Self::settle_or_lapse) began: it stays expired.
-    pub(super) fn lapse(&mut self, key: Hashed<'_, K>, lapsed: Lapsed<Q>) {
-        self.resolve(key, lapsed.request, Outcome::Expired, lapsed.until);
+    pub(super) fn lapse(&mut self, id: Id, lapsed: Lapsed<Q>) {
+        self.busy -= 1;
+        self.resolve(id, lapsed.request, Outcome::Expired, lapsed.until);
     }
 
-    /// Ends a key that was busy.
-    fn resolve(&mut self, key: Hashed<'_, K>, request: Q, outcome: Outcome, until: u64) {
-        let slot = self.find(key);
-        let slot = slot.expect("a busy key stays until its call ends");
-        slot.state = State::Resolved {
+    /// Notes what became of a key that is in no queue.
+    fn resolve(&mut self, id: Id, request: Q, outcome: Outcome, until: u64) {
+        self.slots[id].state = State::Resolved {
             request,
             outcome,
             until,
         };
-        self.times.outdated.push_back(Outdated {
-            until,
-            hash: key.hash,
-            key: key.key.clone(),
-        });
-    }
-
-    /// Moves the deadline of a hold that is good, and returns what is held.
-    pub(super) fn extend(
-        &mut self,
-        key: Hashed<'_, K>,
-        to: u64,
-        at: Moment,
-    ) -> Result<Held, HoldError> {
-        let slot = self.keys.find_mut(key.hash, |slot| slot.key == *key.key);
-        let slot = slot.ok_or(HoldError::Unknown)?;
-        self.times.expire_if_due(slot, key.hash, at);
-        match &mut slot.state {
-            State::Busy => Err(HoldError::InProgress),
-            State::Resolved { outcome, .. } => Err((*outcome).into()),
-            State::Held { deadline, hold, .. } => {
-                let was = mem::replace(deadline, to);
-                let deadlines = &mut self.times.deadlines;
-                deadlines.remove(&(was, slot.key.clone()));
-                deadlines.insert((to, slot.key.clone()));
-                Ok(held(hold, to, at))
-            }
-        }
-    }
-
-    pub(super) fn status(&mut self, key: Hashed<'_, K>, at: Moment) -> Option<Status> {
-        let slot = self.keys.find_mut(key.hash, |slot| slot.key == *key.key)?;
-        self.times.expire_if_due(slot, key.hash, at);
-        match &slot.state {
-            State::Busy => None,
-            state => Some(state.status(at)),
-        }
-    }
-
-    /// How many are held and good, and their units.
-    pub(super) fn held(&self, at: Moment, hasher: &impl BuildHasher) -> (usize, u64) {
-        let deadlines = &self.times.deadlines;
-        let all = (deadlines.len(), self.times.units);
-        let due = deadlines.iter();
-        let due = due.take_while(|(deadline, _)| *deadline <= at.now);
-        due.fold(all, |(n, units), (_, key)| {
-            let hash = hasher.hash_one(key);
-            let slot = self.keys.find(hash, |slot| slot.key == *key);
-            let of_it = match slot.map(|slot| &slot.state) {
-                Some(State::Held { hold, .. }) => hold.units(),
-                _ => 0,
-            };
-            (n - 1, units - of_it)
-        })
+        self.outdated.push(id, &mut self.slots);
+        self.quiet_until = self.quiet_until.min(until);
     }
 
     /// All that are held and good.
     #[cfg(feature = "inventory")]
     pub(super) fn good(&self, at: Moment) -> impl Iterator<Item = HeldRef<'_, K, R, Q>> {
-        self.keys.iter().filter_map(move |slot| match &slot.state {
+        self.slots.iter().filter_map(move |slot| match &slot.state {
             State::Held {
                 request,
                 hold,
@@ -410,10 +189,238 @@ where
             _ => None,
         })
     }
+}
 
-    /// Keys of which anything is known.
-    pub(super) fn known(&self) -> usize {
-        self.keys.len()
+impl<K, R: Settle, Q> Shard<K, R, Q> {
+    /// Takes a bounded number of due holds and outdated keys along.
+    #[inline]
+    pub(super) fn tidy(&mut self, at: Moment) {
+        if at.now >= self.quiet_until {
+            self.take_along(at);
+        }
+    }
+
+    fn take_along(&mut self, at: Moment) {
+        self.take_back(at, TAKEN_ALONG);
+        self.forget(at, TAKEN_ALONG);
+        let due = self.deadlines.first(&self.slots);
+        let due = due.map_or(u64::MAX, |(deadline, _)| deadline);
+        let outdated = self.outdated.first();
+        let outdated = outdated.map_or(u64::MAX, |id| self.until_of(id));
+        self.quiet_until = due.min(outdated);
+    }
+
+    /// Takes back what is due, at most `limit`, and returns how many that were.
+    pub(super) fn take_back(&mut self, at: Moment, limit: usize) -> usize {
+        let mut taken = 0;
+        while taken < limit
+            && let Some((deadline, id)) = self.deadlines.first(&self.slots)
+            && deadline <= at.now
+        {
+            taken += 1;
+            self.end(id, Outcome::Expired, at);
+        }
+        taken
+    }
+
+    /// Makes `key` busy, unless something is known of it.
+    pub(super) fn begin(&mut self, hash: u64, key: K, request: &Q, at: Moment) -> Found
+    where
+        K: Eq,
+        Q: PartialEq,
+    {
+        let id = match self.slots.find_or_add(hash, key) {
+            Ok(id) => {
+                self.busy += 1;
+                return Found::Nothing(id);
+            }
+            Err(id) => id,
+        };
+        match &self.slots[id].state {
+            State::Busy => return Found::Busy,
+            State::Held { request: asked, .. } | State::Resolved { request: asked, .. }
+                if asked != request =>
+            {
+                return Found::Conflict;
+            }
+            _ => {}
+        }
+        self.expire_if_due(id, at);
+        Found::Status(self.slots[id].state.status(at))
+    }
+
+    /// Ends what [`begin`](Self::begin) began, with a hold.
+    pub(super) fn hold(&mut self, id: Id, request: Q, hold: R, deadline: u64) {
+        self.busy -= 1;
+        self.held += 1;
+        self.units += hold.units();
+        self.slots[id].state = State::Held {
+            request,
+            hold,
+            deadline,
+        };
+        self.deadlines.add(id, deadline, &mut self.slots);
+        self.quiet_until = self.quiet_until.min(deadline);
+    }
+
+    /// Sells a hold that is good, or gives it back.
+    pub(super) fn settle<B>(
+        &mut self,
+        name: Name<'_, B>,
+        outcome: Outcome,
+        at: Moment,
+    ) -> Result<Settled, HoldError>
+    where
+        K: Borrow<B>,
+        B: Eq + ?Sized,
+    {
+        let id = self.find(name).ok_or(HoldError::Unknown)?;
+        match self.slots[id].state {
+            State::Busy => Err(HoldError::InProgress),
+            State::Resolved { outcome: was, .. } if was == outcome => Ok(Settled::Before),
+            State::Resolved { outcome: was, .. } => Err(was.into()),
+            State::Held { deadline, .. } if deadline <= at.now => {
+                self.end(id, Outcome::Expired, at);
+                Err(HoldError::Expired)
+            }
+            State::Held { .. } => {
+                self.end(id, outcome, at);
+                Ok(Settled::Now)
+            }
+        }
+    }
+
+    /// Sells a hold even if it is due, as long as it was not taken back; and if it was, makes its
+    /// key busy.
+    pub(super) fn settle_or_lapse<B>(&mut self, name: Name<'_, B>, at: Moment) -> Retake<Q>
+    where
+        K: Borrow<B>,
+        B: Eq + ?Sized,
+    {
+        let Some(id) = self.find(name) else {
+            return Retake::Answer(Err(HoldError::Unknown));
+        };
+        Retake::Answer(match self.slots[id].state {
+            State::Busy => Err(HoldError::InProgress),
+            State::Held { .. } => {
+                self.end(id, Outcome::Sold, at);
+                Ok(Settled::Now)
+            }
+            State::Resolved { outcome, .. } => match outcome {
+                Outcome::Sold => Ok(Settled::Before),
+                Outcome::Released => Err(HoldError::Released),
+                Outcome::Expired => return self.make_busy_again(id),
+            },
+        })
+    }
+
+    fn make_busy_again(&mut self, id: Id) -> Retake<Q> {
+        match mem::replace(&mut self.slots[id].state, State::Busy) {
+            State::Resolved { request, until, .. } => {
+                self.outdated.remove(id, &mut self.slots);
+                self.busy += 1;
+                Retake::Expired(id, Lapsed { request, until })
+            }
+            State::Busy | State::Held { .. } => unreachable!("it was just seen to be resolved"),
+        }
+    }
+
+    /// Ends what [`settle_or_lapse`](Self::settle_or_lapse) began, with a sale.
+    pub(super) fn sell(&mut self, id: Id, lapsed: Lapsed<Q>, hold: R, at: Moment) {
+        self.busy -= 1;
+        self.resolve(id, lapsed.request, Outcome::Sold, at.until);
+        hold.commit();
+    }
+
+    /// Moves the deadline of a hold that is good, and returns what is held.
+    pub(super) fn extend<B>(
+        &mut self,
+        name: Name<'_, B>,
+        to: u64,
+        at: Moment,
+    ) -> Result<Held, HoldError>
+    where
+        K: Borrow<B>,
+        B: Eq + ?Sized,
+    {
+        let id = self.find(name).ok_or(HoldError::Unknown)?;
+        self.expire_if_due(id, at);
+        match &mut self.slots[id].state {
+            State::Busy => Err(HoldError::InProgress),
+            State::Resolved { outcome, .. } => Err((*outcome).into()),
+            State::Held { deadline, hold, .. } => {
+                let was = mem::replace(deadline, to);
+                let held = held(hold, to, at);
+                self.deadlines.remove(id, was, &mut self.slots);
+                self.deadlines.add(id, to, &mut self.slots);
+                self.quiet_until = self.quiet_until.min(to);
+                Ok(held)
+            }
+        }
+    }
+
+    pub(super) fn status<B>(&mut self, name: Name<'_, B>, at: Moment) -> Option<Status>
+    where
+        K: Borrow<B>,
+        B: Eq + ?Sized,
+    {
+        let id = self.find(name)?;
+        self.expire_if_due(id, at);
+        match &self.slots[id].state {
+            State::Busy => None,
+            state => Some(state.status(at)),
+        }
+    }
+
+    /// How many are held and good, and their units.
+    pub(super) fn held(&self, at: Moment) -> (usize, u64) {
+        let of_slot = |id| match &self.slots[id].state {
+            State::Held { hold, .. } => hold.units(),
+            State::Busy | State::Resolved { .. } => unreachable!("only what is held is due"),
+        };
+        let due = self.deadlines.due(at.now, &self.slots);
+        let all = (self.held, self.units);
+        due.fold(all, |(n, units), id| (n - 1, units - of_slot(id)))
+    }
+
+    fn find<B>(&self, name: Name<'_, B>) -> Option<Id>
+    where
+        K: Borrow<B>,
+        B: Eq + ?Sized,
+    {
+        self.slots.find(name.hash, name.key)
+    }
+
+    fn expire_if_due(&mut self, id: Id, at: Moment) {
+        if let State::Held { deadline, .. } = self.slots[id].state
+            && deadline <= at.now
+        {
+            self.end(id, Outcome::Expired, at);
+        }
+    }
+
+    /// Ends a hold.
+    fn end(&mut self, id: Id, outcome: Outcome, at: Moment) {
+        let state = mem::replace(&mut self.slots[id].state, State::Busy);
+        let State::Held {
+            request,
+            hold,
+            deadline,
+        } = state
+        else {
+            unreachable!("only what is held ends");
+        };
+        // First what is known, so that a reservation that panics is not settled twice.
+        self.deadlines.remove(id, deadline, &mut self.slots);
+        self.resolve(id, request, outcome, at.until);
+        self.held -= 1;
+        self.units -= hold.units();
+        self.expired += u64::from(outcome == Outcome::Expired);
+        if outcome == Outcome::Sold {
+            hold.commit();
+        } else {
+            hold.release();
+        }
     }
 }
 
@@ -425,61 +432,6 @@ pub(crate) struct HeldRef<'a, K, R, Q> {
     pub(crate) request: &'a Q,
     pub(crate) hold: &'a R,
     pub(crate) remaining: Duration,
-}
-
-impl<K: Ord + Clone> Times<K> {
-    fn expire_if_due<R: Settle, Q>(&mut self, slot: &mut Slot<K, R, Q>, hash: u64, at: Moment) {
-        if let State::Held { deadline, .. } = slot.state
-            && deadline <= at.now
-        {
-            self.end(slot, hash, Outcome::Expired, at);
-        }
-    }
-
-    /// Ends a hold before its deadline has been looked at.
-    fn end<R: Settle, Q>(
-        &mut self,
-        slot: &mut Slot<K, R, Q>,
-        hash: u64,
-        outcome: Outcome,
-        at: Moment,
-    ) {
-        if let State::Held { deadline, .. } = slot.state {
-            self.deadlines.remove(&(deadline, slot.key.clone()));
-        }
-        self.settle(slot, hash, outcome, at);
-    }
-
-    /// Ends a hold that is not among the deadlines any more.
-    fn settle<R: Settle, Q>(
-        &mut self,
-        slot: &mut Slot<K, R, Q>,
-        hash: u64,
-        outcome: Outcome,
-        at: Moment,
-    ) {
-        let State::Held { request, hold, .. } = mem::replace(&mut slot.state, State::Busy) else {
-            unreachable!("a key with a deadline is held");
-        };
-        // First what is known, so that a reservation that panics is not settled twice.
-        slot.state = State::Resolved {
-            request,
-            outcome,
-            until: at.until,
-        };
-        self.outdated.push_back(Outdated {
-            until: at.until,
-            hash,
-            key: slot.key.clone(),
-        });
-        self.units -= hold.units();
-        self.expired += u64::from(outcome == Outcome::Expired);
-        if outcome == Outcome::Sold {
-            hold.commit();
-        } else {
-            hold.release();
-        }
-    }
 }
 
 impl<R: Settle, Q> State<R, Q> {

@@ -165,7 +165,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         holds: &OrderHolds<N, I, C, H>,
     ) -> InventorySnapshot<K, N>
     where
-        N: Hash + Ord + Clone,
+        N: Hash + Eq + Clone,
         I: InventoryHandle<Sku = K>,
         C: Clock,
         H: BuildHasher,

@@ -161,11 +161,59 @@ fn other_calls_touch_few_due_holds() {
 
 #[test]
 fn clocks_do_not_run_backwards() {
-    let system = SystemClock::new();
-    let before = system.now();
-    assert!(system.now() >= before && SystemClock::default().now() < MINUTE);
+    let system = SystemClock::default();
+    let began = (system.now(), Instant::now());
+    let mut last = began.0;
+    while began.1.elapsed() < Duration::from_millis(60) {
+        let now = system.now();
+        assert!(now >= last);
+        last = now;
+    }
+    let went = last - began.0;
+    assert!(
+        went >= Duration::from_millis(30) && went < MINUTE,
+        "{went:?}"
+    );
     let manual = ManualClock::default();
     manual.advance(Duration::MAX);
     manual.advance(MINUTE);
     assert_eq!(manual.now(), Duration::from_nanos(u64::MAX));
+}
+
+/// Deadlines that come in another sequence than they end in, and that change their place.
+#[test]
+fn each_hold_ends_at_its_own_deadline() {
+    let (stock, clock) = (Stock::new(100), ManualClock::new());
+    let holds = Holds::builder().clock(&clock).shards(1).build();
+    let minutes = [5, 1, 4, 4, 9, 2, 6, 3, 8, 7, 30];
+    for (key, minutes) in minutes.into_iter().enumerate() {
+        _ = holds
+            .place(key, 1, MINUTE * minutes, |&units| stock.reserve(units))
+            .unwrap();
+    }
+    let last = minutes.len() - 1;
+    // Later and sooner than others, and gone before its time.
+    _ = holds.extend(&1, MINUTE * 10).unwrap();
+    _ = holds.extend(&last, MINUTE).unwrap();
+    _ = holds.extend(&0, MINUTE * 5).unwrap();
+    holds.confirm(&2).unwrap();
+    holds.release(&4).unwrap();
+    for minute in 1..=10 {
+        clock.advance(MINUTE);
+        let due = match minute {
+            1 => vec![last],
+            4 => vec![3],
+            9 => vec![],
+            10 => vec![1],
+            _ => (0..minutes.len())
+                .filter(|&key| minutes[key] == minute)
+                .collect(),
+        };
+        assert_eq!(holds.sweep(100), due.len(), "minute {minute}");
+        for key in due {
+            assert_eq!(holds.confirm(&key), Err(HoldError::Expired), "key {key}");
+        }
+    }
+    assert!(holds.is_empty());
+    assert_eq!(figures(&stock), (99, 0, 1));
 }

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(3_600);

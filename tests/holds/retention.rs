@@ -80,3 +80,43 @@ fn memory_does_not_grow_while_there_are_calls() {
     }
     assert!(most < 61_500, "{most} keys at once");
 }
+
+/// Memory is given back after a rush; what is still known then is known as before, and a key that is
+/// being placed is placed.
+#[test]
+fn what_is_known_outlives_a_rush() {
+    const RUSH: u64 = 20_000;
+    let (stock, clock) = (Stock::new(2 * RUSH), ManualClock::new());
+    let holds = holds(&clock);
+    let long = |key, minutes: u32| {
+        holds
+            .place(key, 2, MINUTE * minutes, |&units| stock.reserve(units))
+            .unwrap()
+    };
+    for key in 0..10 {
+        held(long(RUSH + key, 1_000 - key as u32));
+    }
+    place_each(&holds, &stock, 0..RUSH);
+    clock.advance(MINUTE);
+    assert_eq!(holds.sweep(usize::MAX) as u64, RUSH);
+    clock.advance(RETENTION - MINUTE);
+    holds.release(&RUSH).unwrap();
+    clock.advance(MINUTE);
+    // Half of it while a key is busy, the rest when none is.
+    _ = holds
+        .place(RUSH + 10, 2, MINUTE, |&units| {
+            holds.sweep(RUSH as usize / 2);
+            stock.reserve(units)
+        })
+        .unwrap();
+    holds.sweep(usize::MAX);
+    assert_eq!((holds.known(), holds.len(), holds.units()), (11, 10, 20));
+    assert_eq!(holds.release(&RUSH), Ok(Settled::Before));
+    for key in RUSH + 1..=RUSH + 10 {
+        assert_eq!(holds.confirm(&key), Ok(Settled::Now), "key {key}");
+    }
+    assert_eq!(figures(&stock), (2 * RUSH - 20, 0, 20));
+    clock.advance(RETENTION);
+    holds.sweep(usize::MAX);
+    assert_eq!(holds.known(), 0);
+}
