@@ -7,11 +7,12 @@ use crate::support::calls::{
     self, Orders, PLENTY, atomic, lock, narrowed, out_and_back, restock_and_99, sixteen, two, work,
 };
 use crate::support::candidates::{Private, Till};
+use crate::support::cpu;
 use crate::support::flow;
 use crate::support::windows::{Effort, Figure, measure, median, percentile};
 use segstock::{LockedStock, Stock};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 type Situation = fn(Effort, &mut Report);
@@ -294,42 +295,72 @@ fn crowded(effort: Effort, report: &mut Report) {
     }
 }
 
+/// As many units as are moved in one step; beside them so many that it takes 128 of them.
 fn snapshot(effort: Effort, report: &mut Report) {
-    for (form, stock) in [
-        ("2 segments", two(PLENTY)),
-        ("16 segments", sixteen(PLENTY)),
+    const BILLION: u64 = 1_000_000_000;
+    for (form, stock, limit) in [
+        ("2 segments", two(BILLION), Limit::AtMost(500.0)),
+        ("16 segments", sixteen(BILLION), Limit::AtMost(500.0)),
+        ("2 segments, 2^39 units", two(PLENTY), Limit::None),
+        ("16 segments, 2^39 units", sixteen(PLENTY), Limit::None),
     ] {
         let cheap = time_calls(effort.windows * 20, 1_000, || {
             _ = black_box(stock.available());
         });
-        let over = AtomicBool::new(false);
-        let mut hammered = std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    while !over.load(Ordering::Relaxed) {
-                        out_and_back(&stock);
-                    }
-                });
-            }
-            std::thread::sleep(Duration::from_millis(20));
-            let samples = time_calls(effort.windows * 20, 1, || _ = black_box(stock.snapshot()));
-            over.store(true, Ordering::Relaxed);
-            samples
-        });
+        let (mut hammered, calls) = hammered_snapshots(&stock, effort.windows * 50);
         let cheap = median(&mut { cheap });
         let p99 = percentile(&mut hammered, 0.99);
-        report.ratio(
-            &format!("{form}, median ns / available()"),
-            median(&mut hammered),
-            cheap,
-            Limit::AtMost(500.0),
-        );
-        report.ratio(
-            &format!("{form}, p99 ns / available()"),
-            p99,
-            cheap,
-            Limit::None,
-        );
+        let line = |figure: &str| format!("{form}, {figure} ns / available()");
+        report.ratio(&line("median"), median(&mut hammered), cheap, limit);
+        report.ratio(&line("p99"), p99, cheap, Limit::None);
+        let name = format!("{form}, calls of others beside each");
+        report.figure(&name, &format!("{calls:>9.0}"));
+    }
+}
+
+/// ns of each of so many snapshots beside two hammering threads, one on each of two cores, so that
+/// one of them always runs; and how many calls they made meanwhile, for each snapshot.
+///
+/// There is a rest before each. Without one the snapshots have the stock to themselves: whoever waits
+/// for the first sleeps through the next thousand.
+fn hammered_snapshots(stock: &Stock, samples: usize) -> (Vec<f64>, f64) {
+    const REST: Duration = Duration::from_micros(20);
+    let over = AtomicBool::new(false);
+    let rounds = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for core in 0..2 {
+            let (over, rounds) = (&over, &rounds);
+            scope.spawn(move || {
+                cpu::pin(core % cpu::cores());
+                while !over.load(Ordering::Relaxed) {
+                    (0..64).for_each(|_| out_and_back(stock));
+                    rounds.fetch_add(64, Ordering::Relaxed);
+                }
+            });
+        }
+        let measuring = scope.spawn(|| {
+            cpu::pin(0);
+            std::thread::sleep(Duration::from_millis(20));
+            let before = rounds.load(Ordering::Relaxed);
+            let samples: Vec<f64> = (0..samples)
+                .flat_map(|_| {
+                    spin_for(REST);
+                    time_calls(1, 1, || _ = black_box(stock.snapshot()))
+                })
+                .collect();
+            let calls = 2 * (rounds.load(Ordering::Relaxed) - before);
+            over.store(true, Ordering::Relaxed);
+            let calls = calls as f64 / samples.len() as f64;
+            (samples, calls)
+        });
+        measuring.join().expect("a snapshot does not panic")
+    })
+}
+
+fn spin_for(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        std::hint::spin_loop();
     }
 }
 
