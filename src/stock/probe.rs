@@ -19,6 +19,8 @@ thread_local_const! {
     static PROBE: Cell<Option<u32>> = Cell::new(None);
     /// Among how many segments, and which.
     static SEAT: Cell<(u32, u32)> = Cell::new((0, 0));
+    /// Turns until the thread looks around.
+    static TURNS: Cell<u32> = Cell::new(0);
     /// Of which stock (by address, compared only), and how often.
     static LOSSES: Cell<(usize, u32)> = Cell::new((0, 0));
 }
@@ -67,6 +69,17 @@ pub(crate) fn stay(index: usize, segments: usize) {
     let middle = ((2 * index as u64 + 1) << 31) / segments as u64;
     PROBE.with(|cell| cell.set(Some(middle as u32)));
     sit(index, segments);
+}
+
+/// Whether it is time to look whether others are on the same word: once in many turns.
+#[inline]
+pub(super) fn is_time_to_look() -> bool {
+    const TURNS_BETWEEN: u32 = 4_096;
+    TURNS.with(|cell| {
+        let turn = cell.get().wrapping_add(1);
+        cell.set(turn);
+        turn.is_multiple_of(TURNS_BETWEEN)
+    })
 }
 
 /// Notes that the calling thread lost an exchange on the word of the stock at `address`, and
@@ -131,6 +144,12 @@ mod tests {
                 "another number in between changes nothing"
             );
         }
+    }
+
+    #[test]
+    fn it_is_time_to_look_once_in_a_while() {
+        let looks = (0..8_192).filter(|_| is_time_to_look()).count();
+        assert_eq!(looks, 2);
     }
 
     #[test]

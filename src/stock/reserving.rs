@@ -5,9 +5,11 @@
 //! counts in a second step, after the first, so that no snapshot can see units reserved that were
 //! not taken.
 
-use super::Stock;
 use super::segment::MAX_CHANGE;
 use super::stripes::Stripes;
+use super::word::Word;
+use super::{Stock, probe};
+use crate::sync::spin_loop;
 use crate::{OutOfStock, Reserving};
 
 impl Reserving for Stock {
@@ -20,7 +22,12 @@ impl Reserving for Stock {
             self.set_aside_striped(units)
         } else {
             match word.set_aside(units) {
-                Some(next) if self.word.exchange(word, next).is_ok() => Ok(()),
+                Some(next) if self.word.exchange(word, next).is_ok() => {
+                    if probe::is_time_to_look() {
+                        self.look_around(next, units);
+                    }
+                    Ok(())
+                }
                 _ => self.set_aside_slow(units),
             }
         };
@@ -51,6 +58,24 @@ impl Reserving for Stock {
 }
 
 impl Stock {
+    /// Takes it for a lost exchange if another thread changes the word within some hundred
+    /// nanoseconds.
+    ///
+    /// A reservation is two exchanges, and some processors let whoever has the line finish both: the
+    /// line goes back and forth with every call, and no exchange is ever lost.
+    #[cold]
+    #[inline(never)]
+    fn look_around(&self, left: Word, units: u64) {
+        const LOOKS: u32 = 8;
+        for _ in 0..LOOKS {
+            spin_loop();
+            let seen = self.word.load();
+            if seen != left {
+                return self.lost_word(seen, units);
+            }
+        }
+    }
+
     /// Sets aside from a stock that was just seen to be wide.
     #[inline(always)]
     fn set_aside_striped(&self, units: u64) -> Result<(), u64> {
@@ -135,5 +160,22 @@ impl Stock {
                 Err(seen) => self.lost_word(seen, units),
             }
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_sees_others_on_the_word_widens() {
+        let stock = Stock::new(1_000);
+        let left = stock.word.load();
+        stock.look_around(left, 1);
+        assert_eq!(stock.segments(), 1, "nobody else is here");
+        stock.deduct(1).unwrap();
+        stock.look_around(left, 1);
+        assert!(stock.segments() > 1 && stock.word.load().is_wide());
+        assert_eq!(stock.snapshot().available, 999);
     }
 }

@@ -84,8 +84,7 @@ impl Stock {
             return Some(Err(bound));
         }
         // The own segment first, which may be another one by now; only then what costs a pass.
-        let small = units <= MAX_CHANGE;
-        if small && stripes.own().take(units) == Take::Taken {
+        if units <= MAX_CHANGE && stripes.own().take(units) == Take::Taken {
             self.word.reopen_unless_wide();
             return Some(Ok(()));
         }
@@ -94,7 +93,15 @@ impl Stock {
             self.narrow_if_little(bound);
             return Some(Err(bound));
         }
-        if small && stripes.take_anywhere(units) {
+        self.deduct_scattered(units, bound)
+    }
+
+    /// Goes on with a deduct that the own segment cannot serve, but the stock can, that has `bound`.
+    ///
+    /// Out of line: a refusal by proof saves no registers for it.
+    #[inline(never)]
+    fn deduct_scattered(&self, units: u64, bound: u64) -> Option<Result<(), u64>> {
+        if units <= MAX_CHANGE && self.stripes().take_anywhere(units) {
             self.word.reopen_unless_wide();
             return Some(Ok(()));
         }
