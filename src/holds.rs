@@ -16,8 +16,7 @@ use crate::{Clock, Settle, SystemClock};
 use crossbeam_utils::CachePadded;
 #[cfg(feature = "inventory")]
 pub(crate) use shard::HeldRef;
-use shard::{Found, Lapsed, Moment, Name, Retake, Shard};
-use slots::Id;
+use shard::{Found, Moment, Name, Retake, Shard};
 use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -43,9 +42,11 @@ use std::time::Duration;
 ///
 /// A hold is good while `now < deadline`, by the [`Clock`], which is read once a call. Expiry needs
 /// no thread: every operation treats a due hold as expired.
-/// [`place`](Self::place), when its reserve is refused, first takes back all that is due: nobody
+/// [`place`](Self::place) and [`confirm_or_retake`](Self::confirm_or_retake), when their reserve is
+/// refused, take back what is due and try again, until they are served or nothing is due: nobody
 /// who goes through the holds is refused because of a dead one. Any other call takes back at most
-/// two others. To a direct [`Stock::deduct`](crate::Stock::deduct), though, the units of a due hold
+/// two others, and [`len`](Self::len), [`units`](Self::units) and `Debug`, which look at each that
+/// is due, none. To a direct [`Stock::deduct`](crate::Stock::deduct), though, the units of a due hold
 /// are reserved until somebody takes them back: where stock is sold past the holds, or to see the
 /// memory of quiet times freed, run [`sweep`](Self::sweep) on a timer.
 ///
@@ -53,8 +54,14 @@ use std::time::Duration;
 ///
 /// Each call on a key happens whole at one instant, and what it sold or gave back is so when it
 /// returns. The one call in two steps is a reserve: its closure runs without a lock, while its key
-/// is *in progress*. [`Settle::commit`] and [`Settle::release`] run under a lock, and must not call
-/// these holds.
+/// is *in progress*.
+///
+/// What else is yours runs under a lock, and must be quick and not call these holds:
+/// [`Settle::commit`] and [`Settle::release`], `Eq` of the key, `PartialEq` of the request, and the
+/// `Drop` of both. Should one of them panic, even one that a call takes along, the panic goes to the
+/// caller, and the holds are whole: a
+/// hold whose commit panics counts as sold, one whose release panics as released or expired, and what
+/// became of its units is for its own `Drop` to say.
 ///
 /// # Examples
 ///
@@ -85,8 +92,8 @@ pub struct Holds<K, R, Q = u64, C = SystemClock, H = RandomState> {
     hasher: H,
     /// In nanoseconds.
     retention: u64,
-    /// Holds that expired, ever; counted once their units are back.
-    expired: AtomicU64,
+    /// Holds that were given back, ever; counted once their units are back.
+    given_back: AtomicU64,
 }
 
 /// A shard on cache lines of its own.
@@ -161,22 +168,23 @@ where
         })?;
         let hash = self.hasher.hash_one(&key);
         let shard = self.shard_of(hash);
-        let id = match self.tidied(shard, at).begin(hash, key, &request, at) {
+        let found = self.with(shard, at, |shard| shard.begin(hash, key, &request, at));
+        let id = match found {
             Found::Nothing(id) => id,
             Found::Busy => return Err(PlaceError::InProgress),
             Found::Conflict => return Err(PlaceError::Conflict),
             Found::Status(Status::Held(held)) => return Ok(Placed::Before(held)),
             Found::Status(Status::Resolved(outcome)) => return Ok(Placed::Resolved(outcome)),
         };
-        let busy = Busy::new(shard, id, None);
+        let busy = Busy::new(shard, |shard| shard.abandon(id));
         let hold = self.reserve(at, || reserve(&request));
         let hold = hold.map_err(PlaceError::Refused)?;
         let units = hold.units();
         if units == 0 {
             return Err(PlaceError::ZeroUnits);
         }
-        _ = busy.over();
-        shard.lock().hold(id, request, hold, deadline);
+        busy.over();
+        shard.lock().hold(id, request, hold, units, deadline);
         let remaining = Duration::from_nanos(deadline - at.now);
         Ok(Placed::Now(Held { units, remaining }))
     }
@@ -197,8 +205,8 @@ where
     {
         let at = self.moment();
         let name = self.name(key);
-        let mut shard = self.tidied(self.shard_of(name.hash), at);
-        shard.settle(name, Outcome::Sold, at)
+        let shard = self.shard_of(name.hash);
+        self.with(shard, at, |shard| shard.settle(name, Outcome::Sold, at))
     }
 
     /// Sells what is held under `key`, and what was held and has expired, if it can still be had:
@@ -210,6 +218,7 @@ where
     /// # Errors
     ///
     /// - [`RetakeError::Refused`] with the error of `reserve`: it stays expired;
+    /// - [`RetakeError::ZeroUnits`] if the reservation is of nothing: likewise;
     /// - [`RetakeError::Hold`] for whatever else [`confirm`](Self::confirm) answers.
     ///
     /// # Examples
@@ -241,16 +250,18 @@ where
         let at = self.moment();
         let name = self.name(key);
         let shard = self.shard_of(name.hash);
-        // Not tidied before: that might take back just this one.
-        let (id, lapsed) = match self.lock(shard).settle_or_lapse(name, at) {
+        let found = self.with(shard, at, |shard| shard.settle_or_retake(name, at));
+        let id = match found {
             Retake::Answer(answer) => return Ok(answer?),
-            Retake::Expired(id, lapsed) => (id, lapsed),
+            Retake::Expired(id) => id,
         };
-        let busy = Busy::new(shard, id, Some(lapsed));
+        let busy = Busy::new(shard, |shard| shard.stay_expired(id));
         let hold = self.reserve(at, reserve).map_err(RetakeError::Refused)?;
-        if let Some(lapsed) = busy.over() {
-            shard.lock().sell(id, lapsed, hold, at);
+        if hold.units() == 0 {
+            return Err(RetakeError::ZeroUnits);
         }
+        busy.over();
+        shard.lock().sell(id, hold, at);
         Ok(Settled::Now)
     }
 
@@ -266,8 +277,8 @@ where
     {
         let at = self.moment();
         let name = self.name(key);
-        let mut shard = self.tidied(self.shard_of(name.hash), at);
-        shard.settle(name, Outcome::Released, at)
+        let shard = self.shard_of(name.hash);
+        self.with(shard, at, |shard| shard.settle(name, Outcome::Released, at))
     }
 
     /// Has the hold end `ttl` from now, be that later or sooner than before.
@@ -284,12 +295,13 @@ where
         let at = self.moment();
         let deadline = deadline(at, ttl)?;
         let name = self.name(key);
-        let mut shard = self.tidied(self.shard_of(name.hash), at);
-        shard.extend(name, deadline, at)
+        let shard = self.shard_of(name.hash);
+        self.with(shard, at, |shard| shard.extend(name, deadline, at))
     }
 
-    /// What is known of `key`: the hold with its remaining time, or what became of it. Nothing while
-    /// it is being placed.
+    /// What is known of `key`: the hold with its remaining time, or what became of it, as long as the
+    /// retention lasts. Nothing while it is being placed; while what has expired is being sold once
+    /// more, that it has expired.
     #[must_use]
     pub fn get<B>(&self, key: &B) -> Option<Status>
     where
@@ -298,8 +310,8 @@ where
     {
         let at = self.moment();
         let name = self.name(key);
-        let mut shard = self.tidied(self.shard_of(name.hash), at);
-        shard.status(name, at)
+        let shard = self.shard_of(name.hash);
+        self.with(shard, at, |shard| shard.status(name, at))
     }
 
     /// How many holds are good. It looks at one shard after another, and at each hold that is due.
@@ -323,14 +335,25 @@ where
     /// Keys of which something is known, resolved ones included: what the memory goes into.
     #[must_use]
     pub fn known(&self) -> usize {
-        let known = self.shards.iter().map(|shard| shard.lock().known());
-        known.sum()
+        self.shard_sizes().into_iter().sum()
     }
 
-    /// Holds that ever expired and were taken back, whoever did it.
+    /// How many keys each shard knows: for tests of the spread.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn shard_sizes(&self) -> Vec<usize> {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().known())
+            .collect()
+    }
+
+    /// Holds that ever expired and were taken back, whoever did it; read from one shard after
+    /// another.
     #[must_use]
     pub fn expired(&self) -> u64 {
-        self.expired.load(Ordering::Acquire)
+        let expired = self.shards.iter().map(|shard| shard.lock().expired());
+        expired.sum()
     }
 
     /// Takes back what is due and forgets what is outdated, at most `limit` of each, and returns how
@@ -369,7 +392,7 @@ where
         let at = self.moment();
         let held = self.shards.iter().map(|shard| shard.lock().held(at));
         held.fold((0, 0), |(n, units), (more, of_it)| {
-            (n + more, units + of_it)
+            (n + more, units.wrapping_add(of_it))
         })
     }
 
@@ -378,15 +401,16 @@ where
         /// Enough to serve most orders, few enough not to give back what nobody asked for.
         const AT_ONCE: usize = 64;
         loop {
-            // What others take back after this counts as a reason to try again: it was not back
-            // when the reserve was refused, and it is not due any more when this looks.
-            let expired = self.expired.load(Ordering::Acquire);
+            // What others give back after this counts as a reason to try again: it was not back
+            // when the reserve was refused, and it is not due any more when this looks. What they
+            // release, too: their look at the clock may be older.
+            let given_back = self.given_back.load(Ordering::Acquire);
             let refusal = match reserve() {
                 Ok(hold) => return Ok(hold),
                 Err(refusal) => refusal,
             };
             let nothing_due = self.take_back(at, AT_ONCE) == 0;
-            if nothing_due && self.expired.load(Ordering::Acquire) == expired {
+            if nothing_due && self.given_back.load(Ordering::Acquire) == given_back {
                 return Err(refusal);
             }
         }
@@ -410,22 +434,31 @@ where
     }
 
     fn shard_of(&self, hash: u64) -> &Mutex<Shard<K, R, Q>> {
-        // Bits that a hash map uses neither for its buckets nor for its tags.
-        let index = (hash >> 40) as usize & (self.shards.len() - 1);
+        /// 2^64 divided by the golden ratio: spreads hashes that are hardly any, such as numbers
+        /// taken for their own.
+        const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+        let index = (hash.wrapping_mul(GOLDEN) >> 40) as usize & (self.shards.len() - 1);
         &self.shards[index]
     }
 
-    fn tidied<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q>>, at: Moment) -> Locked<'a, K, R, Q> {
+    /// Makes a call on a shard, and takes along what is due there.
+    fn with<T>(
+        &self,
+        shard: &Mutex<Shard<K, R, Q>>,
+        at: Moment,
+        call: impl FnOnce(&mut Shard<K, R, Q>) -> T,
+    ) -> T {
         let mut shard = self.lock(shard);
-        shard.guard.tidy(at);
-        shard
+        let answer = call(&mut shard);
+        shard.tidy(at);
+        answer
     }
 
     fn lock<'a>(&'a self, shard: &'a Mutex<Shard<K, R, Q>>) -> Locked<'a, K, R, Q> {
         let guard = shard.lock();
         Locked {
-            expired: &self.expired,
-            before: guard.expired(),
+            given_back: &self.given_back,
+            before: guard.given_back(),
             guard,
         }
     }
@@ -459,10 +492,10 @@ fn deadline(at: Moment, ttl: Duration) -> Result<u64, HoldError> {
     at.now.checked_add(ttl).ok_or(HoldError::TtlOverflow)
 }
 
-/// A shard in hand. What expired in that time is counted when it is let go of: its units are back by
-/// then, and who finds nothing due in the shard afterwards sees the count.
+/// A shard in hand. What is given back in that time is counted when it is let go of: its units are
+/// back by then, and who finds nothing due in the shard afterwards sees the count.
 struct Locked<'a, K, R, Q> {
-    expired: &'a AtomicU64,
+    given_back: &'a AtomicU64,
     guard: MutexGuard<'a, Shard<K, R, Q>>,
     before: u64,
 }
@@ -483,42 +516,36 @@ impl<K, R, Q> DerefMut for Locked<'_, K, R, Q> {
 
 impl<K, R, Q> Drop for Locked<'_, K, R, Q> {
     fn drop(&mut self) {
-        let expired = self.guard.expired() - self.before;
-        if expired > 0 {
-            self.expired.fetch_add(expired, Ordering::AcqRel);
+        let given_back = self.guard.given_back() - self.before;
+        if given_back > 0 {
+            self.given_back.fetch_add(given_back, Ordering::AcqRel);
         }
     }
 }
 
 /// A key that this call has made busy: whatever happens, it does not stay so.
-struct Busy<'a, K, R, Q> {
+struct Busy<'a, K, R, Q, F: FnOnce(&mut Shard<K, R, Q>)> {
     shard: &'a Mutex<Shard<K, R, Q>>,
-    id: Id,
-    /// What was known of the key before; nothing once the caller has said what is known now.
-    before: Option<Option<Lapsed<Q>>>,
+    /// Makes the key what it was; nothing once the caller says what it is now.
+    undo: Option<F>,
 }
 
-impl<'a, K, R, Q> Busy<'a, K, R, Q> {
-    fn new(shard: &'a Mutex<Shard<K, R, Q>>, id: Id, lapsed: Option<Lapsed<Q>>) -> Self {
-        let before = Some(lapsed);
-        Self { shard, id, before }
+impl<'a, K, R, Q, F: FnOnce(&mut Shard<K, R, Q>)> Busy<'a, K, R, Q, F> {
+    fn new(shard: &'a Mutex<Shard<K, R, Q>>, undo: F) -> Self {
+        let undo = Some(undo);
+        Self { shard, undo }
     }
 
     /// The caller says what is known of the key now.
-    fn over(mut self) -> Option<Lapsed<Q>> {
-        self.before.take().flatten()
+    fn over(mut self) {
+        self.undo = None;
     }
 }
 
-impl<K, R, Q> Drop for Busy<'_, K, R, Q> {
+impl<K, R, Q, F: FnOnce(&mut Shard<K, R, Q>)> Drop for Busy<'_, K, R, Q, F> {
     fn drop(&mut self) {
-        let Some(before) = self.before.take() else {
-            return;
-        };
-        let mut shard = self.shard.lock();
-        match before {
-            None => shard.abandon(self.id),
-            Some(lapsed) => shard.lapse(self.id, lapsed),
+        if let Some(undo) = self.undo.take() {
+            undo(&mut self.shard.lock());
         }
     }
 }

@@ -21,7 +21,8 @@ use std::fmt;
 /// # Consistency
 ///
 /// A refusal by the lease is exact for the stock and this till together: what other tills hold is
-/// theirs.
+/// theirs. A lease that is forgotten ([`mem::forget`](std::mem::forget)) leaves all of it reserved for
+/// ever, what was sold from it as well as what is left.
 ///
 /// # Examples
 ///
@@ -71,6 +72,11 @@ impl<S: Reserving> Lease<S> {
     ///
     /// [`OutOfStock`] if the till is short, and at some instant of the call the stock did not have
     /// what it lacks. What was available counts what is in the till.
+    ///
+    /// # Panics
+    ///
+    /// If it tops up within an order of the same [`LockedStock`](crate::LockedStock), which it would
+    /// wait for.
     #[inline]
     pub fn deduct(&mut self, units: u64) -> Result<(), OutOfStock> {
         if units > self.left {

@@ -30,9 +30,10 @@ use std::sync::Arc;
 ///
 /// Use it where the flow must not begin unless the units are there, must not sell them unless it
 /// succeeds, and is **synchronous**. The lock is held by a thread: an async flow would hold it over
-/// an `await`, and keep other tasks of its thread from running. Deduct from a
-/// [`Stock`](crate::Stock) before such a flow, and restock when it fails. Where there is no flow at
-/// all, [`Stock`](crate::Stock) is the faster by far.
+/// an `await`, and keep other tasks of its thread from running. For such a flow
+/// [reserve](crate::Stock::reserve) from a [`Stock`](crate::Stock), await, and commit: a task that
+/// fails or is cancelled gives back what it reserved ([patterns](crate::docs::patterns)). Where there
+/// is no flow at all, [`Stock`](crate::Stock) is the faster by far.
 ///
 /// # Consistency
 ///

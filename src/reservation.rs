@@ -61,6 +61,10 @@ impl<S: Reserving> Reservation<S> {
     ///
     /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock.
     ///
+    /// # Panics
+    ///
+    /// Within an order of the same [`LockedStock`](crate::LockedStock), which it would wait for.
+    ///
     /// # Examples
     ///
     /// ```

@@ -98,6 +98,12 @@ impl Stock {
         /// static SEATS: Stock = Stock::new(350);
         /// assert_eq!(SEATS.available(), 350);
         /// ```
+        ///
+        /// ```compile_fail,E0080
+        /// use segstock::{MAX_UNITS, Stock};
+        ///
+        /// static TOO_MANY: Stock = Stock::new(MAX_UNITS + 1);
+        /// ```
         #[must_use]
         #[track_caller]
         pub const fn new(units: u64) -> Self {

@@ -11,7 +11,7 @@ use segstock::{
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Longer than any sequence takes: what is forgotten when is tested in `holds.rs`.
+/// Longer than any sequence takes: what is forgotten when is tested in `holds/retention.rs`, and below.
 const RETENTION: u64 = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
@@ -184,13 +184,17 @@ fn told(
 
 type Till<'a> = Holds<u8, Reservation<&'a Stock>, u64, &'a ManualClock>;
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 3_000,
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
         // Beside this file: a failure that was found once is tried first ever after.
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(config(3_000))]
 
     #[test]
     fn holds_are_the_model(
@@ -279,5 +283,84 @@ proptest! {
         prop_assert_eq!(stock.snapshot().reserved, model.held().1);
         drop(holds);
         prop_assert_eq!(stock.snapshot().reserved, 0);
+    }
+}
+
+/// A call with one of many keys, and the time that passes after it.
+fn busy_step() -> impl Strategy<Value = (Step, u64)> {
+    let key = || 0..200_u8;
+    let call = prop_oneof![
+        8 => (key(), 1..3_u64, prop_oneof![Just(20_u64), 1..40_u64])
+            .prop_map(|(key, units, ttl)| Step::Place { key, units, ttl }),
+        3 => key().prop_map(Step::Confirm),
+        2 => key().prop_map(Step::Retake),
+        2 => key().prop_map(Step::Release),
+        2 => (key(), 1..40_u64).prop_map(|(key, ttl)| Step::Extend { key, ttl }),
+        1 => (0..400_usize).prop_map(Step::Sweep),
+    ];
+    // Now and then a pause in which all of it ends, and its memory with it.
+    (
+        call,
+        prop_oneof![30 => Just(0_u64), 10 => 0..4_u64, 1 => Just(100_u64)],
+    )
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    /// Keys that are forgotten, placed anew, moved when memory is given back: every unit is accounted
+    /// for after each call, and nothing is left in the end.
+    #[test]
+    fn nothing_is_lost_among_many_keys(
+        steps in prop::collection::vec(busy_step(), 1..600),
+        shards in 1..3_usize,
+    ) {
+        const UNITS: u64 = 150;
+        const SHORT: u64 = 30;
+        let (stock, clock) = (Stock::new(UNITS), ManualClock::new());
+        let holds: Till<'_> = Holds::builder()
+            .clock(&clock)
+            .retention(nanos(SHORT))
+            .shards(shards)
+            .build();
+        // Units under each key, when it was last placed or retaken; and units sold.
+        let (mut units_of, mut sold) = ([0; 200], 0);
+        for (step, pause) in steps {
+            match step {
+                Step::Place { key, units, ttl } => {
+                    let placed = holds.place(key, units, nanos(ttl), |&n| stock.reserve(n));
+                    if let Ok(Placed::Now(held)) = placed {
+                        prop_assert_eq!(held.units, units);
+                        units_of[usize::from(key)] = units;
+                    }
+                }
+                Step::Confirm(key) => {
+                    if holds.confirm(&key) == Ok(Settled::Now) {
+                        sold += units_of[usize::from(key)];
+                    }
+                }
+                Step::Retake(key) => {
+                    let units = units_of[usize::from(key)];
+                    if holds.confirm_or_retake(&key, || stock.reserve(units)) == Ok(Settled::Now) {
+                        sold += units;
+                    }
+                }
+                Step::Release(key) => _ = holds.release(&key),
+                Step::Extend { key, ttl } => _ = holds.extend(&key, nanos(ttl)),
+                Step::Sweep(limit) => prop_assert!(holds.sweep(limit) <= limit),
+                _ => unreachable!("it is not among these"),
+            }
+            let books = stock.snapshot();
+            prop_assert_eq!(books.sold, sold);
+            prop_assert_eq!(books.available + books.reserved, UNITS - sold);
+            prop_assert!(books.reserved >= holds.units());
+            clock.advance(nanos(pause));
+        }
+        for _ in 0..2 {
+            clock.advance(nanos(100));
+            holds.sweep(usize::MAX);
+        }
+        prop_assert_eq!((holds.known(), holds.len(), holds.units()), (0, 0, 0));
+        prop_assert_eq!(stock.available(), UNITS - sold);
     }
 }

@@ -8,13 +8,14 @@ mod support;
 
 use loom::thread;
 use segstock::{
-    HoldError, Holds, ManualClock, OutOfStock, Outcome, PlaceError, Placed, Reservation, Settled,
-    Status, Stock, testing,
+    Clock, HoldError, Holds, ManualClock, OutOfStock, Outcome, PlaceError, Placed, Reservation,
+    Settled, Status, Stock, testing,
 };
+use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,8 +53,13 @@ impl Shop {
     }
 }
 
-fn tell(name: &str, executions: u64) {
-    println!("{name:<44} {executions:>9} executions");
+/// Explores a model, and says how many executions it had, and how long they took.
+fn explore(name: &str, model: impl Fn() + Sync + Send + 'static) {
+    let began = Instant::now();
+    let executions = support::arena::model(model);
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{name:<44} {executions:>9} executions {seconds:>7.1} s");
+    assert!(executions > 1, "{name}: without a choice nothing is found");
 }
 
 /// A stock that stays as wide as it is.
@@ -70,15 +76,13 @@ fn race<A: Send + 'static, B: 'static>(
     other: fn(&Shop) -> B,
     check: fn(&Shop, A, B),
 ) {
-    let executions = support::arena::model(move || {
+    explore(name, move || {
         let shop = prepare();
         let theirs = Arc::clone(&shop);
         let one = thread::spawn(move || one(&theirs));
         let other = other(&shop);
         check(&shop, one.join().unwrap(), other);
     });
-    tell(name, executions);
-    assert!(executions > 1, "{name}: without a choice nothing is found");
 }
 
 fn one_held() -> Arc<Shop> {
@@ -244,6 +248,103 @@ fn place_against_a_sweep() {
     );
 }
 
+/// A snapshot sees the units of a hold as available or reserved, and none of them twice, whatever
+/// becomes of the hold.
+#[test]
+fn snapshot_against_a_hold_that_expires() {
+    race(
+        "snapshot_against_a_hold_that_expires",
+        one_due,
+        Shop::figures,
+        |shop| shop.holds.sweep(1),
+        |shop, seen, swept| {
+            assert!(seen == (0, 2, 0) || seen == (2, 0, 0), "{seen:?}");
+            assert_eq!((swept, shop.figures()), (1, (2, 0, 0)));
+        },
+    );
+}
+
+#[test]
+fn snapshot_against_a_place() {
+    race(
+        "snapshot_against_a_place",
+        || Shop::new(2),
+        Shop::figures,
+        |shop| shop.place(1, 2).is_ok(),
+        |shop, seen, placed| {
+            assert!(
+                placed && (seen == (2, 0, 0) || seen == (0, 2, 0)),
+                "{seen:?}"
+            );
+            assert_eq!(shop.figures(), (0, 2, 0));
+        },
+    );
+}
+
+#[test]
+fn snapshot_against_a_confirm() {
+    race(
+        "snapshot_against_a_confirm",
+        one_held,
+        Shop::figures,
+        |shop| shop.holds.confirm(&1),
+        |shop, seen, confirmed| {
+            assert!(seen == (0, 2, 0) || seen == (0, 0, 2), "{seen:?}");
+            assert_eq!((confirmed, shop.figures()), (Ok(Settled::Now), (0, 0, 2)));
+        },
+    );
+}
+
+/// What has expired is sold once more, while another call takes it back, or asks what became of it.
+#[test]
+fn retake_against_a_sweep() {
+    race(
+        "retake_against_a_sweep",
+        one_due,
+        |shop| {
+            let again = || Reservation::new(Arc::clone(&shop.stock), 2);
+            shop.holds.confirm_or_retake(&1, again).ok()
+        },
+        |shop| (shop.holds.sweep(1), shop.holds.get(&1)),
+        |shop, retaken, (swept, status)| {
+            assert_eq!(retaken, Some(Settled::Now));
+            let outcome = match status {
+                Some(Status::Resolved(outcome)) => outcome,
+                other => panic!("{other:?}"),
+            };
+            assert!(matches!(outcome, Outcome::Sold | Outcome::Expired));
+            assert_eq!((shop.figures(), shop.holds.known()), ((0, 0, 2), 1));
+            assert_eq!(shop.holds.expired(), swept as u64);
+        },
+    );
+}
+
+/// A retake that is refused leaves its key as it was, whoever asks meanwhile.
+#[test]
+fn refused_retake_against_confirm() {
+    race(
+        "refused_retake_against_confirm",
+        || {
+            let shop = one_due();
+            shop.holds.sweep(1);
+            shop.stock.deduct(1).unwrap();
+            shop
+        },
+        |shop| {
+            let again = || Reservation::new(Arc::clone(&shop.stock), 2);
+            shop.holds.confirm_or_retake(&1, again).is_err()
+        },
+        |shop| shop.holds.confirm(&1),
+        |shop, refused, confirmed| {
+            assert!(refused);
+            let was = matches!(confirmed, Err(HoldError::Expired | HoldError::InProgress));
+            assert!(was, "{confirmed:?}");
+            assert_eq!(shop.holds.confirm(&1), Err(HoldError::Expired));
+            assert_eq!(shop.figures(), (1, 0, 1));
+        },
+    );
+}
+
 #[test]
 fn taking_back_what_is_due_against_deduct() {
     race(
@@ -289,7 +390,7 @@ fn retake_against_retake() {
 /// The types themselves, not only the calls they make: see `loom_stock.rs` for those.
 #[test]
 fn halves_of_a_split_reservation() {
-    let executions = support::arena::model(|| {
+    explore("halves_of_a_split_reservation", || {
         let stock = four_in_two_segments();
         let mut mine = Reservation::new(Arc::clone(&stock), 4).unwrap();
         let theirs = mine.split(1).unwrap();
@@ -302,12 +403,11 @@ fn halves_of_a_split_reservation() {
         let books = stock.snapshot();
         assert_eq!((books.available, books.reserved, books.sold), (1, 0, 3));
     });
-    tell("halves_of_a_split_reservation", executions);
 }
 
 #[test]
 fn a_till_is_settled_beside_a_gather() {
-    let executions = support::arena::model(|| {
+    explore("a_till_is_settled_beside_a_gather", || {
         let stock = four_in_two_segments();
         let theirs = Arc::clone(&stock);
         let other = thread::spawn(move || {
@@ -321,5 +421,43 @@ fn a_till_is_settled_beside_a_gather() {
         assert_eq!(books.sold, gathered + sold);
         assert!(sold + gathered >= 1);
     });
-    tell("a_till_is_settled_beside_a_gather", executions);
+}
+
+loom::thread_local! {
+    /// What the calling thread's look at the clock gives.
+    static NOW: Cell<Duration> = Cell::new(Duration::ZERO);
+}
+
+/// A clock that each thread has looked at when its own time came, however late it acts.
+struct EarlierOrLater;
+
+impl Clock for EarlierOrLater {
+    fn now(&self) -> Duration {
+        NOW.with(Cell::get)
+    }
+}
+
+/// Whoever releases one had looked at the clock before it was due; whoever places looked after. There
+/// are more of them than a call takes along by the way.
+#[test]
+fn place_against_a_release_by_an_older_look() {
+    explore("place_against_a_release_by_an_older_look", || {
+        let stock = Arc::new(Stock::new(3));
+        let builder = Holds::builder().clock(EarlierOrLater).shards(1);
+        let holds: Arc<Holds<_, _, _, _, Hasher>> =
+            Arc::new(builder.hasher(Hasher::default()).build());
+        let reserve = |&units: &u64| Reservation::new(Arc::clone(&stock), units);
+        for key in 1..=3 {
+            _ = holds.place(key, 1, MINUTE, reserve).unwrap();
+        }
+        let earlier = Arc::clone(&holds);
+        let release = thread::spawn(move || earlier.release(&3));
+        NOW.with(|now| now.set(MINUTE));
+        let placed = holds.place(4, 3, MINUTE, reserve);
+        assert!(matches!(placed, Ok(Placed::Now(_))), "{placed:?}");
+        let released = release.join().unwrap();
+        assert!(matches!(released, Ok(_) | Err(HoldError::Expired)));
+        let books = stock.snapshot();
+        assert_eq!((books.available, books.reserved), (0, 3));
+    });
 }

@@ -80,7 +80,7 @@ pub enum Settled {
     Before,
 }
 
-/// Nothing was placed, and there is no trace of the key.
+/// Nothing was placed: what is known of the key is what was known before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlaceError<E> {
@@ -88,7 +88,8 @@ pub enum PlaceError<E> {
     Refused(E),
     /// The key was placed before, for something else.
     Conflict,
-    /// Another call is placing the same key just now: ask again.
+    /// Another call is placing the same key just now, or selling it once more after it expired: ask
+    /// again.
     InProgress,
     /// The reservation has no units.
     ZeroUnits,
@@ -131,7 +132,8 @@ impl<E: Error + 'static> Error for PlaceError<E> {
 const ZERO_TTL: &str = "a hold needs a time to live";
 const TTL_OVERFLOW: &str = "the deadline is further away than the clock can tell";
 
-/// A hold was not settled or extended as asked. It is as it was.
+/// A hold was not settled or extended as asked. It is as it was; unless it was due, and then it is
+/// expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HoldError {
@@ -143,7 +145,8 @@ pub enum HoldError {
     Released,
     /// It was confirmed before, and its units are sold.
     Sold,
-    /// Another call is selling the same expired key once more: ask again.
+    /// Another call is placing the same key just now, or selling it once more after it expired: ask
+    /// again.
     InProgress,
     /// The new deadline would be now.
     ZeroTtl,
@@ -168,7 +171,7 @@ impl fmt::Display for HoldError {
             Self::Expired => "the hold expired",
             Self::Released => "the hold was released",
             Self::Sold => "the hold was sold",
-            Self::InProgress => "the hold is being sold by another call",
+            Self::InProgress => "another call is at the hold",
             Self::ZeroTtl => ZERO_TTL,
             Self::TtlOverflow => TTL_OVERFLOW,
         })
@@ -183,6 +186,8 @@ impl Error for HoldError {}
 pub enum RetakeError<E> {
     /// It had expired, and reserving anew was refused.
     Refused(E),
+    /// It had expired, and what was reserved anew has no units.
+    ZeroUnits,
     /// It could not be sold at all.
     Hold(HoldError),
 }
@@ -197,6 +202,7 @@ impl<E: fmt::Display> fmt::Display for RetakeError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "the hold expired: {error}"),
+            Self::ZeroUnits => f.write_str("the hold expired, and no units were reserved anew"),
             Self::Hold(error) => error.fmt(f),
         }
     }
@@ -206,6 +212,7 @@ impl<E: Error + 'static> Error for RetakeError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Refused(error) => Some(error),
+            Self::ZeroUnits => None,
             Self::Hold(error) => Some(error),
         }
     }

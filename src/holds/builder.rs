@@ -60,7 +60,9 @@ impl<C, H> HoldsBuilder<C, H> {
         }
     }
 
-    /// Hashes keys by another function. The default is safe against keys that a stranger chose.
+    /// Hashes keys by another function. The default is safe against keys that a stranger chose, and
+    /// takes some 7 ns for a number. A function that knows keys to be spread may be as simple as to
+    /// take numbers for their own hash.
     pub fn hasher<I: BuildHasher>(self, hasher: I) -> HoldsBuilder<C, I> {
         HoldsBuilder {
             clock: self.clock,
@@ -71,7 +73,9 @@ impl<C, H> HoldsBuilder<C, H> {
     }
 
     /// How long it stays known what became of a hold, so that a request that is retried gets the
-    /// same answer; 15 minutes unless told otherwise. Each resolved key costs memory until then.
+    /// same answer; 15 minutes unless told otherwise. Each resolved key costs memory until then, and
+    /// is as if it had never been placed afterwards. With no retention only the call that settles a
+    /// hold learns what became of it.
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
@@ -99,7 +103,7 @@ impl<C, H> HoldsBuilder<C, H> {
             clock: self.clock,
             hasher: self.hasher,
             retention: nanos(self.retention),
-            expired: AtomicU64::new(0),
+            given_back: AtomicU64::new(0),
         }
     }
 }

@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | busy: its reserve runs, outside the lock | nothing | the end of that call |
 //! | held | `deadlines` | confirm, release, its deadline |
-//! | resolved | `outdated` | the end of the retention |
+//! | resolved | `outdated` | the end of the retention, or a sale after all |
 //!
 //! Reservations are sold and given back while the shard is locked. So who finds nothing due knows
 //! that everything that was due is back, and a second answer never comes before the first is true.
+//!
+//! A call looks at its own key first, and takes others along afterwards: what it found is what it
+//! answers. All that is written is written before a caller's code runs that could panic.
 
 use super::answers::{Held, HoldError, Outcome, Settled, Status};
 use super::deadlines::Deadlines;
@@ -45,12 +48,14 @@ pub(super) struct Shard<K, R, Q> {
     outdated: Queue,
     /// Before this nothing is due or outdated; there may be nothing then, either.
     quiet_until: u64,
-    /// Keys that are busy.
+    /// Calls that work on a slot outside the lock, which must stay where it is.
     busy: usize,
-    /// Keys that are held, and the units of all of them.
+    /// Keys that are held, and the units of all of them. Wraps: there is no limit to what a
+    /// reservation may call its units.
     held: usize,
     units: u64,
-    /// Holds that expired, ever.
+    /// Holds that were given back, and those of them that expired, ever.
+    given_back: u64,
     expired: u64,
 }
 
@@ -66,17 +71,10 @@ pub(super) enum Found {
 
 /// What a call that would sell a key, expired or not, finds.
 #[derive(Debug)]
-pub(super) enum Retake<Q> {
+pub(super) enum Retake {
     Answer(Result<Settled, HoldError>),
-    /// It has expired and is busy now, by that call, which is to give this back.
-    Expired(Id, Lapsed<Q>),
-}
-
-/// What was known of an expired key.
-#[derive(Debug)]
-pub(super) struct Lapsed<Q> {
-    request: Q,
-    until: u64,
+    /// It has expired and is busy now, by that call.
+    Expired(Id),
 }
 
 impl<K, R, Q> Shard<K, R, Q> {
@@ -89,8 +87,13 @@ impl<K, R, Q> Shard<K, R, Q> {
             busy: 0,
             held: 0,
             units: 0,
+            given_back: 0,
             expired: 0,
         }
+    }
+
+    pub(super) fn given_back(&self) -> u64 {
+        self.given_back
     }
 
     pub(super) fn expired(&self) -> u64 {
@@ -112,21 +115,18 @@ impl<K, R, Q> Shard<K, R, Q> {
             self.slots.remove(id);
             forgotten += 1;
         }
-        if forgotten > 0 && self.busy == 0 && self.slots.is_sparse() {
-            self.shrink();
-        }
+        self.shrink_if_sparse();
         forgotten
     }
 
     fn first_outdated(&self, now: u64) -> Option<Id> {
         let id = self.outdated.first()?;
-        (self.until_of(id) <= now).then_some(id)
+        self.slots[id].state.is_outdated(now).then_some(id)
     }
 
-    fn until_of(&self, id: Id) -> u64 {
-        match self.slots[id].state {
-            State::Resolved { until, .. } => until,
-            State::Busy | State::Held { .. } => unreachable!("only what is resolved is outdated"),
+    fn shrink_if_sparse(&mut self) {
+        if self.busy == 0 && self.slots.is_sparse() {
+            self.shrink();
         }
     }
 
@@ -151,14 +151,18 @@ impl<K, R, Q> Shard<K, R, Q> {
 
     /// Ends what [`begin`](Self::begin) began, without a trace.
     pub(super) fn abandon(&mut self, id: Id) {
-        self.slots.remove(id);
         self.busy -= 1;
+        let slot = self.slots.remove(id);
+        self.shrink_if_sparse();
+        drop(slot);
     }
 
-    /// Ends what [`settle_or_lapse`](Self::settle_or_lapse) began: it stays expired.
-    pub(super) fn lapse(&mut self, id: Id, lapsed: Lapsed<Q>) {
+    /// Ends what [`settle_or_retake`](Self::settle_or_retake) began: it stays expired.
+    pub(super) fn stay_expired(&mut self, id: Id) {
         self.busy -= 1;
-        self.resolve(id, lapsed.request, Outcome::Expired, lapsed.until);
+        if let State::Resolved { retaking, .. } = &mut self.slots[id].state {
+            *retaking = false;
+        }
     }
 
     /// Notes what became of a key that is in no queue.
@@ -167,6 +171,7 @@ impl<K, R, Q> Shard<K, R, Q> {
             request,
             outcome,
             until,
+            retaking: false,
         };
         self.outdated.push(id, &mut self.slots);
         self.quiet_until = self.quiet_until.min(until);
@@ -180,6 +185,7 @@ impl<K, R, Q> Shard<K, R, Q> {
                 request,
                 hold,
                 deadline,
+                ..
             } if *deadline > at.now => Some(HeldRef {
                 key: &slot.key,
                 request,
@@ -204,10 +210,10 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         self.take_back(at, TAKEN_ALONG);
         self.forget(at, TAKEN_ALONG);
         let due = self.deadlines.first(&self.slots);
-        let due = due.map_or(u64::MAX, |(deadline, _)| deadline);
         let outdated = self.outdated.first();
-        let outdated = outdated.map_or(u64::MAX, |id| self.until_of(id));
-        self.quiet_until = due.min(outdated);
+        let outdated = outdated.and_then(|id| self.slots[id].state.until());
+        let times = [due.map(|(deadline, _)| deadline), outdated];
+        self.quiet_until = times.into_iter().flatten().min().unwrap_or(u64::MAX);
     }
 
     /// Takes back what is due, at most `limit`, and returns how many that were.
@@ -237,7 +243,13 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
             Err(id) => id,
         };
         match &self.slots[id].state {
-            State::Busy => return Found::Busy,
+            State::Busy | State::Resolved { retaking: true, .. } => return Found::Busy,
+            state if state.is_outdated(at.now) => {
+                self.outdated.remove(id, &mut self.slots);
+                self.busy += 1;
+                self.slots[id].state = State::Busy;
+                return Found::Nothing(id);
+            }
             State::Held { request: asked, .. } | State::Resolved { request: asked, .. }
                 if asked != request =>
             {
@@ -249,14 +261,15 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         Found::Status(self.slots[id].state.status(at))
     }
 
-    /// Ends what [`begin`](Self::begin) began, with a hold.
-    pub(super) fn hold(&mut self, id: Id, request: Q, hold: R, deadline: u64) {
+    /// Ends what [`begin`](Self::begin) began, with a hold of so many units.
+    pub(super) fn hold(&mut self, id: Id, request: Q, hold: R, units: u64, deadline: u64) {
         self.busy -= 1;
         self.held += 1;
-        self.units += hold.units();
+        self.units = self.units.wrapping_add(units);
         self.slots[id].state = State::Held {
             request,
             hold,
+            units,
             deadline,
         };
         self.deadlines.add(id, deadline, &mut self.slots);
@@ -274,9 +287,9 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         K: Borrow<B>,
         B: Eq + ?Sized,
     {
-        let id = self.find(name).ok_or(HoldError::Unknown)?;
+        let id = self.find(name, at).ok_or(HoldError::Unknown)?;
         match self.slots[id].state {
-            State::Busy => Err(HoldError::InProgress),
+            State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
             State::Resolved { outcome: was, .. } if was == outcome => Ok(Settled::Before),
             State::Resolved { outcome: was, .. } => Err(was.into()),
             State::Held { deadline, .. } if deadline <= at.now => {
@@ -292,43 +305,43 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
 
     /// Sells a hold even if it is due, as long as it was not taken back; and if it was, makes its
     /// key busy.
-    pub(super) fn settle_or_lapse<B>(&mut self, name: Name<'_, B>, at: Moment) -> Retake<Q>
+    pub(super) fn settle_or_retake<B>(&mut self, name: Name<'_, B>, at: Moment) -> Retake
     where
         K: Borrow<B>,
         B: Eq + ?Sized,
     {
-        let Some(id) = self.find(name) else {
+        let Some(id) = self.find(name, at) else {
             return Retake::Answer(Err(HoldError::Unknown));
         };
-        Retake::Answer(match self.slots[id].state {
-            State::Busy => Err(HoldError::InProgress),
+        Retake::Answer(match &mut self.slots[id].state {
+            State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
             State::Held { .. } => {
                 self.end(id, Outcome::Sold, at);
                 Ok(Settled::Now)
             }
-            State::Resolved { outcome, .. } => match outcome {
+            State::Resolved {
+                outcome, retaking, ..
+            } => match outcome {
                 Outcome::Sold => Ok(Settled::Before),
                 Outcome::Released => Err(HoldError::Released),
-                Outcome::Expired => return self.make_busy_again(id),
+                Outcome::Expired => {
+                    *retaking = true;
+                    self.busy += 1;
+                    return Retake::Expired(id);
+                }
             },
         })
     }
 
-    fn make_busy_again(&mut self, id: Id) -> Retake<Q> {
-        match mem::replace(&mut self.slots[id].state, State::Busy) {
-            State::Resolved { request, until, .. } => {
-                self.outdated.remove(id, &mut self.slots);
-                self.busy += 1;
-                Retake::Expired(id, Lapsed { request, until })
-            }
-            State::Busy | State::Held { .. } => unreachable!("it was just seen to be resolved"),
-        }
-    }
-
-    /// Ends what [`settle_or_lapse`](Self::settle_or_lapse) began, with a sale.
-    pub(super) fn sell(&mut self, id: Id, lapsed: Lapsed<Q>, hold: R, at: Moment) {
+    /// Ends what [`settle_or_retake`](Self::settle_or_retake) began, with a sale that stays known for
+    /// a retention of its own.
+    pub(super) fn sell(&mut self, id: Id, hold: R, at: Moment) {
         self.busy -= 1;
-        self.resolve(id, lapsed.request, Outcome::Sold, at.until);
+        self.outdated.remove(id, &mut self.slots);
+        match mem::replace(&mut self.slots[id].state, State::Busy) {
+            State::Resolved { request, .. } => self.resolve(id, request, Outcome::Sold, at.until),
+            State::Busy | State::Held { .. } => unreachable!("it stays expired until it is sold"),
+        }
         hold.commit();
     }
 
@@ -343,14 +356,16 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         K: Borrow<B>,
         B: Eq + ?Sized,
     {
-        let id = self.find(name).ok_or(HoldError::Unknown)?;
+        let id = self.find(name, at).ok_or(HoldError::Unknown)?;
         self.expire_if_due(id, at);
         match &mut self.slots[id].state {
-            State::Busy => Err(HoldError::InProgress),
+            State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
             State::Resolved { outcome, .. } => Err((*outcome).into()),
-            State::Held { deadline, hold, .. } => {
+            State::Held {
+                deadline, units, ..
+            } => {
+                let held = held(*units, to, at);
                 let was = mem::replace(deadline, to);
-                let held = held(hold, to, at);
                 self.deadlines.remove(id, was, &mut self.slots);
                 self.deadlines.add(id, to, &mut self.slots);
                 self.quiet_until = self.quiet_until.min(to);
@@ -364,7 +379,7 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         K: Borrow<B>,
         B: Eq + ?Sized,
     {
-        let id = self.find(name)?;
+        let id = self.find(name, at)?;
         self.expire_if_due(id, at);
         match &self.slots[id].state {
             State::Busy => None,
@@ -375,20 +390,29 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
     /// How many are held and good, and their units.
     pub(super) fn held(&self, at: Moment) -> (usize, u64) {
         let of_slot = |id| match &self.slots[id].state {
-            State::Held { hold, .. } => hold.units(),
+            State::Held { units, .. } => *units,
             State::Busy | State::Resolved { .. } => unreachable!("only what is held is due"),
         };
         let due = self.deadlines.due(at.now, &self.slots);
         let all = (self.held, self.units);
-        due.fold(all, |(n, units), id| (n - 1, units - of_slot(id)))
+        due.fold(all, |(n, units), id| {
+            (n - 1, units.wrapping_sub(of_slot(id)))
+        })
     }
 
-    fn find<B>(&self, name: Name<'_, B>) -> Option<Id>
+    /// The key's slot; nothing, and nothing is left of it, if its retention has ended.
+    fn find<B>(&mut self, name: Name<'_, B>, at: Moment) -> Option<Id>
     where
         K: Borrow<B>,
         B: Eq + ?Sized,
     {
-        self.slots.find(name.hash, name.key)
+        let id = self.slots.find(name.hash, name.key)?;
+        if !self.slots[id].state.is_outdated(at.now) {
+            return Some(id);
+        }
+        self.outdated.remove(id, &mut self.slots);
+        self.slots.remove(id);
+        None
     }
 
     fn expire_if_due(&mut self, id: Id, at: Moment) {
@@ -405,16 +429,17 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         let State::Held {
             request,
             hold,
+            units,
             deadline,
         } = state
         else {
             unreachable!("only what is held ends");
         };
-        // First what is known, so that a reservation that panics is not settled twice.
         self.deadlines.remove(id, deadline, &mut self.slots);
         self.resolve(id, request, outcome, at.until);
         self.held -= 1;
-        self.units -= hold.units();
+        self.units = self.units.wrapping_sub(units);
+        self.given_back += u64::from(outcome != Outcome::Sold);
         self.expired += u64::from(outcome == Outcome::Expired);
         if outcome == Outcome::Sold {
             hold.commit();
@@ -434,20 +459,104 @@ pub(crate) struct HeldRef<'a, K, R, Q> {
     pub(crate) remaining: Duration,
 }
 
-impl<R: Settle, Q> State<R, Q> {
+impl<R, Q> State<R, Q> {
     /// Of a key that is not busy, and not due.
     fn status(&self, at: Moment) -> Status {
         match self {
             Self::Busy => unreachable!("nothing is known of a busy key"),
-            Self::Held { hold, deadline, .. } => Status::Held(held(hold, *deadline, at)),
+            Self::Held {
+                units, deadline, ..
+            } => Status::Held(held(*units, *deadline, at)),
             Self::Resolved { outcome, .. } => Status::Resolved(*outcome),
+        }
+    }
+
+    /// Until when it stays known what became of the key.
+    fn until(&self) -> Option<u64> {
+        match self {
+            Self::Resolved { until, .. } => Some(*until),
+            Self::Busy | Self::Held { .. } => None,
+        }
+    }
+
+    /// Whether the retention has ended, and no call is at it.
+    fn is_outdated(&self, now: u64) -> bool {
+        match self {
+            Self::Resolved {
+                until, retaking, ..
+            } => *until <= now && !retaking,
+            Self::Busy | Self::Held { .. } => false,
         }
     }
 }
 
-fn held(hold: &impl Settle, deadline: u64, at: Moment) -> Held {
+fn held(units: u64, deadline: u64, at: Moment) -> Held {
     Held {
-        units: hold.units(),
+        units,
         remaining: Duration::from_nanos(deadline - at.now),
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::{Reservation, Stock};
+
+    const RUSH: u64 = 10_000;
+    const LONG_AGO: Moment = Moment { now: 0, until: 1 };
+    const NOW: Moment = Moment { now: 1, until: 2 };
+
+    type Seats<'a> = Shard<u64, Reservation<&'a Stock>, u64>;
+
+    fn place<'a>(shard: &mut Seats<'a>, stock: &'a Stock, key: u64) -> Id {
+        let Found::Nothing(id) = shard.begin(key, key, &1, LONG_AGO) else {
+            panic!("{key} is new")
+        };
+        let hold = stock.reserve(1).unwrap();
+        shard.hold(id, 1, hold, 1, u64::MAX);
+        id
+    }
+
+    /// After a rush of which all but one hold is over.
+    fn after_a_rush(stock: &Stock) -> Seats<'_> {
+        let mut shard = Shard::new();
+        for key in 0..RUSH {
+            place(&mut shard, stock, key);
+        }
+        for key in 1..RUSH {
+            let name = Name {
+                hash: key,
+                key: &key,
+            };
+            shard.settle(name, Outcome::Sold, LONG_AGO).unwrap();
+        }
+        assert!(shard.slots.capacity() as u64 >= RUSH);
+        shard
+    }
+
+    #[test]
+    fn memory_is_given_back_after_a_rush() {
+        let stock = Stock::new(RUSH);
+        let mut shard = after_a_rush(&stock);
+        assert_eq!(shard.forget(NOW, usize::MAX) as u64, RUSH - 1);
+        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
+        assert_eq!((shard.known(), shard.held(NOW)), (1, (1, 1)));
+    }
+
+    #[test]
+    fn a_busy_key_only_delays_that() {
+        let stock = Stock::new(RUSH);
+        let mut shard = after_a_rush(&stock);
+        let Found::Nothing(busy) = shard.begin(RUSH, RUSH, &1, NOW) else {
+            panic!("it is new")
+        };
+        shard.forget(NOW, usize::MAX);
+        assert!(
+            shard.slots.capacity() as u64 >= RUSH,
+            "it stays where it is"
+        );
+        shard.abandon(busy);
+        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
+        assert_eq!((shard.known(), shard.held(NOW)), (1, (1, 1)));
     }
 }

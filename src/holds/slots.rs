@@ -53,12 +53,16 @@ pub(super) enum State<R, Q> {
     Held {
         request: Q,
         hold: R,
+        /// Of the hold: asked for once, since the answer is a caller's code.
+        units: u64,
         deadline: u64,
     },
     Resolved {
         request: Q,
         outcome: Outcome,
         until: u64,
+        /// Whether a call is setting aside anew what has expired, outside the lock.
+        retaking: bool,
     },
 }
 
@@ -147,6 +151,11 @@ impl<K, R, Q> Slots<K, R, Q> {
         self.index
             .insert_unique(hash, id, |id| slab[id.index()].hash);
         id
+    }
+
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) fn capacity(&self) -> usize {
+        self.slab.capacity()
     }
 
     /// Whether so few are left after a rush that their memory is worth giving back.

@@ -22,6 +22,10 @@ struct Slot {
     cold: Cold,
 }
 
+// What a grown stock costs: a line, and the one that is fetched with it, for each segment.
+#[cfg(all(not(any(loom, shuttle)), target_arch = "x86_64"))]
+const _: () = assert!(size_of::<CachePadded<Slot>>() == 128);
+
 /// What only the moves of a grown stock write. It costs nothing in the slots that do not use it:
 /// they are padded anyway.
 #[derive(Debug, Default)]

@@ -217,3 +217,43 @@ fn each_hold_ends_at_its_own_deadline() {
     assert!(holds.is_empty());
     assert_eq!(figures(&stock), (99, 0, 1));
 }
+
+/// While one call sells it once more, the others know that it has expired.
+#[test]
+fn what_is_known_while_a_late_payment_is_served() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 2).unwrap();
+    clock.advance(MINUTE);
+    assert_eq!(holds.sweep(9), 1);
+    let sold = holds.confirm_or_retake(&1, || {
+        let expired = Some(Status::Resolved(Outcome::Expired));
+        assert_eq!(holds.get(&1), expired);
+        assert_eq!(holds.confirm(&1), Err(HoldError::InProgress));
+        assert_eq!(holds.release(&1), Err(HoldError::InProgress));
+        assert_eq!(holds.extend(&1, MINUTE), Err(HoldError::InProgress));
+        assert_eq!(place(&holds, &stock, 1, 2), Err(PlaceError::InProgress));
+        let again = holds.confirm_or_retake(&1, || stock.reserve(2));
+        assert_eq!(again, Err(RetakeError::Hold(HoldError::InProgress)));
+        // Nor is it forgotten meanwhile.
+        clock.advance(RETENTION);
+        holds.sweep(9);
+        assert_eq!(holds.get(&1), expired);
+        stock.reserve(2)
+    });
+    assert_eq!(sold, Ok(Settled::Now));
+    assert_eq!(figures(&stock), (8, 0, 2));
+}
+
+#[test]
+fn a_late_payment_of_nothing_sells_nothing() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 2).unwrap();
+    clock.advance(MINUTE);
+    holds.sweep(9);
+    let nothing = holds.confirm_or_retake(&1, || stock.reserve(0));
+    assert_eq!(nothing, Err(RetakeError::ZeroUnits));
+    assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    assert_eq!(figures(&stock), (10, 0, 0));
+}

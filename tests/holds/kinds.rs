@@ -129,3 +129,52 @@ fn debug_shows_numbers() {
         "Holds { len: 1, units: 3, known: 1, expired: 0, .. }"
     );
 }
+
+/// Numbers taken for their own hash, as a service may that knows its keys.
+#[test]
+fn hashes_need_not_be_spread() {
+    #[derive(Default)]
+    struct Itself(u64);
+
+    impl Hasher for Itself {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, _: &[u8]) {
+            unreachable!("keys are numbers");
+        }
+        fn write_u64(&mut self, number: u64) {
+            self.0 = number;
+        }
+    }
+
+    let stock = Stock::new(100_000);
+    let holds = Holds::builder()
+        .hasher(BuildHasherDefault::<Itself>::default())
+        .shards(64)
+        .build();
+    for key in 0..6_400_u64 {
+        _ = holds
+            .place(key, 1, MINUTE, |&units| stock.reserve(units))
+            .unwrap();
+    }
+    assert_eq!(holds.shard_sizes().iter().sum::<usize>(), 6_400);
+    assert!(
+        holds
+            .shard_sizes()
+            .iter()
+            .all(|keys| (80..120).contains(keys))
+    );
+}
+
+/// Any number of shards is fine: the builder takes what is next.
+#[test]
+fn shards_are_a_power_of_two_within_bounds() {
+    let stock = Stock::new(10);
+    for (asked, are) in [(0, 1), (1, 1), (3, 4), (64, 64), (usize::MAX, 1_024)] {
+        let holds = Holds::builder().shards(asked).build();
+        let placed = holds.place(asked, 1, MINUTE, |&units| stock.reserve(units));
+        assert!(placed.is_ok());
+        assert_eq!(holds.shard_sizes().len(), are);
+    }
+}

@@ -4,6 +4,7 @@
 mod deadlines;
 mod keys;
 mod kinds;
+mod panics;
 mod retention;
 
 use segstock::{
@@ -12,6 +13,7 @@ use segstock::{
 };
 use std::cell::Cell;
 use std::error::Error;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

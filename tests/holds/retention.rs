@@ -120,3 +120,84 @@ fn what_is_known_outlives_a_rush() {
     holds.sweep(usize::MAX);
     assert_eq!(holds.known(), 0);
 }
+
+/// The retention is a rule, and not what happens to be left: nobody swept, and nobody called.
+#[test]
+fn a_key_is_as_new_when_its_retention_has_ended() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = Holds::builder().clock(&clock).retention(RETENTION).build();
+    for key in 1..=4 {
+        _ = holds
+            .place(key, 1, MINUTE, |&units| stock.reserve(units))
+            .unwrap();
+        holds.confirm(&key).unwrap();
+    }
+    clock.advance(RETENTION);
+    assert_eq!(holds.known(), 4);
+    assert_eq!(holds.get(&1), None);
+    assert_eq!(holds.confirm(&2), Err(HoldError::Unknown));
+    let retake = || stock.reserve(1);
+    let unknown = Err(RetakeError::Hold(HoldError::Unknown));
+    assert_eq!(holds.confirm_or_retake(&3, retake), unknown);
+    let placed = holds.place(4, 2, MINUTE, |&units| stock.reserve(units));
+    assert!(matches!(placed, Ok(Placed::Now(_))), "for something else");
+    assert_eq!((holds.known(), figures(&stock)), (1, (4, 2, 4)));
+}
+
+/// A customer who tries to pay late again and again does not keep the key alive.
+#[test]
+fn refused_retakes_do_not_prolong_the_retention() {
+    let (stock, clock) = (Stock::new(1), ManualClock::new());
+    let holds = Holds::builder()
+        .clock(&clock)
+        .retention(RETENTION)
+        .shards(1)
+        .build();
+    for key in 1..=3 {
+        _ = holds
+            .place(key, 1, MINUTE, |&units| stock.reserve(units))
+            .unwrap();
+        clock.advance(MINUTE);
+        assert_eq!(holds.sweep(9), 1);
+    }
+    stock.deduct(1).unwrap();
+    clock.advance(RETENTION - MINUTE * 3);
+    for key in [2, 1, 2] {
+        let refused = holds.confirm_or_retake(&key, || stock.reserve(1));
+        assert!(matches!(refused, Err(RetakeError::Refused(_))));
+    }
+    clock.advance(MINUTE);
+    assert_eq!((holds.sweep(9), holds.known()), (0, 2));
+    clock.advance(MINUTE);
+    assert_eq!((holds.sweep(9), holds.known()), (0, 1));
+}
+
+#[test]
+fn no_retention_and_an_endless_one() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = Holds::builder()
+        .clock(&clock)
+        .retention(Duration::ZERO)
+        .build();
+    place_each(&holds, &stock, 1..3);
+    assert_eq!(holds.confirm(&1), Ok(Settled::Now));
+    assert_eq!(holds.confirm(&1), Err(HoldError::Unknown));
+    clock.advance(MINUTE);
+    assert_eq!(
+        holds.confirm(&2),
+        Err(HoldError::Expired),
+        "too late, it says"
+    );
+    assert_eq!(holds.confirm(&2), Err(HoldError::Unknown));
+    assert_eq!(holds.known(), 0);
+
+    let holds = Holds::builder()
+        .clock(&clock)
+        .retention(Duration::MAX)
+        .build();
+    place_each(&holds, &stock, 1..2);
+    holds.confirm(&1).unwrap();
+    clock.advance(Duration::from_secs(1 << 33));
+    holds.sweep(usize::MAX);
+    assert_eq!(holds.confirm(&1), Ok(Settled::Before));
+}

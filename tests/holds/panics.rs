@@ -1,0 +1,134 @@
+//! A caller's code that panics within a call: the panic is the caller's, and the holds are whole.
+
+use super::*;
+
+/// What is to panic: asked for its units, when it is sold, or when it is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Units,
+    Commit,
+    Release,
+    Compare,
+}
+
+/// Units of a stock that panic when they are told to. Given back by their drop, whatever happens.
+struct Touchy<'a> {
+    inside: Reservation<&'a Stock>,
+    when: Option<When>,
+}
+
+impl Settle for Touchy<'_> {
+    fn units(&self) -> u64 {
+        assert!(self.when != Some(When::Units));
+        self.inside.units()
+    }
+    fn commit(self) {
+        assert!(self.when != Some(When::Commit));
+        self.inside.commit();
+    }
+    fn release(self) {
+        assert!(self.when != Some(When::Release));
+    }
+}
+
+/// A request that panics when it is compared.
+struct Request(Option<When>);
+
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(self.0 != Some(When::Compare));
+        self.0 == other.0
+    }
+}
+
+type Touched<'a> = Holds<u64, Touchy<'a>, Request, &'a ManualClock>;
+
+fn holds_of(clock: &ManualClock) -> Touched<'_> {
+    let builder = Holds::builder().clock(clock).retention(RETENTION);
+    builder.shards(1).build()
+}
+
+fn place_one<'a>(
+    holds: &Touched<'a>,
+    stock: &'a Stock,
+    key: u64,
+    when: Option<When>,
+) -> Result<Placed, PlaceError<OutOfStock>> {
+    holds.place(key, Request(when), MINUTE, |request| {
+        let inside = stock.reserve(2)?;
+        let when = request.0;
+        Ok(Touchy { inside, when })
+    })
+}
+
+fn panics<T>(call: impl FnOnce() -> T) {
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+}
+
+/// Other keys of the same shard are placed, extended, sold, expired and forgotten as ever.
+fn assert_whole(holds: &Touched<'_>, stock: &Stock, clock: &ManualClock, sold: u64) {
+    clock.advance(RETENTION * 2);
+    holds.sweep(usize::MAX);
+    clock.advance(RETENTION * 2);
+    holds.sweep(usize::MAX);
+    assert_eq!((holds.known(), holds.len(), holds.units()), (0, 0, 0));
+    assert_eq!(figures(stock), (10 - sold, 0, sold));
+}
+
+#[test]
+fn a_reservation_that_panics_when_asked_for_its_units() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds_of(&clock);
+    panics(|| place_one(&holds, &stock, 1, Some(When::Units)));
+    assert_eq!((holds.get(&1), figures(&stock)), (None, (10, 0, 0)));
+    held(place_one(&holds, &stock, 1, None).unwrap());
+    assert_eq!((holds.known(), holds.units()), (1, 2));
+    assert_whole(&holds, &stock, &clock, 0);
+}
+
+#[test]
+fn a_reservation_that_panics_when_it_is_sold() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds_of(&clock);
+    held(place_one(&holds, &stock, 1, Some(When::Commit)).unwrap());
+    held(place_one(&holds, &stock, 2, None).unwrap());
+    panics(|| holds.confirm(&1));
+    assert_eq!((holds.len(), holds.units()), (1, 2));
+    assert_eq!(holds.confirm(&1), Ok(Settled::Before), "it counts as sold");
+    assert_eq!(figures(&stock), (8, 2, 0), "its drop gave its units back");
+    _ = holds.extend(&2, MINUTE * 2).unwrap();
+    holds.confirm(&2).unwrap();
+    assert_whole(&holds, &stock, &clock, 2);
+}
+
+#[test]
+fn a_reservation_that_panics_when_it_is_given_back() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds_of(&clock);
+    for key in 0..4 {
+        held(place_one(&holds, &stock, key, Some(When::Release)).unwrap());
+    }
+    panics(|| holds.release(&0));
+    assert_eq!(holds.release(&0), Ok(Settled::Before));
+    clock.advance(MINUTE);
+    panics(|| holds.confirm(&1));
+    panics(|| holds.sweep(1));
+    panics(|| holds.get(&99));
+    assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    assert_eq!(holds.expired(), 3, "each once, taken along or not");
+    assert_eq!(figures(&stock), (10, 0, 0));
+    assert_whole(&holds, &stock, &clock, 0);
+}
+
+/// Whoever was refused while it was given back tries again: what is given back is counted, panic or
+/// not.
+#[test]
+fn a_request_that_panics_when_it_is_compared() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds_of(&clock);
+    held(place_one(&holds, &stock, 1, Some(When::Compare)).unwrap());
+    panics(|| place_one(&holds, &stock, 1, Some(When::Compare)));
+    assert_eq!((holds.len(), figures(&stock)), (1, (8, 2, 0)));
+    assert_eq!(holds.confirm(&1), Ok(Settled::Now));
+    assert_whole(&holds, &stock, &clock, 2);
+}
