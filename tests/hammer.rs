@@ -11,7 +11,8 @@ fn main() {
 
 #[cfg(not(loom))]
 mod hammer {
-    use segstock::{Holds, Inventory, LockedStock, Reserving, Stock};
+    use segstock::{Holds, Inventory, LockedStock, Reserving, Snapshot, Stock};
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
     use std::time::Duration;
 
@@ -27,19 +28,39 @@ mod hammer {
                 .build()
                 .expect("3 segments"),
         ] {
-            on_threads(|turn| work_on(&stock, turn));
-            on_threads(|turn| _ = stock.deduct_up_to(turn % 50));
-            let books = stock.snapshot();
-            assert_eq!(books.reserved, 0);
-            assert_eq!(
-                books.initial + books.restocked,
-                books.available + books.sold
-            );
+            let sums = Sums::default();
+            on_threads(|turn| work_on(&stock, turn, &sums));
+            on_threads(|turn| sums.sold(stock.deduct_up_to(turn % 50)));
+            sums.assert_kept_by(stock.snapshot());
         }
         locked();
         holds();
         inventory();
         println!("hammered, and nothing lost");
+    }
+
+    /// What the threads were told, added up by themselves.
+    #[derive(Default)]
+    struct Sums {
+        sold: AtomicU64,
+        restocked: AtomicU64,
+    }
+
+    impl Sums {
+        fn sold(&self, units: u64) {
+            self.sold.fetch_add(units, Ordering::Relaxed);
+        }
+
+        fn restocked(&self, units: u64) {
+            self.restocked.fetch_add(units, Ordering::Relaxed);
+        }
+
+        fn assert_kept_by(self, books: Snapshot) {
+            let sums = (self.sold.into_inner(), self.restocked.into_inner());
+            assert_eq!((books.sold, books.restocked), sums);
+            assert_eq!(books.available, books.initial + sums.1 - sums.0);
+            assert_eq!(books.reserved, 0);
+        }
     }
 
     fn on_threads(turn: impl Fn(u64) + Sync) {
@@ -57,22 +78,31 @@ mod hammer {
     }
 
     /// Two thirds of what is taken come back.
-    fn work_on<S: Reserving>(stock: &S, turn: u64) {
+    fn work_on<S: Reserving>(stock: &S, turn: u64, sums: &Sums) {
         let units = turn % 7;
+        let restock = || {
+            stock.restock(units).expect("room");
+            sums.restocked(units);
+        };
         match turn % 6 {
-            0 if stock.deduct(units).is_ok() => stock.restock(units).expect("room"),
+            0 if stock.deduct(units).is_ok() => {
+                sums.sold(units);
+                restock();
+            }
             1 | 2 => {
                 if let Ok(reservation) = segstock::Reservation::new(stock, units)
                     && turn.is_multiple_of(2)
                 {
                     reservation.commit();
+                    sums.sold(units);
                 }
             }
             3 => {
                 let mut till = segstock::Lease::new(stock, 16);
                 _ = till.deduct(units);
+                sums.sold(till.settle());
             }
-            4 => stock.restock(units).expect("room"),
+            4 => restock(),
             _ => {
                 _ = stock.books();
                 _ = stock.available();
@@ -82,15 +112,15 @@ mod hammer {
 
     fn locked() {
         let stock = LockedStock::new(500, 4).expect("4 segments");
+        let sums = Sums::default();
         on_threads(|turn| {
-            work_on(&stock, turn);
-            _ = stock.deduct_with(turn % 3, || if turn % 5 == 0 { Err(()) } else { Ok(()) });
+            work_on(&stock, turn, &sums);
+            let order = || if turn % 5 == 0 { Err(()) } else { Ok(()) };
+            if stock.deduct_with(turn % 3, order).is_ok() {
+                sums.sold(turn % 3);
+            }
         });
-        let books = stock.snapshot();
-        assert_eq!(
-            books.initial + books.restocked,
-            books.available + books.sold
-        );
+        sums.assert_kept_by(stock.snapshot());
     }
 
     fn holds() {

@@ -123,6 +123,7 @@ scenarios! {
     narrowing_against_refusal: wide(1, STILL), [Narrow], [Deduct(2), Restock(1), Deduct(2)];
     narrowing_against_up_to: wide(2, STILL), [Narrow, Restock(1)], [DeductUpTo(3)];
     narrowings: wide(1, STILL), [Narrow, Deduct(1)], [Narrow, Restock(1)];
+    narrowing_against_snapshot: wide(2, STILL), [Narrow, Deduct(1)], [Snapshot, Restock(1)];
     late_take_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Deduct(1), Deduct(1)];
     late_take_other_refuses: wide(0, STILL), [Restock(1)], [Sit(0), Deduct(1)], [Narrow, Deduct(1)];
 }
