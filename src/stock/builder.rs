@@ -85,3 +85,38 @@ impl StockBuilder {
         Ok(stock)
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_grow_does_not() {
+        for builder in [
+            Stock::builder(1_000).segments(1),
+            Stock::builder(1_000).max_segments(1),
+        ] {
+            let stock = builder.build().unwrap();
+            let mine = stock.word.load();
+            assert!(!mine.is_wide());
+            stock.deduct(1).unwrap();
+            stock.lost_word(mine, 1);
+            assert_eq!((stock.segments(), stock.word.load().is_wide()), (1, false));
+        }
+        let stock = Stock::builder(1_000).max_segments(3).build().unwrap();
+        stock.lost_word(stock.word.load(), 1);
+        assert!((2..=3).contains(&stock.segments()) && stock.word.load().is_wide());
+    }
+
+    /// A stock that has just become wide knows how much may be restocked without a look at all of it.
+    #[test]
+    fn a_widened_stock_has_room_for_restocks() {
+        let stock = Stock::builder(1_000).segments(2).build().unwrap();
+        for _ in 0..100 {
+            stock.restock(1).unwrap();
+        }
+        let stats = stock.stats();
+        assert_eq!((stats.widenings, stats.narrowings), (0, 0));
+        assert_eq!(stock.snapshot().restocked, 100);
+    }
+}
