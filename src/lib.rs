@@ -8,7 +8,8 @@
 //! - **Exact refusals**: an order is refused only if at some instant of its call there truly was
 //!   not enough, wherever the units lay.
 //! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races.
-//! - **Exact snapshots**: the books of one instant, under any traffic.
+//! - **Exact snapshots**: the books of one instant, under any traffic; only how what left divides into
+//!   reserved and sold may lag by calls that are under way.
 //!
 //! | | counts | for |
 //! |---|---|---|
@@ -39,7 +40,17 @@
 //!
 //! [How it works](docs::algorithm) · [consistency](docs::consistency) ·
 //! [what it does not do](docs::limitations) · [patterns](docs::patterns) ·
-//! [performance](docs::performance) · [model checking](docs::model_checking)
+//! [performance](docs::performance) · [model checking](docs::model_checking); with their features
+#![cfg_attr(feature = "inventory", doc = "[many SKUs](docs::inventory) ·")]
+#![cfg_attr(not(feature = "inventory"), doc = "many SKUs ·")]
+#![cfg_attr(
+    feature = "conformance",
+    doc = "[testing your counter](docs::testing_your_counter) · [behind a network](docs::distributed)"
+)]
+#![cfg_attr(
+    not(feature = "conformance"),
+    doc = "testing your counter · behind a network"
+)]
 //!
 //! # Features
 //!

@@ -367,9 +367,10 @@ impl Stock {
     ///
     /// # Consistency
     ///
-    /// Linearizable. A wide stock is brought together into one word for it, which traffic may make
-    /// it try a few times, and then dealt out again: a call for a dashboard, not for every order.
-    /// It is not wait-free.
+    /// Linearizable, but that how the units that left divide into reserved and sold may lag by calls
+    /// that are under way (see [`Snapshot`]). A wide stock is brought together into one word for it,
+    /// which traffic may make it try a few times, and then dealt out again: a call for a dashboard,
+    /// not for every order. It is not wait-free.
     ///
     /// # Examples
     ///
