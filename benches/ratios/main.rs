@@ -9,6 +9,7 @@
 //! cargo bench --bench ratios              all of it, some minutes
 //! cargo bench --bench ratios -- --quick   few windows: whether it runs, not what it measures
 //! cargo bench --bench ratios -- --only edge
+//! cargo bench --bench ratios -- --out FILE   the promises as a Markdown table, too
 //! ```
 
 mod holding;
@@ -23,16 +24,17 @@ use support::windows::Effort;
 
 fn main() {
     let mut effort = Effort::FULL;
-    let mut only = None;
+    let (mut only, mut out) = (None, None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" | "--test" => effort = Effort::QUICK,
             "--only" => only = args.next(),
+            "--out" => out = args.next(),
             // What cargo passes by itself.
             "--bench" => {}
             other => {
-                eprintln!("unknown argument {other}: --quick, --only NAME");
+                eprintln!("unknown argument {other}: --quick, --only NAME, --out FILE");
                 std::process::exit(2);
             }
         }
@@ -45,4 +47,10 @@ fn main() {
         }
     }
     report.close();
+    if let Some(out) = out
+        && let Err(error) = std::fs::write(&out, report.markdown())
+    {
+        eprintln!("{out}: {error}");
+        std::process::exit(2);
+    }
 }

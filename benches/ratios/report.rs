@@ -6,6 +6,9 @@ use std::io::IsTerminal;
 pub struct Report {
     misses: Vec<String>,
     promises: usize,
+    /// The promises as rows of a table, each under the situation that it is about.
+    rows: Vec<String>,
+    situation: String,
     coloured: bool,
 }
 
@@ -27,12 +30,15 @@ impl Report {
         Self {
             misses: Vec::new(),
             promises: 0,
+            rows: Vec::new(),
+            situation: String::new(),
             coloured: std::io::stdout().is_terminal(),
         }
     }
 
-    pub fn heading(&self, name: &str) {
+    pub fn heading(&mut self, name: &str) {
         println!("\n{name}");
+        name.clone_into(&mut self.situation);
     }
 
     /// A figure by itself.
@@ -61,20 +67,38 @@ impl Report {
         };
         let plain = if colour.is_empty() { "" } else { "\x1b[0m" };
         println!("  {line} {colour}{verdict}{plain}");
-        self.promises += usize::from(!verdict.is_empty());
+        if !verdict.is_empty() {
+            self.promises += 1;
+            let situation = &self.situation;
+            let verdict = if kept { verdict } else { "**missed**" };
+            let row = format!("| {situation} | {name} | {ratio:.2} | {limit} | {verdict} |");
+            self.rows.push(row);
+        }
         if !kept {
             self.misses.push(line);
         }
     }
 
-    pub fn close(self) {
-        println!(
-            "\n{} of {} promises kept",
-            self.promises - self.misses.len(),
-            self.promises
-        );
-        for miss in self.misses {
+    pub fn close(&self) {
+        println!("\n{}", self.kept());
+        for miss in &self.misses {
             println!("  missed: {miss}");
         }
+    }
+
+    fn kept(&self) -> String {
+        let kept = self.promises - self.misses.len();
+        format!("{kept} of {} promises kept", self.promises)
+    }
+
+    /// All promises, as a document.
+    pub fn markdown(&self) -> String {
+        format!(
+            "# What is promised, and what was reached\n\nWritten by `cargo bench --bench ratios`, one run: {}. \
+             {}.\n\n| situation | what to what | ratio | limit | |\n|---|---|---:|---|---|\n{}\n",
+            cpu::name(),
+            self.kept(),
+            self.rows.join("\n"),
+        )
     }
 }
