@@ -95,9 +95,11 @@ impl LockedStock {
     }
 
     fn with(units: u64, segments: usize, selection: Selection) -> Self {
+        let rooms = shares(MAX_UNITS - units, segments);
         Self {
             segments: shares(units, segments)
-                .map(|share| CachePadded::new(Segment::new(share)))
+                .zip(rooms)
+                .map(|(share, room)| CachePadded::new(Segment::new(share, room)))
                 .collect(),
             initial: units,
             selection,
@@ -225,23 +227,29 @@ impl LockedStock {
     ///
     /// # Errors
     ///
-    /// [`RestockOverflow`] if the stock would hold more than [`MAX_UNITS`]; checked before anything
-    /// is written. Restocks of fewer units than segments that race at the very limit may each be
-    /// accepted by what they saw, and overshoot it by as many; those units are counted and sold like
-    /// any.
+    /// [`RestockOverflow`] if available and reserved units would exceed [`MAX_UNITS`]; exact, and
+    /// checked before anything is written.
     pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
         let few = units < self.segments.len() as u64;
-        if few && self.on_hand() + units <= MAX_UNITS {
-            self.own().ledger().put(units);
+        if few && self.own().ledger().put_if_room(units) {
             return Ok(());
         }
-        let ledgers = freeze(self.iter());
+        let mut ledgers = freeze(self.iter());
         let on_hand = self.on_hand();
-        if on_hand.saturating_add(units) > MAX_UNITS {
+        let Some(room) = MAX_UNITS.checked_sub(on_hand.saturating_add(units)) else {
             return Err(RestockOverflow::new(units, on_hand));
+        };
+        if few {
+            ledgers[probe::segment(self.segments.len())].put(units);
+        } else {
+            for (ledger, share) in ledgers.iter().zip(shares(units, ledgers.len())) {
+                ledger.put(share);
+            }
         }
-        for (ledger, share) in ledgers.iter().zip(shares(units, ledgers.len())) {
-            ledger.put(share);
+        // What may still come is shared out anew: what was sold has made room.
+        let rooms = shares(room, ledgers.len());
+        for (ledger, room) in ledgers.iter_mut().zip(rooms) {
+            ledger.set_room(room);
         }
         Ok(())
     }
@@ -364,13 +372,11 @@ impl LockedStock {
         came.wrapping_sub(taken)
     }
 
-    /// Available and reserved, exact with all ledgers in hand.
+    /// Available and reserved; with all ledgers in hand.
     fn on_hand(&self) -> u64 {
-        let reserved = self.iter().map(Segment::reserved);
-        let reserved = reserved.fold(0, u64::wrapping_add);
-        // Settled before it was seen to be lent: then it is not reserved any more.
-        let reserved = if reserved > u64::MAX / 2 { 0 } else { reserved };
-        self.bound() + reserved
+        let sum =
+            |counter: fn(&Segment) -> u64| self.iter().map(counter).fold(0, u64::wrapping_add);
+        sum(Segment::held).wrapping_add(sum(Segment::reserved))
     }
 
     /// The calling thread's segment, for what comes in.

@@ -3,7 +3,7 @@
 #![cfg(not(loom))]
 
 use segstock::testing::sit_at;
-use segstock::{LockedStock, Selection};
+use segstock::{LockedStock, MAX_UNITS, Selection};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -134,4 +134,23 @@ fn orders_choose_at_random_or_by_thread() {
     let sold = sold_from_each(Selection::Random);
     // Twelve standard deviations around 250.
     assert!(sold.iter().all(|sold| (90..410).contains(sold)), "{sold:?}");
+}
+
+/// However many restocks race at the limit: what fits is accepted, and nothing beyond.
+#[test]
+fn restocks_that_race_fill_the_stock_to_the_brim() {
+    let stock = LockedStock::new(MAX_UNITS - 1_000, 4).unwrap();
+    let fill = || -> u64 {
+        let restock = || (0..500).filter(|_| stock.restock(1).is_ok()).count() as u64;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(restock)).collect();
+            threads.into_iter().map(|one| one.join().unwrap()).sum()
+        })
+    };
+    assert_eq!((fill(), stock.available()), (1_000, MAX_UNITS));
+    let aside = stock.reserve(7).unwrap();
+    stock.deduct(10).unwrap();
+    assert_eq!(fill(), 10, "what is reserved is on hand");
+    drop(aside);
+    assert_eq!(stock.available(), MAX_UNITS);
 }

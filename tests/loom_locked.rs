@@ -7,7 +7,7 @@ use Op::{
     Available, Commit, Deduct, DeductUpTo, FailingOrder, PanickingOrder, Release, Reserve, Restock,
     RestockingOrder, Sit, Snapshot,
 };
-use segstock::{LockedStock, Selection};
+use segstock::{LockedStock, MAX_UNITS, Selection};
 use support::arena::{Op, explore};
 use support::model::Model;
 
@@ -45,6 +45,7 @@ scenarios! {
     restock_within_order: locked(1, 2), [RestockingOrder(1, 1)], [Deduct(1), Deduct(1)];
     restock_within_order_dealt_out: locked(1, 2), [RestockingOrder(1, 2)], [Deduct(2), Deduct(1)];
     store_buffering: locked(0, 2), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
+    restocks_at_the_limit: locked(MAX_UNITS - 2, 3), [Restock(2), Deduct(1)], [Restock(1), Restock(1)];
     put_take_refuse: locked(1, 2), [Deduct(1)], [Restock(1)], [Sit(0), Deduct(1), Deduct(1)];
     snapshot_beside_orders: locked(2, 2), [Snapshot], [Deduct(1), Restock(1)], [Deduct(1)];
     snapshot_beside_order_across: locked(2, 2), [Snapshot, Snapshot], [Deduct(2), Restock(1)];

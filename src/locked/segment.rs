@@ -14,7 +14,8 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 #[derive(Debug)]
 pub(super) struct Segment {
     orders: Mutex<()>,
-    ledger: Mutex<()>,
+    /// With it, how many units may be restocked here without a look at the other segments.
+    ledger: Mutex<u64>,
     /// All only grow, under the ledger, and are read without it: what one pass over them proves
     /// is told at [`LockedStock::bound`](super::LockedStock::bound). They wrap, as those of
     /// [`Stock`](crate::Stock) do.
@@ -29,10 +30,10 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    pub(super) fn new(units: u64) -> Self {
+    pub(super) fn new(units: u64, room: u64) -> Self {
         Self {
             orders: Mutex::new(()),
-            ledger: Mutex::new(()),
+            ledger: Mutex::new(room),
             taken: AtomicU64::new(0),
             added: AtomicU64::new(units),
             returned: AtomicU64::new(0),
@@ -87,7 +88,7 @@ impl Segment {
     pub(super) fn ledger(&self) -> Ledger<'_> {
         Ledger {
             segment: self,
-            _guard: self.ledger.lock(),
+            room: self.ledger.lock(),
         }
     }
 }
@@ -103,7 +104,7 @@ pub(super) struct OrderLock<'a> {
 #[derive(Debug)]
 pub(super) struct Ledger<'a> {
     pub(super) segment: &'a Segment,
-    _guard: MutexGuard<'a, ()>,
+    room: MutexGuard<'a, u64>,
 }
 
 impl Ledger<'_> {
@@ -114,6 +115,21 @@ impl Ledger<'_> {
 
     pub(super) fn put(&self, units: u64) {
         grow(&self.segment.added, units);
+    }
+
+    /// The same for a restock that nobody checked against all segments: nothing if it might be too
+    /// much for the stock.
+    pub(super) fn put_if_room(&mut self, units: u64) -> bool {
+        let rest = self.room.checked_sub(units);
+        if let Some(rest) = rest {
+            *self.room = rest;
+            self.put(units);
+        }
+        rest.is_some()
+    }
+
+    pub(super) fn set_room(&mut self, units: u64) {
+        *self.room = units;
     }
 
     /// Counts units that are set aside, beside their take.
