@@ -217,17 +217,22 @@ impl Shop {
         id: &String,
     ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
         let _selling = self.selling.read();
-        let order = self.book.get(id).ok_or(HoldError::Unknown)?;
-        if order.is_sold() {
-            return Ok((order, Settled::Before));
+        let found = self.book.get(id).ok_or(HoldError::Unknown)?;
+        if found.is_sold() {
+            return Ok((found, Settled::Before));
         }
+        // The holds forget a key sooner than the book does: since it was looked up, it may have been
+        // placed anew. The order of a hold is what the book has while the key is in hand or sold,
+        // since it is entered before its hold is to be seen.
+        let of_hold = || self.book.get(id).unwrap_or_else(|| Arc::clone(&found));
         let settled = match &self.uncounted {
             None => {
-                let again = || self.reserve(&order.lines);
+                let again = || self.reserve(&of_hold().lines);
                 self.holds.confirm_or_retake(id, again)?
             }
             Some(holds) => holds.confirm(id)?,
         };
+        let order = of_hold();
         order.sell(self.opening.clock.now());
         Ok((order, settled))
     }
