@@ -5,6 +5,7 @@
 
 pub mod book;
 pub mod config;
+pub mod doors;
 pub mod input;
 pub mod keeping;
 pub mod problem;

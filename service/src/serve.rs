@@ -99,7 +99,9 @@ impl Service {
             timer.await?;
         }
         if let Some(file) = self.file {
-            file.write(&shop.keep())?;
+            // A request that is still under way, or whose connection is, is refused from now on:
+            // confirmed after this, it would be lost.
+            file.write(&shop.close())?;
             tracing::info!("the last snapshot is written");
         }
         Ok(())

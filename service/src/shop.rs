@@ -1,8 +1,9 @@
 //! [`Shop`]: the inventory, the holds on its orders, and the order book.
 
 use crate::book::{Book, Lines, Order, Sku, SoldOrder};
+use crate::doors::{Doors, ShopError};
 use crate::uncounted::{Uncounted, UncountedHolds};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use segstock::inventory::{
     InsertError, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuError,
     SkuSnapshot,
@@ -105,8 +106,8 @@ pub struct Shop {
     uncounted: Option<UncountedHolds>,
     book: Book,
     opening: Opening,
-    /// Taken alone by what must not see an order half sold: snapshots, and forgetting.
-    selling: RwLock<()>,
+    /// Shut by what must not see an order half sold: snapshots, and forgetting.
+    doors: Doors,
     /// One count of a shelf at a time: two would book the same difference twice.
     counting: Mutex<()>,
 }
@@ -128,7 +129,7 @@ impl Shop {
             holds: holds.build(),
             book: Book::default(),
             opening,
-            selling: RwLock::new(()),
+            doors: Doors::new(),
             counting: Mutex::new(()),
         }
     }
@@ -152,10 +153,23 @@ impl Shop {
         Ok((shop, restored.freed))
     }
 
-    /// What to keep: of one instant, as far as orders go.
+    /// What to keep: of one instant.
     #[must_use]
     pub fn keep(&self) -> Kept {
-        let _alone = self.selling.write();
+        let _alone = self.doors.alone();
+        self.kept()
+    }
+
+    /// Closes for good, and returns what to keep in the end: all that was ever answered with success,
+    /// since whatever would change something is refused from now on.
+    #[must_use]
+    pub fn close(&self) -> Kept {
+        let mut alone = self.doors.alone();
+        alone.close();
+        self.kept()
+    }
+
+    fn kept(&self) -> Kept {
         Kept {
             inventory: self.stocks.snapshot_with(&self.holds),
             sold: self.book.sold(),
@@ -166,14 +180,23 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::place`].
+    /// Those of [`Holds::place`]; or it is closed.
     pub fn place(
         &self,
         id: String,
         lines: Lines,
         ttl: Duration,
+    ) -> Result<(bool, Standing), ShopError<PlaceError<OrderRefused<Sku>>>> {
+        let _passing = self.doors.pass()?;
+        self.hold(id, lines, ttl).map_err(ShopError::Refused)
+    }
+
+    fn hold(
+        &self,
+        id: String,
+        lines: Lines,
+        ttl: Duration,
     ) -> Result<(bool, Standing), PlaceError<OrderRefused<Sku>>> {
-        let _selling = self.selling.read();
         // What was sold before the last start is known to the book alone.
         if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
             return if order.lines == lines {
@@ -211,12 +234,16 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::confirm_or_retake`].
+    /// Those of [`Holds::confirm_or_retake`]; or it is closed.
     pub fn pay(
         &self,
         id: &String,
-    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
-        let _selling = self.selling.read();
+    ) -> Result<(Arc<Order>, Settled), ShopError<RetakeError<OrderRefused<Sku>>>> {
+        let _passing = self.doors.pass()?;
+        self.sell(id).map_err(ShopError::Refused)
+    }
+
+    fn sell(&self, id: &String) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
         let found = self.book.get(id).ok_or(HoldError::Unknown)?;
         if found.is_sold() {
             return Ok((found, Settled::Before));
@@ -241,12 +268,13 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::release`].
-    pub fn cancel(&self, id: &String) -> Result<Settled, HoldError> {
+    /// Those of [`Holds::release`]; or it is closed.
+    pub fn cancel(&self, id: &String) -> Result<Settled, ShopError<HoldError>> {
+        let _passing = self.doors.pass()?;
         if self.book.get(id).is_some_and(|order| order.is_sold()) {
-            return Err(HoldError::Sold);
+            return Err(ShopError::Refused(HoldError::Sold));
         }
-        self.holds.release(id)
+        self.holds.release(id).map_err(ShopError::Refused)
     }
 
     /// An order, and how it stands.
@@ -273,9 +301,14 @@ impl Shop {
     /// # Errors
     ///
     /// [`SkuError::OutOfStock`] if more are missing than are available: the others are promised;
-    /// [`SkuError::Overflow`].
-    pub fn set_on_hand(&self, sku: Sku, units: u64) -> Result<bool, SkuError> {
-        let _alone = self.counting.lock();
+    /// [`SkuError::Overflow`]; or it is closed.
+    pub fn set_on_hand(&self, sku: Sku, units: u64) -> Result<bool, ShopError<SkuError>> {
+        let _passing = self.doors.pass()?;
+        self.count(sku, units).map_err(ShopError::Refused)
+    }
+
+    fn count(&self, sku: Sku, units: u64) -> Result<bool, SkuError> {
+        let _one_by_one = self.counting.lock();
         match self.stocks.insert(sku.clone(), units) {
             Ok(()) => Ok(true),
             Err(InsertError::AlreadyThere) => {
@@ -303,9 +336,10 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// [`SkuError::UnknownSku`], [`SkuError::Overflow`].
-    pub fn restock(&self, sku: &str, units: u64) -> Result<(), SkuError> {
-        self.stocks.restock(sku, units)
+    /// [`SkuError::UnknownSku`], [`SkuError::Overflow`]; or it is closed.
+    pub fn restock(&self, sku: &str, units: u64) -> Result<(), ShopError<SkuError>> {
+        let _passing = self.doors.pass()?;
+        self.stocks.restock(sku, units).map_err(ShopError::Refused)
     }
 
     /// Takes back what has expired, at most `limit` orders at once.
@@ -320,7 +354,7 @@ impl Shop {
         let known = |id: &String| self.holds.get(id).is_some();
         let outdated = self.book.outdated(since, known);
         // Looked at again while nothing is placed or taken again: such an order has no hold yet.
-        let _alone = self.selling.write();
+        let _alone = self.doors.alone();
         self.book.forget(&outdated, since, known);
     }
 

@@ -152,6 +152,15 @@ const WITH_BODY: [&str; 3] = [
     "POST /stock/{sku}/restock",
 ];
 
+/// Whatever changes something: refused once the shop is closed.
+const CHANGES: &[(&str, &str, &str)] = &[
+    ("POST /orders", "", r#"{"lines":[{"sku":"a","units":1}]}"#),
+    ("POST /orders/{id}/pay", "k", ""),
+    ("DELETE /orders/{id}", "k", ""),
+    ("PUT /stock/{sku}", "c", r#"{"units":5}"#),
+    ("POST /stock/{sku}/restock", "c", r#"{"units":5}"#),
+];
+
 /// The method, and the path with its name filled in.
 fn request(operation: &str, name: &str) -> (String, String) {
     let (method, path) = operation.split_once(' ').unwrap();
@@ -217,6 +226,11 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         send(&mut seen, operation, "c", &[key], "{}", 415);
         let (kind, text) = stalled(operation);
         seen.note(operation, 408, &kind, &text);
+    }
+    _ = shop.shop.close();
+    for &(operation, name, body) in CHANGES {
+        let headers = [json, ("idempotency-key", "late")];
+        send(&mut seen, operation, name, &headers, body, 503);
     }
     let described = operations(&document).flat_map(|(name, operation)| {
         let answers = operation["responses"].as_object().unwrap().keys();

@@ -1,6 +1,7 @@
 //! Stock: looked at, counted, restocked.
 
 use super::App;
+use crate::doors::ShopError;
 use crate::input::{Json, Named, check_sku};
 use crate::problem::{Problem, kinds};
 use axum::extract::State;
@@ -68,7 +69,11 @@ pub(super) async fn restock(
     answer(&app, sku, StatusCode::OK)
 }
 
-fn refused(error: SkuError) -> Problem {
+fn refused(error: ShopError<SkuError>) -> Problem {
+    let error = match error {
+        ShopError::Closed(closed) => return closed.into(),
+        ShopError::Refused(error) => error,
+    };
     let detail = error.to_string();
     match error {
         SkuError::UnknownSku => Problem::unknown_sku(),
