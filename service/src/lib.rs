@@ -4,6 +4,7 @@
 //! and stops it. See the README beside it for the interface.
 
 pub mod book;
+mod calls;
 pub mod config;
 pub mod doors;
 pub mod input;

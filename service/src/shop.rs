@@ -1,6 +1,7 @@
 //! [`Shop`]: the inventory, the holds on its orders, and the order book.
 
 use crate::book::{Book, Lines, Order, Sku, SoldOrder};
+use crate::calls::Unseen;
 use crate::doors::{Doors, ShopError};
 use crate::uncounted::{Uncounted, UncountedHolds};
 use parking_lot::Mutex;
@@ -187,8 +188,25 @@ impl Shop {
         lines: Lines,
         ttl: Duration,
     ) -> Result<(bool, Standing), ShopError<PlaceError<OrderRefused<Sku>>>> {
+        self.place_while(id, lines, ttl, || ())
+    }
+
+    /// The same, and something else after the key is taken and before the units are: for tests of
+    /// what others see meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn place_while(
+        &self,
+        id: String,
+        lines: Lines,
+        ttl: Duration,
+        meanwhile: impl Fn(),
+    ) -> Result<(bool, Standing), ShopError<PlaceError<OrderRefused<Sku>>>> {
         let _passing = self.doors.pass()?;
-        self.hold(id, lines, ttl).map_err(ShopError::Refused)
+        let placed = self.hold(id, lines, ttl, meanwhile);
+        placed.map_err(ShopError::Refused)
     }
 
     fn hold(
@@ -196,6 +214,7 @@ impl Shop {
         id: String,
         lines: Lines,
         ttl: Duration,
+        meanwhile: impl Fn(),
     ) -> Result<(bool, Standing), PlaceError<OrderRefused<Sku>>> {
         // What was sold before the last start is known to the book alone.
         if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
@@ -205,19 +224,26 @@ impl Shop {
                 Err(PlaceError::Conflict)
             };
         }
-        // Here nobody else has the id, and its hold is not to be seen before its order.
-        let enter = |lines: &Lines| self.book.enter(id.clone(), lines.clone());
+        // Within the reserve nobody else has the id. It is entered before its hold is to be seen, and
+        // before its units are taken: who asks for it from then on is told to ask again.
+        let mut entry = None;
+        let mut enter = |lines: &Lines| {
+            entry.get_or_insert_with(|| self.book.propose(&id, lines.clone()));
+            meanwhile();
+        };
         let placed = match &self.uncounted {
             None => self.holds.place(id.clone(), lines, ttl, |lines| {
-                let reserved = self.reserve(lines)?;
                 enter(lines);
-                Ok(reserved)
+                self.reserve(lines)
             }),
             Some(holds) => holds.place(id.clone(), lines, ttl, |lines| {
                 enter(lines);
                 Ok(Uncounted(lines.len() as u64))
             }),
         }?;
+        if let Some(entry) = entry {
+            entry.stays();
+        }
         Ok(match placed {
             Placed::Now(held) => (true, Standing::Held(held.remaining)),
             Placed::Before(held) => (false, Standing::Held(held.remaining)),
@@ -239,22 +265,44 @@ impl Shop {
         &self,
         id: &String,
     ) -> Result<(Arc<Order>, Settled), ShopError<RetakeError<OrderRefused<Sku>>>> {
-        let _passing = self.doors.pass()?;
-        self.sell(id).map_err(ShopError::Refused)
+        self.pay_while(id, || ())
     }
 
-    fn sell(&self, id: &String) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
+    /// The same, and something else before the units of an expired order are taken again: for tests
+    /// of what others see meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn pay_while(
+        &self,
+        id: &String,
+        meanwhile: impl Fn(),
+    ) -> Result<(Arc<Order>, Settled), ShopError<RetakeError<OrderRefused<Sku>>>> {
+        let _passing = self.doors.pass()?;
+        self.sell(id, meanwhile).map_err(ShopError::Refused)
+    }
+
+    fn sell(
+        &self,
+        id: &String,
+        meanwhile: impl Fn(),
+    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
         let found = self.book.get(id).ok_or(HoldError::Unknown)?;
         if found.is_sold() {
             return Ok((found, Settled::Before));
         }
+        let _under_way = found.begin();
         // The holds forget a key sooner than the book does: since it was looked up, it may have been
         // placed anew. The order of a hold is what the book has while the key is in hand or sold,
         // since it is entered before its hold is to be seen.
         let of_hold = || self.book.get(id).unwrap_or_else(|| Arc::clone(&found));
         let settled = match &self.uncounted {
             None => {
-                let again = || self.reserve(&of_hold().lines);
+                let again = || {
+                    meanwhile();
+                    self.reserve(&of_hold().lines)
+                };
                 self.holds.confirm_or_retake(id, again)?
             }
             Some(holds) => holds.confirm(id)?,
@@ -278,15 +326,20 @@ impl Shop {
     }
 
     /// An order, and how it stands.
-    #[must_use]
-    pub fn order(&self, id: &String) -> Option<(Arc<Order>, Standing)> {
-        let order = self.book.get(id)?;
-        let standing = if order.is_sold() {
-            Standing::Sold
-        } else {
-            self.holds.get(id)?.into()
-        };
-        Some((order, standing))
+    ///
+    /// # Errors
+    ///
+    /// [`HoldError::Unknown`]; [`HoldError::InProgress`] while it is being placed or, expired, paid for.
+    pub fn order(&self, id: &String) -> Result<(Arc<Order>, Standing), HoldError> {
+        let order = self.book.get(id).ok_or(HoldError::Unknown)?;
+        if order.is_sold() {
+            return Ok((order, Standing::Sold));
+        }
+        match order.look(|| self.holds.get(id)) {
+            Ok(status) => Ok((order, status.into())),
+            Err(Unseen::InProgress) => Err(HoldError::InProgress),
+            Err(Unseen::Nothing) => Err(HoldError::Unknown),
+        }
     }
 
     /// The books of a SKU.

@@ -5,6 +5,7 @@ mod support;
 use segstock_service::problem::kinds;
 use segstock_service::routes::{Limits, ROUTES};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -226,6 +227,26 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         send(&mut seen, operation, "c", &[key], "{}", 415);
         let (kind, text) = stalled(operation);
         seen.note(operation, 408, &kind, &text);
+    }
+    let line = ("a".into(), 1);
+    let minute = Duration::from_secs(60);
+    let send_409 = |operation: &str| {
+        let (method, path) = request(operation, "busy");
+        let answer = shop.client.send(&method, &path, &[], "");
+        answer.problem(409, "in-progress");
+        (answer.kind, answer.text)
+    };
+    let busy = ["GET /orders/{id}", "POST /orders/{id}/pay"];
+    let place = |meanwhile: &dyn Fn()| {
+        let placed = shop
+            .shop
+            .place_while("busy".into(), vec![line], minute, meanwhile);
+        placed.unwrap();
+    };
+    let answers = RefCell::new(Vec::new());
+    place(&|| *answers.borrow_mut() = busy.map(send_409).into());
+    for (operation, (kind, text)) in busy.into_iter().zip(answers.take()) {
+        seen.note(operation, 409, &kind, &text);
     }
     _ = shop.shop.close();
     for &(operation, name, body) in CHANGES {

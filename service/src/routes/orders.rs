@@ -125,7 +125,7 @@ fn other_order() -> Problem {
 
 /// `GET /orders/{id}`
 pub(super) async fn show(State(app): State<App>, Named(id): Named) -> Answered {
-    let (order, standing) = app.shop.order(&id).ok_or_else(Problem::unknown_order)?;
+    let (order, standing) = app.shop.order(&id).map_err(unsettled)?;
     let answer = Answer::new(id, order.lines.clone(), standing);
     Ok((StatusCode::OK, axum::Json(answer)))
 }
