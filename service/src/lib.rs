@@ -6,6 +6,7 @@
 pub mod book;
 mod calls;
 pub mod config;
+pub mod counts;
 pub mod doors;
 pub mod input;
 pub mod keeping;

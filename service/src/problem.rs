@@ -50,6 +50,7 @@ pub mod kinds {
         CANCELLED: GONE "cancelled" "The order was cancelled";
         SOLD: CONFLICT "sold" "The order is sold";
         OTHER_ORDER: UNPROCESSABLE_ENTITY "other-order" "Another order under the same key";
+        OTHER_COUNT: UNPROCESSABLE_ENTITY "other-count" "Another count under the same key";
         IN_PROGRESS: CONFLICT "in-progress" "In progress";
         IDEMPOTENCY_KEY: BAD_REQUEST "idempotency-key" "No idempotency key";
         INVALID_REQUEST: UNPROCESSABLE_ENTITY "invalid-request" "Invalid request";

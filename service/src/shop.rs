@@ -2,6 +2,7 @@
 
 use crate::book::{Book, Lines, Order, Sku, SoldOrder};
 use crate::calls::Unseen;
+use crate::counts::{Count, Counts, Recount};
 use crate::doors::{Doors, ShopError};
 use crate::uncounted::{Uncounted, UncountedHolds};
 use parking_lot::Mutex;
@@ -61,7 +62,36 @@ pub struct Kept {
     pub inventory: InventorySnapshot<Sku, String>,
     /// The orders that were sold and are remembered, so that a retry is still known.
     pub sold: Vec<SoldOrder>,
+    /// The last count of each SKU, so that a retry of it is still known.
+    #[serde(default)]
+    pub counts: Counts,
 }
+
+/// A count of a shelf was not booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountError {
+    /// The stock refuses it.
+    Sku(SkuError),
+    /// Its key belongs to a count of other units.
+    OtherUnits,
+}
+
+impl From<SkuError> for CountError {
+    fn from(error: SkuError) -> Self {
+        Self::Sku(error)
+    }
+}
+
+impl fmt::Display for CountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sku(error) => error.fmt(f),
+            Self::OtherUnits => f.write_str("the key belongs to a count of other units"),
+        }
+    }
+}
+
+impl Error for CountError {}
 
 /// How an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +140,7 @@ pub struct Shop {
     /// Shut by what must not see an order half sold: snapshots, and forgetting.
     doors: Doors,
     /// One count of a shelf at a time: two would book the same difference twice.
-    counting: Mutex<()>,
+    counting: Mutex<Counts>,
 }
 
 impl Shop {
@@ -131,7 +161,7 @@ impl Shop {
             book: Book::default(),
             opening,
             doors: Doors::new(),
-            counting: Mutex::new(()),
+            counting: Mutex::default(),
         }
     }
 
@@ -151,6 +181,7 @@ impl Shop {
         for order in kept.sold {
             shop.book.enter(order.id, order.lines).sell(now);
         }
+        *shop.counting.lock() = kept.counts;
         Ok((shop, restored.freed))
     }
 
@@ -174,6 +205,7 @@ impl Shop {
         Kept {
             inventory: self.stocks.snapshot_with(&self.holds),
             sold: self.book.sold(),
+            counts: self.counting.lock().kept(),
         }
     }
 
@@ -351,22 +383,43 @@ impl Shop {
     /// Says that so many units of a SKU are on hand, reserved ones included: opens it, or books the
     /// difference. Returns whether it was opened.
     ///
+    /// With a key, a retry of the SKU's last count changes nothing, whatever was sold since.
+    ///
     /// # Errors
     ///
     /// [`SkuError::OutOfStock`] if more are missing than are available: the others are promised;
-    /// [`SkuError::Overflow`]; or it is closed.
-    pub fn set_on_hand(&self, sku: Sku, units: u64) -> Result<bool, ShopError<SkuError>> {
+    /// [`SkuError::Overflow`]; [`CountError::OtherUnits`]; or it is closed.
+    pub fn set_on_hand(
+        &self,
+        sku: Sku,
+        units: u64,
+        key: Option<String>,
+    ) -> Result<bool, ShopError<CountError>> {
         let _passing = self.doors.pass()?;
-        self.count(sku, units).map_err(ShopError::Refused)
+        let count = key.map(|key| Count { key, units });
+        self.count(sku, units, count).map_err(ShopError::Refused)
     }
 
-    fn count(&self, sku: Sku, units: u64) -> Result<bool, SkuError> {
-        let _one_by_one = self.counting.lock();
-        match self.stocks.insert(sku.clone(), units) {
+    fn count(&self, sku: Sku, units: u64, count: Option<Count>) -> Result<bool, CountError> {
+        let mut counts = self.counting.lock();
+        match count.as_ref().map(|count| counts.compare(&sku, count)) {
+            Some(Recount::Retry) => return Ok(false),
+            Some(Recount::OtherUnits) => return Err(CountError::OtherUnits),
+            Some(Recount::New) | None => {}
+        }
+        let opened = self.book_difference(&sku, units)?;
+        if let Some(count) = count {
+            counts.note(sku, count);
+        }
+        Ok(opened)
+    }
+
+    fn book_difference(&self, sku: &Sku, units: u64) -> Result<bool, SkuError> {
+        match self.stocks.insert(Arc::clone(sku), units) {
             Ok(()) => Ok(true),
             Err(InsertError::AlreadyThere) => {
-                let books = self.stocks.get(&sku).ok_or(SkuError::UnknownSku)?;
-                self.stocks.stocktake(&sku, books.on_hand(), units)?;
+                let books = self.stocks.get(sku).ok_or(SkuError::UnknownSku)?;
+                self.stocks.stocktake(sku, books.on_hand(), units)?;
                 Ok(false)
             }
             Err(_) => Err(RestockOverflow::new(units, 0).into()),

@@ -121,7 +121,7 @@ fn closed_in_full_swing_it_keeps_all_that_it_confirmed_and_changes_nothing_more(
     assert!(matches!(shop.cancel(paid), Err(ShopError::Closed(_))));
     let restocked = shop.restock("phone", 1);
     assert!(matches!(restocked, Err(ShopError::Closed(_))));
-    let counted = shop.set_on_hand("phone".into(), 1);
+    let counted = shop.set_on_hand("phone".into(), 1, None);
     assert!(matches!(counted, Err(ShopError::Closed(_))));
     assert_eq!(shop.stock("phone"), books);
     // It is still to be asked.

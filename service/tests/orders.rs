@@ -209,35 +209,3 @@ fn a_restart_remembers_what_is_held_and_what_is_sold() {
     again.shop.forget();
     client.pay("paid").problem(404, "unknown-order");
 }
-
-#[test]
-fn stock_is_counted_and_restocked() {
-    let shop = Server::start(&[]);
-    let client = &shop.client;
-    client.get("/stock/phone").problem(404, "unknown-sku");
-    let units = |units: u64| json!({"units": units});
-    let restocked = client.json("POST", "/stock/phone/restock", &units(1));
-    restocked.problem(404, "unknown-sku");
-    client.json("PUT", "/stock/phone", &units(10)).expect(201);
-    client.order("a", &[("phone", 4)]).expect(201);
-    // On hand includes what is reserved; a request that is retried changes nothing.
-    for _ in 0..2 {
-        let books = client.json("PUT", "/stock/phone", &units(9)).expect(200);
-        assert_eq!(
-            (&books["on_hand"], &books["written_off"]),
-            (&json!(9), &json!(1))
-        );
-        assert_eq!(client.stock("phone"), (5, 4, 0));
-    }
-    let promised = client.json("PUT", "/stock/phone", &units(3));
-    promised.problem(409, "out-of-stock");
-    let found = client.json("PUT", "/stock/phone", &units(12)).expect(200);
-    assert_eq!(
-        (&found["available"], &found["restocked"]),
-        (&json!(8), &json!(3))
-    );
-    client
-        .json("POST", "/stock/phone/restock", &units(5))
-        .expect(200);
-    assert_eq!(client.stock("phone"), (13, 4, 0));
-}
