@@ -52,14 +52,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
+/// Whether it is a step within a path, and no name: clients resolve it before they send the path, in
+/// percents (`%2e`) too, so that nobody could ask for what is called so.
+fn is_a_step(name: &[u8]) -> bool {
+    matches!(name, b"." | b"..")
+}
+
 /// A SKU as it may be: something printable, not too long.
 ///
 /// # Errors
 ///
 /// A [`Problem`] that says what is wrong with it.
 pub fn check_sku(sku: &str) -> Result<(), Problem> {
-    if sku.is_empty() || sku.len() > MAX_SKU || sku.chars().any(char::is_control) {
-        let detail = format!("a SKU has 1 to {MAX_SKU} bytes, and no control characters");
+    if sku.is_empty()
+        || sku.len() > MAX_SKU
+        || sku.chars().any(char::is_control)
+        || is_a_step(sku.as_bytes())
+    {
+        let detail =
+            format!("a SKU has 1 to {MAX_SKU} bytes, no control characters, and is not . or ..");
         return Err(Problem::invalid(detail));
     }
     Ok(())
@@ -105,11 +116,16 @@ fn usable_key(key: &[u8]) -> Result<IdempotencyKey, Problem> {
     // It stands in the paths of the order, as it is.
     let in_paths = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     match str::from_utf8(key) {
-        Ok(text) if (1..=MAX_KEY).contains(&key.len()) && key.iter().all(in_paths) => {
+        Ok(text)
+            if (1..=MAX_KEY).contains(&key.len())
+                && key.iter().all(in_paths)
+                && !is_a_step(key) =>
+        {
             Ok(IdempotencyKey(text.to_owned()))
         }
         _ => Err(no_key(format!(
-            "an Idempotency-Key has 1 to {MAX_KEY} letters, digits, or -._~: best a random UUID"
+            "an Idempotency-Key has 1 to {MAX_KEY} letters, digits, or -._~, and is not . or ..: \
+             best a random UUID"
         ))),
     }
 }

@@ -89,6 +89,7 @@ fn configurations_that_cannot_be_are_refused() {
         ("[stock]\nx = -1", "-1"),
         ("[stock]\nx = 1099511627777", "SKU \"x\""),
         ("[stock]\n\"a\\nb\" = 1", "SKU"),
+        ("[stock]\n\"..\" = 1", "SKU \"..\""),
         ("max_lines = ", "cannot read"),
     ] {
         fs::write(&config, text).unwrap();
