@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
-use support::{Client, Server, opening};
+use support::{Server, opening};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -65,35 +65,6 @@ fn retries_at_once_with_one_key_sell_once() {
     });
     assert_eq!(placed.into_inner(), 20);
     assert_eq!(shop.client.stock("phone"), (80, 0, 20));
-}
-
-#[test]
-fn a_thousand_orders_for_the_last_ten_units_sell_ten() {
-    let shop = Server::start(&[("phone", 10)]);
-    let (sold, start) = (AtomicU64::new(0), Barrier::new(250));
-    thread::scope(|scope| {
-        for customer in 0..250 {
-            let (sold, start) = (&sold, &start);
-            // A connection each, open before it begins.
-            let client = Client::new(shop.client.address);
-            client.get("/healthz").expect(200);
-            scope.spawn(move || {
-                start.wait();
-                for attempt in 0..4 {
-                    let key = format!("{customer}-{attempt}");
-                    let answer = client.order(&key, &[("phone", 1)]);
-                    if answer.status == 201 {
-                        client.pay(&key).expect(200);
-                        sold.fetch_add(1, Ordering::Relaxed);
-                    } else {
-                        answer.problem(409, "out-of-stock");
-                    }
-                }
-            });
-        }
-    });
-    assert_eq!(sold.into_inner(), 10);
-    assert_eq!(shop.client.stock("phone"), (0, 0, 10));
 }
 
 #[test]
