@@ -25,6 +25,11 @@ pub type SharedClock = Arc<dyn Clock + Send + Sync>;
 
 type Stocks = Arc<Inventory<Sku>>;
 
+/// Why an order is not placed.
+pub type NotPlaced = PlaceError<OrderRefused<Sku>>;
+/// Why an order is not sold.
+pub type NotPaid = RetakeError<OrderRefused<Sku>>;
+
 /// How a shop counts.
 #[derive(Clone)]
 pub struct Opening {
@@ -219,7 +224,7 @@ impl Shop {
         id: String,
         lines: Lines,
         ttl: Duration,
-    ) -> Result<(bool, Standing), ShopError<PlaceError<OrderRefused<Sku>>>> {
+    ) -> Result<(bool, Standing), ShopError<NotPlaced>> {
         self.place_while(id, lines, ttl, || ())
     }
 
@@ -235,7 +240,7 @@ impl Shop {
         lines: Lines,
         ttl: Duration,
         meanwhile: impl Fn(),
-    ) -> Result<(bool, Standing), ShopError<PlaceError<OrderRefused<Sku>>>> {
+    ) -> Result<(bool, Standing), ShopError<NotPlaced>> {
         let _passing = self.doors.pass()?;
         let placed = self.hold(id, lines, ttl, meanwhile);
         placed.map_err(ShopError::Refused)
@@ -247,7 +252,7 @@ impl Shop {
         lines: Lines,
         ttl: Duration,
         meanwhile: impl Fn(),
-    ) -> Result<(bool, Standing), PlaceError<OrderRefused<Sku>>> {
+    ) -> Result<(bool, Standing), NotPlaced> {
         // What was sold before the last start is known to the book alone.
         if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
             return if order.lines == lines {
@@ -293,10 +298,7 @@ impl Shop {
     /// # Errors
     ///
     /// Those of [`Holds::confirm_or_retake`]; or it is closed.
-    pub fn pay(
-        &self,
-        id: &String,
-    ) -> Result<(Arc<Order>, Settled), ShopError<RetakeError<OrderRefused<Sku>>>> {
+    pub fn pay(&self, id: &String) -> Result<(Arc<Order>, Settled), ShopError<NotPaid>> {
         self.pay_while(id, || ())
     }
 
@@ -310,16 +312,12 @@ impl Shop {
         &self,
         id: &String,
         meanwhile: impl Fn(),
-    ) -> Result<(Arc<Order>, Settled), ShopError<RetakeError<OrderRefused<Sku>>>> {
+    ) -> Result<(Arc<Order>, Settled), ShopError<NotPaid>> {
         let _passing = self.doors.pass()?;
         self.sell(id, meanwhile).map_err(ShopError::Refused)
     }
 
-    fn sell(
-        &self,
-        id: &String,
-        meanwhile: impl Fn(),
-    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
+    fn sell(&self, id: &String, meanwhile: impl Fn()) -> Result<(Arc<Order>, Settled), NotPaid> {
         let found = self.book.get(id).ok_or(HoldError::Unknown)?;
         if found.is_sold() {
             return Ok((found, Settled::Before));

@@ -5,11 +5,10 @@ use crate::book::{Lines, Sku};
 use crate::doors::ShopError;
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::problem::{Problem, kinds};
-use crate::shop::Standing;
+use crate::shop::{NotPaid, NotPlaced, Standing};
 use crate::telemetry::{self, Event};
 use axum::extract::State;
 use axum::http::StatusCode;
-use segstock::inventory::OrderRefused;
 use segstock::{HoldError, PlaceError, RetakeError, Settled};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -83,7 +82,7 @@ pub(super) async fn place(
     }
 }
 
-fn not_placed(error: PlaceError<OrderRefused<Sku>>) -> Problem {
+fn not_placed(error: NotPlaced) -> Problem {
     match error {
         PlaceError::InProgress => Problem::in_progress(),
         PlaceError::Conflict => other_order(),
@@ -143,7 +142,7 @@ pub(super) async fn pay(State(app): State<App>, Named(id): Named) -> Answered {
     }
 }
 
-fn unpaid(error: RetakeError<OrderRefused<Sku>>) -> Problem {
+fn unpaid(error: NotPaid) -> Problem {
     match error {
         RetakeError::Refused(refused) => Problem::expired().short_of(refused.short_lines()),
         RetakeError::Hold(error) => unsettled(error),
