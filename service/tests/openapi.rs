@@ -2,16 +2,17 @@
 
 mod support;
 
+use segstock::MAX_UNITS;
 use segstock_service::problem::kinds;
 use segstock_service::routes::{Limits, ROUTES};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 use support::Server;
-use support::schema::assert_matches;
+use support::schema::{assert_matches, matches};
 
 fn document() -> Value {
     serde_json::from_str(include_str!("../openapi.json")).unwrap()
@@ -258,6 +259,69 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         answers.map(move |status| (name.clone(), status.clone()))
     });
     assert_eq!(seen.answers, described.collect());
+}
+
+/// The numbers at the edges of what is described at `pointer`, on both sides.
+fn edges(document: &Value, pointer: &str) -> Vec<Value> {
+    let described = document.pointer(pointer).unwrap();
+    let least = described["minimum"].as_i64().unwrap();
+    let most = described["maximum"].as_i64().unwrap();
+    [least - 1, least, most, most + 1].map(Value::from).into()
+}
+
+/// Bodies at the edges of what is described, by the name of their schema and where they go.
+fn bodies_at_the_edges(document: &Value) -> Vec<(&'static str, &'static str, Value)> {
+    let of_units = edges(document, "/components/schemas/Units/properties/units");
+    let of_line = edges(document, "/components/schemas/Line/properties/units");
+    let properties = "/components/schemas/NewOrder/properties";
+    let of_minutes = edges(document, &format!("{properties}/hold_minutes"));
+    let mut bodies = Vec::new();
+    for units in of_units {
+        bodies.push(("Units", "PUT /stock/{sku}", json!({"units": units})));
+        bodies.push((
+            "Units",
+            "POST /stock/{sku}/restock",
+            json!({"units": units}),
+        ));
+    }
+    let mut order = |body: Value| bodies.push(("NewOrder", "POST /orders", body));
+    for units in of_line {
+        order(json!({"lines": [{"sku": "full", "units": units}]}));
+    }
+    let line = json!({"sku": "full", "units": 1});
+    for minutes in of_minutes {
+        order(json!({"lines": [line], "hold_minutes": minutes}));
+    }
+    order(json!({"lines": []}));
+    order(json!({"lines": [line]}));
+    bodies
+}
+
+#[test]
+fn what_is_described_is_accepted_and_nothing_else() {
+    let document = document();
+    let mut seen = BTreeSet::new();
+    for (schema, operation, body) in bodies_at_the_edges(&document) {
+        let described = &document["components"]["schemas"][schema];
+        let described = matches(&document, described, &body);
+        // A shop each: no body is refused for what another did.
+        let shop = Server::start(&[("full", MAX_UNITS), ("empty", 0)]);
+        let (method, path) = request(operation, "empty");
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", "k"),
+        ];
+        let answer = shop
+            .client
+            .send(&method, &path, &headers, &body.to_string());
+        let expected: &[u16] = if described { &[200, 201] } else { &[422] };
+        assert!(
+            expected.contains(&answer.status),
+            "{operation} {body}: {answer:?}"
+        );
+        seen.insert((operation, described));
+    }
+    assert_eq!(seen.len(), 2 * WITH_BODY.len(), "on both sides of each");
 }
 
 /// What a request is answered whose body does not arrive: the kind, and the text.
