@@ -1,4 +1,4 @@
-//! [`Calls`]: whether an order is being placed or paid for, while the holds say nothing of its key.
+//! `Calls`: whether an order is being placed or paid for, while the holds say nothing of its key.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

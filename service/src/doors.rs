@@ -1,4 +1,4 @@
-//! [`Doors`]: who changes the shop passes them, and once they are closed nobody does.
+//! `Doors`: who changes the shop passes them, and once they are closed nobody does.
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::error::Error;
