@@ -1,5 +1,6 @@
 //! [`Book`]: what was ordered, and what was sold of it.
 
+use crate::calls::{Calls, Unseen};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,9 +18,19 @@ pub struct Order {
     pub lines: Lines,
     /// When it was sold, by the clock of the holds.
     sold: OnceLock<Duration>,
+    /// What hides it from who looks into the holds.
+    calls: Calls,
 }
 
 impl Order {
+    fn new(lines: Lines) -> Self {
+        Self {
+            lines,
+            sold: OnceLock::new(),
+            calls: Calls::default(),
+        }
+    }
+
     /// Whether it is sold.
     #[must_use]
     pub fn is_sold(&self) -> bool {
@@ -31,10 +42,61 @@ impl Order {
         _ = self.sold.set(now);
     }
 
+    /// It is being placed or paid for until the answer is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> UnderWay {
+        self.calls.begin();
+        UnderWay(Arc::clone(self))
+    }
+
+    /// What `look` sees of it in the holds; if that is nothing, whether that is so because it is being
+    /// placed or paid for.
+    pub(crate) fn look<T>(&self, look: impl FnOnce() -> Option<T>) -> Result<T, Unseen> {
+        self.calls.look(look)
+    }
+
     fn is_outdated(&self, id: &String, since: Duration, held: impl Fn(&String) -> bool) -> bool {
         match self.sold.get() {
             Some(&sold) => sold < since,
             None => !held(id),
+        }
+    }
+}
+
+/// A call that places an order or pays for it.
+#[derive(Debug)]
+#[must_use = "it is over when it is dropped"]
+pub(crate) struct UnderWay(Arc<Order>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.calls.end();
+    }
+}
+
+/// An order in the book that is being placed. It is out again when this is dropped, unless it stays.
+#[derive(Debug)]
+#[must_use = "it is out of the book again when this is dropped"]
+pub(crate) struct Entry<'a> {
+    book: &'a Book,
+    id: &'a String,
+    order: UnderWay,
+    stays: bool,
+}
+
+impl Entry<'_> {
+    /// It is placed.
+    pub(crate) fn stays(mut self) {
+        self.stays = true;
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if !self.stays {
+            let orders = self.book.orders.pin();
+            // By now the key may be another's.
+            let this = |_: &String, order: &Arc<Order>| Arc::ptr_eq(order, &self.order.0);
+            _ = orders.remove_if(self.id, this);
         }
     }
 }
@@ -58,12 +120,22 @@ pub struct Book {
 impl Book {
     /// Enters an order, in place of one that the holds have forgotten.
     pub fn enter(&self, id: String, lines: Lines) -> Arc<Order> {
-        let order = Arc::new(Order {
-            lines,
-            sold: OnceLock::new(),
-        });
+        let order = Arc::new(Order::new(lines));
         self.orders.pin().insert(id, Arc::clone(&order));
         order
+    }
+
+    /// Enters an order that is being placed: known from now on, and out again if it is not placed.
+    pub(crate) fn propose<'a>(&'a self, id: &'a String, lines: Lines) -> Entry<'a> {
+        let order = Arc::new(Order::new(lines));
+        let under_way = order.begin();
+        self.orders.pin().insert(id.clone(), order);
+        Entry {
+            book: self,
+            id,
+            order: under_way,
+            stays: false,
+        }
     }
 
     /// The order of that id.

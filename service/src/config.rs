@@ -66,9 +66,11 @@ struct Settings {
     #[arg(long, value_name = "LEVEL", env = "SEGSTOCK_LOG")]
     log: Option<LogLevel>,
 
-    /// Count nothing, to measure what counting costs.
-    #[arg(long, hide = true, num_args = 0, default_missing_value = "true")]
-    uncounted: Option<bool>,
+    /// Count nothing, to measure what counting costs. Not in the file: a line that somebody left there
+    /// would sell what is not there.
+    #[arg(long, hide = true)]
+    #[serde(skip)]
+    uncounted: bool,
 
     /// The SKUs to open that are not there yet.
     #[arg(skip)]
@@ -88,7 +90,7 @@ impl Settings {
             max_body: self.max_body.or(other.max_body),
             max_lines: self.max_lines.or(other.max_lines),
             log: self.log.or(other.log),
-            uncounted: self.uncounted.or(other.uncounted),
+            uncounted: self.uncounted,
             stock: self.stock.or(other.stock),
         }
     }
@@ -214,7 +216,7 @@ impl From<Settings> for Config {
             log: settings
                 .log
                 .map_or(tracing::Level::INFO, |LogLevel(log)| log),
-            counted: !settings.uncounted.unwrap_or(false),
+            counted: !settings.uncounted,
             stock: settings.stock.unwrap_or_else(demo),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::problem::{Problem, kinds};
 use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -43,13 +43,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let name: Result<Path<String>, PathRejection> =
-            Path::from_request_parts(parts, state).await;
+        let name: Result<_, PathRejection> =
+            <Path<String> as FromRequestParts<S>>::from_request_parts(parts, state).await;
         match name {
             Ok(Path(name)) => Ok(Self(name)),
             Err(rejection) => Err(Problem::new(kinds::MALFORMED, rejection.body_text())),
         }
     }
+}
+
+/// Whether it is a step within a path, and no name: clients resolve it before they send the path, in
+/// percents (`%2e`) too, so that nobody could ask for what is called so.
+fn is_a_step(name: &[u8]) -> bool {
+    matches!(name, b"." | b"..")
 }
 
 /// A SKU as it may be: something printable, not too long.
@@ -58,14 +64,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 ///
 /// A [`Problem`] that says what is wrong with it.
 pub fn check_sku(sku: &str) -> Result<(), Problem> {
-    if sku.is_empty() || sku.len() > MAX_SKU || sku.chars().any(char::is_control) {
-        let detail = format!("a SKU has 1 to {MAX_SKU} bytes, and no control characters");
+    if sku.is_empty()
+        || sku.len() > MAX_SKU
+        || sku.chars().any(char::is_control)
+        || is_a_step(sku.as_bytes())
+    {
+        let detail =
+            format!("a SKU has 1 to {MAX_SKU} bytes, no control characters, and is not . or ..");
         return Err(Problem::invalid(detail));
     }
     Ok(())
 }
 
-/// The `Idempotency-Key` header: what the order is known by from now on.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The `Idempotency-Key` header: what the order, or the count, is known by from now on.
 #[derive(Debug)]
 pub struct IdempotencyKey(pub String);
 
@@ -73,26 +86,47 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut values = parts.headers.get_all("idempotency-key").iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(no_key("an order needs one Idempotency-Key header"));
-        };
-        // The header's draft has it in quotes; most clients send it without.
-        let key = value.as_bytes();
-        let key = key
-            .strip_prefix(b"\"")
-            .and_then(|key| key.strip_suffix(b"\""))
-            .unwrap_or(key);
-        // It stands in the paths of the order, as it is.
-        let in_paths = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        match str::from_utf8(key) {
-            Ok(text) if (1..=MAX_KEY).contains(&key.len()) && key.iter().all(in_paths) => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(no_key(format!(
-                "an Idempotency-Key has 1 to {MAX_KEY} letters, digits, or -._~: best a random UUID"
-            ))),
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => usable_key(value.as_bytes()),
+            _ => Err(no_key("one Idempotency-Key header is needed")),
         }
+    }
+}
+
+/// A request may have none; one that it has is a usable one.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key(IDEMPOTENCY_KEY) {
+            return Ok(None);
+        }
+        let key = <Self as FromRequestParts<S>>::from_request_parts(parts, state).await;
+        key.map(Some)
+    }
+}
+
+fn usable_key(key: &[u8]) -> Result<IdempotencyKey, Problem> {
+    // The header's draft has it in quotes; most clients send it without.
+    let key = key
+        .strip_prefix(b"\"")
+        .and_then(|key| key.strip_suffix(b"\""))
+        .unwrap_or(key);
+    // It stands in the paths of the order, as it is.
+    let in_paths = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    match str::from_utf8(key) {
+        Ok(text)
+            if (1..=MAX_KEY).contains(&key.len())
+                && key.iter().all(in_paths)
+                && !is_a_step(key) =>
+        {
+            Ok(IdempotencyKey(text.to_owned()))
+        }
+        _ => Err(no_key(format!(
+            "an Idempotency-Key has 1 to {MAX_KEY} letters, digits, or -._~, and is not . or ..: \
+             best a random UUID"
+        ))),
     }
 }
 

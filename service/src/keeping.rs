@@ -44,7 +44,8 @@ impl SnapshotFile {
     ///
     /// # Errors
     ///
-    /// [`KeepingError`]; the last one is as it was.
+    /// [`KeepingError`]: the last one is as it was; or, if only the directory could not be synced, the
+    /// new one is in its place, and which of them is there after a power cut is open.
     pub fn write(&self, kept: &Kept) -> Result<(), KeepingError> {
         self.replace(kept)
             .map_err(|error| self.failed("write", error))

@@ -4,7 +4,10 @@
 //! and stops it. See the README beside it for the interface.
 
 pub mod book;
+mod calls;
 pub mod config;
+pub mod counts;
+pub mod doors;
 pub mod input;
 pub mod keeping;
 pub mod problem;

@@ -43,7 +43,7 @@ async fn run(config: Config) -> ExitCode {
         let address = service.address()?;
         writeln!(
             io::stdout(),
-            "segstock-service: look at http://{address}/stock/phone, /metrics and /openapi.json"
+            "segstock-service: look at http://{address}/healthz, /metrics and /openapi.json"
         )?;
         Ok::<_, Box<dyn Error>>(service)
     };

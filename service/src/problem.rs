@@ -1,6 +1,7 @@
 //! [`Problem`]: the one shape of all errors, problem details for HTTP (RFC 9457).
 
 use crate::book::Sku;
+use crate::doors::Closed;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -49,6 +50,7 @@ pub mod kinds {
         CANCELLED: GONE "cancelled" "The order was cancelled";
         SOLD: CONFLICT "sold" "The order is sold";
         OTHER_ORDER: UNPROCESSABLE_ENTITY "other-order" "Another order under the same key";
+        OTHER_COUNT: UNPROCESSABLE_ENTITY "other-count" "Another count under the same key";
         IN_PROGRESS: CONFLICT "in-progress" "In progress";
         IDEMPOTENCY_KEY: BAD_REQUEST "idempotency-key" "No idempotency key";
         INVALID_REQUEST: UNPROCESSABLE_ENTITY "invalid-request" "Invalid request";
@@ -56,6 +58,7 @@ pub mod kinds {
         NOT_JSON: UNSUPPORTED_MEDIA_TYPE "not-json" "Unsupported media type";
         TOO_LARGE: PAYLOAD_TOO_LARGE "too-large" "Body too large";
         TOO_SLOW: REQUEST_TIMEOUT "too-slow" "Request timed out";
+        CLOSED: SERVICE_UNAVAILABLE "closed" "The service is stopping";
         UNKNOWN_ROUTE: NOT_FOUND "unknown-route" "Unknown route";
         WRONG_METHOD: METHOD_NOT_ALLOWED "wrong-method" "Wrong method";
     }
@@ -132,6 +135,12 @@ impl Problem {
     }
 }
 
+impl From<Closed> for Problem {
+    fn from(closed: Closed) -> Self {
+        Self::new(kinds::CLOSED, closed.to_string())
+    }
+}
+
 impl From<OrderRefused<Sku>> for Problem {
     fn from(refused: OrderRefused<Sku>) -> Self {
         let detail = refused.to_string();
@@ -201,8 +210,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, json);
-        if self.kind == kinds::IN_PROGRESS {
-            // In seconds: no place takes one.
+        if self.kind == kinds::IN_PROGRESS || self.kind == kinds::CLOSED {
+            // In seconds: no place takes one, and a service that stops is up again or another is.
             headers.insert(RETRY_AFTER, HeaderValue::from(1));
         }
         response

@@ -7,7 +7,7 @@ use crate::routes::{App, router};
 use crate::shop::{Opening, Shop};
 use crate::telemetry::{self, Telemetry};
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -40,6 +40,9 @@ impl Service {
     /// Whatever keeps it from starting: a snapshot that is refused or cannot be written, a SKU of
     /// too many units, an address in use.
     pub async fn start(config: Config) -> Result<Self, Box<dyn Error>> {
+        if !config.counted {
+            tracing::warn!("nothing is counted: orders are sold whatever there is (--uncounted)");
+        }
         // First the address: who is second must not touch the other one's snapshot.
         let listener = TcpListener::bind(config.listen)
             .await
@@ -63,13 +66,13 @@ impl Service {
         })
     }
 
-    /// Where it listens.
+    /// Where it can be reached from this machine.
     ///
     /// # Errors
     ///
     /// As the system says.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.local_addr().map(reachable)
     }
 
     /// Serves until it is told to stop: lets requests under way finish, then writes a last snapshot.
@@ -99,7 +102,9 @@ impl Service {
             timer.await?;
         }
         if let Some(file) = self.file {
-            file.write(&shop.keep())?;
+            // A request that is still under way, or whose connection is, is refused from now on:
+            // confirmed after this, it would be lost.
+            file.write(&shop.close())?;
             tracing::info!("the last snapshot is written");
         }
         Ok(())
@@ -153,6 +158,16 @@ fn open(config: &Config, file: Option<&SnapshotFile>) -> Result<Shop, Box<dyn Er
     Ok(shop)
 }
 
+/// An address to ask: who listens on all of them listens on none that is called so.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
 async fn told_to_stop() {
     #[cfg(unix)]
     {
@@ -196,5 +211,21 @@ fn keep(shop: &Shop, file: &SnapshotFile) {
     telemetry::kept(written.is_ok());
     if let Err(error) = written {
         tracing::error!("{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn who_listens_everywhere_is_reached_here() {
+        for (listening, reached) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reachable(listening.parse().unwrap()).to_string(), reached);
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! [`Shop`]: the inventory, the holds on its orders, and the order book.
 
 use crate::book::{Book, Lines, Order, Sku, SoldOrder};
+use crate::calls::Unseen;
+use crate::counts::{Count, Counts, Recount};
+use crate::doors::{Doors, ShopError};
 use crate::uncounted::{Uncounted, UncountedHolds};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use segstock::inventory::{
     InsertError, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuError,
     SkuSnapshot,
@@ -21,6 +24,11 @@ use std::time::Duration;
 pub type SharedClock = Arc<dyn Clock + Send + Sync>;
 
 type Stocks = Arc<Inventory<Sku>>;
+
+/// Why an order is not placed.
+pub type NotPlaced = PlaceError<OrderRefused<Sku>>;
+/// Why an order is not sold.
+pub type NotPaid = RetakeError<OrderRefused<Sku>>;
 
 /// How a shop counts.
 #[derive(Clone)]
@@ -59,7 +67,36 @@ pub struct Kept {
     pub inventory: InventorySnapshot<Sku, String>,
     /// The orders that were sold and are remembered, so that a retry is still known.
     pub sold: Vec<SoldOrder>,
+    /// The last count of each SKU, so that a retry of it is still known.
+    #[serde(default)]
+    pub counts: Counts,
 }
+
+/// A count of a shelf was not booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountError {
+    /// The stock refuses it.
+    Sku(SkuError),
+    /// Its key belongs to a count of other units.
+    OtherUnits,
+}
+
+impl From<SkuError> for CountError {
+    fn from(error: SkuError) -> Self {
+        Self::Sku(error)
+    }
+}
+
+impl fmt::Display for CountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sku(error) => error.fmt(f),
+            Self::OtherUnits => f.write_str("the key belongs to a count of other units"),
+        }
+    }
+}
+
+impl Error for CountError {}
 
 /// How an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +142,10 @@ pub struct Shop {
     uncounted: Option<UncountedHolds>,
     book: Book,
     opening: Opening,
-    /// Taken alone by what must not see an order half sold: snapshots, and forgetting.
-    selling: RwLock<()>,
+    /// Shut by what must not see an order half sold: snapshots, and forgetting.
+    doors: Doors,
     /// One count of a shelf at a time: two would book the same difference twice.
-    counting: Mutex<()>,
+    counting: Mutex<Counts>,
 }
 
 impl Shop {
@@ -128,8 +165,8 @@ impl Shop {
             holds: holds.build(),
             book: Book::default(),
             opening,
-            selling: RwLock::new(()),
-            counting: Mutex::new(()),
+            doors: Doors::new(),
+            counting: Mutex::default(),
         }
     }
 
@@ -149,16 +186,31 @@ impl Shop {
         for order in kept.sold {
             shop.book.enter(order.id, order.lines).sell(now);
         }
+        *shop.counting.lock() = kept.counts;
         Ok((shop, restored.freed))
     }
 
-    /// What to keep: of one instant, as far as orders go.
+    /// What to keep: of one instant.
     #[must_use]
     pub fn keep(&self) -> Kept {
-        let _alone = self.selling.write();
+        let _alone = self.doors.alone();
+        self.kept()
+    }
+
+    /// Closes for good, and returns what to keep in the end: all that was ever answered with success,
+    /// since whatever would change something is refused from now on.
+    #[must_use]
+    pub fn close(&self) -> Kept {
+        let mut alone = self.doors.alone();
+        alone.close();
+        self.kept()
+    }
+
+    fn kept(&self) -> Kept {
         Kept {
             inventory: self.stocks.snapshot_with(&self.holds),
             sold: self.book.sold(),
+            counts: self.counting.lock().kept(),
         }
     }
 
@@ -166,14 +218,41 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::place`].
+    /// Those of [`Holds::place`]; or it is closed.
     pub fn place(
         &self,
         id: String,
         lines: Lines,
         ttl: Duration,
-    ) -> Result<(bool, Standing), PlaceError<OrderRefused<Sku>>> {
-        let _selling = self.selling.read();
+    ) -> Result<(bool, Standing), ShopError<NotPlaced>> {
+        self.place_while(id, lines, ttl, || ())
+    }
+
+    /// The same, and something else after the key is taken and before the units are: for tests of
+    /// what others see meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn place_while(
+        &self,
+        id: String,
+        lines: Lines,
+        ttl: Duration,
+        meanwhile: impl Fn(),
+    ) -> Result<(bool, Standing), ShopError<NotPlaced>> {
+        let _passing = self.doors.pass()?;
+        let placed = self.hold(id, lines, ttl, meanwhile);
+        placed.map_err(ShopError::Refused)
+    }
+
+    fn hold(
+        &self,
+        id: String,
+        lines: Lines,
+        ttl: Duration,
+        meanwhile: impl Fn(),
+    ) -> Result<(bool, Standing), NotPlaced> {
         // What was sold before the last start is known to the book alone.
         if let Some(order) = self.book.get(&id).filter(|order| order.is_sold()) {
             return if order.lines == lines {
@@ -182,19 +261,26 @@ impl Shop {
                 Err(PlaceError::Conflict)
             };
         }
-        // Here nobody else has the id, and its hold is not to be seen before its order.
-        let enter = |lines: &Lines| self.book.enter(id.clone(), lines.clone());
+        // Within the reserve nobody else has the id. It is entered before its hold is to be seen, and
+        // before its units are taken: who asks for it from then on is told to ask again.
+        let mut entry = None;
+        let mut enter = |lines: &Lines| {
+            entry.get_or_insert_with(|| self.book.propose(&id, lines.clone()));
+            meanwhile();
+        };
         let placed = match &self.uncounted {
             None => self.holds.place(id.clone(), lines, ttl, |lines| {
-                let reserved = self.reserve(lines)?;
                 enter(lines);
-                Ok(reserved)
+                self.reserve(lines)
             }),
             Some(holds) => holds.place(id.clone(), lines, ttl, |lines| {
                 enter(lines);
                 Ok(Uncounted(lines.len() as u64))
             }),
         }?;
+        if let Some(entry) = entry {
+            entry.stays();
+        }
         Ok(match placed {
             Placed::Now(held) => (true, Standing::Held(held.remaining)),
             Placed::Before(held) => (false, Standing::Held(held.remaining)),
@@ -211,23 +297,47 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::confirm_or_retake`].
-    pub fn pay(
+    /// Those of [`Holds::confirm_or_retake`]; or it is closed.
+    pub fn pay(&self, id: &String) -> Result<(Arc<Order>, Settled), ShopError<NotPaid>> {
+        self.pay_while(id, || ())
+    }
+
+    /// The same, and something else before the units of an expired order are taken again: for tests
+    /// of what others see meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn pay_while(
         &self,
         id: &String,
-    ) -> Result<(Arc<Order>, Settled), RetakeError<OrderRefused<Sku>>> {
-        let _selling = self.selling.read();
-        let order = self.book.get(id).ok_or(HoldError::Unknown)?;
-        if order.is_sold() {
-            return Ok((order, Settled::Before));
+        meanwhile: impl Fn(),
+    ) -> Result<(Arc<Order>, Settled), ShopError<NotPaid>> {
+        let _passing = self.doors.pass()?;
+        self.sell(id, meanwhile).map_err(ShopError::Refused)
+    }
+
+    fn sell(&self, id: &String, meanwhile: impl Fn()) -> Result<(Arc<Order>, Settled), NotPaid> {
+        let found = self.book.get(id).ok_or(HoldError::Unknown)?;
+        if found.is_sold() {
+            return Ok((found, Settled::Before));
         }
+        let _under_way = found.begin();
+        // The holds forget a key sooner than the book does: since it was looked up, it may have been
+        // placed anew. The order of a hold is what the book has while the key is in hand or sold,
+        // since it is entered before its hold is to be seen.
+        let of_hold = || self.book.get(id).unwrap_or_else(|| Arc::clone(&found));
         let settled = match &self.uncounted {
             None => {
-                let again = || self.reserve(&order.lines);
+                let again = || {
+                    meanwhile();
+                    self.reserve(&of_hold().lines)
+                };
                 self.holds.confirm_or_retake(id, again)?
             }
             Some(holds) => holds.confirm(id)?,
         };
+        let order = of_hold();
         order.sell(self.opening.clock.now());
         Ok((order, settled))
     }
@@ -236,24 +346,30 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::release`].
-    pub fn cancel(&self, id: &String) -> Result<Settled, HoldError> {
+    /// Those of [`Holds::release`]; or it is closed.
+    pub fn cancel(&self, id: &String) -> Result<Settled, ShopError<HoldError>> {
+        let _passing = self.doors.pass()?;
         if self.book.get(id).is_some_and(|order| order.is_sold()) {
-            return Err(HoldError::Sold);
+            return Err(ShopError::Refused(HoldError::Sold));
         }
-        self.holds.release(id)
+        self.holds.release(id).map_err(ShopError::Refused)
     }
 
     /// An order, and how it stands.
-    #[must_use]
-    pub fn order(&self, id: &String) -> Option<(Arc<Order>, Standing)> {
-        let order = self.book.get(id)?;
-        let standing = if order.is_sold() {
-            Standing::Sold
-        } else {
-            self.holds.get(id)?.into()
-        };
-        Some((order, standing))
+    ///
+    /// # Errors
+    ///
+    /// [`HoldError::Unknown`]; [`HoldError::InProgress`] while it is being placed or, expired, paid for.
+    pub fn order(&self, id: &String) -> Result<(Arc<Order>, Standing), HoldError> {
+        let order = self.book.get(id).ok_or(HoldError::Unknown)?;
+        if order.is_sold() {
+            return Ok((order, Standing::Sold));
+        }
+        match order.look(|| self.holds.get(id)) {
+            Ok(status) => Ok((order, status.into())),
+            Err(Unseen::InProgress) => Err(HoldError::InProgress),
+            Err(Unseen::Nothing) => Err(HoldError::Unknown),
+        }
     }
 
     /// The books of a SKU.
@@ -265,17 +381,43 @@ impl Shop {
     /// Says that so many units of a SKU are on hand, reserved ones included: opens it, or books the
     /// difference. Returns whether it was opened.
     ///
+    /// With a key, a retry of the SKU's last count changes nothing, whatever was sold since.
+    ///
     /// # Errors
     ///
     /// [`SkuError::OutOfStock`] if more are missing than are available: the others are promised;
-    /// [`SkuError::Overflow`].
-    pub fn set_on_hand(&self, sku: Sku, units: u64) -> Result<bool, SkuError> {
-        let _alone = self.counting.lock();
-        match self.stocks.insert(sku.clone(), units) {
+    /// [`SkuError::Overflow`]; [`CountError::OtherUnits`]; or it is closed.
+    pub fn set_on_hand(
+        &self,
+        sku: Sku,
+        units: u64,
+        key: Option<String>,
+    ) -> Result<bool, ShopError<CountError>> {
+        let _passing = self.doors.pass()?;
+        let count = key.map(|key| Count { key, units });
+        self.count(sku, units, count).map_err(ShopError::Refused)
+    }
+
+    fn count(&self, sku: Sku, units: u64, count: Option<Count>) -> Result<bool, CountError> {
+        let mut counts = self.counting.lock();
+        match count.as_ref().map(|count| counts.compare(&sku, count)) {
+            Some(Recount::Retry) => return Ok(false),
+            Some(Recount::OtherUnits) => return Err(CountError::OtherUnits),
+            Some(Recount::New) | None => {}
+        }
+        let opened = self.book_difference(&sku, units)?;
+        if let Some(count) = count {
+            counts.note(sku, count);
+        }
+        Ok(opened)
+    }
+
+    fn book_difference(&self, sku: &Sku, units: u64) -> Result<bool, SkuError> {
+        match self.stocks.insert(Arc::clone(sku), units) {
             Ok(()) => Ok(true),
             Err(InsertError::AlreadyThere) => {
-                let books = self.stocks.get(&sku).ok_or(SkuError::UnknownSku)?;
-                self.stocks.stocktake(&sku, books.on_hand(), units)?;
+                let books = self.stocks.get(sku).ok_or(SkuError::UnknownSku)?;
+                self.stocks.stocktake(sku, books.on_hand(), units)?;
                 Ok(false)
             }
             Err(_) => Err(RestockOverflow::new(units, 0).into()),
@@ -298,9 +440,10 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// [`SkuError::UnknownSku`], [`SkuError::Overflow`].
-    pub fn restock(&self, sku: &str, units: u64) -> Result<(), SkuError> {
-        self.stocks.restock(sku, units)
+    /// [`SkuError::UnknownSku`], [`SkuError::Overflow`]; or it is closed.
+    pub fn restock(&self, sku: &str, units: u64) -> Result<(), ShopError<SkuError>> {
+        let _passing = self.doors.pass()?;
+        self.stocks.restock(sku, units).map_err(ShopError::Refused)
     }
 
     /// Takes back what has expired, at most `limit` orders at once.
@@ -315,7 +458,7 @@ impl Shop {
         let known = |id: &String| self.holds.get(id).is_some();
         let outdated = self.book.outdated(since, known);
         // Looked at again while nothing is placed or taken again: such an order has no hold yet.
-        let _alone = self.selling.write();
+        let _alone = self.doors.alone();
         self.book.forget(&outdated, since, known);
     }
 

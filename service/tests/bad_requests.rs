@@ -5,6 +5,8 @@ mod support;
 use segstock::MAX_UNITS;
 use segstock_service::routes::Limits;
 use serde_json::json;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use support::{Reply, Server};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -91,7 +93,7 @@ fn orders_beyond_the_limits_are_invalid() {
     post(&shop, &order(0)).problem(422, "invalid-request");
     post(&shop, &order(4)).problem(422, "invalid-request");
     post(&shop, &" ".repeat(1_001)).problem(413, "too-large");
-    for sku in ["", "a\nb", &"x".repeat(65)] {
+    for sku in ["", "a\nb", ".", "..", &"x".repeat(65)] {
         let body = json!({"lines": [{"sku": sku, "units": 1}]}).to_string();
         post(&shop, &body).problem(422, "invalid-request");
     }
@@ -108,9 +110,29 @@ fn orders_beyond_the_limits_are_invalid() {
     let long = format!("/stock/{}", "x".repeat(65));
     let refused = shop.client.json("PUT", &long, &json!({"units": 1}));
     refused.problem(422, "invalid-request");
+    for step in [".", ".."] {
+        let (status, text) = put_as_it_is(&shop, step);
+        assert_eq!(status, 422, "{text}");
+        assert!(text.contains("invalid-request"), "{text}");
+    }
+    let dots = shop.client.json("PUT", "/stock/...", &json!({"units": 1}));
+    dots.expect(201);
     // As much as the limits allow is served.
     let served = shop.client.order("a", &[("phone", 1); 3]);
     assert_eq!(served.status, 201);
+}
+
+/// Opens a SKU by a client that leaves the path as it is; its answer.
+fn put_as_it_is(shop: &Server, sku: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(shop.client.address).unwrap();
+    let request = format!(
+        "PUT /stock/{sku} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: 11\r\n\r\n{{\"units\":1}}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    (answer[9..12].parse().unwrap(), answer)
 }
 
 #[test]
@@ -123,7 +145,18 @@ fn an_order_needs_one_usable_key() {
         ("idempotency-key", key)
     }
     send(&[JSON, key("a"), key("b")]).problem(400, "idempotency-key");
-    for bad in ["", "\"\"", "a b", "a/b", "ä", "%41", &"x".repeat(65)] {
+    for bad in [
+        ".",
+        "..",
+        "\"..\"",
+        "",
+        "\"\"",
+        "a b",
+        "a/b",
+        "ä",
+        "%41",
+        &"x".repeat(65),
+    ] {
         send(&[JSON, key(bad)]).problem(400, "idempotency-key");
     }
     assert_eq!(shop.client.stock("phone"), (10, 0, 0));

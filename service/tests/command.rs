@@ -2,10 +2,14 @@
 
 mod support;
 
+use clap::{CommandFactory, Parser};
+use segstock_service::config::Arguments;
 use segstock_service::keeping::SnapshotFile;
 use segstock_service::shop::{Opening, Shop};
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::net::TcpListener;
+use std::time::Duration;
 use support::process::{Process, command, refusal};
 
 /// Refused with exit code 2 and one line that says all of `what`.
@@ -54,6 +58,60 @@ fn arguments_outweigh_the_environment_and_that_the_file() {
 }
 
 #[test]
+fn it_says_where_to_look_as_it_can_be_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("service.toml");
+    fs::write(&config, "listen = '0.0.0.0:0'\n[stock]\nx = 5\n").unwrap();
+    let service = Process::start(&["--config", config.to_str().unwrap()]);
+    assert!(service.client.address.ip().is_loopback());
+    service.client.get(&service.look_at).expect(200);
+}
+
+#[test]
+fn who_does_not_count_is_warned() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let logged = |more: &[&str]| {
+        let mut command = command(&["--listen", "127.0.0.1:0"]);
+        command.args(more).stderr(File::create(&log).unwrap());
+        drop(Process::spawn(&mut command));
+        fs::read_to_string(&log).unwrap()
+    };
+    assert!(logged(&["--uncounted"]).contains("nothing is counted"));
+    assert!(!logged(&[]).contains("nothing is counted"));
+}
+
+#[test]
+fn the_help_says_what_is_so_when_nobody_sets_it() {
+    let config = Arguments::parse_from(["segstock-service"]).resolve();
+    let config = config.unwrap();
+    let limits = &config.limits;
+    let seconds = |time: Duration| time.as_secs_f64().to_string();
+    let nowhere = || "nowhere".to_owned();
+    let snapshot = config.snapshot.map(|path| path.display().to_string());
+    let real = [
+        ("listen", config.listen.to_string()),
+        ("snapshot", snapshot.unwrap_or_else(nowhere)),
+        ("snapshot_every", seconds(config.snapshot_every)),
+        ("hold", seconds(limits.default_hold)),
+        ("retention", seconds(config.retention)),
+        ("request_timeout", seconds(limits.request)),
+        ("max_body", limits.body.to_string()),
+        ("max_lines", limits.lines.to_string()),
+        ("log", config.log.to_string().to_lowercase()),
+    ];
+    let real = real.map(|(name, value)| (name.to_owned(), value));
+    let said = Arguments::command();
+    let said = said.get_arguments().filter_map(|argument| {
+        let help = argument.get_help()?.to_string();
+        let (_, value) = help.split_once("[default: ")?;
+        let (value, _) = value.split_once(']')?;
+        Some((argument.get_id().to_string(), value.to_owned()))
+    });
+    assert_eq!(said.collect::<BTreeMap<_, _>>(), real.into());
+}
+
+#[test]
 fn mistakes_are_named() {
     assert_refused(&["--snapshot-every", "0"], &["--snapshot-every", "seconds"]);
     assert_refused(&["--hold", "1e10"], &["--hold", "seconds"]);
@@ -89,7 +147,9 @@ fn configurations_that_cannot_be_are_refused() {
         ("[stock]\nx = -1", "-1"),
         ("[stock]\nx = 1099511627777", "SKU \"x\""),
         ("[stock]\n\"a\\nb\" = 1", "SKU"),
+        ("[stock]\n\"..\" = 1", "SKU \"..\""),
         ("max_lines = ", "cannot read"),
+        ("uncounted = true", "uncounted"),
     ] {
         fs::write(&config, text).unwrap();
         assert_refused(&arguments, &[what]);

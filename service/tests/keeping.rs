@@ -1,7 +1,8 @@
 //! The snapshot's file: always a whole one.
 
+use segstock_service::doors::ShopError;
 use segstock_service::keeping::SnapshotFile;
-use segstock_service::shop::{Opening, Shop};
+use segstock_service::shop::{Opening, Shop, Standing};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,4 +77,53 @@ fn no_snapshot_has_an_order_half_sold() {
             assert_eq!(kept.inventory.skus[0].books.sold, kept.sold.len() as u64);
         }
     });
+}
+
+#[test]
+fn closed_in_full_swing_it_keeps_all_that_it_confirmed_and_changes_nothing_more() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let shop = Shop::new(Opening::default());
+    shop.open("phone".to_owned(), 100_000).unwrap();
+    let order = |key: &str| shop.place(key.to_owned(), vec![("phone".into(), 1)], MINUTE);
+    let (kept, confirmed) = thread::scope(|scope| {
+        let customers: Vec<_> = (0..2)
+            .map(|customer| {
+                let order = &order;
+                let shop = &shop;
+                scope.spawn(move || {
+                    let mut paid = Vec::new();
+                    for number in 0..100_000 {
+                        let key = format!("{customer}-{number}");
+                        // Until it is closed.
+                        if order(&key).is_err() || shop.pay(&key).is_err() {
+                            break;
+                        }
+                        paid.push(key);
+                    }
+                    paid
+                })
+            })
+            .collect();
+        while shop.remembered() < 1_000 {
+            thread::yield_now();
+        }
+        let kept = shop.close();
+        let confirmed = customers.into_iter().flat_map(|it| it.join().unwrap());
+        (kept, confirmed.collect::<BTreeSet<_>>())
+    });
+    let sold: BTreeSet<_> = kept.sold.into_iter().map(|order| order.id).collect();
+    assert!(confirmed.len() > 100);
+    assert!(confirmed == sold, "all that was confirmed, and no more");
+
+    let (paid, books) = (confirmed.first().unwrap(), shop.stock("phone"));
+    assert!(matches!(order("late"), Err(ShopError::Closed(_))));
+    assert!(matches!(shop.pay(paid), Err(ShopError::Closed(_))));
+    assert!(matches!(shop.cancel(paid), Err(ShopError::Closed(_))));
+    let restocked = shop.restock("phone", 1);
+    assert!(matches!(restocked, Err(ShopError::Closed(_))));
+    let counted = shop.set_on_hand("phone".into(), 1, None);
+    assert!(matches!(counted, Err(ShopError::Closed(_))));
+    assert_eq!(shop.stock("phone"), books);
+    // It is still to be asked.
+    assert_eq!(shop.order(paid).unwrap().1, Standing::Sold);
 }

@@ -2,15 +2,17 @@
 
 mod support;
 
+use segstock::MAX_UNITS;
 use segstock_service::problem::kinds;
 use segstock_service::routes::{Limits, ROUTES};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 use support::Server;
-use support::schema::assert_matches;
+use support::schema::{assert_matches, matches};
 
 fn document() -> Value {
     serde_json::from_str(include_str!("../openapi.json")).unwrap()
@@ -152,6 +154,15 @@ const WITH_BODY: [&str; 3] = [
     "POST /stock/{sku}/restock",
 ];
 
+/// Whatever changes something: refused once the shop is closed.
+const CHANGES: &[(&str, &str, &str)] = &[
+    ("POST /orders", "", r#"{"lines":[{"sku":"a","units":1}]}"#),
+    ("POST /orders/{id}/pay", "k", ""),
+    ("DELETE /orders/{id}", "k", ""),
+    ("PUT /stock/{sku}", "c", r#"{"units":5}"#),
+    ("POST /stock/{sku}/restock", "c", r#"{"units":5}"#),
+];
+
 /// The method, and the path with its name filled in.
 fn request(operation: &str, name: &str) -> (String, String) {
     let (method, path) = operation.split_once(' ').unwrap();
@@ -218,11 +229,99 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         let (kind, text) = stalled(operation);
         seen.note(operation, 408, &kind, &text);
     }
+    let line = ("a".into(), 1);
+    let minute = Duration::from_secs(60);
+    let send_409 = |operation: &str| {
+        let (method, path) = request(operation, "busy");
+        let answer = shop.client.send(&method, &path, &[], "");
+        answer.problem(409, "in-progress");
+        (answer.kind, answer.text)
+    };
+    let busy = ["GET /orders/{id}", "POST /orders/{id}/pay"];
+    let place = |meanwhile: &dyn Fn()| {
+        let placed = shop
+            .shop
+            .place_while("busy".into(), vec![line], minute, meanwhile);
+        placed.unwrap();
+    };
+    let answers = RefCell::new(Vec::new());
+    place(&|| *answers.borrow_mut() = busy.map(send_409).into());
+    for (operation, (kind, text)) in busy.into_iter().zip(answers.take()) {
+        seen.note(operation, 409, &kind, &text);
+    }
+    _ = shop.shop.close();
+    for &(operation, name, body) in CHANGES {
+        let headers = [json, ("idempotency-key", "late")];
+        send(&mut seen, operation, name, &headers, body, 503);
+    }
     let described = operations(&document).flat_map(|(name, operation)| {
         let answers = operation["responses"].as_object().unwrap().keys();
         answers.map(move |status| (name.clone(), status.clone()))
     });
     assert_eq!(seen.answers, described.collect());
+}
+
+/// The numbers at the edges of what is described at `pointer`, on both sides.
+fn edges(document: &Value, pointer: &str) -> Vec<Value> {
+    let described = document.pointer(pointer).unwrap();
+    let least = described["minimum"].as_i64().unwrap();
+    let most = described["maximum"].as_i64().unwrap();
+    [least - 1, least, most, most + 1].map(Value::from).into()
+}
+
+/// Bodies at the edges of what is described, by the name of their schema and where they go.
+fn bodies_at_the_edges(document: &Value) -> Vec<(&'static str, &'static str, Value)> {
+    let of_units = edges(document, "/components/schemas/Units/properties/units");
+    let of_line = edges(document, "/components/schemas/Line/properties/units");
+    let properties = "/components/schemas/NewOrder/properties";
+    let of_minutes = edges(document, &format!("{properties}/hold_minutes"));
+    let mut bodies = Vec::new();
+    for units in of_units {
+        bodies.push(("Units", "PUT /stock/{sku}", json!({"units": units})));
+        bodies.push((
+            "Units",
+            "POST /stock/{sku}/restock",
+            json!({"units": units}),
+        ));
+    }
+    let mut order = |body: Value| bodies.push(("NewOrder", "POST /orders", body));
+    for units in of_line {
+        order(json!({"lines": [{"sku": "full", "units": units}]}));
+    }
+    let line = json!({"sku": "full", "units": 1});
+    for minutes in of_minutes {
+        order(json!({"lines": [line], "hold_minutes": minutes}));
+    }
+    order(json!({"lines": []}));
+    order(json!({"lines": [line]}));
+    bodies
+}
+
+#[test]
+fn what_is_described_is_accepted_and_nothing_else() {
+    let document = document();
+    let mut seen = BTreeSet::new();
+    for (schema, operation, body) in bodies_at_the_edges(&document) {
+        let described = &document["components"]["schemas"][schema];
+        let described = matches(&document, described, &body);
+        // A shop each: no body is refused for what another did.
+        let shop = Server::start(&[("full", MAX_UNITS), ("empty", 0)]);
+        let (method, path) = request(operation, "empty");
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", "k"),
+        ];
+        let answer = shop
+            .client
+            .send(&method, &path, &headers, &body.to_string());
+        let expected: &[u16] = if described { &[200, 201] } else { &[422] };
+        assert!(
+            expected.contains(&answer.status),
+            "{operation} {body}: {answer:?}"
+        );
+        seen.insert((operation, described));
+    }
+    assert_eq!(seen.len(), 2 * WITH_BODY.len(), "on both sides of each");
 }
 
 /// What a request is answered whose body does not arrive: the kind, and the text.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
-use support::{Client, Server, opening};
+use support::{Server, opening};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -65,35 +65,6 @@ fn retries_at_once_with_one_key_sell_once() {
     });
     assert_eq!(placed.into_inner(), 20);
     assert_eq!(shop.client.stock("phone"), (80, 0, 20));
-}
-
-#[test]
-fn a_thousand_orders_for_the_last_ten_units_sell_ten() {
-    let shop = Server::start(&[("phone", 10)]);
-    let (sold, start) = (AtomicU64::new(0), Barrier::new(250));
-    thread::scope(|scope| {
-        for customer in 0..250 {
-            let (sold, start) = (&sold, &start);
-            // A connection each, open before it begins.
-            let client = Client::new(shop.client.address);
-            client.get("/healthz").expect(200);
-            scope.spawn(move || {
-                start.wait();
-                for attempt in 0..4 {
-                    let key = format!("{customer}-{attempt}");
-                    let answer = client.order(&key, &[("phone", 1)]);
-                    if answer.status == 201 {
-                        client.pay(&key).expect(200);
-                        sold.fetch_add(1, Ordering::Relaxed);
-                    } else {
-                        answer.problem(409, "out-of-stock");
-                    }
-                }
-            });
-        }
-    });
-    assert_eq!(sold.into_inner(), 10);
-    assert_eq!(shop.client.stock("phone"), (0, 0, 10));
 }
 
 #[test]
@@ -208,36 +179,4 @@ fn a_restart_remembers_what_is_held_and_what_is_sold() {
     again.clock.advance(61 * MINUTE);
     again.shop.forget();
     client.pay("paid").problem(404, "unknown-order");
-}
-
-#[test]
-fn stock_is_counted_and_restocked() {
-    let shop = Server::start(&[]);
-    let client = &shop.client;
-    client.get("/stock/phone").problem(404, "unknown-sku");
-    let units = |units: u64| json!({"units": units});
-    let restocked = client.json("POST", "/stock/phone/restock", &units(1));
-    restocked.problem(404, "unknown-sku");
-    client.json("PUT", "/stock/phone", &units(10)).expect(201);
-    client.order("a", &[("phone", 4)]).expect(201);
-    // On hand includes what is reserved; a request that is retried changes nothing.
-    for _ in 0..2 {
-        let books = client.json("PUT", "/stock/phone", &units(9)).expect(200);
-        assert_eq!(
-            (&books["on_hand"], &books["written_off"]),
-            (&json!(9), &json!(1))
-        );
-        assert_eq!(client.stock("phone"), (5, 4, 0));
-    }
-    let promised = client.json("PUT", "/stock/phone", &units(3));
-    promised.problem(409, "out-of-stock");
-    let found = client.json("PUT", "/stock/phone", &units(12)).expect(200);
-    assert_eq!(
-        (&found["available"], &found["restocked"]),
-        (&json!(8), &json!(3))
-    );
-    client
-        .json("POST", "/stock/phone/restock", &units(5))
-        .expect(200);
-    assert_eq!(client.stock("phone"), (13, 4, 0));
 }

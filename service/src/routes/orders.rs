@@ -2,9 +2,10 @@
 
 use super::App;
 use crate::book::{Lines, Sku};
+use crate::doors::ShopError;
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::problem::{Problem, kinds};
-use crate::shop::Standing;
+use crate::shop::{NotPaid, NotPlaced, Standing};
 use crate::telemetry::{self, Event};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -76,13 +77,20 @@ pub(super) async fn place(
             telemetry::count(event);
             Ok((status, axum::Json(Answer::new(id, lines, standing))))
         }
-        Err(PlaceError::InProgress) => Err(Problem::in_progress()),
-        Err(PlaceError::Conflict) => Err(other_order()),
-        Err(PlaceError::Refused(refused)) => {
+        Err(ShopError::Closed(closed)) => Err(closed.into()),
+        Err(ShopError::Refused(error)) => Err(not_placed(error)),
+    }
+}
+
+fn not_placed(error: NotPlaced) -> Problem {
+    match error {
+        PlaceError::InProgress => Problem::in_progress(),
+        PlaceError::Conflict => other_order(),
+        PlaceError::Refused(refused) => {
             telemetry::count(Event::Refused);
-            Err(refused.into())
+            refused.into()
         }
-        Err(error) => Err(Problem::invalid(error.to_string())),
+        error => Problem::invalid(error.to_string()),
     }
 }
 
@@ -116,7 +124,7 @@ fn other_order() -> Problem {
 
 /// `GET /orders/{id}`
 pub(super) async fn show(State(app): State<App>, Named(id): Named) -> Answered {
-    let (order, standing) = app.shop.order(&id).ok_or_else(Problem::unknown_order)?;
+    let (order, standing) = app.shop.order(&id).map_err(unsettled)?;
     let answer = Answer::new(id, order.lines.clone(), standing);
     Ok((StatusCode::OK, axum::Json(answer)))
 }
@@ -129,11 +137,16 @@ pub(super) async fn pay(State(app): State<App>, Named(id): Named) -> Answered {
             let answer = Answer::new(id, order.lines.clone(), Standing::Sold);
             Ok((StatusCode::OK, axum::Json(answer)))
         }
-        Err(RetakeError::Refused(refused)) => {
-            Err(Problem::expired().short_of(refused.short_lines()))
-        }
-        Err(RetakeError::Hold(error)) => Err(unsettled(error)),
-        Err(error) => Err(Problem::invalid(error.to_string())),
+        Err(ShopError::Closed(closed)) => Err(closed.into()),
+        Err(ShopError::Refused(error)) => Err(unpaid(error)),
+    }
+}
+
+fn unpaid(error: NotPaid) -> Problem {
+    match error {
+        RetakeError::Refused(refused) => Problem::expired().short_of(refused.short_lines()),
+        RetakeError::Hold(error) => unsettled(error),
+        error => Problem::invalid(error.to_string()),
     }
 }
 
@@ -142,9 +155,14 @@ pub(super) async fn cancel(
     State(app): State<App>,
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
-    let settled = app.shop.cancel(&id).map_err(unsettled)?;
-    telemetry::count(settled_as(settled, Event::Cancelled));
-    Ok(StatusCode::NO_CONTENT)
+    match app.shop.cancel(&id) {
+        Ok(settled) => {
+            telemetry::count(settled_as(settled, Event::Cancelled));
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Err(ShopError::Closed(closed)) => Err(closed.into()),
+        Err(ShopError::Refused(error)) => Err(unsettled(error)),
+    }
 }
 
 fn settled_as(settled: Settled, event: Event) -> Event {

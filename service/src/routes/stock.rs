@@ -1,8 +1,10 @@
 //! Stock: looked at, counted, restocked.
 
 use super::App;
-use crate::input::{Json, Named, check_sku};
+use crate::doors::ShopError;
+use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::problem::{Problem, kinds};
+use crate::shop::CountError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use segstock::inventory::{SkuError, SkuSnapshot};
@@ -48,14 +50,23 @@ pub(super) async fn show(State(app): State<App>, Named(sku): Named) -> Answered 
 pub(super) async fn set(
     State(app): State<App>,
     Named(sku): Named,
+    key: Option<IdempotencyKey>,
     Json(Units { units }): Json<Units>,
 ) -> Answered {
     check_sku(&sku)?;
-    match app.shop.set_on_hand(sku.as_str().into(), units) {
+    let key = key.map(|IdempotencyKey(key)| key);
+    match app.shop.set_on_hand(sku.as_str().into(), units, key) {
         Ok(true) => answer(&app, sku, StatusCode::CREATED),
         Ok(false) => answer(&app, sku, StatusCode::OK),
-        Err(error) => Err(refused(error)),
+        Err(ShopError::Closed(closed)) => Err(closed.into()),
+        Err(ShopError::Refused(CountError::Sku(error))) => Err(refused(error)),
+        Err(ShopError::Refused(CountError::OtherUnits)) => Err(other_count()),
     }
+}
+
+fn other_count() -> Problem {
+    let detail = "the Idempotency-Key belongs to a count of other units";
+    Problem::new(kinds::OTHER_COUNT, detail)
 }
 
 /// `POST /stock/{sku}/restock`
@@ -64,8 +75,11 @@ pub(super) async fn restock(
     Named(sku): Named,
     Json(Units { units }): Json<Units>,
 ) -> Answered {
-    app.shop.restock(&sku, units).map_err(refused)?;
-    answer(&app, sku, StatusCode::OK)
+    match app.shop.restock(&sku, units) {
+        Ok(()) => answer(&app, sku, StatusCode::OK),
+        Err(ShopError::Closed(closed)) => Err(closed.into()),
+        Err(ShopError::Refused(error)) => Err(refused(error)),
+    }
 }
 
 fn refused(error: SkuError) -> Problem {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segstock-service"));
-    command.args(arguments).env_clear();
+    command.args(arguments).env_clear().stderr(Stdio::null());
     command
 }
 
@@ -37,6 +37,8 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
 pub struct Process {
     child: Child,
     pub client: Client,
+    /// The path that it says to look at first.
+    pub look_at: String,
 }
 
 impl Process {
@@ -52,20 +54,22 @@ impl Process {
     }
 
     pub fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let address = line
+        let (address, path) = line
             .split_once("http://")
             .and_then(|(_, rest)| rest.split_once('/'))
             .unwrap_or_else(|| panic!("it says where it listens: {line:?}"));
-        let client = Client::new(address.0.parse().unwrap());
-        Self { child, client }
+        let client = Client::new(address.parse().unwrap());
+        let path = path.split(',').next().unwrap_or_default();
+        let look_at = format!("/{path}");
+        Self {
+            child,
+            client,
+            look_at,
+        }
     }
 
     /// As kill -9 does.

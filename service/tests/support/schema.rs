@@ -12,6 +12,11 @@ pub fn assert_matches(document: &Value, schema: &Value, value: &Value) {
     }
 }
 
+/// Whether `value` is as `schema` has it.
+pub fn matches(document: &Value, schema: &Value, value: &Value) -> bool {
+    check(document, schema, value).is_ok()
+}
+
 fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let schema = document.pointer(reference.trim_start_matches('#'));
@@ -26,8 +31,8 @@ fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> 
         other => return Err(format!("type {other:?}")),
     };
     let one_of = schema["enum"].as_array();
-    let few = schema["minimum"].as_u64() > value.as_u64() && value.is_u64();
-    if !right || few || one_of.is_some_and(|values| !values.contains(value)) {
+    let within = is_within(schema, value);
+    if !right || !within || one_of.is_some_and(|values| !values.contains(value)) {
         return Err(format!("{value} is not {schema}"));
     }
     for item in value.as_array().into_iter().flatten() {
@@ -49,4 +54,16 @@ fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// Whether a number is neither too small nor too great, and a list not too short.
+fn is_within(schema: &Value, value: &Value) -> bool {
+    let bound = |name: &str| schema[name].as_u64();
+    if let Some(items) = value.as_array() {
+        return bound("minItems").is_none_or(|least| items.len() as u64 >= least);
+    }
+    value.as_u64().is_none_or(|number| {
+        bound("minimum").is_none_or(|least| number >= least)
+            && bound("maximum").is_none_or(|most| number <= most)
+    })
 }
