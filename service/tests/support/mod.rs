@@ -116,6 +116,9 @@ impl Reply {
 impl Client {
     pub fn new(address: SocketAddr) -> Self {
         let agent = Agent::config_builder()
+            // Who answers before it has read all of a request closes the connection, and the next
+            // request would find it closed.
+            .max_idle_connections(0)
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(20)))
             .build()
