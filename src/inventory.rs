@@ -191,10 +191,20 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.stocks.is_empty()
     }
 
-    /// The SKUs and their books. The list of SKUs is drawn up first; those that are removed meanwhile
-    /// are left out, so that the inventory may be changed while it is walked.
+    /// The SKUs and their books. The list of SKUs is drawn up first, each once; those that are removed
+    /// meanwhile are left out, so that the inventory may be changed while it is walked.
     pub fn iter(&self) -> impl Iterator<Item = (K, SkuSnapshot)> + '_ {
-        let skus: Vec<K> = self.stocks.pin().keys().cloned().collect();
+        self.iter_but(|_| false)
+    }
+
+    /// The same without those that are seen already.
+    fn iter_but(&self, seen: impl Fn(&K) -> bool) -> impl Iterator<Item = (K, SkuSnapshot)> {
+        let stocks = self.stocks.pin();
+        let mut skus: Vec<K> = stocks.keys().filter(|sku| !seen(sku)).cloned().collect();
+        drop(stocks);
+        // The walk meets a SKU twice that is taken away and comes again meanwhile: it lies elsewhere then.
+        skus.sort_unstable();
+        skus.dedup();
         skus.into_iter()
             .filter_map(|sku| self.get(&sku).map(|books| (sku, books)))
     }

@@ -387,6 +387,37 @@ fn who_is_told_may_use_the_inventory() {
     assert_eq!(shop.available("a"), Some(104));
 }
 
+/// While it is walked, a SKU goes and comes again, in another place of the map.
+#[test]
+fn no_snapshot_shows_a_sku_twice() {
+    let shop = Inventory::new();
+    for sku in 0..200_u64 {
+        shop.insert(sku, 1).unwrap();
+    }
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (shop, done) = (&shop, &done);
+            scope.spawn(move || {
+                for turn in (0..).take_while(|_| !done.load(Ordering::Relaxed)) {
+                    let sku = turn % 100 * 2 + thread;
+                    _ = shop.remove(&sku).unwrap();
+                    shop.insert(sku, 1).unwrap();
+                }
+            });
+        }
+        let _over = Over(&done);
+        for _ in 0..2_000 {
+            let kept = shop.snapshot();
+            let opened = Inventory::<u64>::builder().restore(&kept).map(drop);
+            assert_eq!(opened, Ok(()), "each stands in it once");
+            let mut walked: Vec<_> = shop.iter().map(|(sku, _)| sku).collect();
+            walked.sort_unstable();
+            assert!(walked.is_sorted_by(|a, b| a < b), "{walked:?}");
+        }
+    });
+}
+
 #[test]
 fn a_count_does_not_undo_sales() {
     let shop = open([("a", 100)]);

@@ -210,9 +210,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
                 low_stock,
             }
         };
-        let stocks = self.stocks.pin();
-        let others = stocks.keys().filter(|sku| !seen.contains_key(*sku));
-        let others = others.filter_map(|sku| Some((sku.clone(), self.get(sku)?)));
+        let others = self.iter_but(|sku| seen.contains_key(sku));
         let mut skus: Vec<_> = others.map(row).collect();
         skus.extend(seen.into_iter().map(row));
         InventorySnapshot {
