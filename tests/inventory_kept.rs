@@ -136,6 +136,12 @@ fn what_cannot_be_true_is_refused() {
     conjured["skus"][0]["books"]["written_off"] = json!(u64::MAX);
     assert_eq!(refused(conjured), RestoreError::Sums(a()));
 
+    // 10 came; with what went it wraps to 10.
+    let mut wraps = kept();
+    wraps["skus"][0]["books"]["sold"] = json!(4);
+    wraps["skus"][0]["books"]["written_off"] = json!(u64::MAX);
+    assert_eq!(refused(wraps), RestoreError::Sums(a()));
+
     for lines in [
         json!([["a", 3]]),
         json!([["b", 1]]),
@@ -151,6 +157,27 @@ fn what_cannot_be_true_is_refused() {
     let row = hold["holds"][0].clone();
     hold["holds"].as_array_mut().unwrap().push(row);
     assert_eq!(refused(hold), RestoreError::DuplicateHold);
+}
+
+/// The sums of a SKU's life are modulo 2^64: one that wraps is in the way of nothing but keeping it.
+#[test]
+fn a_sum_that_wraps_cannot_be_kept() {
+    let mut all_written_off = kept();
+    let books = &mut all_written_off["skus"][0]["books"];
+    books["restocked"] = json!(u64::MAX);
+    books["written_off"] = json!(u64::MAX);
+    let kept: InventorySnapshot<String, String> = serde_json::from_value(all_written_off).unwrap();
+    let (shop, _) = Inventory::builder().restore(&kept).unwrap();
+    shop.write_off("a", 1).unwrap();
+    let books = shop.get("a").unwrap();
+    assert_eq!(
+        (books.available, books.sold),
+        (6, 3),
+        "five, and two that were held"
+    );
+    assert_eq!(books.written_off, 0, "2^64");
+    let again = Inventory::<String>::builder().restore(&shop.snapshot());
+    assert_eq!(again.unwrap_err(), RestoreError::Sums("a".to_owned()));
 }
 
 #[test]

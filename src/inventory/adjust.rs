@@ -13,6 +13,7 @@ pub(super) struct Ledger<K> {
     entries: BTreeMap<K, Entry>,
 }
 
+/// What went is modulo 2^64, as the sums that the stock keeps.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     pub(super) written_off: u64,
@@ -115,7 +116,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let passing = self.gate.pass();
         let (sku, stock) = stocks.get_key_value(sku).ok_or(SkuError::UnknownSku)?;
         stock.deduct(units)?;
-        ledger.entry(sku).written_off += units;
+        let entry = ledger.entry(sku);
+        entry.written_off = entry.written_off.wrapping_add(units);
         drop((passing, ledger));
         self.alerts.after_take(sku, stock);
         Ok(())

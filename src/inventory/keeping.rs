@@ -16,8 +16,9 @@ const VERSION: u32 = 1;
 /// The books of one SKU at one instant.
 ///
 /// In every one, `initial + restocked == available + reserved + in_transit + sold + written_off +
-/// moved_out`. The sums over a SKU's life are modulo 2^64. Calls that run beside it may show units as sold
-/// that are reserved, never the other way round.
+/// moved_out`. The sums over a SKU's life are modulo 2^64, and so is the equation; a snapshot with a sum
+/// that has wrapped is refused when it is [restored](InventoryBuilder::restore). Calls that run beside it
+/// may show units as sold that are reserved, never the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -61,14 +62,15 @@ impl SkuSnapshot {
         }
     }
 
-    fn came(&self) -> u64 {
-        self.initial.wrapping_add(self.restocked)
+    /// In more bits than the sums have, so that none of them can be made up by wrapping.
+    fn came(&self) -> u128 {
+        u128::from(self.initial) + u128::from(self.restocked)
     }
 
-    fn went(&self) -> u64 {
+    fn went(&self) -> u128 {
         let gone = [self.sold, self.written_off, self.moved_out];
         let here = [self.available, self.reserved, self.in_transit];
-        gone.into_iter().chain(here).fold(0, u64::wrapping_add)
+        gone.into_iter().chain(here).map(u128::from).sum()
     }
 }
 
@@ -282,8 +284,8 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
             if books.on_hand() > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
             }
-            // Sums that have wrapped would pass as units that never came; so they do not pass.
-            if books.came() != books.went() || books.on_hand() > books.came() {
+            // Sums that have wrapped cannot be told from such as were never true; so they do not pass.
+            if books.came() != books.went() {
                 return Err(RestoreError::Sums(sku.clone()));
             }
             freed = freed.saturating_add(books.reserved + books.in_transit);
@@ -351,7 +353,7 @@ pub enum RestoreError<K> {
     UnknownVersion(u32),
     /// The SKU stands in it twice.
     DuplicateSku(K),
-    /// The sums of the SKU do not add up, or more units are there than ever came.
+    /// The sums of the SKU do not add up: they were never true, or one of them has wrapped.
     Sums(K),
     /// More units of the SKU than a stock holds.
     TooManyUnits(K),
