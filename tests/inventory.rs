@@ -312,8 +312,9 @@ fn orders_race_with_removing() {
 fn with_alerts() -> (Inventory<&'static str>, mpsc::Receiver<(u64, u64)>) {
     let (tell, told) = mpsc::channel();
     let shop = Inventory::builder().on_low_stock(move |sku: &&str, low| {
-        assert_eq!(*sku, "a");
-        tell.send((low.threshold, low.available)).unwrap();
+        // A panic would end here, and nobody would know: another SKU is told as what cannot be.
+        let available = if *sku == "a" { low.available } else { u64::MAX };
+        _ = tell.send((low.threshold, available));
     });
     (shop.build(), told)
 }
@@ -370,13 +371,14 @@ fn low_stock_is_told_once_under_load() {
 fn who_is_told_may_use_the_inventory() {
     let (tell, told) = mpsc::channel::<Arc<Inventory<&'static str>>>();
     let inner = std::sync::Mutex::new(told);
+    let (done, was_done) = mpsc::channel();
     let shop = Arc::new(
         Inventory::builder()
             .on_low_stock(move |sku: &&str, _| {
                 let shop = inner.lock().unwrap().recv().unwrap();
                 shop.restock(sku, 100).unwrap();
                 shop.insert("made in the meantime", 1).unwrap();
-                _ = shop.remove("made in the meantime").unwrap();
+                done.send(shop.remove("made in the meantime")).unwrap();
             })
             .build(),
     );
@@ -385,6 +387,65 @@ fn who_is_told_may_use_the_inventory() {
     tell.send(Arc::clone(&shop)).unwrap();
     shop.deduct("a", 6).unwrap();
     assert_eq!(shop.available("a"), Some(104));
+    assert!(was_done.try_recv().unwrap().is_ok(), "to the end");
+}
+
+/// Who is told panics, each time. No unit is lost by it, and no call returns otherwise.
+#[test]
+fn a_panic_of_who_is_told_loses_nothing() {
+    let told = Arc::new(AtomicU64::new(0));
+    let tell = Arc::clone(&told);
+    let shop = Inventory::builder()
+        .on_low_stock(move |_: &&str, _| {
+            tell.fetch_add(1, Ordering::Relaxed);
+            std::panic::resume_unwind(Box::new("who is told"));
+        })
+        .build();
+    let low = |skus: &[&'static str]| {
+        for sku in skus {
+            // Just not low: each call below tells.
+            let available = shop.available(sku).unwrap();
+            shop.set_low_stock(sku, available).unwrap();
+        }
+        told.swap(0, Ordering::Relaxed)
+    };
+    for sku in ["a", "b"] {
+        shop.insert(sku, 10).unwrap();
+    }
+    low(&["a", "b"]);
+    let order = shop.order([("a", 1), ("b", 1)]).unwrap();
+    assert_eq!(low(&["a", "b"]), 2, "by an order");
+    assert_eq!(
+        (books(&shop, "a"), books(&shop, "b")),
+        ((9, 1, 0), (9, 1, 0))
+    );
+    // What is given back arms, and what was taken in the meantime is told of by who arms.
+    shop.deduct("a", 1).unwrap();
+    shop.set_low_stock(&"b", 10).unwrap();
+    assert_eq!(low(&[]), 2, "by a deduct, and by a threshold");
+    drop(order);
+    assert_eq!(
+        (books(&shop, "a"), books(&shop, "b")),
+        ((9, 0, 1), (10, 0, 0))
+    );
+
+    low(&["a"]);
+    let reservation = shop.reserve(&"a", 2).unwrap();
+    assert_eq!(low(&["a"]), 1, "by a reservation");
+    drop(reservation);
+    assert_eq!(books(&shop, "a"), (9, 0, 1));
+
+    low(&["a"]);
+    shop.write_off("a", 1).unwrap();
+    assert_eq!(low(&["a"]), 1, "by a write-off");
+    shop.move_units(&"a", &"b", 3).unwrap();
+    assert_eq!(low(&["a"]), 1, "by a move");
+    drop(shop.ship(&"a", &"b", 2).unwrap());
+    assert_eq!(low(&[]), 1, "by what turned back");
+    let a = shop.get("a").unwrap();
+    assert_eq!((a.available, a.reserved, a.in_transit), (5, 0, 0));
+    assert_eq!((a.sold, a.written_off, a.moved_out), (1, 1, 3));
+    assert_eq!(books(&shop, "b"), (13, 0, 0));
 }
 
 /// While it is walked, a SKU goes and comes again, in another place of the map.

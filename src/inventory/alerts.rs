@@ -5,6 +5,8 @@ use crate::Stock;
 use crate::sync::{AtomicU64, Ordering, fence};
 use std::fmt;
 use std::hash::BuildHasher;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A SKU went below its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,13 +142,21 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
                 threshold,
                 available,
             };
-            (self.tell)(sku, low);
+            self.tell(sku, low);
             // Units that came before it was marked armed nothing.
             fence(Ordering::SeqCst);
             if !(alert.has_enough(stock) && self.arm(alert)) {
                 return;
             }
         }
+    }
+
+    /// Tells, in the middle of a caller's call, which is done but not returned: often a drop. A panic of
+    /// who is told would take its units along, or end the process if it is unwinding already; so it ends here.
+    fn tell(&self, sku: &K, low: LowStock) {
+        let told = catch_unwind(AssertUnwindSafe(|| (self.tell)(sku, low)));
+        // What it carries may panic once more when it is dropped.
+        told.unwrap_or_else(mem::forget);
     }
 
     /// Called when units came to `stock`.
