@@ -5,6 +5,8 @@ use segstock::inventory::{
     InsertError, Inventory, OrderHolds, OrderRefused, OrderReservation, RemoveError, SkuError,
 };
 use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Placed, Settled};
+use std::cell::RefCell;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
@@ -446,6 +448,76 @@ fn a_panic_of_who_is_told_loses_nothing() {
     assert_eq!((a.available, a.reserved, a.in_transit), (5, 0, 0));
     assert_eq!((a.sold, a.written_off, a.moved_out), (1, 1, 3));
     assert_eq!(books(&shop, "b"), (13, 0, 0));
+}
+
+/// A SKU by whose hashing and cloning a test gets into the middle of a call.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Watched;
+
+/// When it comes to that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Moment {
+    Hashed,
+    Cloned,
+}
+
+type Hook = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What is done the so many-th time.
+    static HOOK: RefCell<Option<(Moment, u32, Hook)>> = const { RefCell::new(None) };
+}
+
+impl Watched {
+    fn reach(moment: Moment) {
+        let hook = HOOK.with_borrow_mut(|hook| {
+            let (_, left, _) = hook.as_mut().filter(|hook| hook.0 == moment)?;
+            *left -= 1;
+            hook.take_if(|hook| hook.1 == 0)
+        });
+        if let Some((_, _, hook)) = hook {
+            hook();
+        }
+    }
+
+    /// Calls, with `hook` at the `turn`-th such moment of it, which must come.
+    fn amid<T>(
+        moment: Moment,
+        turn: u32,
+        hook: impl FnOnce() + 'static,
+        call: impl FnOnce() -> T,
+    ) -> T {
+        HOOK.set(Some((moment, turn, Box::new(hook))));
+        let answer = call();
+        assert!(HOOK.take().is_none(), "it came to that");
+        answer
+    }
+}
+
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Self::reach(Moment::Hashed);
+        state.write_u8(0);
+    }
+}
+
+impl Clone for Watched {
+    fn clone(&self) -> Self {
+        Self::reach(Moment::Cloned);
+        Self
+    }
+}
+
+#[test]
+fn what_is_reserved_while_it_is_removed_is_unknown() {
+    let shop = Arc::new(Inventory::new());
+    shop.insert(Watched, 5).unwrap();
+    let theirs = Arc::clone(&shop);
+    let gone = move || _ = theirs.remove(&Watched).unwrap();
+    let reserved = Watched::amid(Moment::Cloned, 1, gone, || {
+        shop.reserve(&Watched, 1).map(drop)
+    });
+    assert_eq!(reserved, Err(SkuError::UnknownSku));
 }
 
 /// While it is walked, a SKU goes and comes again, in another place of the map.
