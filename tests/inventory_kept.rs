@@ -6,8 +6,8 @@ use segstock::inventory::{
 };
 use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Settled, Status};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -178,6 +178,47 @@ fn a_sum_that_wraps_cannot_be_kept() {
     assert_eq!(books.written_off, 0, "2^64");
     let again = Inventory::<String>::builder().restore(&shop.snapshot());
     assert_eq!(again.unwrap_err(), RestoreError::Sums("a".to_owned()));
+}
+
+/// Low stock that was told before is not told again by opening, and what was not is told later.
+#[test]
+fn low_stock_is_kept_with_what_was_told() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    let skus = ["plenty", "low", "low by a hold", "low by what is freed"];
+    for sku in skus.map(str::to_owned) {
+        shop.insert(sku.clone(), 10).unwrap();
+        shop.set_low_stock(&sku, 8).unwrap();
+    }
+    shop.deduct("low", 3).unwrap();
+    place(&shop, &holds, "order", &[("low by a hold", 3)]);
+    let freed = shop.reserve(&skus[3].to_owned(), 3).unwrap();
+    let kept = shop.snapshot_with(&holds);
+    drop(freed);
+
+    let (tell, told) = mpsc::channel();
+    let builder = Inventory::<String>::builder().on_low_stock(move |sku: &String, low| {
+        _ = tell.send((sku.clone(), low.available));
+    });
+    let (again, _) = builder.restore(&kept).unwrap();
+    let again: Shop = Arc::new(again);
+    let clock = ManualClock::new();
+    let held: Orders<'_> = Holds::builder().clock(&clock).build();
+    assert_eq!(kept.place_holds(&again, &held).unwrap(), 1);
+    for sku in ["low", "low by a hold"] {
+        again.deduct(sku, 1).unwrap();
+    }
+    let told = || told.try_iter().collect::<Vec<_>>();
+    assert_eq!(told(), [], "told before it was kept");
+    for sku in ["low", "low by a hold"] {
+        again.restock(sku, 2).unwrap();
+    }
+    for sku in skus {
+        let crossing = again.available(sku).unwrap() - 7;
+        again.deduct(sku, crossing).unwrap();
+        assert_eq!(told(), [(sku.to_owned(), 7)], "the next crossing is");
+    }
 }
 
 #[test]

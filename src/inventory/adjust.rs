@@ -119,7 +119,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let entry = ledger.entry(sku);
         entry.written_off = entry.written_off.wrapping_add(units);
         drop((passing, ledger));
-        self.alerts.after_take(sku, stock);
+        self.alerts.after_take(sku, stock, units);
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         stock.set_aside(units)?;
         ledger.entry(from).in_transit += units;
         drop((passing, ledger));
-        self.alerts.after_take(from, stock);
+        self.alerts.after_take(from, stock, units);
         Ok(())
     }
 
@@ -256,7 +256,7 @@ impl<I: InventoryHandle> Drop for Transit<I> {
             ledger.entry(from).in_transit -= self.units;
             stock.put_back(self.units);
         }
-        shop.alerts.after_put(from, stock);
+        shop.alerts.after_return(from, stock);
     }
 }
 

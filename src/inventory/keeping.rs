@@ -238,6 +238,9 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
     /// Opens an inventory as it was. Units that were reserved are available, for its
     /// [holds](InventorySnapshot::place_holds) to be placed again before anything else is sold.
     ///
+    /// A SKU that is below its [threshold](Inventory::set_low_stock) when its holds are placed was told
+    /// of before it was kept, and is not told of again until it has been at the threshold or above.
+    ///
     /// # Errors
     ///
     /// [`RestoreError`]: the snapshot cannot be true, or is of another version.
@@ -245,7 +248,8 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
         self,
         snapshot: &InventorySnapshot<K, N>,
     ) -> Result<(Inventory<K, S>, Restored), RestoreError<K>> {
-        let freed = snapshot.check()?;
+        let unheld = snapshot.check()?;
+        let mut freed = 0_u64;
         let inventory = self.capacity(snapshot.skus.len()).build();
         for SkuRow {
             sku,
@@ -254,7 +258,7 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
         } in &snapshot.skus
         {
             let stock = Stock::with_books(books.initial, books.restocked, books.on_hand());
-            if inventory.open(sku.clone(), stock).is_err() {
+            if inventory.insert_stock(sku.clone(), stock).is_err() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
             if (books.written_off, books.moved_out) != (0, 0) {
@@ -265,21 +269,35 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
                 };
                 inventory.ledger.lock().open(sku.clone(), entry);
             }
-            inventory.alerts.set(sku, *low_stock);
+            let free = unheld.get(sku).copied().unwrap_or(0) + books.in_transit;
+            freed = freed.saturating_add(free);
+            inventory.watch_again(sku, *low_stock, books.available + free);
         }
         let skus = snapshot.skus.len();
         Ok((inventory, Restored { skus, freed }))
     }
 }
 
+impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
+    /// Sets the threshold that a SKU had which will have `available` units once its holds are placed again.
+    /// If they are few, it was told when they became so, and neither opening nor placing tells it again.
+    fn watch_again(&self, sku: &K, threshold: u64, available: u64) {
+        let stocks = self.stocks.pin();
+        match stocks.get(sku) {
+            Some(stock) if available < threshold => self.alerts.set_told(sku, stock, threshold),
+            Some(stock) => self.alerts.set(sku, stock, threshold),
+            None => {}
+        }
+    }
+}
+
 impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
-    /// Whether it can be true; units that are reserved or on the way without a hold.
-    fn check(&self) -> Result<u64, RestoreError<K>> {
+    /// Whether it can be true; of each SKU, the units that are reserved without a hold.
+    fn check(&self) -> Result<BTreeMap<&K, u64>, RestoreError<K>> {
         if self.version != VERSION {
             return Err(RestoreError::UnknownVersion(self.version));
         }
         let mut set_aside = BTreeMap::new();
-        let mut freed = 0_u64;
         for SkuRow { sku, books, .. } in &self.skus {
             if books.on_hand() > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
@@ -288,7 +306,6 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
             if books.came() != books.went() {
                 return Err(RestoreError::Sums(sku.clone()));
             }
-            freed = freed.saturating_add(books.reserved + books.in_transit);
             if books.reserved > 0 {
                 set_aside.insert(sku, books.reserved);
             }
@@ -301,13 +318,12 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
                     Some(())
                 });
                 left.ok_or_else(|| RestoreError::NotReserved(sku.clone()))?;
-                freed -= units;
             }
         }
         let mut keys: Vec<&N> = self.holds.iter().map(|hold| &hold.key).collect();
         keys.sort_unstable();
         if keys.is_sorted_by(|a, b| a < b) {
-            Ok(freed)
+            Ok(set_aside)
         } else {
             Err(RestoreError::DuplicateHold)
         }

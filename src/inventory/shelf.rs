@@ -56,7 +56,8 @@ impl<I: InventoryHandle> Shelf<I> {
 
     fn take(&self, units: u64) -> Result<(), SkuError> {
         let inventory = self.inventory.inventory();
-        inventory.take(&self.sku, |stock| stock.set_aside(units))
+        let take = |stock: &Stock| stock.set_aside(units).map(|()| units);
+        inventory.take(&self.sku, take).map(drop)
     }
 }
 
