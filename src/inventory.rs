@@ -100,7 +100,8 @@ impl<K> Inventory<K> {
 }
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    /// Opens `sku` with `units` in stock.
+    /// Opens `sku` with `units` in stock, and without a [threshold](Self::set_low_stock): one that it had
+    /// before it was taken away went with it.
     ///
     /// # Errors
     ///
@@ -109,10 +110,12 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         if units > MAX_UNITS {
             return Err(InsertError::TooManyUnits { requested: units });
         }
-        self.open(sku, Stock::new(units))
+        self.insert_stock(sku, Stock::new(units))
     }
 
-    fn open(&self, sku: K, stock: Stock) -> Result<(), InsertError> {
+    /// Opens `sku` with a stock in any form; for tests.
+    #[doc(hidden)]
+    pub fn insert_stock(&self, sku: K, stock: Stock) -> Result<(), InsertError> {
         let stocks = self.stocks.pin();
         match stocks.try_insert(sku, Box::new(stock)) {
             Ok(_) => Ok(()),
@@ -191,10 +194,20 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.stocks.is_empty()
     }
 
-    /// The SKUs and their books. The list of SKUs is drawn up first; those that are removed meanwhile
-    /// are left out, so that the inventory may be changed while it is walked.
+    /// The SKUs and their books. The list of SKUs is drawn up first, each once; those that are removed
+    /// meanwhile are left out, so that the inventory may be changed while it is walked.
     pub fn iter(&self) -> impl Iterator<Item = (K, SkuSnapshot)> + '_ {
-        let skus: Vec<K> = self.stocks.pin().keys().cloned().collect();
+        self.iter_but(|_| false)
+    }
+
+    /// The same without those that are seen already.
+    fn iter_but(&self, seen: impl Fn(&K) -> bool) -> impl Iterator<Item = (K, SkuSnapshot)> {
+        let stocks = self.stocks.pin();
+        let mut skus: Vec<K> = stocks.keys().filter(|sku| !seen(sku)).cloned().collect();
+        drop(stocks);
+        // The walk meets a SKU twice that is taken away and comes again meanwhile: it lies elsewhere then.
+        skus.sort_unstable();
+        skus.dedup();
         skus.into_iter()
             .filter_map(|sku| self.get(&sku).map(|books| (sku, books)))
     }
@@ -209,7 +222,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        self.take(sku, |stock| stock.deduct(units))
+        let take = |stock: &Stock| stock.deduct(units).map(|()| units);
+        self.take(sku, take).map(drop)
     }
 
     /// Takes as many of `units` of `sku` as there are, and returns how many. Nothing if there is no
@@ -218,12 +232,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        let mut taken = 0;
-        let took = self.take(sku, |stock| {
-            taken = stock.deduct_up_to(units);
-            Ok(())
-        });
-        took.ok().map(|()| taken)
+        self.take(sku, |stock| Ok(stock.deduct_up_to(units))).ok()
     }
 
     /// Adds `units` to `sku`.
@@ -319,10 +328,12 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// Has the owner told once whenever `sku` goes below `units` in stock, and again once it was at
     /// `units` or above in between; at once if it is below now. With 0 never.
     ///
-    /// It is looked at only after a deduct has left less than its share of the threshold where it took
-    /// its units, so that plenty costs nothing. In a stock that is hot and lies in segments it may so
-    /// be told some units late, never twice for one crossing. Setting it stops all calls on the
-    /// inventory for a moment.
+    /// Plenty costs nothing: only a deduct that leaves less than the highest threshold of all SKUs where it
+    /// took its units looks further. A stock that is one word is told of with the deduct that crosses. In a
+    /// wide one a look goes over all segments, and is taken now and then: it is told of late, at
+    /// about an eighth of the threshold below it at the latest, and by what is deducted beside the look; and
+    /// never twice for one crossing. Setting it stops all calls on the inventory for a moment. It is
+    /// [kept](Self::snapshot) with the SKU.
     ///
     /// # Errors
     ///
@@ -332,19 +343,19 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         // Takes that do not know of it yet are over when it is set, and seen by the look that follows.
         let alone = self.gate.close();
         let stock = stocks.get(sku).ok_or(SkuError::UnknownSku)?;
-        self.alerts.set(sku, units);
+        self.alerts.set(sku, stock, units);
         drop(alone);
-        self.alerts.after_take(sku, stock);
+        self.alerts.look(sku, stock);
         Ok(())
     }
 
-    /// Looks `sku` up, takes, and has somebody told if little is left.
+    /// Looks `sku` up, takes, and has somebody told if little is left; returns how much was taken.
     #[inline]
     fn take<Q>(
         &self,
         sku: &Q,
-        take: impl FnOnce(&Stock) -> Result<(), OutOfStock>,
-    ) -> Result<(), SkuError>
+        take: impl FnOnce(&Stock) -> Result<u64, OutOfStock>,
+    ) -> Result<u64, SkuError>
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
@@ -352,10 +363,10 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         // First the gate, then the look: what is found stays until the gate is left.
         let passing = self.gate.pass();
         let (sku, stock) = stocks.get_key_value(sku).ok_or(SkuError::UnknownSku)?;
-        take(stock)?;
+        let taken = take(stock)?;
         drop(passing);
-        self.alerts.after_take(sku, stock);
-        Ok(())
+        self.alerts.after_take(sku, stock, taken);
+        Ok(taken)
     }
 
     /// Sells units that are reserved, so that the SKU is there.
@@ -369,7 +380,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     fn put_back(&self, sku: &K, units: u64) {
         if let Some(stock) = self.stocks.pin().get(sku) {
             stock.put_back(units);
-            self.alerts.after_put(sku, stock);
+            self.alerts.after_return(sku, stock);
         }
     }
 }

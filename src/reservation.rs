@@ -84,6 +84,12 @@ impl<S: Reserving> Reservation<S> {
         Ok(Self { stock, units })
     }
 
+    /// Of `units` that were just set aside.
+    #[cfg(feature = "inventory")]
+    pub(crate) const fn of_set_aside(stock: S, units: u64) -> Self {
+        Self { stock, units }
+    }
+
     /// Units that are set aside.
     #[must_use]
     pub const fn units(&self) -> u64 {

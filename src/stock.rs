@@ -196,17 +196,35 @@ impl Stock {
         }
     }
 
-    /// Whether what the calling thread takes its units from holds less than its share of `units`: two
-    /// loads of what a take has just written. If less than `units` are in stock, some thread sees that.
+    /// Whether what the calling thread takes its units from holds less than `units`: two loads of what a
+    /// take has just written. If it does not, the stock has as many.
     #[cfg(feature = "inventory")]
     #[inline]
     pub(crate) fn serves_from_less_than(&self, units: u64) -> bool {
         let word = self.word.load();
-        if !word.is_wide() {
-            return word.units() < units;
+        let held = if word.is_wide() {
+            self.stripes().own().held()
+        } else {
+            word.units()
+        };
+        held < units
+    }
+
+    /// Whether the calling thread, which has just taken `taken`, should look whether less than `units` are
+    /// in stock. Always while that is one word. In a wide one, where a look goes over all segments, when the
+    /// own one has less than its share, and before that after each so many units: all segments together
+    /// give no more than an eighth of `units` from one look to the next.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn is_time_to_look(&self, units: u64, taken: u64) -> bool {
+        if !self.word.load().is_wide() {
+            return true;
         }
         let stripes = self.stripes();
-        stripes.own().held().saturating_mul(stripes.len() as u64) < units
+        let (held, segments) = (stripes.own().held(), stripes.len() as u64);
+        let step = (units / 8 / segments).max(1);
+        // The take has passed a multiple of the step.
+        let passed = taken >= step || held % step + taken >= step;
+        held < units && passed || held.saturating_mul(segments) < units
     }
 
     /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.

@@ -6,8 +6,8 @@ use segstock::inventory::{
 };
 use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Settled, Status};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -136,6 +136,12 @@ fn what_cannot_be_true_is_refused() {
     conjured["skus"][0]["books"]["written_off"] = json!(u64::MAX);
     assert_eq!(refused(conjured), RestoreError::Sums(a()));
 
+    // 10 came; with what went it wraps to 10.
+    let mut wraps = kept();
+    wraps["skus"][0]["books"]["sold"] = json!(4);
+    wraps["skus"][0]["books"]["written_off"] = json!(u64::MAX);
+    assert_eq!(refused(wraps), RestoreError::Sums(a()));
+
     for lines in [
         json!([["a", 3]]),
         json!([["b", 1]]),
@@ -151,6 +157,68 @@ fn what_cannot_be_true_is_refused() {
     let row = hold["holds"][0].clone();
     hold["holds"].as_array_mut().unwrap().push(row);
     assert_eq!(refused(hold), RestoreError::DuplicateHold);
+}
+
+/// The sums of a SKU's life are modulo 2^64: one that wraps is in the way of nothing but keeping it.
+#[test]
+fn a_sum_that_wraps_cannot_be_kept() {
+    let mut all_written_off = kept();
+    let books = &mut all_written_off["skus"][0]["books"];
+    books["restocked"] = json!(u64::MAX);
+    books["written_off"] = json!(u64::MAX);
+    let kept: InventorySnapshot<String, String> = serde_json::from_value(all_written_off).unwrap();
+    let (shop, _) = Inventory::builder().restore(&kept).unwrap();
+    shop.write_off("a", 1).unwrap();
+    let books = shop.get("a").unwrap();
+    assert_eq!(
+        (books.available, books.sold),
+        (6, 3),
+        "five, and two that were held"
+    );
+    assert_eq!(books.written_off, 0, "2^64");
+    let again = Inventory::<String>::builder().restore(&shop.snapshot());
+    assert_eq!(again.unwrap_err(), RestoreError::Sums("a".to_owned()));
+}
+
+/// Low stock that was told before is not told again by opening, and what was not is told later.
+#[test]
+fn low_stock_is_kept_with_what_was_told() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    let skus = ["plenty", "low", "low by a hold", "low by what is freed"];
+    for sku in skus.map(str::to_owned) {
+        shop.insert(sku.clone(), 10).unwrap();
+        shop.set_low_stock(&sku, 8).unwrap();
+    }
+    shop.deduct("low", 3).unwrap();
+    place(&shop, &holds, "order", &[("low by a hold", 3)]);
+    let freed = shop.reserve(&skus[3].to_owned(), 3).unwrap();
+    let kept = shop.snapshot_with(&holds);
+    drop(freed);
+
+    let (tell, told) = mpsc::channel();
+    let builder = Inventory::<String>::builder().on_low_stock(move |sku: &String, low| {
+        _ = tell.send((sku.clone(), low.available));
+    });
+    let (again, _) = builder.restore(&kept).unwrap();
+    let again: Shop = Arc::new(again);
+    let clock = ManualClock::new();
+    let held: Orders<'_> = Holds::builder().clock(&clock).build();
+    assert_eq!(kept.place_holds(&again, &held).unwrap(), 1);
+    for sku in ["low", "low by a hold"] {
+        again.deduct(sku, 1).unwrap();
+    }
+    let told = || told.try_iter().collect::<Vec<_>>();
+    assert_eq!(told(), [], "told before it was kept");
+    for sku in ["low", "low by a hold"] {
+        again.restock(sku, 2).unwrap();
+    }
+    for sku in skus {
+        let crossing = again.available(sku).unwrap() - 7;
+        again.deduct(sku, crossing).unwrap();
+        assert_eq!(told(), [(sku.to_owned(), 7)], "the next crossing is");
+    }
 }
 
 #[test]

@@ -11,12 +11,12 @@ use loom::thread;
 use segstock::inventory::{
     InventorySnapshot, OrderHolds, OrderRefused, RemoveError, SkuError, SkuSnapshot,
 };
-use segstock::{HoldError, Holds, Inventory, ManualClock, Placed, Settled, testing};
+use segstock::{HoldError, Holds, Inventory, ManualClock, Placed, Settled, Stock, testing};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type Hasher = BuildHasherDefault<DefaultHasher>;
 type Shop = Inventory<&'static str, Hasher>;
@@ -29,7 +29,20 @@ struct Subject {
 }
 
 impl Subject {
+    /// Every stock one word.
     fn new(skus: &[Line]) -> Self {
+        Self::with(skus, |units| Stock::builder(units).build().unwrap())
+    }
+
+    /// Every stock in two segments, which nothing brings together but who must.
+    fn wide(skus: &[Line]) -> Self {
+        Self::with(skus, |units| {
+            let stock = Stock::builder(units).segments(2);
+            stock.tuning(testing::Tuning::STILL).build().unwrap()
+        })
+    }
+
+    fn with(skus: &[Line], stock: fn(u64) -> Stock) -> Self {
         let told = Arc::new(AtomicU64::new(0));
         let tell = Arc::clone(&told);
         let shop = Inventory::builder()
@@ -39,7 +52,7 @@ impl Subject {
             })
             .build();
         for &(sku, units) in skus {
-            shop.insert(sku, units).unwrap();
+            shop.insert_stock(sku, stock(units)).unwrap();
         }
         let shop = Arc::new(shop);
         Self { shop, told }
@@ -92,14 +105,41 @@ fn race_low<A: Send + 'static, B: 'static>(
     other: fn(&Arc<Shop>) -> B,
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
+    race_on(name, Subject::new, skus, threshold, one, other, check);
+}
+
+/// The same on stocks in two segments, of which each thread has one.
+fn race_wide<A: Send + 'static, B: 'static>(
+    name: &str,
+    skus: &'static [Line],
+    threshold: u64,
+    one: fn(&Arc<Shop>) -> A,
+    other: fn(&Arc<Shop>) -> B,
+    check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
+) {
+    race_on(name, Subject::wide, skus, threshold, one, other, check);
+}
+
+fn race_on<A: Send + 'static, B: 'static>(
+    name: &str,
+    open: fn(&[Line]) -> Subject,
+    skus: &'static [Line],
+    threshold: u64,
+    one: fn(&Arc<Shop>) -> A,
+    other: fn(&Arc<Shop>) -> B,
+    check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
+) {
+    let began = Instant::now();
     let executions = support::arena::model(move || {
-        let subject = Subject::new(skus);
+        testing::sit_at(0, 2);
+        let subject = open(skus);
         for (sku, _) in skus {
             subject.shop.set_low_stock(sku, threshold).unwrap();
         }
         let (start, theirs) = (StartLine::new(), Arc::clone(&subject.shop));
         let line = start.clone();
         let one = thread::spawn(move || {
+            testing::sit_at(1, 2);
             line.pass();
             one(&theirs)
         });
@@ -107,7 +147,8 @@ fn race_low<A: Send + 'static, B: 'static>(
         let other = other(&subject.shop);
         check(&subject, one.join().unwrap(), other);
     });
-    println!("{name:<44} {executions:>9} executions");
+    let took = began.elapsed().as_secs_f64();
+    println!("{name:<44} {executions:>9} executions {took:>7.1} s");
     assert!(executions > 1, "{name}: without a choice nothing is found");
 }
 
@@ -136,6 +177,23 @@ fn orders_in_opposite_sequence() {
             for sku in ["a", "b"] {
                 assert_eq!(figures(&subject.shop, sku), Some((0, 0, 1)));
             }
+        },
+    );
+}
+
+/// The first line lies in both segments, so that who takes it has to gather.
+#[test]
+fn orders_of_wide_stocks() {
+    race_wide(
+        "orders_of_wide_stocks",
+        &[("a", 2), ("b", 1)],
+        0,
+        |shop| buy(shop, &[("a", 2), ("b", 1)]).is_ok(),
+        |shop| buy(shop, &[("b", 1), ("a", 2)]).is_ok(),
+        |subject, one, other| {
+            assert!(one != other, "one of them is served, and one only");
+            assert_eq!(figures(&subject.shop, "a"), Some((0, 0, 2)));
+            assert_eq!(figures(&subject.shop, "b"), Some((0, 0, 1)));
         },
     );
 }
@@ -237,6 +295,25 @@ fn remove_against_write_off() {
     removing("remove_against_write_off", write_off, |last| {
         last.written_off
     });
+}
+
+/// It answers what the SKU is: there, or unknown, and never out of stock.
+#[test]
+fn remove_against_reserve() {
+    race(
+        "remove_against_reserve",
+        &[("a", 1)],
+        |shop| shop.reserve(&"a", 1).map(segstock::Reservation::commit),
+        |shop| shop.remove("a"),
+        |subject, reserved, removed| match removed {
+            Ok(last) if last.sold == 0 => assert_eq!(reserved, Err(SkuError::UnknownSku)),
+            Ok(last) => assert_eq!((reserved, last.sold), (Ok(()), 1)),
+            Err(error) => {
+                assert_eq!(error, RemoveError::Reserved { units: 1 });
+                assert_eq!(figures(&subject.shop, "a"), Some((0, 0, 1)));
+            }
+        },
+    );
 }
 
 /// The books of a SKU that is just taken away are those that it had.
@@ -390,6 +467,41 @@ fn low_stock_against_giving_back() {
     );
 }
 
+#[test]
+fn low_stock_is_set_beside_giving_back() {
+    race(
+        "low_stock_is_set_beside_giving_back",
+        &[("a", 2)],
+        |shop| drop(shop.reserve(&"a", 1)),
+        |shop| shop.set_low_stock(&"a", 2).unwrap(),
+        |subject, (), ()| assert_armed_if_enough(subject, 2),
+    );
+}
+
+#[test]
+fn low_stock_in_segments_is_told_once() {
+    race_wide(
+        "low_stock_in_segments_is_told_once",
+        &[("a", 3)],
+        2,
+        |shop| shop.deduct("a", 1).unwrap(),
+        |shop| shop.deduct("a", 1).unwrap(),
+        |subject, (), ()| assert_eq!(subject.told(), 1),
+    );
+}
+
+#[test]
+fn low_stock_in_segments_against_restock() {
+    race_wide(
+        "low_stock_in_segments_against_restock",
+        &[("a", 2)],
+        2,
+        |shop| shop.deduct("a", 1).unwrap(),
+        |shop| shop.restock("a", 1).unwrap(),
+        |subject, (), ()| assert_armed_if_enough(subject, 2),
+    );
+}
+
 /// What is told of one SKU and armed at once takes nothing from the count of another, which is told already.
 #[test]
 fn low_stock_of_two_skus() {
@@ -424,6 +536,22 @@ fn snapshot_against_a_move() {
         |shop| shop.snapshot(),
         |subject, arrived, kept| {
             assert!(arrived);
+            assert_eq!(on_hand(&kept), 2, "never twice, never nowhere: {kept:?}");
+            assert_eq!(on_hand(&subject.shop.snapshot()), 2);
+        },
+    );
+}
+
+#[test]
+fn snapshot_of_wide_stocks_against_a_move() {
+    race_wide(
+        "snapshot_of_wide_stocks_against_a_move",
+        &[("a", 2), ("b", 0)],
+        0,
+        |shop| shop.snapshot(),
+        |shop| shop.move_units(&"a", &"b", 1),
+        |subject, kept, moved| {
+            assert_eq!(moved, Ok(()));
             assert_eq!(on_hand(&kept), 2, "never twice, never nowhere: {kept:?}");
             assert_eq!(on_hand(&subject.shop.snapshot()), 2);
         },

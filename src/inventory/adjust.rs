@@ -13,6 +13,7 @@ pub(super) struct Ledger<K> {
     entries: BTreeMap<K, Entry>,
 }
 
+/// What went is modulo 2^64, as the sums that the stock keeps.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     pub(super) written_off: u64,
@@ -115,9 +116,10 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let passing = self.gate.pass();
         let (sku, stock) = stocks.get_key_value(sku).ok_or(SkuError::UnknownSku)?;
         stock.deduct(units)?;
-        ledger.entry(sku).written_off += units;
+        let entry = ledger.entry(sku);
+        entry.written_off = entry.written_off.wrapping_add(units);
         drop((passing, ledger));
-        self.alerts.after_take(sku, stock);
+        self.alerts.after_take(sku, stock, units);
         Ok(())
     }
 
@@ -143,7 +145,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         stock.set_aside(units)?;
         ledger.entry(from).in_transit += units;
         drop((passing, ledger));
-        self.alerts.after_take(from, stock);
+        self.alerts.after_take(from, stock, units);
         Ok(())
     }
 
@@ -191,14 +193,15 @@ impl<I: InventoryHandle> Transit<I> {
     ///
     /// [`SkuError::OutOfStock`]; [`SkuError::UnknownSku`] if one of them is.
     pub fn new(inventory: I, from: &I::Sku, to: &I::Sku, units: u64) -> Result<Self, SkuError> {
-        inventory.inventory().send(from, to, units)?;
-        let (from, to) = (from.clone(), to.clone());
-        Ok(Self {
+        let mut transit = Self {
             inventory,
-            from,
-            to,
-            units,
-        })
+            from: from.clone(),
+            to: to.clone(),
+            units: 0,
+        };
+        transit.inventory.inventory().send(from, to, units)?;
+        transit.units = units;
+        Ok(transit)
     }
 
     /// Units on the way.
@@ -214,17 +217,10 @@ impl<I: InventoryHandle> Transit<I> {
     /// Why they cannot be put there, [`SkuError::UnknownSku`] or [`SkuError::Overflow`], and the units, still
     /// on the way.
     pub fn arrive(mut self) -> Result<(), (SkuError, Self)> {
-        let arrived = self.try_arrive();
-        match arrived {
-            Ok(()) => {
-                self.units = 0;
-                Ok(())
-            }
-            Err(error) => Err((error, self)),
-        }
+        self.try_arrive().map_err(|error| (error, self))
     }
 
-    fn try_arrive(&self) -> Result<(), SkuError> {
+    fn try_arrive(&mut self) -> Result<(), SkuError> {
         let shop = self.inventory.inventory();
         let stocks = shop.stocks.pin();
         // No snapshot is being taken: they are here or there, and never both.
@@ -235,8 +231,10 @@ impl<I: InventoryHandle> Transit<I> {
         stock.restock(self.units)?;
         let entry = ledger.entry(&self.from);
         entry.in_transit -= self.units;
-        entry.moved_out += self.units;
+        entry.moved_out = entry.moved_out.wrapping_add(self.units);
         shop.sell(&self.from, self.units);
+        // They are there, whatever comes: nothing is left that could turn back.
+        self.units = 0;
         drop((passing, ledger, arriving));
         shop.alerts.after_put(to, stock);
         Ok(())
@@ -258,7 +256,7 @@ impl<I: InventoryHandle> Drop for Transit<I> {
             ledger.entry(from).in_transit -= self.units;
             stock.put_back(self.units);
         }
-        shop.alerts.after_put(from, stock);
+        shop.alerts.after_return(from, stock);
     }
 }
 

@@ -2,9 +2,13 @@
 
 use super::Sku;
 use crate::Stock;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Mutex, Ordering, fence};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A SKU went below its threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,10 +35,21 @@ pub(super) type Tell<K> = Box<dyn Fn(&K, LowStock) + Send + Sync>;
 /// | fence | fence |
 /// | looks at the stock again: enough? then it arms | anything told? then it arms |
 ///
-/// Tested by `low_stock_against_restock` in `tests/loom_inventory.rs`.
+/// And while a SKU is low, who takes from it writes nothing here, but asks whether it was told already. So
+/// there is the same to agree on with who arms it just then:
+///
+/// | who takes | who arms |
+/// |---|---|
+/// | takes units | marks the alert as armed |
+/// | fence | fence |
+/// | armed? then it looks, and tells | looks at the stock again: low? then it tells |
+///
+/// Tested by the scenarios of low stock in `tests/loom_inventory.rs`.
 pub(super) struct Alerts<K, S> {
     alerts: papaya::HashMap<K, Alert, S>,
-    /// At least every threshold: above it nothing is looked up.
+    /// How many alerts there are of each threshold.
+    thresholds: Mutex<BTreeMap<u64, usize>>,
+    /// The highest threshold: above it nothing is looked up.
     highest: AtomicU64,
     /// At least how many have been told and not armed again: counted before they are marked.
     told: AtomicU64,
@@ -44,6 +59,9 @@ pub(super) struct Alerts<K, S> {
 #[derive(Debug)]
 struct Alert {
     threshold: u64,
+    /// Where the stock lies that it is of. Another of the same SKU lies elsewhere, for as long as
+    /// anybody has this one in hand.
+    stock: usize,
     state: AtomicU64,
 }
 
@@ -59,6 +77,19 @@ impl Alert {
             .is_ok()
     }
 
+    fn is_of(&self, stock: &Stock) -> bool {
+        self.stock == address(stock)
+    }
+
+    fn is(&self, state: u64) -> bool {
+        self.state.load(Ordering::Acquire) == state
+    }
+
+    /// How much there is, if it is less than the threshold.
+    fn low(&self, stock: &Stock) -> Option<u64> {
+        Some(stock.available()).filter(|&available| available < self.threshold)
+    }
+
     /// Whether the stock had as much as the threshold at one instant of the call: not only by its bound,
     /// which units that are being moved can raise, or one crossing would be told twice.
     fn has_enough(&self, stock: &Stock) -> bool {
@@ -70,6 +101,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
     pub(super) fn new(hasher: S, tell: Tell<K>) -> Self {
         Self {
             alerts: papaya::HashMap::with_hasher(hasher),
+            thresholds: Mutex::new(BTreeMap::new()),
             highest: AtomicU64::new(0),
             told: AtomicU64::new(0),
             tell,
@@ -78,23 +110,57 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 
     /// From now on `sku` is low below `threshold`, and nobody has been told. Called while nobody is in
     /// the middle of a take: who takes later knows of it.
-    pub(super) fn set(&self, sku: &K, threshold: u64) {
+    pub(super) fn set(&self, sku: &K, stock: &Stock, threshold: u64) {
+        self.put(sku, stock, threshold, ARMED);
+    }
+
+    /// The same, of a SKU that was below `threshold` when it was kept: that it was told then counts.
+    pub(super) fn set_told(&self, sku: &K, stock: &Stock, threshold: u64) {
+        self.put(sku, stock, threshold, TOLD);
+    }
+
+    fn put(&self, sku: &K, stock: &Stock, threshold: u64, state: u64) {
         self.forget(sku);
-        if threshold > 0 {
-            let state = AtomicU64::new(ARMED);
-            self.alerts
-                .pin()
-                .insert(sku.clone(), Alert { threshold, state });
-            self.highest.fetch_max(threshold, Ordering::AcqRel);
+        if threshold == 0 {
+            return;
         }
+        let alert = Alert {
+            threshold,
+            stock: address(stock),
+            state: AtomicU64::new(state),
+        };
+        self.told
+            .fetch_add(u64::from(state == TOLD), Ordering::AcqRel);
+        self.alerts.pin().insert(sku.clone(), alert);
+        self.count(|thresholds| *thresholds.entry(threshold).or_default() += 1);
     }
 
     pub(super) fn forget(&self, sku: &K) {
-        if let Some(alert) = self.alerts.pin().remove(sku)
-            && alert.state.swap(GONE, Ordering::AcqRel) == TOLD
-        {
+        let alerts = self.alerts.pin();
+        let Some(alert) = alerts.remove(sku) else {
+            return;
+        };
+        if alert.state.swap(GONE, Ordering::AcqRel) == TOLD {
             self.told.fetch_sub(1, Ordering::AcqRel);
         }
+        self.count(|thresholds| {
+            if let Entry::Occupied(mut of) = thresholds.entry(alert.threshold) {
+                *of.get_mut() -= 1;
+                if *of.get() == 0 {
+                    of.remove();
+                }
+            }
+        });
+    }
+
+    /// Changes what there is of each threshold, and says which is the highest now.
+    fn count(&self, change: impl FnOnce(&mut BTreeMap<u64, usize>)) {
+        let mut thresholds = self.thresholds.lock();
+        change(&mut thresholds);
+        let highest = thresholds
+            .last_key_value()
+            .map_or(0, |(&highest, _)| highest);
+        self.highest.store(highest, Ordering::Release);
     }
 
     /// The threshold of `sku`; 0 if it has none.
@@ -105,42 +171,52 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
             .map_or(0, |alert| alert.threshold)
     }
 
-    /// Called when units were taken from `stock`.
+    /// Called when `units` were taken from `stock`.
     #[inline]
-    pub(super) fn after_take(&self, sku: &K, stock: &Stock) {
+    pub(super) fn after_take(&self, sku: &K, stock: &Stock, units: u64) {
         let highest = self.highest.load(Ordering::Acquire);
         if highest > 0 && stock.serves_from_less_than(highest) {
-            self.look(sku, stock);
+            self.after_little(sku, stock, units);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn look(&self, sku: &K, stock: &Stock) {
+    fn after_little(&self, sku: &K, stock: &Stock, units: u64) {
         let alerts = self.alerts.pin();
-        if let Some(alert) = alerts.get(sku) {
+        if let Some(alert) = alerts.get(sku)
+            && alert.is_of(stock)
+            && stock.is_time_to_look(alert.threshold, units)
+        {
+            fence(Ordering::SeqCst);
+            self.tell_if_low(sku, stock, alert);
+        }
+    }
+
+    /// Called when a threshold was set.
+    pub(super) fn look(&self, sku: &K, stock: &Stock) {
+        let alerts = self.alerts.pin();
+        if let Some(alert) = alerts.get(sku).filter(|alert| alert.is_of(stock)) {
             self.tell_if_low(sku, stock, alert);
         }
     }
 
     /// Each turn of the loop is one crossing that is told.
     fn tell_if_low(&self, sku: &K, stock: &Stock, alert: &Alert) {
-        let threshold = alert.threshold;
-        while stock.serves_from_less_than(threshold) {
-            let available = stock.available();
-            if available >= threshold {
-                return;
-            }
+        // First whether it was told: so all who take from a SKU that is low write nothing here.
+        while alert.is(ARMED)
+            && let Some(available) = alert.low(stock)
+        {
             self.told.fetch_add(1, Ordering::AcqRel);
             if !alert.turn(ARMED, TOLD) {
                 self.told.fetch_sub(1, Ordering::AcqRel);
                 return;
             }
             let low = LowStock {
-                threshold,
+                threshold: alert.threshold,
                 available,
             };
-            (self.tell)(sku, low);
+            self.tell(sku, low);
             // Units that came before it was marked armed nothing.
             fence(Ordering::SeqCst);
             if !(alert.has_enough(stock) && self.arm(alert)) {
@@ -149,12 +225,26 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
         }
     }
 
-    /// Called when units came to `stock`.
+    /// Tells, in the middle of a caller's call, which is done but not returned: often a drop. A panic of
+    /// who is told would take its units along, or end the process if it is unwinding already; so it ends here.
+    fn tell(&self, sku: &K, low: LowStock) {
+        let told = catch_unwind(AssertUnwindSafe(|| (self.tell)(sku, low)));
+        // What it carries may panic once more when it is dropped.
+        told.unwrap_or_else(mem::forget);
+    }
+
+    /// Called when units came to `stock` behind the gate: where no threshold was set before it, one that is
+    /// set meanwhile is looked at with these units.
     #[inline]
     pub(super) fn after_put(&self, sku: &K, stock: &Stock) {
-        if self.highest.load(Ordering::Acquire) == 0 {
-            return;
+        if self.highest.load(Ordering::Acquire) > 0 {
+            self.after_return(sku, stock);
         }
+    }
+
+    /// Called when units came to `stock` past the gate, maybe just while its first threshold is set.
+    #[inline]
+    pub(super) fn after_return(&self, sku: &K, stock: &Stock) {
         fence(Ordering::SeqCst);
         if self.told.load(Ordering::Acquire) > 0 {
             self.arm_if_enough(sku, stock);
@@ -168,20 +258,27 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
         let Some(alert) = alerts.get(sku) else {
             return;
         };
-        let told = alert.state.load(Ordering::Acquire) == TOLD;
+        let told = alert.is_of(stock) && alert.is(TOLD);
         if told && alert.has_enough(stock) && self.arm(alert) {
             // Units that were taken before it was armed told nobody.
             self.tell_if_low(sku, stock, alert);
         }
     }
 
+    /// Arms it; who did looks at the stock again.
     fn arm(&self, alert: &Alert) -> bool {
         let armed = alert.turn(TOLD, ARMED);
         if armed {
             self.told.fetch_sub(1, Ordering::AcqRel);
+            fence(Ordering::SeqCst);
         }
         armed
     }
+}
+
+/// Where it lies: to be compared only.
+fn address(stock: &Stock) -> usize {
+    std::ptr::from_ref(stock).addr()
 }
 
 impl<K, S> fmt::Debug for Alerts<K, S> {

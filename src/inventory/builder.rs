@@ -19,7 +19,10 @@ use std::hash::BuildHasher;
 ///
 /// let (tell, told) = mpsc::channel();
 /// let shop = Inventory::builder()
-///     .on_low_stock(move |sku: &&str, low| tell.send((*sku, low.available)).unwrap())
+///     .on_low_stock(move |sku: &&str, low| {
+///         // If nobody receives any more, nobody need be told.
+///         _ = tell.send((*sku, low.available));
+///     })
 ///     .build();
 /// shop.insert("phone", 12)?;
 /// shop.set_low_stock(&"phone", 10)?;
@@ -66,6 +69,13 @@ impl<K, S> InventoryBuilder<K, S> {
     /// call left so little, after it and without any lock of the inventory, so that it may use it. It
     /// should be quick, and must not call [`Holds`](crate::Holds), which may be just settling: send it to a
     /// channel.
+    ///
+    /// # Panics
+    ///
+    /// It had better not, and if it does, no unit is lost: the panic hook reports it, and there it ends. The
+    /// call goes on as if it had been told, and returns what it would have. For it may be called while
+    /// a reservation is dropped, where a panic could end the process. What it shares with others must bear that it stops
+    /// in the middle, as a poisoned mutex says.
     pub fn on_low_stock(mut self, tell: impl Fn(&K, LowStock) + Send + Sync + 'static) -> Self {
         self.tell = Box::new(tell);
         self

@@ -16,8 +16,9 @@ const VERSION: u32 = 1;
 /// The books of one SKU at one instant.
 ///
 /// In every one, `initial + restocked == available + reserved + in_transit + sold + written_off +
-/// moved_out`. The sums over a SKU's life are modulo 2^64. Calls that run beside it may show units as sold
-/// that are reserved, never the other way round.
+/// moved_out`. The sums over a SKU's life are modulo 2^64, and so is the equation; a snapshot with a sum
+/// that has wrapped is refused when it is [restored](InventoryBuilder::restore). Calls that run beside it
+/// may show units as sold that are reserved, never the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -61,14 +62,15 @@ impl SkuSnapshot {
         }
     }
 
-    fn came(&self) -> u64 {
-        self.initial.wrapping_add(self.restocked)
+    /// In more bits than the sums have, so that none of them can be made up by wrapping.
+    fn came(&self) -> u128 {
+        u128::from(self.initial) + u128::from(self.restocked)
     }
 
-    fn went(&self) -> u64 {
+    fn went(&self) -> u128 {
         let gone = [self.sold, self.written_off, self.moved_out];
         let here = [self.available, self.reserved, self.in_transit];
-        gone.into_iter().chain(here).fold(0, u64::wrapping_add)
+        gone.into_iter().chain(here).map(u128::from).sum()
     }
 }
 
@@ -210,9 +212,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
                 low_stock,
             }
         };
-        let stocks = self.stocks.pin();
-        let others = stocks.keys().filter(|sku| !seen.contains_key(*sku));
-        let others = others.filter_map(|sku| Some((sku.clone(), self.get(sku)?)));
+        let others = self.iter_but(|sku| seen.contains_key(sku));
         let mut skus: Vec<_> = others.map(row).collect();
         skus.extend(seen.into_iter().map(row));
         InventorySnapshot {
@@ -238,6 +238,9 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
     /// Opens an inventory as it was. Units that were reserved are available, for its
     /// [holds](InventorySnapshot::place_holds) to be placed again before anything else is sold.
     ///
+    /// A SKU that is below its [threshold](Inventory::set_low_stock) when its holds are placed was told
+    /// of before it was kept, and is not told of again until it has been at the threshold or above.
+    ///
     /// # Errors
     ///
     /// [`RestoreError`]: the snapshot cannot be true, or is of another version.
@@ -245,7 +248,8 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
         self,
         snapshot: &InventorySnapshot<K, N>,
     ) -> Result<(Inventory<K, S>, Restored), RestoreError<K>> {
-        let freed = snapshot.check()?;
+        let unheld = snapshot.check()?;
+        let mut freed = 0_u64;
         let inventory = self.capacity(snapshot.skus.len()).build();
         for SkuRow {
             sku,
@@ -254,7 +258,7 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
         } in &snapshot.skus
         {
             let stock = Stock::with_books(books.initial, books.restocked, books.on_hand());
-            if inventory.open(sku.clone(), stock).is_err() {
+            if inventory.insert_stock(sku.clone(), stock).is_err() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
             if (books.written_off, books.moved_out) != (0, 0) {
@@ -265,30 +269,43 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
                 };
                 inventory.ledger.lock().open(sku.clone(), entry);
             }
-            inventory.alerts.set(sku, *low_stock);
+            let free = unheld.get(sku).copied().unwrap_or(0) + books.in_transit;
+            freed = freed.saturating_add(free);
+            inventory.watch_again(sku, *low_stock, books.available + free);
         }
         let skus = snapshot.skus.len();
         Ok((inventory, Restored { skus, freed }))
     }
 }
 
+impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
+    /// Sets the threshold that a SKU had which will have `available` units once its holds are placed again.
+    /// If they are few, it was told when they became so, and neither opening nor placing tells it again.
+    fn watch_again(&self, sku: &K, threshold: u64, available: u64) {
+        let stocks = self.stocks.pin();
+        match stocks.get(sku) {
+            Some(stock) if available < threshold => self.alerts.set_told(sku, stock, threshold),
+            Some(stock) => self.alerts.set(sku, stock, threshold),
+            None => {}
+        }
+    }
+}
+
 impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
-    /// Whether it can be true; units that are reserved or on the way without a hold.
-    fn check(&self) -> Result<u64, RestoreError<K>> {
+    /// Whether it can be true; of each SKU, the units that are reserved without a hold.
+    fn check(&self) -> Result<BTreeMap<&K, u64>, RestoreError<K>> {
         if self.version != VERSION {
             return Err(RestoreError::UnknownVersion(self.version));
         }
         let mut set_aside = BTreeMap::new();
-        let mut freed = 0_u64;
         for SkuRow { sku, books, .. } in &self.skus {
             if books.on_hand() > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
             }
-            // Sums that have wrapped would pass as units that never came; so they do not pass.
-            if books.came() != books.went() || books.on_hand() > books.came() {
+            // Sums that have wrapped cannot be told from such as were never true; so they do not pass.
+            if books.came() != books.went() {
                 return Err(RestoreError::Sums(sku.clone()));
             }
-            freed = freed.saturating_add(books.reserved + books.in_transit);
             if books.reserved > 0 {
                 set_aside.insert(sku, books.reserved);
             }
@@ -301,13 +318,12 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
                     Some(())
                 });
                 left.ok_or_else(|| RestoreError::NotReserved(sku.clone()))?;
-                freed -= units;
             }
         }
         let mut keys: Vec<&N> = self.holds.iter().map(|hold| &hold.key).collect();
         keys.sort_unstable();
         if keys.is_sorted_by(|a, b| a < b) {
-            Ok(freed)
+            Ok(set_aside)
         } else {
             Err(RestoreError::DuplicateHold)
         }
@@ -353,7 +369,7 @@ pub enum RestoreError<K> {
     UnknownVersion(u32),
     /// The SKU stands in it twice.
     DuplicateSku(K),
-    /// The sums of the SKU do not add up, or more units are there than ever came.
+    /// The sums of the SKU do not add up: they were never true, or one of them has wrapped.
     Sums(K),
     /// More units of the SKU than a stock holds.
     TooManyUnits(K),

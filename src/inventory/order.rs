@@ -226,9 +226,9 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let taken = take_all(&wanted);
         // Nobody is told while the gate is passed: who is told may close it.
         drop(passing);
-        for Wanted { sku, stock, .. } in &wanted {
+        for &Wanted { sku, stock, units } in &wanted {
             match taken {
-                Ok(()) => self.alerts.after_take(sku, stock),
+                Ok(()) => self.alerts.after_take(sku, stock, units),
                 Err(_) => self.alerts.after_put(sku, stock),
             }
         }

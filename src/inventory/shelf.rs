@@ -53,6 +53,12 @@ impl<I: InventoryHandle> Shelf<I> {
     pub const fn sku(&self) -> &I::Sku {
         &self.sku
     }
+
+    fn take(&self, units: u64) -> Result<(), SkuError> {
+        let inventory = self.inventory.inventory();
+        let take = |stock: &Stock| stock.set_aside(units).map(|()| units);
+        inventory.take(&self.sku, take).map(drop)
+    }
 }
 
 pub(super) fn reserve<I: InventoryHandle>(
@@ -60,11 +66,11 @@ pub(super) fn reserve<I: InventoryHandle>(
     sku: &I::Sku,
     units: u64,
 ) -> Result<Reservation<Shelf<I>>, SkuError> {
-    if !inventory.inventory().contains(sku) {
-        return Err(SkuError::UnknownSku);
-    }
     let sku = sku.clone();
-    Ok(Reservation::new(Shelf { inventory, sku }, units)?)
+    let shelf = Shelf { inventory, sku };
+    // Not by way of the counter, which calls a SKU that is gone out of stock.
+    shelf.take(units)?;
+    Ok(Reservation::of_set_aside(shelf, units))
 }
 
 impl<I: InventoryHandle> StockCounter for Shelf<I> {
@@ -89,9 +95,7 @@ impl<I: InventoryHandle> StockCounter for Shelf<I> {
 
 impl<I: InventoryHandle> Reserving for Shelf<I> {
     fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
-        let inventory = self.inventory.inventory();
-        let set_aside = inventory.take(&self.sku, |stock| stock.set_aside(units));
-        set_aside.map_err(|error| refusal(&error, units))
+        self.take(units).map_err(|error| refusal(&error, units))
     }
 
     fn sell(&self, units: u64) {
