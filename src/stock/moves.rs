@@ -503,3 +503,54 @@ struct Empty {
     /// What their `added` came to.
     added: u64,
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restock_beyond_the_room_of_a_segment_leaves_the_stock_wide() {
+        let stock = Stock::builder(MAX_UNITS - 10_000)
+            .segments(2)
+            .build()
+            .unwrap();
+        stock.restock(200).unwrap();
+        assert_eq!(stock.stats().narrowings, 0);
+        for _ in 1..50 {
+            stock.restock(200).unwrap();
+        }
+        assert!(stock.stats().narrowings > 0, "all units were looked at");
+        assert!(stock.word.load().is_wide());
+        stock.restock(1).unwrap_err();
+        assert!(stock.word.load().is_wide());
+        drop(stock.reserve(MAX_CHANGE_AND_MORE).unwrap());
+        assert!(stock.word.load().is_wide());
+        assert_eq!(stock.snapshot().available, MAX_UNITS);
+    }
+
+    /// More than one change of a segment moves.
+    const MAX_CHANGE_AND_MORE: u64 = super::super::segment::MAX_CHANGE + 1;
+
+    #[test]
+    fn a_large_restock_is_dealt_out_without_a_look_at_all_units() {
+        let stock = Stock::builder(1_000).segments(4).build().unwrap();
+        stock.restock(1_000).unwrap();
+        assert_eq!(
+            (stock.stats().narrowings, stock.holdings()),
+            (0, vec![500; 4])
+        );
+    }
+
+    #[test]
+    fn what_is_entered_in_the_books_leaves_room_in_the_word() {
+        let stock = Stock::new(10_000);
+        let aside: Vec<_> = (0..5).map(|_| stock.reserve(300).unwrap()).collect();
+        assert!(
+            stock.word.load().aside().wrapping_add(300) <= 600,
+            "in the middle again"
+        );
+        assert_eq!(stock.snapshot().reserved, 1_500);
+        drop(aside);
+        assert_eq!((stock.available(), stock.snapshot().reserved), (10_000, 0));
+    }
+}

@@ -112,6 +112,9 @@ mod tests {
             for index in [0, segments / 3, segments / 2, segments - 1] {
                 stay(index, segments);
                 assert_eq!(segment(segments), index, "of {segments}");
+                // Asked for another number in between, it is worked out anew.
+                segment(segments + 1);
+                assert_eq!(segment(segments), index, "of {segments}, worked out");
             }
         }
     }
@@ -128,6 +131,13 @@ mod tests {
                 "{threads_on:?}"
             );
         }
+    }
+
+    #[test]
+    fn threads_begin_on_segments_of_their_own() {
+        let begin = |_| std::thread::spawn(|| segment(16)).join().unwrap();
+        let seen: std::collections::BTreeSet<usize> = (0..16).map(begin).collect();
+        assert!(seen.len() >= 8, "{seen:?}");
     }
 
     #[test]
@@ -156,5 +166,7 @@ mod tests {
     fn losses_are_counted_for_one_stock_at_a_time() {
         forgive();
         assert_eq!([lost(1), lost(1), lost(2), lost(1)], [1, 2, 1, 1]);
+        forgive();
+        assert_eq!(lost(1), 1);
     }
 }
