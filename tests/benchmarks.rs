@@ -6,6 +6,8 @@
 #[path = "../benches/situations/arguments.rs"]
 #[allow(dead_code)]
 mod arguments;
+#[path = "../benches/situations/conditions.rs"]
+mod conditions;
 #[path = "../benches/situations/counters.rs"]
 #[allow(dead_code)]
 mod counters;
@@ -15,6 +17,8 @@ mod curves;
 #[path = "../benches/situations/documents.rs"]
 #[allow(dead_code)]
 mod documents;
+#[path = "../benches/situations/losses.rs"]
+mod losses;
 #[path = "../benches/situations/marks.rs"]
 mod marks;
 #[path = "../benches/situations/plan.rs"]
@@ -32,25 +36,30 @@ mod situation;
 mod support;
 #[path = "../benches/situations/table.rs"]
 mod table;
+#[path = "../benches/situations/terminal.rs"]
+mod terminal;
 
 use arguments::Arguments;
 use clap::Parser;
 use counters::Counter;
 use results::{Cell, Curve, Flow, Results};
 use support::windows::{Effort, Figure};
+use table::markdown;
+
+fn figure_of(ns: f64) -> Figure {
+    Figure {
+        ns,
+        counted: if ns.is_finite() { 150 } else { 0 },
+        windows: 200,
+    }
+}
 
 fn cell(situation: &'static str, counter: Counter, threads: usize, ns: f64) -> Cell {
-    let counted = if ns.is_finite() { 150 } else { 0 };
-    let figure = Figure {
-        ns,
-        counted,
-        windows: 200,
-    };
     Cell {
         situation,
         counter,
         threads,
-        figure,
+        figure: figure_of(ns),
     }
 }
 
@@ -89,7 +98,7 @@ fn the_table_is_relative_to_the_best_counter_that_can_refuse() {
 
 #[test]
 fn losses_are_told_and_nothing_else_is() {
-    let losses = table::losses(&results());
+    let losses = losses::of_stock(&results());
     let rows: Vec<&str> = losses.lines().skip(2).collect();
     assert_eq!(
         rows,
@@ -98,15 +107,100 @@ fn losses_are_told_and_nothing_else_is() {
 
     let mut winning = results();
     winning.cells.retain(|cell| cell.situation == "plenty");
-    assert_eq!(table::losses(&winning), "Nowhere, in this run.");
+    assert_eq!(losses::of_stock(&winning), "Nowhere, in this run.");
+}
+
+#[test]
+fn of_the_many_losses_of_locked_stock_the_worst_are_told() {
+    let mut results = results();
+    for threads in 1..=12 {
+        let ns = 10.0 * threads as f64;
+        let cells = [
+            cell("plenty", Counter::Locked, threads, ns),
+            cell("plenty", Counter::StdLock, threads, 1.0),
+        ];
+        results.cells.extend(cells);
+    }
+    let told = losses::of_locked_stock(&results);
+    assert!(told.starts_with("The worst 10 of 12 rows:"), "{told}");
+    let rows: Vec<&str> = told.lines().skip(4).collect();
+    assert_eq!(rows.len(), 10);
+    assert_eq!(
+        rows[0],
+        "| plenty | 12 | LockedStock, 16 | 120 | std lock 1.0 | 120 |"
+    );
+    assert!(!losses::of_stock(&results).contains("LockedStock"));
+}
+
+/// One of 200 windows says nothing, and wins nothing.
+#[test]
+fn a_figure_that_stands_on_few_windows_is_not_told() {
+    let figure = |counted, windows| Figure {
+        ns: 1.0,
+        counted,
+        windows,
+    };
+    assert_eq!(figure(9, 200).told(), None);
+    assert_eq!(figure(10, 200).told(), Some(1.0));
+    assert_eq!(figure(1, 5).told(), Some(1.0));
+    assert_eq!(figure(0, 5).told(), None);
+
+    let mut results = results();
+    results.cells[0].figure.counted = 9;
+    let blocks = table::blocks(&results);
+    assert!(blocks.contains("| plenty | – | 🟩 30 (1.0) |"), "{blocks}");
+}
+
+#[test]
+fn the_conditions_name_the_commit_the_day_and_other_work() {
+    let line = conditions::line(true);
+    assert!(line.starts_with("segstock 0."), "{line}");
+    assert!(line.ends_with("; the quick form, whose figures say nothing"));
+    let is_a_day = |part: &str| {
+        let digits: Vec<usize> = part.split('-').map(str::len).collect();
+        digits == [4, 2, 2] && part.starts_with("20")
+    };
+    assert!(
+        line.split([',', ';']).any(|part| is_a_day(part.trim())),
+        "{line}"
+    );
+    // Only where there is git, and a repository that it reads.
+    let git = std::process::Command::new("git")
+        .args(["rev-parse", "HEAD"])
+        .output();
+    if git.is_ok_and(|output| output.status.success()) {
+        assert!(line.contains(", commit "), "{line}");
+    }
+    assert_eq!(conditions::warning(None), None);
+    assert_eq!(conditions::warning(Some(0.5)), None);
+    let warning = conditions::warning(Some(0.51)).expect("a warning");
+    assert!(warning.contains("0.51"), "{warning}");
 }
 
 #[test]
 fn a_terminal_shows_the_distance_in_colour() {
-    let coloured = table::coloured(&results(), true);
-    let lost = coloured.split("\x1b[31m").nth(1).expect("something in red");
-    assert_eq!(lost.split('\x1b').next().unwrap().trim(), "30");
-    assert!(!table::coloured(&results(), false).contains('\x1b'));
+    let coloured = terminal::coloured(&results(), true);
+    let table = coloured.split_once("2 threads").expect("a block").1;
+    let lost = table.split("\x1b[31m").nth(1).expect("something in red");
+    assert_eq!(lost.split('\x1b').next().unwrap().trim(), "30 (10)");
+    assert_eq!(table.matches("\x1b[31m").count(), 1, "no figure is no loss");
+    assert!(coloured.contains("\x1b[31mmore\x1b[0m"), "the key");
+
+    let plain = terminal::coloured(&results(), false);
+    assert!(!plain.contains('\x1b'));
+    assert!(plain.contains("times the best of the row"), "{plain}");
+    assert!(plain.contains("0 to 150 of 200"), "{plain}");
+}
+
+#[test]
+fn text_stands_left_and_numbers_right() {
+    let cells = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+    let rows = [
+        cells(["1", "random", "–", "🟩 8.1 (1.0)"]),
+        cells(["2", "by thread", "*2.0*", ""]),
+    ];
+    let table = markdown(&cells(["a", "b", "c", "d"]), &rows);
+    assert_eq!(table.lines().nth(1), Some("| --- | --- | ---: | ---: |"));
 }
 
 #[test]
@@ -164,7 +258,9 @@ fn every_part_has_something_to_say() {
             plot,
             panel: "a panel".to_owned(),
             line: "a line".to_owned(),
-            points: vec![(1.0, 3.0), (2.0, f64::NAN), (4.0, 5.0)],
+            points: [(1.0, 3.0), (2.0, f64::NAN), (4.0, 5.0)]
+                .map(|(x, ns)| (x, figure_of(ns)))
+                .into(),
         });
     }
     for segments in [1, 20] {
@@ -192,7 +288,22 @@ fn every_part_has_something_to_say() {
     assert!(readme.contains("flow of 20 ms"), "{readme}");
     assert!(readme.contains("50 orders a second"), "{readme}");
     assert!(readme.contains("segments 1,000."), "{readme}");
+    let segments = documents::part(&results, "over segments").unwrap();
+    assert!(
+        segments.contains("0 to 150 of 200 windows counted."),
+        "{segments}"
+    );
     let json = results.json();
+    let point = &json["curves"][0]["points"][0];
+    assert_eq!(
+        (&point["windows_counted"], &point["windows"]),
+        (&150.into(), &200.into())
+    );
+    let beside = documents::beside_the_table(&results);
+    assert!(
+        beside.contains("# Choosing a segment") && beside.contains("| none |"),
+        "{beside}"
+    );
     assert_eq!(json["cells"].as_array().unwrap().len(), results.cells.len());
     assert!(json["cells"][2]["ns"].is_null(), "no figure is no number");
 
@@ -241,7 +352,10 @@ fn arguments() {
     let quick = parsed(&["--quick", "--only", "edge", "--out", "here", "--bench"]).unwrap();
     assert!(quick.quick);
     assert_eq!(quick.only.as_deref(), Some("edge"));
-    assert_eq!(quick.out.as_os_str(), "here");
+    assert_eq!(quick.directory().as_os_str(), "here/only-edge");
+    let spaced = parsed(&["--only", "order flow"]).unwrap();
+    assert!(spaced.directory().ends_with("situations/only-order-flow"));
+    assert!(parsed(&[]).unwrap().directory().ends_with("situations"));
     assert!(parsed(&["--test"]).unwrap().quick);
     assert!(!parsed(&[]).unwrap().quick);
     assert!(parsed(&["--sloow"]).unwrap_err().use_stderr());

@@ -8,7 +8,7 @@ use crate::support::candidates::{Candidate, Till};
 use crate::support::cpu;
 use crate::support::flow::{FLASH_SALE, Sale};
 use crate::support::peers::{Choice, Segmented};
-use crate::support::windows::{Effort, Figure, Work, measure, median};
+use crate::support::windows::{Effort, Work, measure, median};
 use segstock::{LockedStock, Selection};
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -60,14 +60,14 @@ fn lines(
         .map(|line| ((line.name, line.x), line.work))
         .unzip();
     let mut curves: Vec<Curve> = Vec::new();
-    for ((name, x), Figure { ns, .. }) in places.into_iter().zip(measure(effort, threads, &works)) {
+    for ((name, x), figure) in places.into_iter().zip(measure(effort, threads, &works)) {
         match curves.iter_mut().find(|curve| curve.line == name) {
-            Some(curve) => curve.points.push((x, ns)),
+            Some(curve) => curve.points.push((x, figure)),
             None => curves.push(Curve {
                 plot,
                 panel: panel.to_owned(),
                 line: name.to_owned(),
-                points: vec![(x, ns)],
+                points: vec![(x, figure)],
             }),
         }
     }

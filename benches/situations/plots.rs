@@ -3,6 +3,7 @@
 use crate::counters::Counter;
 use crate::curves;
 use crate::results::Results;
+use crate::support::windows::Figure;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::error::Error;
@@ -132,12 +133,9 @@ fn throughput(results: &Results, situation: &str) -> Panel {
 fn panels(results: &Results, plot: &str) -> Vec<Panel> {
     let mut panels: Vec<Panel> = Vec::new();
     for curve in results.curves.iter().filter(|curve| curve.plot == plot) {
-        let finite = curve
-            .points
-            .iter()
-            .copied()
-            .filter(|point| point.1.is_finite());
-        let line = (curve.line.clone(), finite.collect());
+        let told = |(x, figure): &(f64, Figure)| Some((*x, figure.told()?));
+        let points = curve.points.iter().filter_map(told);
+        let line = (curve.line.clone(), points.collect());
         match panels.iter_mut().find(|panel| panel.title == curve.panel) {
             Some(panel) => panel.lines.push(line),
             None => panels.push(Panel {

@@ -124,6 +124,15 @@ pub struct Figure {
     pub windows: usize,
 }
 
+impl Figure {
+    /// ns, if enough windows count: a twentieth of them, which is 10 of 200. Fewer are what a disturbed
+    /// machine left over.
+    pub fn told(self) -> Option<f64> {
+        let enough = self.counted > 0 && self.counted * 20 >= self.windows;
+        Some(self.ns).filter(|ns| enough && ns.is_finite())
+    }
+}
+
 /// Calls between two looks at the time.
 const CHUNK: u64 = 512;
 
