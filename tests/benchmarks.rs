@@ -6,6 +6,8 @@
 #[path = "../benches/situations/arguments.rs"]
 #[allow(dead_code)]
 mod arguments;
+#[path = "../benches/situations/axes.rs"]
+mod axes;
 #[path = "../benches/situations/conditions.rs"]
 mod conditions;
 #[path = "../benches/situations/counters.rs"]
@@ -17,6 +19,9 @@ mod curves;
 #[path = "../benches/situations/documents.rs"]
 #[allow(dead_code)]
 mod documents;
+#[path = "../benches/situations/flows.rs"]
+#[allow(dead_code)]
+mod flows;
 #[path = "../benches/situations/losses.rs"]
 mod losses;
 #[path = "../benches/situations/marks.rs"]
@@ -26,6 +31,8 @@ mod marks;
 mod plan;
 #[path = "../benches/situations/plots.rs"]
 mod plots;
+#[path = "../benches/situations/progress.rs"]
+mod progress;
 #[path = "../benches/situations/results.rs"]
 #[allow(dead_code)]
 mod results;
@@ -42,7 +49,12 @@ mod terminal;
 use arguments::Arguments;
 use clap::Parser;
 use counters::Counter;
+use flows::Held;
+use progress::Progress;
 use results::{Cell, Curve, Flow, Results};
+use segstock::Selection;
+use std::time::Duration;
+use support::flow::Sale;
 use support::windows::{Effort, Figure};
 use table::markdown;
 
@@ -263,13 +275,19 @@ fn every_part_has_something_to_say() {
                 .into(),
         });
     }
-    for segments in [1, 20] {
+    for (held, orders) in [
+        (Held::Lock, 200),
+        (Held::Locked(20, Selection::Random), 4_000),
+    ] {
         results.flows.push(Flow {
-            sale: curves::sale(false),
-            segments,
-            selection: "random",
-            orders_per_second: 50.0 * segments as f64,
-            latency: curves::PARTS.map(|part| (part, 20.0)).into(),
+            sale: flows::sale(false),
+            held,
+            orders,
+            orders_per_second: orders as f64 / 4.0,
+            latency: flows::parts(orders)
+                .into_iter()
+                .map(|part| (part, 20.0))
+                .collect(),
             longest_ms: 25.0,
         });
     }
@@ -288,6 +306,15 @@ fn every_part_has_something_to_say() {
     assert!(readme.contains("flow of 20 ms"), "{readme}");
     assert!(readme.contains("50 orders a second"), "{readme}");
     assert!(readme.contains("segments 1,000."), "{readme}");
+    let flows = documents::part(&results, "order flow").unwrap();
+    assert!(
+        flows.contains("| 200 | 50 | 20 | 20 | 20 |  | 25 |"),
+        "{flows}"
+    );
+    assert!(
+        flows.contains("| 4,000 | 1,000 | 20 | 20 | 20 | 20 | 25 |"),
+        "{flows}"
+    );
     let segments = documents::part(&results, "over segments").unwrap();
     assert!(
         segments.contains("0 to 150 of 200 windows counted."),
@@ -317,6 +344,23 @@ fn every_part_has_something_to_say() {
 }
 
 #[test]
+fn axes_have_round_figures_and_the_published_segments() {
+    let told = |low: f64, high: f64| {
+        let logs = axes::round_figures(low.log10(), high.log10());
+        logs.into_iter().map(axes::round_figure).collect::<Vec<_>>()
+    };
+    assert_eq!(told(0.04, 3.0), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
+    assert_eq!(
+        told(150.0, 6_000.0),
+        ["200", "500", "1,000", "2,000", "5,000"]
+    );
+    assert_eq!(told(0.5, 2e6).len(), 7, "the powers of ten alone");
+    let ticks = axes::SEGMENTS.ticks(3.0, 6.0);
+    let told: Vec<_> = ticks.into_iter().map(axes::SEGMENTS.text).collect();
+    assert_eq!(told, ["8", "16", "32", "64", "20"]);
+}
+
+#[test]
 fn threads_go_up_to_four_times_the_cores() {
     assert_eq!(plan::threads(1), [1, 2, 4]);
     assert_eq!(plan::threads(2), [1, 2, 4, 8]);
@@ -326,21 +370,104 @@ fn threads_go_up_to_four_times_the_cores() {
 
 #[test]
 fn only_chooses_by_name() {
-    let chosen = |only| plan::steps(Effort::QUICK, true, only);
-    let rows = plan::threads(support::cpu::cores()).len();
-    assert_eq!(chosen(Some("drain")).len(), rows);
+    let cores = support::cpu::cores();
+    let chosen = |only| plan::steps(cores, Effort::QUICK, true, only);
+    assert_eq!(chosen(Some("drain")).len(), plan::threads(cores).len());
     assert_eq!(chosen(Some("nothing of this name")).len(), 0);
     for name in plan::names() {
         assert!(!chosen(Some(name)).is_empty(), "{name}");
     }
-    let seconds: f64 = chosen(None)
-        .iter()
-        .map(|step| step.estimate.as_secs_f64())
-        .sum();
-    assert!(
-        seconds < 60.0,
-        "the quick form is planned to take {seconds} s"
+}
+
+/// On a machine of its own the quick form stays far below its limit, and the full one takes minutes.
+#[test]
+fn the_plan_ends_in_time() {
+    let seconds = |cores, effort: Effort, quick| -> f64 {
+        let steps = plan::steps(cores, effort, quick, None);
+        steps.iter().map(|step| step.estimate.as_secs_f64()).sum()
+    };
+    for cores in [support::cpu::cores(), 2, 64] {
+        let quick = seconds(cores, Effort::QUICK, true);
+        assert!(quick < 70.0, "the quick form, {cores} cores: {quick} s");
+        assert!(quick > 10.0, "nobody believes {quick} s");
+    }
+    let full = seconds(2, Effort::SITUATIONS, false);
+    assert!(full < 720.0, "the full form, 2 cores: {full} s");
+}
+
+/// What the limit leaves out is named, and not measured.
+#[test]
+fn the_quick_form_stops_at_its_limit() {
+    let measured = |limit| {
+        let steps = plan::steps(1, Effort::QUICK, true, Some("sold out"));
+        let mut results = Results::new(String::new());
+        let progress = Progress::new(steps.iter().map(|step| step.estimate).sum());
+        let left_out = plan::run(steps, limit, &mut results, progress);
+        (left_out, results.threads())
+    };
+    let (left_out, threads) = measured(Some(Duration::ZERO));
+    assert_eq!(
+        left_out,
+        [1, 2, 4].map(|threads| format!("sold out, threads: {threads}"))
     );
+    assert_eq!(threads, [0; 0]);
+    let (left_out, threads) = measured(None);
+    assert_eq!((left_out.len(), threads), (0, vec![1, 2, 4]));
+}
+
+#[test]
+fn a_percentile_needs_orders() {
+    assert_eq!(flows::parts(3), [0.25, 0.5]);
+    assert_eq!(flows::parts(200).last(), Some(&0.995));
+    assert_eq!(flows::parts(1_000).last(), Some(&0.999));
+    assert_eq!(flows::parts(0).len(), 0);
+}
+
+/// Everybody with a lock holds it for the whole flow, and a `Stock` has none to hold.
+#[test]
+fn who_holds_a_lock_sells_one_at_a_time() {
+    let sale = Sale {
+        customers: 4,
+        flow: Duration::from_millis(10),
+    };
+    for held in [
+        Held::Lock,
+        Held::StdLock,
+        Held::SegmentLocks(1),
+        Held::Locked(1, Selection::Random),
+        Held::Nothing,
+    ] {
+        let mut results = Results::new(String::new());
+        flows::order_flow(sale, Duration::from_millis(200), held, &mut results);
+        let orders = results.flows[0].orders;
+        if held.locks().is_some() {
+            assert!((1..=21).contains(&orders), "{held:?}: {orders} orders");
+        } else {
+            assert!(orders > 21, "{held:?}: {orders} orders");
+        }
+    }
+}
+
+/// Threads are pinned to CPUs that they may use, and not to others of those that there are.
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_are_pinned_to_allowed_cpus() {
+    use rustix::thread::{CpuSet, sched_getaffinity};
+    use support::cpu;
+    let allowed = sched_getaffinity(None).unwrap();
+    assert!((1..=allowed.count() as usize).contains(&cpu::cores()));
+    for core in 0..cpu::cores() {
+        let pin = move || {
+            cpu::pin(core);
+            sched_getaffinity(None).unwrap()
+        };
+        let pinned = std::thread::spawn(pin).join().unwrap();
+        assert_eq!(pinned.count(), 1);
+        let cpu = (0..CpuSet::MAX_CPU)
+            .find(|&cpu| pinned.is_set(cpu))
+            .unwrap();
+        assert!(allowed.is_set(cpu), "{cpu}");
+    }
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use crate::counters::Counter;
 use crate::curves;
+use crate::flows::Held;
 use crate::losses;
 use crate::results::{Curve, Flow, Results};
 use crate::situation;
 use crate::support::cpu;
-use crate::table::{blocks, counted, figure, markdown};
+use crate::table::{blocks, counted, figure, grouped, markdown};
+use segstock::Selection;
 
 /// What a mark can ask for.
 pub const NAMES: [&str; 12] = [
@@ -178,13 +180,15 @@ fn published(results: &Results) -> String {
 
 fn flows(results: &Results) -> String {
     const TOLD: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
-    let mut header = texts(["segments", "chosen", "orders a second"]);
+    let mut header = texts(["held during the flow", "locks", "orders", "orders a second"]);
     header.extend(TOLD.map(|part| format!("{} % within, ms", part * 100.0)));
     header.push("the longest, ms".to_owned());
     let row = |flow: &Flow| {
+        let locks = flow.held.locks();
         let mut row = vec![
-            flow.segments.to_string(),
-            flow.selection.to_owned(),
+            flow.held.name().to_owned(),
+            locks.map_or_else(String::new, |locks| locks.to_string()),
+            grouped(flow.orders),
             figure(flow.orders_per_second),
         ];
         let at = |part| flow.latency.iter().find(|one| one.0 == part);
@@ -195,7 +199,7 @@ fn flows(results: &Results) -> String {
     let rows: Vec<_> = results.flows.iter().map(row).collect();
     let sale = results.flows[0].sale;
     format!(
-        "{} customers, a flow of {} ms:\n\n{}",
+        "{} customers, a flow of {} ms; an empty cell: too few orders for this percentile.\n\n{}",
         sale.customers,
         sale.flow.as_millis(),
         markdown(&header, &rows)
@@ -241,20 +245,26 @@ fn readme(results: &Results) -> String {
         ("drain", cores),
     ];
     let table = ns_table(results, &COLUMNS, shown.into_iter());
-    let per_second = |segments| {
-        let mut flows = results.flows.iter();
-        flows.find(|flow| flow.segments == segments && flow.selection == "random")
+    format!(
+        "{}.\n\n{table}\n{}",
+        results.conditions,
+        in_a_sentence(&results.flows)
+    )
+}
+
+/// What one lock sells, and what many do.
+fn in_a_sentence(flows: &[Flow]) -> String {
+    let of = |held: Held| flows.iter().find(|flow| flow.held == held);
+    let many = of(Held::Locked(20, Selection::Random));
+    let Some((one, many)) = of(Held::Lock).zip(many) else {
+        return String::new();
     };
-    let sale = match per_second(1).zip(per_second(20)) {
-        Some((one, twenty)) => format!(
-            "With an order flow of {} ms under the lock and {} customers, one lock sells {} orders a \
-             second, and `LockedStock` with 20 segments {}.",
-            one.sale.flow.as_millis(),
-            one.sale.customers,
-            figure(one.orders_per_second),
-            figure(twenty.orders_per_second)
-        ),
-        None => String::new(),
-    };
-    format!("{}.\n\n{table}\n{sale}", results.conditions)
+    format!(
+        "With an order flow of {} ms under the lock and {} customers, one lock sells {} orders a second, and \
+         `LockedStock` with 20 segments {}.",
+        one.sale.flow.as_millis(),
+        one.sale.customers,
+        figure(one.orders_per_second),
+        figure(many.orders_per_second)
+    )
 }

@@ -12,12 +12,14 @@
 //! ```
 
 mod arguments;
+mod axes;
 #[path = "../../examples/support/cli.rs"]
 mod cli;
 mod conditions;
 mod counters;
 mod curves;
 mod documents;
+mod flows;
 mod losses;
 mod marks;
 mod plan;
@@ -38,6 +40,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+use support::cpu;
 use support::windows::Effort;
 
 fn main() -> ExitCode {
@@ -48,12 +51,14 @@ fn report(arguments: &Arguments) -> Result<cli::Report, String> {
     let effort = if arguments.quick {
         Effort::QUICK
     } else {
-        Effort {
-            windows: 200,
-            ..Effort::FULL
-        }
+        Effort::SITUATIONS
     };
-    let steps = plan::steps(effort, arguments.quick, arguments.only.as_deref());
+    let steps = plan::steps(
+        cpu::cores(),
+        effort,
+        arguments.quick,
+        arguments.only.as_deref(),
+    );
     if steps.is_empty() {
         let names = plan::names().join(", ");
         return Err(format!("no such situation or plot; there are: {names}"));
@@ -70,24 +75,35 @@ fn report(arguments: &Arguments) -> Result<cli::Report, String> {
     if let Some(warning) = conditions::warning(conditions::load()) {
         cli::note(&warning);
     }
-    let mut progress = Progress::new(steps.iter().map(|step| step.estimate).sum::<Duration>());
-    for step in steps {
-        progress.begin(&step.what);
-        (step.run)(&mut results);
-        progress.end(step.estimate);
-    }
-    progress.close();
+    let progress = Progress::new(steps.iter().map(|step| step.estimate).sum::<Duration>());
+    let limit = arguments.quick.then_some(plan::QUICK_LIMIT);
+    let left_out = plan::run(steps, limit, &mut results, progress);
 
     write(&results, &out)?;
-    for (path, text) in documents {
-        let filled = marks::fill(&text, |name| documents::part(&results, name));
-        let filled = filled.map_err(|error| of(path, &error))?;
-        fs::write(path, filled).map_err(|error| of(path, &error))?;
+    // A document needs all figures.
+    if left_out.is_empty() {
+        for (path, text) in documents {
+            let filled = marks::fill(&text, |name| documents::part(&results, name));
+            let filled = filled.map_err(|error| of(path, &error))?;
+            fs::write(path, filled).map_err(|error| of(path, &error))?;
+        }
     }
     Ok(cli::Report {
-        text: on_a_terminal(&results, &out),
-        correct: true,
+        text: on_a_terminal(&results, &out) + &what_is_left_out(&left_out),
+        correct: left_out.is_empty(),
     })
+}
+
+/// What the quick form had no time for, on a machine that is too slow or too busy.
+fn what_is_left_out(steps: &[String]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nFAILED: {} s were over, and this was left out; no document was written:\n  {}",
+        plan::QUICK_LIMIT.as_secs(),
+        steps.join("\n  ")
+    )
 }
 
 fn of(path: &Path, error: &dyn std::fmt::Display) -> String {

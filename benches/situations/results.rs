@@ -1,6 +1,7 @@
 //! What was measured, to be written in one form or another.
 
 use crate::counters::Counter;
+use crate::flows::Held;
 use crate::support::flow::Sale;
 use crate::support::windows::Figure;
 use serde_json::{Value, json};
@@ -23,13 +24,14 @@ pub struct Curve {
     pub points: Vec<(f64, Figure)>,
 }
 
-/// Orders that run their flow under a lock.
+/// Orders with their flow.
 #[derive(Debug, Clone)]
 pub struct Flow {
     /// What all orders are.
     pub sale: Sale,
-    pub segments: usize,
-    pub selection: &'static str,
+    pub held: Held,
+    /// That ended while it was watched.
+    pub orders: u64,
     pub orders_per_second: f64,
     /// Parts of all orders, and the ms that they took at the most.
     pub latency: Vec<(f64, f64)>,
@@ -128,8 +130,9 @@ impl Results {
             json!({
                 "customers": flow.sale.customers,
                 "flow_ms": flow.sale.flow.as_secs_f64() * 1e3,
-                "segments": flow.segments,
-                "selection": flow.selection,
+                "held": flow.held.name(),
+                "locks": flow.held.locks(),
+                "orders": flow.orders,
                 "orders_per_second": flow.orders_per_second,
                 "latency_ms": flow.latency,
                 "longest_ms": flow.longest_ms,
