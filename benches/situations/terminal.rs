@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// Of the column with the situations.
 const SITUATION: usize = 27;
 /// Of a figure with its ratio, and of one without.
-const FIGURE: usize = 14;
+const FIGURE: usize = 16;
 const REFERENCE: usize = 8;
 
 /// The table, under what its figures and colours mean.
