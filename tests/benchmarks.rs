@@ -358,6 +358,10 @@ fn axes_have_round_figures_and_the_published_segments() {
     let ticks = axes::SEGMENTS.ticks(3.0, 6.0);
     let told: Vec<_> = ticks.into_iter().map(axes::SEGMENTS.text).collect();
     assert_eq!(told, ["8", "16", "32", "64", "20"]);
+    let part = |part: f64| (axes::PART.place)(part);
+    let ticks = axes::PART.ticks(part(0.25), part(0.999));
+    let told: Vec<_> = ticks.into_iter().map(axes::PART.text).collect();
+    assert_eq!(told, ["90 %", "99 %", "99.9 %", "50 %"]);
 }
 
 #[test]

@@ -41,7 +41,10 @@ pub struct Axis {
 impl Axis {
     /// The places between these two at which something is written.
     pub fn ticks(&self, left: f64, right: f64) -> Vec<f64> {
-        let whole = (left.ceil() as i64..=right.floor() as i64).map(|place| place as f64);
+        // The logarithm of a thousandth is a little less than it should be.
+        const NEAR: f64 = 1e-9;
+        let whole = (left - NEAR).ceil() as i64..=(right + NEAR).floor() as i64;
+        let whole = whole.map(|place| place as f64);
         let more = self.more.iter().map(|&value| (self.place)(value));
         let more = more.filter(|place| (left..=right).contains(place));
         whole.chain(more).collect()
@@ -115,8 +118,8 @@ pub const FLOW: Axis = Axis {
 pub const PART: Axis = Axis {
     title: "part of all orders (log of the rest)",
     place: |part| -(1.0 - part).log10(),
-    text: |x| format!("{} %", 100.0 - 100.0 * 10f64.powf(-x)),
-    more: &[],
+    text: |x| format!("{} %", (1e4 - 1e4 * 10f64.powf(-x)).round() / 1e2),
+    more: &[0.5],
 };
 
 fn power_of_two(x: f64) -> String {

@@ -1,5 +1,5 @@
-//! Purpose: who wins where, on the machine that it runs on; the source of every figure in
-//! `BENCHMARKS.md` and in the README.
+//! Purpose: who wins where, on the machine that it runs on; the source of the figures in the
+//! marked parts of `BENCHMARKS.md` and the README.
 //!
 //! Rows are situations, columns are counters, with a block for each number of threads, by the window
 //! method: candidates in turn, threads pinned, only undisturbed windows, medians. Plots show cost over
