@@ -7,7 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench --bench situations --", max_term_width = 100)]
 pub struct Arguments {
-    /// Few windows: whether it runs, not what it measures; fails after 85 seconds, and says what is left
+    /// Few windows: whether it runs, not what it measures; after 85 seconds it stops, says what it left
+    /// out, and fails
     #[arg(long, alias = "test")]
     pub quick: bool,
 

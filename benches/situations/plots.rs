@@ -233,7 +233,8 @@ impl Plot {
             .x_label_formatter(&|&x| (self.x.text)(x))
             .y_label_formatter(&|&y| round_figure(y))
             .draw()?;
-        if let Some((at, what)) = self.marked.map(|(at, what)| ((self.x.place)(at), what)) {
+        let marked = self.marked.map(|(at, what)| ((self.x.place)(at), what));
+        if let Some((at, what)) = marked.filter(|(at, _)| (left..=right).contains(at)) {
             let line = PathElement::new([(at, low), (at, high)], BLACK.mix(0.3));
             let name = Text::new(what, (at, high), ("sans-serif", 11));
             chart.draw_series([line])?;
