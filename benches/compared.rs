@@ -14,6 +14,9 @@
 #[path = "situations/counters.rs"]
 #[allow(dead_code)]
 mod counters;
+#[path = "situations/flows.rs"]
+#[allow(dead_code)]
+mod flows;
 #[path = "situations/results.rs"]
 #[allow(dead_code)]
 mod results;
@@ -27,16 +30,22 @@ use counters::Counter;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use segstock::LockedStock;
 use situation::{Calls, Situation};
-use std::convert::Infallible;
 use std::hint::black_box;
 use std::thread::sleep;
 use std::time::Duration;
 use support::calls::{PLENTY, atomic, lock, striped, work};
 use support::candidates::Till;
+use support::cpu;
+use support::flow::Shop;
 use support::peers::{Choice, Segmented};
 use support::windows::Work;
 
-const THREADS: [usize; 4] = [1, 2, 4, 8];
+/// Up to eight, and more threads than cores where there are more of those.
+fn threads() -> impl Iterator<Item = usize> {
+    let crowd = 2 * cpu::cores();
+    [1, 2, 4, 8].into_iter().chain((crowd > 8).then_some(crowd))
+}
+
 const SEGMENTS: [usize; 8] = [1, 2, 4, 8, 16, 20, 32, 64];
 const FLOW: Duration = Duration::from_millis(1);
 
@@ -49,10 +58,10 @@ fn one(till: &(impl Till + ?Sized)) {
 }
 
 /// A deduct and nothing else.
-fn no_flow(segments: usize) -> [(&'static str, Work); 4] {
+fn no_flow(segments: usize) -> Vec<(&'static str, Work)> {
     let locks = Segmented::new(PLENTY, segments, Choice::Random, lock);
     let atomics = Segmented::new(PLENTY, segments, Choice::Random, atomic);
-    [
+    vec![
         ("LockedStock", work(locked(segments), one)),
         ("locks, random", work(locks, one)),
         ("Stock", work(striped(PLENTY, segments), one)),
@@ -60,30 +69,30 @@ fn no_flow(segments: usize) -> [(&'static str, Work); 4] {
     ]
 }
 
+/// Orders of a millisecond.
+fn orders(shop: impl Shop) -> Work {
+    let order = move || _ = black_box(shop.order(|| sleep(FLOW)));
+    Work::new(move |_, calls| (0..calls).for_each(|_| order()))
+}
+
 /// An order of a millisecond, under the lock or after the deduct.
-fn with_flow(segments: usize) -> [(&'static str, Work); 2] {
-    let locked = locked(segments);
-    let order = || -> Result<(), Infallible> {
-        sleep(FLOW);
-        Ok(())
-    };
-    let under_lock = Work::new(move |_, calls| {
-        (0..calls).for_each(|_| _ = black_box(locked.deduct_with(1, order).is_ok()));
-    });
-    let after = work(striped(PLENTY, segments), |stock| {
-        one(stock);
-        sleep(FLOW);
-    });
-    [("LockedStock", under_lock), ("Stock", after)]
+fn with_flow(segments: usize) -> Vec<(&'static str, Work)> {
+    let locks = Segmented::new(PLENTY, segments, Choice::Random, lock);
+    let mut works = vec![
+        ("LockedStock", orders(locked(segments))),
+        ("locks, random", orders(locks)),
+        ("Stock", orders(striped(PLENTY, segments))),
+    ];
+    if segments == 1 {
+        // As many have it, with no segments at all.
+        works.push(("parking_lot lock", orders(lock(PLENTY))));
+    }
+    works
 }
 
 /// One lock against many segments.
-fn segments<const N: usize>(
-    criterion: &mut Criterion,
-    name: &str,
-    works: fn(usize) -> [(&'static str, Work); N],
-) {
-    for threads in THREADS {
+fn segments(criterion: &mut Criterion, name: &str, works: fn(usize) -> Vec<(&'static str, Work)>) {
+    for threads in threads() {
         let mut group = criterion.benchmark_group(format!("{name}/{threads} threads"));
         for segments in SEGMENTS {
             for (counter, work) in works(segments) {
@@ -122,7 +131,7 @@ fn timer(
 
 fn situations(criterion: &mut Criterion) {
     for situation in situation::ALL {
-        for threads in THREADS {
+        for threads in threads() {
             let name = format!("{}/{threads} threads", situation.name);
             let mut group = criterion.benchmark_group(name);
             for counter in situation.columns() {

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench --bench situations --", max_term_width = 100)]
 pub struct Arguments {
-    /// Few windows, under 90 seconds: whether it runs, not what it measures
+    /// Few windows: whether it runs, not what it measures; after 85 seconds it stops, says what it left
+    /// out, and fails
     #[arg(long, alias = "test")]
     pub quick: bool,
 
-    /// Only the situations and plots whose name contains NAME
+    /// Only the situations and plots whose name contains NAME; the results go to only-NAME in DIR, and
+    /// those of a whole run stay
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
 
@@ -26,4 +28,24 @@ pub struct Arguments {
     /// What cargo passes by itself
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Arguments {
+    /// Where the results go: those of a part beside those of the whole.
+    pub fn directory(&self) -> PathBuf {
+        let plain = |letter: char| {
+            if letter.is_alphanumeric() {
+                letter
+            } else {
+                '-'
+            }
+        };
+        match &self.only {
+            None => self.out.clone(),
+            Some(name) => {
+                let name: String = name.chars().map(plain).collect();
+                self.out.join(format!("only-{name}"))
+            }
+        }
+    }
 }

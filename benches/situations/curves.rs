@@ -1,25 +1,23 @@
 //! What is shown as lines: cost over segments, over what is left, and over the length of the flow
-//! for each way of choosing a segment; and what customers wait for.
+//! for each way of choosing a segment.
 
 use crate::counters::{self, Counter, Visit};
-use crate::results::{Curve, Flow, Results};
-use crate::support::calls::{PLENTY, atomic, lock, some_out_and_back, striped, work};
+use crate::results::{Curve, Results};
+use crate::support::calls::{PLENTY, atomic, lock, locked, some_out_and_back, striped, work};
 use crate::support::candidates::{Candidate, Till};
 use crate::support::cpu;
-use crate::support::flow::{FLASH_SALE, Sale};
 use crate::support::peers::{Choice, Segmented};
-use crate::support::windows::{Effort, Figure, Work, measure, median};
-use segstock::{LockedStock, Selection};
+use crate::support::windows::{Effort, Work, measure, median};
+use segstock::Selection;
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// As many segments as are compared with one.
 pub const SEGMENTS: [usize; 8] = [1, 2, 4, 8, 16, 20, 32, 64];
 pub const OVER_SEGMENTS: &str = "cost over segments";
 pub const OVER_WHAT_IS_LEFT: &str = "cost over what is left";
 pub const SELECTION: &str = "selection";
-pub const ORDER_FLOW: &str = "order flow";
 
 /// Units left of a million.
 pub const LEFT: [u64; 8] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1, 0];
@@ -34,11 +32,15 @@ const LEFT_COUNTERS: [Counter; 6] = [
 
 /// Rounds of arithmetic that stand for a flow, some of them under a lock.
 const FLOWS: [u64; 6] = [0, 30, 100, 300, 3_000, 30_000];
+/// Without, and with a short and a long one, where there are fewer segments than threads.
+const FEW_FLOWS: [u64; 3] = [0, 300, 30_000];
 
-pub fn locked(units: u64, segments: usize, selection: Selection) -> LockedStock {
-    let builder = LockedStock::builder(units).segments(segments);
-    builder.selection(selection).build().expect("some segments")
-}
+/// How many lines the panels of a plot measure at once, for the estimate of their step.
+pub const LINES_OVER_SEGMENTS: usize = SEGMENTS.len() * 5;
+pub const LINES_REFUSING: usize = SEGMENTS.len() * 3;
+pub const LINES_OVER_WHAT_IS_LEFT: usize = LEFT.len() * LEFT_COUNTERS.len();
+pub const LINES_OF_SELECTION: usize = FLOWS.len() * 7;
+pub const LINES_OF_FEW_SEGMENTS: usize = FEW_FLOWS.len() * 4;
 
 /// One candidate of a plot.
 struct Line {
@@ -60,14 +62,14 @@ fn lines(
         .map(|line| ((line.name, line.x), line.work))
         .unzip();
     let mut curves: Vec<Curve> = Vec::new();
-    for ((name, x), Figure { ns, .. }) in places.into_iter().zip(measure(effort, threads, &works)) {
+    for ((name, x), figure) in places.into_iter().zip(measure(effort, threads, &works)) {
         match curves.iter_mut().find(|curve| curve.line == name) {
-            Some(curve) => curve.points.push((x, ns)),
+            Some(curve) => curve.points.push((x, figure)),
             None => curves.push(Curve {
                 plot,
                 panel: panel.to_owned(),
                 line: name.to_owned(),
-                points: vec![(x, ns)],
+                points: vec![(x, figure)],
             }),
         }
     }
@@ -103,11 +105,7 @@ pub fn over_segments(effort: Effort, results: &mut Results) {
                 work(Segmented::new(PLENTY, segments, Choice::Random, lock), one),
             ),
         ];
-        works.map(|(name, work)| Line {
-            name,
-            x: segments as f64,
-            work,
-        })
+        at(segments as f64, works)
     });
     let panel = format!("deduct one of plenty, {threads} threads");
     let measured = lines(effort, threads, OVER_SEGMENTS, &panel, candidates.collect());
@@ -128,11 +126,7 @@ pub fn refusing_over_segments(effort: Effort, results: &mut Results) {
             ("LockedStock, random", work(locked, refuse)),
             ("segment locks, random", work(published, refuse)),
         ];
-        works.map(|(name, work)| Line {
-            name,
-            x: segments as f64,
-            work,
-        })
+        at(segments as f64, works)
     });
     let panel = "refuse more than there is, 1 thread";
     let measured = lines(effort, 1, OVER_SEGMENTS, panel, candidates.collect());
@@ -208,99 +202,95 @@ fn before_flow(rounds: u64, stock: impl Till + Send + Sync + 'static) -> Work {
     })
 }
 
-/// The flow by itself, and orders with it, by how the segment is chosen.
-fn choices(rounds: u64) -> Vec<Line> {
-    const SEGMENTS: usize = counters::SEGMENTS;
-    let under_lock = |segments, selection| {
-        let stock = locked(PLENTY, segments, selection);
-        let order = move || -> Result<(), Infallible> {
-            flow(rounds);
-            Ok(())
-        };
-        flowing(rounds, move || {
-            _ = black_box(stock.deduct_with(1, order).is_ok());
-        })
-        .parks(true)
+/// An order with its flow under the lock.
+fn under_lock(rounds: u64, segments: usize, selection: Selection) -> Work {
+    let stock = locked(PLENTY, segments, selection);
+    let order = move || -> Result<(), Infallible> {
+        flow(rounds);
+        Ok(())
     };
-    let published = |choice| before_flow(rounds, Segmented::new(PLENTY, SEGMENTS, choice, atomic));
-    let stock = striped(PLENTY, SEGMENTS);
+    let call = move || _ = black_box(stock.deduct_with(1, order).is_ok());
+    flowing(rounds, call).parks(true)
+}
+
+/// Orders with their flow, by how the segment is chosen.
+fn choices(rounds: u64, segments: usize) -> Vec<Line> {
+    let published = |choice| before_flow(rounds, Segmented::new(PLENTY, segments, choice, atomic));
+    let works = [
+        (
+            "LockedStock, random",
+            under_lock(rounds, segments, Selection::Random),
+        ),
+        (
+            "LockedStock, by thread",
+            under_lock(rounds, segments, Selection::ByThread),
+        ),
+        ("segment atomics, random", published(Choice::Random)),
+        ("segment atomics, by thread", published(Choice::ByThread)),
+    ];
+    at(rounds as f64, works)
+}
+
+/// What has no segment to choose, or no say in it.
+fn without_a_choice(rounds: u64) -> Vec<Line> {
+    let one_segment = under_lock(rounds, 1, Selection::Random);
+    let stock = before_flow(rounds, striped(PLENTY, counters::SEGMENTS));
     let works = [
         ("the flow alone", flowing(rounds, move || flow(rounds))),
-        ("one lock", under_lock(1, Selection::Random)),
-        ("lock, random", under_lock(SEGMENTS, Selection::Random)),
-        ("lock, by thread", under_lock(SEGMENTS, Selection::ByThread)),
-        ("atomic, random", published(Choice::Random)),
-        ("atomic, by thread", published(Choice::ByThread)),
-        ("Stock", before_flow(rounds, stock)),
+        ("LockedStock, 1 segment", one_segment),
+        ("Stock", stock),
     ];
-    works
-        .map(|(name, work)| Line {
-            name,
-            x: rounds as f64,
-            work,
-        })
-        .into()
+    at(rounds as f64, works)
+}
+
+fn at<const N: usize>(x: f64, works: [(&'static str, Work); N]) -> Vec<Line> {
+    works.map(|(name, work)| Line { name, x, work }).into()
 }
 
 /// What an order takes, flow and all, over the length of the flow: under the lock of the locked ones,
-/// after the deduct of the others.
+/// after the deduct of the others. There is a segment for each thread.
 pub fn selection(effort: Effort, threads: usize, results: &mut Results) {
-    let candidates = FLOWS.into_iter().flat_map(choices).collect();
-    let panel = format!("{threads} threads, {} segments", counters::SEGMENTS);
+    let both = |rounds| {
+        without_a_choice(rounds)
+            .into_iter()
+            .chain(choices(rounds, counters::SEGMENTS))
+    };
+    let candidates = FLOWS.into_iter().flat_map(both).collect();
+    over_the_flow(
+        effort,
+        threads,
+        counters::SEGMENTS,
+        &FLOWS,
+        candidates,
+        results,
+    );
+}
+
+/// The same with more threads than segments, where it matters more who meets whom.
+pub fn few_segments(effort: Effort, threads: usize, segments: usize, results: &mut Results) {
+    let candidates = FEW_FLOWS
+        .into_iter()
+        .flat_map(|rounds| choices(rounds, segments))
+        .collect();
+    over_the_flow(effort, threads, segments, &FEW_FLOWS, candidates, results);
+}
+
+fn over_the_flow(
+    effort: Effort,
+    threads: usize,
+    segments: usize,
+    flows: &[u64],
+    candidates: Vec<Line>,
+    results: &mut Results,
+) {
+    let panel = format!("{threads} threads, {segments} segments");
     let mut curves = lines(effort, threads, SELECTION, &panel, candidates);
     // In place of rounds: how long they take. 1 ns stands for no flow at all.
-    let lengths = FLOWS.map(|rounds| ns_of(rounds).max(1.0));
+    let lengths: Vec<f64> = flows.iter().map(|&rounds| ns_of(rounds).max(1.0)).collect();
     for curve in &mut curves {
-        for (point, length) in curve.points.iter_mut().zip(lengths) {
+        for (point, &length) in curve.points.iter_mut().zip(&lengths) {
             point.0 = length;
         }
     }
     results.curves.extend(curves);
-}
-
-/// How many candidates a step measures at once, for its estimate.
-pub fn candidates(plot: &str) -> usize {
-    match plot {
-        OVER_SEGMENTS => SEGMENTS.len() * 4,
-        OVER_WHAT_IS_LEFT => LEFT.len() * LEFT_COUNTERS.len(),
-        _ => FLOWS.len() * 7,
-    }
-}
-
-/// The parts of all orders whose latency is told.
-pub const PARTS: [f64; 10] = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999];
-
-/// The sale as it is measured: with flows as published, or short ones to see whether it runs.
-pub fn sale(quick: bool) -> Sale {
-    Sale {
-        flow: if quick {
-            Duration::from_millis(4)
-        } else {
-            FLASH_SALE.flow
-        },
-        ..FLASH_SALE
-    }
-}
-
-pub fn order_flow(
-    sale: Sale,
-    length: Duration,
-    (segments, selection): (usize, Selection),
-    results: &mut Results,
-) {
-    let seen = sale.run(&locked(1_000_000, segments, selection), length);
-    let ms = |ns: u64| ns as f64 / 1e6;
-    results.flows.push(Flow {
-        sale,
-        segments,
-        selection: match selection {
-            Selection::ByThread => "by thread",
-            _ => "random",
-        },
-        orders_per_second: seen.per_second,
-        latency: PARTS
-            .map(|part| (part, ms(seen.latency.value_at_quantile(part))))
-            .into(),
-        longest_ms: ms(seen.latency.max()),
-    });
 }

@@ -1,5 +1,5 @@
-//! Purpose: who wins where, on the machine that it runs on; the source of every figure in
-//! `BENCHMARKS.md` and in the README.
+//! Purpose: who wins where, on the machine that it runs on; the source of the figures in the
+//! marked parts of `BENCHMARKS.md` and the README.
 //!
 //! Rows are situations, columns are counters, with a block for each number of threads, by the window
 //! method: candidates in turn, threads pinned, only undisturbed windows, medians. Plots show cost over
@@ -12,11 +12,15 @@
 //! ```
 
 mod arguments;
+mod axes;
 #[path = "../../examples/support/cli.rs"]
 mod cli;
+mod conditions;
 mod counters;
 mod curves;
 mod documents;
+mod flows;
+mod losses;
 mod marks;
 mod plan;
 mod plots;
@@ -26,6 +30,7 @@ mod situation;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod terminal;
 
 use arguments::Arguments;
 use progress::Progress;
@@ -33,7 +38,7 @@ use results::Results;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 use support::cpu;
 use support::windows::Effort;
@@ -46,42 +51,59 @@ fn report(arguments: &Arguments) -> Result<cli::Report, String> {
     let effort = if arguments.quick {
         Effort::QUICK
     } else {
-        Effort {
-            windows: 200,
-            ..Effort::FULL
-        }
+        Effort::SITUATIONS
     };
-    let steps = plan::steps(effort, arguments.quick, arguments.only.as_deref());
+    let steps = plan::steps(
+        cpu::cores(),
+        effort,
+        arguments.quick,
+        arguments.only.as_deref(),
+    );
     if steps.is_empty() {
         let names = plan::names().join(", ");
         return Err(format!("no such situation or plot; there are: {names}"));
     }
+    let out = arguments.directory();
     // Before the minutes that it takes to measure: what cannot be written in the end.
-    fs::create_dir_all(&arguments.out).map_err(|error| of(&arguments.out, &error))?;
+    fs::create_dir_all(&out).map_err(|error| of(&out, &error))?;
     let documents = read_all(&arguments.write)?;
-    let mut results = Results::new(conditions(arguments.quick));
+    let mut results = Results::new(conditions::line(arguments.quick));
     for (path, text) in &documents {
         check_marks(path, text)?;
     }
 
-    let mut progress = Progress::new(steps.iter().map(|step| step.estimate).sum::<Duration>());
-    for step in steps {
-        progress.begin(&step.what);
-        (step.run)(&mut results);
-        progress.end(step.estimate);
+    if let Some(warning) = conditions::warning(conditions::load()) {
+        cli::note(&warning);
     }
-    progress.close();
+    let progress = Progress::new(steps.iter().map(|step| step.estimate).sum::<Duration>());
+    let limit = arguments.quick.then_some(plan::QUICK_LIMIT);
+    let left_out = plan::run(steps, limit, &mut results, progress);
 
-    write(&results, &arguments.out)?;
-    for (path, text) in documents {
-        let filled = marks::fill(&text, |name| documents::part(&results, name));
-        let filled = filled.map_err(|error| of(path, &error))?;
-        fs::write(path, filled).map_err(|error| of(path, &error))?;
+    write(&results, &out)?;
+    // A document needs all figures.
+    if left_out.is_empty() {
+        for (path, text) in documents {
+            let filled = marks::fill(&text, |name| documents::part(&results, name));
+            let filled = filled.map_err(|error| of(path, &error))?;
+            fs::write(path, filled).map_err(|error| of(path, &error))?;
+        }
     }
     Ok(cli::Report {
-        text: on_a_terminal(&results, &arguments.out),
-        correct: true,
+        text: on_a_terminal(&results, &out) + &what_is_left_out(&left_out),
+        correct: left_out.is_empty(),
     })
+}
+
+/// What the quick form had no time for, on a machine that is too slow or too busy.
+fn what_is_left_out(steps: &[String]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nFAILED: {} s were over, and this was left out; no document was written:\n  {}",
+        plan::QUICK_LIMIT.as_secs(),
+        steps.join("\n  ")
+    )
 }
 
 fn of(path: &Path, error: &dyn std::fmt::Display) -> String {
@@ -105,29 +127,6 @@ fn check_marks(path: &Path, text: &str) -> Result<(), String> {
     filled.map(drop).map_err(|error| of(path, &error))
 }
 
-/// The machine, the compiler, and how much is measured.
-fn conditions(quick: bool) -> String {
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    let version = Command::new(rustc).arg("--version").output();
-    let version = version.map_or_else(
-        |_| "an unknown compiler".to_owned(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    );
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().filter(|load| !load.is_empty());
-    let load = load.map_or(String::new(), |load| format!(", load {load} when it began"));
-    let form = if quick {
-        "; the quick form, whose figures say nothing"
-    } else {
-        ""
-    };
-    format!(
-        "segstock {}, {}, {version}{load}{form}",
-        env!("CARGO_PKG_VERSION"),
-        cpu::name(),
-    )
-}
-
 fn write(results: &Results, out: &Path) -> Result<(), String> {
     let put = |name: &str, text: &str| {
         let path = out.join(name);
@@ -145,15 +144,10 @@ fn write(results: &Results, out: &Path) -> Result<(), String> {
 }
 
 fn on_a_terminal(results: &Results, out: &Path) -> String {
-    let colours = std::io::stdout().is_terminal();
-    let table = table::coloured(results, colours);
-    let lost = match results.cells.is_empty() {
-        true => String::new(),
-        false => format!("\nWhere Stock loses\n\n{}", table::losses(results)),
-    };
-    format!(
-        "{}\nns per call and thread, medians; ratios within one run\n{table}{lost}\nwritten to {}",
-        results.conditions,
-        out.display()
-    )
+    let mut text = format!("{}\n", results.conditions);
+    if !results.cells.is_empty() {
+        text += &terminal::coloured(results, std::io::stdout().is_terminal());
+    }
+    let beside = documents::beside_the_table(results);
+    format!("{text}\n{beside}\nwritten to {}", out.display())
 }

@@ -1,10 +1,15 @@
 //! The plots, as SVG.
 
+use crate::axes::{Axis, FLOW, LEFT, PART, SEGMENTS, THREADS, Ticked, round_figure, round_figures};
 use crate::counters::Counter;
 use crate::curves;
+use crate::flows::Held;
 use crate::results::Results;
+use crate::support::cpu;
+use crate::support::windows::Figure;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use segstock::Selection;
 use std::error::Error;
 use std::io;
 
@@ -20,55 +25,9 @@ pub struct Plot {
     pub file: &'static str,
     x: Axis,
     y: &'static str,
+    /// A value of the x axis, and what is there.
+    marked: Option<(f64, &'static str)>,
     panels: Vec<Panel>,
-}
-
-/// Where a value stands on the axis, and what is written at each whole number of it.
-struct Axis {
-    title: &'static str,
-    place: fn(f64) -> f64,
-    text: fn(f64) -> String,
-}
-
-const THREADS: Axis = Axis {
-    title: "threads",
-    place: f64::log2,
-    text: power_of_two,
-};
-const SEGMENTS: Axis = Axis {
-    title: "segments",
-    place: f64::log2,
-    text: power_of_two,
-};
-/// None left stands where a tenth of a unit would.
-const LEFT: Axis = Axis {
-    title: "units left of a million",
-    place: |left| left.max(0.1).log10(),
-    text: |x| {
-        if x < 0.0 {
-            "0".to_owned()
-        } else {
-            power_of_ten(x)
-        }
-    },
-};
-const FLOW: Axis = Axis {
-    title: "ns that the flow takes by itself; 1: no flow",
-    place: f64::log10,
-    text: power_of_ten,
-};
-const PART: Axis = Axis {
-    title: "part of all orders",
-    place: |part| -(1.0 - part).log10(),
-    text: |x| format!("{} %", 100.0 - 100.0 * 10f64.powf(-x)),
-};
-
-fn power_of_two(x: f64) -> String {
-    format!("{}", x.exp2())
-}
-
-fn power_of_ten(x: f64) -> String {
-    crate::table::grouped(10f64.powf(x).round() as u64)
 }
 
 /// All plots of what was measured.
@@ -77,7 +36,8 @@ pub fn all(results: &Results) -> Vec<Plot> {
         Plot {
             file: "throughput.svg",
             x: THREADS,
-            y: "million calls a second, all threads",
+            y: "million calls a second, all threads (log)",
+            marked: Some((cpu::cores() as f64, "cores")),
             panels: ["plenty", "take and give back", "sold out"]
                 .map(|situation| throughput(results, situation))
                 .into(),
@@ -85,25 +45,29 @@ pub fn all(results: &Results) -> Vec<Plot> {
         Plot {
             file: "segments.svg",
             x: SEGMENTS,
-            y: "ns per call and thread",
+            y: "ns per call and thread (log)",
+            marked: None,
             panels: panels(results, curves::OVER_SEGMENTS),
         },
         Plot {
             file: "left.svg",
             x: LEFT,
-            y: "ns per call and thread",
+            y: "ns per call and thread (log)",
+            marked: None,
             panels: panels(results, curves::OVER_WHAT_IS_LEFT),
         },
         Plot {
             file: "selection.svg",
             x: FLOW,
-            y: "ns per order and thread, flow and all",
+            y: "ns per order and thread, flow and all (log)",
+            marked: None,
             panels: panels(results, curves::SELECTION),
         },
         Plot {
             file: "latency.svg",
             x: PART,
-            y: "ms from order to receipt, at the most",
+            y: "ms from order to receipt, at the most (log)",
+            marked: None,
             panels: vec![latency(results)],
         },
     ];
@@ -132,12 +96,9 @@ fn throughput(results: &Results, situation: &str) -> Panel {
 fn panels(results: &Results, plot: &str) -> Vec<Panel> {
     let mut panels: Vec<Panel> = Vec::new();
     for curve in results.curves.iter().filter(|curve| curve.plot == plot) {
-        let finite = curve
-            .points
-            .iter()
-            .copied()
-            .filter(|point| point.1.is_finite());
-        let line = (curve.line.clone(), finite.collect());
+        let told = |(x, figure): &(f64, Figure)| Some((*x, figure.told()?));
+        let points = curve.points.iter().filter_map(told);
+        let line = (curve.line.clone(), points.collect());
         match panels.iter_mut().find(|panel| panel.title == curve.panel) {
             Some(panel) => panel.lines.push(line),
             None => panels.push(Panel {
@@ -150,20 +111,20 @@ fn panels(results: &Results, plot: &str) -> Vec<Panel> {
 }
 
 fn latency(results: &Results) -> Panel {
-    const SHOWN: [usize; 4] = [1, 4, 20, 64];
-    let flows = results
-        .flows
-        .iter()
-        .filter(|flow| SHOWN.contains(&flow.segments));
-    let lines = flows.map(|flow| {
-        let name = match flow.segments {
-            1 => "one lock".to_owned(),
-            segments => format!("{segments} segments, {}", flow.selection),
-        };
-        (name, flow.latency.clone())
-    });
+    const SHOWN: [Held; 7] = [
+        Held::Lock,
+        Held::StdLock,
+        Held::SegmentLocks(20),
+        Held::Locked(4, Selection::Random),
+        Held::Locked(20, Selection::Random),
+        Held::Locked(20, Selection::ByThread),
+        Held::Nothing,
+    ];
+    let flows = results.flows.iter();
+    let shown = flows.filter(|flow| SHOWN.contains(&flow.held));
+    let lines = shown.map(|flow| (flow.held.full_name(), flow.latency.clone()));
     Panel {
-        title: "an order with its flow under the lock".to_owned(),
+        title: "an order with its flow".to_owned(),
         lines: lines.collect(),
     }
 }
@@ -183,8 +144,9 @@ const COLOURS: [RGBColor; 9] = [
 
 const WIDTH: u32 = 480;
 const HEIGHT: u32 = 380;
-/// Of one name of the key.
-const KEY: (u32, u32) = (160, 18);
+/// Of one name of the key, without its letters; and of one of those, about.
+const KEY: (u32, u32) = (40, 18);
+const LETTER: u32 = 7;
 
 impl Plot {
     /// Without the panels and lines that nothing was measured for, which have no range to draw.
@@ -203,24 +165,26 @@ impl Plot {
     /// What the drawing library says.
     pub fn svg(&self) -> Result<String, Box<dyn Error>> {
         let names = self.names();
-        let width = WIDTH * self.panels.len() as u32;
-        let in_a_row = (width / KEY.0).max(1);
+        // Three beside each other can still be read, and four are two by two.
+        let columns = if self.panels.len() == 4 { 2 } else { 3 }.min(self.panels.len());
+        let rows = self.panels.len().div_ceil(columns);
+        let width = WIDTH * columns as u32;
+        let height = HEIGHT * rows as u32;
+        let longest = names.iter().map(|name| name.len()).max().unwrap_or(0) as u32;
+        let name_width = KEY.0 + longest * LETTER;
+        let in_a_row = (width / name_width).max(1);
         let key = (names.len() as u32).div_ceil(in_a_row) * KEY.1 + 10;
         let mut svg = String::new();
         {
-            let size = (width, HEIGHT + key);
+            let size = (width, height + key);
             let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
             root.fill(&WHITE)?;
-            let (above, below) = root.split_vertically(HEIGHT);
-            for (area, panel) in above
-                .split_evenly((1, self.panels.len()))
-                .iter()
-                .zip(&self.panels)
-            {
+            let (above, below) = root.split_vertically(height);
+            for (area, panel) in above.split_evenly((rows, columns)).iter().zip(&self.panels) {
                 self.draw(area, panel, &names)?;
             }
             for (at, name) in (0..).zip(&names) {
-                let corner = (at % in_a_row * KEY.0 + 20, at / in_a_row * KEY.1);
+                let corner = (at % in_a_row * name_width + 20, at / in_a_row * KEY.1);
                 draw_key(&below, name, colour(&names, name), corner)?;
             }
             root.present()?;
@@ -242,7 +206,8 @@ impl Plot {
     fn draw(&self, area: &Area<'_>, panel: &Panel, names: &[&str]) -> Result<(), Drawing> {
         let points = || panel.lines.iter().flat_map(|line| &line.1);
         let (left, right) = range(points().map(|&(x, _)| (self.x.place)(x)));
-        let (low, high) = range(points().map(|&(_, y)| y));
+        let (low, high) = range(points().map(|&(_, y)| y.log10()));
+        let (low, high) = (low - 0.15, high + 0.15);
         let mut chart = ChartBuilder::on(area)
             .caption(&panel.title, ("sans-serif", 16))
             .margin(12)
@@ -250,32 +215,36 @@ impl Plot {
             .x_label_area_size(40)
             .y_label_area_size(60)
             .build_cartesian_2d(
-                left..right.max(left + 1e-3),
-                (low / 1.5..high * 1.5).log_scale(),
+                Ticked {
+                    range: left..right.max(left + 1e-3),
+                    ticks: self.x.ticks(left, right),
+                },
+                Ticked {
+                    range: low..high,
+                    ticks: round_figures(low, high),
+                },
             )?;
-        let text = |x: &f64| {
-            if (x - x.round()).abs() < 1e-6 {
-                (self.x.text)(*x)
-            } else {
-                String::new()
-            }
-        };
         chart
             .configure_mesh()
             .disable_x_mesh()
             .light_line_style(TRANSPARENT)
             .x_desc(self.x.title)
             .y_desc(self.y)
-            .x_labels(8)
-            .y_labels(6)
-            .x_label_formatter(&text)
-            .y_label_formatter(&|&y| crate::table::figure(y))
+            .x_label_formatter(&|&x| (self.x.text)(x))
+            .y_label_formatter(&|&y| round_figure(y))
             .draw()?;
+        let marked = self.marked.map(|(at, what)| ((self.x.place)(at), what));
+        if let Some((at, what)) = marked.filter(|(at, _)| (left..=right).contains(at)) {
+            let line = PathElement::new([(at, low), (at, high)], BLACK.mix(0.3));
+            let name = Text::new(what, (at, high), ("sans-serif", 11));
+            chart.draw_series([line])?;
+            chart.draw_series([name])?;
+        }
         for (name, points) in &panel.lines {
             let colour = colour(names, name);
             let places: Vec<_> = points
                 .iter()
-                .map(|&(x, y)| ((self.x.place)(x), y))
+                .map(|&(x, y)| ((self.x.place)(x), y.log10()))
                 .collect();
             let line = LineSeries::new(places.clone(), colour.stroke_width(2));
             chart.draw_series(line)?;

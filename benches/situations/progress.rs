@@ -12,10 +12,15 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// With a tick for each second of a plan that takes minutes, in which a step may take many.
     pub fn new(planned: Duration) -> Self {
-        let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}")
+        const MINUTES: Duration = Duration::from_secs(120);
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {elapsed} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(planned.as_millis() as u64).with_style(style);
+        if planned > MINUTES {
+            bar.enable_steady_tick(Duration::from_secs(1));
+        }
         Self {
             bar,
             began: Instant::now(),

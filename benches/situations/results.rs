@@ -1,6 +1,7 @@
 //! What was measured, to be written in one form or another.
 
 use crate::counters::Counter;
+use crate::flows::Held;
 use crate::support::flow::Sale;
 use crate::support::windows::Figure;
 use serde_json::{Value, json};
@@ -20,16 +21,17 @@ pub struct Curve {
     pub plot: &'static str,
     pub panel: String,
     pub line: String,
-    pub points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, Figure)>,
 }
 
-/// Orders that run their flow under a lock.
+/// Orders with their flow.
 #[derive(Debug, Clone)]
 pub struct Flow {
     /// What all orders are.
     pub sale: Sale,
-    pub segments: usize,
-    pub selection: &'static str,
+    pub held: Held,
+    /// That ended while it was watched.
+    pub orders: u64,
     pub orders_per_second: f64,
     /// Parts of all orders, and the ms that they took at the most.
     pub latency: Vec<(f64, f64)>,
@@ -74,12 +76,12 @@ impl Results {
         names
     }
 
-    /// ns, if it was measured and any window counted.
+    /// ns, if it was measured and enough windows counted.
     pub fn ns(&self, situation: &str, counter: Counter, threads: usize) -> Option<f64> {
         let cell = self
             .row(situation, threads)
             .find(|cell| cell.counter == counter)?;
-        Some(cell.figure.ns).filter(|ns| ns.is_finite())
+        cell.figure.told()
     }
 
     pub fn row(&self, situation: &str, threads: usize) -> impl Iterator<Item = &Cell> {
@@ -92,7 +94,7 @@ impl Results {
     pub fn best(&self, situation: &str, threads: usize) -> Option<f64> {
         let cells = self.row(situation, threads);
         let peers = cells.filter(|cell| !cell.counter.is_reference());
-        let ns = peers.map(|cell| cell.figure.ns).filter(|ns| ns.is_finite());
+        let ns = peers.filter_map(|cell| cell.figure.told());
         ns.min_by(f64::total_cmp)
     }
 
@@ -108,20 +110,29 @@ impl Results {
                 "windows_counted": cell.figure.counted,
             })
         });
+        let point = |(x, figure): &(f64, Figure)| {
+            json!({
+                "x": x,
+                "ns": figure.ns,
+                "windows": figure.windows,
+                "windows_counted": figure.counted,
+            })
+        };
         let curves = self.curves.iter().map(|curve| {
             json!({
                 "plot": curve.plot,
                 "panel": curve.panel,
                 "line": curve.line,
-                "points": curve.points,
+                "points": curve.points.iter().map(point).collect::<Vec<_>>(),
             })
         });
         let flows = self.flows.iter().map(|flow| {
             json!({
                 "customers": flow.sale.customers,
                 "flow_ms": flow.sale.flow.as_secs_f64() * 1e3,
-                "segments": flow.segments,
-                "selection": flow.selection,
+                "held": flow.held.name(),
+                "locks": flow.held.locks(),
+                "orders": flow.orders,
                 "orders_per_second": flow.orders_per_second,
                 "latency_ms": flow.latency,
                 "longest_ms": flow.longest_ms,

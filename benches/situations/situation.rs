@@ -150,12 +150,12 @@ impl Situation {
         Counter::ALL.into_iter().filter(|&one| (self.suits)(one))
     }
 
-    pub fn estimate(&self, effort: Effort, threads: usize) -> Duration {
+    pub fn estimate(&self, effort: Effort, cores: usize, threads: usize) -> Duration {
         let columns = self.columns().count();
         match self.calls {
             // Some ten milliseconds a run, by the slower ones.
             Calls::SellOut(..) => Duration::from_millis(10) * (effort.runs * columns) as u32,
-            _ => effort.estimate(threads, columns),
+            _ => effort.estimate(cores, threads, columns),
         }
     }
 

@@ -4,7 +4,7 @@ use super::candidates::{Atomic, Candidate, Lock, Till};
 use super::cpu;
 use super::windows::{Gate, Work, from_first_to_last};
 use parking_lot::Mutex;
-use segstock::{MAX_UNITS, Stock};
+use segstock::{LockedStock, MAX_UNITS, Selection, Stock};
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -23,6 +23,11 @@ pub fn lock(units: u64) -> Lock {
 pub fn striped(units: u64, segments: usize) -> Stock {
     let builder = Stock::builder(units).segments(segments);
     builder.build().expect("some segments")
+}
+
+pub fn locked(units: u64, segments: usize, selection: Selection) -> LockedStock {
+    let builder = LockedStock::builder(units).segments(segments);
+    builder.selection(selection).build().expect("some segments")
 }
 
 pub fn sixteen(units: u64) -> Stock {

@@ -126,6 +126,14 @@ impl<T: Till> Segmented<T> {
             choice,
         }
     }
+
+    /// All of them, from the chosen one on.
+    #[inline(always)]
+    pub fn in_turn(&self) -> impl Iterator<Item = &T> {
+        let first = self.choice.among(self.segments.len());
+        let (before, from) = self.segments.split_at(first);
+        from.iter().chain(before).map(|segment| &**segment)
+    }
 }
 
 impl<T: Till> Till for Segmented<T> {
@@ -133,9 +141,7 @@ impl<T: Till> Till for Segmented<T> {
 
     #[inline(always)]
     fn take(&self, units: u64) -> bool {
-        let first = self.choice.among(self.segments.len());
-        let (before, from) = self.segments.split_at(first);
-        from.iter().chain(before).any(|segment| segment.take(units))
+        self.in_turn().any(|segment| segment.take(units))
     }
     #[inline(always)]
     fn give(&self, units: u64) {

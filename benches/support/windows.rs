@@ -25,6 +25,11 @@ impl Effort {
         runs: 41,
         flow: Duration::from_secs(4),
     };
+    /// Of so many situations and counters, in some ten minutes.
+    pub const SITUATIONS: Self = Self {
+        windows: 200,
+        ..Self::FULL
+    };
     pub const QUICK: Self = Self {
         windows: 5,
         window: Duration::from_millis(1),
@@ -34,10 +39,12 @@ impl Effort {
 }
 
 impl Effort {
-    /// How long it takes to measure so many candidates, without what the gate takes.
-    pub fn estimate(self, threads: usize, candidates: usize) -> Duration {
-        let effort = self.on(threads);
-        effort.window * ((effort.windows + effort.warm_up()) * candidates) as u32
+    /// How long it takes to measure so many candidates on a machine of so many cores, with what comes
+    /// before each window.
+    pub fn estimate(self, cores: usize, threads: usize, candidates: usize) -> Duration {
+        let effort = self.on(cores, threads);
+        let windows = (effort.windows + effort.warm_up()) * candidates;
+        (effort.window + before_a_window(cores, threads)) * windows as u32
     }
 
     fn warm_up(self) -> usize {
@@ -45,8 +52,8 @@ impl Effort {
     }
 
     /// As it is for so many threads: long enough for every one of them to get its turns.
-    fn on(self, threads: usize) -> Self {
-        if threads > cpu::cores() {
+    fn on(self, cores: usize, threads: usize) -> Self {
+        if threads > cores {
             self.crowded()
         } else {
             self
@@ -61,6 +68,19 @@ impl Effort {
             ..self
         }
     }
+}
+
+/// A first chunk of calls, and the wait at the gate until the last thread is there: with more threads than
+/// cores, a time slice of each thread that shares its core.
+fn before_a_window(cores: usize, threads: usize) -> Duration {
+    const SLICE: Duration = Duration::from_millis(3);
+    let calls = Duration::from_micros(100 + 10 * threads.min(cores) as u64);
+    let slices = if threads > cores {
+        threads.div_ceil(cores)
+    } else {
+        0
+    };
+    calls + SLICE * slices as u32
 }
 
 /// A thread's work on one candidate.
@@ -124,13 +144,22 @@ pub struct Figure {
     pub windows: usize,
 }
 
+impl Figure {
+    /// ns, if enough windows count: a twentieth of them, which is 10 of 200. Fewer are what a disturbed
+    /// machine left over.
+    pub fn told(self) -> Option<f64> {
+        let enough = self.counted > 0 && self.counted * 20 >= self.windows;
+        Some(self.ns).filter(|ns| enough && ns.is_finite())
+    }
+}
+
 /// Calls between two looks at the time.
 const CHUNK: u64 = 512;
 
 /// Measures the candidates in turn, on `threads` threads that stay on their CPUs throughout.
 pub fn measure(effort: Effort, threads: usize, candidates: &[Work]) -> Vec<Figure> {
     let crowded = threads > cpu::cores();
-    let effort = effort.on(threads);
+    let effort = effort.on(cpu::cores(), threads);
     let warm_up = effort.warm_up();
     let rounds = effort.windows + warm_up;
     let gate = Gate::new(threads, crowded);
