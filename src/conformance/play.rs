@@ -125,7 +125,9 @@ pub(super) fn together<S: Subject + 'static>(
         // On a thread as well: a lock that was never released must not hang the caller.
         let (log, watch) = recording.watched(threads);
         let watches = BTreeMap::from([(threads, watch)]);
-        thread::spawn(move || sender.send(guarded(log, |log| rest(&subject, log))));
+        thread::spawn(move || {
+            _ = sender.send(guarded(log, |log| rest(&subject, log)));
+        });
         let (last, failed) = collect(&receiver, watches, deadline);
         at_rest = last.len();
         calls.extend(last);
