@@ -44,6 +44,6 @@ pub use history::{Call, History};
 pub use judging::Judging;
 pub use picture::svg;
 pub use recorder::{Log, Recording};
-pub use report::{Evidence, Finding, Promise, Report, State};
+pub use report::{Evidence, Finding, Promise, Report, State, Unjudged};
 pub use subject::{Answer, Subject};
 pub use suite::{Options, check};

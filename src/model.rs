@@ -52,6 +52,12 @@ enum HoldState {
     Over(Refusal),
 }
 
+impl Hold {
+    const fn is_live(&self) -> bool {
+        matches!(self.state, HoldState::Until(_))
+    }
+}
+
 /// A stock at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Model {
@@ -175,15 +181,27 @@ impl Model {
         Outcome::Done
     }
 
-    /// Only what was set aside can be sold or put back, and each unit once.
+    /// Only what was set aside can be sold or put back, and each unit once. What is held under a key
+    /// is settled by that key alone.
     fn settle(&mut self, units: u64, back: u64) -> Outcome {
-        if units > self.books.reserved {
+        if units > self.books.reserved.saturating_sub(self.held()) {
             return Outcome::Refused(Refusal::NotReserved);
         }
+        self.part_with(units, back);
+        Outcome::Done
+    }
+
+    /// Units that are held under keys.
+    fn held(&self) -> u64 {
+        let live = self.holds.values().filter(|hold| hold.is_live());
+        live.map(|hold| hold.units).sum()
+    }
+
+    /// Of `units` that were set aside, `back` are in stock again and the others sold.
+    fn part_with(&mut self, units: u64, back: u64) {
         self.books.reserved -= units;
         self.books.available += back;
         self.books.sold = self.books.sold.wrapping_add(units - back);
-        Outcome::Done
     }
 
     /// A key is placed once: its retry gets the same answer and takes nothing, and what became of it
@@ -217,7 +235,8 @@ impl Model {
                 hold.state = HoldState::Over(fate);
                 let units = hold.units;
                 let back = if fate == Refusal::Sold { 0 } else { units };
-                self.settle(units, back)
+                self.part_with(units, back);
+                Outcome::Done
             }
             HoldState::Over(known) if known == fate => Outcome::Done,
             HoldState::Over(known) => Outcome::Refused(known),
@@ -235,7 +254,8 @@ impl Model {
                 back += hold.units;
             }
         }
-        self.settle(back, back)
+        self.part_with(back, back);
+        Outcome::Done
     }
 }
 

@@ -3,12 +3,13 @@
 
 mod support;
 
-use segstock::conformance::{self, Answer, Options, Promise, Report, Subject};
-use segstock::model::{Books, Refusal};
+use segstock::conformance::{self, Answer, Call, History, Options, Promise, Report, Subject};
+use segstock::model::{Books, Op, Outcome, Refusal};
 use segstock::{
-    HoldError, Holds, LockedStock, ManualClock, OrderError, OutOfStock, PlaceError, Placed,
+    Clock, HoldError, Holds, LockedStock, ManualClock, OrderError, OutOfStock, PlaceError, Placed,
     Reservation, RestockOverflow, Stock, StockCounter,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +38,31 @@ fn stock() {
         builder.build().unwrap()
     };
     assert_all_but(&conformance::check(restless), &[]);
+}
+
+/// What a bound may say depends on all that runs beside it, be it judged or not.
+#[test]
+fn a_stock_whose_refusals_are_not_judged_keeps_its_bounds() {
+    let open = |units, segments| {
+        let builder = Stock::builder(units).segments(segments).tuning(restless());
+        builder.build().unwrap()
+    };
+    let options = Options::new().without_exact_refusals();
+    for seed in 1..4 {
+        let report = options.clone().seed(seed).check(open);
+        assert_all_but(&report, &[Promise::ExactRefusal]);
+    }
+    // A refused order looks through the segments, and moves units where it is read.
+    let refused = Outcome::Refused(Refusal::Short { available: None });
+    let history = History::new(
+        2,
+        vec![
+            Call::new(0, 0, 40, Op::Deduct(3), refused),
+            Call::new(1, 10, 20, Op::Available, Outcome::AtMost(3)),
+        ],
+    );
+    let mut judging = options.judging("a bound beside a refusal");
+    assert_eq!(judging.add(history.unwrap(), 0), []);
 }
 
 /// Orders run under the lock.
@@ -170,15 +196,93 @@ fn an_atomic() {
     assert_all_but(&report, &[Promise::CallerPanics]);
 }
 
+/// A counter whose answers get lost now and then: what was asked for has happened, or never will.
+struct TimesOut {
+    left: Mutex<u64>,
+    /// Calls of all counters.
+    turn: Arc<AtomicU64>,
+}
+
+impl TimesOut {
+    fn ask<T>(&self, call: impl FnOnce(&mut u64) -> Answer<T>) -> Answer<T> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        if turn.is_multiple_of(47) {
+            return Answer::Unknown;
+        }
+        let answer = call(&mut self.left.lock().unwrap());
+        if turn.is_multiple_of(31) {
+            return Answer::Unknown;
+        }
+        answer
+    }
+}
+
+impl Subject for TimesOut {
+    fn deduct(&self, units: u64) -> Answer {
+        self.ask(|left| {
+            let enough = *left >= units;
+            *left -= if enough { units } else { 0 };
+            enough.into()
+        })
+    }
+
+    fn restock(&self, units: u64) -> Answer {
+        self.ask(|left| match left.checked_add(units) {
+            Some(more) => {
+                *left = more;
+                Answer::Done(())
+            }
+            None => Answer::OVERFLOW,
+        })
+    }
+
+    fn available(&self) -> Answer<u64> {
+        self.ask(|left| Answer::Done(*left))
+    }
+
+    fn order(&self, units: u64, flow: &mut dyn FnMut()) -> Option<Answer> {
+        let mut ran = Ok(());
+        let answer = self.ask(|left| {
+            if *left < units {
+                return Answer::SHORT;
+            }
+            ran = catch_unwind(AssertUnwindSafe(&mut *flow));
+            *left -= if ran.is_ok() { units } else { 0 };
+            Answer::Done(())
+        });
+        ran.unwrap_or_else(|panic| resume_unwind(panic));
+        Some(answer)
+    }
+}
+
+#[test]
+fn a_counter_that_times_out() {
+    let turn = Arc::new(AtomicU64::new(1));
+    for seed in 1..4 {
+        let options = Options::new().limit(u64::MAX).seed(seed);
+        let report = options.check(|units, _| TimesOut {
+            left: Mutex::new(units),
+            turn: Arc::clone(&turn),
+        });
+        assert_all_but(&report, &[]);
+        let most = report.calls / 10;
+        assert!((most / 20..most).contains(&report.unknown), "{report}");
+    }
+}
+
 /// A semaphore's permits; it adds any number, up to a limit at which it panics.
-struct Permits(Semaphore);
+struct Permits {
+    semaphore: Semaphore,
+    /// Who adds looks for room first.
+    adds: Mutex<()>,
+}
 
 impl Permits {
     fn take(&self, units: u64) -> Result<tokio::sync::SemaphorePermit<'_>, Answer> {
         let Ok(permits) = u32::try_from(units) else {
             return Err(Answer::SHORT);
         };
-        self.0
+        self.semaphore
             .try_acquire_many(permits)
             .map_err(|error| match error {
                 TryAcquireError::NoPermits => Answer::SHORT,
@@ -199,17 +303,17 @@ impl Subject for Permits {
     }
 
     fn restock(&self, units: u64) -> Answer {
-        // Exact only while nobody else is near the limit.
-        let room = (Semaphore::MAX_PERMITS - self.0.available_permits()) as u64;
+        let _alone = self.adds.lock().unwrap();
+        let room = (Semaphore::MAX_PERMITS - self.semaphore.available_permits()) as u64;
         if units > room {
             return Answer::OVERFLOW;
         }
-        self.0.add_permits(units as usize);
+        self.semaphore.add_permits(units as usize);
         Answer::Done(())
     }
 
     fn available(&self) -> Answer<u64> {
-        Answer::Done(self.0.available_permits() as u64)
+        Answer::Done(self.semaphore.available_permits() as u64)
     }
 
     fn order(&self, units: u64, flow: &mut dyn FnMut()) -> Option<Answer> {
@@ -228,7 +332,10 @@ impl Subject for Permits {
 fn a_semaphore() {
     let report = Options::new()
         .limit(Semaphore::MAX_PERMITS as u64)
-        .check(|units, _| Permits(Semaphore::new(units as usize)));
+        .check(|units, _| Permits {
+            semaphore: Semaphore::new(units as usize),
+            adds: Mutex::new(()),
+        });
     assert_all_but(&report, &[]);
 }
 
@@ -250,6 +357,18 @@ impl Held {
         }
     }
 
+    /// A call on a stock in which all is back that has expired: as long as the clock stands still.
+    fn swept<T>(&self, call: impl Fn() -> T) -> T {
+        loop {
+            let now = self.clock.now();
+            self.holds.sweep(usize::MAX);
+            let answer = call();
+            if self.clock.now() == now {
+                return answer;
+            }
+        }
+    }
+
     fn settled<T>(mut call: impl FnMut() -> Result<T, HoldError>) -> Option<Answer> {
         loop {
             return Some(Answer::Refused(match call() {
@@ -266,8 +385,7 @@ impl Held {
 
 impl Subject for Held {
     fn deduct(&self, units: u64) -> Answer {
-        self.holds.sweep(usize::MAX);
-        Stock::deduct(&self.stock, units).into()
+        self.swept(|| Stock::deduct(&self.stock, units)).into()
     }
 
     fn restock(&self, units: u64) -> Answer {
@@ -275,8 +393,7 @@ impl Subject for Held {
     }
 
     fn available(&self) -> Answer<u64> {
-        self.holds.sweep(usize::MAX);
-        Answer::Done(Stock::available(&self.stock))
+        Answer::Done(self.swept(|| Stock::available(&self.stock)))
     }
 
     fn place(&self, key: u64, units: u64, ttl: u64) -> Option<Answer> {

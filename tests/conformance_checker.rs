@@ -387,8 +387,27 @@ fn a_damaged_history_names_the_line() {
             promised: 2
         }
     ));
+    let both = line_3("{\"at\":11,\"thread\":0,\"call\":\"available\",\"return\":\"done\"}\n");
+    assert!(matches!(both.mistake, Mistake::NoEvent));
+    let neither = line_3("{\"at\":11,\"thread\":0}\n");
+    assert!(matches!(neither.mistake, Mistake::NoEvent));
+    let unknown_key = line_3("{\"at\":11,\"thread\":0,\"return\":\"done\",\"note\":1}\n");
+    assert!(matches!(unknown_key.mistake, Mistake::Json(_)));
+    let deeper = "{\"at\":11,\"thread\":1,\"call\":{\"confirm\":{\"key\":1,\"units\":2}}}\n";
+    let deeper = line_3(deeper);
+    assert!(matches!(deeper.mistake, Mistake::Json(_)));
     for error in [
-        backwards, no_call, overlap, answer, torn, stranger, truncated,
+        backwards,
+        no_call,
+        overlap,
+        answer,
+        torn,
+        stranger,
+        truncated,
+        both,
+        neither,
+        unknown_key,
+        deeper,
     ] {
         assert_eq!(error.line, 3, "{error}");
     }
@@ -411,8 +430,20 @@ fn a_damaged_history_names_the_line() {
 
 #[test]
 fn a_history_that_is_made_is_checked_like_one_that_is_read() {
-    let backwards = Call::new(0, 10, 5, Op::Deduct(1), Outcome::Done);
-    assert!(History::new(1, vec![backwards]).is_err());
+    let done = |at, until| Call::new(0, at, until, Op::Deduct(1), Outcome::Done);
+    let runs_backwards = |calls: Vec<Call>| {
+        let error = History::new(2, calls).unwrap_err();
+        let mistake = &error.mistake;
+        let backwards = matches!(mistake, Mistake::Backwards { at: 5, after: 10 });
+        assert!(backwards, "{error}");
+        error.line
+    };
+    assert_eq!(runs_backwards(vec![done(10, 5)]), 2);
+    // Beside another call its events alone would look well.
+    assert_eq!(runs_backwards(vec![done(0, 20), done(10, 5)]), 3);
+    assert_eq!(runs_backwards(vec![done(10, 5), done(0, 4)]), 4);
+    let at_one_stamp = History::new(2, vec![done(5, 9), done(5, 5)]).unwrap();
+    assert_eq!(at_one_stamp.calls(), [done(5, 5), done(5, 9)]);
     let twice = [(0, 10), (5, 15)].map(|(a, b)| Call::new(0, a, b, Op::Deduct(1), Outcome::Done));
     let error = History::new(1, twice.to_vec()).unwrap_err();
     assert!(matches!(error.mistake, Mistake::Overlap { thread: 0 }));
@@ -548,18 +579,27 @@ fn short_histories_of_a_stock_are_decided_in_two_seconds() {
 
 #[test]
 fn a_long_history_with_one_false_refusal_is_explained() {
-    let stock = Stock::new(100);
-    let history = raced(&stock, 100, 4, 2_500);
+    // So many that at no instant fewer than two are left.
+    let stock = Stock::new(50_000);
+    let history = raced(&stock, 50_000, 4, 2_500);
     let mut calls = history.calls().to_vec();
     let middle = calls.len() / 2;
-    // A thread of its own is refused what is always there.
     let (at, until) = (calls[middle].called, calls[middle + 3].called);
-    calls.push(Call::new(9, at, until, Op::Deduct(0), SHORT));
+    calls.push(Call::new(9, at, until, Op::Deduct(2), SHORT));
     let began = Instant::now();
-    let why = unexplained(100, calls);
+    let why = unexplained(50_000, calls);
     let seconds = began.elapsed().as_secs_f64();
     println!("{seconds:.3} s: {why}");
-    assert_eq!(why.offender.thread, 9);
+    assert_eq!((why.offender.thread, why.offender.op), (9, Op::Deduct(2)));
+    let words = why.to_string();
+    assert!(
+        words.starts_with("deduct(2) of thread 9 was refused"),
+        "{words}"
+    );
+    assert!(
+        words.contains("at every instant in between at least"),
+        "{words}"
+    );
     assert!(why.window.len() < 20, "{} calls", why.window.len());
     assert!(seconds < 10.0, "{seconds} s");
 }

@@ -94,10 +94,11 @@ impl Checker {
 
     /// Judges a history.
     pub fn check(&self, history: &History) -> Verdict {
-        self.check_calls(history.initial(), history.calls())
+        self.check_calls(history.initial(), &at_their_word(history.calls()))
     }
 
-    /// Whether some order explains `calls`, which come in the sequence of their first stamps.
+    /// Whether some order explains `calls`, which come in the sequence of their first stamps; what has
+    /// to be taken [at its word](at_their_word) is.
     pub(super) fn decide(&self, initial: u64, calls: &[Call]) -> Found {
         self.problem(initial, calls).solve(self.budget, &mut 0)
     }
@@ -115,15 +116,14 @@ impl Checker {
         }
     }
 
-    /// The calls by thread, reads that nothing ran beside taken at their word.
-    fn problem(&self, initial: u64, calls: &[Call]) -> Problem {
+    /// The calls by thread.
+    pub(super) fn problem(&self, initial: u64, calls: &[Call]) -> Problem {
         let mut threads: BTreeMap<usize, Vec<Item>> = BTreeMap::new();
         let mut problem = Problem {
             start: Model::new(initial).limited_to(self.limit),
             threads: Vec::new(),
             maybes: Vec::new(),
         };
-        let alone = alone(calls);
         for (index, call) in calls.iter().enumerate() {
             if call.outcome == Outcome::Unknown {
                 if !call.op.is_read() {
@@ -131,22 +131,31 @@ impl Checker {
                 }
                 continue;
             }
-            let outcome = match call.outcome {
-                Outcome::AtMost(units) if alone[index] => Outcome::Exactly(units),
-                Outcome::Books(books) if alone[index] => Outcome::AtRest(books),
-                outcome => outcome,
-            };
             threads.entry(call.thread).or_default().push(Item {
                 called: call.called,
                 returned: call.returned,
                 op: call.op,
-                outcome,
+                outcome: call.outcome,
                 index,
             });
         }
         problem.threads = threads.into_values().collect();
         problem
     }
+}
+
+/// The calls of a whole history, with reads that nothing ran beside taken at their word.
+pub(super) fn at_their_word(calls: &[Call]) -> Vec<Call> {
+    let alone = alone(calls);
+    let calls = calls.iter().zip(alone).map(|(call, alone)| {
+        let outcome = match call.outcome {
+            Outcome::AtMost(units) if alone => Outcome::Exactly(units),
+            Outcome::Books(books) if alone => Outcome::AtRest(books),
+            outcome => outcome,
+        };
+        Call { outcome, ..*call }
+    });
+    calls.collect()
 }
 
 /// Of each call, whether none ran beside it. They come in the sequence of their first stamps.

@@ -24,13 +24,15 @@ pub enum Mistake {
     NoHeader,
     /// It is no JSON, or not that of a header or an event.
     Json(serde_json::Error),
+    /// It is neither a call nor a return, or both.
+    NoEvent,
     /// The header's version is not one that this crate reads.
     Version(u32),
-    /// Something happens before what stands in the line above.
+    /// Something happens before what stands in the line above, or returns before it was called.
     Backwards {
         /// The stamp of this line.
         at: u64,
-        /// The stamp above.
+        /// The stamp above, or of the call.
         after: u64,
     },
     /// The thread returns from no call.
@@ -72,6 +74,7 @@ impl fmt::Display for HistoryError {
             Mistake::Io(error) => write!(f, "{error}"),
             Mistake::NoHeader => write!(f, "there is no header"),
             Mistake::Json(error) => write!(f, "{error}"),
+            Mistake::NoEvent => write!(f, "it must be a call or a return, and not both"),
             Mistake::Version(version) => write!(f, "version {version} is not known"),
             Mistake::Backwards { at, after } => {
                 write!(f, "the stamp {at} runs backwards, after {after}")

@@ -30,10 +30,18 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
-    /// Of something that needs no search: `offender` stands alone against `words`.
-    pub(super) fn plain(offender: Call, calls: &[Call], words: String) -> Self {
+    /// The same, with what must be known first.
+    pub(super) fn with_words_before(self, before: &str) -> Self {
+        let words = format!("{before} {}", self.words);
+        Self { words, ..self }
+    }
+
+    /// Of something that needs no search: `offender` stands alone against `words`, if it was a call.
+    pub(super) fn plain(offender: Option<Call>, calls: &[Call], words: String) -> Self {
+        // No thread has that number, so nothing is marked.
+        let nobody = Call::new(usize::MAX, 0, u64::MAX, Op::Available, Outcome::Unknown);
         Self {
-            offender,
+            offender: offender.unwrap_or(nobody),
             window: calls.to_vec(),
             from: 0,
             words,
@@ -113,16 +121,16 @@ impl Speaker<'_> {
         ))
     }
 
-    /// Units that were in stock at every instant of the offender.
+    /// Units that were in stock at every instant of the offender, if that can be said for sure.
     fn least(&self) -> Option<u64> {
         let is_bound = |units| self.could_be(Op::Available, Outcome::AtMost(units));
         let (mut least, mut most) = (0, 1);
-        while !is_bound(most) {
+        while !is_bound(most)? {
             most = most.checked_mul(2)?;
         }
         while least < most {
             let middle = u64::midpoint(least, most);
-            if is_bound(middle) {
+            if is_bound(middle)? {
                 most = middle;
             } else {
                 least = middle + 1;
@@ -131,26 +139,41 @@ impl Speaker<'_> {
         Some(least)
     }
 
-    /// The most that the offender could have taken, given all the others.
+    /// The most that the offender could have taken, given all the others, if that can be said for
+    /// sure.
     fn left_for_it(&self, units: u64) -> Option<u64> {
         /// Enough for words; larger orders are spoken of in general.
         const MOST: u64 = 1_000;
-        let takes = |units: &u64| self.could_be(Op::Deduct(*units), Outcome::Done);
-        (0..units.min(MOST)).rev().find(takes)
+        for units in (0..units.min(MOST)).rev() {
+            if self.could_be(Op::Deduct(units), Outcome::Done)? {
+                return Some(units);
+            }
+        }
+        None
     }
 
-    /// Whether an order explains the window if the offender is another call.
-    fn could_be(&self, op: Op, outcome: Outcome) -> bool {
+    /// Whether an order explains the window if the offender is another call; no answer if the budget
+    /// does not suffice to know.
+    fn could_be(&self, op: Op, outcome: Outcome) -> Option<bool> {
         let offender = self.window.offender.index;
-        self.window.cases.iter().any(|case| {
+        let found = self.window.cases.iter().map(|case| {
             let mut other = case.clone();
             for item in other.threads.iter_mut().flatten() {
                 if item.index == offender {
                     (item.op, item.outcome) = (op, outcome);
                 }
             }
-            other.solve(self.budget, &mut 0) == Found::Order
-        })
+            other.solve(self.budget, &mut 0)
+        });
+        let mut is_known = true;
+        for found in found {
+            match found {
+                Found::Order => return Some(true),
+                Found::Nothing => is_known = false,
+                Found::NoOrder => {}
+            }
+        }
+        is_known.then_some(false)
     }
 
     fn reasons(&self) -> Vec<String> {
@@ -266,5 +289,41 @@ pub(super) fn time(nanos: u64) -> String {
         0..10_000 => format!("{nanos} ns"),
         10_000..10_000_000 => format!("{:.3} µs", stamp / 1e3),
         _ => format!("{:.6} ms", stamp / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Checker;
+    use super::*;
+
+    /// What is said of two sales with one unit too few, if so many states may be looked at for it.
+    fn words(second: Call, budget: u64) -> String {
+        let first = Call::new(0, 0, 10, Op::Deduct(2), Outcome::Done);
+        let calls = [first, second];
+        let problem = Checker::new().problem(3, &calls);
+        let window = Shrinker::new(1_000).shrink(&problem);
+        let speaker = Speaker {
+            window: &window,
+            calls: &calls,
+            budget,
+        };
+        speaker.words()
+    }
+
+    #[test]
+    fn a_spent_budget_is_no_proof() {
+        let short = Outcome::Refused(Refusal::Short { available: None });
+        let refused = Call::new(1, 5, 15, Op::Deduct(1), short);
+        let sold = Call::new(1, 5, 15, Op::Deduct(2), Outcome::Done);
+        let cases = [
+            (refused, "at least 1 unit was in stock"),
+            (sold, "no more than 1 unit can have been left"),
+        ];
+        for (call, claim) in cases {
+            assert!(words(call, 1_000).contains(claim), "{claim}");
+            let careful = words(call, 0);
+            assert!(careful.contains("no order of these calls"), "{careful}");
+        }
     }
 }

@@ -88,19 +88,54 @@ struct Header {
     events: usize,
 }
 
+/// A line as it is written. (A flattened enum would let pass what it does not know.)
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    at: u64,
+    thread: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    call: Option<Op>,
+    #[serde(default, rename = "return", skip_serializing_if = "Option::is_none")]
+    returned: Option<Outcome>,
+}
+
 struct Event {
     at: u64,
     thread: usize,
-    #[serde(flatten)]
     what: What,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum What {
     Call(Op),
     Return(Outcome),
+}
+
+impl Line {
+    fn event(self) -> Result<Event, Mistake> {
+        let what = match (self.call, self.returned) {
+            (Some(op), None) => What::Call(op),
+            (None, Some(outcome)) => What::Return(outcome),
+            _ => return Err(Mistake::NoEvent),
+        };
+        let Self { at, thread, .. } = self;
+        Ok(Event { at, thread, what })
+    }
+}
+
+impl From<Event> for Line {
+    fn from(Event { at, thread, what }: Event) -> Self {
+        let (call, returned) = match what {
+            What::Call(op) => (Some(op), None),
+            What::Return(outcome) => (None, Some(outcome)),
+        };
+        Self {
+            at,
+            thread,
+            call,
+            returned,
+        }
+    }
 }
 
 impl History {
@@ -111,7 +146,12 @@ impl History {
     /// [`HistoryError`] if a call returns before it was called, if two calls of a thread overlap, or
     /// if an answer is none to its call; with the line that it would have in a file.
     pub fn new(initial: u64, mut calls: Vec<Call>) -> Result<Self, HistoryError> {
-        calls.sort_by_key(|call| call.called);
+        // Of calls of one thread at one stamp, that which returned at once was first.
+        calls.sort_by_key(|call| (call.called, call.returned));
+        // Before they are events: those of a call that runs backwards may pass for those of others.
+        if let Some((index, mistake)) = misplaced(&calls) {
+            return Err(HistoryError::new(line_of(&calls, index), mistake));
+        }
         Assembly::of(initial, events(&calls))
     }
 
@@ -142,7 +182,7 @@ impl History {
         serde_json::to_writer(&mut to, &header)?;
         writeln!(to)?;
         for event in events {
-            serde_json::to_writer(&mut to, &event)?;
+            serde_json::to_writer(&mut to, &Line::from(event))?;
             writeln!(to)?;
         }
         to.flush()
@@ -174,7 +214,9 @@ impl History {
             if events == promised {
                 return Err(HistoryError::new(events + 2, Mistake::TooLong { promised }));
             }
-            assembly.add(parse(events + 2, line)?)?;
+            let event = parse::<Line>(events + 2, line)?.event();
+            let event = event.map_err(|mistake| HistoryError::new(events + 2, mistake))?;
+            assembly.add(event)?;
             events += 1;
         }
         if events < promised {
@@ -191,6 +233,31 @@ fn parse<T: for<'a> Deserialize<'a>>(
 ) -> Result<T, HistoryError> {
     let line = line.map_err(|error| HistoryError::new(number, Mistake::Io(error)))?;
     serde_json::from_str(&line).map_err(|error| HistoryError::new(number, Mistake::Json(error)))
+}
+
+/// The first of `calls` that cannot be where it is: it runs backwards, or its thread was not back. They
+/// come in the sequence of their first stamps.
+fn misplaced(calls: &[Call]) -> Option<(usize, Mistake)> {
+    let mut back: BTreeMap<usize, u64> = BTreeMap::new();
+    calls.iter().enumerate().find_map(|(index, call)| {
+        let (at, after, thread) = (call.returned, call.called, call.thread);
+        let mistake = if at < after {
+            Mistake::Backwards { at, after }
+        } else if back.get(&thread).is_some_and(|&back| call.called < back) {
+            Mistake::Overlap { thread }
+        } else {
+            back.insert(thread, call.returned);
+            return None;
+        };
+        Some((index, mistake))
+    })
+}
+
+/// The line on which `calls[index]` is called, if they are written in the sequence of their stamps.
+fn line_of(calls: &[Call], index: usize) -> usize {
+    let at = calls[index].called;
+    let returns = calls[..index].iter().filter(|call| call.returned < at);
+    2 + index + returns.count()
 }
 
 /// The calls and returns of `calls`, in the sequence of their stamps; those of one thread in theirs,

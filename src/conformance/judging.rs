@@ -35,7 +35,7 @@ impl Options {
     /// Judges histories of what is called `counter` in the report, and in the names of files.
     pub fn judging(&self, counter: &'static str) -> Judging<'_> {
         Judging {
-            tally: Tally::new(self, counter),
+            tally: Tally::of_recordings(self, counter),
             began: Instant::now(),
         }
     }

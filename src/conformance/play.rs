@@ -1,13 +1,15 @@
 //! Has threads play a round, and writes down what happened.
 
+use super::recorder::Watch;
 use super::rounds::{Round, Step};
 use super::subject::perform;
-use super::{History, Log, Recording, Subject};
+use super::{Call, Explanation, History, Log, Recording, Subject};
 use crate::model::{Op, Outcome};
 use crate::sync::{AtomicU64, Ordering, spin_loop};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -16,18 +18,45 @@ use std::time::{Duration, Instant};
 
 /// Why a round has no history, or not the whole of it.
 #[derive(Debug, Clone)]
-pub(super) enum Failure {
-    /// A call panicked, with this message.
-    Panicked(Op, String),
-    /// Threads that never returned.
+pub(super) struct Failure {
+    what: What,
+    /// The call that it happened in, if in one.
+    call: Option<Call>,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    /// A thread panicked, with this message.
+    Panicked(String),
+    /// So many threads never returned.
     Stuck(usize),
+}
+
+impl Failure {
+    pub(super) const fn is_stuck(&self) -> bool {
+        matches!(self.what, What::Stuck(_))
+    }
+
+    /// With the call marked that it happened in.
+    pub(super) fn explain(&self, history: &History) -> Explanation {
+        Explanation::plain(self.call, history.calls(), self.to_string())
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(op, message) => write!(f, "{op} panicked: {message}"),
-            Self::Stuck(threads) => write!(f, "threads did not return in time: {threads}"),
+        match (&self.what, &self.call) {
+            (What::Panicked(message), Some(call)) => {
+                let (op, thread) = (call.op, call.thread);
+                write!(f, "{op} of thread {thread} panicked: {message}")
+            }
+            (What::Panicked(message), None) => write!(f, "a thread panicked: {message}"),
+            (What::Stuck(threads), call) => {
+                write!(f, "threads did not return in time: {threads}")?;
+                let Some(call) = call else { return Ok(()) };
+                let (op, thread) = (call.op, call.thread);
+                write!(f, "; thread {thread} is in {op}")
+            }
         }
     }
 }
@@ -79,27 +108,33 @@ pub(super) fn together<S: Subject + 'static>(
     let script = Arc::new(script);
     let (sender, receiver) = mpsc::channel();
     let gate = Arc::new(AtomicU64::new(threads as u64));
+    let mut watches = BTreeMap::new();
     for thread in 0..threads {
         let (subject, script) = (Arc::clone(&subject), Arc::clone(&script));
-        let (gate, sender, log) = (Arc::clone(&gate), sender.clone(), recording.log(thread));
+        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        let (log, watch) = recording.watched(thread);
+        watches.insert(thread, watch);
         thread::spawn(move || {
             pass(&gate);
             _ = sender.send(guarded(log, |log| script(&subject, log)));
         });
     }
-    let (mut logs, mut failure) = collect(&receiver, threads, deadline);
+    let (mut calls, mut failure) = collect(&receiver, watches, deadline);
     let mut at_rest = 0;
     if failure.is_none() {
         // On a thread as well: a lock that was never released must not hang the caller.
-        let log = recording.log(threads);
-        thread::spawn(move || sender.send(guarded(log, |log| rest(&subject, log))));
-        let (rest, failed) = collect(&receiver, 1, deadline);
-        at_rest = rest.iter().map(|log| log.calls().len()).sum();
-        logs.extend(rest);
+        let (log, watch) = recording.watched(threads);
+        let watches = BTreeMap::from([(threads, watch)]);
+        thread::spawn(move || {
+            _ = sender.send(guarded(log, |log| rest(&subject, log)));
+        });
+        let (last, failed) = collect(&receiver, watches, deadline);
+        at_rest = last.len();
+        calls.extend(last);
         failure = failed;
     }
     Played {
-        history: recording.end(logs),
+        history: recording.history(calls),
         failure,
         at_rest,
     }
@@ -109,11 +144,19 @@ type Sent = (Log, Option<Failure>);
 
 fn guarded(mut log: Log, body: impl FnOnce(&mut Log)) -> Sent {
     let ran = catch_unwind(AssertUnwindSafe(|| body(&mut log)));
-    let failure = ran.err().map(|payload| {
-        let op = log.calls().last().map_or(Op::Available, |call| call.op);
-        Failure::Panicked(op, message(&*payload))
+    let failure = ran.err().map(|payload| Failure {
+        what: What::Panicked(message(&*payload)),
+        call: pending(log.calls()),
     });
     (log, failure)
+}
+
+/// The call that a thread is in.
+fn pending(calls: &[Call]) -> Option<Call> {
+    calls
+        .last()
+        .filter(|call| call.returned == u64::MAX)
+        .copied()
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -124,25 +167,33 @@ fn message(payload: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "no message".to_owned())
 }
 
+/// The calls of all threads; of those that do not return, what can be seen.
 fn collect(
     receiver: &mpsc::Receiver<Sent>,
-    threads: usize,
+    mut watches: BTreeMap<usize, Watch>,
     deadline: Instant,
-) -> (Vec<Log>, Option<Failure>) {
-    let mut logs = Vec::with_capacity(threads);
+) -> (Vec<Call>, Option<Failure>) {
+    let mut calls = Vec::new();
     let mut failure = None;
-    while logs.len() < threads {
+    while !watches.is_empty() {
         let left = deadline.saturating_duration_since(Instant::now());
         let Ok((log, failed)) = receiver.recv_timeout(left) else {
-            return (
-                logs.clone(),
-                failure.or(Some(Failure::Stuck(threads - logs.len()))),
-            );
+            let seen: Vec<Vec<Call>> = watches.values().map(Watch::calls).collect();
+            let stuck = Failure {
+                what: What::Stuck(seen.len()),
+                call: seen
+                    .iter()
+                    .filter_map(|calls| pending(calls))
+                    .min_by_key(|call| call.called),
+            };
+            calls.extend(seen.into_iter().flatten());
+            return (calls, failure.or(Some(stuck)));
         };
-        logs.push(log);
+        watches.remove(&log.thread());
+        calls.extend_from_slice(log.calls());
         failure = failure.or(failed);
     }
-    (logs, failure)
+    (calls, failure)
 }
 
 /// Waits until all are here, so that all begin at once.
@@ -164,7 +215,7 @@ fn pass(gate: &AtomicU64) {
 const MOST_DRAINED: u64 = 100;
 
 /// Takes out what is left, and one more: what is there can be sold, and no more.
-fn drain<S: Subject>(subject: &S, log: &mut Log) {
+pub(super) fn drain<S: Subject>(subject: &S, log: &mut Log) {
     let Some(Outcome::AtMost(left)) = log.run(subject, Op::Available) else {
         return;
     };

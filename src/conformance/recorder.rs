@@ -4,6 +4,7 @@ use super::subject::perform;
 use super::{Call, History, Subject};
 use crate::model::{Op, Outcome};
 use crate::sync::{Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Records the calls of several threads.
@@ -61,7 +62,18 @@ impl Recording {
             began: self.began,
             thread,
             calls: Vec::with_capacity(64),
+            watch: None,
         }
+    }
+
+    /// The same, and what can be seen of it while its thread is in a call.
+    pub(super) fn watched(&self, thread: usize) -> (Log, Watch) {
+        let watch = Watch::default();
+        let log = Log {
+            watch: Some(watch.clone()),
+            ..self.log(thread)
+        };
+        (log, watch)
     }
 
     /// Puts the logs together.
@@ -71,7 +83,10 @@ impl Recording {
     /// If two logs are of the same thread, or one is of another recording, so that calls overlap.
     #[must_use]
     pub fn end(self, logs: impl IntoIterator<Item = Log>) -> History {
-        let calls = logs.into_iter().flat_map(|log| log.calls).collect();
+        self.history(logs.into_iter().flat_map(|log| log.calls).collect())
+    }
+
+    pub(super) fn history(self, calls: Vec<Call>) -> History {
         History::new(self.initial, calls).expect("one log for each thread of this recording")
     }
 }
@@ -82,6 +97,29 @@ pub struct Log {
     began: Instant,
     thread: usize,
     calls: Vec<Call>,
+    watch: Option<Watch>,
+}
+
+/// A log as it is before its thread hands it over, which one that is stuck never does. Nobody waits
+/// for this lock: it is looked at when a round is given up.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watch(Arc<Mutex<Vec<Call>>>);
+
+impl Watch {
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// What changed since it was shown last: the last two calls at most.
+    fn show(&self, calls: &[Call]) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.truncate(calls.len().saturating_sub(2));
+        let known = shown.len();
+        shown.extend_from_slice(&calls[known..]);
+    }
 }
 
 impl Log {
@@ -129,6 +167,7 @@ impl Log {
         }
         let pending = Call::new(self.thread, now, u64::MAX, op, Outcome::Unknown);
         self.calls.push(pending);
+        self.show();
         let outcome = call();
         // What the call stored is out of this core before the stamp says that it has returned.
         fence(Ordering::SeqCst);
@@ -143,11 +182,24 @@ impl Log {
             }
             _ => drop(self.calls.pop()),
         }
+        self.show();
         outcome
     }
 
+    fn show(&self) {
+        if let Some(watch) = &self.watch {
+            watch.show(&self.calls);
+        }
+    }
+
+    /// For stamps inside of a call.
+    pub(super) fn clock(&self) -> impl Fn() -> u64 + use<> {
+        let began = self.began;
+        move || stamp(began)
+    }
+
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
+        stamp(self.began)
     }
 
     /// The thread whose calls they are.
@@ -161,4 +213,8 @@ impl Log {
     pub fn calls(&self) -> &[Call] {
         &self.calls
     }
+}
+
+fn stamp(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
 }

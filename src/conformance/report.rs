@@ -94,6 +94,33 @@ pub enum State {
     NotPromised,
     /// Nothing was found against it, but not all histories could be decided.
     Undecided,
+    /// Nothing was found that tells.
+    NotJudged(Unjudged),
+}
+
+/// Why a promise could not be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unjudged {
+    /// The outcome of each call that it is about is unknown, or there was no such call.
+    NoAnswer,
+    /// A call did not return, so that it was never its turn.
+    Stuck,
+    /// Where another promise is broken, nobody can say how it stands to this one.
+    Masked,
+    /// Histories that were recorded elsewhere do not tell; nobody asked for it.
+    NotPlayed,
+}
+
+impl fmt::Display for Unjudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer => "no call that it is about has a known outcome",
+            Self::Stuck => "a call before did not return",
+            Self::Masked => "what else is broken hides it",
+            Self::NotPlayed => "recorded histories do not tell",
+        })
+    }
 }
 
 /// A promise, and how the counter stands to it.
@@ -125,6 +152,8 @@ pub struct Report {
     pub histories: usize,
     /// Calls that are in them.
     pub calls: usize,
+    /// Those of them whose outcome is unknown: they prove nothing.
+    pub unknown: usize,
     /// What it took.
     pub elapsed: Duration,
     /// The seed that everything but the threads' timing follows from.
@@ -150,6 +179,15 @@ impl Report {
         self.with(|state| matches!(state, State::Undecided))
     }
 
+    /// The promises that were to be judged and could not be.
+    #[must_use]
+    pub fn not_judged(&self) -> Vec<Promise> {
+        self.with(|state| match state {
+            State::NotJudged(why) => *why != Unjudged::NotPlayed,
+            _ => false,
+        })
+    }
+
     /// What shows that `promise` is broken, if it is.
     #[must_use]
     pub fn evidence(&self, promise: Promise) -> Option<&Evidence> {
@@ -167,11 +205,11 @@ impl Report {
     ///
     /// # Panics
     ///
-    /// With the report, if a promise is broken or undecided.
+    /// With the report, if a promise is broken, undecided, or could not be judged.
     #[track_caller]
     pub fn assert_kept(&self) {
-        let kept = self.broken().is_empty() && self.undecided().is_empty();
-        assert!(kept, "{self}");
+        let doubts = [self.broken(), self.undecided(), self.not_judged()];
+        assert!(doubts.iter().all(Vec::is_empty), "{self}");
     }
 
     fn with(&self, is: impl Fn(&State) -> bool) -> Vec<Promise> {
@@ -186,14 +224,19 @@ impl fmt::Display for Report {
             counter,
             histories,
             calls,
+            unknown,
             elapsed,
             seed,
             ..
         } = self;
         let seconds = elapsed.as_secs_f64();
+        let unknown = match unknown {
+            0 => String::new(),
+            unknown => format!(" ({unknown} of unknown outcome)"),
+        };
         writeln!(
             f,
-            "{counter}: {histories} histories, {calls} calls in {seconds:.1} s, seed {seed}"
+            "{counter}: {histories} histories, {calls} calls{unknown} in {seconds:.1} s, seed {seed}"
         )?;
         let mut told: Vec<&str> = Vec::new();
         for finding in &self.findings {
@@ -227,6 +270,7 @@ impl Finding {
         match &self.state {
             State::Kept => writeln!(f, "kept          {judged} {runs}"),
             State::NotPromised => writeln!(f, "not promised"),
+            State::NotJudged(why) => writeln!(f, "not judged    {why}"),
             State::Undecided => writeln!(f, "UNDECIDED     {undecided} of {judged} {runs}"),
             State::Broken(_) => writeln!(f, "BROKEN        {broken} of {judged} {runs}"),
         }

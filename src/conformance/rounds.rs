@@ -147,7 +147,8 @@ impl Kind {
     }
 }
 
-/// Each thread has keys of its own, and one that all fight over.
+/// Each thread has keys of its own, and one that all fight over: with the same units as a rule, so that
+/// a retry is one, and now and then with others.
 fn hold(thread: usize, step: usize, chance: &mut SmallRng) -> Op {
     let own = 1 + thread as u64 * 100 + step as u64 / 2;
     let key = if chance.random_range(0..3) == 0 {
@@ -155,14 +156,22 @@ fn hold(thread: usize, step: usize, chance: &mut SmallRng) -> Op {
     } else {
         0
     };
-    match chance.random_range(0..9) {
-        0..4 => Op::Place {
+    let (few, ttl) = (chance.random_range(1..4), chance.random_range(1..4));
+    match chance.random_range(0..16) {
+        0..5 => Op::Place {
             key,
-            units: 1,
-            ttl: 2,
+            units: 1 + key % 3,
+            ttl,
         },
-        4..6 => Op::Confirm { key },
-        6 => Op::Cancel { key },
-        _ => Op::Advance { by: 1 },
+        5..7 => Op::Place {
+            key,
+            units: few,
+            ttl,
+        },
+        7..9 => Op::Confirm { key },
+        9..11 => Op::Cancel { key },
+        11..14 => Op::Advance { by: 1 },
+        14 => Op::Deduct(few),
+        _ => Op::Available,
     }
 }

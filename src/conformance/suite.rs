@@ -1,9 +1,9 @@
 //! [`check`]: the whole suite on one counter.
 
-use super::judge::{Judge, Promised, Ruling};
-use super::play::{Failure, Played, play};
+use super::judge::{Judge, Promised, Ruling, is_known};
+use super::play::{Played, play};
 use super::reduced::Reduced;
-use super::report::{Evidence, Finding, Promise, Report, State};
+use super::report::{Evidence, Finding, Promise, Report, State, Unjudged};
 use super::rounds::rounds;
 use super::trials::{self, Trial};
 use super::{Checker, Explanation, History, Subject, picture};
@@ -165,29 +165,36 @@ impl Options {
         for round in rounds(self.rounds, self.threads, self.seed, holds) {
             let played = play(open(round.units), &round, self.patience);
             if tally.add(&played) {
+                tally.give_up();
                 return tally.report(began);
             }
         }
         for trial in trials::zero(self, open) {
             tally.add_trial(Promise::Zero, &trial);
         }
-        for trial in trials::overflow(self, open) {
+        let few = self.rounds.div_ceil(20);
+        for trial in trials::overflow(self, open, few) {
             tally.add_trial(Promise::Overflow, &trial);
         }
-        for trial in trials::panics(self, open, self.rounds.div_ceil(20)) {
-            tally.add_trial(Promise::CallerPanics, &trial);
+        match trials::panics(self, open, few) {
+            Some(trials) => {
+                for trial in trials {
+                    tally.add_trial(Promise::CallerPanics, &trial);
+                }
+            }
+            None => tally.set(Promise::CallerPanics, State::NotPromised),
         }
         tally.report(began)
     }
 
-    fn promised(&self) -> Promised {
+    pub(super) fn promised(&self) -> Promised {
         Promised {
             exact_refusals: self.exact_refusals,
             bounds: self.bounds,
         }
     }
 
-    fn checker(&self) -> Checker {
+    pub(super) fn checker(&self) -> Checker {
         Checker::new().budget(self.budget).limit(self.limit)
     }
 }
@@ -200,43 +207,75 @@ pub(super) struct Tally<'a> {
     findings: BTreeMap<Promise, Finding>,
     histories: usize,
     calls: usize,
+    unknown: usize,
 }
 
 impl<'a> Tally<'a> {
     pub(super) fn new(options: &'a Options, counter: &'static str) -> Self {
         let finding = |promise| Finding {
             promise,
-            state: State::NotPromised,
+            state: State::NotJudged(Unjudged::NoAnswer),
             judged: 0,
             broken: 0,
             undecided: 0,
         };
         let findings = Promise::ALL.map(|promise| (promise, finding(promise)));
-        Self {
+        let mut tally = Self {
             options,
             counter,
             findings: findings.into(),
             histories: 0,
             calls: 0,
+            unknown: 0,
+        };
+        if !options.exact_refusals {
+            tally.set(Promise::ExactRefusal, State::NotPromised);
+        }
+        tally
+    }
+
+    /// Of histories that were recorded elsewhere: no thread was started for them, and no trial made.
+    pub(super) fn of_recordings(options: &'a Options, counter: &'static str) -> Self {
+        use Promise::{CallerPanics, ManyThreads, Overflow, Zero};
+        let mut tally = Self::new(options, counter);
+        for promise in [ManyThreads, CallerPanics, Overflow, Zero] {
+            tally.set(promise, State::NotJudged(Unjudged::NotPlayed));
+        }
+        tally
+    }
+
+    fn set(&mut self, promise: Promise, state: State) {
+        if let Some(finding) = self.findings.get_mut(&promise) {
+            finding.state = state;
+        }
+    }
+
+    /// Of what was not judged yet, nothing will be.
+    fn give_up(&mut self) {
+        for finding in self.findings.values_mut() {
+            if let State::NotJudged(why) = &mut finding.state {
+                *why = Unjudged::Stuck;
+            }
         }
     }
 
     /// Judges a round, and says whether it is the last that can be played.
     fn add(&mut self, played: &Played) -> bool {
         self.count(played);
-        let failure = played.failure.as_ref();
-        let ruling = if failure.is_some() {
-            Ruling::Broken
-        } else {
-            Ruling::Kept
-        };
-        self.rule(Promise::ManyThreads, ruling, played, || {
-            (failure.map(ToString::to_string).unwrap_or_default(), None)
-        });
-        if failure.is_none() {
+        let Some(failure) = &played.failure else {
+            let ruling = if played.history.calls().iter().any(is_known) {
+                Ruling::Kept
+            } else {
+                Ruling::Unjudged(Unjudged::NoAnswer)
+            };
+            self.rule(Promise::ManyThreads, ruling, played, Default::default);
             self.judge(played);
-        }
-        matches!(failure, Some(Failure::Stuck(_)))
+            return false;
+        };
+        self.rule(Promise::ManyThreads, Ruling::Broken, played, || {
+            (failure.to_string(), Some(failure.explain(&played.history)))
+        });
+        failure.is_stuck()
     }
 
     /// Judges what was recorded elsewhere, and says which promises it breaks.
@@ -263,20 +302,21 @@ impl<'a> Tally<'a> {
 
     fn add_trial(&mut self, promise: Promise, trial: &Trial) {
         self.count(&trial.played);
-        let ruling = if trial.fault.is_some() {
-            Ruling::Broken
-        } else {
-            Ruling::Kept
-        };
-        self.rule(promise, ruling, &trial.played, || {
+        self.unknown -= trial.panicked;
+        self.rule(promise, trial.ruling, &trial.played, || {
             let words = trial.fault.as_ref().map(ToString::to_string);
             (words.unwrap_or_default(), trial.fault.clone())
         });
+        if trial.is_wrong_otherwise {
+            self.judge(&trial.played);
+        }
     }
 
     fn count(&mut self, played: &Played) {
         self.histories += 1;
-        self.calls += played.history.calls().len();
+        let calls = played.history.calls();
+        self.calls += calls.len();
+        self.unknown += calls.iter().filter(|call| !is_known(call)).count();
     }
 
     fn rule(
@@ -289,10 +329,13 @@ impl<'a> Tally<'a> {
         let Some(finding) = self.findings.get_mut(&promise) else {
             return;
         };
-        finding.judged += 1;
+        finding.judged += usize::from(!matches!(ruling, Ruling::Unjudged(_)));
         match (ruling, &finding.state) {
-            (Ruling::Kept, State::NotPromised) => finding.state = State::Kept,
-            (Ruling::Kept, _) => {}
+            (Ruling::Kept, State::NotJudged(_)) => finding.state = State::Kept,
+            (Ruling::Unjudged(why), State::NotJudged(_)) if why != Unjudged::NoAnswer => {
+                finding.state = State::NotJudged(why);
+            }
+            (Ruling::Kept | Ruling::Unjudged(_), _) => {}
             (Ruling::Undecided, state) => {
                 finding.undecided += 1;
                 if !matches!(state, State::Broken(_)) {
@@ -329,6 +372,7 @@ impl<'a> Tally<'a> {
             findings: self.findings.into_values().collect(),
             histories: self.histories,
             calls: self.calls,
+            unknown: self.unknown,
             elapsed: began.elapsed(),
             seed: self.options.seed,
         }

@@ -7,6 +7,7 @@ use std::fmt;
 /// The sums of a stock at one instant, in units. Those over its life (`restocked`, `sold`) are modulo
 /// 2^64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Books {
     /// Units that the stock was opened with.
     pub initial: u64,

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A call on a stock counter. Numbers are units, if nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Op {
     /// Sell so many, or none.

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// What a call answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It happened.
@@ -43,7 +43,7 @@ impl fmt::Display for Outcome {
 
 /// Why a call was refused. A counter need not say its numbers; if it does, they are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Fewer units were in stock than were asked for.

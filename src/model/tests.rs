@@ -44,6 +44,31 @@ fn a_hold_expires_at_its_deadline() {
 }
 
 #[test]
+fn what_is_held_under_a_key_is_settled_by_that_key_alone() {
+    for op in [Op::Commit(3), Op::Release(3)] {
+        let mut stock = Model::new(5);
+        _ = stock.apply(Op::Reserve(2));
+        _ = stock.apply(place(1, 2));
+        let before = stock.clone();
+        assert_eq!(stock.apply(op), refused(Refusal::NotReserved));
+        assert_eq!(stock, before, "a refused {op} changes nothing");
+    }
+    let mut stock = Model::new(5);
+    _ = stock.apply(Op::Reserve(2));
+    _ = stock.apply(place(1, 2));
+    assert_eq!(stock.apply(Op::Commit(1)), Outcome::Done);
+    assert_eq!(stock.apply(Op::Release(1)), Outcome::Done);
+    assert_eq!(
+        stock.apply(Op::Commit(1)),
+        refused(Refusal::NotReserved),
+        "the rest is held"
+    );
+    assert_eq!(stock.apply(Op::Confirm { key: 1 }), Outcome::Done);
+    assert_eq!((stock.books().sold, stock.books().reserved), (3, 0));
+    assert!(stock.books().balanced());
+}
+
+#[test]
 fn a_bound_must_prove_the_refusal() {
     let stock = Model::new(1);
     let says = |available| refused(Refusal::Short { available });

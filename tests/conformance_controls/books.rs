@@ -141,3 +141,115 @@ fn an_order_of_nothing_that_is_refused_is_seen() {
         &SOUND[..3],
     );
 }
+
+/// Counts right, but for one thing about large numbers.
+struct Narrow {
+    /// In stock, and set aside.
+    units: Mutex<(u64, u64)>,
+    mistake: Mistake,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mistake {
+    None,
+    /// A column with a sign: what is too large is less than none.
+    AsI64,
+    /// A parameter of another width.
+    AsU32,
+    /// What is set aside is not on hand.
+    IgnoresReserved,
+    /// Looks for room, and adds later.
+    LooksFirst,
+}
+
+impl Narrow {
+    fn open(mistake: Mistake) -> impl Fn(u64, usize) -> Self {
+        move |units, _| Self {
+            units: Mutex::new((units, 0)),
+            mistake,
+        }
+    }
+
+    fn take(&self, units: u64, aside: u64) -> Answer {
+        let (left, reserved) = &mut *self.units.lock().unwrap();
+        let enough = match self.mistake {
+            Mistake::AsI64 => i64::try_from(*left).unwrap_or(i64::MAX) >= units as i64,
+            Mistake::AsU32 => *left >= u64::from(units as u32),
+            _ => *left >= units,
+        };
+        if enough {
+            let taken = match self.mistake {
+                Mistake::AsU32 => u64::from(units as u32),
+                _ => units,
+            };
+            *left = left.wrapping_sub(taken);
+            *reserved += if aside > 0 { taken } else { 0 };
+        }
+        enough.into()
+    }
+}
+
+impl Subject for Narrow {
+    fn deduct(&self, units: u64) -> Answer {
+        self.take(units, 0)
+    }
+
+    fn restock(&self, units: u64) -> Answer {
+        let mut all = self.units.lock().unwrap();
+        let reserved = match self.mistake {
+            Mistake::IgnoresReserved => 0,
+            _ => all.1,
+        };
+        let on_hand = all.0.saturating_add(reserved);
+        if on_hand.checked_add(units).is_none() {
+            return Answer::OVERFLOW;
+        }
+        if self.mistake == Mistake::LooksFirst {
+            drop(all);
+            linger();
+            all = self.units.lock().unwrap();
+        }
+        all.0 = all.0.wrapping_add(units);
+        Answer::Done(())
+    }
+
+    fn available(&self) -> Answer<u64> {
+        Answer::Done(self.units.lock().unwrap().0)
+    }
+
+    fn reserve(&self, units: u64) -> Option<Answer> {
+        Some(self.take(units, units))
+    }
+
+    fn commit(&self, units: u64) -> Option<Answer> {
+        self.units.lock().unwrap().1 -= units;
+        Some(Answer::Done(()))
+    }
+
+    fn release(&self, units: u64) -> Option<Answer> {
+        let (left, reserved) = &mut *self.units.lock().unwrap();
+        *reserved -= units;
+        *left = left.wrapping_add(units);
+        Some(Answer::Done(()))
+    }
+}
+
+#[test]
+fn large_numbers_without_a_mistake_pass() {
+    let options = Options::new().limit(u64::MAX).directory(DIRECTORY);
+    options.check(Narrow::open(Mistake::None)).assert_kept();
+}
+
+#[test]
+fn what_is_large_is_not_taken_for_little() {
+    for mistake in [
+        Mistake::AsI64,
+        Mistake::AsU32,
+        Mistake::IgnoresReserved,
+        Mistake::LooksFirst,
+    ] {
+        println!("{mistake:?}");
+        let report = caught(Narrow::open(mistake), &[Overflow], &SOUND);
+        assert_eq!(report.broken(), [Overflow], "{mistake:?}");
+    }
+}

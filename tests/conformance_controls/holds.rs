@@ -66,13 +66,19 @@ impl Subject for NaiveHolds {
         let mut state = self.state.lock().unwrap();
         let (left, now, holds) = &mut *state;
         if let Some(hold) = holds.get(&key) {
+            if hold.units != units && self.mistake != HoldMistake::NeverConflicts {
+                return Some(Answer::Refused(Refusal::Conflict));
+            }
             return Some(hold.fate.map_or(Answer::Done(()), Answer::Refused));
         }
         if *left < units {
             return Some(Answer::SHORT);
         }
         *left -= units;
-        let deadline = *now + ttl;
+        let deadline = match self.mistake {
+            HoldMistake::IgnoresTtl => *now + 2,
+            _ => *now + ttl,
+        };
         holds.insert(
             key,
             Naive {
@@ -104,7 +110,10 @@ impl Subject for NaiveHolds {
         for hold in holds.values_mut() {
             if hold.fate.is_none() && hold.deadline <= *now {
                 hold.fate = Some(Refusal::Expired);
-                *left += hold.units;
+                *left += match self.mistake {
+                    HoldMistake::GivesBackOne => 1,
+                    _ => hold.units,
+                };
             }
         }
         Some(Answer::Done(()))
@@ -118,6 +127,12 @@ enum HoldMistake {
     ReleasesTwice,
     /// A confirm looks at the deadline, and sells later.
     ConfirmsLate,
+    /// Of a hold that expires, one unit comes back.
+    GivesBackOne,
+    /// Each hold is good for as long as the others.
+    IgnoresTtl,
+    /// A key is placed again with other units, and nobody is told.
+    NeverConflicts,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,4 +170,28 @@ fn an_expiry_that_races_with_confirm_sells_twice() {
     );
     let words = &report.evidence(Conservation).unwrap().words;
     assert!(words.contains("confirm("), "{words}");
+}
+
+#[test]
+fn an_expiry_that_gives_back_one_unit_loses_the_others() {
+    let open = |units, _| NaiveHolds::new(units, HoldMistake::GivesBackOne);
+    let report = caught(
+        open,
+        &[Conservation],
+        &[NeverOversold, Zero, ManyThreads, Overflow],
+    );
+    let words = &report.evidence(Conservation).unwrap().words;
+    assert!(words.contains("advance("), "{words}");
+}
+
+#[test]
+fn a_deadline_that_is_not_the_callers_is_seen() {
+    let open = |units, _| NaiveHolds::new(units, HoldMistake::IgnoresTtl);
+    _ = caught(open, &[Linearizable], &[Zero, ManyThreads, Overflow]);
+}
+
+#[test]
+fn a_key_that_is_placed_with_other_units_is_seen() {
+    let open = |units, _| NaiveHolds::new(units, HoldMistake::NeverConflicts);
+    _ = caught(open, &[Linearizable], &[Zero, ManyThreads, Overflow]);
 }

@@ -12,14 +12,17 @@ mod holds;
 mod oversell;
 mod panics;
 mod refuse;
+mod silent;
+mod stuck;
 
-use segstock::conformance::{Answer, Options, Promise, Report, Subject};
+use segstock::conformance::{Answer, Evidence, Options, Promise, Report, Subject};
 use segstock::model::{Books, Refusal};
 use segstock::{OutOfStock, RestockOverflow, StockCounter};
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::naive::{DecrementLookUndo, ReadCheckWrite, Scan, SilentGather};
+use support::naive::{self, DecrementLookUndo, ReadCheckWrite, Scan, SilentGather};
 use support::sync::linger;
 
 /// Where histories and pictures go.
@@ -32,7 +35,18 @@ fn caught<S: Subject + 'static>(
     reasons: &[Promise],
     kept: &[Promise],
 ) -> Report {
-    let options = Options::new().limit(u64::MAX).directory(DIRECTORY);
+    caught_up_to(u64::MAX, open, reasons, kept)
+}
+
+/// The same of one that counts no further than `limit`.
+#[track_caller]
+fn caught_up_to<S: Subject + 'static>(
+    limit: u64,
+    open: impl Fn(u64, usize) -> S,
+    reasons: &[Promise],
+    kept: &[Promise],
+) -> Report {
+    let options = Options::new().limit(limit).directory(DIRECTORY);
     // On a busy machine threads may race too little: they get another chance.
     let reports = (1..=5).map(|seed| options.clone().seed(seed).check(&open));
     let all_seen = |report: &Report| {
@@ -57,6 +71,8 @@ fn caught<S: Subject + 'static>(
             let path = path.as_ref().expect("it is kept on disk");
             assert!(path.metadata().unwrap().len() > 0, "{}", path.display());
         }
+        let lanes = marked(evidence);
+        assert_eq!(lanes.len(), 1, "{reason} has no call marked, or several");
     }
     for promise in kept {
         assert!(
@@ -65,6 +81,33 @@ fn caught<S: Subject + 'static>(
         );
     }
     report
+}
+
+/// The threads in whose lanes a call is marked in the picture.
+fn marked(evidence: &Evidence) -> Vec<String> {
+    let path = evidence.picture.as_ref().expect("it is drawn");
+    let picture = fs::read_to_string(path).unwrap();
+    let number = |line: &str, name: &str| -> Option<u64> {
+        let (_, rest) = line.split_once(&format!(" {name}=\""))?;
+        rest.split('"').next()?.parse().ok()
+    };
+    let lane = |y: u64| {
+        let name = |line: &str| {
+            let from = number(line, "y")?;
+            let (_, name) = line.split_once(">thread ")?;
+            // A lane's name stands in its middle, as its bars do.
+            (y < from && from < y + 36).then(|| name.trim_end_matches("</text>").to_owned())
+        };
+        picture
+            .lines()
+            .find_map(name)
+            .expect("a bar lies in a lane")
+    };
+    let bars = picture.lines().filter(|line| line.contains("#c01818"));
+    let bars = bars.filter(|line| number(line, "height") == Some(36));
+    bars.filter_map(|line| number(line, "y"))
+        .map(lane)
+        .collect()
 }
 
 use Promise::{

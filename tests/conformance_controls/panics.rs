@@ -1,6 +1,7 @@
 //! Counters that a panic of the caller harms.
 
 use super::*;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Takes before the flow, and forgets to give back when it panics.
 struct LosesInPanic(Mutex<u64>);
@@ -94,4 +95,116 @@ fn a_lock_that_a_panic_leaves_locked_does_not_hang_the_suite() {
     println!("{report}");
     let words = &report.evidence(CallerPanics).expect("it hangs").words;
     assert!(words.contains("did not return"), "{words}");
+}
+
+/// What an order does with the caller's code.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Orders {
+    RunUnderLock,
+    NeverRunTheFlow,
+    SwallowThePanic,
+    AreRefused,
+    /// Looks, runs the flow, and takes.
+    LookFirst,
+}
+
+struct Shop(LosesInPanic, Orders);
+
+impl Subject for Shop {
+    fn deduct(&self, units: u64) -> Answer {
+        self.0.deduct(units)
+    }
+
+    fn restock(&self, units: u64) -> Answer {
+        self.0.restock(units)
+    }
+
+    fn available(&self) -> Answer<u64> {
+        self.0.available()
+    }
+
+    fn order(&self, units: u64, flow: &mut dyn FnMut()) -> Option<Answer> {
+        let mut flow = || catch_unwind(AssertUnwindSafe(&mut *flow));
+        Some(match self.1 {
+            Orders::RunUnderLock => {
+                let mut left = self.0.0.lock().unwrap();
+                if *left < units {
+                    return Some(Answer::SHORT);
+                }
+                let ran = flow();
+                *left -= if ran.is_ok() { units } else { 0 };
+                drop(left);
+                ran.unwrap_or_else(|panic| resume_unwind(panic));
+                Answer::Done(())
+            }
+            Orders::NeverRunTheFlow => self.deduct(units),
+            Orders::SwallowThePanic => {
+                if flow().is_err() {
+                    return Some(Answer::SHORT);
+                }
+                self.deduct(units)
+            }
+            Orders::AreRefused => Answer::SHORT,
+            Orders::LookFirst => {
+                if *self.0.0.lock().unwrap() < units {
+                    return Some(Answer::SHORT);
+                }
+                flow().unwrap_or_else(|panic| resume_unwind(panic));
+                let mut left = self.0.0.lock().unwrap();
+                *left = left.saturating_sub(units);
+                Answer::Done(())
+            }
+        })
+    }
+}
+
+fn open(orders: Orders) -> impl Fn(u64, usize) -> Shop {
+    move |units, _| Shop(LosesInPanic(Mutex::new(units)), orders)
+}
+
+#[test]
+fn orders_under_a_lock_pass() {
+    let options = Options::new().limit(u64::MAX).directory(DIRECTORY);
+    let report = options.check(open(Orders::RunUnderLock));
+    println!("{report}");
+    assert_eq!(report.kept(), Promise::ALL);
+}
+
+#[test]
+fn an_order_that_never_runs_its_flow_is_seen() {
+    let report = caught(open(Orders::NeverRunTheFlow), &[CallerPanics], &SOUND);
+    assert_eq!(report.broken(), [CallerPanics]);
+    let words = &report.evidence(CallerPanics).unwrap().words;
+    assert!(words.contains("its flow never ran"), "{words}");
+}
+
+#[test]
+fn an_order_that_swallows_the_panic_is_seen() {
+    let report = caught(open(Orders::SwallowThePanic), &[CallerPanics], &SOUND);
+    assert_eq!(report.broken(), [CallerPanics]);
+    let words = &report.evidence(CallerPanics).unwrap().words;
+    assert!(words.contains("must go on to the caller"), "{words}");
+}
+
+#[test]
+fn orders_that_are_always_refused_keep_nothing() {
+    let report = caught(open(Orders::AreRefused), &REFUSES, &SOUND);
+    assert_eq!(report.broken(), REFUSES);
+    assert_eq!(report.not_judged(), [CallerPanics]);
+    // Nor where that is promised to nobody.
+    let options = Options::new().limit(u64::MAX).without_exact_refusals();
+    let report = options.check(open(Orders::AreRefused));
+    assert_eq!(
+        (report.broken(), report.not_judged()),
+        (vec![], vec![CallerPanics])
+    );
+}
+
+#[test]
+fn orders_that_look_first_oversell() {
+    let report = caught(open(Orders::LookFirst), &OVERSELLS, &[ManyThreads, Zero]);
+    assert!(
+        !report.broken().contains(&CallerPanics),
+        "no panic is to blame"
+    );
 }

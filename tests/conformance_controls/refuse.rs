@@ -2,20 +2,28 @@
 
 use super::*;
 
+/// Wrong in its refusals, and in nothing else; and that only where threads meet.
+#[track_caller]
+fn refuses_falsely<S: Subject + 'static>(open: impl Fn(u64, usize) -> S) {
+    let report = caught_up_to(naive::MOST, &open, &REFUSES, &SOUND);
+    assert_eq!(report.broken(), REFUSES);
+    let options = Options::new().limit(naive::MOST).directory(DIRECTORY);
+    options.threads(1).check(&open).assert_kept();
+}
+
 #[test]
 fn decrement_look_undo_refuses_falsely() {
-    let open = |units, _| DecrementLookUndo::new(units);
-    _ = caught(open, &REFUSES, &SOUND);
+    refuses_falsely(|units, _| DecrementLookUndo::new(units));
 }
 
 #[test]
 fn a_scan_without_proof_refuses_falsely() {
-    _ = caught(|units, _| Scan::new(units), &REFUSES, &SOUND);
+    refuses_falsely(|units, _| Scan::new(units));
 }
 
 #[test]
 fn a_gather_that_hides_units_refuses_others_falsely() {
-    _ = caught(|units, _| SilentGather::new(units), &REFUSES, &SOUND);
+    refuses_falsely(|units, _| SilentGather::new(units));
 }
 
 /// Each thread looks at its own segment, and that is that.

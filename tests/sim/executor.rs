@@ -146,10 +146,10 @@ impl World {
         TaskId(id)
     }
 
-    /// Ends a task where it stands, as a crash does.
-    pub fn abort(&self, TaskId(id): TaskId) {
+    /// Ends a task where it stands, as a crash does, and says whether it was still under way.
+    pub fn abort(&self, TaskId(id): TaskId) -> bool {
         let task = self.0.tasks.borrow_mut().remove(&id);
-        drop(task);
+        task.is_some()
     }
 
     /// Nanoseconds since the world began.
@@ -311,9 +311,9 @@ fn a_task_that_is_aborted_goes_no_further() {
             }
         });
         clock.sleep(Duration::from_millis(25)).await;
-        clock.abort(task);
+        let twice = [clock.abort(task), clock.abort(task)];
         clock.sleep(Duration::from_millis(50)).await;
-        steps.get()
+        (steps.get(), twice)
     });
-    assert_eq!(steps, 2);
+    assert_eq!(steps, (2, [true, false]), "it ends once");
 }

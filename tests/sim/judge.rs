@@ -67,22 +67,37 @@ impl Seen {
 ///
 /// # Panics
 ///
-/// If it breaks something of that: with the seed, the run's faults, the verdict in words, and the
-/// paths of its history and picture.
+/// If it breaks something of that, or if that cannot be decided: with the seed, the run's faults, the
+/// verdict in words, and the paths of its history and picture.
 #[track_caller]
 pub fn assert_kept(name: &'static str, variant: &(impl Variant + Debug)) {
     let findings = judge(name, variant, &variant.promises(), &seeds());
     println!("{findings}");
-    let Some((promise, seeds)) = findings.broken.first_key_value() else {
-        findings.report.assert_kept();
-        findings.seen.assert_hard();
-        return;
+    let broken = findings.broken.first_key_value();
+    let broken =
+        broken.map(|(promise, seeds)| (format!("breaks \u{201c}{promise}\u{201d}"), seeds[0]));
+    let failing = broken.or_else(|| {
+        let seed = first_undecided(name, variant, &findings)?;
+        Some(("cannot be decided".to_owned(), seed))
+    });
+    if let Some((fault, seed)) = failing {
+        let faults = run(variant, seed).faults;
+        panic!("{variant:?} {fault}: replay with SIM_SEED={seed}, under {faults:?}\n{findings}");
+    }
+    findings.report.assert_kept();
+    findings.seen.assert_hard(variant);
+}
+
+/// The first seed whose history cannot be decided, if there is one.
+fn first_undecided(name: &'static str, variant: &impl Variant, all: &Findings) -> Option<u64> {
+    if all.report.undecided().is_empty() {
+        return None;
+    }
+    let undecided = |seed: &u64| {
+        let findings = judge(name, variant, &variant.promises(), &[*seed]);
+        !findings.report.undecided().is_empty()
     };
-    let seed = seeds[0];
-    let faults = run(variant, seed).faults;
-    panic!(
-        "{variant:?} breaks \u{201c}{promise}\u{201d}: replay with SIM_SEED={seed}, under {faults:?}\n{findings}"
-    );
+    seeds().into_iter().find(undecided)
 }
 
 /// Judges a variant that breaks `promise` by a claim to all of them.
@@ -94,6 +109,7 @@ pub fn assert_kept(name: &'static str, variant: &(impl Variant + Debug)) {
 pub fn assert_caught(name: &'static str, variant: &impl Variant, promise: Promise) {
     let findings = judge(name, variant, &Options::new(), &seeds());
     println!("{findings}");
+    findings.seen.assert_works();
     let caught = findings.broken.contains_key(&promise);
     assert!(
         caught || one_seed().is_some(),
@@ -104,16 +120,28 @@ pub fn assert_caught(name: &'static str, variant: &impl Variant, promise: Promis
 impl Seen {
     /// That everything went wrong that can, and yet most runs know what became of each unit.
     #[track_caller]
-    fn assert_hard(&self) {
+    fn assert_hard(&self, variant: &impl Variant) {
+        self.assert_works();
         // A few may have been lucky.
         if self.runs < SEEDS {
             return;
         }
-        use Fault::{Crashed, Late, Lost, Repeated, Stalled};
+        use Fault::{Crashed, Late, Lost, Overrun, Repeated, Stalled};
+        let overruns = self.faults.contains_key(&Overrun);
+        assert!(overruns || !variant.has_leases(), "no lease ever ran out");
         for fault in [Lost, Repeated, Late, Stalled, Crashed] {
             assert!(self.faults.contains_key(&fault), "never {fault:?}");
         }
         assert!(2 * self.certain as u64 > self.runs, "{self:?}");
+    }
+
+    /// That orders are done: who does nothing does nothing wrong.
+    #[track_caller]
+    fn assert_works(&self) {
+        assert!(
+            self.done > 0 || one_seed().is_some(),
+            "nothing was done: {self:?}"
+        );
     }
 }
 

@@ -47,13 +47,9 @@ impl Network {
         self.faults.get().crashes > 0
     }
 
-    /// Whether a node crashes in this call.
+    /// Whether a node is to crash in this call, if it does not return first.
     pub fn crash(&self) -> bool {
-        let crashes = self.world.happens(self.faults.get().crashes);
-        if crashes {
-            self.note(Fault::Crashed);
-        }
-        crashes
+        self.world.happens(self.faults.get().crashes)
     }
 
     pub fn note(&self, fault: Fault) {

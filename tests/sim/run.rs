@@ -1,7 +1,7 @@
 //! One run: some nodes order and restock while things go wrong; then all heals, and what is left is sold.
 
 use super::executor::{Slot, World};
-use super::faults::Faults;
+use super::faults::{Fault, Faults};
 use super::network::{Happened, Network};
 use super::variants::{Counter, Order, Site, Variant};
 use segstock::conformance::{Answer, Call, History};
@@ -132,10 +132,12 @@ impl<C: Counter> Scene<C> {
             let crashed = end.clone();
             let most = Duration::from_millis(40);
             let after = world.some_time(Duration::ZERO..most);
-            let machine = world.clone();
+            let network = self.network.clone();
             world.later(after, move || {
-                machine.abort(call);
-                crashed.fill(None);
+                if network.world.abort(call) {
+                    network.note(Fault::Crashed);
+                    crashed.fill(None);
+                }
             });
         }
         end.filled().await

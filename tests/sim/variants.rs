@@ -66,6 +66,11 @@ pub trait Variant: 'static {
     fn promises(&self) -> Options {
         Options::new()
     }
+
+    /// Whether it holds locks by leases, which may run out.
+    fn has_leases(&self) -> bool {
+        false
+    }
 }
 
 /// What nodes call.

@@ -1,8 +1,18 @@
 //! Counters that are wrong, each in a way that people have shipped: a checker that does not catch
 //! them is no checker.
 
-use super::sync::{AtomicU64, Mutex, Ordering, fence, linger};
+use super::sync::{AtomicU64, Guard, Mutex, Ordering, fence, linger};
 use segstock::{OutOfStock, RestockOverflow, StockCounter};
+
+/// What those that are wrong in their refusals only can count to.
+pub const MOST: u64 = 1 << 40;
+
+fn overflow(on_hand: u64, units: u64) -> Result<(), RestockOverflow> {
+    if on_hand.saturating_add(units) > MOST {
+        return Err(RestockOverflow::new(units, on_hand));
+    }
+    Ok(())
+}
 
 /// Reads, checks, writes: two orders can be sold the same units.
 pub struct ReadCheckWrite(AtomicU64);
@@ -50,6 +60,9 @@ impl DecrementLookUndo {
 
 impl StockCounter for DecrementLookUndo {
     fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
+        if units > MOST {
+            return Err(OutOfStock::new(units, MOST));
+        }
         let left = self.0.fetch_sub(units, Ordering::SeqCst) as i64;
         if left < units as i64 {
             linger();
@@ -60,6 +73,7 @@ impl StockCounter for DecrementLookUndo {
     }
 
     fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
+        overflow(self.available(), units)?;
         self.0.fetch_add(units, Ordering::SeqCst);
         Ok(())
     }
@@ -69,37 +83,69 @@ impl StockCounter for DecrementLookUndo {
     }
 }
 
-/// Two segments, looked at one after another: units that come behind its back are missed.
-pub struct Scan([Mutex<u64>; 2]);
+/// Two segments, looked at one after another: units that move behind its back are missed.
+pub struct Scan {
+    segments: [Mutex<u64>; 2],
+    /// Scans begin at the one and at the other.
+    turn: AtomicU64,
+}
 
 impl Scan {
     pub fn new(units: u64) -> Self {
-        Self([Mutex::new(0), Mutex::new(units)])
+        Self {
+            segments: [Mutex::new(0), Mutex::new(units)],
+            turn: AtomicU64::new(0),
+        }
+    }
+
+    fn both(&self) -> [Guard<'_, u64>; 2] {
+        [self.segments[0].lock(), self.segments[1].lock()]
     }
 }
 
 impl StockCounter for Scan {
     fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
         let mut seen = 0;
-        for segment in &self.0 {
-            let mut left = segment.lock();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) as usize;
+        for segment in [turn, turn + 1] {
+            let mut left = self.segments[segment % 2].lock();
             if *left >= units {
                 *left -= units;
                 return Ok(());
             }
             seen += *left;
+            drop(left);
+            linger();
         }
-        // Even a scan that would gather stops here: what it saw does not suffice.
-        Err(OutOfStock::new(units, seen.min(units - 1)))
+        // A sum of no instant.
+        if seen < units {
+            return Err(OutOfStock::new(units, seen));
+        }
+        let [mut first, mut second] = self.both();
+        if *first + *second < units {
+            return Err(OutOfStock::new(units, *first + *second));
+        }
+        let part = units.min(*first);
+        *first -= part;
+        *second -= units - part;
+        Ok(())
     }
 
     fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
-        *self.0[0].lock() += units;
+        let [mut first, mut second] = self.both();
+        overflow(*first + *second, units)?;
+        // Where fewer are.
+        let fewer = if *first <= *second {
+            &mut first
+        } else {
+            &mut second
+        };
+        **fewer += units;
         Ok(())
     }
 
     fn available(&self) -> u64 {
-        self.0.iter().map(|segment| *segment.lock()).sum()
+        self.both().iter().map(|left| **left).sum()
     }
 }
 
@@ -134,30 +180,31 @@ impl SilentGather {
 
 impl StockCounter for SilentGather {
     fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        let bound = self.available();
-        if bound < units {
-            return Err(OutOfStock::new(units, bound));
+        loop {
+            let bound = self.available();
+            if bound < units {
+                return Err(OutOfStock::new(units, bound));
+            }
+            linger();
+            let _moving = self.moves.lock();
+            let mut in_hand = 0;
+            for segment in &self.segments {
+                in_hand += Self::take_up_to(segment, units - in_hand);
+            }
+            if in_hand == units {
+                return Ok(());
+            }
+            linger();
+            let bound = self.available() + in_hand;
+            self.segments[0][1].fetch_add(in_hand, Ordering::AcqRel);
+            if bound < units {
+                return Err(OutOfStock::new(units, bound));
+            }
         }
-        linger();
-        let _moving = self.moves.lock();
-        let mut in_hand = 0;
-        for segment in &self.segments {
-            in_hand += Self::take_up_to(segment, units - in_hand);
-        }
-        if in_hand == units {
-            return Ok(());
-        }
-        linger();
-        let bound = self.available() + in_hand;
-        self.segments[0][1].fetch_add(in_hand, Ordering::AcqRel);
-        if bound < units {
-            return Err(OutOfStock::new(units, bound));
-        }
-        // The rest came back meanwhile; this control is about refusals.
-        Err(OutOfStock::new(units, units - 1))
     }
 
     fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
+        overflow(self.available(), units)?;
         self.segments[0][1].fetch_add(units, Ordering::AcqRel);
         Ok(())
     }

@@ -8,11 +8,11 @@ pub use std::sync::atomic::{AtomicU64, Ordering, fence};
 #[cfg(loom)]
 type Inner<T> = loom::sync::Mutex<T>;
 #[cfg(loom)]
-type Guard<'a, T> = loom::sync::MutexGuard<'a, T>;
+pub type Guard<'a, T> = loom::sync::MutexGuard<'a, T>;
 #[cfg(not(loom))]
 type Inner<T> = std::sync::Mutex<T>;
 #[cfg(not(loom))]
-type Guard<'a, T> = std::sync::MutexGuard<'a, T>;
+pub type Guard<'a, T> = std::sync::MutexGuard<'a, T>;
 
 /// A mutex that nobody poisons.
 pub struct Mutex<T>(Inner<T>);

@@ -31,6 +31,10 @@ impl Variant for OneLock {
             site: site.clone(),
         })
     }
+
+    fn has_leases(&self) -> bool {
+        true
+    }
 }
 
 struct Locked(Guarded);

@@ -46,6 +46,10 @@ impl Variant for SegmentLocks {
     fn promises(&self) -> Options {
         Options::new().without_exact_refusals()
     }
+
+    fn has_leases(&self) -> bool {
+        true
+    }
 }
 
 struct Segments {
