@@ -108,6 +108,14 @@ mod tests {
         assert!((2..=3).contains(&stock.segments()) && stock.word.load().is_wide());
     }
 
+    #[test]
+    fn contended_takes_are_counted() {
+        let stock = Stock::builder(1_000).segments(2).build().unwrap();
+        stock.stripes().leave_own();
+        stock.stripes().leave_own();
+        assert_eq!(stock.stats().contended, 2);
+    }
+
     /// A stock that has just become wide knows how much may be restocked without a look at all of it.
     #[test]
     fn a_widened_stock_has_room_for_restocks() {
