@@ -357,13 +357,14 @@ impl Held {
         }
     }
 
-    /// A call on a stock in which all is back that has expired: as long as the clock stands still.
-    fn swept<T>(&self, call: impl Fn() -> T) -> T {
+    /// A call on a stock in which all is back that has expired: again if the clock moved meanwhile,
+    /// unless it did something.
+    fn swept<T>(&self, call: impl Fn() -> T, did: impl Fn(&T) -> bool) -> T {
         loop {
             let now = self.clock.now();
             self.holds.sweep(usize::MAX);
             let answer = call();
-            if self.clock.now() == now {
+            if did(&answer) || self.clock.now() == now {
                 return answer;
             }
         }
@@ -385,7 +386,8 @@ impl Held {
 
 impl Subject for Held {
     fn deduct(&self, units: u64) -> Answer {
-        self.swept(|| Stock::deduct(&self.stock, units)).into()
+        let sold = self.swept(|| Stock::deduct(&self.stock, units), Result::is_ok);
+        sold.into()
     }
 
     fn restock(&self, units: u64) -> Answer {
@@ -393,7 +395,8 @@ impl Subject for Held {
     }
 
     fn available(&self) -> Answer<u64> {
-        Answer::Done(self.swept(|| Stock::available(&self.stock)))
+        let left = self.swept(|| Stock::available(&self.stock), |_| false);
+        Answer::Done(left)
     }
 
     fn place(&self, key: u64, units: u64, ttl: u64) -> Option<Answer> {

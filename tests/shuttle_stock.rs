@@ -5,11 +5,11 @@
 //! Run it with `.ci/shuttle`.
 #![cfg(all(shuttle, feature = "conformance"))]
 
-use Op::{Available, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot};
+use Op::{Available, Commit, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot};
 use segstock::conformance::{Call, Checker, History};
 use segstock::model::{Op, Outcome, Refusal};
 use segstock::testing::{self, Tuning};
-use segstock::{LockedStock, OutOfStock, Stock, StockCounter};
+use segstock::{LockedStock, OrderError, OutOfStock, RestockOverflow, Stock, StockCounter};
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,20 +54,25 @@ fn call<C: StockCounter>(stock: &C, op: Op) -> Outcome {
             reserving().put_back(units);
             Outcome::Done
         }
+        Commit(units) => {
+            reserving().sell(units);
+            Outcome::Done
+        }
         Available => Outcome::AtMost(stock.available()),
         Snapshot => Outcome::Books(stock.books().expect("it has books").into()),
         other => panic!("no scenario has {other}"),
     }
 }
 
-/// Plays one script, stamped by a clock that all threads share; what was refused is not given back.
+/// Plays one script, stamped by a clock that all threads share; what was refused is
+/// neither given back nor sold.
 fn play<C: StockCounter>(stock: &C, thread: usize, script: &[Op], clock: &AtomicU64) -> Vec<Call> {
     testing::sit_at(thread % 3, 3);
     let now = || clock.fetch_add(1, Ordering::SeqCst);
     let mut refused = 0;
     let mut calls = Vec::new();
     for &op in script {
-        if matches!(op, Release(_)) && refused > 0 {
+        if matches!(op, Release(_) | Commit(_)) && refused > 0 {
             refused -= 1;
             continue;
         }
@@ -81,7 +86,12 @@ fn play<C: StockCounter>(stock: &C, thread: usize, script: &[Op], clock: &Atomic
     calls
 }
 
-fn run<C: StockCounter + 'static>(units: u64, stock: C, scripts: &'static [&'static [Op]]) {
+fn run<C: StockCounter + 'static>(
+    units: u64,
+    stock: C,
+    scripts: &'static [&'static [Op]],
+    look: fn(&C),
+) {
     let stock = Arc::new(stock);
     let clock = Arc::new(AtomicU64::new(0));
     let threads: Vec<_> = scripts
@@ -98,6 +108,7 @@ fn run<C: StockCounter + 'static>(units: u64, stock: C, scripts: &'static [&'sta
     }
     let at_rest = [Available, Snapshot, DeductUpTo(u64::MAX)];
     calls.extend(play(&*stock, scripts.len(), &at_rest, &clock));
+    look(&stock);
     let history = History::new(units, calls).unwrap();
     let verdict = Checker::new().check(&history);
     assert!(verdict.is_linearizable(), "no order: {verdict:?}");
@@ -108,9 +119,10 @@ fn explore<C: StockCounter + 'static>(
     units: u64,
     open: impl Fn(u64) -> C + Send + Sync + 'static,
     scripts: &'static [&'static [Op]],
+    look: fn(&C),
 ) {
     let began = Instant::now();
-    shuttle::check_random(move || run(units, open(units), scripts), schedules());
+    shuttle::check_random(move || run(units, open(units), scripts, look), schedules());
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "{name:<32} {} threads, {} schedules, {seconds:.1} s",
@@ -134,23 +146,91 @@ fn locked(units: u64) -> LockedStock {
 }
 
 macro_rules! scenarios {
-    ($($name:ident: $open:ident($units:literal), $($script:expr),+;)*) => {$(
+    ($($name:ident: $open:path => ($units:literal), $($script:expr),+;)*) => {$(
         #[test]
         fn $name() {
-            explore(stringify!($name), $units, $open, &[$(&$script),+]);
+            explore(stringify!($name), $units, $open, &[$(&$script),+], |_| ());
         }
     )*};
 }
 
 scenarios! {
-    last_units: wide(3), [Deduct(1), Restock(1)], [Deduct(2)], [Deduct(1)], [Deduct(1), Restock(1)], [Deduct(3)], [Available, Deduct(1)], [Deduct(2)], [Snapshot];
-    units_out_and_back: wide(6), [Deduct(1), Restock(1), Deduct(1)], [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Deduct(9)];
-    gathers: wide(6), [Deduct(3), Restock(1)], [Deduct(3)], [Deduct(2), Restock(2)], [Deduct(4)], [DeductUpTo(2)], [Deduct(1), Deduct(1)], [Snapshot, Available];
-    widening_and_narrowing: narrow(8), [Deduct(1), Deduct(1)], [Deduct(2), Restock(1)], [Deduct(1), Deduct(3)], [Restock(2), Deduct(3)], [Deduct(4)], [Snapshot, Deduct(1)], [Available, Deduct(9)], [DeductUpTo(2)];
-    puts_and_refusals: wide(0), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)], [Restock(1), Deduct(3)], [Deduct(1)], [Deduct(1), Restock(1)], [DeductUpTo(4)];
-    snapshots: wide(5), [Snapshot, Snapshot], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Restock(1), Deduct(4)], [DeductUpTo(2)], [Snapshot];
-    reservations: wide(4), [Reserve(1), Release(1)], [Reserve(2), Release(2)], [Reserve(1), Release(1), Deduct(1)], [Deduct(2), Restock(1)], [Reserve(3), Release(3)], [Deduct(4)], [Snapshot];
-    locked_segments: locked(5), [Deduct(2), Restock(1)], [Deduct(3)], [Deduct(1), Restock(1)], [Reserve(2), Release(2)], [Deduct(4)], [Snapshot, Available], [DeductUpTo(2)];
+    last_units: wide => (3), [Deduct(1), Restock(1)], [Deduct(2)], [Deduct(1)], [Deduct(1), Restock(1)], [Deduct(3)], [Available, Deduct(1)], [Deduct(2)], [Snapshot];
+    units_out_and_back: wide => (6), [Deduct(1), Restock(1), Deduct(1)], [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Deduct(9)];
+    gathers: wide => (6), [Deduct(3), Restock(1)], [Deduct(3)], [Deduct(2), Restock(2)], [Deduct(4)], [DeductUpTo(2)], [Deduct(1), Deduct(1)], [Snapshot, Available];
+    puts_and_refusals: wide => (0), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)], [Restock(1), Deduct(3)], [Deduct(1)], [Deduct(1), Restock(1)], [DeductUpTo(4)];
+    snapshots: wide => (5), [Snapshot, Snapshot], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Restock(1), Deduct(4)], [DeductUpTo(2)], [Snapshot];
+    reservations: wide => (4), [Reserve(1), Commit(1)], [Reserve(2), Release(2)], [Reserve(1), Release(1), Deduct(1)], [Deduct(2), Restock(1)], [Reserve(3), Release(3)], [Deduct(4)], [Snapshot];
+    locked_segments: locked => (5), [Deduct(2), Restock(1)], [Deduct(3)], [Deduct(1), Restock(1)], [Reserve(2), Release(2)], [Deduct(4)], [Snapshot, Available], [DeductUpTo(2)];
+    orders_under_locks: Orders::open => (5), [Deduct(2), Restock(1)], [Deduct(3)], [Deduct(1), Restock(2)], [Reserve(2), Commit(2)], [Deduct(4)], [Snapshot, Available];
+}
+
+#[test]
+fn widening_and_narrowing() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static WIDENED: AtomicU64 = AtomicU64::new(0);
+    static NARROWED: AtomicU64 = AtomicU64::new(0);
+    let look = |stock: &Stock| {
+        let stats = stock.stats();
+        WIDENED.fetch_add(stats.widenings, Ordering::Relaxed);
+        NARROWED.fetch_add(stats.narrowings, Ordering::Relaxed);
+    };
+    let scripts: &[&[Op]] = &[
+        &[Deduct(1), Deduct(1)],
+        &[Deduct(2), Restock(1)],
+        &[Deduct(1), Deduct(3)],
+        &[Restock(2), Deduct(3)],
+        &[Deduct(4)],
+        &[Snapshot, Deduct(1)],
+        &[Available, Deduct(9)],
+        &[DeductUpTo(2)],
+    ];
+    explore("widening_and_narrowing", 8, narrow, scripts, look);
+    let times = [&WIDENED, &NARROWED].map(|times| times.load(Ordering::Relaxed));
+    println!("widened and narrowed {times:?} times");
+    assert!(times.iter().all(|times| *times > 0), "{times:?}");
+}
+
+/// Sales that run under the locks, with others coming by meanwhile.
+struct Orders(LockedStock);
+
+impl Orders {
+    fn open(units: u64) -> Self {
+        Self(locked(units))
+    }
+}
+
+impl StockCounter for Orders {
+    fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
+        let sold = self.0.deduct_with(units, || {
+            thread::yield_now();
+            Ok::<(), ()>(())
+        });
+        sold.map_err(|error| match error {
+            OrderError::OutOfStock(refusal) => refusal,
+            _ => unreachable!("the flow does not fail"),
+        })
+    }
+
+    fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
+        self.0.restock(units)
+    }
+
+    fn available(&self) -> u64 {
+        self.0.available()
+    }
+
+    fn deduct_at_most(&self, units: u64) -> Option<u64> {
+        StockCounter::deduct_at_most(&self.0, units)
+    }
+
+    fn books(&self) -> Option<segstock::Snapshot> {
+        StockCounter::books(&self.0)
+    }
+
+    fn reserving(&self) -> Option<&dyn segstock::Reserving> {
+        self.0.reserving()
+    }
 }
 
 /// Decrements, looks, and undoes.
@@ -166,7 +246,7 @@ impl StockCounter for DecrementLookUndo {
         Ok(())
     }
 
-    fn restock(&self, units: u64) -> Result<(), segstock::RestockOverflow> {
+    fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
         self.0.fetch_add(units, Ordering::SeqCst);
         Ok(())
     }

@@ -297,12 +297,25 @@ mod tests {
     use super::super::Checker;
     use super::*;
 
-    /// What is said of two sales with one unit too few, if so many states may be looked at for it.
-    fn words(second: Call, budget: u64) -> String {
-        let first = Call::new(0, 0, 10, Op::Deduct(2), Outcome::Done);
-        let calls = [first, second];
-        let problem = Checker::new().problem(3, &calls);
-        let window = Shrinker::new(1_000).shrink(&problem);
+    /// What is said of a call beside others, if so many states may be looked at for it.
+    fn words(offender: Call, budget: u64) -> String {
+        let done = |thread, returned, op| Call::new(thread, 0, returned, op, Outcome::Done);
+        let calls = [
+            done(0, 20, Op::Restock(5)),
+            done(1, 30, Op::Deduct(4)),
+            done(2, 40, Op::Deduct(5)),
+            offender,
+        ];
+        let problem = Checker::new().problem(10, &calls);
+        let item = |item: &&Item| item.index == 3;
+        let offender = *problem.threads.iter().flatten().find(item).unwrap();
+        // All of it: a smaller one would leave nothing to search for.
+        let window = Window {
+            from: 0,
+            offender,
+            left: (0..calls.len()).collect(),
+            cases: vec![problem],
+        };
         let speaker = Speaker {
             window: &window,
             calls: &calls,
@@ -311,19 +324,22 @@ mod tests {
         speaker.words()
     }
 
+    /// The least that was in stock takes some search: the restock is tried first of all.
     #[test]
     fn a_spent_budget_is_no_proof() {
         let short = Outcome::Refused(Refusal::Short { available: None });
-        let refused = Call::new(1, 5, 15, Op::Deduct(1), short);
-        let sold = Call::new(1, 5, 15, Op::Deduct(2), Outcome::Done);
-        let cases = [
-            (refused, "at least 1 unit was in stock"),
-            (sold, "no more than 1 unit can have been left"),
-        ];
-        for (call, claim) in cases {
-            assert!(words(call, 1_000).contains(claim), "{claim}");
-            let careful = words(call, 0);
-            assert!(careful.contains("no order of these calls"), "{careful}");
+        let refused = Call::new(3, 10, 50, Op::Deduct(1), short);
+        let sold = Call::new(3, 10, 50, Op::Deduct(20), Outcome::Done);
+        for (call, kind) in [(refused, "at least"), (sold, "no more than")] {
+            let said = |budget| words(call, budget).lines().next().map(str::to_owned);
+            let claim = said(1_000).expect("it says something");
+            assert!(claim.contains(kind), "{claim}");
+            for budget in 0..40 {
+                let said = said(budget).expect("it says something");
+                let careful = said.contains("no order of these calls");
+                assert!(careful || said == claim, "{budget}: {said}, not {claim}");
+            }
+            assert_ne!(said(0), Some(claim));
         }
     }
 }
