@@ -110,6 +110,7 @@ scenarios! {
     gather_beside_put: wide(2, STILL), [Deduct(3)], [Restock(1)], [Sit(1), Deduct(1)];
     gather_from_word: wide_in_word(2, STILL), [Deduct(1)], [Deduct(2), Restock(1)];
     gather_in_narrow: wide(2, STILL), [Deduct(2)], [Narrow, Deduct(1), Deduct(1)];
+    gather_goes_on_beside_more: wide(3, STILL), [Deduct(3)], [Deduct(1), Restock(2)];
     gather_and_narrowing: wide(2, SHRINKING), [Deduct(2)], [Deduct(2)];
     gather_fails_and_narrowing: wide(2, SHRINKING), [Deduct(2)], [Deduct(1), Deduct(1)];
 }
