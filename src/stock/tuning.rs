@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn little_is_below_the_threshold_or_a_few_orders_worth() {
+        let tuning = Tuning::DEFAULT;
+        assert!(tuning.is_little(63) && !tuning.is_little(64));
+        assert!(tuning.is_little_for(63, 1) && !tuning.is_little_for(64, 1));
+        assert!(tuning.is_little_for(399, 100) && !tuning.is_little_for(400, 100));
+    }
+
+    #[test]
+    fn what_is_still_changes_for_nothing() {
+        let still = Tuning::STILL;
+        assert!(!still.is_little(0) && !still.is_little_for(0, u64::MAX));
+        assert!(!still.is_enough(u64::from(u16::MAX) - 1));
+        assert!(!still.is_contention(1_000, 1, 1 << 20));
+        assert!(!still.has_lost_patience(u32::MAX, 0));
+    }
+
+    #[test]
     fn one_segment_is_never_contended() {
         let tuning = Tuning {
             max_segments: 1,
