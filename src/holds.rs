@@ -139,7 +139,8 @@ where
     /// it is called.
     ///
     /// `reserve` may run several times, if what is due must be taken back first; it runs without a
-    /// lock, and may call these holds for other keys. If it panics, the key is as it was.
+    /// lock, and may call these holds for other keys. If it panics, the key is as it was. The time
+    /// of the hold counts from a look at the clock before the `reserve` that sets the units aside.
     ///
     /// # Errors
     ///
@@ -162,10 +163,11 @@ where
         Q: PartialEq,
     {
         let at = self.moment();
-        let deadline = deadline(at, ttl).map_err(|error| match error {
+        let first = deadline(at, ttl).map_err(|error| match error {
             HoldError::ZeroTtl => PlaceError::ZeroTtl,
             _ => PlaceError::TtlOverflow,
         })?;
+        let remaining = first - at.now;
         let hash = self.hasher.hash_one(&key);
         let shard = self.shard_of(hash);
         let found = self.with(shard, at, |shard| shard.begin(hash, key, &request, at));
@@ -178,14 +180,15 @@ where
         };
         let busy = Busy::new(shard, |shard| shard.abandon(id));
         let hold = self.reserve(at, || reserve(&request));
-        let hold = hold.map_err(PlaceError::Refused)?;
+        let (hold, at) = hold.map_err(PlaceError::Refused)?;
         let units = hold.units();
         if units == 0 {
             return Err(PlaceError::ZeroUnits);
         }
         busy.over();
+        let deadline = at.now.saturating_add(remaining);
         shard.lock().hold(id, request, hold, units, deadline);
-        let remaining = Duration::from_nanos(deadline - at.now);
+        let remaining = Duration::from_nanos(remaining);
         Ok(Placed::Now(Held { units, remaining }))
     }
 
@@ -256,7 +259,7 @@ where
             Retake::Expired(id) => id,
         };
         let busy = Busy::new(shard, |shard| shard.stay_expired(id));
-        let hold = self.reserve(at, reserve).map_err(RetakeError::Refused)?;
+        let (hold, at) = self.reserve(at, reserve).map_err(RetakeError::Refused)?;
         if hold.units() == 0 {
             return Err(RetakeError::ZeroUnits);
         }
@@ -396,8 +399,13 @@ where
         })
     }
 
-    /// Reserves; whenever that is refused, takes back what is due and tries again.
-    fn reserve<E>(&self, at: Moment, mut reserve: impl FnMut() -> Result<R, E>) -> Result<R, E> {
+    /// Reserves; whenever that is refused, takes back what is due and tries again. Returns the last
+    /// look at the clock before it succeeded, too.
+    fn reserve<E>(
+        &self,
+        mut at: Moment,
+        mut reserve: impl FnMut() -> Result<R, E>,
+    ) -> Result<(R, Moment), E> {
         /// Enough to serve most orders, few enough not to give back what nobody asked for.
         const AT_ONCE: usize = 64;
         loop {
@@ -406,13 +414,16 @@ where
             // release, too: their look at the clock may be older.
             let given_back = self.given_back.load(Ordering::Acquire);
             let refusal = match reserve() {
-                Ok(hold) => return Ok(hold),
+                Ok(hold) => return Ok((hold, at)),
                 Err(refusal) => refusal,
             };
             let nothing_due = self.take_back(at, AT_ONCE) == 0;
             if nothing_due && self.given_back.load(Ordering::Acquire) == given_back {
                 return Err(refusal);
             }
+            // Others may have given back what was not due at that look: a hold of those units must
+            // not be over before it begins.
+            at = self.moment();
         }
     }
 

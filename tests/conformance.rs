@@ -11,7 +11,7 @@ use segstock::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use support::counters::restless;
 use tokio::sync::{Semaphore, TryAcquireError};
@@ -344,6 +344,9 @@ struct Held {
     stock: Arc<Stock>,
     clock: Arc<ManualClock>,
     holds: Holds<u64, Reservation<Arc<Stock>>, u64, Arc<ManualClock>>,
+    /// The time of a hold counts from before its units are set aside. To the model that is one
+    /// instant, so the clock stands still in between.
+    still: RwLock<()>,
 }
 
 impl Held {
@@ -354,6 +357,7 @@ impl Held {
             stock: Arc::new(stock),
             holds: Holds::builder().clock(Arc::clone(&clock)).build(),
             clock,
+            still: RwLock::new(()),
         }
     }
 
@@ -401,6 +405,7 @@ impl Subject for Held {
 
     fn place(&self, key: u64, units: u64, ttl: u64) -> Option<Answer> {
         let ttl = Duration::from_secs(ttl);
+        let _still = self.still.read();
         loop {
             let reserve = |&units: &u64| Reservation::new(Arc::clone(&self.stock), units);
             return Some(match self.holds.place(key, units, ttl, reserve) {
@@ -426,6 +431,7 @@ impl Subject for Held {
     }
 
     fn advance(&self, ticks: u64) -> Option<Answer> {
+        let _moving = self.still.write();
         self.clock.advance(Duration::from_secs(ticks));
         Some(Answer::Done(()))
     }

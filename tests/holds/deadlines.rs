@@ -120,6 +120,27 @@ fn nobody_is_refused_because_of_a_dead_hold() {
     assert_eq!((holds.expired(), holds.len()), (1_000, 1));
 }
 
+/// Its time counts from the try that was served, not from one that was refused while others ended.
+#[test]
+fn a_hold_of_units_that_came_back_later_is_not_over_before_it_begins() {
+    let (stock, clock) = (Stock::new(1), ManualClock::new());
+    let holds = holds(&clock);
+    _ = place(&holds, &stock, 1, 1).unwrap();
+    let refused = Cell::new(false);
+    let reserve = |&units: &u64| {
+        let answer = stock.reserve(units);
+        if !refused.replace(true) {
+            clock.advance(MINUTE * 2);
+            assert_eq!(holds.sweep(10), 1, "another call");
+        }
+        answer
+    };
+    let placed = holds.place(2, 1, MINUTE, reserve).unwrap();
+    assert!(matches!(placed, Placed::Now(hold) if hold.remaining == MINUTE));
+    assert!(matches!(holds.get(&2), Some(Status::Held(hold)) if hold.remaining == MINUTE));
+    assert_eq!(holds.confirm(&2), Ok(Settled::Now));
+}
+
 #[test]
 fn a_place_takes_back_no_more_than_it_takes_to_be_served() {
     let (stock, clock) = (Stock::new(1_000), ManualClock::new());
