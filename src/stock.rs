@@ -9,6 +9,7 @@ mod segment;
 mod slow;
 mod stats;
 mod stripes;
+mod taken;
 pub mod testing;
 mod tuning;
 mod word;

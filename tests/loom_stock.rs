@@ -7,9 +7,11 @@ use Op::{
     Available, Commit, Deduct, DeductUpTo, Narrow, Prove, Release, Reserve, Restock, Sit, Snapshot,
     Widen,
 };
+use loom::thread;
 use segstock::testing::{self, Tuning};
 use segstock::{Reserving, Stock};
-use support::arena::{Op, explore};
+use std::sync::Arc;
+use support::arena::{Op, explore, model};
 use support::model::Model;
 
 /// Its form changes only when a script says so.
@@ -188,6 +190,8 @@ scenarios! {
     wide_reservations: wide(2, STILL), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
     put_back_beside_refusals: reserved(1, wide(2, STILL)), [Release(1), Deduct(2)], [Restock(1), Deduct(2)];
     store_buffering_of_put_backs: reserved(2, wide(2, STILL)), [Release(1), Deduct(2)], [Release(1), Deduct(2)];
+    store_buffering_of_put_back_and_put: reserved(1, wide(1, STILL)), [Release(1), Deduct(2)], [Restock(1), Deduct(2)];
+    first_put_back_taken_beside_available: reserved(1, lopsided(1, STILL)), [Release(1)], [Sit(0), Deduct(1)], [Available, Available];
     narrowing_against_first_put_back: reserved(1, lopsided(1, STILL)), [Narrow], [Release(1), Deduct(1)];
     narrowing_against_put_backs: put_back_before(wide(3, STILL)), [Narrow], [Release(1), Deduct(1)];
     widening_against_put_back: reserved(1, narrow(2, STILL)), [Widen, Deduct(1)], [Release(1), Deduct(2)];
@@ -198,8 +202,39 @@ scenarios! {
     snapshot_against_reservations: wide(2, STILL), [Reserve(1), Release(1)], [Snapshot];
     snapshot_turns_over_beside_reservations: reserved(1, wide(4, RESTLESS)), [Reserve(1), Release(2)], [Snapshot];
     snapshot_turns_over_beside_commits: reserved(2, wide(5, RESTLESS)), [Commit(1), Release(1)], [Snapshot];
+    lent_beside_lent: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Reserve(1), Reserve(1)];
+    lent_while_another_notes: reserved(1, lopsided(4, STILL)), [Reserve(1), Reserve(1)], [Sit(0), Reserve(1)];
+    lent_beside_deducts: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Deduct(1), Reserve(1)];
+    lent_beside_more_at_once: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Reserve(2), Snapshot];
     many_set_aside: narrow(2_000, STILL), [Reserve(600), Snapshot], [Reserve(400), Commit(400)];
     many_put_back: reserved(1_200, narrow(2_000, STILL)), [Release(600), Snapshot], [Commit(600)];
+}
+
+/// The model lets a snapshot call units sold that are reserved; but not those of calls that were over
+/// before it began.
+#[test]
+fn what_was_set_aside_before_a_snapshot_is_reserved() {
+    let executions = model(|| {
+        let (_, stock) = lopsided(4, STILL)();
+        let stock = Arc::new(stock);
+        for _ in 0..2 {
+            stock.set_aside(1).unwrap();
+        }
+        let reader = {
+            let stock = Arc::clone(&stock);
+            thread::spawn(move || {
+                let books = stock.snapshot();
+                let left = 4 - books.available;
+                assert!((2..=left).contains(&books.reserved), "{books:?}");
+            })
+        };
+        for _ in 0..2 {
+            stock.set_aside(1).unwrap();
+        }
+        reader.join().unwrap();
+        assert_eq!((stock.snapshot().reserved, stock.available()), (4, 0));
+    });
+    println!("what_was_set_aside_before_a_snapshot_is_reserved {executions:>9} executions");
 }
 
 /// As `open` says, with one unit set aside and segments that have taken one back before.

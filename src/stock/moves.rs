@@ -10,6 +10,7 @@
 use super::books::Books;
 use super::segment::Segment;
 use super::stripes::{Cold, Stripes, count};
+use super::taken::left;
 use super::word::{Word, WordCell};
 use super::{Stock, Tuning, probe};
 use crate::sync::{MutexGuard, Ordering, spin_loop};
@@ -332,7 +333,7 @@ impl<'a> Moves<'a> {
         self.drain();
         let taken = self.stripes().taken();
         let (added, came) = self.stripes().settle();
-        if taken != came {
+        if left(came, taken) != 0 {
             self.word.end_proving();
             return None;
         }

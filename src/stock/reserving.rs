@@ -1,12 +1,13 @@
 //! Units that are set aside: out of stock, and not sold yet.
 //!
 //! Each operation is the one read-modify-write that moves the units, which tells the books as well:
-//! the word has a field for it, a segment a counter of its own. Only setting aside from a segment
-//! counts in a second step, after the first, so that no snapshot can see units reserved that were
-//! not taken.
+//! the word has a field for it, a segment a counter of its own, or the low bits of one. Only setting
+//! aside from elsewhere than the thread's own segment, or many units, counts in a second step, after
+//! the first, so that no snapshot can see units reserved that were not taken.
 
-use super::segment::MAX_CHANGE;
+use super::segment::{MAX_CHANGE, Take};
 use super::stripes::Stripes;
+use super::taken::MAX_LENT;
 use super::word::Word;
 use super::{Stock, probe};
 use crate::sync::spin_loop;
@@ -79,6 +80,27 @@ impl Stock {
     /// Sets aside from a stock that was just seen to be wide.
     #[inline(always)]
     fn set_aside_striped(&self, units: u64) -> Result<(), u64> {
+        let own = self.stripes.get().and_then(Stripes::own_if_known);
+        let own = own.filter(|_| units <= MAX_LENT);
+        match own.map_or(Take::Short, |own| own.take_lent(units)) {
+            Take::Taken if self.word.load().is_plainly_wide() => Ok(()),
+            Take::Taken => self.changed_too_late(Ok(())),
+            Take::Short => self.set_aside_beyond(units),
+            Take::Lost => self.set_aside_lost(units),
+        }
+    }
+
+    /// Goes on where another thread came first on the own segment.
+    #[cold]
+    #[inline(never)]
+    fn set_aside_lost(&self, units: u64) -> Result<(), u64> {
+        self.stripes().leave_own();
+        self.set_aside_beyond(units)
+    }
+
+    /// Sets aside from wherever the units are, or more than are counted in one go.
+    #[inline(never)]
+    fn set_aside_beyond(&self, units: u64) -> Result<(), u64> {
         self.try_deduct(units)?;
         match self.stripes.get().and_then(Stripes::own_if_known) {
             Some(own) => own.lend(units),

@@ -3,14 +3,15 @@
 //! `added + returned - taken` is what it holds. None is ever decreased: to subtract and undo would
 //! show others a dip, and they would refuse for it.
 //!
-//! All wrap. Differences are exact while fewer than 2^64 units pass one counter during one call's
-//! load-to-exchange, and [`MAX_CHANGE`] keeps that out of reach: it would take 2^32 of the largest
-//! changes.
+//! All wrap, `taken` at 2^58. Differences are exact while fewer units than that pass one counter during
+//! one call's load-to-exchange, and [`MAX_CHANGE`] keeps that out of reach: it would take 2^28 of
+//! the largest changes.
 
+use super::taken::{Taken, left};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The most units that one change of one counter moves.
-pub(super) const MAX_CHANGE: u64 = 1 << 32;
+pub(super) const MAX_CHANGE: u64 = 1 << 30;
 
 /// What came of a take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +23,29 @@ pub(super) enum Take {
     Lost,
 }
 
+impl Take {
+    #[inline]
+    fn of<E>(exchange: Result<(), E>) -> Self {
+        match exchange {
+            Ok(()) => Self::Taken,
+            Err(_) => Self::Lost,
+        }
+    }
+}
+
 /// Units in one place. The pocket is one, too: what it holds was announced and is on its way.
+///
+/// In this sequence: what every call needs lies in one cache line.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Segment {
-    taken: AtomicU64,
+    taken: Taken,
     added: AtomicU64,
     /// Units that were set aside somewhere and put back here. A counter of its own, so that one
     /// read-modify-write tells both the stock and the books.
     returned: AtomicU64,
-    /// Of `taken`, those that were set aside.
-    lent: AtomicU64,
+    /// Units set aside that were counted as such after they were taken.
+    lent_late: AtomicU64,
     /// Units that were set aside somewhere and sold.
     sold: AtomicU64,
     /// Whether `returned` is in use, as far as is known here: see
@@ -45,7 +59,7 @@ pub(super) struct Segment {
 impl Segment {
     #[inline]
     pub(super) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Acquire)
+        self.taken.seen().units()
     }
 
     #[inline]
@@ -85,8 +99,10 @@ impl Segment {
         self.takes_back.store(1, Ordering::Release);
     }
 
+    /// Units that were set aside.
     pub(super) fn lent(&self) -> u64 {
-        self.lent.load(Ordering::Acquire)
+        let late = self.lent_late.load(Ordering::Acquire);
+        self.taken.lent().wrapping_add(late)
     }
 
     /// Units that were set aside and came back here or were sold.
@@ -98,7 +114,7 @@ impl Segment {
     /// Counts units that are set aside; once they are taken.
     #[inline]
     pub(super) fn lend(&self, units: u64) {
-        self.lent.fetch_add(units, Ordering::AcqRel);
+        self.lent_late.fetch_add(units, Ordering::AcqRel);
     }
 
     /// Counts units that were set aside and are sold.
@@ -121,19 +137,32 @@ impl Segment {
     #[inline]
     pub(super) fn held(&self) -> u64 {
         let taken = self.taken();
-        self.came().wrapping_sub(taken)
+        left(self.came(), taken)
     }
 
     /// Tries once to take `units`, all of them or none. The loads are in the order of [`held`](Self::held).
     #[inline]
     pub(super) fn take(&self, units: u64) -> Take {
-        let taken = self.taken();
-        if self.came().wrapping_sub(taken) < units {
+        let taken = self.taken.seen();
+        if left(self.came(), taken.units()) < units {
             return Take::Short;
         }
-        match self.advance(taken, units) {
-            Ok(()) => Take::Taken,
-            Err(_) => Take::Lost,
+        Take::of(self.taken.take(taken, units))
+    }
+
+    /// [`take`](Self::take), and sets them aside in the same instant: at most
+    /// [`MAX_LENT`](super::taken::MAX_LENT) units.
+    #[inline]
+    pub(super) fn take_lent(&self, units: u64) -> Take {
+        loop {
+            let taken = self.taken.seen();
+            if left(self.came(), taken.units()) < units {
+                return Take::Short;
+            }
+            if self.taken.can_lend(taken, units) {
+                return Take::of(self.taken.lend(taken, units));
+            }
+            self.taken.note();
         }
     }
 
@@ -144,36 +173,31 @@ impl Segment {
 
     /// Takes as many as there are, at most `units` and at most [`MAX_CHANGE`]; for moves.
     pub(super) fn take_up_to(&self, units: u64) -> u64 {
-        let mut taken = self.taken();
+        let mut taken = self.taken.seen();
         loop {
-            let part = self.came().wrapping_sub(taken).min(units).min(MAX_CHANGE);
+            let held = left(self.came(), taken.units());
+            let part = held.min(units).min(MAX_CHANGE);
             if part == 0 {
                 return 0;
             }
-            match self.advance(taken, part) {
+            match self.taken.take(taken, part) {
                 Ok(()) => return part,
                 Err(seen) => taken = seen,
             }
         }
     }
 
-    #[inline]
-    fn advance(&self, taken: u64, units: u64) -> Result<(), u64> {
-        let next = taken.wrapping_add(units);
-        self.taken
-            .compare_exchange(taken, next, Ordering::AcqRel, Ordering::Acquire)
-            .map(drop)
-    }
-
     /// Adds units: a restock to a segment, an announcement to the pocket.
     #[inline]
     pub(super) fn put(&self, units: u64) {
-        grow(&self.added, units);
+        in_steps(units, |step| {
+            self.added.fetch_add(step, Ordering::AcqRel);
+        });
     }
 
     /// Ends an announcement: the units are where they belong, or sold.
     pub(super) fn close(&self, units: u64) {
-        grow(&self.taken, units);
+        in_steps(units, |step| self.taken.add(step));
     }
 
     /// Units that may be restocked here without a look at the other segments.
@@ -203,12 +227,12 @@ impl Segment {
     }
 }
 
-/// Adds to a counter in steps of at most [`MAX_CHANGE`].
+/// Changes a counter by `units`, in steps of at most [`MAX_CHANGE`].
 #[inline]
-fn grow(counter: &AtomicU64, mut units: u64) {
+fn in_steps(mut units: u64, change: impl Fn(u64)) {
     while units > MAX_CHANGE {
-        counter.fetch_add(MAX_CHANGE, Ordering::AcqRel);
+        change(MAX_CHANGE);
         units -= MAX_CHANGE;
     }
-    counter.fetch_add(units, Ordering::AcqRel);
+    change(units);
 }

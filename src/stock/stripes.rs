@@ -3,6 +3,7 @@
 use super::Stats;
 use super::probe;
 use super::segment::{Segment, Take};
+use super::taken::left;
 use super::word::WordCell;
 use crate::sync::{AtomicU64, Ordering, fence};
 use crossbeam_utils::CachePadded;
@@ -17,6 +18,7 @@ pub(super) struct Stripes {
 }
 
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Slot {
     segment: Segment,
     cold: Cold,
@@ -150,6 +152,9 @@ impl Stripes {
     ///
     /// The segments are all there before a stock is first wide, and a proof begins only after it
     /// was, so that there is no second look at their list.
+    ///
+    /// Whether any `returned` is in use was written before the first of them, so it is seen by
+    /// whoever must see that put: after the fence, and after a `taken` that has units of it.
     pub(super) fn bound(&self, word: &WordCell) -> u64 {
         let taken = self.sum(Segment::taken);
         fence(Ordering::SeqCst);
@@ -158,8 +163,12 @@ impl Stripes {
             // Made narrow meanwhile: then this was the whole stock.
             return word.units();
         }
-        let came = self.sum(Segment::came);
-        word.units().wrapping_add(came).wrapping_sub(taken)
+        let came = if self.has_taken_back() {
+            self.sum(Segment::came)
+        } else {
+            self.sum(Segment::added)
+        };
+        left(word.units().wrapping_add(came), taken)
     }
 
     /// What ever came to the segments (`added`, and all of it), read so that every later put knows.
@@ -176,6 +185,11 @@ impl Stripes {
             sum(self.iter().map(Segment::settle_returned))
         };
         (added, added.wrapping_add(returned))
+    }
+
+    /// Whether anything was ever put back to a segment.
+    fn has_taken_back(&self) -> bool {
+        self.cold().takes_back.load(Ordering::Acquire) != 0
     }
 
     /// The calling thread's segment, ready for units that are put back.
