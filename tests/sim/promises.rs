@@ -9,9 +9,11 @@ use super::variants::guarded::Fencing;
 use super::variants::one_lock::OneLock;
 use super::variants::queue::Queue;
 use super::variants::segment_locks::SegmentLocks;
-use segstock::conformance::{History, Promise};
+use super::variants::{Counter, Site, Variant};
+use segstock::conformance::{History, Options, Promise};
 use std::fs::{self, File};
 use std::io::BufReader;
+use std::panic::catch_unwind;
 
 #[test]
 fn one_lock_with_fencing() {
@@ -118,7 +120,7 @@ fn a_seed_that_fails_replays() {
         let evidence = findings.report.evidence(promise).expect("it is broken");
         let history = File::open(evidence.history.as_ref().expect("it is kept")).unwrap();
         let picture = fs::read_to_string(evidence.picture.as_ref().expect("it is drawn"));
-        assert!(picture.unwrap().contains("<svg"));
+        assert_shows(&picture.unwrap(), &evidence.words);
         (
             History::read(BufReader::new(history)).unwrap(),
             evidence.words.clone(),
@@ -126,4 +128,34 @@ fn a_seed_that_fails_replays() {
     });
     assert_eq!(evidence[0], evidence[1]);
     assert_eq!(evidence[0].0, run(&unfenced, seed).history);
+}
+
+/// One call is marked, beside the legend's mark, and the words are below.
+fn assert_shows(picture: &str, words: &str) {
+    assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
+    assert_eq!(picture.matches("stroke-width=\"3\"").count(), 2);
+    let first = words.split_whitespace().next().expect("it says why");
+    assert!(picture.contains(first), "{picture}");
+}
+
+/// A right counter, of whose histories nothing can be found out.
+#[derive(Debug)]
+struct Hurried;
+
+impl Variant for Hurried {
+    fn open(&self, site: &Site, units: u64) -> impl Counter {
+        Queue::Counts.open(site, units)
+    }
+
+    fn promises(&self) -> Options {
+        Queue::Counts.promises().budget(1)
+    }
+}
+
+#[test]
+fn what_cannot_be_decided_is_not_kept() {
+    let panic = catch_unwind(|| assert_kept("hurried", &Hurried)).unwrap_err();
+    let words = panic.downcast_ref::<String>().expect("it says why");
+    let first = "Hurried cannot be decided: replay with SIM_SEED=";
+    assert!(words.starts_with(first), "{words}");
 }
