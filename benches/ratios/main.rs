@@ -19,38 +19,64 @@ mod situations;
 #[path = "../support/mod.rs"]
 mod support;
 
+use clap::Parser;
 use report::Report;
+use std::path::PathBuf;
+use std::process::ExitCode;
 use support::windows::Effort;
 
-fn main() {
-    let mut effort = Effort::FULL;
-    let (mut only, mut out) = (None, None);
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--quick" | "--test" => effort = Effort::QUICK,
-            "--only" => only = args.next(),
-            "--out" => out = args.next(),
-            // What cargo passes by itself.
-            "--bench" => {}
-            other => {
-                eprintln!("unknown argument {other}: --quick, --only NAME, --out FILE");
-                std::process::exit(2);
-            }
-        }
+/// The figures that the documentation promises, each as a ratio taken in one run.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo bench --bench ratios --", max_term_width = 100)]
+struct Arguments {
+    /// Few windows: whether it runs, not what it measures
+    #[arg(long, alias = "test")]
+    quick: bool,
+
+    /// Only the situations whose name contains NAME
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// Write the promises to FILE, as a Markdown table
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// What cargo passes by itself
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let effort = if arguments.quick {
+        Effort::QUICK
+    } else {
+        Effort::FULL
+    };
+    let only = arguments.only.unwrap_or_default();
+    let wanted: Vec<_> = situations::ALL
+        .iter()
+        .filter(|(name, _)| name.contains(&only))
+        .collect();
+    if wanted.is_empty() {
+        let all: Vec<&str> = situations::ALL.iter().map(|&(name, _)| name).collect();
+        eprintln!(
+            "no situation is called {only}; there are: {}",
+            all.join(", ")
+        );
+        return ExitCode::from(2);
     }
     let mut report = Report::new();
-    for (name, run) in situations::ALL {
-        if only.as_deref().is_none_or(|wanted| name.contains(wanted)) {
-            report.heading(name);
-            run(effort, &mut report);
-        }
+    for (name, run) in wanted {
+        report.heading(name);
+        run(effort, &mut report);
     }
     report.close();
-    if let Some(out) = out
+    if let Some(out) = arguments.out
         && let Err(error) = std::fs::write(&out, report.markdown())
     {
-        eprintln!("{out}: {error}");
-        std::process::exit(2);
+        eprintln!("{}: {error}", out.display());
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }

@@ -244,3 +244,19 @@ impl WordCell {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_what_may_be_restocked_without_a_look() {
+        for (units, room) in [(0, MAX_FRESH), (MAX_UNITS - 7, 7), (MAX_UNITS, 0)] {
+            let word = Word::narrow(units);
+            assert_eq!(word.room(), room);
+            assert_eq!(word.restocked(room + 1), None);
+            assert_eq!(word.restocked(room).unwrap().room(), 0);
+        }
+        assert_eq!(Word::narrow(1).restocked(5).unwrap().room(), MAX_FRESH - 5);
+    }
+}
