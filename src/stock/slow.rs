@@ -211,3 +211,30 @@ impl Stock {
         Ok(())
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_segment_has_is_not_gathered() {
+        let stock = Stock::builder(2_000).segments(2).build().unwrap();
+        probe::stay(0, 2);
+        for left in (1_000..2_000).rev() {
+            stock.deduct(1).unwrap();
+            assert_eq!(stock.available(), left);
+        }
+        assert_eq!(stock.holdings(), [0, 1_000]);
+        stock.deduct(10).unwrap();
+        assert_eq!((stock.holdings(), stock.stats().gathers), (vec![0, 990], 0));
+    }
+
+    #[test]
+    fn a_refusal_that_leaves_little_makes_it_narrow() {
+        let stock = Stock::builder(4).segments(2).build().unwrap();
+        assert!(stock.word.load().is_wide());
+        stock.deduct(5).unwrap_err();
+        assert!(!stock.word.load().is_wide());
+        assert_eq!((stock.stats().narrowings, stock.available()), (1, 4));
+    }
+}

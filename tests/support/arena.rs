@@ -186,8 +186,27 @@ pub fn explore<S: Subject>(
     open: impl Fn() -> (Model, S) + Send + Sync + 'static,
     scripts: &[&[Op]],
 ) {
+    explore_clocked(name, open, scripts, &[true, false]);
+}
+
+/// The same with a clock alone.
+#[track_caller]
+pub fn explore_with_a_clock<S: Subject>(
+    name: &str,
+    open: impl Fn() -> (Model, S) + Send + Sync + 'static,
+    scripts: &[&[Op]],
+) {
+    explore_clocked(name, open, scripts, &[true]);
+}
+
+fn explore_clocked<S: Subject>(
+    name: &str,
+    open: impl Fn() -> (Model, S) + Send + Sync + 'static,
+    scripts: &[&[Op]],
+    clocked: &[bool],
+) {
     let open = Arc::new(open);
-    for clocked in [true, false] {
+    for &clocked in clocked {
         let scripts: Vec<Vec<Op>> = scripts.iter().map(|script| script.to_vec()).collect();
         let open = Arc::clone(&open);
         let began = Instant::now();
