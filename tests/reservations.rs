@@ -135,6 +135,11 @@ fn reservations_of_two_stocks_come_back_from_a_merge() {
         error.to_string(),
         "reservations of 2 and 3 units are of two stocks"
     );
+    let debug = format!("{error:?}");
+    assert!(
+        debug.starts_with("MergeError { left: Reservation { units: 2"),
+        "{debug}"
+    );
     error.left.commit();
     drop(error.right);
     assert_eq!(figures(phones.snapshot()), (3, 0, 2));

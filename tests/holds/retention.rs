@@ -33,6 +33,18 @@ fn keys_are_forgotten_after_the_retention() {
 }
 
 #[test]
+fn answers_are_known_for_a_quarter_of_an_hour_unless_told_otherwise() {
+    let (stock, clock) = (Stock::new(1), ManualClock::new());
+    let holds = Holds::builder().clock(&clock).build();
+    _ = place(&holds, &stock, 1, 1).unwrap();
+    assert_eq!(holds.confirm(&1), Ok(Settled::Now));
+    clock.advance(15 * MINUTE - Duration::from_nanos(1));
+    assert_eq!(holds.confirm(&1), Ok(Settled::Before));
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(holds.confirm(&1), Err(HoldError::Unknown));
+}
+
+#[test]
 fn a_sweep_keeps_its_limit_over_all_shards() {
     let (stock, clock) = (Stock::new(100), ManualClock::new());
     let holds = holds(&clock);
