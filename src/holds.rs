@@ -40,8 +40,8 @@ use std::time::Duration;
 ///
 /// # Deadlines
 ///
-/// A hold is good while `now < deadline`, by the [`Clock`], which is read once a call. Expiry needs
-/// no thread: every operation treats a due hold as expired.
+/// A hold is good while `now < deadline`, by the [`Clock`], which is read once a call, and once more
+/// for each try again. Expiry needs no thread: every operation treats a due hold as expired.
 /// [`place`](Self::place) and [`confirm_or_retake`](Self::confirm_or_retake), when their reserve is
 /// refused, take back what is due and try again, until they are served or nothing is due: nobody
 /// who goes through the holds is refused because of a dead one. Any other call takes back at most
@@ -421,8 +421,8 @@ where
             if nothing_due && self.given_back.load(Ordering::Acquire) == given_back {
                 return Err(refusal);
             }
-            // Others may have given back what was not due at that look: a hold of those units must
-            // not be over before it begins.
+            // Others may have given back what was not due at that look: a hold of those units counts
+            // from a later one.
             at = self.moment();
         }
     }

@@ -543,6 +543,42 @@ mod tests {
         assert_eq!((shard.known(), shard.held(NOW)), (1, (1, 1)));
     }
 
+    /// One key that has expired, in a shard after a rush, and is being retaken.
+    fn retaking(stock: &Stock) -> (Seats<'_>, Id) {
+        let mut shard = after_a_rush(stock);
+        let late = Moment {
+            now: u64::MAX,
+            until: u64::MAX,
+        };
+        assert_eq!(shard.take_back(late, 1), 1);
+        let name = Name { hash: 0, key: &0 };
+        let Retake::Expired(id) = shard.settle_or_retake(name, NOW) else {
+            panic!("it has expired")
+        };
+        shard.forget(NOW, usize::MAX);
+        let capacity = shard.slots.capacity() as u64;
+        assert!(capacity >= RUSH, "it stays where it is");
+        (shard, id)
+    }
+
+    #[test]
+    fn a_refused_retake_only_delays_that() {
+        let stock = Stock::new(RUSH);
+        let (mut shard, id) = retaking(&stock);
+        shard.stay_expired(id);
+        shard.forget(NOW, usize::MAX);
+        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
+    }
+
+    #[test]
+    fn a_retake_only_delays_that() {
+        let stock = Stock::new(RUSH);
+        let (mut shard, id) = retaking(&stock);
+        shard.sell(id, stock.reserve(1).unwrap(), NOW);
+        shard.forget(NOW, usize::MAX);
+        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
+    }
+
     #[test]
     fn a_busy_key_only_delays_that() {
         let stock = Stock::new(RUSH);

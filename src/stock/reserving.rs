@@ -2,8 +2,9 @@
 //!
 //! Each operation is the one read-modify-write that moves the units, which tells the books as well:
 //! the word has a field for it, a segment a counter of its own, or the low bits of one. Only setting
-//! aside from elsewhere than the thread's own segment, or many units, counts in a second step, after
-//! the first, so that no snapshot can see units reserved that were not taken.
+//! aside many units, or out of line (from elsewhere than the thread's own segment, or after a lost
+//! exchange), counts in a second step, after the first, so that no snapshot can see units reserved
+//! that were not taken.
 
 use super::segment::{MAX_CHANGE, Take};
 use super::stripes::Stripes;

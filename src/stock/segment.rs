@@ -3,14 +3,14 @@
 //! `added + returned - taken` is what it holds. None is ever decreased: to subtract and undo would
 //! show others a dip, and they would refuse for it.
 //!
-//! All wrap, `taken` at 2^58. Differences are exact while fewer units than that pass one counter during
-//! one call's load-to-exchange, and [`MAX_CHANGE`] keeps that out of reach: it would take 2^28 of
-//! the largest changes.
+//! All wrap, `taken` at 2^58. Differences are exact while fewer units than that are taken from a stock's
+//! segments during one call's load-to-exchange or pass, and [`MAX_CHANGE`] keeps that far away: it
+//! would take 2^28 of the largest takes.
 
 use super::taken::{Taken, left};
 use crate::sync::{AtomicU64, Ordering};
 
-/// The most units that one change of one counter moves.
+/// The most units that one change of `taken`, `added` or `returned` moves.
 pub(super) const MAX_CHANGE: u64 = 1 << 30;
 
 /// What came of a take.
@@ -235,4 +235,33 @@ fn in_steps(mut units: u64, change: impl Fn(u64)) {
         units -= MAX_CHANGE;
     }
     change(units);
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn a_restock_past_the_room_leaves_none() {
+        let segment = Segment::default();
+        segment.set_room(5);
+        segment.put(4);
+        assert_eq!(segment.room(), 1);
+        segment.put(3);
+        assert_eq!(segment.room(), 0, "past the limit, as racing ones go");
+    }
+
+    #[test]
+    fn no_change_is_larger_than_the_largest() {
+        let changes = RefCell::new(Vec::new());
+        for units in [2 * MAX_CHANGE, 2 * MAX_CHANGE + 1] {
+            in_steps(units, |step| changes.borrow_mut().push(step));
+        }
+        let largest = MAX_CHANGE;
+        assert_eq!(
+            changes.into_inner(),
+            [largest, largest, largest, largest, 1]
+        );
+    }
 }

@@ -230,6 +230,13 @@ mod tests {
     }
 
     #[test]
+    fn nobody_contends_alone() {
+        let stock = Stock::builder(2_000).segments(2).build().unwrap();
+        stock.deduct(1).unwrap();
+        assert_eq!(stock.stats().contended, 0);
+    }
+
+    #[test]
     fn a_refusal_that_leaves_little_makes_it_narrow() {
         let stock = Stock::builder(4).segments(2).build().unwrap();
         assert!(stock.word.load().is_wide());

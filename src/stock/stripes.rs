@@ -153,8 +153,8 @@ impl Stripes {
     /// The segments are all there before a stock is first wide, and a proof begins only after it
     /// was, so that there is no second look at their list.
     ///
-    /// Whether any `returned` is in use was written before the first of them, so it is seen by
-    /// whoever must see that put: after the fence, and after a `taken` that has units of it.
+    /// That `returned` is in use was written before the first unit was put back. So whoever must see
+    /// such a put sees that as well: after the fence, and after a `taken` that has units of it.
     pub(super) fn bound(&self, word: &WordCell) -> u64 {
         let taken = self.sum(Segment::taken);
         fence(Ordering::SeqCst);

@@ -46,7 +46,7 @@ impl Taken {
     /// Whether the word can count `units` as lent before more must be noted.
     ///
     /// Noted is read after the word: it is no older than what was noted when the word became this.
-    /// If it is newer, the word is another one by now, and the exchange will fail.
+    /// If it counts more than the word does, the word is another one by now, and the exchange fails.
     #[inline]
     pub(super) fn can_lend(&self, seen: Seen, units: u64) -> bool {
         let noted = self.noted.load(Ordering::Acquire);
