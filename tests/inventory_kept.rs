@@ -260,6 +260,30 @@ fn a_hold_that_was_due_is_free_again() {
     assert_eq!(shop.available("a"), Some(7));
 }
 
+/// Nobody took it back yet: it is reserved, and not held any more.
+#[test]
+fn a_hold_that_is_due_is_not_kept() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    shop.insert("a".to_owned(), 9).unwrap();
+    place(&shop, &holds, "long due", &[("a", 1)]);
+    clock.advance(MINUTE / 2);
+    place(&shop, &holds, "just due", &[("a", 2)]);
+    clock.advance(MINUTE / 4);
+    place(&shop, &holds, "good", &[("a", 4)]);
+    clock.advance(MINUTE * 3 / 4);
+    let kept = serde_json::to_value(shop.snapshot_with(&holds)).unwrap();
+    assert_eq!(kept["skus"][0]["books"]["reserved"], 7, "{kept}");
+    let held: Vec<_> = kept["holds"].as_array().unwrap().iter().collect();
+    assert_eq!(held.len(), 1, "{kept}");
+    let remaining = json!({ "secs": 15, "nanos": 0 });
+    assert_eq!(
+        (&held[0]["key"], &held[0]["remaining"]),
+        (&json!("good"), &remaining)
+    );
+}
+
 /// Ends the other threads, also when a check fails.
 struct Over<'a>(&'a AtomicBool);
 
