@@ -34,8 +34,9 @@ pub use keeping::{HoldRow, InventorySnapshot, RestoreError, Restored, SkuRow, Sk
 pub use order::{OrderHolds, OrderReservation};
 pub use shelf::{InventoryHandle, Shelf, Sku};
 
+use crate::stock::Engine;
 use crate::sync::Mutex;
-use crate::{MAX_UNITS, OutOfStock, Reservation, Reserving, Stock};
+use crate::{MAX_UNITS, OutOfStock, Reservation, Stock};
 use adjust::Ledger;
 use alerts::Alerts;
 use gate::Gate;
@@ -47,7 +48,7 @@ use std::sync::Arc;
 
 /// A [`Stock`] for each SKU: hundreds of thousands of them, of which a few are hot at any moment.
 ///
-/// Looking up a SKU takes no lock; a stock that nobody fights over is 64 bytes, and one that is hot
+/// Looking up a SKU takes no lock; what nobody fights over is 64 bytes beside its key, and what is hot
 /// grows its segments by itself. `K` is the SKU, `S` hashes it.
 ///
 /// # Consistency
@@ -66,9 +67,7 @@ use std::sync::Arc;
 ///
 /// As for [`Stock`]: a deduct happens after the restock that brought its units.
 pub struct Inventory<K, S = RandomState> {
-    /// In boxes: beside a key in the map's own allocation, a stock's alignment would double what a cold
-    /// SKU takes.
-    stocks: papaya::HashMap<K, Box<Stock>, S>,
+    stocks: papaya::HashMap<K, Engine, S>,
     gate: Gate,
     alerts: Alerts<K, S>,
     // The locks are taken in this sequence: those of the holds, the arrivals, the ledger, the gate. So
@@ -110,14 +109,18 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         if units > MAX_UNITS {
             return Err(InsertError::TooManyUnits { requested: units });
         }
-        self.insert_stock(sku, Stock::new(units))
+        self.open(sku, Engine::new(units))
     }
 
     /// Opens `sku` with a stock in any form; for tests.
     #[doc(hidden)]
     pub fn insert_stock(&self, sku: K, stock: Stock) -> Result<(), InsertError> {
+        self.open(sku, stock.engine)
+    }
+
+    fn open(&self, sku: K, stock: Engine) -> Result<(), InsertError> {
         let stocks = self.stocks.pin();
-        match stocks.try_insert(sku, Box::new(stock)) {
+        match stocks.try_insert(sku, stock) {
             Ok(_) => Ok(()),
             Err(_) => Err(InsertError::AlreadyThere),
         }
@@ -171,7 +174,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         Q: Equivalent<K> + Hash + ?Sized,
     {
         let stocks = self.stocks.pin();
-        stocks.get(sku).map(|stock| stock.available())
+        stocks.get(sku).map(Engine::available)
     }
 
     /// Whether there is such a SKU.
@@ -222,7 +225,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     where
         Q: Equivalent<K> + Hash + ?Sized,
     {
-        let take = |stock: &Stock| stock.deduct(units).map(|()| units);
+        let take = |stock: &Engine| stock.deduct(units).map(|()| units);
         self.take(sku, take).map(drop)
     }
 
@@ -354,7 +357,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     fn take<Q>(
         &self,
         sku: &Q,
-        take: impl FnOnce(&Stock) -> Result<u64, OutOfStock>,
+        take: impl FnOnce(&Engine) -> Result<u64, OutOfStock>,
     ) -> Result<u64, SkuError>
     where
         Q: Equivalent<K> + Hash + ?Sized,

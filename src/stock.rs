@@ -1,7 +1,8 @@
-//! [`Stock`]: the façade over the striped counter, and the paths that most calls take.
+//! [`Stock`]: the façade over the engine, in a cache line of its own.
 
 mod books;
 mod builder;
+mod engine;
 mod moves;
 pub(crate) mod probe;
 mod reserving;
@@ -15,18 +16,13 @@ mod tuning;
 mod word;
 
 pub use builder::StockBuilder;
+pub(crate) use engine::Engine;
 pub use stats::Stats;
 
-use crate::sync::{Mutex, OnceLock, const_unless_loom, parallelism};
-use crate::{Lease, MAX_UNITS, OutOfStock, Reservation, RestockOverflow, Snapshot};
-use books::Books;
-use segment::{Segment, Take};
+use crate::sync::const_unless_loom;
+use crate::{Lease, MAX_UNITS, OutOfStock, Reservation, Reserving, RestockOverflow, Snapshot};
 use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use stripes::Stripes;
-use tuning::Tuning;
-use word::{Word, WordCell};
 
 /// Units of one product, counted without a lock: never oversold, refused only when there truly was
 /// not enough.
@@ -70,13 +66,7 @@ use word::{Word, WordCell};
 /// ```
 #[repr(align(64))]
 pub struct Stock {
-    word: WordCell,
-    /// Set once, before the word is first wide.
-    stripes: OnceLock<Stripes>,
-    /// The cold mutex: one move at a time.
-    books: Mutex<Books>,
-    initial: u64,
-    tuning: Tuning,
+    pub(crate) engine: Engine,
 }
 
 impl Stock {
@@ -109,32 +99,8 @@ impl Stock {
         #[track_caller]
         pub const fn new(units: u64) -> Self {
             assert!(units <= MAX_UNITS, "a stock holds at most MAX_UNITS units");
-            Self::with_tuning(units, Tuning::DEFAULT)
+            Self { engine: Engine::new(units) }
         }
-    }
-
-    const_unless_loom! {
-        const fn with_tuning(units: u64, tuning: Tuning) -> Self {
-            let word = Word::narrow(units);
-            Self {
-                word: WordCell::new(word),
-                stripes: OnceLock::new(),
-                books: Mutex::new(Books::new(word)),
-                initial: units,
-                tuning,
-            }
-        }
-    }
-
-    /// A stock that was opened with `initial` units, got `restocked` since and has `available`: with
-    /// the books of one that was kept.
-    #[cfg(feature = "inventory")]
-    pub(crate) fn with_books(initial: u64, restocked: u64, available: u64) -> Self {
-        let mut stock = Self::new(available);
-        stock.initial = initial;
-        let books = stock.books.get_mut();
-        books.restocked = books.restocked.wrapping_add(restocked);
-        stock
     }
 
     /// A stock of `units` with a say in its segments, and with an error in place of a panic.
@@ -171,61 +137,7 @@ impl Stock {
     /// ```
     #[inline(always)]
     pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        self.try_deduct(units)
-            .map_err(|available| OutOfStock::new(units, available))
-    }
-
-    /// [`deduct`](Self::deduct); an error is what was available. That fits two registers: an
-    /// `OutOfStock` would go through memory, and a store just before the next exchange delays it,
-    /// in the calls that succeed as well. For the same reason all of it is inlined.
-    #[inline(always)]
-    fn try_deduct(&self, units: u64) -> Result<(), u64> {
-        let word = self.word.load();
-        if !word.covers(units) {
-            return Err(word.available());
-        }
-        if word.is_wide() {
-            return match self.take_own(units) {
-                Take::Taken => Ok(()),
-                Take::Short => self.deduct_slow(units),
-                Take::Lost => self.deduct_lost(units),
-            };
-        }
-        match self.word.exchange(word, word.less(units)) {
-            Ok(()) => Ok(()),
-            Err(seen) => self.deduct_contended(seen, units),
-        }
-    }
-
-    /// Whether what the calling thread takes its units from holds less than `units`: two loads of what a
-    /// take has just written. If it does not, the stock has as many.
-    #[cfg(feature = "inventory")]
-    #[inline]
-    pub(crate) fn serves_from_less_than(&self, units: u64) -> bool {
-        let word = self.word.load();
-        let held = if word.is_wide() {
-            self.stripes().own().held()
-        } else {
-            word.units()
-        };
-        held < units
-    }
-
-    /// Whether the calling thread, which has just taken `taken`, should look whether less than `units` are
-    /// in stock. Always while that is one word. In a wide one, where a look goes over all segments, when the
-    /// own one has less than its share, and before that after each so many units: all segments together
-    /// give no more than an eighth of `units` from one look to the next.
-    #[cfg(feature = "inventory")]
-    pub(crate) fn is_time_to_look(&self, units: u64, taken: u64) -> bool {
-        if !self.word.load().is_wide() {
-            return true;
-        }
-        let stripes = self.stripes();
-        let (held, segments) = (stripes.own().held(), stripes.len() as u64);
-        let step = (units / 8 / segments).max(1);
-        // The take has passed a multiple of the step.
-        let passed = taken >= step || held % step + taken >= step;
-        held < units && passed || held.saturating_mul(segments) < units
+        self.engine.deduct(units)
     }
 
     /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.
@@ -247,27 +159,7 @@ impl Stock {
     /// ```
     #[must_use = "the units that it returns are no longer in stock"]
     pub fn deduct_up_to(&self, units: u64) -> u64 {
-        let mut word = self.word.load();
-        loop {
-            if word.is_wide() {
-                match self.deduct_striped_up_to(units) {
-                    Some(taken) => return taken,
-                    None => word = self.word.load(),
-                }
-                continue;
-            }
-            let part = word.units().min(units);
-            if part == 0 {
-                return 0;
-            }
-            match self.word.exchange(word, word.less(part)) {
-                Ok(()) => return part,
-                Err(seen) => {
-                    self.lost_word(seen, part);
-                    word = self.word.load();
-                }
-            }
-        }
+        self.engine.deduct_up_to(units)
     }
 
     /// Adds `units` to the stock: all of them, or none.
@@ -296,19 +188,7 @@ impl Stock {
     /// ```
     #[inline(always)]
     pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
-        let word = self.word.load();
-        let done = if word.is_plainly_wide() {
-            self.put_own(units)
-        } else {
-            let next = word.restocked(units);
-            next.is_some_and(|next| self.word.exchange(word, next).is_ok())
-        };
-        if done {
-            return Ok(());
-        }
-        // What was on hand goes through registers, for the reason of `try_deduct`.
-        self.restock_slow(units)
-            .map_err(|on_hand| RestockOverflow::new(units, on_hand))
+        self.engine.restock(units)
     }
 
     /// Sets `units` aside, to be sold or given back by the [`Reservation`].
@@ -374,12 +254,7 @@ impl Stock {
     #[must_use]
     #[inline]
     pub fn available(&self) -> u64 {
-        let word = self.word.load();
-        if word.is_wide() {
-            self.stripes().bound(&self.word)
-        } else {
-            word.units()
-        }
+        self.engine.available()
     }
 
     /// The books of the stock, exact at one instant of the call, under any traffic.
@@ -405,14 +280,14 @@ impl Stock {
     /// # Ok::<(), segstock::OutOfStock>(())
     /// ```
     pub fn snapshot(&self) -> Snapshot {
-        self.moves().snapshot()
+        self.engine.snapshot()
     }
 
     /// Segments that the stock has: 1 until it grows. The number never falls; whether units lie in
     /// them just now, [`holdings`](Self::holdings) tells.
     #[must_use]
     pub fn segments(&self) -> usize {
-        self.stripes.get().map_or(1, |stripes| stripes.len())
+        self.engine.segments()
     }
 
     /// Units in each segment, read one after another: for people who tune, not for deciding.
@@ -420,48 +295,39 @@ impl Stock {
     /// One number while the stock is one word; units on their way between segments are in none.
     #[must_use]
     pub fn holdings(&self) -> Vec<u64> {
-        let word = self.word.load();
-        if word.is_wide() {
-            self.stripes().iter().map(Segment::held).collect()
-        } else {
-            vec![word.units()]
-        }
+        self.engine.holdings()
     }
 
     /// How often the stock left its fast path: for people who tune. Counting costs the fast path
     /// nothing.
     pub fn stats(&self) -> Stats {
-        // Nobody moves units meanwhile, which is what most of these count.
-        let _still = self.books.lock();
-        let stripes = self.stripes.get();
-        stripes.map_or_else(Stats::default, Stripes::stats)
+        self.engine.stats()
+    }
+}
+
+impl Reserving for Stock {
+    #[inline(always)]
+    fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+        self.engine.set_aside(units)
     }
 
-    /// The segments; grown here if they are not yet, which only the holder of the cold mutex lets
-    /// happen.
-    #[inline]
-    fn stripes(&self) -> &Stripes {
-        self.stripes
-            .get_or_init(|| Stripes::new(self.tuning.segments(parallelism())))
+    #[inline(always)]
+    fn sell(&self, units: u64) {
+        self.engine.sell(units);
+    }
+
+    #[inline(always)]
+    fn put_back(&self, units: u64) {
+        self.engine.put_back(units);
     }
 }
 
 /// Shows numbers, as one after another was read.
 impl fmt::Debug for Stock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stock")
-            .field("available", &self.available())
-            .field("initial", &self.initial)
-            .field("striped", &self.word.load().is_wide())
-            .field("holdings", &self.holdings())
-            .field("stats", &self.stats())
-            .finish()
+        self.engine.fmt(f)
     }
 }
-
-// No code of a caller runs inside: a panic cannot leave a call half done.
-impl RefUnwindSafe for Stock {}
-impl UnwindSafe for Stock {}
 
 // What a stock costs that nobody fights over: one cache line.
 #[cfg(all(not(any(loom, shuttle)), target_pointer_width = "64"))]

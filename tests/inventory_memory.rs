@@ -8,10 +8,12 @@ use memory::resident;
 use segstock::Inventory;
 
 const SKUS: u64 = 1_000_000;
+/// What is promised is twice as much; but it is 102, and would hardly grow for a good reason.
+const AT_MOST: u64 = 128;
 const MEGABYTE: u64 = 1_000_000;
 
 #[test]
-fn a_million_cold_skus_fit_in_256_megabytes() {
+fn a_million_cold_skus_fit_in_128_megabytes() {
     let begun_with = resident();
     let shop = Inventory::new();
     for sku in 0..SKUS {
@@ -23,5 +25,5 @@ fn a_million_cold_skus_fit_in_256_megabytes() {
     let took = resident() - begun_with;
     assert_eq!(shop.len(), 1_000_000);
     println!("{} bytes a SKU", took / SKUS);
-    assert!(took <= 256 * MEGABYTE, "{} MB", took / MEGABYTE);
+    assert!(took <= AT_MOST * MEGABYTE, "{} MB", took / MEGABYTE);
 }

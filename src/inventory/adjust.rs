@@ -1,7 +1,7 @@
 //! What changes stock beside orders and deliveries: counting, writing off, moving.
 
 use super::{Inventory, InventoryHandle, Sku, SkuError, SkuSnapshot};
-use crate::{Reserving, Stock};
+use crate::stock::Engine;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -42,7 +42,7 @@ impl<K: Sku> Ledger<K> {
     }
 
     /// The books of a SKU: what the stock calls reserved and sold, told apart.
-    pub(super) fn books(&self, sku: &K, stock: &Stock) -> SkuSnapshot {
+    pub(super) fn books(&self, sku: &K, stock: &Engine) -> SkuSnapshot {
         let books = stock.snapshot();
         let entry = self.entries.get(sku).copied().unwrap_or_default();
         // The stock's figure may lag while calls run, towards sold: never below nothing.

@@ -1,7 +1,7 @@
 //! Who is told when a SKU runs low.
 
 use super::Sku;
-use crate::Stock;
+use crate::stock::Engine;
 use crate::sync::{AtomicU64, Mutex, Ordering, fence};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -77,7 +77,7 @@ impl Alert {
             .is_ok()
     }
 
-    fn is_of(&self, stock: &Stock) -> bool {
+    fn is_of(&self, stock: &Engine) -> bool {
         self.stock == address(stock)
     }
 
@@ -86,13 +86,13 @@ impl Alert {
     }
 
     /// How much there is, if it is less than the threshold.
-    fn low(&self, stock: &Stock) -> Option<u64> {
+    fn low(&self, stock: &Engine) -> Option<u64> {
         Some(stock.available()).filter(|&available| available < self.threshold)
     }
 
     /// Whether the stock had as much as the threshold at one instant of the call: not only by its bound,
     /// which units that are being moved can raise, or one crossing would be told twice.
-    fn has_enough(&self, stock: &Stock) -> bool {
+    fn has_enough(&self, stock: &Engine) -> bool {
         stock.available() >= self.threshold && stock.snapshot().available >= self.threshold
     }
 }
@@ -110,16 +110,16 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 
     /// From now on `sku` is low below `threshold`, and nobody has been told. Called while nobody is in
     /// the middle of a take: who takes later knows of it.
-    pub(super) fn set(&self, sku: &K, stock: &Stock, threshold: u64) {
+    pub(super) fn set(&self, sku: &K, stock: &Engine, threshold: u64) {
         self.put(sku, stock, threshold, ARMED);
     }
 
     /// The same, of a SKU that was below `threshold` when it was kept: that it was told then counts.
-    pub(super) fn set_told(&self, sku: &K, stock: &Stock, threshold: u64) {
+    pub(super) fn set_told(&self, sku: &K, stock: &Engine, threshold: u64) {
         self.put(sku, stock, threshold, TOLD);
     }
 
-    fn put(&self, sku: &K, stock: &Stock, threshold: u64, state: u64) {
+    fn put(&self, sku: &K, stock: &Engine, threshold: u64, state: u64) {
         self.forget(sku);
         if threshold == 0 {
             return;
@@ -173,7 +173,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 
     /// Called when `units` were taken from `stock`.
     #[inline]
-    pub(super) fn after_take(&self, sku: &K, stock: &Stock, units: u64) {
+    pub(super) fn after_take(&self, sku: &K, stock: &Engine, units: u64) {
         let highest = self.highest.load(Ordering::Acquire);
         if highest > 0 && stock.serves_from_less_than(highest) {
             self.after_little(sku, stock, units);
@@ -182,7 +182,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 
     #[cold]
     #[inline(never)]
-    fn after_little(&self, sku: &K, stock: &Stock, units: u64) {
+    fn after_little(&self, sku: &K, stock: &Engine, units: u64) {
         let alerts = self.alerts.pin();
         if let Some(alert) = alerts.get(sku)
             && alert.is_of(stock)
@@ -194,7 +194,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
     }
 
     /// Called when a threshold was set.
-    pub(super) fn look(&self, sku: &K, stock: &Stock) {
+    pub(super) fn look(&self, sku: &K, stock: &Engine) {
         let alerts = self.alerts.pin();
         if let Some(alert) = alerts.get(sku).filter(|alert| alert.is_of(stock)) {
             self.tell_if_low(sku, stock, alert);
@@ -202,7 +202,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
     }
 
     /// Each turn of the loop is one crossing that is told.
-    fn tell_if_low(&self, sku: &K, stock: &Stock, alert: &Alert) {
+    fn tell_if_low(&self, sku: &K, stock: &Engine, alert: &Alert) {
         // First whether it was told: so all who take from a SKU that is low write nothing here.
         while alert.is(ARMED)
             && let Some(available) = alert.low(stock)
@@ -236,7 +236,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
     /// Called when units came to `stock` behind the gate: where no threshold was set before it, one that is
     /// set meanwhile is looked at with these units.
     #[inline]
-    pub(super) fn after_put(&self, sku: &K, stock: &Stock) {
+    pub(super) fn after_put(&self, sku: &K, stock: &Engine) {
         if self.highest.load(Ordering::Acquire) > 0 {
             self.after_return(sku, stock);
         }
@@ -244,7 +244,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 
     /// Called when units came to `stock` past the gate, maybe just while its first threshold is set.
     #[inline]
-    pub(super) fn after_return(&self, sku: &K, stock: &Stock) {
+    pub(super) fn after_return(&self, sku: &K, stock: &Engine) {
         fence(Ordering::SeqCst);
         if self.told.load(Ordering::Acquire) > 0 {
             self.arm_if_enough(sku, stock);
@@ -253,7 +253,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 
     #[cold]
     #[inline(never)]
-    fn arm_if_enough(&self, sku: &K, stock: &Stock) {
+    fn arm_if_enough(&self, sku: &K, stock: &Engine) {
         let alerts = self.alerts.pin();
         let Some(alert) = alerts.get(sku) else {
             return;
@@ -277,7 +277,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Alerts<K, S> {
 }
 
 /// Where it lies: to be compared only.
-fn address(stock: &Stock) -> usize {
+fn address(stock: &Engine) -> usize {
     std::ptr::from_ref(stock).addr()
 }
 

@@ -3,7 +3,8 @@
 use super::adjust::Entry;
 use super::{Inventory, InventoryBuilder, InventoryHandle, OrderHolds, OrderRefused};
 use super::{OrderReservation, Sku};
-use crate::{Clock, MAX_UNITS, PlaceError, Placed, Stock};
+use crate::stock::Engine;
+use crate::{Clock, MAX_UNITS, PlaceError, Placed};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -257,8 +258,8 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
             low_stock,
         } in &snapshot.skus
         {
-            let stock = Stock::with_books(books.initial, books.restocked, books.on_hand());
-            if inventory.insert_stock(sku.clone(), stock).is_err() {
+            let stock = Engine::with_books(books.initial, books.restocked, books.on_hand());
+            if inventory.open(sku.clone(), stock).is_err() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
             if (books.written_off, books.moved_out) != (0, 0) {

@@ -1,7 +1,8 @@
 //! [`OrderReservation`]: all lines of an order, set aside together.
 
 use super::{Inventory, InventoryHandle, OrderRefused, ShortLine, Sku};
-use crate::{Holds, MAX_UNITS, NotReserved, Reserving, Settle, Stock, SystemClock};
+use crate::stock::Engine;
+use crate::{Holds, MAX_UNITS, NotReserved, Settle, SystemClock};
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -189,7 +190,7 @@ pub(super) fn summed<K: Sku>(
 struct Wanted<'a, K> {
     sku: &'a K,
     units: u64,
-    stock: &'a Stock,
+    stock: &'a Engine,
 }
 
 impl<K: Sku> Wanted<'_, K> {

@@ -1,7 +1,8 @@
 //! [`Shelf`]: one SKU of an inventory, as the counter that a reservation stands on.
 
 use super::{Inventory, SkuError};
-use crate::{OutOfStock, Reservation, Reserving, RestockOverflow, Stock, StockCounter};
+use crate::stock::Engine;
+use crate::{OutOfStock, Reservation, Reserving, RestockOverflow, StockCounter};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl<I: InventoryHandle> Shelf<I> {
 
     fn take(&self, units: u64) -> Result<(), SkuError> {
         let inventory = self.inventory.inventory();
-        let take = |stock: &Stock| stock.set_aside(units).map(|()| units);
+        let take = |stock: &Engine| stock.set_aside(units).map(|()| units);
         inventory.take(&self.sku, take).map(drop)
     }
 }
@@ -109,7 +110,7 @@ impl<I: InventoryHandle> Reserving for Shelf<I> {
     fn address(&self) -> usize {
         let stocks = self.inventory.inventory().stocks.pin();
         let stock = stocks.get(&self.sku);
-        stock.map_or(0, |stock| std::ptr::from_ref::<Stock>(stock).addr())
+        stock.map_or(0, |stock| std::ptr::from_ref::<Engine>(stock).addr())
     }
 }
 

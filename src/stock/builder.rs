@@ -1,7 +1,8 @@
 //! A stock with a say in its segments.
 
 use super::stripes::Stripes;
-use super::{Stock, Tuning};
+use super::tuning::Tuning;
+use super::{Engine, Stock};
 use crate::{BuildError, MAX_SEGMENTS};
 
 /// Makes a [`Stock`] that is striped from the start, or that may grow only so far; from
@@ -76,13 +77,13 @@ impl StockBuilder {
             max_segments: self.segments as u16,
             ..self.tuning
         };
-        let stock = Stock::with_tuning(self.units, tuning);
+        let engine = Engine::with_tuning(self.units, tuning);
         if self.striped {
-            let stripes = stock.stripes.set(Stripes::new(self.segments));
+            let stripes = engine.stripes.set(Stripes::new(self.segments));
             debug_assert!(stripes.is_ok(), "nobody else has the stock yet");
-            stock.moves().spread();
+            engine.moves().spread();
         }
-        Ok(stock)
+        Ok(Stock { engine })
     }
 }
 
@@ -97,22 +98,25 @@ mod tests {
             Stock::builder(1_000).max_segments(1),
         ] {
             let stock = builder.build().unwrap();
-            let mine = stock.word.load();
+            let mine = stock.engine.word.load();
             assert!(!mine.is_wide());
             stock.deduct(1).unwrap();
-            stock.lost_word(mine, 1);
-            assert_eq!((stock.segments(), stock.word.load().is_wide()), (1, false));
+            stock.engine.lost_word(mine, 1);
+            assert_eq!(
+                (stock.segments(), stock.engine.word.load().is_wide()),
+                (1, false)
+            );
         }
         let stock = Stock::builder(1_000).max_segments(3).build().unwrap();
-        stock.lost_word(stock.word.load(), 1);
-        assert!((2..=3).contains(&stock.segments()) && stock.word.load().is_wide());
+        stock.engine.lost_word(stock.engine.word.load(), 1);
+        assert!((2..=3).contains(&stock.segments()) && stock.engine.word.load().is_wide());
     }
 
     #[test]
     fn contended_takes_are_counted() {
         let stock = Stock::builder(1_000).segments(2).build().unwrap();
-        stock.stripes().leave_own();
-        stock.stripes().leave_own();
+        stock.engine.stripes().leave_own();
+        stock.engine.stripes().leave_own();
         assert_eq!(stock.stats().contended, 2);
     }
 

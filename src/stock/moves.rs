@@ -11,8 +11,9 @@ use super::books::Books;
 use super::segment::Segment;
 use super::stripes::{Cold, Stripes, count};
 use super::taken::left;
+use super::tuning::Tuning;
 use super::word::{Word, WordCell};
-use super::{Stock, Tuning, probe};
+use super::{Engine, probe};
 use crate::sync::{MutexGuard, Ordering, spin_loop};
 use crate::{MAX_UNITS, Snapshot};
 
@@ -29,7 +30,7 @@ pub(super) enum Gather<T> {
 /// The right to move units of one stock.
 #[derive(Debug)]
 pub(super) struct Moves<'a> {
-    stock: &'a Stock,
+    engine: &'a Engine,
     word: &'a WordCell,
     tuning: &'a Tuning,
     books: MutexGuard<'a, Books>,
@@ -37,27 +38,27 @@ pub(super) struct Moves<'a> {
 
 impl<'a> Moves<'a> {
     /// Waits for whoever is moving units now.
-    pub(super) fn begin(stock: &'a Stock) -> Self {
-        Self::with(stock, stock.books.lock())
+    pub(super) fn begin(engine: &'a Engine) -> Self {
+        Self::with(engine, engine.books.lock())
     }
 
     /// Nothing if somebody is moving units now.
-    pub(super) fn try_begin(stock: &'a Stock) -> Option<Self> {
-        Some(Self::with(stock, stock.books.try_lock()?))
+    pub(super) fn try_begin(engine: &'a Engine) -> Option<Self> {
+        Some(Self::with(engine, engine.books.try_lock()?))
     }
 
-    fn with(stock: &'a Stock, books: MutexGuard<'a, Books>) -> Self {
+    fn with(engine: &'a Engine, books: MutexGuard<'a, Books>) -> Self {
         Self {
-            stock,
-            word: &stock.word,
-            tuning: &stock.tuning,
+            engine,
+            word: &engine.word,
+            tuning: &engine.tuning,
             books,
         }
     }
 
     /// Grows the stock if it is not grown: call it only where it is, or is to be.
     fn stripes(&self) -> &'a Stripes {
-        self.stock.stripes()
+        self.engine.stripes()
     }
 
     fn cold(&self) -> &'a Cold {
@@ -213,7 +214,7 @@ impl<'a> Moves<'a> {
     /// Widens for a thread that has lost the narrow word `losses` times to others, if that is
     /// enough.
     pub(super) fn widen_for(&mut self, order: u64, losses: u32) {
-        let narrowings = self.stock.stripes.get().map_or(0, Stripes::narrowings);
+        let narrowings = self.engine.stripes.get().map_or(0, Stripes::narrowings);
         let plenty = self.tuning.is_plenty(self.word.load().units(), order);
         if plenty || self.tuning.has_lost_patience(losses, narrowings) {
             probe::forgive();
@@ -392,16 +393,16 @@ impl<'a> Moves<'a> {
         };
         let reserved = self.books.reserved(word, lent, self.settled());
         let restocked = self.books.restocked(word);
-        Snapshot::new(self.stock.initial, restocked, word.units(), reserved)
+        Snapshot::new(self.engine.initial, restocked, word.units(), reserved)
     }
 
     /// Units that segments lent, if there are any segments.
     fn lent(&self) -> u64 {
-        self.stock.stripes.get().map_or(0, Stripes::lent)
+        self.engine.stripes.get().map_or(0, Stripes::lent)
     }
 
     fn settled(&self) -> u64 {
-        self.stock.stripes.get().map_or(0, Stripes::settled)
+        self.engine.stripes.get().map_or(0, Stripes::settled)
     }
 
     /// Available and reserved, by a word that held all units: no less than there were, calls that
@@ -507,7 +508,7 @@ struct Empty {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use super::*;
+    use crate::{MAX_UNITS, Stock};
 
     #[test]
     fn a_restock_beyond_the_room_of_a_segment_leaves_the_stock_wide() {
@@ -521,11 +522,11 @@ mod tests {
             stock.restock(200).unwrap();
         }
         assert!(stock.stats().narrowings > 0, "all units were looked at");
-        assert!(stock.word.load().is_wide());
+        assert!(stock.engine.word.load().is_wide());
         stock.restock(1).unwrap_err();
-        assert!(stock.word.load().is_wide());
+        assert!(stock.engine.word.load().is_wide());
         drop(stock.reserve(MAX_CHANGE_AND_MORE).unwrap());
-        assert!(stock.word.load().is_wide());
+        assert!(stock.engine.word.load().is_wide());
         assert_eq!(stock.snapshot().available, MAX_UNITS);
     }
 
@@ -546,7 +547,7 @@ mod tests {
     fn what_is_entered_in_the_books_leaves_room_in_the_word() {
         let stock = Stock::new(10_000);
         let aside: Vec<_> = (0..4).map(|_| stock.reserve(300).unwrap()).collect();
-        let in_word = stock.word.load().aside();
+        let in_word = stock.engine.word.load().aside();
         assert_eq!(in_word, 0, "the second was too many, and the fourth");
         assert_eq!(stock.snapshot().reserved, 1_200);
         drop(aside);

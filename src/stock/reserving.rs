@@ -10,13 +10,13 @@ use super::segment::{MAX_CHANGE, Take};
 use super::stripes::Stripes;
 use super::taken::MAX_LENT;
 use super::word::Word;
-use super::{Stock, probe};
+use super::{Engine, probe};
+use crate::OutOfStock;
 use crate::sync::spin_loop;
-use crate::{OutOfStock, Reserving};
 
-impl Reserving for Stock {
+impl Engine {
     #[inline(always)]
-    fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+    pub(crate) fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
         let word = self.word.load();
         let done = if !word.covers(units) {
             Err(word.available())
@@ -37,7 +37,7 @@ impl Reserving for Stock {
     }
 
     #[inline(always)]
-    fn sell(&self, units: u64) {
+    pub(crate) fn sell(&self, units: u64) {
         match self.stripes.get().and_then(Stripes::own_if_known) {
             Some(own) => own.sell(units),
             None => self.sell_slow(units),
@@ -45,7 +45,7 @@ impl Reserving for Stock {
     }
 
     #[inline(always)]
-    fn put_back(&self, units: u64) {
+    pub(crate) fn put_back(&self, units: u64) {
         let word = self.word.load();
         let done = if word.is_plainly_wide() {
             self.put_back_own(units)
@@ -59,7 +59,7 @@ impl Reserving for Stock {
     }
 }
 
-impl Stock {
+impl Engine {
     /// Takes it for a lost exchange if another thread changes the word within some hundred
     /// nanoseconds.
     ///
@@ -188,17 +188,17 @@ impl Stock {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use super::*;
+    use crate::Stock;
 
     #[test]
     fn whoever_sees_others_on_the_word_widens() {
         let stock = Stock::new(1_000);
-        let left = stock.word.load();
-        stock.look_around(left, 1);
+        let left = stock.engine.word.load();
+        stock.engine.look_around(left, 1);
         assert_eq!(stock.segments(), 1, "nobody else is here");
         stock.deduct(1).unwrap();
-        stock.look_around(left, 1);
-        assert!(stock.segments() > 1 && stock.word.load().is_wide());
+        stock.engine.look_around(left, 1);
+        assert!(stock.segments() > 1 && stock.engine.word.load().is_wide());
         assert_eq!(stock.snapshot().available, 999);
     }
 }

@@ -1,6 +1,6 @@
 //! The paths that fewer calls take, out of line: wide stocks, lost exchanges, and what comes after.
 
-use super::Stock;
+use super::Engine;
 use super::moves::{Gather, Moves};
 use super::probe;
 use super::segment::{MAX_CHANGE, Take};
@@ -8,7 +8,7 @@ use super::stripes::Stripes;
 use super::word::{MAX_FRESH, Word};
 use crate::MAX_UNITS;
 
-impl Stock {
+impl Engine {
     /// Goes on with a deduct that lost the word to another thread.
     #[cold]
     #[inline(never)]
@@ -159,11 +159,6 @@ impl Stock {
         }
     }
 
-    /// The right to move units; waits for whoever has it now.
-    pub(super) fn moves(&self) -> Moves<'_> {
-        Moves::begin(self)
-    }
-
     /// Restocks the calling thread's own segment of a stock that was just seen to be plainly wide,
     /// if nothing speaks against it.
     /// Inlined for the reason of [`take_own`](Self::take_own).
@@ -215,6 +210,7 @@ impl Stock {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::Stock;
 
     #[test]
     fn what_another_segment_has_is_not_gathered() {
@@ -239,9 +235,9 @@ mod tests {
     #[test]
     fn a_refusal_that_leaves_little_makes_it_narrow() {
         let stock = Stock::builder(4).segments(2).build().unwrap();
-        assert!(stock.word.load().is_wide());
+        assert!(stock.engine.word.load().is_wide());
         stock.deduct(5).unwrap_err();
-        assert!(!stock.word.load().is_wide());
+        assert!(!stock.engine.word.load().is_wide());
         assert_eq!((stock.stats().narrowings, stock.available()), (1, 4));
     }
 }

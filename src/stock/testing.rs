@@ -12,22 +12,22 @@ pub fn sit_at(index: usize, segments: usize) {
 
 /// Makes a narrow stock wide, however little there is.
 pub fn widen(stock: &Stock) {
-    stock.moves().widen();
+    stock.engine.moves().widen();
 }
 
 /// Tries once to make a wide stock narrow, however much there is; whether it is narrow now.
 pub fn narrow(stock: &Stock) -> bool {
-    stock.try_narrow()
+    stock.engine.try_narrow()
 }
 
 /// Leaves all units in a wide word, as a put does that comes too late for a narrowing.
 pub fn narrow_and_reopen(stock: &Stock) {
-    while !stock.try_narrow() {}
-    stock.word.reopen_unless_wide();
+    while !stock.engine.try_narrow() {}
+    stock.engine.word.reopen_unless_wide();
 }
 
 /// Leaves a wide stock *proving*, as it is while somebody is making it narrow.
 pub fn begin_proving(stock: &Stock) {
-    let _only_the_holder_sets_it = stock.moves();
-    stock.word.begin_proving();
+    let _only_the_holder_sets_it = stock.engine.moves();
+    stock.engine.word.begin_proving();
 }

@@ -1,0 +1,233 @@
+//! [`Engine`]: the striped counter itself, and the paths that most calls take.
+
+use super::Stats;
+use super::books::Books;
+use super::moves::Moves;
+use super::segment::{Segment, Take};
+use super::stripes::Stripes;
+use super::tuning::Tuning;
+use super::word::{Word, WordCell};
+use crate::sync::{Mutex, OnceLock, const_unless_loom, parallelism};
+use crate::{OutOfStock, RestockOverflow, Snapshot};
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+/// What a [`Stock`](super::Stock) is, but for the cache line of its own.
+///
+/// In an inventory it lies beside its key: a million of them aligned would be twice as large, and an
+/// allocation that is aligned takes longer than all the rest of opening a SKU. What is written often is
+/// the word alone. It comes first, with what is read beside it, and so does not share a cache line with
+/// what another such engine reads that follows or comes before.
+#[repr(C)]
+pub(crate) struct Engine {
+    pub(super) word: WordCell,
+    /// Set once, before the word is first wide.
+    pub(super) stripes: OnceLock<Stripes>,
+    pub(super) initial: u64,
+    /// The cold mutex: one move at a time.
+    pub(super) books: Mutex<Books>,
+    pub(super) tuning: Tuning,
+}
+
+impl Engine {
+    const_unless_loom! {
+        /// With `units` in stock, which are no more than a stock holds.
+        pub(crate) const fn new(units: u64) -> Self {
+            Self::with_tuning(units, Tuning::DEFAULT)
+        }
+    }
+
+    const_unless_loom! {
+        pub(super) const fn with_tuning(units: u64, tuning: Tuning) -> Self {
+            let word = Word::narrow(units);
+            Self {
+                word: WordCell::new(word),
+                stripes: OnceLock::new(),
+                initial: units,
+                books: Mutex::new(Books::new(word)),
+                tuning,
+            }
+        }
+    }
+
+    /// A stock that was opened with `initial` units, got `restocked` since and has `available`: with
+    /// the books of one that was kept.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn with_books(initial: u64, restocked: u64, available: u64) -> Self {
+        let mut engine = Self::new(available);
+        engine.initial = initial;
+        let books = engine.books.get_mut();
+        books.restocked = books.restocked.wrapping_add(restocked);
+        engine
+    }
+
+    #[inline(always)]
+    pub(crate) fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
+        self.try_deduct(units)
+            .map_err(|available| OutOfStock::new(units, available))
+    }
+
+    /// [`deduct`](Self::deduct); an error is what was available. That fits two registers: an
+    /// `OutOfStock` would go through memory, and a store just before the next exchange delays it,
+    /// in the calls that succeed as well. For the same reason all of it is inlined.
+    #[inline(always)]
+    pub(super) fn try_deduct(&self, units: u64) -> Result<(), u64> {
+        let word = self.word.load();
+        if !word.covers(units) {
+            return Err(word.available());
+        }
+        if word.is_wide() {
+            return match self.take_own(units) {
+                Take::Taken => Ok(()),
+                Take::Short => self.deduct_slow(units),
+                Take::Lost => self.deduct_lost(units),
+            };
+        }
+        match self.word.exchange(word, word.less(units)) {
+            Ok(()) => Ok(()),
+            Err(seen) => self.deduct_contended(seen, units),
+        }
+    }
+
+    /// Whether what the calling thread takes its units from holds less than `units`: two loads of what a
+    /// take has just written. If it does not, the stock has as many.
+    #[cfg(feature = "inventory")]
+    #[inline]
+    pub(crate) fn serves_from_less_than(&self, units: u64) -> bool {
+        let word = self.word.load();
+        let held = if word.is_wide() {
+            self.stripes().own().held()
+        } else {
+            word.units()
+        };
+        held < units
+    }
+
+    /// Whether the calling thread, which has just taken `taken`, should look whether less than `units` are
+    /// in stock. Always while that is one word. In a wide one, where a look goes over all segments, when the
+    /// own one has less than its share, and before that after each so many units: all segments together
+    /// give no more than an eighth of `units` from one look to the next.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn is_time_to_look(&self, units: u64, taken: u64) -> bool {
+        if !self.word.load().is_wide() {
+            return true;
+        }
+        let stripes = self.stripes();
+        let (held, segments) = (stripes.own().held(), stripes.len() as u64);
+        let step = (units / 8 / segments).max(1);
+        // The take has passed a multiple of the step.
+        let passed = taken >= step || held % step + taken >= step;
+        held < units && passed || held.saturating_mul(segments) < units
+    }
+
+    pub(crate) fn deduct_up_to(&self, units: u64) -> u64 {
+        let mut word = self.word.load();
+        loop {
+            if word.is_wide() {
+                match self.deduct_striped_up_to(units) {
+                    Some(taken) => return taken,
+                    None => word = self.word.load(),
+                }
+                continue;
+            }
+            let part = word.units().min(units);
+            if part == 0 {
+                return 0;
+            }
+            match self.word.exchange(word, word.less(part)) {
+                Ok(()) => return part,
+                Err(seen) => {
+                    self.lost_word(seen, part);
+                    word = self.word.load();
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
+        let word = self.word.load();
+        let done = if word.is_plainly_wide() {
+            self.put_own(units)
+        } else {
+            let next = word.restocked(units);
+            next.is_some_and(|next| self.word.exchange(word, next).is_ok())
+        };
+        if done {
+            return Ok(());
+        }
+        // What was on hand goes through registers, for the reason of `try_deduct`.
+        self.restock_slow(units)
+            .map_err(|on_hand| RestockOverflow::new(units, on_hand))
+    }
+
+    #[inline]
+    pub(crate) fn available(&self) -> u64 {
+        let word = self.word.load();
+        if word.is_wide() {
+            self.stripes().bound(&self.word)
+        } else {
+            word.units()
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.moves().snapshot()
+    }
+
+    pub(super) fn segments(&self) -> usize {
+        self.stripes.get().map_or(1, |stripes| stripes.len())
+    }
+
+    pub(super) fn holdings(&self) -> Vec<u64> {
+        let word = self.word.load();
+        if word.is_wide() {
+            self.stripes().iter().map(Segment::held).collect()
+        } else {
+            vec![word.units()]
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        // Nobody moves units meanwhile, which is what most of these count.
+        let _still = self.books.lock();
+        let stripes = self.stripes.get();
+        stripes.map_or_else(Stats::default, Stripes::stats)
+    }
+
+    /// The right to move units; waits for whoever has it now.
+    pub(super) fn moves(&self) -> Moves<'_> {
+        Moves::begin(self)
+    }
+
+    /// The segments; grown here if they are not yet, which only the holder of the cold mutex lets
+    /// happen.
+    #[inline]
+    pub(super) fn stripes(&self) -> &Stripes {
+        self.stripes
+            .get_or_init(|| Stripes::new(self.tuning.segments(parallelism())))
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stock")
+            .field("available", &self.available())
+            .field("initial", &self.initial)
+            .field("striped", &self.word.load().is_wide())
+            .field("holdings", &self.holdings())
+            .field("stats", &self.stats())
+            .finish()
+    }
+}
+
+// No code of a caller runs inside: a panic cannot leave a call half done.
+impl RefUnwindSafe for Engine {}
+impl UnwindSafe for Engine {}
+
+// What is written on its own cold paths lies behind what each call reads.
+#[cfg(all(not(any(loom, shuttle)), target_pointer_width = "64"))]
+const _: () = {
+    assert!(size_of::<Engine>() == 64 && align_of::<Engine>() == 8);
+    assert!(std::mem::offset_of!(Engine, initial) == 32);
+};
