@@ -231,3 +231,42 @@ const _: () = {
     assert!(size_of::<Engine>() == 64 && align_of::<Engine>() == 8);
     assert!(std::mem::offset_of!(Engine, initial) == 32);
 };
+
+#[cfg(all(test, feature = "inventory", not(any(loom, shuttle))))]
+mod tests {
+    use super::super::testing::sit_at;
+    use super::Engine;
+    use crate::Stock;
+
+    /// 1,000 units in two segments; the calling thread's has `own`.
+    fn wide(own: u64) -> Engine {
+        let stock = Stock::builder(1_000).segments(2).build().unwrap();
+        sit_at(0, 2);
+        stock.deduct(500 - own).unwrap();
+        stock.engine
+    }
+
+    #[test]
+    fn what_serves_is_compared_with_the_threshold() {
+        for (engine, held) in [(Engine::new(10), 10), (wide(500), 500)] {
+            assert!(engine.serves_from_less_than(held + 1));
+            assert!(!engine.serves_from_less_than(held));
+        }
+    }
+
+    #[test]
+    fn one_word_is_always_looked_at() {
+        assert!(Engine::new(1_000).is_time_to_look(10, 1));
+    }
+
+    /// Of a threshold of 800 that is a step of 50 for each of two segments.
+    #[test]
+    fn a_wide_stock_is_looked_at_once_a_step_and_below_its_share() {
+        let looks = |own, units, taken| wide(own).is_time_to_look(units, taken);
+        assert!(!looks(500, 800, 49) && looks(500, 800, 50));
+        assert!(!looks(498, 800, 1) && looks(499, 800, 1) && looks(499, 800, 40));
+        assert!(!looks(400, 800, 1), "its share");
+        assert!(looks(398, 800, 1), "and below it always");
+        assert!(!looks(500, 500, 31), "the segment alone has enough");
+    }
+}
