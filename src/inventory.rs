@@ -24,6 +24,8 @@ mod errors;
 mod gate;
 mod keeping;
 mod order;
+#[cfg(feature = "serde")]
+mod reading;
 mod shelf;
 
 pub use adjust::Transit;
@@ -67,6 +69,8 @@ use std::sync::Arc;
 ///
 /// As for [`Stock`]: a deduct happens after the restock that brought its units.
 pub struct Inventory<K, S = RandomState> {
+    /// Each stays where it is until it is taken away: when the map grows, it moves pointers to its entries. The
+    /// alerts know a stock by where it lies.
     stocks: papaya::HashMap<K, Engine, S>,
     gate: Gate,
     alerts: Alerts<K, S>,
@@ -285,7 +289,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// # Errors
     ///
     /// [`OrderRefused`], which lists every line that lacks units, or every SKU that is unknown; and for
-    /// what is no order: no lines, a line of no units, more of a SKU than any stock holds.
+    /// what is no order: no lines, a line of no units, more of a SKU than any stock holds. The first of these
+    /// that is found is told, an order that cannot be before SKUs that are not, and those before what is short.
     ///
     /// # Consistency
     ///

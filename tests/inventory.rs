@@ -44,6 +44,7 @@ fn counts_each_sku_for_itself() {
     assert_eq!(shop.available("phone"), Some(6));
     assert_eq!(shop.available("case"), Some(7));
     assert_eq!(shop.deduct_up_to("case", 100), Some(7));
+    assert!(shop.contains("case") && !shop.is_empty() && Inventory::<u8>::new().is_empty());
     assert_eq!(shop.len(), 2);
     let refusal = shop.deduct("phone", 7).unwrap_err();
     assert!(refusal.is_out_of_stock());
@@ -85,6 +86,81 @@ fn says_what_is_wrong() {
     assert_eq!(shop.deduct_up_to("none", 1), None);
     assert_eq!(shop.remove("none"), Err(RemoveError::UnknownSku));
     assert_eq!(books(&shop, "phone"), (MAX_UNITS, 0, 0));
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    fn told(error: impl std::error::Error) -> (String, bool) {
+        (error.to_string(), error.source().is_some())
+    }
+    let said = |text: &str, source| (text.to_owned(), source);
+    let shop = open([("a", 1), ("b", 0)]);
+    let aside = shop.reserve(&"a", 1).unwrap();
+    assert_eq!(
+        told(shop.remove("a").unwrap_err()),
+        said("1 units of the SKU are reserved", false)
+    );
+    drop(aside);
+    assert_eq!(
+        told(shop.remove("c").unwrap_err()),
+        said("unknown SKU", false)
+    );
+    assert_eq!(
+        told(shop.insert("a", 1).unwrap_err()),
+        said("the SKU is there already", false)
+    );
+    assert_eq!(
+        told(shop.insert("c", u64::MAX).unwrap_err()),
+        said(
+            "18446744073709551615 units exceed the limit of 1099511627776",
+            false
+        )
+    );
+    let short = shop.deduct("a", 2).unwrap_err();
+    assert!(short.is_out_of_stock() && !short.is_unknown_sku());
+    assert_eq!(
+        told(short),
+        said("out of stock: 2 units requested, 1 available", true)
+    );
+    let unknown = shop.deduct("c", 2).unwrap_err();
+    assert!(unknown.is_unknown_sku() && !unknown.is_out_of_stock());
+    assert_eq!(told(unknown), said("unknown SKU", false));
+    assert!(told(shop.restock("a", MAX_UNITS).unwrap_err()).1);
+
+    let refused = |lines: &[(&'static str, u64)]| shop.order(lines.iter().copied()).unwrap_err();
+    let short = "out of stock: a (2 requested, 1 available), b (1 requested, 0 available)";
+    for (lines, text) in [
+        (&[][..], "the order has no lines"),
+        (&[("a", 0)], "a line asks for no units of a"),
+        (
+            &[("a", u64::MAX)],
+            "more than 1099511627776 units of a are asked for",
+        ),
+        (&[("d", 1), ("c", 1)], "unknown SKUs: c d"),
+        (&[("b", 1), ("a", 2)], short),
+    ] {
+        let refused = refused(lines);
+        assert_eq!(refused.is_out_of_stock(), text == short);
+        assert_eq!(told(refused), said(text, false));
+    }
+}
+
+#[test]
+fn debug_shows_what_matters() {
+    let shop = open([("a", 9)]);
+    let lorry = shop.ship(&"a", &"a", 2).unwrap();
+    let order = shop.order([("a", 3)]).unwrap();
+    let aside = shop.reserve(&"a", 1).unwrap();
+    let builder = Inventory::<u8>::builder().capacity(7);
+    for (shown, what) in [
+        (format!("{shop:?}"), "skus: 1"),
+        (format!("{lorry:?}"), "units: 2"),
+        (format!("{order:?}"), r#"{"a": 3}"#),
+        (format!("{:?}", aside.stock()), r#"Shelf("a")"#),
+        (format!("{builder:?}"), "capacity: 7"),
+    ] {
+        assert!(shown.contains(what), "{shown}");
+    }
 }
 
 #[test]
@@ -351,6 +427,22 @@ fn low_stock_is_told_once_for_each_crossing() {
     shop.set_low_stock(&"a", 0).unwrap();
     shop.deduct("a", 9).unwrap();
     assert_eq!(told(), [], "never");
+}
+
+/// The map grows while the SKU has its threshold.
+#[test]
+fn low_stock_is_told_whatever_is_opened_meanwhile() {
+    let (tell, told) = mpsc::channel();
+    let shop = Inventory::builder()
+        .on_low_stock(move |sku: &u64, low| _ = tell.send((*sku, low.available)))
+        .build();
+    shop.insert(0, 10).unwrap();
+    shop.set_low_stock(&0, 10).unwrap();
+    for sku in 1..20_000 {
+        shop.insert(sku, 1).unwrap();
+    }
+    shop.deduct(&0, 1).unwrap();
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [(0, 9)]);
 }
 
 #[test]
@@ -647,6 +739,10 @@ fn units_on_the_way_are_nowhere_else() {
     shop.move_units(&"north", &"north", 1).unwrap();
     assert_eq!(shop.available("north"), Some(7));
     assert_eq!(shop.available("south"), Some(MAX_UNITS - 1));
+    shop.restock("south", 1).unwrap();
+    shop.move_units(&"south", &"south", 5).unwrap();
+    let south = shop.get("south").unwrap();
+    assert_eq!((south.available, south.in_transit), (MAX_UNITS, 0));
 }
 
 /// Ends the other threads, also when a check fails.

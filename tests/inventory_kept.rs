@@ -103,12 +103,23 @@ fn what_cannot_be_true_is_refused() {
     let a = || "a".to_owned();
     let mut version = kept();
     version["version"] = json!(2);
-    assert_eq!(refused(version), RestoreError::UnknownVersion(2));
+    let error = refused(version);
+    assert_eq!(error, RestoreError::UnknownVersion(2));
+    assert_eq!(error.to_string(), "a snapshot of version 2; this reads 1");
 
     let mut twice = kept();
     let row = twice["skus"][0].clone();
     twice["skus"].as_array_mut().unwrap().push(row);
     assert_eq!(refused(twice), RestoreError::DuplicateSku(a()));
+    // Also where only one of them has what is held.
+    let mut twice = kept();
+    let mut row = twice["skus"][0].clone();
+    row["books"]["reserved"] = json!(1);
+    row["books"]["available"] = json!(6);
+    twice["skus"].as_array_mut().unwrap().push(row);
+    let error = refused(twice);
+    assert_eq!(error, RestoreError::DuplicateSku(a()));
+    assert_eq!(error.to_string(), "SKU a stands in the snapshot twice");
 
     for sum in ["initial", "restocked", "available", "sold", "moved_out"] {
         let mut sums = kept();
@@ -149,14 +160,94 @@ fn what_cannot_be_true_is_refused() {
     ] {
         let mut held = kept();
         held["holds"][0]["lines"] = lines;
-        assert!(matches!(refused(held), RestoreError::NotReserved(_)));
+        let error = refused(held);
+        assert!(matches!(error, RestoreError::NotReserved(_)));
+        assert!(error.to_string().contains("held than are reserved"));
+    }
+    for (lines, wrong, text) in [
+        (json!([]), RestoreError::EmptyHold, "a hold has no lines"),
+        (
+            json!([["a", 1], ["a", 0]]),
+            RestoreError::ZeroUnits(a()),
+            "a hold has a line of no units of SKU a",
+        ),
+    ] {
+        let mut held = kept();
+        held["holds"][0]["lines"] = lines;
+        let error = refused(held);
+        assert_eq!((error.to_string(), error), (text.to_owned(), wrong));
     }
 
     let mut hold = kept();
     hold["holds"][0]["lines"] = json!([["a", 1]]);
     let row = hold["holds"][0].clone();
     hold["holds"].as_array_mut().unwrap().push(row);
-    assert_eq!(refused(hold), RestoreError::DuplicateHold);
+    let error = refused(hold);
+    assert_eq!(error, RestoreError::DuplicateHold);
+    assert_eq!(error.to_string(), "a hold stands in the snapshot twice");
+}
+
+/// Whatever another version looks like, it is refused as what it is.
+#[test]
+fn another_version_may_have_another_form() {
+    for text in [
+        r#"{"version":7,"skus":"elsewhere","holds":7}"#,
+        r#"{"version":7}"#,
+        r#"{"made_by":[],"version":7,"locations":[{}]}"#,
+        "[7]",
+    ] {
+        let kept: InventorySnapshot<String, String> = serde_json::from_str(text).unwrap();
+        let refused = Inventory::builder().restore(&kept).unwrap_err();
+        assert_eq!(refused, RestoreError::UnknownVersion(7));
+    }
+}
+
+#[test]
+fn what_is_no_snapshot_is_an_error_of_the_format() {
+    for (text, wrong) in [
+        ("{}", "missing field `version`"),
+        (r#"{"version":1,"holds":[]}"#, "missing field `skus`"),
+        (r#"{"version":1,"skus":[]}"#, "missing field `holds`"),
+        (r#"{"version":1,"version":1}"#, "duplicate field `version`"),
+        (
+            r#"{"version":1,"skus":[],"skus":[]}"#,
+            "duplicate field `skus`",
+        ),
+        (
+            r#"{"version":1,"holds":[],"holds":[]}"#,
+            "duplicate field `holds`",
+        ),
+        ("[]", "invalid length 0"),
+        ("[1]", "invalid length 1"),
+        ("[1,[]]", "invalid length 2"),
+        ("7", "the snapshot of an inventory"),
+    ] {
+        let error = serde_json::from_str::<InventorySnapshot<String>>(text).unwrap_err();
+        assert!(error.to_string().contains(wrong), "{error} for {text}");
+    }
+}
+
+/// A format without names, and fields that are not known.
+#[test]
+fn a_snapshot_is_read_in_every_form() {
+    let kept = kept();
+    let in_sequence = json!([kept["version"], kept["skus"], kept["holds"]]);
+    let mut with_more = kept.clone();
+    with_more["made_by"] = json!({"name": "x"});
+    let read = |value| serde_json::from_value::<InventorySnapshot<String, String>>(value).unwrap();
+    assert_eq!(read(in_sequence), read(kept.clone()));
+    assert_eq!(read(with_more), read(kept));
+}
+
+/// What a stock can hold at most is kept and comes back.
+#[test]
+fn a_full_stock_comes_back() {
+    let shop = Inventory::new();
+    shop.insert("a".to_owned(), MAX_UNITS).unwrap();
+    let (again, _) = Inventory::<String>::builder()
+        .restore(&shop.snapshot())
+        .unwrap();
+    assert_eq!(again.available("a"), Some(MAX_UNITS));
 }
 
 /// The sums of a SKU's life are modulo 2^64: one that wraps is in the way of nothing but keeping it.
@@ -186,12 +277,19 @@ fn low_stock_is_kept_with_what_was_told() {
     let clock = ManualClock::new();
     let (shop, holds): (Shop, Orders<'_>) =
         (Arc::default(), Holds::builder().clock(&clock).build());
-    let skus = ["plenty", "low", "low by a hold", "low by what is freed"];
+    let skus = [
+        "plenty",
+        "low",
+        "low by a hold",
+        "low by what is freed",
+        "just enough",
+    ];
     for sku in skus.map(str::to_owned) {
         shop.insert(sku.clone(), 10).unwrap();
         shop.set_low_stock(&sku, 8).unwrap();
     }
     shop.deduct("low", 3).unwrap();
+    shop.deduct("just enough", 2).unwrap();
     place(&shop, &holds, "order", &[("low by a hold", 3)]);
     let freed = shop.reserve(&skus[3].to_owned(), 3).unwrap();
     let kept = shop.snapshot_with(&holds);

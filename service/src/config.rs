@@ -15,7 +15,7 @@ const DEMO: [(&str, u64); 3] = [("phone", 1_000), ("case", 5_000), ("last-one", 
 
 /// An order service: stock counted in memory, never sold twice.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, allow_negative_numbers = true)]
 pub struct Arguments {
     /// Settings in TOML, named as the options with underscores for dashes, and the SKUs to open in
     /// a table: [stock]
@@ -182,15 +182,20 @@ impl Arguments {
                     format!("cannot read configuration {}: {error}", path.display())
                 };
                 let text = fs::read_to_string(path).map_err(|error| say(&error))?;
-                toml::from_str(&text).map_err(|error| say(&one_line(&error)))?
+                toml::from_str(&text).map_err(|error| say(&one_line(&error, &text)))?
             }
         };
         Ok(self.settings.or(file).into())
     }
 }
 
-fn one_line(error: &toml::de::Error) -> String {
-    error.message().lines().collect::<Vec<_>>().join("; ")
+/// What is wrong, and in which line of `text`.
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join("; ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
 }
 
 impl From<Settings> for Config {

@@ -5,14 +5,18 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The longest SKU, in bytes.
 pub const MAX_SKU: usize = 64;
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 64;
 
-/// A JSON body; whatever is wrong with it is a [`Problem`].
+/// A JSON body, which is an object; whatever is wrong with it is a [`Problem`].
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -21,7 +25,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body = axum::Json::from_request(request, state).await;
-        body.map(|axum::Json(body)| Self(body)).map_err(refused)
+        body.map(|axum::Json(Object(body))| Self(body))
+            .map_err(refused)
+    }
+}
+
+/// A JSON object, with the fields of `T`. What derives its `Deserialize` would take a list of their values as
+/// well, in the sequence in which they stand in the code: `[[["phone", 1]], 3]` would be an order.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
     }
 }
 

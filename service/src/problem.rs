@@ -110,7 +110,7 @@ impl Problem {
 
     /// The order's time is over.
     pub fn expired() -> Self {
-        let detail = "its units were not paid for in time, and are back in stock";
+        let detail = "its units were not paid for in time, and went back in stock";
         Self::new(kinds::EXPIRED, detail)
     }
 

@@ -144,7 +144,10 @@ fn configurations_that_cannot_be_are_refused() {
         ("max_liens = 1", "max_liens"),
         ("hold = -1", "-1"),
         ("log = 'loud'", "cannot read"),
-        ("[stock]\nx = -1", "-1"),
+        (
+            "hold = 5\n[stock]\nx = -1",
+            "line 3: invalid value: integer `-1`",
+        ),
         ("[stock]\nx = 1099511627777", "SKU \"x\""),
         ("[stock]\n\"a\\nb\" = 1", "SKU"),
         ("[stock]\n\"..\" = 1", "SKU \"..\""),

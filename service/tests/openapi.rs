@@ -103,7 +103,7 @@ const EXCHANGES: &[Exchange] = &[
         r#"{"lines":[{"sku":"b","units":1}]}"#,
         400,
     ),
-    ("POST /orders", "", "m", "[", 400),
+    ("POST /orders", "", "m", "{", 400),
     ("GET /orders/{id}", "k", "", "", 200),
     ("GET /orders/{id}", "none", "", "", 404),
     ("GET /orders/{id}", "%ff", "", "", 400),

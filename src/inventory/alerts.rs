@@ -23,7 +23,7 @@ pub struct LowStock {
 /// Who is told. On the thread whose call left so little, after it is done and without any lock.
 pub(super) type Tell<K> = Box<dyn Fn(&K, LowStock) + Send + Sync>;
 
-/// The thresholds, apart from the stocks: most SKUs have none, and a stock fills its cache line.
+/// The thresholds, apart from the stocks: most SKUs have none.
 ///
 /// At rest, of a SKU with a threshold that has enough, nobody counts as told. Two threads have to agree on
 /// that: one that takes and marks the alert, and one that puts and asks whether any is marked. Each writes
@@ -59,8 +59,8 @@ pub(super) struct Alerts<K, S> {
 #[derive(Debug)]
 struct Alert {
     threshold: u64,
-    /// Where the stock lies that it is of. Another of the same SKU lies elsewhere, for as long as
-    /// anybody has this one in hand.
+    /// Where the stock lies that it is of, which the map never moves. Another of the same SKU lies elsewhere,
+    /// for as long as anybody has this one in hand.
     stock: usize,
     state: AtomicU64,
 }
@@ -287,5 +287,40 @@ impl<K, S> fmt::Debug for Alerts<K, S> {
             .field("highest", &self.highest)
             .field("told", &self.told)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::collections::hash_map::RandomState;
+
+    type Few = Alerts<&'static str, RandomState>;
+
+    /// The highest threshold, and how many count as told.
+    fn sums(alerts: &Few) -> (u64, u64) {
+        let sum = |sum: &AtomicU64| sum.load(Ordering::Relaxed);
+        (sum(&alerts.highest), sum(&alerts.told))
+    }
+
+    #[test]
+    fn what_is_taken_away_costs_nothing_more() {
+        let alerts = Few::new(RandomState::new(), Box::new(|_, _| ()));
+        let stock = Engine::new(100);
+        alerts.set(&"a", &stock, 10);
+        alerts.set(&"b", &stock, 10);
+        alerts.set(&"c", &stock, 20);
+        alerts.set_told(&"d", &stock, 30);
+        assert_eq!(sums(&alerts), (30, 1));
+        alerts.set(&"d", &stock, 20);
+        assert_eq!(sums(&alerts), (20, 0), "it has another one now");
+        for (sku, highest) in [("c", 20), ("d", 10), ("a", 10), ("b", 0), ("none", 0)] {
+            alerts.forget(&sku);
+            assert_eq!(sums(&alerts), (highest, 0), "without {sku}");
+        }
+        alerts.set_told(&"a", &stock, 5);
+        alerts.forget(&"a");
+        assert_eq!((sums(&alerts), alerts.threshold(&"a")), ((0, 0), 0));
+        assert!(format!("{alerts:?}").contains("highest: 0, told: 0"));
     }
 }

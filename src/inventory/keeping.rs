@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 /// The form of snapshots that this version writes and reads.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// The books of one SKU at one instant.
 ///
@@ -140,11 +140,11 @@ pub struct HoldRow<N, K> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 #[must_use]
 pub struct InventorySnapshot<K, N = ()> {
-    /// The form of the snapshot.
+    /// The form of the snapshot. Of another than this one reads, the rest is not read either.
     pub version: u32,
     /// The SKUs, in no sequence.
     pub skus: Vec<SkuRow<K>>,
@@ -307,12 +307,18 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
             if books.came() != books.went() {
                 return Err(RestoreError::Sums(sku.clone()));
             }
-            if books.reserved > 0 {
-                set_aside.insert(sku, books.reserved);
+            if books.reserved > 0 && set_aside.insert(sku, books.reserved).is_some() {
+                return Err(RestoreError::DuplicateSku(sku.clone()));
             }
         }
         for hold in self.holds.iter().filter(|hold| !hold.remaining.is_zero()) {
+            if hold.lines.is_empty() {
+                return Err(RestoreError::EmptyHold);
+            }
             for (sku, units) in &hold.lines {
+                if *units == 0 {
+                    return Err(RestoreError::ZeroUnits(sku.clone()));
+                }
                 let reserved = set_aside.get_mut(sku);
                 let left = reserved.and_then(|left| {
                     *left = left.checked_sub(*units)?;
@@ -338,8 +344,9 @@ impl<K: Sku, N: Hash + Ord + Clone> InventorySnapshot<K, N> {
     ///
     /// # Errors
     ///
-    /// Those of [`Holds::place`](crate::Holds::place): something was sold meanwhile, or the key is in use. The holds
-    /// before that one are placed; to call it again places the others.
+    /// Those of [`Holds::place`](crate::Holds::place): something was sold meanwhile, the key is in
+    /// use, or a hold is good for longer than the clock counts. The holds before that one are placed; to call it
+    /// again places the others.
     pub fn place_holds<I, C, H>(
         &self,
         inventory: &I,
@@ -376,6 +383,10 @@ pub enum RestoreError<K> {
     TooManyUnits(K),
     /// More units of the SKU are held than are reserved, or it is not there.
     NotReserved(K),
+    /// A hold has a line of no units of the SKU.
+    ZeroUnits(K),
+    /// A hold has no lines.
+    EmptyHold,
     /// The key of a hold stands in it twice.
     DuplicateHold,
 }
@@ -397,6 +408,8 @@ impl<K: fmt::Display> fmt::Display for RestoreError<K> {
                     "more units of SKU {sku} are held than are reserved, or it is not there"
                 )
             }
+            Self::ZeroUnits(sku) => write!(f, "a hold has a line of no units of SKU {sku}"),
+            Self::EmptyHold => f.write_str("a hold has no lines"),
             Self::DuplicateHold => f.write_str("a hold stands in the snapshot twice"),
         }
     }

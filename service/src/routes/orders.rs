@@ -3,7 +3,7 @@
 use super::App;
 use crate::book::{Lines, Sku};
 use crate::doors::ShopError;
-use crate::input::{IdempotencyKey, Json, Named, check_sku};
+use crate::input::{IdempotencyKey, Json, Named, Object, check_sku};
 use crate::problem::{Problem, kinds};
 use crate::shop::{NotPaid, NotPlaced, Standing};
 use crate::telemetry::{self, Event};
@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewOrder {
-    lines: Vec<Line>,
+    lines: Vec<Object<Line>>,
     hold_minutes: Option<u64>,
 }
 
@@ -101,7 +101,7 @@ fn checked(app: &App, order: NewOrder) -> Result<(Lines, Duration), Problem> {
         let detail = format!("an order has at most {} lines", limits.lines);
         return Err(Problem::invalid(detail));
     }
-    for line in &order.lines {
+    for Object(line) in &order.lines {
         check_sku(&line.sku)?;
     }
     let ttl = match order.hold_minutes {
@@ -113,7 +113,8 @@ fn checked(app: &App, order: NewOrder) -> Result<(Lines, Duration), Problem> {
         let detail = format!("an order is held for 1 to {most} minutes");
         return Err(Problem::invalid(detail));
     }
-    let lines = order.lines.into_iter().map(|line| (line.sku, line.units));
+    let lines = order.lines.into_iter();
+    let lines = lines.map(|Object(line)| (line.sku, line.units));
     Ok((lines.collect(), ttl))
 }
 

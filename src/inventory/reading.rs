@@ -1,0 +1,84 @@
+//! A snapshot as it is read: its version first, since another version may have another form.
+
+use super::keeping::{InventorySnapshot, VERSION};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Of another version only that is read, for [`restore`](super::InventoryBuilder::restore) to refuse.
+impl<'de, K: Deserialize<'de>, N: Deserialize<'de>> Deserialize<'de> for InventorySnapshot<K, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const FIELDS: &[&str] = &["version", "skus", "holds"];
+        deserializer.deserialize_struct("InventorySnapshot", FIELDS, Fields(PhantomData))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    Version,
+    Skus,
+    Holds,
+    #[serde(other)]
+    Other,
+}
+
+struct Fields<K, N>(PhantomData<(K, N)>);
+
+impl<'de, K: Deserialize<'de>, N: Deserialize<'de>> Visitor<'de> for Fields<K, N> {
+    type Value = InventorySnapshot<K, N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the snapshot of an inventory")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let missing = |index| move || A::Error::invalid_length(index, &"three fields");
+        let version = fields.next_element()?.ok_or_else(missing(0))?;
+        if version != VERSION {
+            return Ok(of_another(version));
+        }
+        Ok(InventorySnapshot {
+            version,
+            skus: fields.next_element()?.ok_or_else(missing(1))?,
+            holds: fields.next_element()?.ok_or_else(missing(2))?,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let (mut version, mut skus, mut holds) = (None, None, None);
+        while let Some(field) = fields.next_key()? {
+            match field {
+                Field::Version => once(&mut version, "version", fields.next_value()?)?,
+                Field::Skus => once(&mut skus, "skus", fields.next_value()?)?,
+                Field::Holds => once(&mut holds, "holds", fields.next_value()?)?,
+                Field::Other => _ = fields.next_value::<IgnoredAny>()?,
+            }
+            if let Some(other) = version.filter(|&version| version != VERSION) {
+                while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(of_another(other));
+            }
+        }
+        Ok(InventorySnapshot {
+            version: version.ok_or_else(|| A::Error::missing_field("version"))?,
+            skus: skus.ok_or_else(|| A::Error::missing_field("skus"))?,
+            holds: holds.ok_or_else(|| A::Error::missing_field("holds"))?,
+        })
+    }
+}
+
+fn once<T, E: Error>(field: &mut Option<T>, name: &'static str, value: T) -> Result<(), E> {
+    match field.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::duplicate_field(name)),
+    }
+}
+
+fn of_another<K, N>(version: u32) -> InventorySnapshot<K, N> {
+    InventorySnapshot {
+        version,
+        skus: Vec::new(),
+        holds: Vec::new(),
+    }
+}
