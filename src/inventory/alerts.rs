@@ -293,6 +293,7 @@ impl<K, S> fmt::Debug for Alerts<K, S> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::Stock;
     use std::collections::hash_map::RandomState;
 
     type Few = Alerts<&'static str, RandomState>;
@@ -322,5 +323,19 @@ mod tests {
         alerts.forget(&"a");
         assert_eq!((sums(&alerts), alerts.threshold(&"a")), ((0, 0), 0));
         assert!(format!("{alerts:?}").contains("highest: 0, told: 0"));
+    }
+
+    #[test]
+    fn units_that_are_being_moved_arm_nothing() {
+        let alerts = Few::new(RandomState::new(), Box::new(|_, _| ()));
+        let stock = Stock::builder(1_000).segments(2).build().unwrap().engine;
+        alerts.set_told(&"a", &stock, 1_200);
+        stock.announce(500);
+        assert_eq!(stock.available(), 1_500, "at most");
+        alerts.after_return(&"a", &stock);
+        assert_eq!(sums(&alerts), (1_200, 1));
+        stock.restock(200).unwrap();
+        alerts.after_return(&"a", &stock);
+        assert_eq!(sums(&alerts), (1_200, 0));
     }
 }

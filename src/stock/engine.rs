@@ -196,6 +196,12 @@ impl Engine {
         stripes.map_or_else(Stats::default, Stripes::stats)
     }
 
+    /// Leaves a wide stock as it is while `units` are gathered of which none is taken yet.
+    #[cfg(all(test, feature = "inventory", not(any(loom, shuttle))))]
+    pub(crate) fn announce(&self, units: u64) {
+        self.stripes().pocket().put(units);
+    }
+
     /// The right to move units; waits for whoever has it now.
     pub(super) fn moves(&self) -> Moves<'_> {
         Moves::begin(self)
