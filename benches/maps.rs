@@ -1,4 +1,4 @@
-//! Purpose: which concurrent map an inventory stands on.
+//! Purpose: which concurrent map an inventory stands on, and what it costs to open a SKU beside the bare map.
 //!
 //! 100,000 SKUs, of which 16 take fifteen of sixteen orders; looked up, and looked up and deducted from.
 //! `papaya` it is: a look takes no lock, so that two threads after the same SKU do not slow each other
