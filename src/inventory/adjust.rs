@@ -124,7 +124,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     /// Moves `units` of one SKU to another, or from one location to another where the SKU names
-    /// it; at once. For a way that takes time see [`ship`](Self::ship). Moved to where they are, they stay.
+    /// it; at once. For a way that takes time see [`ship`](Self::ship).
     ///
     /// # Errors
     ///
@@ -217,10 +217,6 @@ impl<I: InventoryHandle> Transit<I> {
     /// Why they cannot be put there, [`SkuError::UnknownSku`] or [`SkuError::Overflow`], and the units, still
     /// on the way.
     pub fn arrive(mut self) -> Result<(), (SkuError, Self)> {
-        if self.from == self.to {
-            // They turn back, for which there is always room.
-            return Ok(());
-        }
         self.try_arrive().map_err(|error| (error, self))
     }
 
