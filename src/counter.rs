@@ -55,14 +55,14 @@ pub trait StockCounter: Send + Sync {
 
     /// Takes as many of `units` as there are, and returns how many; `None` if the counter does not
     /// offer it, as by default.
-    fn deduct_at_most(&self, units: u64) -> Option<u64> {
+    fn try_deduct_up_to(&self, units: u64) -> Option<u64> {
         let _ = units;
         None
     }
 
     /// The books, exact at one instant of the call; `None` if the counter does not offer it, as by
     /// default.
-    fn books(&self) -> Option<Snapshot> {
+    fn try_snapshot(&self) -> Option<Snapshot> {
         None
     }
 
@@ -77,8 +77,8 @@ pub trait StockCounter: Send + Sync {
 ///
 /// # Contract
 ///
-/// For each successful [`set_aside`](Self::set_aside) of some units, those who call settle as many,
-/// by [`sell`](Self::sell) and [`put_back`](Self::put_back), in any parts and from any thread.
+/// For each successful [`reserve_units`](Self::reserve_units) of some units, those who call settle as many,
+/// by [`commit_units`](Self::commit_units) and [`release_units`](Self::release_units), in any parts and from any thread.
 /// Units that are set aside are not available, and not sold: a snapshot calls them reserved.
 pub trait Reserving: StockCounter {
     /// Takes `units` out of stock, all of them or none, to be settled later.
@@ -86,14 +86,14 @@ pub trait Reserving: StockCounter {
     /// # Errors
     ///
     /// [`OutOfStock`] if fewer were in stock at some instant of the call.
-    fn set_aside(&self, units: u64) -> Result<(), OutOfStock>;
+    fn reserve_units(&self, units: u64) -> Result<(), OutOfStock>;
 
     /// Sells `units` that were set aside.
-    fn sell(&self, units: u64);
+    fn commit_units(&self, units: u64);
 
     /// Puts `units` that were set aside back in stock. It is never refused, and waits for no code
     /// but the counter's own.
-    fn put_back(&self, units: u64);
+    fn release_units(&self, units: u64);
 
     /// Where the counter lies, to tell whether two handles are of the same.
     fn address(&self) -> usize {
@@ -116,12 +116,12 @@ macro_rules! forward_to_pointee {
                 (**self).available()
             }
 
-            fn deduct_at_most(&self, units: u64) -> Option<u64> {
-                (**self).deduct_at_most(units)
+            fn try_deduct_up_to(&self, units: u64) -> Option<u64> {
+                (**self).try_deduct_up_to(units)
             }
 
-            fn books(&self) -> Option<Snapshot> {
-                (**self).books()
+            fn try_snapshot(&self) -> Option<Snapshot> {
+                (**self).try_snapshot()
             }
 
             fn reserving(&self) -> Option<&dyn Reserving> {
@@ -131,18 +131,18 @@ macro_rules! forward_to_pointee {
 
         impl<T: Reserving + ?Sized> Reserving for $pointer {
             #[inline]
-            fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
-                (**self).set_aside(units)
+            fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
+                (**self).reserve_units(units)
             }
 
             #[inline]
-            fn sell(&self, units: u64) {
-                (**self).sell(units);
+            fn commit_units(&self, units: u64) {
+                (**self).commit_units(units);
             }
 
             #[inline]
-            fn put_back(&self, units: u64) {
-                (**self).put_back(units);
+            fn release_units(&self, units: u64) {
+                (**self).release_units(units);
             }
 
             fn address(&self) -> usize {
@@ -168,11 +168,11 @@ macro_rules! forward_to_inherent {
                 self.available()
             }
 
-            fn deduct_at_most(&self, units: u64) -> Option<u64> {
+            fn try_deduct_up_to(&self, units: u64) -> Option<u64> {
                 Some(self.deduct_up_to(units))
             }
 
-            fn books(&self) -> Option<Snapshot> {
+            fn try_snapshot(&self) -> Option<Snapshot> {
                 Some(self.snapshot())
             }
 

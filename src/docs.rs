@@ -18,14 +18,6 @@ pub mod performance {}
 #[doc = include_str!("docs/model_checking.md")]
 pub mod model_checking {}
 
-#[cfg(feature = "conformance")]
-#[doc = include_str!("docs/testing_your_counter.md")]
-pub mod testing_your_counter {}
-
-#[doc = include_str!("docs/distributed.md")]
-#[cfg(feature = "conformance")]
-pub mod distributed {}
-
 #[doc = include_str!("docs/inventory.md")]
 #[cfg(feature = "inventory")]
 pub mod inventory {}

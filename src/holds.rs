@@ -7,7 +7,7 @@ mod queue;
 mod shard;
 mod slots;
 
-pub use answers::{Held, HoldError, Outcome, PlaceError, Placed, RetakeError, Settled, Status};
+pub use answers::{Held, HoldError, PlaceError, Placed, Resolution, RetakeError, Settled, Status};
 pub use builder::HoldsBuilder;
 
 use crate::clock::nanos;
@@ -66,7 +66,7 @@ use std::time::Duration;
 /// # Examples
 ///
 /// ```
-/// use segstock::{Holds, Outcome, Placed, Settled, Stock};
+/// use segstock::{Holds, Resolution, Placed, Settled, Stock};
 /// use std::time::Duration;
 ///
 /// static SEATS: Stock = Stock::new(10);
@@ -209,7 +209,9 @@ where
         let at = self.moment();
         let name = self.name(key);
         let shard = self.shard_of(name.hash);
-        self.with(shard, at, |shard| shard.settle(name, Outcome::Sold, at))
+        self.with(shard, at, |shard| {
+            shard.settle(name, Resolution::Confirmed, at)
+        })
     }
 
     /// Sells what is held under `key`, and what was held and has expired, if it can still be had:
@@ -272,7 +274,7 @@ where
     ///
     /// # Errors
     ///
-    /// As for [`confirm`](Self::confirm); and [`HoldError::Sold`] if it was confirmed.
+    /// As for [`confirm`](Self::confirm); and [`HoldError::Confirmed`] if it was confirmed.
     pub fn release<B>(&self, key: &B) -> Result<Settled, HoldError>
     where
         K: Borrow<B>,
@@ -281,14 +283,16 @@ where
         let at = self.moment();
         let name = self.name(key);
         let shard = self.shard_of(name.hash);
-        self.with(shard, at, |shard| shard.settle(name, Outcome::Released, at))
+        self.with(shard, at, |shard| {
+            shard.settle(name, Resolution::Released, at)
+        })
     }
 
     /// Has the hold end `ttl` from now, be that later or sooner than before.
     ///
     /// # Errors
     ///
-    /// As for [`confirm`](Self::confirm); [`HoldError::Sold`] if it was confirmed;
+    /// As for [`confirm`](Self::confirm); [`HoldError::Confirmed`] if it was confirmed;
     /// [`HoldError::ZeroTtl`] and [`HoldError::TtlOverflow`] for such a deadline.
     pub fn extend<B>(&self, key: &B, ttl: Duration) -> Result<Held, HoldError>
     where

@@ -378,16 +378,16 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     /// Sells units that are reserved, so that the SKU is there.
-    fn sell(&self, sku: &K, units: u64) {
+    fn commit_units(&self, sku: &K, units: u64) {
         if let Some(stock) = self.stocks.pin().get(sku) {
-            stock.sell(units);
+            stock.commit_units(units);
         }
     }
 
     /// Puts units back that are reserved, so that the SKU is there.
-    fn put_back(&self, sku: &K, units: u64) {
+    fn release_units(&self, sku: &K, units: u64) {
         if let Some(stock) = self.stocks.pin().get(sku) {
-            stock.put_back(units);
+            stock.release_units(units);
             self.alerts.after_return(sku, stock);
         }
     }

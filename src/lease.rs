@@ -106,10 +106,10 @@ impl<S: Reserving> Lease<S> {
         self.settle_sales();
         let short_of = units - self.left;
         let batch = self.batch.max(short_of);
-        let new = if self.stock.set_aside(batch).is_ok() {
+        let new = if self.stock.reserve_units(batch).is_ok() {
             batch
         } else {
-            let only = self.stock.set_aside(short_of);
+            let only = self.stock.reserve_units(short_of);
             only.map_err(|refusal| {
                 OutOfStock::new(units, refusal.available.saturating_add(self.left))
             })?;
@@ -124,7 +124,7 @@ impl<S: Reserving> Lease<S> {
         let sold = self.aside - self.left;
         if sold > 0 {
             self.aside = self.left;
-            self.stock.sell(sold);
+            self.stock.commit_units(sold);
             self.settled += sold;
         }
     }
@@ -134,7 +134,7 @@ impl<S: Reserving> Drop for Lease<S> {
     fn drop(&mut self) {
         self.settle_sales();
         if self.left > 0 {
-            self.stock.put_back(self.left);
+            self.stock.release_units(self.left);
         }
     }
 }

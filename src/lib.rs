@@ -41,16 +41,11 @@
 //! [How it works](docs::algorithm) · [consistency](docs::consistency) ·
 //! [what it does not do](docs::limitations) · [patterns](docs::patterns) ·
 //! [performance](docs::performance) · [model checking](docs::model_checking); with their features
-#![cfg_attr(feature = "inventory", doc = "[many SKUs](docs::inventory) ·")]
-#![cfg_attr(not(feature = "inventory"), doc = "many SKUs ·")]
-#![cfg_attr(
-    feature = "conformance",
-    doc = "[testing your counter](docs::testing_your_counter) · [behind a network](docs::distributed)"
-)]
-#![cfg_attr(
-    not(feature = "conformance"),
-    doc = "testing your counter · behind a network"
-)]
+#![cfg_attr(feature = "inventory", doc = "[many SKUs](docs::inventory).")]
+#![cfg_attr(not(feature = "inventory"), doc = "many SKUs.")]
+//!
+//! Beside this crate: `segstock-conformance` judges any stock counter, `segstock-sim` simulates those behind a
+//! network, `segstock-model` is the sequential model that all of them are judged by.
 //!
 //! # Features
 //!
@@ -58,14 +53,8 @@
 //!
 //! - `inventory`: from SKU to stock, orders of many lines, counting and moving.
 //! - `serde`: an inventory's snapshot to and from any format.
-//! - `conformance`: the sequential model, a linearizability checker, and a suite that judges any stock
-//!   counter; with pages on testing your own counter, and on counting behind a network.
 
-#[cfg(feature = "conformance")]
-pub mod conformance;
 pub mod docs;
-#[cfg(feature = "conformance")]
-pub mod model;
 
 mod clock;
 mod counter;
@@ -86,7 +75,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use counter::{Reserving, StockCounter};
 pub use error::{BuildError, NotReserved, OrderError, OutOfStock, RestockOverflow};
 pub use holds::{
-    Held, HoldError, Holds, HoldsBuilder, Outcome, PlaceError, Placed, RetakeError, Settled, Status,
+    Held, HoldError, Holds, HoldsBuilder, PlaceError, Placed, Resolution, RetakeError, Settled,
+    Status,
 };
 #[cfg(feature = "inventory")]
 pub use inventory::Inventory;

@@ -80,7 +80,7 @@ impl<S: Reserving> Reservation<S> {
     /// ```
     #[inline]
     pub fn new(stock: S, units: u64) -> Result<Self, OutOfStock> {
-        stock.set_aside(units)?;
+        stock.reserve_units(units)?;
         Ok(Self { stock, units })
     }
 
@@ -104,7 +104,7 @@ impl<S: Reserving> Reservation<S> {
     /// Sells all units.
     #[inline]
     pub fn commit(mut self) {
-        self.stock.sell(mem::take(&mut self.units));
+        self.stock.commit_units(mem::take(&mut self.units));
     }
 
     /// Gives all units back, as dropping does.
@@ -120,7 +120,7 @@ impl<S: Reserving> Reservation<S> {
     /// [`NotReserved`] if it has fewer. Nothing was sold.
     pub fn commit_part(&mut self, units: u64) -> Result<(), NotReserved> {
         self.give_up(units)?;
-        self.stock.sell(units);
+        self.stock.commit_units(units);
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl<S: Reserving> Drop for Reservation<S> {
     #[inline]
     fn drop(&mut self) {
         if self.units > 0 {
-            self.stock.put_back(self.units);
+            self.stock.release_units(self.units);
         }
     }
 }

@@ -307,18 +307,18 @@ impl Stock {
 
 impl Reserving for Stock {
     #[inline(always)]
-    fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
-        self.engine.set_aside(units)
+    fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
+        self.engine.reserve_units(units)
     }
 
     #[inline(always)]
-    fn sell(&self, units: u64) {
-        self.engine.sell(units);
+    fn commit_units(&self, units: u64) {
+        self.engine.commit_units(units);
     }
 
     #[inline(always)]
-    fn put_back(&self, units: u64) {
-        self.engine.put_back(units);
+    fn release_units(&self, units: u64) {
+        self.engine.release_units(units);
     }
 }
 

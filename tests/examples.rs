@@ -18,8 +18,8 @@ fn run(example: &str, arguments: &[&str]) -> Output {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    if example == "conformance" {
-        cargo.args(["--features", "conformance"]);
+    if example == "replay" {
+        cargo.args(["--features", "inventory"]);
     }
     cargo
         .args(["--example", example, "--"])
@@ -385,62 +385,4 @@ fn checkout_names_mistakes() {
         &run("checkout", &["--customers", "0"]),
         &["--customers", "0"],
     );
-}
-
-#[cfg(feature = "conformance")]
-mod conformance {
-    use super::*;
-
-    #[test]
-    fn the_broken_counter_is_found_with_its_picture() {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judged");
-        let directory = directory.to_str().unwrap();
-        let output = run(
-            "conformance",
-            &["--rounds", "400", "--directory", directory],
-        );
-        let table = text(&output.stdout);
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let verdicts: Vec<&str> = table.split("\n\n").collect();
-        let [one_lock, locks_twice, stock] = verdicts[..] else {
-            panic!("not three verdicts: {table}");
-        };
-        assert!(
-            one_lock.contains("OneLock") && !one_lock.contains("BROKEN"),
-            "{one_lock}"
-        );
-        assert!(
-            stock.contains("Stock") && !stock.contains("BROKEN"),
-            "{stock}"
-        );
-        assert!(
-            locks_twice.contains("never oversold           BROKEN"),
-            "{locks_twice}"
-        );
-        let mut lines = locks_twice.lines().map(str::trim);
-        let picture = lines
-            .find_map(|line| line.strip_prefix("picture: "))
-            .unwrap();
-        assert!(picture.starts_with(directory), "{picture}");
-        assert!(fs::read_to_string(picture).unwrap().starts_with("<svg"));
-    }
-
-    #[test]
-    fn a_judgement_that_cannot_be_is_refused() {
-        for (arguments, what) in [
-            (["--rounds", "0"], ["rounds", "0"]),
-            (["--threads", "many"], ["threads", "many"]),
-            (["--segments", "2000"], ["segments", "2000"]),
-            (["--seed", "some"], ["seed", "some"]),
-            (
-                ["--directory", "Cargo.toml/below"],
-                ["Cargo.toml/below", "cannot write"],
-            ),
-        ] {
-            assert_mistake(&run("conformance", &arguments), &what);
-        }
-        let help = run("conformance", &["--help"]);
-        assert_eq!(help.status.code(), Some(0));
-        assert!(text(&help.stdout).contains("--rounds"), "{help:?}");
-    }
 }

@@ -104,7 +104,7 @@ mod hammer {
             }
             4 => restock(),
             _ => {
-                _ = stock.books();
+                _ = stock.try_snapshot();
                 _ = stock.available();
             }
         }

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::{
-    Held, HoldError, Holds, ManualClock, Outcome, PlaceError, Placed, Reservation, RetakeError,
+    Held, HoldError, Holds, ManualClock, PlaceError, Placed, Reservation, Resolution, RetakeError,
     Settled, Status, Stock,
 };
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone, Copy)]
 enum Known {
     Held { units: u64, until: u64 },
-    Resolved { units: u64, outcome: Outcome },
+    Resolved { units: u64, outcome: Resolution },
 }
 
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Model {
                 && until <= self.now
             {
                 self.in_stock += units;
-                let outcome = Outcome::Expired;
+                let outcome = Resolution::Expired;
                 *known = Known::Resolved { units, outcome };
             }
         }
@@ -101,13 +101,13 @@ impl Model {
     }
 
     /// Confirms or releases.
-    fn settle(&mut self, key: u8, to: Outcome) -> Result<Settled, HoldError> {
+    fn settle(&mut self, key: u8, to: Resolution) -> Result<Settled, HoldError> {
         match self.keys.get(&key).copied() {
             None => Err(HoldError::Unknown),
             Some(Known::Resolved { outcome, .. }) if outcome == to => Ok(Settled::Before),
             Some(Known::Resolved { outcome, .. }) => Err(outcome.into()),
             Some(Known::Held { units, .. }) => {
-                let part = if to == Outcome::Sold {
+                let part = if to == Resolution::Confirmed {
                     &mut self.sold
                 } else {
                     &mut self.in_stock
@@ -121,7 +121,7 @@ impl Model {
     }
 
     fn retake(&mut self, key: u8) -> Result<Settled, String> {
-        match self.settle(key, Outcome::Sold) {
+        match self.settle(key, Resolution::Confirmed) {
             Err(HoldError::Expired) => {}
             answer => return answer.map_err(|error| format!("{error:?}")),
         }
@@ -133,7 +133,7 @@ impl Model {
         }
         self.in_stock -= units;
         self.sold += units;
-        let outcome = Outcome::Sold;
+        let outcome = Resolution::Confirmed;
         self.keys.insert(key, Known::Resolved { units, outcome });
         Ok(Settled::Now)
     }
@@ -221,7 +221,7 @@ proptest! {
                     prop_assert_eq!(told(placed), model.place(key, units, ttl), "{:?}", step);
                 }
                 Step::Confirm(key) => {
-                    prop_assert_eq!(holds.confirm(&key), model.settle(key, Outcome::Sold));
+                    prop_assert_eq!(holds.confirm(&key), model.settle(key, Resolution::Confirmed));
                 }
                 Step::Retake(key) => {
                     let units = units_of(&model, key);
@@ -234,7 +234,7 @@ proptest! {
                     prop_assert_eq!(retaken, model.retake(key));
                 }
                 Step::Release(key) => {
-                    prop_assert_eq!(holds.release(&key), model.settle(key, Outcome::Released));
+                    prop_assert_eq!(holds.release(&key), model.settle(key, Resolution::Released));
                 }
                 Step::Extend { key, ttl } => {
                     let extended = holds.extend(&key, nanos(ttl)).map(figures);

@@ -1,5 +1,5 @@
 //! What a cold SKU costs in memory. A process of its own, since it watches the memory of the whole.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", feature = "inventory", not(loom)))]
 
 #[path = "support/memory.rs"]
 mod memory;

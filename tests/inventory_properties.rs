@@ -1,5 +1,5 @@
 //! Random calls on an inventory, one after another, against a plain map of what each SKU has.
-#![cfg(not(loom))]
+#![cfg(all(feature = "inventory", not(loom)))]
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;

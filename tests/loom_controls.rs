@@ -1,5 +1,5 @@
 //! Negative controls: the checker catches counters that are wrong. Run it with `.ci/loom`.
-#![cfg(all(loom, feature = "conformance"))]
+#![cfg(loom)]
 
 mod support;
 

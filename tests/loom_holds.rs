@@ -2,13 +2,13 @@
 //!
 //! Two threads and what they may answer: each model says in its last lines which answers there are,
 //! and the books must fit them.
-#![cfg(all(loom, feature = "conformance"))]
+#![cfg(loom)]
 
 mod support;
 
 use loom::thread;
 use segstock::{
-    Clock, HoldError, Holds, ManualClock, OutOfStock, Outcome, PlaceError, Placed, Reservation,
+    Clock, HoldError, Holds, ManualClock, OutOfStock, PlaceError, Placed, Reservation, Resolution,
     Settled, Status, Stock, testing,
 };
 use std::cell::Cell;
@@ -126,7 +126,7 @@ fn release_against_confirm() {
         |shop| shop.holds.confirm(&1),
         |shop, released, confirmed| match (released, confirmed) {
             (Ok(Settled::Now), Err(HoldError::Released)) => assert_eq!(shop.figures(), (2, 0, 0)),
-            (Err(HoldError::Sold), Ok(Settled::Now)) => assert_eq!(shop.figures(), (0, 0, 2)),
+            (Err(HoldError::Confirmed), Ok(Settled::Now)) => assert_eq!(shop.figures(), (0, 0, 2)),
             other => panic!("{other:?}"),
         },
     );
@@ -166,7 +166,7 @@ fn extend_against_expiry() {
                 assert!(matches!(status, Some(Status::Held(held)) if held.units == 2));
                 assert_eq!((swept, shop.figures()), (0, (0, 2, 0)));
             } else {
-                assert_eq!(status, Some(Status::Resolved(Outcome::Expired)));
+                assert_eq!(status, Some(Status::Resolved(Resolution::Expired)));
                 assert_eq!(shop.figures(), (2, 0, 0));
             }
         },
@@ -312,7 +312,10 @@ fn retake_against_a_sweep() {
                 Some(Status::Resolved(outcome)) => outcome,
                 other => panic!("{other:?}"),
             };
-            assert!(matches!(outcome, Outcome::Sold | Outcome::Expired));
+            assert!(matches!(
+                outcome,
+                Resolution::Confirmed | Resolution::Expired
+            ));
             assert_eq!((shop.figures(), shop.holds.known()), ((0, 0, 2), 1));
             assert_eq!(shop.holds.expired(), swept as u64);
         },

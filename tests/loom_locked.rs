@@ -1,5 +1,5 @@
 //! [`LockedStock`] under the model checker. Run it with `.ci/loom`.
-#![cfg(all(loom, feature = "conformance"))]
+#![cfg(loom)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! [`Stock`] under the model checker. Run it with `.ci/loom`.
-#![cfg(all(loom, feature = "conformance"))]
+#![cfg(loom)]
 
 mod support;
 
@@ -175,7 +175,7 @@ scenarios! {
 fn reserved(units: u64, open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Model, Stock) {
     move || {
         let (mut model, stock) = open();
-        stock.set_aside(units).unwrap();
+        stock.reserve_units(units).unwrap();
         (model.available, model.reserved) = (model.available - units, units);
         (model, stock)
     }
@@ -229,7 +229,7 @@ fn what_was_set_aside_before_a_snapshot_is_reserved() {
         let (_, stock) = lopsided(4, STILL)();
         let stock = Arc::new(stock);
         for _ in 0..2 {
-            stock.set_aside(1).unwrap();
+            stock.reserve_units(1).unwrap();
         }
         let reader = {
             let stock = Arc::clone(&stock);
@@ -240,7 +240,7 @@ fn what_was_set_aside_before_a_snapshot_is_reserved() {
             })
         };
         for _ in 0..2 {
-            stock.set_aside(1).unwrap();
+            stock.reserve_units(1).unwrap();
         }
         reader.join().unwrap();
         assert_eq!((stock.snapshot().reserved, stock.available()), (4, 0));
@@ -254,10 +254,10 @@ fn put_back_before(open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Model, St
         let (mut model, stock) = open();
         for segment in [0, 1] {
             testing::sit_at(segment, 2);
-            stock.set_aside(1).unwrap();
-            stock.put_back(1);
+            stock.reserve_units(1).unwrap();
+            stock.release_units(1);
         }
-        stock.set_aside(1).unwrap();
+        stock.reserve_units(1).unwrap();
         (model.available, model.reserved) = (model.available - 1, 1);
         (model, stock)
     }

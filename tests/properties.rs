@@ -1,6 +1,6 @@
 //! Random sequences of calls, one after another, against the sequential model; over every kind of
 //! counter, every number of segments, and every form that a stock can be forced into.
-#![cfg(all(not(loom), feature = "conformance"))]
+#![cfg(not(loom))]
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! Real threads, more than cores: nothing is oversold, nothing is lost, and short histories
 //! recorded on the way are linearizable. What loom does exhaustively for a few calls, this does at
 //! random for many.
-#![cfg(all(not(loom), feature = "conformance"))]
+#![cfg(not(loom))]
 
 mod support;
 

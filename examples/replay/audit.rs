@@ -77,7 +77,7 @@ fn keep_books(shop: &Shop<'_>, outcomes: &[Outcome]) -> Vec<Books> {
     let open = |(sku, &opened)| Books {
         opened,
         left: shop.left(sku),
-        told: shop.books(sku),
+        told: shop.snapshot(sku),
         ..Books::default()
     };
     let mut books: Vec<_> = shop.opened.iter().enumerate().map(open).collect();
@@ -144,11 +144,11 @@ impl Books {
         }
         let (refused, left) = (self.smallest_short?, self.left);
         self.dropped.sort_unstable_by(|a, b| b.cmp(a));
-        let set_aside: u64 = self.dropped.iter().take(others).sum();
-        (self.returned == 0 && left >= refused + set_aside).then(|| {
+        let reserve_units: u64 = self.dropped.iter().take(others).sum();
+        (self.returned == 0 && left >= refused + reserve_units).then(|| {
             format!(
                 "wrongly refused: an order of {refused}, but {left} are left, and orders that failed \
-                 had {set_aside} at most"
+                 had {reserve_units} at most"
             )
         })
     }

@@ -65,13 +65,13 @@ impl<'a> Shop<'a> {
     }
 
     /// What the counter itself says was restocked, reserved and sold of a SKU, if it keeps books.
-    pub fn books(&self, sku: usize) -> Option<(u64, u64, u64)> {
+    pub fn snapshot(&self, sku: usize) -> Option<(u64, u64, u64)> {
         match &self.counters {
             Counters::Inventory(inventory) => inventory
                 .get(self.name(sku))
                 .map(|books| (books.restocked, books.reserved, books.sold)),
             Counters::Each(counters) => counters[sku]
-                .books()
+                .try_snapshot()
                 .map(|books| (books.restocked, books.reserved, books.sold)),
         }
     }
@@ -146,12 +146,12 @@ fn locked(units: u64, segments: usize) -> Result<Box<dyn StockCounter>, String> 
 fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result<(), Vec<usize>> {
     let units = |line: &Line| line.quantity.unsigned_abs();
     for (index, line) in lines.iter().enumerate() {
-        if set_aside(&*counters[line.sku], units(line)) {
+        if reserve_units(&*counters[line.sku], units(line)) {
             continue;
         }
         let (taken, rest) = lines.split_at(index);
         for line in taken {
-            put_back(&*counters[line.sku], units(line));
+            release_units(&*counters[line.sku], units(line));
         }
         let lacking = rest[1..]
             .iter()
@@ -161,23 +161,23 @@ fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result
     }
     for line in lines {
         if let Some(counter) = counters[line.sku].reserving() {
-            counter.sell(units(line));
+            counter.commit_units(units(line));
         }
     }
     Ok(())
 }
 
 /// A counter that cannot set aside has sold at once.
-fn set_aside(counter: &dyn StockCounter, units: u64) -> bool {
+fn reserve_units(counter: &dyn StockCounter, units: u64) -> bool {
     match counter.reserving() {
-        Some(counter) => counter.set_aside(units).is_ok(),
+        Some(counter) => counter.reserve_units(units).is_ok(),
         None => counter.deduct(units).is_ok(),
     }
 }
 
-fn put_back(counter: &dyn StockCounter, units: u64) {
+fn release_units(counter: &dyn StockCounter, units: u64) {
     match counter.reserving() {
-        Some(counter) => counter.put_back(units),
+        Some(counter) => counter.release_units(units),
         // What was there before has room.
         None => drop(counter.restock(units)),
     }

@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use segstock::model::{Books, Model, Op, Outcome, Refusal};
+use segstock_model::{Snapshot, Model, Op, Outcome, Refusal};
 use segstock::testing::{self, Tuning};
 use segstock::{LockedStock, MAX_UNITS, Reserving, Stock};
 
@@ -58,6 +58,17 @@ enum Step {
     Sit(u8),
 }
 
+/// In the words of the model.
+fn figures(snapshot: segstock::Snapshot) -> Snapshot {
+    Snapshot {
+        initial: snapshot.initial,
+        restocked: snapshot.restocked,
+        available: snapshot.available,
+        reserved: snapshot.reserved,
+        sold: snapshot.sold,
+    }
+}
+
 enum Counter {
     Stock(Stock),
     Locked(LockedStock),
@@ -105,8 +116,8 @@ impl Counter {
         };
         match op {
             Op::Deduct(units) => took(stock.deduct(units)),
-            Op::Reserve(units) => took(stock.set_aside(units)),
-            Op::DeductUpTo(units) => Outcome::Took(stock.deduct_at_most(units).expect("offered")),
+            Op::Reserve(units) => took(stock.reserve_units(units)),
+            Op::DeductUpTo(units) => Outcome::Took(stock.try_deduct_up_to(units).expect("offered")),
             Op::Restock(units) => match stock.restock(units) {
                 Ok(()) => Outcome::Done,
                 Err(refusal) => {
@@ -115,16 +126,16 @@ impl Counter {
                 }
             },
             Op::Commit(units) => {
-                stock.sell(units);
+                stock.commit_units(units);
                 Outcome::Done
             }
             Op::Release(units) => {
-                stock.put_back(units);
+                stock.release_units(units);
                 Outcome::Done
             }
             // Nothing runs beside it: both are exact.
             Op::Available => Outcome::Exactly(stock.available()),
-            _ => Outcome::AtRest(Books::from(stock.books().expect("offered"))),
+            _ => Outcome::ExactSnapshot(figures(stock.try_snapshot().expect("offered"))),
         }
     }
 }
@@ -138,7 +149,7 @@ fuzz_target!(|input: (Opened, Vec<Step>)| {
     let mut played = Vec::new();
     for step in steps {
         // Only what was set aside is settled: that is the callers' part of the contract.
-        let reserved = model.books().reserved;
+        let reserved = model.snapshot().reserved;
         let op = match step {
             Step::Deduct(units) => Op::Deduct(units.number()),
             Step::DeductUpTo(units) => Op::DeductUpTo(units.number()),
@@ -156,11 +167,11 @@ fuzz_target!(|input: (Opened, Vec<Step>)| {
         let outcome = counter.call(op);
         played.push((op, outcome));
         let Some(after) = model.step(op, outcome) else {
-            panic!("{opened:?} with {:?}: {played:?}", model.books());
+            panic!("{opened:?} with {:?}: {played:?}", model.snapshot());
         };
         model = after;
-        assert!(model.books().balanced());
+        assert!(model.snapshot().balanced());
     }
-    assert_eq!(counter.call(Op::Snapshot), Outcome::AtRest(model.books()));
-    assert_eq!(counter.call(Op::Available), Outcome::Exactly(model.books().available));
+    assert_eq!(counter.call(Op::Snapshot), Outcome::ExactSnapshot(model.snapshot()));
+    assert_eq!(counter.call(Op::Available), Outcome::Exactly(model.snapshot().available));
 });

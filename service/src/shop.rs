@@ -11,8 +11,8 @@ use segstock::inventory::{
     SkuSnapshot,
 };
 use segstock::{
-    Clock, HoldError, Holds, Inventory, Outcome, PlaceError, Placed, RestockOverflow, RetakeError,
-    Settled, Status, SystemClock,
+    Clock, HoldError, Holds, Inventory, PlaceError, Placed, Resolution, RestockOverflow,
+    RetakeError, Settled, Status, SystemClock,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -121,11 +121,11 @@ impl From<Status> for Standing {
     }
 }
 
-impl From<Outcome> for Standing {
-    fn from(outcome: Outcome) -> Self {
+impl From<Resolution> for Standing {
+    fn from(outcome: Resolution) -> Self {
         match outcome {
-            Outcome::Sold => Self::Sold,
-            Outcome::Released => Self::Cancelled,
+            Resolution::Confirmed => Self::Sold,
+            Resolution::Released => Self::Cancelled,
             _ => Self::Expired,
         }
     }
@@ -350,7 +350,7 @@ impl Shop {
     pub fn cancel(&self, id: &String) -> Result<Settled, ShopError<HoldError>> {
         let _passing = self.doors.pass()?;
         if self.book.get(id).is_some_and(|order| order.is_sold()) {
-            return Err(ShopError::Refused(HoldError::Sold));
+            return Err(ShopError::Refused(HoldError::Confirmed));
         }
         self.holds.release(id).map_err(ShopError::Refused)
     }

@@ -17,19 +17,19 @@ pub struct Held {
 /// What became of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Resolution {
     /// It was confirmed, and its units are sold.
-    Sold,
+    Confirmed,
     /// It was released, and its units are back.
     Released,
     /// Its deadline passed, and its units are back.
     Expired,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for Resolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Sold => "sold",
+            Self::Confirmed => "confirmed",
             Self::Released => "released",
             Self::Expired => "expired",
         })
@@ -43,7 +43,7 @@ pub enum Status {
     /// It is held.
     Held(Held),
     /// It was.
-    Resolved(Outcome),
+    Resolved(Resolution),
 }
 
 /// What came of [`place`](super::Holds::place).
@@ -56,7 +56,7 @@ pub enum Placed {
     /// The same was placed before and is held: nothing was set aside by this call.
     Before(Held),
     /// The same was placed before, and this became of it: nothing was set aside by this call.
-    Resolved(Outcome),
+    Resolved(Resolution),
 }
 
 impl Placed {
@@ -144,7 +144,7 @@ pub enum HoldError {
     /// It was released before, and its units are back.
     Released,
     /// It was confirmed before, and its units are sold.
-    Sold,
+    Confirmed,
     /// Another call is placing the same key just now, or selling it once more after it expired: ask
     /// again.
     InProgress,
@@ -154,12 +154,12 @@ pub enum HoldError {
     TtlOverflow,
 }
 
-impl From<Outcome> for HoldError {
-    fn from(outcome: Outcome) -> Self {
+impl From<Resolution> for HoldError {
+    fn from(outcome: Resolution) -> Self {
         match outcome {
-            Outcome::Sold => Self::Sold,
-            Outcome::Released => Self::Released,
-            Outcome::Expired => Self::Expired,
+            Resolution::Confirmed => Self::Confirmed,
+            Resolution::Released => Self::Released,
+            Resolution::Expired => Self::Expired,
         }
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for HoldError {
             Self::Unknown => "no such hold",
             Self::Expired => "the hold expired",
             Self::Released => "the hold was released",
-            Self::Sold => "the hold was sold",
+            Self::Confirmed => "the hold was confirmed",
             Self::InProgress => "another call is at the hold",
             Self::ZeroTtl => ZERO_TTL,
             Self::TtlOverflow => TTL_OVERFLOW,

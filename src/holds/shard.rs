@@ -12,7 +12,7 @@
 //! A call looks at its own key first, and takes others along afterwards: what it found is what it
 //! answers. All that is written is written before a caller's code runs that could panic.
 
-use super::answers::{Held, HoldError, Outcome, Settled, Status};
+use super::answers::{Held, HoldError, Resolution, Settled, Status};
 use super::deadlines::Deadlines;
 use super::queue::Queue;
 use super::slots::{Id, Slots, State};
@@ -166,7 +166,7 @@ impl<K, R, Q> Shard<K, R, Q> {
     }
 
     /// Notes what became of a key that is in no queue.
-    fn resolve(&mut self, id: Id, request: Q, outcome: Outcome, until: u64) {
+    fn resolve(&mut self, id: Id, request: Q, outcome: Resolution, until: u64) {
         self.slots[id].state = State::Resolved {
             request,
             outcome,
@@ -224,7 +224,7 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
             && deadline <= at.now
         {
             taken += 1;
-            self.end(id, Outcome::Expired, at);
+            self.end(id, Resolution::Expired, at);
         }
         taken
     }
@@ -280,7 +280,7 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
     pub(super) fn settle<B>(
         &mut self,
         name: Name<'_, B>,
-        outcome: Outcome,
+        outcome: Resolution,
         at: Moment,
     ) -> Result<Settled, HoldError>
     where
@@ -293,7 +293,7 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
             State::Resolved { outcome: was, .. } if was == outcome => Ok(Settled::Before),
             State::Resolved { outcome: was, .. } => Err(was.into()),
             State::Held { deadline, .. } if deadline <= at.now => {
-                self.end(id, Outcome::Expired, at);
+                self.end(id, Resolution::Expired, at);
                 Err(HoldError::Expired)
             }
             State::Held { .. } => {
@@ -316,15 +316,15 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         Retake::Answer(match &mut self.slots[id].state {
             State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
             State::Held { .. } => {
-                self.end(id, Outcome::Sold, at);
+                self.end(id, Resolution::Confirmed, at);
                 Ok(Settled::Now)
             }
             State::Resolved {
                 outcome, retaking, ..
             } => match outcome {
-                Outcome::Sold => Ok(Settled::Before),
-                Outcome::Released => Err(HoldError::Released),
-                Outcome::Expired => {
+                Resolution::Confirmed => Ok(Settled::Before),
+                Resolution::Released => Err(HoldError::Released),
+                Resolution::Expired => {
                     *retaking = true;
                     self.busy += 1;
                     return Retake::Expired(id);
@@ -339,7 +339,9 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         self.busy -= 1;
         self.outdated.remove(id, &mut self.slots);
         match mem::replace(&mut self.slots[id].state, State::Busy) {
-            State::Resolved { request, .. } => self.resolve(id, request, Outcome::Sold, at.until),
+            State::Resolved { request, .. } => {
+                self.resolve(id, request, Resolution::Confirmed, at.until);
+            }
             State::Busy | State::Held { .. } => unreachable!("it stays expired until it is sold"),
         }
         hold.commit();
@@ -419,12 +421,12 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         if let State::Held { deadline, .. } = self.slots[id].state
             && deadline <= at.now
         {
-            self.end(id, Outcome::Expired, at);
+            self.end(id, Resolution::Expired, at);
         }
     }
 
     /// Ends a hold.
-    fn end(&mut self, id: Id, outcome: Outcome, at: Moment) {
+    fn end(&mut self, id: Id, outcome: Resolution, at: Moment) {
         let state = mem::replace(&mut self.slots[id].state, State::Busy);
         let State::Held {
             request,
@@ -439,9 +441,9 @@ impl<K, R: Settle, Q> Shard<K, R, Q> {
         self.resolve(id, request, outcome, at.until);
         self.held -= 1;
         self.units = self.units.wrapping_sub(units);
-        self.given_back += u64::from(outcome != Outcome::Sold);
-        self.expired += u64::from(outcome == Outcome::Expired);
-        if outcome == Outcome::Sold {
+        self.given_back += u64::from(outcome != Resolution::Confirmed);
+        self.expired += u64::from(outcome == Resolution::Expired);
+        if outcome == Resolution::Confirmed {
             hold.commit();
         } else {
             hold.release();
@@ -528,7 +530,7 @@ mod tests {
                 hash: key,
                 key: &key,
             };
-            shard.settle(name, Outcome::Sold, LONG_AGO).unwrap();
+            shard.settle(name, Resolution::Confirmed, LONG_AGO).unwrap();
         }
         assert!(shard.slots.capacity() as u64 >= RUSH);
         shard

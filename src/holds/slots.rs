@@ -3,7 +3,7 @@
 //! A slot stays where it is until its key is forgotten. So a call goes back to the key that it made
 //! busy without looking for it, and what comes next is a queue of links between slots.
 
-use super::answers::Outcome;
+use super::answers::Resolution;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use slab::Slab;
@@ -59,7 +59,7 @@ pub(super) enum State<R, Q> {
     },
     Resolved {
         request: Q,
-        outcome: Outcome,
+        outcome: Resolution,
         until: u64,
         /// Whether a call is setting aside anew what has expired, outside the lock.
         retaking: bool,

@@ -142,7 +142,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let passing = self.gate.pass();
         let both = stocks.get(from).filter(|_| stocks.contains_key(to));
         let stock = both.ok_or(SkuError::UnknownSku)?;
-        stock.set_aside(units)?;
+        stock.reserve_units(units)?;
         ledger.entry(from).in_transit += units;
         drop((passing, ledger));
         self.alerts.after_take(from, stock, units);
@@ -232,7 +232,7 @@ impl<I: InventoryHandle> Transit<I> {
         let entry = ledger.entry(&self.from);
         entry.in_transit -= self.units;
         entry.moved_out = entry.moved_out.wrapping_add(self.units);
-        shop.sell(&self.from, self.units);
+        shop.commit_units(&self.from, self.units);
         // They are there, whatever comes: nothing is left that could turn back.
         self.units = 0;
         drop((passing, ledger, arriving));
@@ -254,7 +254,7 @@ impl<I: InventoryHandle> Drop for Transit<I> {
         {
             let mut ledger = shop.ledger.lock();
             ledger.entry(from).in_transit -= self.units;
-            stock.put_back(self.units);
+            stock.release_units(self.units);
         }
         shop.alerts.after_return(from, stock);
     }

@@ -298,7 +298,7 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
         if self.version != VERSION {
             return Err(RestoreError::UnknownVersion(self.version));
         }
-        let mut set_aside = BTreeMap::new();
+        let mut reserve_units = BTreeMap::new();
         for SkuRow { sku, books, .. } in &self.skus {
             if books.on_hand() > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
@@ -307,7 +307,7 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
             if books.came() != books.went() {
                 return Err(RestoreError::Sums(sku.clone()));
             }
-            if books.reserved > 0 && set_aside.insert(sku, books.reserved).is_some() {
+            if books.reserved > 0 && reserve_units.insert(sku, books.reserved).is_some() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
         }
@@ -319,7 +319,7 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
                 if *units == 0 {
                     return Err(RestoreError::ZeroUnits(sku.clone()));
                 }
-                let reserved = set_aside.get_mut(sku);
+                let reserved = reserve_units.get_mut(sku);
                 let left = reserved.and_then(|left| {
                     *left = left.checked_sub(*units)?;
                     Some(())
@@ -330,7 +330,7 @@ impl<K: Sku, N: Ord> InventorySnapshot<K, N> {
         let mut keys: Vec<&N> = self.holds.iter().map(|hold| &hold.key).collect();
         keys.sort_unstable();
         if keys.is_sorted_by(|a, b| a < b) {
-            Ok(set_aside)
+            Ok(reserve_units)
         } else {
             Err(RestoreError::DuplicateHold)
         }

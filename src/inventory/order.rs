@@ -54,7 +54,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
         lines: impl IntoIterator<Item = (I::Sku, u64)>,
     ) -> Result<Self, OrderRefused<I::Sku>> {
         let lines = summed(lines)?;
-        inventory.inventory().set_aside(&lines)?;
+        inventory.inventory().reserve_units(&lines)?;
         Ok(Self { inventory, lines })
     }
 
@@ -78,7 +78,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
     /// Sells all lines that are left.
     pub fn commit(mut self) {
         for (sku, units) in mem::take(&mut self.lines) {
-            self.inventory.inventory().sell(&sku, units);
+            self.inventory.inventory().commit_units(&sku, units);
         }
     }
 
@@ -94,7 +94,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
     /// [`NotReserved`] if there is no such line, or it was settled before.
     pub fn commit_line(&mut self, sku: &I::Sku) -> Result<(), NotReserved> {
         let units = self.lines.remove(sku).ok_or(NotReserved::new(0, 0))?;
-        self.inventory.inventory().sell(sku, units);
+        self.inventory.inventory().commit_units(sku, units);
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
     /// [`NotReserved`] if there is no such line, or it was settled before.
     pub fn release_line(&mut self, sku: &I::Sku) -> Result<(), NotReserved> {
         let units = self.lines.remove(sku).ok_or(NotReserved::new(0, 0))?;
-        self.inventory.inventory().put_back(sku, units);
+        self.inventory.inventory().release_units(sku, units);
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
         } else {
             self.lines.remove(sku);
         }
-        self.inventory.inventory().sell(sku, units);
+        self.inventory.inventory().commit_units(sku, units);
         Ok(())
     }
 }
@@ -132,7 +132,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
 impl<I: InventoryHandle> Drop for OrderReservation<I> {
     fn drop(&mut self) {
         for (sku, units) in mem::take(&mut self.lines) {
-            self.inventory.inventory().put_back(&sku, units);
+            self.inventory.inventory().release_units(&sku, units);
         }
     }
 }
@@ -210,7 +210,7 @@ impl<K: Sku> Wanted<'_, K> {
 }
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    fn set_aside(&self, lines: &BTreeMap<K, u64>) -> Result<(), OrderRefused<K>> {
+    fn reserve_units(&self, lines: &BTreeMap<K, u64>) -> Result<(), OrderRefused<K>> {
         let stocks = self.stocks.pin();
         let passing = self.gate.pass();
         let mut unknown = Vec::new();
@@ -245,11 +245,11 @@ fn take_all<K: Sku>(wanted: &[Wanted<'_, K>]) -> Result<(), Vec<ShortLine<K>>> {
         return Err(short);
     }
     for (index, line) in wanted.iter().enumerate() {
-        let Err(refusal) = line.stock.set_aside(line.units) else {
+        let Err(refusal) = line.stock.reserve_units(line.units) else {
             continue;
         };
         for before in &wanted[..index] {
-            before.stock.put_back(before.units);
+            before.stock.release_units(before.units);
         }
         let later = wanted[index + 1..].iter().filter_map(Wanted::lacks);
         let mut short = vec![line.short(refusal.available)];

@@ -57,7 +57,7 @@ impl<I: InventoryHandle> Shelf<I> {
 
     fn take(&self, units: u64) -> Result<(), SkuError> {
         let inventory = self.inventory.inventory();
-        let take = |stock: &Engine| stock.set_aside(units).map(|()| units);
+        let take = |stock: &Engine| stock.reserve_units(units).map(|()| units);
         inventory.take(&self.sku, take).map(drop)
     }
 }
@@ -95,16 +95,16 @@ impl<I: InventoryHandle> StockCounter for Shelf<I> {
 }
 
 impl<I: InventoryHandle> Reserving for Shelf<I> {
-    fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+    fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
         self.take(units).map_err(|error| refusal(&error, units))
     }
 
-    fn sell(&self, units: u64) {
-        self.inventory.inventory().sell(&self.sku, units);
+    fn commit_units(&self, units: u64) {
+        self.inventory.inventory().commit_units(&self.sku, units);
     }
 
-    fn put_back(&self, units: u64) {
-        self.inventory.inventory().put_back(&self.sku, units);
+    fn release_units(&self, units: u64) {
+        self.inventory.inventory().release_units(&self.sku, units);
     }
 
     fn address(&self) -> usize {

@@ -9,7 +9,7 @@ impl Reserving for LockedStock {
     ///
     /// If it is called from within an order of the same stock, which it would wait for.
     #[track_caller]
-    fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+    fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
         orders::panic_if_within(self);
         if units > 0 {
             let locked = self.lock(units)?;
@@ -18,11 +18,11 @@ impl Reserving for LockedStock {
         Ok(())
     }
 
-    fn sell(&self, units: u64) {
-        self.own().ledger().sell(units);
+    fn commit_units(&self, units: u64) {
+        self.own().ledger().commit_units(units);
     }
 
-    fn put_back(&self, units: u64) {
-        self.own().ledger().put_back(units);
+    fn release_units(&self, units: u64) {
+        self.own().ledger().release_units(units);
     }
 }

@@ -137,11 +137,11 @@ impl Ledger<'_> {
         grow(&self.segment.lent, units);
     }
 
-    pub(super) fn put_back(&self, units: u64) {
+    pub(super) fn release_units(&self, units: u64) {
         grow(&self.segment.returned, units);
     }
 
-    pub(super) fn sell(&self, units: u64) {
+    pub(super) fn commit_units(&self, units: u64) {
         grow(&self.segment.sold, units);
     }
 }

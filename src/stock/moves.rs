@@ -446,20 +446,20 @@ impl<'a> Moves<'a> {
     }
 
     /// Enters `units` in the books that were set aside already: too many for the word's field.
-    pub(super) fn set_aside(&mut self, units: u64) {
+    pub(super) fn reserve_units(&mut self, units: u64) {
         self.books.aside = self.books.aside.wrapping_add(units);
         self.balance();
     }
 
     /// Enters `units` in the books that were set aside and are sold.
-    pub(super) fn sell(&mut self, units: u64) {
+    pub(super) fn commit_units(&mut self, units: u64) {
         self.books.aside = self.books.aside.wrapping_sub(units);
         self.balance();
     }
 
     /// Puts `units` back that were set aside: too many for the word's field or for one change of a
     /// segment.
-    pub(super) fn put_back(&mut self, units: u64) {
+    pub(super) fn release_units(&mut self, units: u64) {
         let was_wide = self.word.load().is_wide();
         loop {
             let word = self.narrow_for_sure();
@@ -467,7 +467,7 @@ impl<'a> Moves<'a> {
                 break;
             }
         }
-        self.sell(units);
+        self.commit_units(units);
         self.widen_again(was_wide);
     }
 

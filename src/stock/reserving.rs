@@ -16,14 +16,14 @@ use crate::sync::spin_loop;
 
 impl Engine {
     #[inline(always)]
-    pub(crate) fn set_aside(&self, units: u64) -> Result<(), OutOfStock> {
+    pub(crate) fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
         let word = self.word.load();
         let done = if !word.covers(units) {
             Err(word.available())
         } else if word.is_wide() {
             self.set_aside_striped(units)
         } else {
-            match word.set_aside(units) {
+            match word.reserve_units(units) {
                 Some(next) if self.word.exchange(word, next).is_ok() => {
                     if probe::is_time_to_look() {
                         self.look_around(next, units);
@@ -37,20 +37,20 @@ impl Engine {
     }
 
     #[inline(always)]
-    pub(crate) fn sell(&self, units: u64) {
+    pub(crate) fn commit_units(&self, units: u64) {
         match self.stripes.get().and_then(Stripes::own_if_known) {
-            Some(own) => own.sell(units),
+            Some(own) => own.commit_units(units),
             None => self.sell_slow(units),
         }
     }
 
     #[inline(always)]
-    pub(crate) fn put_back(&self, units: u64) {
+    pub(crate) fn release_units(&self, units: u64) {
         let word = self.word.load();
         let done = if word.is_plainly_wide() {
             self.put_back_own(units)
         } else {
-            let next = word.put_back(units);
+            let next = word.release_units(units);
             next.is_some_and(|next| self.word.exchange(word, next).is_ok())
         };
         if !done {
@@ -121,10 +121,10 @@ impl Engine {
             if word.is_wide() {
                 return self.set_aside_striped(units);
             }
-            let Some(next) = word.set_aside(units) else {
+            let Some(next) = word.reserve_units(units) else {
                 // Too many for the field: taken first, and then counted, as from a segment.
                 self.try_deduct(units)?;
-                self.moves().set_aside(units);
+                self.moves().reserve_units(units);
                 return Ok(());
             };
             match self.word.exchange(word, next) {
@@ -138,7 +138,7 @@ impl Engine {
     #[inline(never)]
     fn sell_slow(&self, units: u64) {
         if let Some(stripes) = self.stripes.get() {
-            stripes.own().sell(units);
+            stripes.own().commit_units(units);
             return;
         }
         let mut word = self.word.load();
@@ -148,7 +148,7 @@ impl Engine {
                 Err(seen) => word = seen,
             }
         }
-        self.moves().sell(units);
+        self.moves().commit_units(units);
     }
 
     /// Puts back to the calling thread's own segment of a stock that was just seen to be plainly
@@ -159,7 +159,7 @@ impl Engine {
         let Some(own) = own.filter(|own| own.takes_back() && units <= MAX_CHANGE) else {
             return false;
         };
-        own.put_back(units);
+        own.release_units(units);
         self.word.load().is_plainly_wide() || self.changed_too_late(true)
     }
 
@@ -167,16 +167,16 @@ impl Engine {
     #[inline(never)]
     fn put_back_slow(&self, units: u64) {
         if units > MAX_CHANGE {
-            return self.moves().put_back(units);
+            return self.moves().release_units(units);
         }
         loop {
             let word = self.word.load();
             if word.is_plainly_wide() {
-                self.stripes().own_that_takes_back().put_back(units);
+                self.stripes().own_that_takes_back().release_units(units);
                 return self.word.reopen_unless_wide();
             }
-            let Some(next) = word.put_back(units) else {
-                return self.moves().put_back(units);
+            let Some(next) = word.release_units(units) else {
+                return self.moves().release_units(units);
             };
             match self.word.exchange(word, next) {
                 Ok(()) => return,

@@ -119,13 +119,13 @@ impl Segment {
 
     /// Counts units that were set aside and are sold.
     #[inline]
-    pub(super) fn sell(&self, units: u64) {
+    pub(super) fn commit_units(&self, units: u64) {
         self.sold.fetch_add(units, Ordering::AcqRel);
     }
 
     /// Takes back at most [`MAX_CHANGE`] units that were set aside.
     #[inline]
-    pub(super) fn put_back(&self, units: u64) {
+    pub(super) fn release_units(&self, units: u64) {
         self.returned.fetch_add(units, Ordering::AcqRel);
     }
 

@@ -137,14 +137,14 @@ impl Word {
 
     /// With `units` set aside, which the word must hold; nothing if the books must be kept first.
     #[inline]
-    pub(super) fn set_aside(self, units: u64) -> Option<Self> {
+    pub(super) fn reserve_units(self, units: u64) -> Option<Self> {
         let fits = units <= MAX_ASIDE - self.aside_field();
         fits.then(|| Self(self.less(units).0 + (units << FIELD_BITS)))
     }
 
     /// With `units` that were set aside put back; nothing if the books must be kept first.
     #[inline]
-    pub(super) fn put_back(self, units: u64) -> Option<Self> {
+    pub(super) fn release_units(self, units: u64) -> Option<Self> {
         self.sold(units).map(|word| word.more(units))
     }
 

@@ -38,7 +38,7 @@ fn extending_sets_the_deadline_anew() {
     // Sooner is as good.
     assert_eq!(holds.extend(&1, MINUTE / 8).unwrap().units, 3);
     clock.advance(MINUTE / 8);
-    assert_eq!(holds.get(&1), Some(Status::Resolved(Outcome::Expired)));
+    assert_eq!(holds.get(&1), Some(Status::Resolved(Resolution::Expired)));
     assert_eq!(figures(&stock), (10, 0, 0));
 }
 
@@ -172,9 +172,9 @@ fn other_calls_touch_few_due_holds() {
     assert!(touched(&|| assert_eq!(holds.confirm(&500), expired)) <= 3);
     assert!(touched(&|| assert_eq!(holds.release(&501), expired)) <= 3);
     assert!(touched(&|| assert!(holds.extend(&502, MINUTE).is_err())) <= 3);
-    let resolved = Some(Status::Resolved(Outcome::Expired));
+    let resolved = Some(Status::Resolved(Resolution::Expired));
     assert!(touched(&|| assert_eq!(holds.get(&503), resolved)) <= 3);
-    let placed = Ok(Placed::Resolved(Outcome::Expired));
+    let placed = Ok(Placed::Resolved(Resolution::Expired));
     assert!(touched(&|| assert_eq!(place(&holds, &stock, 504, 1), placed)) <= 3);
     assert_eq!(touched(&|| _ = holds.len()), 0);
     assert_eq!(touched(&|| _ = holds.sweep(7)), 7);
@@ -248,7 +248,7 @@ fn what_is_known_while_a_late_payment_is_served() {
     clock.advance(MINUTE);
     assert_eq!(holds.sweep(9), 1);
     let sold = holds.confirm_or_retake(&1, || {
-        let expired = Some(Status::Resolved(Outcome::Expired));
+        let expired = Some(Status::Resolved(Resolution::Expired));
         assert_eq!(holds.get(&1), expired);
         assert_eq!(holds.confirm(&1), Err(HoldError::InProgress));
         assert_eq!(holds.release(&1), Err(HoldError::InProgress));

@@ -59,9 +59,9 @@ fn a_resolved_key_answers_with_what_became_of_it() {
     holds.release(&2).unwrap();
     clock.advance(MINUTE);
     for (key, outcome) in [
-        (1, Outcome::Sold),
-        (2, Outcome::Released),
-        (3, Outcome::Expired),
+        (1, Resolution::Confirmed),
+        (2, Resolution::Released),
+        (3, Resolution::Expired),
     ] {
         assert_eq!(place(&holds, &stock, key, 1), Ok(Placed::Resolved(outcome)));
         assert_eq!(holds.get(&key), Some(Status::Resolved(outcome)));
@@ -88,8 +88,8 @@ fn settling_otherwise_than_before_says_what_it_was() {
     _ = place(&holds, &stock, 2, 1).unwrap();
     holds.confirm(&1).unwrap();
     holds.release(&2).unwrap();
-    assert_eq!(holds.release(&1), Err(HoldError::Sold));
-    assert_eq!(holds.extend(&1, MINUTE), Err(HoldError::Sold));
+    assert_eq!(holds.release(&1), Err(HoldError::Confirmed));
+    assert_eq!(holds.extend(&1, MINUTE), Err(HoldError::Confirmed));
     assert_eq!(holds.confirm(&2), Err(HoldError::Released));
     assert_eq!(holds.release(&2), Ok(Settled::Before));
     let retaken = holds.confirm_or_retake(&2, || stock.reserve(1));
@@ -176,9 +176,9 @@ fn errors_say_what_is_wrong() {
         PlaceError::<OutOfStock>::Conflict.to_string(),
         PlaceError::<OutOfStock>::InProgress.to_string(),
         RetakeError::Refused(refusal).to_string(),
-        RetakeError::<OutOfStock>::Hold(HoldError::Sold).to_string(),
+        RetakeError::<OutOfStock>::Hold(HoldError::Confirmed).to_string(),
         HoldError::Unknown.to_string(),
-        Outcome::Released.to_string(),
+        Resolution::Released.to_string(),
     ];
     assert_eq!(
         texts,

@@ -8,8 +8,8 @@ mod panics;
 mod retention;
 
 use segstock::{
-    Clock, Held, HoldError, Holds, LockedStock, ManualClock, OutOfStock, Outcome, PlaceError,
-    Placed, Reservation, Reserving, RetakeError, Settle, Settled, Status, Stock, SystemClock,
+    Clock, Held, HoldError, Holds, LockedStock, ManualClock, OutOfStock, PlaceError, Placed,
+    Reservation, Reserving, Resolution, RetakeError, Settle, Settled, Status, Stock, SystemClock,
 };
 use std::cell::Cell;
 use std::error::Error;

@@ -353,16 +353,16 @@ impl Recorder {
                 Op::DeductUpTo(units) => vec![Call::DeductUpTo(units, stock.deduct_up_to(units))],
                 Op::Restock(units) => vec![Call::Restock(units, stock.restock(units))],
                 Op::Reserve(units) => {
-                    let outcome = stock.reserving().set_aside(units);
+                    let outcome = stock.reserving().reserve_units(units);
                     refused += if outcome.is_err() { units } else { 0 };
                     vec![Call::Reserve(units, outcome)]
                 }
                 Op::Commit(units) => {
-                    stock.reserving().sell(units);
+                    stock.reserving().commit_units(units);
                     vec![Call::Commit(units)]
                 }
                 Op::Release(units) => {
-                    stock.reserving().put_back(units);
+                    stock.reserving().release_units(units);
                     vec![Call::Release(units)]
                 }
                 Op::Available => vec![Call::Available(stock.available())],

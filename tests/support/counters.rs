@@ -130,7 +130,9 @@ impl Step {
     pub fn play<'a>(self, counter: &'a dyn Counter, open: &mut Open<'a>) -> Option<Call> {
         Some(match self {
             Self::Deduct(units) => Call::Deduct(units, counter.deduct(units)),
-            Self::DeductUpTo(units) => Call::DeductUpTo(units, counter.deduct_up_to(units)),
+            Self::DeductUpTo(units) => {
+                Call::DeductUpTo(units, Counter::deduct_up_to(counter, units))
+            }
             Self::Restock(units) => Call::Restock(units, counter.restock(units)),
             Self::Available => Call::Available(counter.available()),
             Self::Snapshot => Call::Snapshot(counter.snapshot()),

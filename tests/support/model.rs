@@ -1,7 +1,7 @@
 //! The crate's sequential model, and the calls of its own tests.
 
-use segstock::model::{self, Books, Op, Outcome, Refusal};
 use segstock::{OutOfStock, RestockOverflow, Snapshot};
+use segstock_model::{self as model, Op, Outcome, Refusal};
 
 /// A stock at one instant, of which nothing is held under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,8 +45,8 @@ impl Call {
             }
             // A bound at one instant.
             Self::Available(bound) => (Op::Available, Outcome::AtMost(bound)),
-            Self::Snapshot(books) => (Op::Snapshot, Outcome::Books(books.into())),
-            Self::AtRest(books) => (Op::Snapshot, Outcome::AtRest(books.into())),
+            Self::Snapshot(books) => (Op::Snapshot, Outcome::Snapshot(figures(books))),
+            Self::AtRest(books) => (Op::Snapshot, Outcome::ExactSnapshot(figures(books))),
             Self::Commit(units) => (Op::Commit(units), Outcome::Done),
             Self::Release(units) => (Op::Release(units), Outcome::Done),
         })
@@ -79,19 +79,30 @@ impl Model {
     /// The stock after `call`, if the call could have returned that at this instant.
     pub fn step(self, call: &Call) -> Option<Self> {
         let (op, outcome) = call.told()?;
-        let books = Books {
+        let books = model::Snapshot {
             initial: self.initial,
             restocked: self.restocked,
             available: self.available,
             reserved: self.reserved,
             sold: self.sold(),
         };
-        let after = model::Model::new(0).at(books).step(op, outcome)?.books();
+        let after = model::Model::new(0).at(books).step(op, outcome)?.snapshot();
         Some(Self {
             initial: after.initial,
             restocked: after.restocked,
             available: after.available,
             reserved: after.reserved,
         })
+    }
+}
+
+/// In the words of the model.
+pub fn figures(snapshot: Snapshot) -> model::Snapshot {
+    model::Snapshot {
+        initial: snapshot.initial,
+        restocked: snapshot.restocked,
+        available: snapshot.available,
+        reserved: snapshot.reserved,
+        sold: snapshot.sold,
     }
 }

@@ -179,7 +179,7 @@ fn unsettled(error: HoldError) -> Problem {
         HoldError::InProgress => Problem::in_progress(),
         HoldError::Expired => Problem::expired(),
         HoldError::Released => Problem::cancelled(),
-        HoldError::Sold => Problem::sold(),
+        HoldError::Confirmed => Problem::sold(),
         _ => Problem::invalid(error.to_string()),
     }
 }

@@ -1,0 +1,121 @@
+//! [`Checker`]: is there one order of the calls that explains all answers?
+
+use crate::{Call, Explanation, History, explain};
+use segstock_model::MAX_UNITS;
+use segstock_model::search::{Found, Problem};
+use segstock_model::{Model, exact_when_alone};
+
+/// Judges histories.
+///
+/// A history is **linearizable** (Herlihy and Wing, 1990) if its calls can be put in one order in
+/// which each answer is one that the [model](segstock_model::Model::step) allows, and in which a call
+/// that returned before another began stands before it. Whoever uses the counter can then think as
+/// if each call happened whole at one instant.
+///
+/// An answer of `available` that nothing ran beside must be exact; else it is a bound. Likewise for what a
+/// snapshot says is reserved.
+///
+/// # Examples
+///
+/// ```
+/// use segstock_conformance::{Call, Checker, History, Verdict};
+/// use segstock_model::{Op, Outcome, Refusal};
+///
+/// // Two units; one is sold while somebody who asks for one is refused.
+/// let refused = Outcome::Refused(Refusal::Short { available: None });
+/// let history = History::new(2, vec![
+///     Call::new(0, 10, 40, Op::Deduct(1), Outcome::Done),
+///     Call::new(1, 20, 30, Op::Deduct(1), refused),
+/// ])?;
+/// let Verdict::NotLinearizable(why) = Checker::new().check(&history) else {
+///     panic!("that refusal was false");
+/// };
+/// assert!(why.to_string().contains("at least 1 unit was in stock"), "{why}");
+/// # Ok::<(), segstock_conformance::HistoryError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct Checker {
+    budget: u64,
+    limit: u64,
+}
+
+/// What a [`Checker`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub enum Verdict {
+    /// There is an order that explains it.
+    Linearizable,
+    /// There is none; and why.
+    NotLinearizable(Box<Explanation>),
+    /// The budget was spent before either was known: neither yes nor no.
+    Undecided {
+        /// States that were looked at.
+        states: u64,
+    },
+}
+
+impl Verdict {
+    /// Whether it is a yes. Undecided is none.
+    #[must_use]
+    pub const fn is_linearizable(&self) -> bool {
+        matches!(self, Self::Linearizable)
+    }
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Checker {
+    /// Looks at two million states at most, some 200 MB; counters count to [`MAX_UNITS`].
+    pub const fn new() -> Self {
+        Self {
+            budget: 2_000_000,
+            limit: MAX_UNITS,
+        }
+    }
+
+    /// Looks at so many states before it gives up.
+    pub const fn budget(self, states: u64) -> Self {
+        let budget = states;
+        Self { budget, ..self }
+    }
+
+    /// The counter refuses to hold more than `units`, available and reserved.
+    pub const fn limit(self, units: u64) -> Self {
+        let limit = units;
+        Self { limit, ..self }
+    }
+
+    /// Judges a history.
+    pub fn check(&self, history: &History) -> Verdict {
+        self.check_calls(history.initial(), &exact_when_alone(history.calls()))
+    }
+
+    /// Whether some order explains `calls`, which come in the sequence of their first stamps; what has
+    /// to be taken [at its word](exact_when_alone) is.
+    pub(super) fn decide(&self, initial: u64, calls: &[Call]) -> Found {
+        self.problem(initial, calls).solve(self.budget, &mut 0)
+    }
+
+    pub(super) fn check_calls(&self, initial: u64, calls: &[Call]) -> Verdict {
+        let problem = self.problem(initial, calls);
+        let mut states = 0;
+        match problem.solve(self.budget, &mut states) {
+            Found::Order => Verdict::Linearizable,
+            Found::Nothing => Verdict::Undecided { states },
+            Found::NoOrder => {
+                let why = explain::explain(&problem, calls, self.budget);
+                Verdict::NotLinearizable(Box::new(why))
+            }
+        }
+    }
+
+    pub(super) fn problem(&self, initial: u64, calls: &[Call]) -> Problem {
+        Problem::new(Model::new(initial).limited_to(self.limit), calls)
+    }
+}

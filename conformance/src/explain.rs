@@ -1,0 +1,347 @@
+//! [`Explanation`]: why no order explains a history, in words.
+
+use crate::Call;
+use crate::window::{Shrinker, Window};
+use segstock_model::search::{Found, Item, Problem};
+use segstock_model::{Op, Outcome, Refusal};
+use std::fmt;
+
+/// Why a history has no order: the smallest window of it that could be found and that still has none.
+///
+/// `Display` says it in words. What is said holds for *every* order of the window's calls, whichever
+/// way those that overlap are placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The call at whose return the history became inexplicable.
+    pub offender: Call,
+    /// The calls that it takes to see that, the offender among them.
+    pub window: Vec<Call>,
+    /// The instant at which the window begins, in nanoseconds.
+    pub from: u64,
+    /// What cannot be, and why.
+    words: String,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl Explanation {
+    /// The same, with what must be known first.
+    pub(super) fn with_words_before(self, before: &str) -> Self {
+        let words = format!("{before} {}", self.words);
+        Self { words, ..self }
+    }
+
+    /// Of something that needs no search: `offender` stands alone against `words`, if it was a call.
+    pub(super) fn plain(offender: Option<Call>, calls: &[Call], words: String) -> Self {
+        // No thread has that number, so nothing is marked.
+        let nobody = Call::new(usize::MAX, 0, u64::MAX, Op::Available, Outcome::Unknown);
+        Self {
+            offender: offender.unwrap_or(nobody),
+            window: calls.to_vec(),
+            from: 0,
+            words,
+        }
+    }
+}
+
+/// Explains why `history`, made of `calls`, has no order.
+pub(super) fn explain(history: &Problem, calls: &[Call], budget: u64) -> Explanation {
+    let window = Shrinker::new(budget).shrink(history);
+    let speaker = Speaker {
+        window: &window,
+        calls,
+        budget,
+    };
+    Explanation {
+        offender: calls[window.offender.index],
+        window: window.left.iter().map(|&index| calls[index]).collect(),
+        from: window.from,
+        words: speaker.words(),
+    }
+}
+
+struct Speaker<'a> {
+    window: &'a Window,
+    calls: &'a [Call],
+    budget: u64,
+}
+
+impl Speaker<'_> {
+    fn words(&self) -> String {
+        let call = self.calls[self.window.offender.index];
+        let (called, returned) = (time(call.called), time(call.returned));
+        let told = told(&call);
+        let claim = self.claim(&call);
+        let mut words = format!("{told} between {called} and {returned}; {claim}, because");
+        for reason in self.reasons() {
+            words.push_str("\n  - ");
+            words.push_str(&reason);
+        }
+        words
+    }
+
+    /// What is true of every order, and so contradicts the call.
+    fn claim(&self, call: &Call) -> String {
+        let claim = match (call.op, call.outcome) {
+            (_, Outcome::Refused(Refusal::Short { .. }) | Outcome::AtMost(_)) => self.at_least(),
+            (Op::DeductUpTo(_), Outcome::Took(units)) => match self.left_for_it(units) {
+                Some(most) if most < units => Some(only(most)),
+                _ => self.at_least(),
+            },
+            (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => {
+                self.left_for_it(units).map(only)
+            }
+            (_, Outcome::Exactly(units)) => match self.least() {
+                Some(least) if least > units => self.at_least(),
+                _ => Some(format!("at no instant in between could there be {units}")),
+            },
+            (_, Outcome::Snapshot(books) | Outcome::ExactSnapshot(books)) => {
+                Some(if books.balanced() {
+                    "at no instant in between were these the books".to_owned()
+                } else {
+                    "they do not add up".to_owned()
+                })
+            }
+            (Op::Commit(_) | Op::Release(_), Outcome::Done) => {
+                Some("at no instant in between was so much set aside".to_owned())
+            }
+            _ => None,
+        };
+        claim.unwrap_or_else(|| "no order of these calls allows that".to_owned())
+    }
+
+    fn at_least(&self) -> Option<String> {
+        let least = self.least()?;
+        Some(format!(
+            "at every instant in between at least {} in stock",
+            were(least)
+        ))
+    }
+
+    /// Units that were in stock at every instant of the offender, if that can be said for sure.
+    fn least(&self) -> Option<u64> {
+        let is_bound = |units| self.could_be(Op::Available, Outcome::AtMost(units));
+        let (mut least, mut most) = (0, 1);
+        while !is_bound(most)? {
+            most = most.checked_mul(2)?;
+        }
+        while least < most {
+            let middle = u64::midpoint(least, most);
+            if is_bound(middle)? {
+                most = middle;
+            } else {
+                least = middle + 1;
+            }
+        }
+        Some(least)
+    }
+
+    /// The most that the offender could have taken, given all the others, if that can be said for
+    /// sure.
+    fn left_for_it(&self, units: u64) -> Option<u64> {
+        /// Enough for words; larger orders are spoken of in general.
+        const MOST: u64 = 1_000;
+        for units in (0..units.min(MOST)).rev() {
+            if self.could_be(Op::Deduct(units), Outcome::Done)? {
+                return Some(units);
+            }
+        }
+        None
+    }
+
+    /// Whether an order explains the window if the offender is another call; no answer if the budget
+    /// does not suffice to know.
+    fn could_be(&self, op: Op, outcome: Outcome) -> Option<bool> {
+        let offender = self.window.offender.index;
+        let found = self.window.cases.iter().map(|case| {
+            let mut other = case.clone();
+            for item in other.threads.iter_mut().flatten() {
+                if item.index == offender {
+                    (item.op, item.outcome) = (op, outcome);
+                }
+            }
+            other.solve(self.budget, &mut 0)
+        });
+        let mut is_known = true;
+        for found in found {
+            match found {
+                Found::Order => return Some(true),
+                Found::Nothing => is_known = false,
+                Found::NoOrder => {}
+            }
+        }
+        is_known.then_some(false)
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons = vec![self.at_first()];
+        let offender = self.window.offender;
+        for &index in self
+            .window
+            .left
+            .iter()
+            .filter(|&&index| index != offender.index)
+        {
+            reasons.push(beside(&self.calls[index], &offender));
+        }
+        let case = self
+            .window
+            .cases
+            .iter()
+            .max_by_key(|case| case.maybes.len());
+        let maybes = case.into_iter().flat_map(|case| &case.maybes);
+        let maybes: Vec<String> = maybes
+            .filter(|maybe| !maybe.called.is_empty())
+            .map(|maybe| match maybe.called.len() {
+                1 => maybe.op.to_string(),
+                times => format!("{} ({times} times)", maybe.op),
+            })
+            .collect();
+        if !maybes.is_empty() {
+            let maybes = maybes.join(", ");
+            reasons.push(format!(
+                "when these happened, if they did, makes no difference: {maybes}"
+            ));
+        }
+        reasons.push("no other call changed the stock in that time".to_owned());
+        reasons
+    }
+
+    fn at_first(&self) -> String {
+        let starts = self
+            .window
+            .cases
+            .iter()
+            .map(|case| case.start.snapshot().available);
+        let (least, most) = (starts.clone().min().unwrap_or(0), starts.max().unwrap_or(0));
+        let many = if least == most {
+            were(least)
+        } else {
+            format!("{least} to {most} units were")
+        };
+        match self.window.from {
+            0 => format!("at first {many} in stock"),
+            from => format!(
+                "at {} {many} in stock, all calls added up that had returned",
+                time(from)
+            ),
+        }
+    }
+}
+
+fn beside(call: &Call, offender: &Item) -> String {
+    let told = told(call);
+    if call.returned < offender.called {
+        format!("{told} before, by {}", time(call.returned))
+    } else if call.called > offender.returned {
+        format!("{told} later, after {}", time(call.called))
+    } else {
+        format!(
+            "{told} beside it, between {} and {}",
+            time(call.called),
+            time(call.returned)
+        )
+    }
+}
+
+pub(super) fn told(call: &Call) -> String {
+    let Call {
+        thread,
+        op,
+        outcome,
+        ..
+    } = call;
+    match outcome {
+        Outcome::Done => format!("{op} of thread {thread} was done"),
+        Outcome::Took(units) => format!("{op} of thread {thread} took {units}"),
+        Outcome::Refused(why) => format!("{op} of thread {thread} was refused ({why})"),
+        said => format!("{op} of thread {thread} said \u{201c}{said}\u{201d}"),
+    }
+}
+
+fn only(most: u64) -> String {
+    let most = units(most);
+    format!("beside all other sales no more than {most} can have been left for it")
+}
+
+pub(super) fn units(units: u64) -> String {
+    match units {
+        1 => "1 unit".to_owned(),
+        units => format!("{units} units"),
+    }
+}
+
+fn were(units: u64) -> String {
+    match units {
+        1 => "1 unit was".to_owned(),
+        units => format!("{units} units were"),
+    }
+}
+
+/// A stamp in a unit that a person can read.
+pub(super) fn time(nanos: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "to be read by people")]
+    let stamp = nanos as f64;
+    match nanos {
+        0..10_000 => format!("{nanos} ns"),
+        10_000..10_000_000 => format!("{:.3} µs", stamp / 1e3),
+        _ => format!("{:.6} ms", stamp / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Checker;
+
+    /// What is said of a call beside others, if so many states may be looked at for it.
+    fn words(offender: Call, budget: u64) -> String {
+        let done = |thread, returned, op| Call::new(thread, 0, returned, op, Outcome::Done);
+        let calls = [
+            done(0, 20, Op::Restock(5)),
+            done(1, 30, Op::Deduct(4)),
+            done(2, 40, Op::Deduct(5)),
+            offender,
+        ];
+        let problem = Checker::new().problem(10, &calls);
+        let item = |item: &&Item| item.index == 3;
+        let offender = *problem.threads.iter().flatten().find(item).unwrap();
+        // All of it: a smaller one would leave nothing to search for.
+        let window = Window {
+            from: 0,
+            offender,
+            left: (0..calls.len()).collect(),
+            cases: vec![problem],
+        };
+        let speaker = Speaker {
+            window: &window,
+            calls: &calls,
+            budget,
+        };
+        speaker.words()
+    }
+
+    /// The least that was in stock takes some search: the restock is tried first of all.
+    #[test]
+    fn a_spent_budget_is_no_proof() {
+        let short = Outcome::Refused(Refusal::Short { available: None });
+        let refused = Call::new(3, 10, 50, Op::Deduct(1), short);
+        let sold = Call::new(3, 10, 50, Op::Deduct(20), Outcome::Done);
+        for (call, kind) in [(refused, "at least"), (sold, "no more than")] {
+            let said = |budget| words(call, budget).lines().next().map(str::to_owned);
+            let claim = said(1_000).expect("it says something");
+            assert!(claim.contains(kind), "{claim}");
+            for budget in 0..40 {
+                let said = said(budget).expect("it says something");
+                let careful = said.contains("no order of these calls");
+                assert!(careful || said == claim, "{budget}: {said}, not {claim}");
+            }
+            assert_ne!(said(0), Some(claim));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Is a stock counter right? Have threads race on it, record what they are told, and judge that.
+//!
+//! | | |
+//! |---|---|
+//! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
+//! | [`Judging`] | the same judgement on histories that you recorded yourself |
+//! | [`Subject`] | what a counter must offer for that: three calls |
+//! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |
+//! | [`Checker`] | whether one order explains it; and if none does, [why](Explanation) |
+//!
+//! What is right is said by the [sequential model](segstock_model). How to go about it:
+//! [testing your counter](docs::testing_your_counter).
+//!
+//! # Examples
+//!
+//! ```
+//! use segstock::Stock;
+//!
+//! segstock_conformance::check(|units, _segments| Stock::new(units)).assert_kept();
+//! ```
+
+pub mod docs;
+
+mod checker;
+mod error;
+mod explain;
+mod history;
+mod judge;
+mod judging;
+mod picture;
+mod play;
+mod recorder;
+mod reduced;
+mod report;
+mod rounds;
+mod subject;
+mod suite;
+mod trials;
+mod window;
+
+pub use checker::{Checker, Verdict};
+pub use error::{HistoryError, Mistake};
+pub use explain::Explanation;
+pub use history::History;
+pub use judging::Judging;
+pub use picture::svg;
+pub use recorder::{Log, Recording};
+pub use report::{Evidence, Finding, Promise, Report, State, Unjudged};
+pub use segstock_model::Call;
+pub use subject::{Answer, Subject};
+pub use suite::{Options, check};

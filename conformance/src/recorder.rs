@@ -1,0 +1,220 @@
+//! [`Recording`]: what real threads call, with stamps, at a cost that leaves them as they are.
+
+use crate::subject::perform;
+use crate::{Call, History, Subject};
+use segstock_model::{Op, Outcome};
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Records the calls of several threads.
+///
+/// Each thread writes a [`Log`] of its own, and reads the machine's monotonic clock before and after
+/// each call: no word is written by two threads, so the recording does not put in order what it
+/// watches. The stamps are outside of the call, so that a call that seems to precede another does.
+///
+/// # Examples
+///
+/// ```
+/// use segstock::Stock;
+/// use segstock_conformance::{Checker, Recording};
+/// use segstock_model::Op;
+///
+/// let stock = Stock::new(10);
+/// let recording = Recording::begin(10);
+/// let logs = std::thread::scope(|scope| {
+///     let threads = [0, 1, 2].map(|thread| {
+///         let mut log = recording.log(thread);
+///         let stock = &stock;
+///         scope.spawn(move || {
+///             for _ in 0..100 {
+///                 log.run(stock, Op::Deduct(1));
+///             }
+///             log
+///         })
+///     });
+///     threads.map(|thread| thread.join().unwrap())
+/// });
+/// let history = recording.end(logs);
+/// assert_eq!(history.calls().len(), 300);
+/// assert!(Checker::new().check(&history).is_linearizable());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Recording {
+    began: Instant,
+    initial: u64,
+}
+
+impl Recording {
+    /// Begins to watch a counter that holds `initial` units.
+    #[must_use]
+    pub fn begin(initial: u64) -> Self {
+        Self {
+            began: Instant::now(),
+            initial,
+        }
+    }
+
+    /// The log of a thread, which must be its only one.
+    #[must_use]
+    pub fn log(&self, thread: usize) -> Log {
+        Log {
+            began: self.began,
+            thread,
+            calls: Vec::with_capacity(64),
+            watch: None,
+        }
+    }
+
+    /// The same, and what can be seen of it while its thread is in a call.
+    pub(super) fn watched(&self, thread: usize) -> (Log, Watch) {
+        let watch = Watch::default();
+        let log = Log {
+            watch: Some(watch.clone()),
+            ..self.log(thread)
+        };
+        (log, watch)
+    }
+
+    /// Puts the logs together.
+    ///
+    /// # Panics
+    ///
+    /// If two logs are of the same thread, or one is of another recording, so that calls overlap.
+    #[must_use]
+    pub fn end(self, logs: impl IntoIterator<Item = Log>) -> History {
+        self.history(logs.into_iter().flat_map(|log| log.calls).collect())
+    }
+
+    pub(super) fn history(self, calls: Vec<Call>) -> History {
+        History::new(self.initial, calls).expect("one log for each thread of this recording")
+    }
+}
+
+/// What one thread called.
+#[derive(Debug, Clone)]
+pub struct Log {
+    began: Instant,
+    thread: usize,
+    calls: Vec<Call>,
+    watch: Option<Watch>,
+}
+
+/// A log as it is before its thread hands it over, which one that is stuck never does. Nobody waits
+/// for this lock: it is looked at when a round is given up.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watch(Arc<Mutex<Vec<Call>>>);
+
+impl Watch {
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// What changed since it was shown last: the last two calls at most.
+    fn show(&self, calls: &[Call]) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.truncate(calls.len().saturating_sub(2));
+        let known = shown.len();
+        shown.extend_from_slice(&calls[known..]);
+    }
+}
+
+impl Log {
+    /// Calls `op` of `subject` and writes down what it answered; nothing if it does not offer that.
+    ///
+    /// If it panics, the outcome is unknown.
+    pub fn run(&mut self, subject: &(impl Subject + ?Sized), op: Op) -> Option<Outcome> {
+        self.write(op, || perform(subject, op))
+    }
+
+    /// As [`run`](Self::run), for `call` that does what `op` means.
+    ///
+    /// # Panics
+    ///
+    /// If `call` does, or if its outcome is no answer to `op`.
+    pub fn record(&mut self, op: Op, call: impl FnOnce() -> Outcome) -> Outcome {
+        let outcome = self.write(op, || Some(call()));
+        outcome.expect("it was called")
+    }
+
+    /// As [`run`](Self::run), for an order with a caller's code in it.
+    pub(super) fn order(
+        &mut self,
+        subject: &(impl Subject + ?Sized),
+        units: u64,
+        flow: &mut dyn FnMut(),
+    ) -> Option<Outcome> {
+        self.write(Op::Deduct(units), || {
+            let answer = subject.order(units, flow)?;
+            Some(answer.outcome(|()| Outcome::Done))
+        })
+    }
+
+    pub(super) fn write(
+        &mut self,
+        op: Op,
+        call: impl FnOnce() -> Option<Outcome>,
+    ) -> Option<Outcome> {
+        // A call that panicked has ended by now.
+        let now = self.now();
+        if let Some(last) = self.calls.last_mut()
+            && last.returned == u64::MAX
+        {
+            last.returned = now;
+        }
+        let pending = Call::new(self.thread, now, u64::MAX, op, Outcome::Unknown);
+        self.calls.push(pending);
+        self.show();
+        let outcome = call();
+        // What the call stored is out of this core before the stamp says that it has returned.
+        fence(Ordering::SeqCst);
+        let returned = self.now();
+        match (self.calls.last_mut(), outcome) {
+            (Some(call), Some(outcome)) => {
+                assert!(
+                    op.has_answer(outcome),
+                    "{op} cannot answer \u{201c}{outcome}\u{201d}"
+                );
+                (call.returned, call.outcome) = (returned, outcome);
+            }
+            _ => drop(self.calls.pop()),
+        }
+        self.show();
+        outcome
+    }
+
+    fn show(&self) {
+        if let Some(watch) = &self.watch {
+            watch.show(&self.calls);
+        }
+    }
+
+    /// For stamps inside of a call.
+    pub(super) fn clock(&self) -> impl Fn() -> u64 + use<> {
+        let began = self.began;
+        move || stamp(began)
+    }
+
+    fn now(&self) -> u64 {
+        stamp(self.began)
+    }
+
+    /// The thread whose calls they are.
+    #[must_use]
+    pub const fn thread(&self) -> usize {
+        self.thread
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+}
+
+fn stamp(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
+}

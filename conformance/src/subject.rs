@@ -1,0 +1,258 @@
+//! [`Subject`]: what a counter must offer to be judged.
+
+use segstock::{OutOfStock, Reservation, RestockOverflow, StockCounter};
+use segstock_model::{Op, Outcome, Refusal, Snapshot};
+
+/// What a call answered: done, refused, or unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Answer<T = ()> {
+    /// It happened.
+    Done(T),
+    /// It did not happen, and changed nothing.
+    Refused(Refusal),
+    /// Nobody knows, for instance after a time-out: it may have happened, or happen later, or never.
+    Unknown,
+}
+
+impl<T> Answer<T> {
+    /// Refused, for there were too few units; no number is claimed.
+    pub const SHORT: Self = Self::Refused(Refusal::Short { available: None });
+
+    /// Refused, for there would be too many units; no number is claimed.
+    pub const OVERFLOW: Self = Self::Refused(Refusal::Overflow { on_hand: None });
+
+    pub(super) fn outcome(self, done: impl FnOnce(T) -> Outcome) -> Outcome {
+        match self {
+            Self::Done(value) => done(value),
+            Self::Refused(why) => Outcome::Refused(why),
+            Self::Unknown => Outcome::Unknown,
+        }
+    }
+}
+
+/// Done, or refused for there were too few units.
+impl From<bool> for Answer {
+    fn from(done: bool) -> Self {
+        if done { Self::Done(()) } else { Self::SHORT }
+    }
+}
+
+impl From<Result<(), OutOfStock>> for Answer {
+    fn from(result: Result<(), OutOfStock>) -> Self {
+        match result {
+            Ok(()) => Self::Done(()),
+            Err(refusal) => Self::Refused(Refusal::Short {
+                available: Some(refusal.available),
+            }),
+        }
+    }
+}
+
+impl From<Result<(), RestockOverflow>> for Answer {
+    fn from(result: Result<(), RestockOverflow>) -> Self {
+        match result {
+            Ok(()) => Self::Done(()),
+            Err(refusal) => Self::Refused(Refusal::Overflow {
+                on_hand: Some(refusal.on_hand),
+            }),
+        }
+    }
+}
+
+impl From<segstock::Snapshot> for Answer<Snapshot> {
+    fn from(snapshot: segstock::Snapshot) -> Self {
+        Self::Done(Snapshot {
+            initial: snapshot.initial,
+            restocked: snapshot.restocked,
+            available: snapshot.available,
+            reserved: snapshot.reserved,
+            sold: snapshot.sold,
+        })
+    }
+}
+
+/// A stock counter that can be judged: three calls must be there, the others if it offers them.
+///
+/// Every [`StockCounter`] is one. For anything else, write an adapter; where the counter is
+/// asynchronous or behind a network, the adapter blocks until it has the answer, or gives up and
+/// says [`Answer::Unknown`].
+///
+/// # Examples
+///
+/// ```
+/// use segstock_conformance::{Answer, Options, Subject};
+/// use std::sync::Mutex;
+///
+/// struct Locked(Mutex<u64>);
+///
+/// impl Subject for Locked {
+///     fn deduct(&self, units: u64) -> Answer {
+///         let mut left = self.0.lock().unwrap();
+///         let enough = *left >= units;
+///         *left -= if enough { units } else { 0 };
+///         enough.into()
+///     }
+///
+///     fn restock(&self, units: u64) -> Answer {
+///         let mut left = self.0.lock().unwrap();
+///         let Some(more) = left.checked_add(units) else {
+///             return Answer::OVERFLOW;
+///         };
+///         *left = more;
+///         Answer::Done(())
+///     }
+///
+///     fn available(&self) -> Answer<u64> {
+///         Answer::Done(*self.0.lock().unwrap())
+///     }
+/// }
+///
+/// let open = |units, _segments| Locked(Mutex::new(units));
+/// Options::new().limit(u64::MAX).check(open).assert_kept();
+/// ```
+pub trait Subject: Send + Sync {
+    /// Sells `units`, all of them or none.
+    fn deduct(&self, units: u64) -> Answer;
+
+    /// Adds `units`, all of them or none.
+    fn restock(&self, units: u64) -> Answer;
+
+    /// Units in stock: at one instant of the call no more than this; exact when nothing runs
+    /// beside it.
+    fn available(&self) -> Answer<u64>;
+
+    /// Sells as many of `units` as there are, and says how many.
+    fn deduct_up_to(&self, units: u64) -> Option<Answer<u64>> {
+        let _ = units;
+        None
+    }
+
+    /// The books of one instant of the call; how what left the shelf divides into reserved and sold
+    /// may lag, towards sold.
+    fn snapshot(&self) -> Option<Answer<Snapshot>> {
+        None
+    }
+
+    /// Sets `units` aside, all of them or none.
+    fn reserve(&self, units: u64) -> Option<Answer> {
+        let _ = units;
+        None
+    }
+
+    /// Sells `units` of those that the calling thread has set aside.
+    fn commit(&self, units: u64) -> Option<Answer> {
+        let _ = units;
+        None
+    }
+
+    /// Puts `units` back of those that the calling thread has set aside.
+    fn release(&self, units: u64) -> Option<Answer> {
+        let _ = units;
+        None
+    }
+
+    /// Sells `units` in an order whose `flow` runs while nobody else can have them: under the
+    /// counter's lock, or with the units set aside. If the flow panics, nothing is sold, and the
+    /// panic goes on to the caller.
+    fn order(&self, units: u64, flow: &mut dyn FnMut()) -> Option<Answer> {
+        let _ = (units, flow);
+        None
+    }
+
+    /// Sets `units` aside under `key`, for `ttl` ticks of a clock that only
+    /// [`advance`](Self::advance) moves; see [`Op::Place`].
+    fn place(&self, key: u64, units: u64, ttl: u64) -> Option<Answer> {
+        let _ = (key, units, ttl);
+        None
+    }
+
+    /// Sells what is held under `key`.
+    fn confirm(&self, key: u64) -> Option<Answer> {
+        let _ = key;
+        None
+    }
+
+    /// Puts back what is held under `key`.
+    fn release_hold(&self, key: u64) -> Option<Answer> {
+        let _ = key;
+        None
+    }
+
+    /// Moves the holds' clock.
+    fn advance(&self, ticks: u64) -> Option<Answer> {
+        let _ = ticks;
+        None
+    }
+}
+
+impl<T: StockCounter> Subject for T {
+    fn deduct(&self, units: u64) -> Answer {
+        self.deduct(units).into()
+    }
+
+    fn restock(&self, units: u64) -> Answer {
+        self.restock(units).into()
+    }
+
+    fn available(&self) -> Answer<u64> {
+        Answer::Done(self.available())
+    }
+
+    fn deduct_up_to(&self, units: u64) -> Option<Answer<u64>> {
+        self.try_deduct_up_to(units).map(Answer::Done)
+    }
+
+    fn snapshot(&self) -> Option<Answer<Snapshot>> {
+        self.try_snapshot().map(Answer::from)
+    }
+
+    fn reserve(&self, units: u64) -> Option<Answer> {
+        Some(self.reserving()?.reserve_units(units).into())
+    }
+
+    fn commit(&self, units: u64) -> Option<Answer> {
+        self.reserving()?.commit_units(units);
+        Some(Answer::Done(()))
+    }
+
+    fn release(&self, units: u64) -> Option<Answer> {
+        self.reserving()?.release_units(units);
+        Some(Answer::Done(()))
+    }
+
+    fn order(&self, units: u64, flow: &mut dyn FnMut()) -> Option<Answer> {
+        let reservation = Reservation::new(self.reserving()?, units);
+        Some(match reservation {
+            Ok(reservation) => {
+                flow();
+                reservation.commit();
+                Answer::Done(())
+            }
+            Err(refusal) => Err(refusal).into(),
+        })
+    }
+}
+
+/// Calls `op` of `subject`; nothing if it does not offer that.
+pub(super) fn perform(subject: &(impl Subject + ?Sized), op: Op) -> Option<Outcome> {
+    let done = |answer: Answer| answer.outcome(|()| Outcome::Done);
+    match op {
+        Op::Deduct(units) => Some(done(subject.deduct(units))),
+        Op::Restock(units) => Some(done(subject.restock(units))),
+        Op::Available => Some(subject.available().outcome(Outcome::AtMost)),
+        Op::DeductUpTo(units) => {
+            let answer = subject.deduct_up_to(units)?;
+            Some(answer.outcome(Outcome::Took))
+        }
+        Op::Snapshot => Some(subject.snapshot()?.outcome(Outcome::Snapshot)),
+        Op::Reserve(units) => subject.reserve(units).map(done),
+        Op::Commit(units) => subject.commit(units).map(done),
+        Op::Release(units) => subject.release(units).map(done),
+        Op::Place { key, units, ttl } => subject.place(key, units, ttl).map(done),
+        Op::Confirm { key } => subject.confirm(key).map(done),
+        Op::ReleaseHold { key } => subject.release_hold(key).map(done),
+        Op::Advance { by } => subject.advance(by).map(done),
+        _ => None,
+    }
+}

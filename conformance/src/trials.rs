@@ -1,0 +1,100 @@
+//! Trials of what a random mix does not reach: nothing, too much, and a caller that panics.
+
+mod held;
+mod orders;
+mod overflow;
+mod panics;
+
+pub(super) use overflow::overflow;
+pub(super) use panics::panics;
+
+use crate::judge::{Ruling, is_known};
+use crate::play::{Played, together};
+use crate::{Call, Explanation, Log, Options, Subject, Unjudged};
+use segstock_model::{Op, Outcome};
+
+/// A trial: what was played, and what is wrong with it, if anything.
+pub(super) struct Trial {
+    pub(super) played: Played,
+    pub(super) ruling: Ruling,
+    pub(super) fault: Option<Explanation>,
+    /// Whether it is wrong, but not in what the trial is about.
+    pub(super) is_wrong_otherwise: bool,
+    /// Calls of which it is known that they panicked in the caller's code, and so did not happen.
+    pub(super) panicked: usize,
+}
+
+impl Trial {
+    /// What was played, with the fault that `look` finds in it, unless it did not come to its end; it
+    /// proves something only if an answer to a call that it is `about` is known.
+    fn of(
+        played: Played,
+        about: impl Fn(&Call) -> bool,
+        look: impl FnOnce(&Played) -> Option<(Call, String)>,
+    ) -> Self {
+        let calls = played.history.calls();
+        let fault = match &played.failure {
+            Some(failure) => Some(failure.explain(&played.history)),
+            None => look(&played).map(|(call, words)| Explanation::plain(Some(call), calls, words)),
+        };
+        let ruling = if fault.is_some() {
+            Ruling::Broken
+        } else if calls.iter().any(|call| about(call) && is_known(call)) {
+            Ruling::Kept
+        } else {
+            Ruling::Unjudged(Unjudged::NoAnswer)
+        };
+        Self {
+            played,
+            ruling,
+            fault,
+            is_wrong_otherwise: false,
+            panicked: 0,
+        }
+    }
+}
+
+/// Of nothing there is always enough, also where there is nothing.
+pub(super) fn zero<S: Subject + 'static>(options: &Options, open: impl Fn(u64) -> S) -> Vec<Trial> {
+    let trial = |units| {
+        let script = move |subject: &S, log: &mut Log| {
+            for op in [
+                Op::Deduct(0),
+                Op::Restock(0),
+                Op::DeductUpTo(0),
+                Op::Reserve(0),
+            ] {
+                log.run(subject, op);
+            }
+            log.run(subject, Op::Available);
+            if units == 0 {
+                log.run(subject, Op::DeductUpTo(3));
+            }
+            log.run(subject, Op::Snapshot);
+        };
+        let played = together(open(units), units, 1, options.patience, script, |_, _| ());
+        let about = |call: &Call| !call.op.is_read();
+        Trial::of(played, about, |played| of_nothing(played, options, units))
+    };
+    vec![trial(0), trial(3)]
+}
+
+/// The first call that was refused nothing, or that changed something, where nothing was asked for.
+fn of_nothing(played: &Played, options: &Options, units: u64) -> Option<(Call, String)> {
+    let wrong = |call: &&Call| match (call.op, call.outcome) {
+        (
+            Op::Deduct(0) | Op::Restock(0) | Op::DeductUpTo(0) | Op::Reserve(0),
+            Outcome::Refused(_),
+        ) => true,
+        (_, Outcome::AtMost(left)) => options.bounds && left != units,
+        (_, Outcome::Took(taken)) => taken > 0,
+        (_, Outcome::Snapshot(books)) => books.available != units || !books.balanced(),
+        _ => false,
+    };
+    let call = played.history.calls().iter().find(wrong)?;
+    let (op, outcome) = (call.op, call.outcome);
+    Some((
+        *call,
+        format!("with {units} in stock {op} answered \u{201c}{outcome}\u{201d}"),
+    ))
+}

@@ -1,0 +1,144 @@
+//! [`Held`]: what a counter can hold, by what it answered.
+
+use crate::{Call, Options};
+use segstock_model::{Op, Outcome, Refusal};
+
+/// A number of units between two bounds. They part where an outcome is unknown: such a call may have
+/// happened, or happen later, or never.
+#[derive(Debug, Clone, Copy)]
+struct Between {
+    least: i128,
+    most: i128,
+}
+
+impl Between {
+    const fn exactly(units: u64) -> Self {
+        let units = units as i128;
+        Self {
+            least: units,
+            most: units,
+        }
+    }
+
+    fn add(&mut self, units: i128) {
+        self.least = (self.least + units).max(0);
+        self.most = (self.most + units).max(0);
+    }
+
+    fn maybe_add(&mut self, units: i128) {
+        if units > 0 {
+            self.most += units;
+        } else {
+            self.least = (self.least + units).max(0);
+        }
+    }
+
+    fn has(self, units: u64) -> bool {
+        (self.least..=self.most).contains(&i128::from(units))
+    }
+}
+
+/// Units in stock and set aside, as the answers so far have it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    shelf: Between,
+    aside: Between,
+}
+
+impl Held {
+    pub(super) const fn new(units: u64) -> Self {
+        Self {
+            shelf: Between::exactly(units),
+            aside: Between::exactly(0),
+        }
+    }
+
+    /// Counts what a call did, or may have done.
+    pub(super) fn count(&mut self, call: &Call) {
+        let (shelf, aside) = match call.op {
+            Op::Deduct(units) | Op::DeductUpTo(units) => (-i128::from(units), 0),
+            Op::Restock(units) => (i128::from(units), 0),
+            Op::Reserve(units) => (-i128::from(units), i128::from(units)),
+            Op::Release(units) => (i128::from(units), -i128::from(units)),
+            _ => return,
+        };
+        match call.outcome {
+            Outcome::Done => {
+                self.shelf.add(shelf);
+                self.aside.add(aside);
+            }
+            Outcome::Took(units) => self.shelf.add(-i128::from(units)),
+            Outcome::Unknown => {
+                self.shelf.maybe_add(shelf);
+                self.aside.maybe_add(aside);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether no number of units makes the answer a true one, if nobody else calls. More than the
+    /// limit may be counted, if it is.
+    pub(super) fn contradicts(&self, call: &Call, options: &Options) -> bool {
+        let units = |units: u64| i128::from(units);
+        match (call.op, call.outcome) {
+            (_, Outcome::Unknown) => false,
+            (Op::Restock(more), Outcome::Done) => self.least() + units(more) > units(u64::MAX),
+            (Op::Restock(more), Outcome::Refused(Refusal::Overflow { .. })) => {
+                self.most() + units(more) <= units(options.limit)
+            }
+            (Op::Deduct(some) | Op::Reserve(some), Outcome::Done) => units(some) > self.shelf.most,
+            (Op::Deduct(some) | Op::Reserve(some), Outcome::Refused(_)) => {
+                options.exact_refusals && units(some) <= self.shelf.least
+            }
+            (Op::DeductUpTo(most), Outcome::Took(taken)) => {
+                let (least, most) = (
+                    self.shelf.least.min(units(most)),
+                    self.shelf.most.min(units(most)),
+                );
+                !Between { least, most }.has(taken)
+            }
+            (_, Outcome::AtMost(left)) => options.bounds && !self.shelf.has(left),
+            (_, Outcome::Snapshot(books)) => !self.shelf.has(books.available) || !books.balanced(),
+            (_, Outcome::Refused(_)) => options.exact_refusals,
+            _ => false,
+        }
+    }
+
+    fn least(&self) -> i128 {
+        self.shelf.least + self.aside.least
+    }
+
+    fn most(&self) -> i128 {
+        self.shelf.most + self.aside.most
+    }
+
+    /// What must be in stock, in words.
+    pub(super) fn told(&self) -> String {
+        let Between { least, most } = self.shelf;
+        if least == most {
+            least.to_string()
+        } else {
+            format!("{least} to {most}")
+        }
+    }
+}
+
+/// The first of `calls`, made one after another, whose answer those before it contradict.
+pub(super) fn contradiction(
+    mut held: Held,
+    calls: &[Call],
+    options: &Options,
+) -> Option<(Call, String)> {
+    for call in calls {
+        if held.contradicts(call, options) {
+            let (op, outcome) = (call.op, call.outcome);
+            let (told, limit) = (held.told(), options.limit);
+            let words = format!(
+                "{op} answered \u{201c}{outcome}\u{201d}; by the answers before there were {told} in stock, and it can count to {limit}"
+            );
+            return Some((*call, words));
+        }
+        held.count(call);
+    }
+    None
+}

@@ -1,0 +1,171 @@
+//! A caller whose code panics in an order.
+
+use super::Trial;
+use super::orders::{Flow, Orders, Sound};
+use crate::judge::Ruling;
+use crate::play::{Played, drain, together};
+use crate::{Call, Explanation, Log, Options, Subject, Unjudged};
+use segstock_model::{Op, Outcome};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Orders of which every second one panics in the caller's code, first alone, then beside others.
+/// Nothing if the counter runs no code of callers.
+pub(in super::super) fn panics<S: Subject + 'static>(
+    options: &Options,
+    open: impl Fn(u64) -> S,
+    rounds: usize,
+) -> Option<Vec<Trial>> {
+    let mut trials = Vec::new();
+    for round in 0..rounds {
+        let threads = if round == 0 { 1 } else { options.threads };
+        let units = 1 + round as u64 % 6;
+        let notes = Notes::default();
+        let script = {
+            let notes = notes.clone();
+            move |subject: &S, log: &mut Log| {
+                for turn in 0..6_u64 {
+                    if !notes.order(subject, log, 1 + turn / 2 % 2, turn % 2 == 0) {
+                        return;
+                    }
+                    // Seldom, so that they fight over the last units.
+                    if turn % 3 == 2 {
+                        log.run(subject, Op::Restock(1));
+                    }
+                }
+            }
+        };
+        let rest = |subject: &S, log: &mut Log| {
+            log.run(subject, Op::Available);
+            log.run(subject, Op::Snapshot);
+            log.run(subject, Op::Restock(1));
+            drain(subject, log);
+        };
+        let played = together(open(units), units, threads, options.patience, script, rest);
+        let notes = notes.take();
+        if notes.is_not_offered {
+            return None;
+        }
+        let is_stuck = played
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.is_stuck());
+        trials.push(judged(played, &notes, options));
+        if is_stuck {
+            break;
+        }
+    }
+    Some(trials)
+}
+
+/// The panic of a caller; it is not a panic of the counter.
+struct CallersPanic;
+
+/// What no history tells of orders.
+#[derive(Debug, Clone, Default)]
+struct Noted {
+    is_not_offered: bool,
+    flows: Vec<Flow>,
+    /// What became of an order's flow that must not.
+    fault: Option<(Call, &'static str)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Notes(Arc<Mutex<Noted>>);
+
+impl Notes {
+    fn write(&self, note: impl FnOnce(&mut Noted)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn take(&self) -> Noted {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Runs an order, whose own panic is nothing special, and says whether orders are offered.
+    fn order<S: Subject>(&self, subject: &S, log: &mut Log, units: u64, panics: bool) -> bool {
+        let now = log.clock();
+        let mut ran = None;
+        let mut flow = || {
+            let began = now();
+            // Others come by while the order is under way.
+            thread::yield_now();
+            ran = Some((began, now()));
+            if panics {
+                // Past the hook that would print it.
+                resume_unwind(Box::new(CallersPanic));
+            }
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| log.order(subject, units, &mut flow)));
+        let came_back = match &outcome {
+            Ok(None) => {
+                self.write(|notes| notes.is_not_offered = true);
+                return false;
+            }
+            Ok(Some(_)) => false,
+            Err(payload) => payload.is::<CallersPanic>(),
+        };
+        let Some(&call) = log.calls().last() else {
+            return true;
+        };
+        let fault = match (&outcome, ran) {
+            (Ok(Some(Outcome::Done)), None) => Some("was done, but its flow never ran"),
+            (Ok(Some(_)), Some(_)) if panics => {
+                Some("answered, though its flow panicked: the panic must go on to the caller")
+            }
+            _ => None,
+        };
+        self.write(|notes| {
+            let flow = ran.map(|(began, ended)| Flow {
+                thread: call.thread,
+                called: call.called,
+                began,
+                ended,
+                panicked: came_back,
+            });
+            notes.flows.extend(flow);
+            notes.fault = notes.fault.or(fault.map(|fault| (call, fault)));
+        });
+        match outcome {
+            Err(payload) if !came_back => resume_unwind(payload),
+            _ => true,
+        }
+    }
+}
+
+fn judged(played: Played, noted: &Noted, options: &Options) -> Trial {
+    let calls = played.history.calls();
+    let mut is_wrong_otherwise = false;
+    let (ruling, fault) = if let Some(failure) = &played.failure {
+        (Ruling::Broken, Some(failure.explain(&played.history)))
+    } else if let Some((call, fault)) = noted.fault {
+        let (op, thread) = (call.op, call.thread);
+        let words = format!("{op} of thread {thread} {fault}");
+        (
+            Ruling::Broken,
+            Some(Explanation::plain(Some(call), calls, words)),
+        )
+    } else {
+        match Orders::new(&played, &noted.flows).judge(options) {
+            Sound::Yes if noted.flows.iter().any(|flow| flow.panicked) => (Ruling::Kept, None),
+            Sound::Yes => (Ruling::Unjudged(Unjudged::NoAnswer), None),
+            Sound::Undecided => (Ruling::Undecided, None),
+            Sound::ButForPanics(why) => (Ruling::Broken, Some(*why)),
+            Sound::No => {
+                is_wrong_otherwise = true;
+                (Ruling::Unjudged(Unjudged::Masked), None)
+            }
+        }
+    };
+    Trial {
+        panicked: noted.flows.iter().filter(|flow| flow.panicked).count(),
+        ruling,
+        fault,
+        is_wrong_otherwise,
+        played,
+    }
+}

@@ -1,0 +1,269 @@
+//! The sequential model: what a stock counter is, one call after another.
+//!
+//! A [`Model`] is a stock at one instant, an [`Op`] is a call, an [`Outcome`] is what it answered.
+//! [`Model::apply`] is the whole of the semantics, a rule for each call; the reasons stand beside
+//! the rules. Everything concurrent is judged by it: a counter is right if the calls of all threads
+//! can be put in one order, respecting real time, in which each answer is one that the model
+//! [allows](Model::step).
+//!
+//! # Rules of conservation
+//!
+//! 1. `initial + restocked == available + reserved + sold`, after every call ([`Snapshot::balanced`]):
+//!    a unit that is in no sum is lost, one that is in two is sold twice.
+//! 2. A refused call changes nothing: who is refused has nothing to undo.
+//! 3. Only [`Op::Restock`] adds units, and only a deduct, a commit or a confirm sells them. All else
+//!    moves units between available and reserved.
+//!
+//! # Examples
+//!
+//! ```
+//! use segstock_model::{Model, Op, Outcome, Refusal};
+//!
+//! let mut stock = Model::new(2);
+//! assert_eq!(stock.apply(Op::Deduct(2)), Outcome::Done);
+//! let refused = Outcome::Refused(Refusal::Short { available: Some(0) });
+//! assert_eq!(stock.apply(Op::Deduct(1)), refused);
+//! // With one unit in stock, that refusal would have been false.
+//! assert_eq!(Model::new(1).step(Op::Deduct(1), refused), None);
+//! ```
+
+mod call;
+mod op;
+mod outcome;
+pub mod search;
+mod snapshot;
+
+pub use call::{Call, exact_when_alone};
+pub use op::Op;
+pub use outcome::{Outcome, Refusal};
+pub use snapshot::Snapshot;
+
+/// The most units on hand that a [`Model`] accepts unless it is [limited](Model::limited_to): 2^40, as the counters
+/// of segstock do.
+pub const MAX_UNITS: u64 = 1 << 40;
+
+use std::collections::BTreeMap;
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Hold {
+    units: u64,
+    /// Held until then, or this is what became of it.
+    state: HoldState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum HoldState {
+    Until(u64),
+    Over(Refusal),
+}
+
+impl Hold {
+    const fn is_live(&self) -> bool {
+        matches!(self.state, HoldState::Until(_))
+    }
+}
+
+/// A stock at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Model {
+    books: Snapshot,
+    /// The most units that may be on hand.
+    limit: u64,
+    /// Of the holds' clock, in ticks.
+    now: u64,
+    holds: BTreeMap<u64, Hold>,
+}
+
+impl Model {
+    /// A stock that opens with `units`, counts to [`MAX_UNITS`], and holds nothing; its clock is at 0.
+    #[must_use]
+    pub const fn new(units: u64) -> Self {
+        Self {
+            books: Snapshot {
+                initial: units,
+                restocked: 0,
+                available: units,
+                reserved: 0,
+                sold: 0,
+            },
+            limit: MAX_UNITS,
+            now: 0,
+            holds: BTreeMap::new(),
+        }
+    }
+
+    /// The same with another limit to what may be on hand.
+    #[must_use]
+    pub fn limited_to(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The same with other books: a stock that is watched from some instant on.
+    #[must_use]
+    pub fn at(self, books: Snapshot) -> Self {
+        Self { books, ..self }
+    }
+
+    /// The books at this instant.
+    #[must_use]
+    pub const fn snapshot(&self) -> Snapshot {
+        self.books
+    }
+
+    /// The stock after `op`, if at this instant it could have answered `outcome`.
+    ///
+    /// A call whose outcome is [unknown](Outcome::Unknown) is stepped at the instant at which it
+    /// happened; if it never did, it is not stepped at all.
+    #[must_use]
+    pub fn step(&self, op: Op, outcome: Outcome) -> Option<Self> {
+        let mut after = self.clone();
+        let answer = after.apply(op);
+        let allowed = match (answer, outcome) {
+            (_, Outcome::Unknown) => true,
+            // A bound is enough to decide by, and cheaper than a count.
+            (Outcome::Exactly(units), Outcome::AtMost(bound)) => units <= bound,
+            (Outcome::ExactSnapshot(books), Outcome::Snapshot(said)) => books.may_be_read_as(&said),
+            (Outcome::Refused(why), Outcome::Refused(said)) => why.may_be_said_as(said, op),
+            (answer, said) => answer == said,
+        };
+        allowed.then_some(after)
+    }
+
+    /// Does `op` and says what the model itself answers.
+    pub fn apply(&mut self, op: Op) -> Outcome {
+        match op {
+            // All or nothing: nobody is sold half an order. Of nothing there is always enough.
+            Op::Deduct(units) => self.take(units, Self::sell),
+            Op::Reserve(units) => self.take(units, Self::reserve_units),
+            // Never refused: "none" is an answer.
+            Op::DeductUpTo(units) => {
+                let taken = units.min(self.books.available);
+                self.sell(taken);
+                Outcome::Took(taken)
+            }
+            Op::Restock(units) => self.restock(units),
+            Op::Commit(units) => self.settle(units, 0),
+            Op::Release(units) => self.settle(units, units),
+            Op::Available => Outcome::Exactly(self.books.available),
+            Op::Snapshot => Outcome::ExactSnapshot(self.books),
+            Op::Place { key, units, ttl } => self.place(key, units, ttl),
+            Op::Confirm { key } => self.resolve(key, Refusal::Confirmed),
+            Op::ReleaseHold { key } => self.resolve(key, Refusal::Released),
+            Op::Advance { by } => self.advance(by),
+        }
+    }
+
+    /// A refusal is exact: there truly was not enough. Where the units lie is no reason.
+    fn take(&mut self, units: u64, take: fn(&mut Self, u64)) -> Outcome {
+        if units > self.books.available {
+            let available = Some(self.books.available);
+            return Outcome::Refused(Refusal::Short { available });
+        }
+        take(self, units);
+        Outcome::Done
+    }
+
+    fn sell(&mut self, units: u64) {
+        self.books.available -= units;
+        self.books.sold = self.books.sold.wrapping_add(units);
+    }
+
+    /// Units that are set aside are nobody else's, and not sold.
+    fn reserve_units(&mut self, units: u64) {
+        self.books.available -= units;
+        self.books.reserved += units;
+    }
+
+    /// Reserved units count towards the limit: they may all come back, and that is never refused.
+    fn restock(&mut self, units: u64) -> Outcome {
+        let on_hand = self.books.on_hand();
+        if units > self.limit.saturating_sub(on_hand) && units > 0 {
+            let on_hand = Some(on_hand);
+            return Outcome::Refused(Refusal::Overflow { on_hand });
+        }
+        self.books.available += units;
+        self.books.restocked = self.books.restocked.wrapping_add(units);
+        Outcome::Done
+    }
+
+    /// Only what was set aside can be sold or put back, and each unit once. What is held under a key
+    /// is settled by that key alone.
+    fn settle(&mut self, units: u64, back: u64) -> Outcome {
+        if units > self.books.reserved.saturating_sub(self.held()) {
+            return Outcome::Refused(Refusal::NotReserved);
+        }
+        self.part_with(units, back);
+        Outcome::Done
+    }
+
+    /// Units that are held under keys.
+    fn held(&self) -> u64 {
+        let live = self.holds.values().filter(|hold| hold.is_live());
+        live.map(|hold| hold.units).sum()
+    }
+
+    /// Of `units` that were set aside, `back` are in stock again and the others sold.
+    fn part_with(&mut self, units: u64, back: u64) {
+        self.books.reserved -= units;
+        self.books.available += back;
+        self.books.sold = self.books.sold.wrapping_add(units - back);
+    }
+
+    /// A key is placed once: its retry gets the same answer and takes nothing, and what became of it
+    /// stays known. A place that was refused leaves the key free.
+    fn place(&mut self, key: u64, units: u64, ttl: u64) -> Outcome {
+        match self.holds.get(&key) {
+            Some(hold) if hold.units != units => Outcome::Refused(Refusal::Conflict),
+            Some(hold) => match hold.state {
+                HoldState::Until(_) => Outcome::Done,
+                HoldState::Over(fate) => Outcome::Refused(fate),
+            },
+            None => {
+                let outcome = self.take(units, Self::reserve_units);
+                if outcome == Outcome::Done {
+                    let state = HoldState::Until(self.now.saturating_add(ttl));
+                    self.holds.insert(key, Hold { units, state });
+                }
+                outcome
+            }
+        }
+    }
+
+    /// A hold is resolved exactly once, whatever races: sold, or put back, or expired. To ask again for
+    /// what became of it is no error, so that requests can be retried.
+    fn resolve(&mut self, key: u64, fate: Refusal) -> Outcome {
+        let Some(hold) = self.holds.get_mut(&key) else {
+            return Outcome::Refused(Refusal::NoHold);
+        };
+        match hold.state {
+            HoldState::Until(_) => {
+                hold.state = HoldState::Over(fate);
+                let units = hold.units;
+                let back = if fate == Refusal::Confirmed { 0 } else { units };
+                self.part_with(units, back);
+                Outcome::Done
+            }
+            HoldState::Over(known) if known == fate => Outcome::Done,
+            HoldState::Over(known) => Outcome::Refused(known),
+        }
+    }
+
+    /// A hold is good before its deadline, not at it. Then its units are in stock again at once: a
+    /// sweeper that is late must not cost a sale.
+    fn advance(&mut self, by: u64) -> Outcome {
+        self.now = self.now.saturating_add(by);
+        let mut back = 0;
+        for hold in self.holds.values_mut() {
+            if matches!(hold.state, HoldState::Until(deadline) if deadline <= self.now) {
+                hold.state = HoldState::Over(Refusal::Expired);
+                back += hold.units;
+            }
+        }
+        self.part_with(back, back);
+        Outcome::Done
+    }
+}
+
+#[cfg(test)]
+mod tests;

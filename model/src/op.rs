@@ -1,0 +1,99 @@
+//! [`Op`]: what is called.
+
+use super::Outcome;
+use std::fmt;
+
+/// A call on a stock counter. Numbers are units, if nothing else is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub enum Op {
+    /// Sell so many, or none.
+    Deduct(u64),
+    /// Sell so many, or what there is.
+    DeductUpTo(u64),
+    /// Add so many, or none.
+    Restock(u64),
+    /// Set so many aside, or none.
+    Reserve(u64),
+    /// Sell so many that were set aside.
+    Commit(u64),
+    /// Put so many back that were set aside.
+    Release(u64),
+    /// How many are in stock?
+    Available,
+    /// The books of one instant.
+    Snapshot,
+    /// Set units aside under a key until a deadline.
+    Place {
+        /// Names the hold in later calls, and in a retry of this one.
+        key: u64,
+        /// Units to set aside.
+        units: u64,
+        /// Time until the deadline, in ticks of the model's clock.
+        ttl: u64,
+    },
+    /// Sell what is held under a key.
+    Confirm {
+        /// The hold's.
+        key: u64,
+    },
+    /// Put back what is held under a key.
+    ReleaseHold {
+        /// The hold's.
+        key: u64,
+    },
+    /// Time passes.
+    Advance {
+        /// Ticks of the model's clock.
+        by: u64,
+    },
+}
+
+impl Op {
+    /// Whether it changes nothing, whatever it answers.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Available | Self::Snapshot)
+    }
+
+    /// Whether `outcome` is an answer to such a call, be it true or not.
+    #[must_use]
+    pub const fn has_answer(self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Done => {
+                !matches!(self, Self::DeductUpTo(_) | Self::Available | Self::Snapshot)
+            }
+            Outcome::Took(units) => matches!(self, Self::DeductUpTo(most) if units <= most),
+            Outcome::AtMost(_) | Outcome::Exactly(_) => matches!(self, Self::Available),
+            Outcome::Snapshot(_) | Outcome::ExactSnapshot(_) => matches!(self, Self::Snapshot),
+            Outcome::Refused(_) => !self.is_read(),
+            Outcome::Unknown => true,
+        }
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deduct(units) => write!(f, "deduct({units})"),
+            Self::DeductUpTo(units) => write!(f, "deduct_up_to({units})"),
+            Self::Restock(units) => write!(f, "restock({units})"),
+            Self::Reserve(units) => write!(f, "reserve({units})"),
+            Self::Commit(units) => write!(f, "commit({units})"),
+            Self::Release(units) => write!(f, "release({units})"),
+            Self::Available => write!(f, "available()"),
+            Self::Snapshot => write!(f, "snapshot()"),
+            Self::Place { key, units, ttl } => {
+                write!(f, "place(key {key}, {units} units, {ttl} ticks)")
+            }
+            Self::Confirm { key } => write!(f, "confirm(key {key})"),
+            Self::ReleaseHold { key } => write!(f, "release_hold(key {key})"),
+            Self::Advance { by } => write!(f, "advance({by} ticks)"),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! [`Outcome`]: what a call answers.
+
+use super::{Op, Snapshot};
+use std::fmt;
+
+/// What a call answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It happened.
+    Done,
+    /// It happened, and took so many units.
+    Took(u64),
+    /// At some instant of the call no more units than this were in stock.
+    AtMost(u64),
+    /// At some instant of the call exactly so many units were in stock.
+    Exactly(u64),
+    /// The books of some instant of the call; units that are reserved may be called sold.
+    Snapshot(Snapshot),
+    /// The books of some instant of the call, right in every sum.
+    ExactSnapshot(Snapshot),
+    /// It did not happen, and changed nothing.
+    Refused(Refusal),
+    /// Nobody knows, for instance after a time-out: it may have happened, or happen later, or never.
+    Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => write!(f, "done"),
+            Self::Took(units) => write!(f, "took {units}"),
+            Self::AtMost(units) => write!(f, "at most {units}"),
+            Self::Exactly(units) => write!(f, "{units}"),
+            Self::Snapshot(books) | Self::ExactSnapshot(books) => write!(f, "{books}"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Unknown => write!(f, "unknown"),
+        }
+    }
+}
+
+/// Why a call was refused. A counter need not say its numbers; if it does, they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Fewer units were in stock than were asked for.
+    Short {
+        /// What the stock did not exceed.
+        #[cfg_attr(
+            feature = "serde",
+            serde(default, skip_serializing_if = "Option::is_none")
+        )]
+        available: Option<u64>,
+    },
+    /// The stock would hold more than it can count.
+    Overflow {
+        /// What was on hand, available and reserved.
+        #[cfg_attr(
+            feature = "serde",
+            serde(default, skip_serializing_if = "Option::is_none")
+        )]
+        on_hand: Option<u64>,
+    },
+    /// Fewer units are set aside than were to be settled.
+    NotReserved,
+    /// Nothing was ever held under the key.
+    NoHold,
+    /// Other units were placed under the key.
+    Conflict,
+    /// The deadline passed first.
+    Expired,
+    /// It was sold before.
+    Confirmed,
+    /// It was put back before.
+    Released,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short { available: None } => write!(f, "too few in stock"),
+            Self::Short { available: Some(n) } => write!(f, "at most {n} in stock"),
+            Self::Overflow { on_hand: None } => write!(f, "too many"),
+            Self::Overflow { on_hand: Some(n) } => write!(f, "too many beside {n} on hand"),
+            Self::NotReserved => write!(f, "not reserved"),
+            Self::NoHold => write!(f, "no such hold"),
+            Self::Conflict => write!(f, "another hold has the key"),
+            Self::Expired => write!(f, "expired"),
+            Self::Confirmed => write!(f, "confirmed before"),
+            Self::Released => write!(f, "released before"),
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether a counter may give `said` where the model gives this as the reason.
+    pub(super) fn may_be_said_as(self, said: Self, op: Op) -> bool {
+        match (self, said) {
+            (Self::Short { .. }, Self::Short { available: None })
+            | (Self::Overflow { .. }, Self::Overflow { on_hand: None }) => true,
+            // A bound again; but one that proves the refusal.
+            (
+                Self::Short { available: Some(n) },
+                Self::Short {
+                    available: Some(bound),
+                },
+            ) => {
+                let (Op::Deduct(units) | Op::Reserve(units) | Op::Place { units, .. }) = op else {
+                    return false;
+                };
+                n <= bound && bound < units
+            }
+            (why, said) => why == said,
+        }
+    }
+}
