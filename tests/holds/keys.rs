@@ -187,7 +187,7 @@ fn errors_say_what_is_wrong() {
             "the key was placed before, for something else",
             "the key is being placed by another call",
             "the hold expired: out of stock: 3 units requested, 2 available",
-            "the hold was sold",
+            "the hold was confirmed",
             "no such hold",
             "released",
         ]
