@@ -12,11 +12,25 @@ pub mod limitations {}
 #[doc = include_str!("docs/patterns.md")]
 pub mod patterns {}
 
+#[doc = include_str!("docs/service_state.md")]
+#[cfg_attr(
+    feature = "inventory",
+    doc = include_str!("docs/service_inventory.md")
+)]
+pub mod service_state {}
+
 #[doc = include_str!("docs/performance.md")]
 pub mod performance {}
 
 #[doc = include_str!("docs/model_checking.md")]
 pub mod model_checking {}
+
+#[doc = include_str!("docs/model_check_your_code.md")]
+#[doc = "```"]
+#[doc = include_str!("../tests/loom_your_code.rs")]
+#[doc = "```"]
+#[doc = include_str!("docs/model_check_your_code_needs.md")]
+pub mod model_check_your_code {}
 
 #[doc = include_str!("docs/inventory.md")]
 #[cfg(feature = "inventory")]
