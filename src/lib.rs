@@ -95,7 +95,7 @@ pub const MAX_UNITS: u64 = 1 << 40;
 /// The most segments that a stock has.
 pub const MAX_SEGMENTS: usize = 1_024;
 
-/// The example of the README compiles and runs.
-#[cfg(doctest)]
+/// The examples of the README compile and run.
+#[cfg(all(doctest, feature = "inventory", feature = "serde"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

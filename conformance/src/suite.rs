@@ -26,9 +26,9 @@ use std::{any, env, process};
 /// # Examples
 ///
 /// ```
-/// use segstock::{LockedStock, conformance};
+/// use segstock::LockedStock;
 ///
-/// let report = conformance::check(|units, segments| {
+/// let report = segstock_conformance::check(|units, segments| {
 ///     LockedStock::builder(units).segments(segments).build().unwrap()
 /// });
 /// report.assert_kept();
