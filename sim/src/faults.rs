@@ -1,17 +1,29 @@
-//! What goes wrong in a run: a plan, drawn from its seed.
+//! [`Faults`]: what goes wrong in a run, and how often.
 
-use super::executor::World;
+use crate::world::{Drift, World};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Half of a round trip, if nothing goes wrong.
 const ONE_WAY: Duration = Duration::from_micros(500);
 
-/// How often what goes wrong, of a thousand messages or calls.
+/// What goes wrong in a run, and how often. Numbers are of 1,000 messages or calls.
+///
+/// # Examples
+///
+/// ```
+/// use segstock_sim::Faults;
+/// use std::time::Duration;
+///
+/// let mut faults = Faults::none(Duration::from_micros(500));
+/// faults.lost = 20;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Faults {
-    /// A message's time if it is lucky.
+    /// The time of a message that nothing delays.
     pub one_way: Duration,
-    /// Whether that varies, up to twice as long.
+    /// Whether messages take up to twice that time, by chance.
     pub jitter: bool,
     /// Messages that never arrive.
     pub lost: u64,
@@ -19,19 +31,28 @@ pub struct Faults {
     pub repeated: u64,
     /// Messages that take up to [`LATE`](Self::LATE), so that others overtake them.
     pub late: u64,
-    /// Calls after which the node stands still for up to [`STALL`](Self::STALL): its collector runs,
-    /// or its machine moves house.
+    /// Requests after which the node stands still for up to [`STALL`](Self::STALL), as a garbage collection does.
     pub stalls: u64,
-    /// Nodes that crash in the middle of a call.
+    /// Calls in whose middle the node crashes.
     pub crashes: u64,
+    /// Whether the network is cut in parts, again and again, for up to [`CUT`](Self::CUT).
+    pub partitions: bool,
+    /// Whether servers fail over to their replicas.
+    pub failovers: bool,
+    /// How wrong clocks are.
+    pub drift: Option<Drift>,
 }
 
 impl Faults {
-    /// More than a lease, and more than a time-out.
+    /// The longest time of a late message: more than a lease, and more than a time-out.
     pub const LATE: Duration = Duration::from_millis(120);
+    /// The longest stall.
     pub const STALL: Duration = Duration::from_millis(120);
+    /// The longest partition.
+    pub const CUT: Duration = Duration::from_millis(120);
 
-    /// Each message takes as long as any other, and arrives.
+    /// Each message arrives, after the time that every other takes.
+    #[must_use]
     pub const fn none(one_way: Duration) -> Self {
         Self {
             one_way,
@@ -41,10 +62,14 @@ impl Faults {
             late: 0,
             stalls: 0,
             crashes: 0,
+            partitions: false,
+            failovers: false,
+            drift: None,
         }
     }
 
-    /// Every run lacks some kinds of fault: where all happen always, each hides what another does.
+    /// Draws the faults of a run. Each run lacks some kinds: where all happen at once, one hides what another does.
+    #[must_use]
     pub fn drawn(world: &World) -> Self {
         let kind = |per_mille: &[u64]| per_mille[world.pick(0..per_mille.len() as u64) as usize];
         Self {
@@ -55,18 +80,38 @@ impl Faults {
             late: kind(&[0, 0, 30, 150]),
             stalls: kind(&[0, 0, 30, 100]),
             crashes: kind(&[0, 0, 0, 300]),
+            partitions: world.chance(250),
+            failovers: world.chance(250),
+            drift: world
+                .chance(250)
+                .then_some(Drift::new(Duration::from_millis(50), 200)),
         }
     }
 }
 
-/// What went wrong.
+/// A kind of fault that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Fault {
+    /// A message never arrived.
     Lost,
+    /// A message arrived twice.
     Repeated,
+    /// A message came late.
     Late,
+    /// A partition kept a message from its receiver.
+    Cut,
+    /// A node stood still.
     Stalled,
+    /// A node crashed.
     Crashed,
-    /// A lease ran out before it was given back.
-    Overrun,
+    /// A server failed over to its replica.
+    FailedOver,
+    /// A failover undid a write that was answered.
+    Undone,
+    /// A lease ran out before its holder released it.
+    LeaseRanOut,
 }
+
+/// How often each kind of fault happened.
+pub type Happened = BTreeMap<Fault, u64>;

@@ -1,27 +1,22 @@
-//! Ways to count stock behind a network, in a simulated one: deterministic, seeded, in virtual time.
-//!
-//! The crate's design does not care where its counters live; this shows it, and what other designs give and take.
-//! [`variants`] are the programs, each with what it promises; [`run`] has some nodes use one while things go wrong;
-//! [`judge`] has the suite of [`segstock_conformance`] say what was kept, over many seeds.
-//!
-//! It is a model: time passes only where the programs wait, rows never get lost, and clocks do not drift.
+#![doc = include_str!("../README.md")]
 
-#![allow(
-    missing_docs,
-    missing_debug_implementations,
-    clippy::must_use_candidate,
-    clippy::missing_panics_doc,
-    clippy::missing_errors_doc,
-    clippy::new_without_default
-)]
+mod design;
+pub mod designs;
+pub mod docs;
+mod faults;
+mod findings;
+mod locks;
+mod network;
+mod scene;
+mod store;
+mod world;
 
-pub mod executor;
-pub mod faults;
-pub mod judge;
-pub mod locks;
-pub mod network;
-
-pub mod run;
-pub mod store;
-
-pub mod variants;
+pub use design::{Counter, Design, Order, Site};
+pub use faults::{Fault, Faults, Happened};
+pub use findings::{Findings, Tried};
+pub use locks::{Grant, Locks};
+pub use network::{Network, Partition, Reply, TimedOut};
+pub use scene::{Run, Scene};
+pub use segstock_conformance::{Answer, History, Options, Promise, Report};
+pub use store::{Key, Store};
+pub use world::{Drift, Place, Slot, TaskId, World};

@@ -1,23 +1,20 @@
-//! Each variant keeps what it promises, and the broken ones are caught.
+//! Each design keeps what it promises, and each mistake is caught.
 
-use segstock_conformance::{History, Options, Promise};
-use segstock_sim::judge::{Findings, assert_caught, assert_kept, judge_one};
-use segstock_sim::run::run;
-use segstock_sim::variants::blocks::Blocks;
-use segstock_sim::variants::conditional::Conditional;
-use segstock_sim::variants::growing::Growing;
-use segstock_sim::variants::guarded::Fencing;
-use segstock_sim::variants::one_lock::OneLock;
-use segstock_sim::variants::queue::Queue;
-use segstock_sim::variants::segment_locks::SegmentLocks;
-use segstock_sim::variants::{Counter, Site, Variant};
+mod judged;
+
+use judged::{assert_caught, assert_kept};
+use segstock_conformance::History;
+use segstock_sim::designs::{Blocks, Conditional, Fencing, Growing, OneLock, Queue, SegmentLocks};
+use segstock_sim::{Counter, Design, Fault, Findings, Options, Promise, Scene, Site};
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::panic::catch_unwind;
 
 #[test]
-fn one_lock_with_fencing() {
-    assert_kept("one-lock-fenced", &OneLock(Fencing::OfReadsAndWrites));
+fn one_lock_with_fencing_keeps_everything() {
+    let lock = OneLock(Fencing::OfReadsAndWrites);
+    let tried = assert_kept("one-lock-fenced", &lock);
+    judged::assert_happened(&tried, Fault::LeaseRanOut);
 }
 
 #[test]
@@ -34,8 +31,17 @@ fn one_lock_with_fenced_writes_only_oversells() {
 }
 
 #[test]
-fn segment_locks() {
-    assert_kept("segment-locks", &SegmentLocks::WalksOn);
+fn one_lock_fenced_by_clock_oversells_where_clocks_drift() {
+    let lock = OneLock(Fencing::ByClock);
+    let right = Scene::new().with_faults(|faults| faults.drift = None);
+    (right.judge("one-lock-by-right-clock", &lock, judged::seeds())).assert_kept();
+    assert_caught("one-lock-by-clock", &lock, Promise::NeverOversold);
+}
+
+#[test]
+fn segment_locks_keep_all_but_exact_refusals() {
+    let tried = assert_kept("segment-locks", &SegmentLocks::WalksOn);
+    judged::assert_happened(&tried, Fault::LeaseRanOut);
 }
 
 #[test]
@@ -46,41 +52,54 @@ fn segment_locks_refuse_falsely() {
 }
 
 #[test]
-fn growing_counters() {
+fn growing_counters_keep_everything() {
     assert_kept("growing", &Growing::Exact);
+    assert_kept("growing-one-server", &Growing::OneServer);
 }
 
 #[test]
-fn growing_counters_read_the_wrong_way_round_refuse_falsely() {
+fn growing_counters_read_in_the_wrong_order_refuse_falsely() {
     let wrong = Growing::AddedFirst;
     assert_caught("growing-added-first", &wrong, Promise::ExactRefusal);
 }
 
 #[test]
-fn growing_counters_gathered_in_silence_refuse_falsely() {
+fn growing_counters_gathered_without_announcement_refuse_falsely() {
     let silent = Growing::Silent;
     assert_caught("growing-silent", &silent, Promise::ExactRefusal);
 }
 
 #[test]
-fn conditional_decrement() {
+fn a_conditional_decrement_keeps_everything() {
     assert_kept("conditional", &Conditional::WithKeys);
 }
 
 #[test]
-fn conditional_decrement_without_keys_takes_twice() {
+fn a_conditional_decrement_without_idempotency_keys_takes_twice() {
     let naive = Conditional::WithoutKeys;
     assert_caught("conditional-no-keys", &naive, Promise::Conservation);
 }
 
 #[test]
-fn queue() {
+fn a_conditional_decrement_oversells_where_a_failover_undoes_what_was_answered() {
+    let asynchronous = Conditional::Asynchronous;
+    let never = Scene::new().with_faults(|faults| faults.failovers = false);
+    (never.judge("conditional-no-failover", &asynchronous, judged::seeds())).assert_kept();
+    assert_caught(
+        "conditional-asynchronous",
+        &asynchronous,
+        Promise::NeverOversold,
+    );
+}
+
+#[test]
+fn a_queue_keeps_everything() {
     assert_kept("queue", &Queue::Counts);
     assert_kept("queue-works", &Queue::Works);
 }
 
 #[test]
-fn blocks() {
+fn blocks_keep_all_but_exact_refusals() {
     assert_kept("blocks", &Blocks::WithEpochs);
 }
 
@@ -91,30 +110,35 @@ fn blocks_refuse_falsely() {
 
 #[test]
 fn blocks_without_epochs_oversell() {
-    let zombies = Blocks::WithoutEpochs;
-    assert_caught("blocks-no-epochs", &zombies, Promise::NeverOversold);
+    let open = Blocks::WithoutEpochs;
+    assert_caught("blocks-no-epochs", &open, Promise::NeverOversold);
 }
 
 #[test]
 fn a_seed_is_one_run() {
+    let scene = Scene::new();
     for seed in 0..50 {
-        assert_eq!(run(&Growing::Exact, seed), run(&Growing::Exact, seed));
-        assert_eq!(run(&Queue::Counts, seed), run(&Queue::Counts, seed));
+        let run = |design| scene.run(&design, seed);
+        assert_eq!(run(Growing::Exact), run(Growing::Exact));
+        let run = |design| scene.run(&design, seed);
+        assert_eq!(run(Queue::Counts), run(Queue::Counts));
     }
-    let two = [run(&Growing::Exact, 1), run(&Growing::Exact, 2)];
+    let two = [1, 2].map(|seed| scene.run(&Growing::Exact, seed));
     assert_ne!(two[0].history, two[1].history);
 }
 
-/// What is kept of a seed that fails is what its replay does.
+/// The evidence of a seed that fails is what its replay does.
 #[test]
 fn a_seed_that_fails_replays() {
     let unfenced = OneLock(Fencing::No);
     let promise = Promise::NeverOversold;
-    let judged = |seed| judge_one("one-lock-replay", &unfenced, seed);
-    let fails = |findings: &Findings| findings.broken.contains_key(&promise);
+    let judged = |seed| {
+        let all = Options::new();
+        Scene::new().judge_claim("one-lock-replay", &unfenced, &all, [seed])
+    };
     let (seed, first) = (0..)
         .map(|seed| (seed, judged(seed)))
-        .find(|(_, findings)| fails(findings))
+        .find(|(_, findings): &(u64, Findings)| findings.breaks(promise))
         .expect("it never ends");
     let evidence = [first, judged(seed)].map(|findings| {
         let evidence = findings.report.evidence(promise).expect("it is broken");
@@ -127,7 +151,7 @@ fn a_seed_that_fails_replays() {
         )
     });
     assert_eq!(evidence[0], evidence[1]);
-    assert_eq!(evidence[0].0, run(&unfenced, seed).history);
+    assert_eq!(evidence[0].0, Scene::new().run(&unfenced, seed).history);
 }
 
 /// One call is marked, beside the legend's mark, and the words are below.
@@ -138,11 +162,11 @@ fn assert_shows(picture: &str, words: &str) {
     assert!(picture.contains(first), "{picture}");
 }
 
-/// A right counter, of whose histories nothing can be found out.
+/// A right counter whose histories the judge has no budget to decide.
 #[derive(Debug)]
 struct Hurried;
 
-impl Variant for Hurried {
+impl Design for Hurried {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
         Queue::Counts.open(site, units)
     }
@@ -153,9 +177,10 @@ impl Variant for Hurried {
 }
 
 #[test]
-fn what_cannot_be_decided_is_not_kept() {
-    let panic = catch_unwind(|| assert_kept("hurried", &Hurried)).unwrap_err();
+fn undecided_is_not_kept() {
+    let findings = Scene::new().judge("hurried", &Hurried, 0..100);
+    let panic = catch_unwind(|| findings.assert_kept()).unwrap_err();
     let words = panic.downcast_ref::<String>().expect("it says why");
-    let first = "Hurried cannot be decided: replay with SIM_SEED=";
+    let first = "hurried cannot be decided under seed ";
     assert!(words.starts_with(first), "{words}");
 }

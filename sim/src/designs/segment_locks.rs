@@ -1,32 +1,35 @@
-//! Segment locking as it is published: N keys, a lock for each; an order picks one by chance, runs under
-//! its lock, and walks on to the next one if that is short. With fencing, which the articles leave out.
+//! Segment locking as it is published: N keys, a lock for each. An order picks a random key, runs under its lock,
+//! and walks on to the next key if that one is short. Fencing is added, which the articles leave out.
 //!
-//! It promises never to oversell, and that nothing is lost. **It refuses falsely**: units that lie in
-//! several segments serve no order that wants them together, and what comes to a segment behind the walker's
-//! back is missed.
+//! It promises never to oversell, and to lose no unit. **It refuses falsely.** Units that lie in several segments
+//! serve no order that wants them together, and a walk misses units that come to a segment behind it.
 //!
 //! What limits it: one order after another in each segment.
 
-use super::super::locks::Locks;
-use super::super::network::TimedOut;
-use super::super::store::Store;
-use super::guarded::{Fencing, Guarded, Row};
-use super::{Answer, Counter, Options, Order, Site, Variant, shares};
+use super::fenced::{Fenced, Fencing, Row};
+use super::shares;
+use crate::design::{Counter, Design, Order, Site};
+use crate::locks::Locks;
+use crate::network::TimedOut;
+use crate::store::Store;
+use segstock_conformance::{Answer, Options};
 
+/// N keys, each under a lock of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SegmentLocks {
     /// Where the first segment is short, the next is tried.
     WalksOn,
-    /// Where it is short, the order is refused.
+    /// Where the first segment is short, the order is refused.
     TriesOne,
 }
 
-impl Variant for SegmentLocks {
+impl Design for SegmentLocks {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
         let rows = shares(units, site.segments).map(Row::new);
-        let store = Store::new(&site.network).with(rows);
+        let store = Store::on_servers(&site.network, site.segments).with(rows);
         let locks = Locks::new(&site.network);
-        let segment = |key| Guarded {
+        let segment = |key| Fenced {
             key: store.key(key),
             lock: key,
             locks: locks.clone(),
@@ -46,14 +49,10 @@ impl Variant for SegmentLocks {
     fn promises(&self) -> Options {
         Options::new().without_exact_refusals()
     }
-
-    fn has_leases(&self) -> bool {
-        true
-    }
 }
 
 struct Segments {
-    segments: Vec<Guarded>,
+    segments: Vec<Fenced>,
     site: Site,
     tries: usize,
 }

@@ -1,23 +1,32 @@
 //! One key, and one atomic script on it: take the units if they are there. The order's work comes after.
 //!
-//! **It promises everything**, if each order has an idempotency key, by which the row knows the order when
-//! it is asked again and gives the same answer, refusals included. Without one, a request that timed out
-//! cannot be retried: it may have been served, and then the retry takes the units a second time. **They are
-//! lost.** A network that repeats messages does the same without any retry.
+//! **It promises everything**, if each order has an idempotency key. By that the row knows an order that asks again,
+//! and gives it the first answer, also if that was a refusal. Without keys, a request that timed out cannot be
+//! retried: if the store served it, the retry takes the units a second time, and **they are lost**. A network that
+//! repeats messages loses them without any retry.
 //!
-//! What limits it: one key, as fast as the store serves it. The keys of orders take room until it is certain
-//! that no copy of a request is still under way.
+//! The store must keep what it answered. One that answers before its replica has the change forgets sales when it
+//! fails over, and **sells their units twice**.
+//!
+//! What limits it: one key, as fast as its server serves requests. The keys of orders take room until no copy of a
+//! request can be under way any more.
 
-use super::super::network::TimedOut;
-use super::super::store::{Key, Store};
-use super::{Answer, Counter, Order, Site, Variant, told};
+use crate::design::{Counter, Design, Order, Site, answer};
+use crate::network::TimedOut;
+use crate::store::{Key, Store};
+use segstock_conformance::Answer;
 use std::collections::BTreeMap;
 
+/// A conditional decrement of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Conditional {
+    /// Each order has an idempotency key.
     WithKeys,
-    /// Orders are retried all the same.
+    /// Orders have no idempotency key, and are retried all the same. Breaks conservation.
     WithoutKeys,
+    /// The store is [asynchronous](Store::asynchronous). Oversells.
+    Asynchronous,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -40,16 +49,20 @@ impl Row {
     }
 }
 
-impl Variant for Conditional {
+impl Design for Conditional {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
         let row = Row {
             units,
             answers: BTreeMap::new(),
         };
         let store = Store::new(&site.network).with([row]);
+        let store = match self {
+            Self::Asynchronous => store.asynchronous(),
+            _ => store,
+        };
         OneKey {
             key: store.key(0),
-            knows_orders: *self == Self::WithKeys,
+            knows_orders: *self != Self::WithoutKeys,
             site: site.clone(),
         }
     }
@@ -85,12 +98,11 @@ impl OneKey {
 impl Counter for OneKey {
     async fn deduct(&self, order: Order) -> Answer {
         let deducted = self.change(order, Row::deduct).await;
-        self.site.works_if(deducted).await
+        self.site.work_if(deducted).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
-        let restocked = self.change(order, Row::restock).await;
-        told(restocked)
+        answer(self.change(order, Row::restock).await)
     }
 
     async fn at_rest(&self) -> Result<u64, TimedOut> {

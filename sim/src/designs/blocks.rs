@@ -1,28 +1,32 @@
-//! Blocks leased to nodes: a node fetches many units at once from the pool, and sells from its block without
-//! asking anybody else.
+//! Blocks lent to nodes: a node fetches many units at once from the pool, and sells from its block without asking
+//! anybody else.
 //!
-//! Each block has an epoch, and a journal under that key: a sale counts when it is in there. A block whose lease has
-//! run out is taken back by whoever needs it: first its journal is closed, which says what was sold, then the
-//! rest goes back to the pool. Both may be done any number of times, by anybody; who stops in between is finished
-//! by the next. The lease decides only when others *may* do that. **The closed epoch is what a node runs against that
-//! was taken for dead**; without it, it goes on selling what the pool has got back.
+//! Each block has an epoch, and a journal under that key: a sale counts when the journal has it. When the lease of a
+//! block is over, any node that needs units may close it: first it closes the journal, which says what was sold, then
+//! it puts the rest into the pool. Any node may do both, any number of times, and finish what another began. The lease
+//! only says when others *may* close a block. **The closed journal stops a node that was slow and not dead**; without
+//! it, the node goes on selling units that the pool has lent again.
 //!
-//! It promises never to oversell, and that nothing is lost, whoever crashes. **It refuses falsely** while units lie
-//! in the blocks of others.
+//! It promises never to oversell, and to lose no unit, whoever crashes. **It refuses falsely** while units lie in the
+//! blocks of other nodes.
 //!
-//! What limits it: a key for each node, and the pool once for each block.
+//! What limits it: a journal for each node, and the pool once for each block.
 
-use super::super::network::TimedOut;
-use super::super::store::{Key, Store};
-use super::{Answer, Counter, Options, Order, Site, Variant};
+use crate::design::{Counter, Design, Order, Site};
+use crate::network::TimedOut;
+use crate::store::{Key, Store};
+use segstock_conformance::{Answer, Options};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Blocks lent to nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Blocks {
+    /// A closed journal takes no sale.
     WithEpochs,
-    /// A closed journal still takes sales.
+    /// A closed journal still takes sales. Oversells.
     WithoutEpochs,
 }
 
@@ -30,11 +34,11 @@ pub enum Blocks {
 struct Block {
     epoch: usize,
     units: u64,
-    /// When others may take it back, by the pool's clock.
-    until: u64,
+    /// When others may close it, by the pool's clock.
+    until: Duration,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Pool {
     free: u64,
     last_epoch: usize,
@@ -45,16 +49,16 @@ struct Pool {
 #[derive(Debug, Clone)]
 enum Lent {
     Block(Block),
-    /// Too few are free; these could be taken back.
+    /// Too few units are free; these blocks may be closed.
     Short(Vec<Block>),
 }
 
 impl Pool {
-    /// Whoever is answered too late has a block that nobody uses; its lease runs out.
-    fn lend(&mut self, least: u64, block: u64, now: u64) -> Lent {
+    /// A reply that comes too late lends a block that no node uses, until its lease is over.
+    fn lend(&mut self, least: u64, block: u64, now: Duration) -> Lent {
         if self.free < least {
-            let overdue = self.lent.values().filter(|block| block.until < now);
-            return Lent::Short(overdue.copied().collect());
+            let over = self.lent.values().filter(|block| block.until < now);
+            return Lent::Short(over.copied().collect());
         }
         let units = self.free.min(block.max(least));
         self.free -= units;
@@ -62,13 +66,13 @@ impl Pool {
         let block = Block {
             epoch: self.last_epoch,
             units,
-            until: now + Shop::LEASE.as_nanos() as u64,
+            until: now + Shop::LEASE,
         };
         self.lent.insert(block.epoch, block);
         Lent::Block(block)
     }
 
-    fn take_back(&mut self, epoch: usize, sold: u64) {
+    fn hand_back(&mut self, epoch: usize, sold: u64) {
         if let Some(block) = self.lent.remove(&epoch) {
             self.free += block.units.saturating_sub(sold);
         }
@@ -82,7 +86,7 @@ impl Pool {
 }
 
 /// What was sold from a block.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Journal {
     sold: u64,
     closed: bool,
@@ -94,7 +98,7 @@ enum Sale {
     Sold,
     /// The block has too few.
     Short,
-    /// The block was taken back.
+    /// The block is closed.
     Closed,
 }
 
@@ -120,7 +124,7 @@ impl Journal {
     }
 }
 
-impl Variant for Blocks {
+impl Design for Blocks {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
         let pool = Pool {
             free: units,
@@ -128,9 +132,9 @@ impl Variant for Blocks {
         };
         Shop {
             pool: Store::new(&site.network).with([pool]).key(0),
-            journals: Store::new(&site.network),
+            journals: Store::on_servers(&site.network, site.segments),
             nodes: RefCell::default(),
-            // Large enough to be worth the way, and some for everybody.
+            // Large enough to save requests, and small enough that each node gets some.
             block: (units / (4 * site.segments as u64)).clamp(1, 10_000),
             epochs: *self == Self::WithEpochs,
             site: site.clone(),
@@ -146,7 +150,7 @@ struct Shop {
     pool: Key<Pool>,
     /// By epoch.
     journals: Store<Journal>,
-    /// The blocks that each node knows of: its own memory, gone when it crashes.
+    /// The blocks that each node knows: its own memory, gone when it crashes.
     nodes: RefCell<BTreeMap<usize, Vec<Block>>>,
     block: u64,
     epochs: bool,
@@ -161,20 +165,20 @@ impl Shop {
             while let Some(block) = self.block_of(order.node) {
                 match self.sell_from(block, order.units).await? {
                     Sale::Sold => return Ok(true),
-                    Sale::Short => self.take_back(block).await?,
+                    Sale::Short => self.close(block).await?,
                     Sale::Closed => {}
                 }
                 self.forget(order.node, block);
             }
             let (least, size) = (order.units, self.block);
             let world = self.site.world().clone();
-            let lend = move |pool: &mut Pool| pool.lend(least, size, world.now());
+            let lend = move |pool: &mut Pool| pool.lend(least, size, world.clock());
             match self.pool.retried(lend).await? {
                 Lent::Block(block) => self.keep(order.node, block),
-                Lent::Short(overdue) if overdue.is_empty() => return Ok(false),
-                Lent::Short(overdue) => {
-                    for block in overdue {
-                        self.take_back(block).await?;
+                Lent::Short(over) if over.is_empty() => return Ok(false),
+                Lent::Short(over) => {
+                    for block in over {
+                        self.close(block).await?;
                     }
                 }
             }
@@ -187,14 +191,14 @@ impl Shop {
         self.journals.key(block.epoch).retried(sell).await
     }
 
-    async fn take_back(&self, block: Block) -> Result<(), TimedOut> {
+    async fn close(&self, block: Block) -> Result<(), TimedOut> {
         let sold = self
             .journals
             .key(block.epoch)
             .retried(Journal::close)
             .await?;
-        let take_back = move |pool: &mut Pool| pool.take_back(block.epoch, sold);
-        self.pool.retried(take_back).await
+        let hand_back = move |pool: &mut Pool| pool.hand_back(block.epoch, sold);
+        self.pool.retried(hand_back).await
     }
 
     fn block_of(&self, node: usize) -> Option<Block> {
@@ -214,7 +218,7 @@ impl Shop {
 
 impl Counter for Shop {
     async fn deduct(&self, order: Order) -> Answer {
-        self.site.works_if(self.sell(order).await).await
+        self.site.work_if(self.sell(order).await).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
@@ -228,7 +232,7 @@ impl Counter for Shop {
     async fn at_rest(&self) -> Result<u64, TimedOut> {
         let lent = |pool: &mut Pool| pool.lent.values().copied().collect::<Vec<_>>();
         for block in self.pool.retried(lent).await? {
-            self.take_back(block).await?;
+            self.close(block).await?;
         }
         self.pool.retried(|pool| pool.free).await
     }

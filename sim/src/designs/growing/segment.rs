@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 /// It holds `added - taken` units.
 #[derive(Debug, Clone, Default)]
-pub struct Segment {
-    pub taken: u64,
-    pub added: u64,
-    /// Units that each request took, none included.
+pub(super) struct Segment {
+    pub(super) taken: u64,
+    pub(super) added: u64,
+    /// Units that each request took, 0 included.
     answers: BTreeMap<u64, u64>,
-    /// What was put under a number.
+    /// Units that were put under each number.
     puts: BTreeMap<u64, u64>,
 }
 
 impl Segment {
-    pub fn new(units: u64) -> Self {
+    pub(super) fn new(units: u64) -> Self {
         Self {
             added: units,
             ..Self::default()
@@ -22,13 +22,13 @@ impl Segment {
     }
 
     /// Takes `units`, all of them or none.
-    pub fn take(&mut self, number: u64, units: u64) -> bool {
+    pub(super) fn take(&mut self, number: u64, units: u64) -> bool {
         let enough = self.added - self.taken >= units;
         self.take_once(number, if enough { units } else { 0 }) == units
     }
 
-    /// Takes what there is, up to `units`.
-    pub fn take_up_to(&mut self, number: u64, units: u64) -> u64 {
+    /// Takes what there is, at most `units`.
+    pub(super) fn take_up_to(&mut self, number: u64, units: u64) -> u64 {
         self.take_once(number, units.min(self.added - self.taken))
     }
 
@@ -40,7 +40,7 @@ impl Segment {
         })
     }
 
-    pub fn put(&mut self, number: u64, units: u64) {
+    pub(super) fn put(&mut self, number: u64, units: u64) {
         self.puts.entry(number).or_insert_with(|| {
             self.added += units;
             units

@@ -1,41 +1,39 @@
-//! Units from several keys for one order, though nothing is atomic across keys, and whoever gathers may
-//! crash anywhere.
+//! Units from several keys for one order. Nothing is atomic across keys, and a node that gathers may crash anywhere.
 //!
-//! One gather at a time is open in the *pocket*, a row of its own. Opening announces its units:
-//! `pocket.added` grows by them. Then it takes from key after key, under its own number, which the keys
-//! remember. So all that follows from the pocket's row and the keys' answers is the same whoever does it, and
-//! however often: **whoever finds a gather open finishes it**, and nobody needs a lock that may run out. Even one that a
-//! late request opens again ends as it did before.
+//! One gather at a time is open in the *pocket*, a row of its own. Opening announces its units: `pocket.added` grows by
+//! them. Then it takes from key after key, under its own number, which the keys remember. Everything follows from the
+//! pocket's row and the keys' answers, whoever does it and however often. So **a node that finds a gather open finishes
+//! it**, and no node needs a lock that may run out. A gather that a late request opens again ends as it did before.
 //!
-//! With all units in hand, closing it is the instant of the deduct: `pocket.taken` grows by them. If it
-//! falls short, it puts all pieces back, and closes as well. The sums are never too low: an announcement can
-//! only delay a refusal.
+//! With all units in hand, closing is the instant of the deduct: `pocket.taken` grows by them. If the units fall short,
+//! the gather puts all pieces back, and closes as well. The sums are never too low: an announcement can only delay a
+//! refusal.
 
-use super::super::super::network::TimedOut;
 use super::segment::Segment;
 use super::{Growing, Keys};
+use crate::network::TimedOut;
 
 #[derive(Debug, Clone, Default)]
-pub struct Pocket {
-    pub taken: u64,
-    pub added: u64,
+pub(super) struct Pocket {
+    pub(super) taken: u64,
+    pub(super) added: u64,
     open: Option<Gather>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gather {
+pub(super) struct Gather {
     number: u64,
     units: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gathered {
+pub(super) enum Gathered {
     Sold,
     Short,
 }
 
 impl Pocket {
-    /// The gather that is open now: this one, if no other was.
+    /// Opens the gather, unless another is open. The gather that is open now.
     fn open(&mut self, gather: Gather, silent: bool) -> Gather {
         *self.open.get_or_insert_with(|| {
             self.added += if silent { 0 } else { gather.units };
@@ -51,7 +49,7 @@ impl Pocket {
 }
 
 impl Keys {
-    pub async fn gather(&self, units: u64) -> Result<Gathered, TimedOut> {
+    pub(super) async fn gather(&self, units: u64) -> Result<Gathered, TimedOut> {
         let number = self.site.world().number();
         let gather = Gather { number, units };
         let silent = self.kind == Growing::Silent;
@@ -66,14 +64,14 @@ impl Keys {
     }
 
     /// Finishes the gather that is open, if one is.
-    pub async fn finish_open(&self) -> Result<(), TimedOut> {
+    pub(super) async fn finish_open(&self) -> Result<(), TimedOut> {
         if let Some(open) = self.pocket.retried(|pocket| pocket.open).await? {
             self.finish(open).await?;
         }
         Ok(())
     }
 
-    /// Does what is left of a gather, and finds done what others have done.
+    /// Does what is left of a gather. The keys repeat their answers for what others have done.
     async fn finish(&self, gather: Gather) -> Result<Gathered, TimedOut> {
         let mut pieces = Vec::with_capacity(self.segments.len());
         for segment in &self.segments {

@@ -1,44 +1,54 @@
-//! N keys with two counters each that only grow, `taken` and `added`: the crate's own protocol, behind a
-//! network.
+//! N keys with two counters each that only grow, `taken` and `added`: the protocol of
+//! [`segstock`](https://docs.rs/segstock), behind a network.
 //!
 //! **It promises everything**, exact refusals included, and no transaction touches two keys:
 //!
-//! - A deduct takes from one key. If that is short, it asks the next.
-//! - When no key alone has enough, it reads every `taken`, then every `added`. At the instant between the
-//!   two passes no more units were in stock than the difference, so if that is too little, it may refuse.
-//! - Otherwise the units lie in several keys, and are gathered under a number that all keys know, announced in
-//!   the *pocket* before, so that what is in hand is in every sum ([`gather`](self::gather)).
+//! - A deduct takes from one key. If that key is short, it asks the next.
+//! - If no key alone has enough, it reads every `taken`, then every `added`. At the instant between the two passes the
+//!   stock was at most their difference. If that is less than it wants, it may refuse.
+//! - Otherwise the units lie in several keys. It gathers them under a number that all keys know. It announces them in
+//!   the *pocket* first, so that units in hand are in every sum (`growing/gather.rs`).
 //!
-//! Each request carries a number, and the key remembers what it answered: so it can be retried, and a late copy
-//! of it does nothing. Refusals are remembered as well; a late copy that found more than the first one did would take
-//! units for an order that has gone on to the next key.
+//! Each request has a number, and the key remembers what it answered. So the request can be retried, and a late copy of
+//! it does nothing. The key remembers refusals as well: a late copy that found more than the first one would take units
+//! for an order that has gone on to the next key.
 //!
-//! What limits it: N keys, as fast as the store serves them, until they run low; then one gather after
-//! another.
+//! What limits it: N keys, as fast as their servers serve requests, until they run low; then one gather after another.
 
 mod gather;
 mod segment;
 
-use super::super::network::TimedOut;
-use super::super::store::{Key, Store};
-use super::{Answer, Counter, Order, Site, Variant, shares};
+use super::shares;
+use crate::design::{Counter, Design, Order, Site};
+use crate::network::TimedOut;
+use crate::store::{Key, Store};
 use gather::{Gathered, Pocket};
 use segment::Segment;
+use segstock_conformance::Answer;
 use std::time::Duration;
 
+/// N keys with two growing counters each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Growing {
+    /// The whole protocol, each key on a server of its own.
     Exact,
-    /// The proof reads every `added` first.
+    /// The whole protocol, all keys on one server.
+    OneServer,
+    /// The proof reads every `added` first. Refuses falsely.
     AddedFirst,
-    /// A gather takes without an announcement.
+    /// A gather takes without an announcement. Refuses falsely.
     Silent,
 }
 
-impl Variant for Growing {
+impl Design for Growing {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
         let segments = shares(units, site.segments).map(Segment::new);
-        let store = Store::new(&site.network).with(segments);
+        let servers = match self {
+            Self::OneServer => 1,
+            _ => site.segments,
+        };
+        let store = Store::on_servers(&site.network, servers).with(segments);
         Keys {
             segments: (0..site.segments).map(|key| store.key(key)).collect(),
             pocket: Store::new(&site.network).key(0),
@@ -57,7 +67,7 @@ struct Keys {
 
 impl Counter for Keys {
     async fn deduct(&self, order: Order) -> Answer {
-        self.site.works_if(self.take(order.units).await).await
+        self.site.work_if(self.take(order.units).await).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
@@ -70,7 +80,7 @@ impl Counter for Keys {
     }
 
     async fn at_rest(&self) -> Result<u64, TimedOut> {
-        // Somebody may have crashed in the middle.
+        // A node may have crashed in the middle of a gather.
         self.finish_open().await?;
         self.bound().await
     }
@@ -88,8 +98,9 @@ impl Keys {
             }
             match self.gather(units).await? {
                 Gathered::Sold => return Ok(true),
-                // Two that fall short by turns would announce, each, what keeps the other from its proof.
-                Gathered::Short => self.step_aside().await,
+                // Two gathers that fall short by turns would each announce units that keep the other from its
+                // proof.
+                Gathered::Short => self.pause().await,
             }
         }
     }
@@ -112,7 +123,7 @@ impl Keys {
         Ok(false)
     }
 
-    /// At some instant of this call no more units than this were in stock; at rest, exactly so many.
+    /// An upper bound of the units that were in stock at some instant of this call; at rest, their exact number.
     async fn bound(&self) -> Result<u64, TimedOut> {
         let (taken, added) = if self.kind == Growing::AddedFirst {
             let added = self.sum(|row| row.added, |pocket| pocket.added).await?;
@@ -142,9 +153,9 @@ impl Keys {
         Ok(sum)
     }
 
-    async fn step_aside(&self) {
+    async fn pause(&self) {
         let most = Duration::from_millis(20);
-        let pause = self.site.world().some_time(Duration::ZERO..most);
+        let pause = self.site.world().pick_time(Duration::ZERO..most);
         self.site.world().sleep(pause).await;
     }
 }

@@ -1,24 +1,28 @@
-//! A queue with one consumer: orders are appended to a log, and whoever reads it from its beginning knows what each
-//! of them is answered.
+//! A queue with one consumer: orders are appended to a log. Whoever reads the log from its beginning knows what each
+//! order is answered.
 //!
-//! **It promises everything.** An order's place in the log is the instant at which it is decided; the consumer only
-//! finds out. So it keeps nothing that is not in the log, and may crash anywhere; and when the one that was taken
-//! for dead is alive, there are two that give the same answers.
+//! **It promises everything.** An order is decided at the instant at which it is appended; the consumer only finds out
+//! how. So the consumer keeps nothing that is not in the log, and may crash anywhere. If one that was taken for dead is
+//! alive, two consumers give the same answers.
 //!
-//! What limits it: a batch of orders in two round trips, and whoever orders waits for its answer. If the consumer
-//! does the orders' work as well, it is one lock by another name.
+//! What limits it: a batch of orders in two round trips, and each order waits for its answer. If the consumer does the
+//! orders' work as well, it is one lock by another name.
 
-use super::super::faults::Fault;
-use super::super::network::TimedOut;
-use super::super::store::{Key, Store};
-use super::{Answer, Counter, Order, Site, Variant, told};
+use crate::design::{Counter, Design, Order, Site, answer};
+use crate::faults::Fault;
+use crate::network::TimedOut;
+use crate::store::{Key, Store};
+use crate::world::Place;
+use segstock_conformance::Answer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+/// A log with one consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Queue {
-    /// The consumer counts, whoever orders does the work.
+    /// The consumer counts, the node that orders does the work.
     Counts,
     /// The consumer does the work, too.
     Works,
@@ -30,7 +34,7 @@ struct Entry {
     restocks: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Log {
     entries: Vec<Entry>,
     known: BTreeSet<u64>,
@@ -44,10 +48,10 @@ impl Log {
     }
 }
 
-/// What each order was answered. Never changed, since all who write write the same.
+/// What each order was answered. An answer never changes: every consumer writes the same.
 type Answers = BTreeMap<u64, bool>;
 
-impl Variant for Queue {
+impl Design for Queue {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
         let shop = Shop(Rc::new(Inner {
             log: Store::new(&site.network).key(0),
@@ -75,25 +79,26 @@ struct Inner {
 impl Shop {
     /// How often consumers look for orders.
     const POLL: Duration = Duration::from_millis(2);
-    /// How soon who ordered asks for the answer; then less and less often, or all are busy with asking.
+    /// The pause before an order asks for its answer. It doubles up to the last: asking costs the store requests.
     const FIRST_ASKS: Duration = Duration::from_millis(2);
     const LAST_ASKS: Duration = Duration::from_millis(64);
-    /// How long who ordered asks for the answer, in time-outs.
+    /// How long an order asks for its answer, in time-outs.
     const PATIENCE: u32 = 40;
 
-    /// Starts a consumer when the last one seems to be dead; which it is, or not.
+    /// Starts another consumer now and then, as if the last one were dead; sometimes it is.
     async fn supervise(self) {
         let world = self.0.site.world().clone();
         loop {
-            let consumer = world.spawn(self.clone().consume());
+            let node = Place::Node(self.0.site.network.new_node());
+            world.spawn_at(node, self.clone().consume());
             let life = Duration::from_millis(20)..Duration::from_millis(300);
-            if !self.0.site.network.crashes() {
+            if self.0.site.network.faults().crashes == 0 {
                 return;
             }
-            world.sleep(world.some_time(life)).await;
-            if world.happens(700) {
+            world.sleep(world.pick_time(life)).await;
+            if world.chance(700) {
                 self.0.site.network.note(Fault::Crashed);
-                world.abort(consumer);
+                world.crash(node);
             }
         }
     }
@@ -101,7 +106,7 @@ impl Shop {
     async fn consume(self) {
         let mut left = self.0.units;
         let mut position = 0;
-        // Nobody shall wait for another's work.
+        // No order waits for the work of another in its batch.
         let most = if self.0.consumer_works { 1 } else { usize::MAX };
         loop {
             let read = move |log: &mut Log| {
@@ -120,7 +125,7 @@ impl Shop {
             for entry in batch {
                 answers.insert(entry.order.id, decide(&mut left, entry));
                 if self.0.consumer_works && !entry.restocks {
-                    self.0.site.flow().await;
+                    self.0.site.work().await;
                 }
             }
             self.publish(answers).await;
@@ -136,10 +141,10 @@ impl Shop {
         let id = entry.order.id;
         self.0.log.retried(move |log| log.append(entry)).await?;
         let world = self.0.site.world();
-        let patience = self.0.site.network.time_out * Self::PATIENCE;
-        let until = world.now() + patience.as_nanos() as u64;
+        let patience = self.0.site.network.time_out() * Self::PATIENCE;
+        let until = world.clock() + patience;
         let mut pause = Self::FIRST_ASKS;
-        while world.now() < until {
+        while world.clock() < until {
             let ask = move |known: &mut Answers| known.get(&id).copied();
             if let Some(answer) = self.0.answers.retried(ask).await? {
                 return Ok(answer);
@@ -170,9 +175,9 @@ impl Counter for Shop {
         };
         let sold = self.order(entry).await;
         if self.0.consumer_works {
-            return told(sold);
+            return answer(sold);
         }
-        self.0.site.works_if(sold).await
+        self.0.site.work_if(sold).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
@@ -180,7 +185,7 @@ impl Counter for Shop {
             order,
             restocks: true,
         };
-        told(self.order(entry).await)
+        answer(self.order(entry).await)
     }
 
     async fn at_rest(&self) -> Result<u64, TimedOut> {

@@ -1,0 +1,4 @@
+//! Documentation only.
+
+#[doc = include_str!("docs/distributed.md")]
+pub mod distributed {}
