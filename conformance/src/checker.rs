@@ -2,8 +2,10 @@
 
 use crate::{Call, Explanation, History, explain};
 use segstock_model::MAX_UNITS;
-use segstock_model::search::{Found, Problem};
-use segstock_model::{Model, exact_when_alone};
+use segstock_model::search::{Effort, Found, Problem, Spent};
+use segstock_model::{Model, Outcome, exact_when_alone};
+use std::fmt;
+use std::time::Duration;
 
 /// Judges histories.
 ///
@@ -37,6 +39,7 @@ use segstock_model::{Model, exact_when_alone};
 #[must_use]
 pub struct Checker {
     budget: u64,
+    time: Duration,
     limit: u64,
 }
 
@@ -49,11 +52,47 @@ pub enum Verdict {
     Linearizable,
     /// There is none; and why.
     NotLinearizable(Box<Explanation>),
-    /// The budget was spent before either was known: neither yes nor no.
-    Undecided {
-        /// States that were looked at.
-        states: u64,
-    },
+    /// The search was given up before either was known: neither yes nor no.
+    Undecided(Undecided),
+}
+
+/// Why a history could not be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Undecided {
+    /// States that were looked at.
+    pub states: u64,
+    /// Calls of the history.
+    pub calls: usize,
+    /// Those of them whose outcome is unknown.
+    pub unknown: usize,
+    /// Whether the time was spent, and not the states.
+    pub out_of_time: bool,
+}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            states,
+            calls,
+            unknown,
+            out_of_time,
+        } = self;
+        let (spent, raise) = if *out_of_time {
+            ("its time", "`Checker::time`")
+        } else {
+            ("its budget of states", "`Checker::budget`")
+        };
+        write!(
+            f,
+            "neither an order nor a contradiction was found: the search spent {spent}, after {states} states; \
+             of {calls} calls {unknown} have an unknown outcome. Raise {raise}, or record shorter histories"
+        )?;
+        if *unknown > 0 {
+            write!(f, " with fewer time-outs")?;
+        }
+        Ok(())
+    }
 }
 
 impl Verdict {
@@ -71,18 +110,26 @@ impl Default for Checker {
 }
 
 impl Checker {
-    /// Looks at two million states at most, some 200 MB; counters count to [`MAX_UNITS`].
+    /// Looks at two million states at most, which take some 200 MB, and takes ten seconds at most; counters
+    /// count to [`MAX_UNITS`].
     pub const fn new() -> Self {
         Self {
             budget: 2_000_000,
+            time: Duration::from_secs(10),
             limit: MAX_UNITS,
         }
     }
 
-    /// Looks at so many states before it gives up.
+    /// States that the search may look at before it gives up. One for each call comes free, so that a long
+    /// history of calls one after another needs no larger budget.
     pub const fn budget(self, states: u64) -> Self {
         let budget = states;
         Self { budget, ..self }
+    }
+
+    /// Time that the search may take before it gives up.
+    pub const fn time(self, time: Duration) -> Self {
+        Self { time, ..self }
     }
 
     /// The counter refuses to hold more than `units`, available and reserved.
@@ -99,20 +146,33 @@ impl Checker {
     /// Whether some order explains `calls`, which come in the sequence of their first stamps; what has
     /// to be taken [at its word](exact_when_alone) is.
     pub(super) fn decide(&self, initial: u64, calls: &[Call]) -> Found {
-        self.problem(initial, calls).solve(self.budget, &mut 0)
+        let mut effort = self.effort();
+        self.problem(initial, calls).solve_within(&mut effort)
     }
 
     pub(super) fn check_calls(&self, initial: u64, calls: &[Call]) -> Verdict {
         let problem = self.problem(initial, calls);
-        let mut states = 0;
-        match problem.solve(self.budget, &mut states) {
+        let mut effort = self.effort();
+        match problem.solve_within(&mut effort) {
             Found::Order => Verdict::Linearizable,
-            Found::Nothing => Verdict::Undecided { states },
+            Found::Nothing => Verdict::Undecided(Undecided {
+                states: effort.spent_states(),
+                calls: calls.len(),
+                unknown: calls
+                    .iter()
+                    .filter(|call| call.outcome == Outcome::Unknown)
+                    .count(),
+                out_of_time: effort.spent() == Some(Spent::Time),
+            }),
             Found::NoOrder => {
                 let why = explain::explain(&problem, calls, self.budget);
                 Verdict::NotLinearizable(Box::new(why))
             }
         }
+    }
+
+    fn effort(&self) -> Effort {
+        Effort::states(self.budget).within(self.time)
     }
 
     pub(super) fn problem(&self, initial: u64, calls: &[Call]) -> Problem {

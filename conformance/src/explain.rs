@@ -1,10 +1,17 @@
 //! [`Explanation`]: why no order explains a history, in words.
 
 use crate::Call;
-use crate::window::{Shrinker, Window};
-use segstock_model::search::{Found, Item, Problem};
+use crate::window::{Shrinker, Window, solve};
+use segstock_model::search::bounds::{Contradiction, Sum, contradiction};
+use segstock_model::search::{Effort, Found, Item, Problem};
 use segstock_model::{Op, Outcome, Refusal};
+use std::cell::RefCell;
 use std::fmt;
+use std::time::Duration;
+
+/// What an explanation may cost, all its tries together.
+const MOST_STATES: u64 = 400_000;
+const MOST_TIME: Duration = Duration::from_millis(400);
 
 /// Why a history has no order: the smallest window of it that could be found and that still has none.
 ///
@@ -49,13 +56,21 @@ impl Explanation {
     }
 }
 
-/// Explains why `history`, made of `calls`, has no order.
+/// Explains why `history`, made of `calls`, has no order, at the cost of so many states at most.
 pub(super) fn explain(history: &Problem, calls: &[Call], budget: u64) -> Explanation {
-    let window = Shrinker::new(budget).shrink(history);
+    let mut effort = Effort::states(budget.min(MOST_STATES)).within(MOST_TIME);
+    let window = Shrinker::new(&mut effort).shrink(history);
+    // When the effort is spent, the sums are a better explanation than a window that is too large.
+    if effort.spent().is_some()
+        && let Some(found) = contradiction(history)
+    {
+        return by_sums(&found, calls);
+    }
     let speaker = Speaker {
         window: &window,
         calls,
-        budget,
+        // The words may cost a little more, so that they say something.
+        effort: RefCell::new(Effort::states(budget.min(MOST_STATES)).within(MOST_TIME / 2)),
     };
     Explanation {
         offender: calls[window.offender.index],
@@ -65,10 +80,49 @@ pub(super) fn explain(history: &Problem, calls: &[Call], budget: u64) -> Explana
     }
 }
 
+/// What sums alone say.
+fn by_sums(found: &Contradiction, calls: &[Call]) -> Explanation {
+    let call = calls[found.item.index];
+    let why = match found.sum {
+        Sum::Oversold {
+            came,
+            unknown,
+            taken,
+        } => format!(
+            "when it returned, {taken} units had been taken, and no more than {came} can have been there, \
+             {unknown} of them by calls of unknown outcome"
+        ),
+        Sum::AtLeast(least) => {
+            format!("at every instant in between at least {least} units were in stock")
+        }
+        Sum::AtMost(most) => {
+            format!("at every instant in between at most {most} units were in stock")
+        }
+        Sum::Restocked { least, most } if least == most => {
+            format!("{least} units had been restocked, no more and no fewer")
+        }
+        Sum::Restocked { least, most } => {
+            format!("between {least} and {most} units had been restocked")
+        }
+        Sum::OnHand(most) => format!("at most {most} units can have been on hand"),
+        _ => "at no instant in between can that be".to_owned(),
+    };
+    let (called, returned) = (time(call.called), time(call.returned));
+    let told = told(&call);
+    Explanation {
+        offender: call,
+        window: vec![call],
+        from: call.called,
+        words: format!(
+            "{told} between {called} and {returned}; {why}, whichever calls of unknown outcome happened"
+        ),
+    }
+}
+
 struct Speaker<'a> {
     window: &'a Window,
     calls: &'a [Call],
-    budget: u64,
+    effort: RefCell<Effort>,
 }
 
 impl Speaker<'_> {
@@ -165,7 +219,7 @@ impl Speaker<'_> {
                     (item.op, item.outcome) = (op, outcome);
                 }
             }
-            other.solve(self.budget, &mut 0)
+            solve(&other, &mut self.effort.borrow_mut())
         });
         let mut is_known = true;
         for found in found {
@@ -321,7 +375,7 @@ mod tests {
         let speaker = Speaker {
             window: &window,
             calls: &calls,
-            budget,
+            effort: RefCell::new(Effort::states(budget)),
         };
         speaker.words()
     }

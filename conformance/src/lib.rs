@@ -38,7 +38,7 @@ mod suite;
 mod trials;
 mod window;
 
-pub use checker::{Checker, Verdict};
+pub use checker::{Checker, Undecided, Verdict};
 pub use error::{HistoryError, Mistake};
 pub use explain::Explanation;
 pub use history::History;

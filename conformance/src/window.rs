@@ -3,7 +3,7 @@
 //! Each step here leaves less to explain than there was, never something else: if the window has no
 //! order, the history has none.
 
-use segstock_model::search::{Found, Item, Problem};
+use segstock_model::search::{Effort, Found, Item, Problem};
 use segstock_model::{Model, Op, Outcome};
 
 /// A part of a history that no order explains.
@@ -26,17 +26,29 @@ const MOST_UNDER_WAY: usize = 6;
 /// So many tries are worth a shorter explanation.
 const MOST_ATTEMPTS: usize = 400;
 
-pub(super) struct Shrinker {
-    budget: u64,
+pub(super) struct Shrinker<'a> {
+    effort: &'a mut Effort,
 }
 
-impl Shrinker {
-    pub(super) const fn new(budget: u64) -> Self {
-        Self { budget }
+/// States that one try may cost. A try that gives up counts as one that found an order: then the
+/// window stays larger than it had to.
+const MOST_STATES: u64 = 20_000;
+
+/// Solves a part of what is left to explain, and takes what it costs from the whole effort.
+pub(super) fn solve(problem: &Problem, effort: &mut Effort) -> Found {
+    let mut part = effort.part(MOST_STATES);
+    let found = problem.solve_within(&mut part);
+    effort.charge(&part);
+    found
+}
+
+impl<'a> Shrinker<'a> {
+    pub(super) const fn new(effort: &'a mut Effort) -> Self {
+        Self { effort }
     }
 
     /// Shrinks a history that no order explains.
-    pub(super) fn shrink(&self, history: &Problem) -> Window {
+    pub(super) fn shrink(&mut self, history: &Problem) -> Window {
         let (until, offender) = self.first_return(history);
         let short = truncated(history, until);
         let mut window = self.latest_cut(&short, offender);
@@ -45,22 +57,22 @@ impl Shrinker {
         window
     }
 
-    fn is_unexplained(&self, problem: &Problem) -> bool {
-        problem.solve(self.budget, &mut 0) == Found::NoOrder
+    fn is_unexplained(&mut self, problem: &Problem) -> bool {
+        solve(problem, self.effort) == Found::NoOrder
     }
 
-    fn all_unexplained(&self, cases: &[Problem]) -> bool {
+    fn all_unexplained(&mut self, cases: &[Problem]) -> bool {
         cases.iter().all(|case| self.is_unexplained(case))
     }
 
     /// The return until which, and no sooner, the history has no order; what comes later need not be
     /// looked at.
-    fn first_return(&self, history: &Problem) -> (u64, Item) {
+    fn first_return(&mut self, history: &Problem) -> (u64, Item) {
         let mut items: Vec<Item> = history.threads.iter().flatten().copied().collect();
         items.sort_by_key(|item| item.returned);
         let (mut explained, mut unexplained) = (0, items.len());
         // Invariant: cut off after so many returns it has no order (or so many are all).
-        while unexplained - explained > 1 {
+        while unexplained - explained > 1 && self.effort.spent().is_none() {
             let middle = usize::midpoint(explained, unexplained);
             if self.is_unexplained(&truncated(history, items[middle - 1].returned)) {
                 unexplained = middle;
@@ -77,7 +89,7 @@ impl Shrinker {
 
     /// The window that begins latest: at the call of some item, with all that returned before summed
     /// up in the stock.
-    fn latest_cut(&self, history: &Problem, offender: Item) -> Window {
+    fn latest_cut(&mut self, history: &Problem, offender: Item) -> Window {
         let mut cuts: Vec<u64> = history
             .threads
             .iter()
@@ -89,7 +101,7 @@ impl Shrinker {
         cuts.dedup();
         // One by one near the offender, then further and further back.
         let mut back = 0;
-        while back < cuts.len() {
+        while back < cuts.len() && self.effort.spent().is_none() {
             let from = cuts[cuts.len() - 1 - back];
             if let Some(cases) = cut(history, from, offender.index)
                 && !cases.is_empty()
@@ -115,12 +127,12 @@ impl Shrinker {
 
     /// Lets go of calls, many at once and then one by one, as long as no order explains the rest: of a
     /// read or a refusal altogether, of any other by having it happen whenever it likes, if at all.
-    fn drop_calls(&self, window: &mut Window) {
+    fn drop_calls(&mut self, window: &mut Window) {
         let mut left = indices(&window.cases);
         left.retain(|&index| index != window.offender.index);
         let mut attempts = MOST_ATTEMPTS;
         let mut chunk = left.len().div_ceil(2);
-        while chunk > 0 {
+        while chunk > 0 && self.effort.spent().is_none() {
             let mut kept = Vec::new();
             for some in left.chunks(chunk) {
                 let fewer: Vec<Problem> = (window.cases.iter())
@@ -201,13 +213,19 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
             !(is_under_way && effect(item).is_none())
         });
     }
+    // An unknown sale or restock can as well have happened at the instant itself.
+    let mut may_come = false;
     for maybe in &history.maybes {
         let called = maybe.called.iter().filter(|&&called| called < from);
-        under_way.extend(called.map(|_| (maybe.op, None)));
+        match maybe.op {
+            Op::Deduct(_) | Op::Restock(_) => may_come |= called.count() > 0,
+            _ => under_way.extend(called.map(|_| (maybe.op, None))),
+        }
     }
     if under_way.len() > MOST_UNDER_WAY {
         return None;
     }
+    let mut is_possible = true;
     let cases = (0..1_u32 << under_way.len()).filter_map(|chosen| {
         let chosen = under_way
             .iter()
@@ -219,7 +237,12 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
             .copied()
             .chain(chosen.iter().map(|(op, _)| *op));
         let mut case = rest.clone();
-        case.start = summed_up(&history.start, happened)?;
+        let Some(start) = summed_up(&history.start, happened) else {
+            // An unknown restock may have made it possible.
+            is_possible &= !may_come;
+            return None;
+        };
+        case.start = start;
         for (op, index) in chosen {
             match index {
                 Some(index) => case
@@ -234,7 +257,8 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
         }
         Some(case)
     });
-    Some(cases.collect())
+    let cases = cases.collect();
+    is_possible.then_some(cases)
 }
 
 /// The stock after all of `happened`, in whatever order; none if there is no such stock.

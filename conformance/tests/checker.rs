@@ -303,21 +303,27 @@ fn a_snapshot_of_no_instant_is_told() {
 
 #[test]
 fn a_spent_budget_is_neither_yes_nor_no() {
-    // Everything at the same time, and a read that nothing explains: all orders must be tried.
+    // Everything at the same time, in even numbers, and an odd number is read: all orders must be tried.
     let mut calls: Vec<Call> = (0..12)
-        .map(|n| Call::new(n, 0, 100, Op::Deduct(1 << n), Outcome::Done))
+        .map(|n| Call::new(n, 0, 100, Op::Deduct(2 << n), Outcome::Done))
         .collect();
     calls.push(Call::new(
         12,
         0,
         100,
         Op::Available,
-        Outcome::Exactly(4_096),
+        Outcome::Exactly(4_095),
     ));
-    let history = History::new(4_095, calls).unwrap();
+    let history = History::new(8_190, calls).unwrap();
     let verdict = Checker::new().budget(1_000).check(&history);
-    assert_eq!(verdict, Verdict::Undecided { states: 1_001 });
+    let Verdict::Undecided(why) = &verdict else {
+        panic!("{verdict:?}");
+    };
     assert!(!verdict.is_linearizable());
+    // A state for each call comes free.
+    assert_eq!((why.states, why.unknown), (1_014, 0));
+    let words = why.to_string();
+    assert!(words.contains("Raise `Checker::budget`"), "{words}");
     let decided = Checker::new().check(&history);
     assert!(matches!(decided, Verdict::NotLinearizable(_)));
 }

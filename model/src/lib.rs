@@ -222,8 +222,10 @@ impl Model {
             None => {
                 let outcome = self.take(units, Self::reserve_units);
                 if outcome == Outcome::Done {
-                    let state = HoldState::Until(self.now.saturating_add(ttl));
+                    let deadline = self.now.saturating_add(ttl);
+                    let state = HoldState::Until(deadline);
                     self.holds.insert(key, Hold { units, state });
+                    self.expire();
                 }
                 outcome
             }
@@ -249,10 +251,15 @@ impl Model {
         }
     }
 
-    /// A hold is good before its deadline, not at it. Then its units are in stock again at once: a
-    /// sweeper that is late must not cost a sale.
     fn advance(&mut self, by: u64) -> Outcome {
         self.now = self.now.saturating_add(by);
+        self.expire();
+        Outcome::Done
+    }
+
+    /// A hold is active before its deadline, not at it: one that is placed for no time expires at once. An
+    /// expired hold's units are in stock again at once: a sweeper that is late must not cost a sale.
+    fn expire(&mut self) {
         let mut back = 0;
         for hold in self.holds.values_mut() {
             if matches!(hold.state, HoldState::Until(deadline) if deadline <= self.now) {
@@ -261,7 +268,6 @@ impl Model {
             }
         }
         self.part_with(back, back);
-        Outcome::Done
     }
 }
 

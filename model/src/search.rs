@@ -1,22 +1,36 @@
 //! The search for an order that explains a history.
 //!
+//! | | |
+//! |---|---|
+//! | [`Problem`] | the calls that must be placed, and those that may have happened |
+//! | [`bounds`] | what cannot be, whatever the order: sums alone show it, and no search is needed |
+//! | `pooled` | the search with the units of all calls of unknown outcome in one pool: a *no* is final |
+//! | `orders` | the search with each call for itself: a *yes* is an order |
+//! | [`Effort`] | how many states and how much time a search may cost |
+//!
 //! Calls are placed one after another, each time one that no unplaced call precedes, and when the
 //! model says no to all of them the search goes back (Wing and Gong, *Testing and verifying
 //! concurrent objects*, 1993), and remembers where it has been (Lowe, *Testing for
-//! linearizability*, 2017). What is special about a counter makes that fast:
+//! linearizability*, 2017). Three things about a counter make that fast:
 //!
-//! - **Sums commute.** What a call did is known from its answer, so the stock after some calls is the
-//!   same in whatever order they were placed: how many calls of each thread were placed says it all,
-//!   and that is all that is remembered. (Holds, whose deadlines depend on the order, are remembered
-//!   with the stock.)
-//! - **What changes nothing is placed at once.** If a refusal or a read can stand here, nothing is
-//!   gained by leaving it for later: it takes nothing from the others. So there is a choice only
-//!   between calls that sell, add or move units.
-//! - **Calls of unknown outcome** are never required and never precede anything. Equal ones are alike, so
-//!   they are placed in the sequence of their calls, and a count of each kind is remembered.
+//! - **Sums commute.** What a call did is known from its answer, so the stock after some calls does not
+//!   depend on their order: it is enough to remember how many calls of each lane were placed. (Holds
+//!   have deadlines, which depend on the order. They are remembered with the stock.)
+//! - **A read or a refusal is placed as soon as it can stand.** It takes nothing from the others, so it
+//!   gains nothing by waiting. A choice is left only between calls that sell, add or move units.
+//! - **A call of unknown outcome is placed only where another call needs it.** It may happen at any
+//!   instant after its call, so it can always wait for the first call that would fail without it.
+
+pub mod bounds;
+mod effect;
+mod effort;
+mod orders;
+mod pooled;
+
+pub use effort::{Effort, Spent};
 
 use crate::{Call, Model, Op, Outcome};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// A call that must be placed.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +47,7 @@ pub struct Item {
     pub index: usize,
 }
 
-/// Calls with the same effect of which each may have happened, from its stamp on.
+/// Calls with equal effects of which each may have happened, from its stamp on.
 #[derive(Debug, Clone)]
 pub struct Maybe {
     /// What was called.
@@ -47,7 +61,8 @@ pub struct Maybe {
 pub struct Problem {
     /// The stock when the history begins.
     pub start: Model,
-    /// Of each thread, one after another.
+    /// Lanes of calls that follow each other: those of one thread, or of several of which each ended before the
+    /// next began.
     pub threads: Vec<Vec<Item>>,
     /// Calls of unknown outcome, by kind.
     pub maybes: Vec<Maybe>,
@@ -60,7 +75,7 @@ pub enum Found {
     Order,
     /// There is none.
     NoOrder,
-    /// The budget is spent.
+    /// The effort is spent.
     Nothing,
 }
 
@@ -69,32 +84,38 @@ impl Problem {
     /// `start`.
     #[must_use]
     pub fn new(start: Model, calls: &[Call]) -> Self {
-        let mut threads: BTreeMap<usize, Vec<Item>> = BTreeMap::new();
+        let mut lanes = Lanes::default();
         let mut problem = Self {
             start,
             threads: Vec::new(),
             maybes: Vec::new(),
         };
+        let mut maybes: BTreeMap<Op, Vec<u64>> = BTreeMap::new();
         for (index, call) in calls.iter().enumerate() {
             if call.outcome == Outcome::Unknown {
                 if !call.op.is_read() {
-                    problem.add_maybe(call.op, call.called);
+                    maybes.entry(call.op).or_default().push(call.called);
                 }
                 continue;
             }
-            threads.entry(call.thread).or_default().push(Item {
+            let item = Item {
                 called: call.called,
                 returned: call.returned,
                 op: call.op,
                 outcome: call.outcome,
                 index,
-            });
+            };
+            lanes.add(call.thread, item);
         }
-        problem.threads = threads.into_values().collect();
+        problem.threads = lanes.lanes;
+        for (op, mut called) in maybes {
+            called.sort_unstable();
+            problem.maybes.push(Maybe { op, called });
+        }
         problem
     }
 
-    /// One call more that may have happened.
+    /// Adds a call that may have happened.
     pub fn add_maybe(&mut self, op: Op, called: u64) {
         let kind = self.maybes.iter().position(|maybe| maybe.op == op);
         let kind = kind.unwrap_or(self.maybes.len());
@@ -109,6 +130,10 @@ impl Problem {
     /// Whether the stock depends on more than which calls were placed.
     #[must_use]
     pub fn is_ordered(&self) -> bool {
+        self.has_holds() || self.maybes.iter().any(|maybe| is_up_to(maybe.op))
+    }
+
+    fn has_holds(&self) -> bool {
         let of_hold = |op| {
             matches!(
                 op,
@@ -116,21 +141,45 @@ impl Problem {
             )
         };
         let mut items = self.threads.iter().flatten();
-        items.any(|item| of_hold(item.op))
-            || (self.maybes.iter()).any(|maybe| of_hold(maybe.op) || is_up_to(maybe.op))
+        items.any(|item| of_hold(item.op)) || self.maybes.iter().any(|maybe| of_hold(maybe.op))
+    }
+
+    /// How many calls must be placed, and how many may be.
+    #[must_use]
+    pub fn size(&self) -> [usize; 2] {
+        [
+            self.threads.iter().map(Vec::len).sum(),
+            self.maybes.iter().map(|maybe| maybe.called.len()).sum(),
+        ]
     }
 
     /// Searches, and counts the states that it looks at into `states`, until they exceed `budget`.
     pub fn solve(&self, budget: u64, states: &mut u64) -> Found {
-        Search {
-            problem: self,
-            placed: vec![0; self.threads.len() + self.maybes.len()],
-            seen: HashSet::new(),
-            ordered: self.is_ordered(),
-            budget,
-            states,
+        let mut effort = Effort::states(budget.saturating_sub(*states));
+        let found = self.solve_within(&mut effort);
+        *states += effort.spent_states();
+        found
+    }
+
+    /// Searches, until there is an answer or the effort is spent.
+    pub fn solve_within(&self, effort: &mut Effort) -> Found {
+        // A history of one call after another has as many states as calls: they cost nothing extra.
+        effort.grant(self.size()[0] as u64);
+        if bounds::contradiction(self).is_some() {
+            return Found::NoOrder;
         }
-        .run()
+        if self.maybes.is_empty() || self.has_holds() {
+            return orders::search(self, &pooled::Dead::default(), effort);
+        }
+        let (found, dead) = pooled::search(self, effort);
+        match found {
+            // Each unknown call for itself may still not add up.
+            Found::Order => {
+                effort.grant(self.size()[0] as u64);
+                orders::search(self, &dead, effort)
+            }
+            found => found,
+        }
     }
 }
 
@@ -139,98 +188,30 @@ fn is_up_to(op: Op) -> bool {
     matches!(op, Op::DeductUpTo(_))
 }
 
-/// A call that can be placed next: its thread, or beyond the threads its kind; and the stock then.
-type Choice = (usize, Model);
-
-struct Search<'a> {
-    problem: &'a Problem,
-    /// How many calls of each thread, then of each kind of maybe, are placed.
-    placed: Vec<u32>,
-    seen: HashSet<(Box<[u32]>, Option<Model>)>,
-    ordered: bool,
-    budget: u64,
-    states: &'a mut u64,
+/// Calls in as few sequences as their stamps allow, so that thousands of threads that call once
+/// cost no more than the few that call at once.
+#[derive(Default)]
+struct Lanes {
+    lanes: Vec<Vec<Item>>,
+    /// Of each thread, the lane of its last call, and how many calls that lane had then.
+    last: BTreeMap<usize, (usize, usize)>,
 }
 
-impl Search<'_> {
-    fn run(mut self) -> Found {
-        // Those that are left to try, for each call placed so far; the last is tried first.
-        let mut path: Vec<Vec<Choice>> = Vec::new();
-        let mut taken: Vec<usize> = Vec::new();
-        let Some(first) = self.choices(&self.problem.start) else {
-            return Found::Order;
-        };
-        path.push(first);
-        while let Some(choices) = path.last_mut() {
-            let Some((who, stock)) = choices.pop() else {
-                path.pop();
-                if let Some(who) = taken.pop() {
-                    self.placed[who] -= 1;
-                }
-                continue;
-            };
-            self.placed[who] += 1;
-            if !self.is_new(&stock) {
-                self.placed[who] -= 1;
-                continue;
-            }
-            *self.states += 1;
-            if *self.states > self.budget {
-                return Found::Nothing;
-            }
-            let Some(choices) = self.choices(&stock) else {
-                return Found::Order;
-            };
-            path.push(choices);
-            taken.push(who);
-        }
-        Found::NoOrder
-    }
-
-    fn is_new(&mut self, stock: &Model) -> bool {
-        let stock = self.ordered.then(|| stock.clone());
-        self.seen.insert((self.placed.clone().into(), stock))
-    }
-
-    /// What can be placed next, the best last; nothing is left to place if there is no answer.
-    fn choices(&self, stock: &Model) -> Option<Vec<Choice>> {
-        let next = |thread: usize| self.problem.threads[thread].get(self.placed[thread] as usize);
-        let threads = self.problem.threads.len();
-        let first_return = (0..threads)
-            .filter_map(next)
-            .map(|item| item.returned)
-            .min()?;
-        let mut choices = Vec::new();
-        for thread in 0..threads {
-            let Some(item) = next(thread).filter(|item| item.called <= first_return) else {
-                continue;
-            };
-            let Some(after) = stock.step(item.op, item.outcome) else {
-                continue;
-            };
-            if after == *stock {
-                return Some(vec![(thread, after)]);
-            }
-            choices.push((item.returned, thread, after));
-        }
-        // Who returned first was probably first.
-        choices.sort_by_key(|(returned, ..)| std::cmp::Reverse(*returned));
-        let known = choices
-            .into_iter()
-            .map(|(_, thread, after)| (thread, after));
-        let mut all = self.maybes(stock, first_return);
-        all.extend(known);
-        Some(all)
-    }
-
-    fn maybes(&self, stock: &Model, first_return: u64) -> Vec<Choice> {
-        let kinds = self.problem.maybes.iter().enumerate();
-        let choices = kinds.filter_map(|(kind, maybe)| {
-            let who = self.problem.threads.len() + kind;
-            let called = *maybe.called.get(self.placed[who] as usize)?;
-            let after = stock.step(maybe.op, Outcome::Unknown)?;
-            (called <= first_return && after != *stock).then_some((who, after))
+impl Lanes {
+    fn add(&mut self, thread: usize, item: Item) {
+        let own = self.last.get(&thread).copied();
+        let own = own.filter(|&(lane, calls)| self.lanes[lane].len() == calls);
+        let lane = own.map(|(lane, _)| lane).or_else(|| {
+            self.lanes.iter().position(|lane| {
+                lane.last()
+                    .is_some_and(|before| before.returned < item.called)
+            })
         });
-        choices.collect()
+        let lane = lane.unwrap_or_else(|| {
+            self.lanes.push(Vec::new());
+            self.lanes.len() - 1
+        });
+        self.lanes[lane].push(item);
+        self.last.insert(thread, (lane, self.lanes[lane].len()));
     }
 }

@@ -1,0 +1,281 @@
+//! What cannot be, whatever the order: sums alone show it, and no search is needed.
+//!
+//! At any instant, each call that returned before has happened, and none that was called later. So the
+//! units in stock lie between two sums:
+//!
+//! - **at most** the units at first, and all that can have come by then, less what must have been
+//!   taken;
+//! - **at least** the units at first, and all that must have come by then, less all that can have been
+//!   taken.
+//!
+//! A call of unknown outcome can have happened at any instant from its call on, and never must have.
+
+use super::effect::{Change, Demand};
+use super::{Item, Problem};
+use crate::{Op, Outcome, Refusal};
+
+/// A call whose answer no order explains, and the sum that shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Contradiction {
+    /// The call.
+    pub item: Item,
+    /// What contradicts it.
+    pub sum: Sum,
+}
+
+/// A sum that contradicts an answer, in units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sum {
+    /// When the call returned, more was taken than can have been there.
+    Oversold {
+        /// At first, and by all calls that were called by then.
+        came: i128,
+        /// How many of those come from calls of unknown outcome.
+        unknown: i128,
+        /// Taken by calls that had returned, this one included.
+        taken: i128,
+    },
+    /// At every instant of the call at least so many were in stock.
+    AtLeast(i128),
+    /// At every instant of the call at most so many were in stock.
+    AtMost(i128),
+    /// At no instant of the call there were so many: always fewer or always more.
+    Never,
+    /// By the end of the call at most so many units can have been added, or by its begin at least so many were.
+    Restocked {
+        /// Added by calls that had returned before.
+        least: i128,
+        /// Added by calls that were called until its end.
+        most: i128,
+    },
+    /// At most so many were on hand, and a restock was refused for want of room.
+    OnHand(i128),
+}
+
+/// The contradiction whose call returned first, if sums alone show one.
+#[must_use]
+pub fn contradiction(problem: &Problem) -> Option<Contradiction> {
+    let sums = Sums::of(problem);
+    let contradictions = [
+        oversold(problem),
+        first(problem, |item| sums.in_stock(item)),
+        first(problem, |item| sums.restocked(item)),
+        sums.no_room(problem),
+    ];
+    let contradictions = contradictions.into_iter().flatten();
+    contradictions.min_by_key(|found| found.item.returned)
+}
+
+fn first(problem: &Problem, look: impl Fn(&Item) -> Option<Sum>) -> Option<Contradiction> {
+    let items = problem.threads.iter().flatten();
+    let found = items.filter_map(|item| {
+        let sum = look(item)?;
+        Some(Contradiction { item: *item, sum })
+    });
+    found.min_by_key(|found| found.item.returned)
+}
+
+/// A sum that changes at stamps.
+#[derive(Default)]
+struct Course {
+    steps: Vec<(u64, i128)>,
+    first: i128,
+}
+
+impl Course {
+    /// The course of a sum that begins with `first`, with changes in the sequence in which they are made.
+    fn new(first: u64, changes: Vec<(u64, i128)>) -> Self {
+        let first = i128::from(first);
+        let mut sum = first;
+        let mut steps = changes;
+        for (_, step) in &mut steps {
+            sum += *step;
+            *step = sum;
+        }
+        Self { steps, first }
+    }
+
+    /// The steps that are made at `at` or before.
+    fn until(&self, at: u64) -> usize {
+        self.steps.partition_point(|(step, _)| *step <= at)
+    }
+
+    fn at(&self, at: u64) -> i128 {
+        let made = self.until(at);
+        made.checked_sub(1)
+            .map_or(self.first, |last| self.steps[last].1)
+    }
+
+    /// The values from the one to the other stamp, in between steps that are made at one stamp too.
+    fn between(&self, from: u64, to: u64) -> impl Iterator<Item = i128> {
+        let steps = self.until(from)..self.until(to).max(self.until(from));
+        let steps = self.steps[steps].iter().map(|(_, sum)| *sum);
+        std::iter::once(self.at(from)).chain(steps)
+    }
+}
+
+/// The first return at which more was taken than can have come.
+fn oversold(problem: &Problem) -> Option<Contradiction> {
+    // At one stamp, what is called may come before what returns.
+    let mut steps: Vec<(u64, bool, i128, Option<Item>)> = Vec::new();
+    for item in problem.threads.iter().flatten() {
+        let change = Change::of(item.op, item.outcome);
+        if change.adds > 0 {
+            steps.push((item.called, false, i128::from(change.adds), None));
+        }
+        if change.takes > 0 && change.is_certain {
+            steps.push((item.returned, true, i128::from(change.takes), Some(*item)));
+        }
+    }
+    let mut unknown = Vec::new();
+    for maybe in &problem.maybes {
+        let adds = i128::from(Change::at_most(maybe.op).adds);
+        if adds > 0 {
+            steps.extend(maybe.called.iter().map(|&at| (at, false, adds, None)));
+            unknown.extend(maybe.called.iter().map(|&at| (at, adds)));
+        }
+    }
+    steps.sort_unstable_by_key(|(at, takes, ..)| (*at, *takes));
+    let mut came = i128::from(problem.start.snapshot().available);
+    let mut taken = 0;
+    for (at, _, units, item) in steps {
+        let Some(item) = item else {
+            came += units;
+            continue;
+        };
+        taken += units;
+        if taken > came {
+            let unknown = unknown.iter().filter(|(called, _)| *called <= at);
+            let unknown = unknown.map(|(_, adds)| adds).sum();
+            let sum = Sum::Oversold {
+                came,
+                unknown,
+                taken,
+            };
+            return Some(Contradiction { item, sum });
+        }
+    }
+    None
+}
+
+struct Sums {
+    /// In stock at least and at most, between the stamps.
+    least: Course,
+    most: Course,
+    /// Restocked at least and at most.
+    restocked: [Course; 2],
+}
+
+/// The stamp from which on a call that returned at `returned` precedes others.
+const fn after(returned: u64) -> u64 {
+    returned.saturating_add(1)
+}
+
+impl Sums {
+    fn of(problem: &Problem) -> Self {
+        let (mut least, mut most) = (Vec::new(), Vec::new());
+        let (mut came, mut may_come) = (Vec::new(), Vec::new());
+        for item in problem.threads.iter().flatten() {
+            let change = Change::of(item.op, item.outcome);
+            let (adds, takes) = (i128::from(change.adds), i128::from(change.takes));
+            if takes > 0 {
+                least.push((item.called, -takes));
+                if change.is_certain {
+                    most.push((after(item.returned), -takes));
+                }
+            }
+            if adds > 0 {
+                least.push((after(item.returned), adds));
+                most.push((item.called, adds));
+            }
+            if let (Op::Restock(_), true) = (item.op, adds > 0) {
+                came.push((after(item.returned), adds));
+                may_come.push((item.called, adds));
+            }
+        }
+        for maybe in &problem.maybes {
+            let change = Change::at_most(maybe.op);
+            for &called in &maybe.called {
+                if change.takes > 0 {
+                    least.push((called, -i128::from(change.takes)));
+                }
+                if change.adds > 0 {
+                    most.push((called, i128::from(change.adds)));
+                }
+                if let Op::Restock(units) = maybe.op {
+                    may_come.push((called, i128::from(units)));
+                }
+            }
+        }
+        // At one stamp, what ends before: then no sum in between is beyond both its neighbours.
+        least.sort_unstable_by_key(|(at, change)| (*at, *change < 0));
+        most.sort_unstable_by_key(|(at, change)| (*at, *change > 0));
+        let books = problem.start.snapshot();
+        let restocked = [came, may_come].map(|mut changes| {
+            changes.sort_unstable();
+            Course::new(books.restocked, changes)
+        });
+        Self {
+            least: Course::new(books.available, least),
+            most: Course::new(books.available, most),
+            restocked,
+        }
+    }
+
+    /// What contradicts what a call says about the units in stock.
+    fn in_stock(&self, item: &Item) -> Option<Sum> {
+        let (from, to) = (item.called, item.returned);
+        // The call's own units are not gone when it looks.
+        let own = i128::from(Change::of(item.op, item.outcome).takes);
+        let least = || self.least.between(from, to).map(|least| least + own);
+        match Demand::of(item.op, item.outcome) {
+            Demand::Any | Demand::AtLeast(_) => None,
+            Demand::Never => Some(Sum::Never),
+            Demand::AtMost(units) => {
+                let units = i128::from(units);
+                let is_true = least().any(|least| least <= units);
+                (!is_true).then(|| Sum::AtLeast(least().min().unwrap_or(0)))
+            }
+            Demand::Exactly(units) => {
+                let units = i128::from(units);
+                if !least().any(|least| least <= units) {
+                    return Some(Sum::AtLeast(least().min().unwrap_or(0)));
+                }
+                let most = || self.most.between(from, to);
+                let is_true = most().any(|most| units <= most);
+                (!is_true).then(|| Sum::AtMost(most().max().unwrap_or(0)))
+            }
+        }
+    }
+
+    fn restocked(&self, item: &Item) -> Option<Sum> {
+        let (Outcome::Snapshot(said) | Outcome::ExactSnapshot(said)) = item.outcome else {
+            return None;
+        };
+        let least = self.restocked[0].at(item.called);
+        let most = self.restocked[1].at(item.returned);
+        // The sum is modulo 2^64.
+        if most > i128::from(u64::MAX) {
+            return None;
+        }
+        let is_true = (least..=most).contains(&i128::from(said.restocked));
+        (!is_true).then_some(Sum::Restocked { least, most })
+    }
+
+    /// A restock that was refused where there was room, whatever had come until its end.
+    fn no_room(&self, problem: &Problem) -> Option<Contradiction> {
+        let books = problem.start.snapshot();
+        let limit = i128::from(problem.start.limit);
+        first(problem, |item| {
+            let (Op::Restock(units), Outcome::Refused(Refusal::Overflow { .. })) =
+                (item.op, item.outcome)
+            else {
+                return None;
+            };
+            let came = self.restocked[1].at(item.returned) - i128::from(books.restocked);
+            let most = i128::from(books.on_hand()) + came;
+            (most + i128::from(units) <= limit).then_some(Sum::OnHand(most))
+        })
+    }
+}

@@ -1,0 +1,254 @@
+//! The search with each call for itself: an order that the model allows, step by step.
+
+use super::effect::{Change, Demand};
+use super::pooled::{Dead, Used};
+use super::{Effort, Found, Item, Maybe, Problem, is_up_to};
+use crate::{Model, Op, Outcome};
+use std::collections::HashSet;
+
+/// Where the search is: how many calls of each lane, then of each kind of maybe, are placed; and the
+/// stock, where that does not follow.
+type Place = (Box<[u32]>, Option<Model>);
+
+/// A call that can be placed next: its lane, or beyond the lanes its kind; and the stock then.
+type Choice = (usize, Model);
+
+struct Search<'a> {
+    problem: &'a Problem,
+    dead: &'a Dead,
+    placed: Vec<u32>,
+    seen: HashSet<Place>,
+    is_ordered: bool,
+    /// Whether calls of unknown outcome are tried everywhere, not only where another needs them.
+    is_eager: bool,
+}
+
+/// Searches for an order of all calls, and of those of unknown outcome that it takes.
+pub(super) fn search(problem: &Problem, dead: &Dead, effort: &mut Effort) -> Found {
+    let mut search = Search {
+        problem,
+        dead,
+        placed: vec![0; problem.threads.len() + problem.maybes.len()],
+        seen: HashSet::new(),
+        is_ordered: problem.is_ordered(),
+        is_eager: needs_all(problem),
+    };
+    search.run(effort)
+}
+
+/// Whether an unknown call can do more than add units or take them: then it may be needed before a call
+/// that would not fail without it.
+///
+/// - What happens to a hold depends on the order.
+/// - A `deduct_up_to` takes fewer units where fewer are in stock.
+/// - A release or a commit can be possible only after an unknown reserve.
+/// - Near the limit, a restock is possible only after a sale.
+fn needs_all(problem: &Problem) -> bool {
+    let maybes = || problem.maybes.iter().map(|maybe| maybe.op);
+    let units = |items: u64, units: u64| u128::from(items) * u128::from(units);
+    let known = problem.threads.iter().flatten();
+    let known: u128 = known
+        .map(|item| u128::from(Change::of(item.op, item.outcome).adds))
+        .sum();
+    let unknown = problem.maybes.iter().map(|maybe| {
+        let adds = Change::at_most(maybe.op).adds;
+        units(maybe.called.len() as u64, adds)
+    });
+    let most = u128::from(problem.start.snapshot().on_hand()) + known + unknown.sum::<u128>();
+    let reserves = maybes().any(|op| matches!(op, Op::Reserve(_)));
+    let settles = maybes().any(|op| matches!(op, Op::Commit(_) | Op::Release(_)));
+    problem.is_ordered() || (reserves && settles) || most > u128::from(problem.start.limit)
+}
+
+/// What a call that cannot stand here would need of calls of unknown outcome.
+#[derive(Clone, Copy, Default)]
+struct Missing {
+    /// Units, at least so many for some call.
+    more: Option<u64>,
+    /// Fewer units, by so many at least for some call.
+    fewer: Option<u64>,
+    /// Something else.
+    other: bool,
+}
+
+impl Missing {
+    fn note(&mut self, item: &Item, available: u64) {
+        let (more, fewer) = match Demand::of(item.op, item.outcome) {
+            Demand::AtLeast(units) => (units.saturating_sub(available), 0),
+            Demand::AtMost(units) => (0, available.saturating_sub(units)),
+            Demand::Exactly(units) => (
+                units.saturating_sub(available),
+                available.saturating_sub(units),
+            ),
+            Demand::Any | Demand::Never => (0, 0),
+        };
+        let least = |known: Option<u64>, new: u64| Some(known.map_or(new, |known| known.min(new)));
+        // A snapshot demands more than units.
+        let is_snapshot = matches!(item.op, Op::Snapshot);
+        if more > 0 {
+            self.more = least(self.more, more);
+        }
+        if fewer > 0 {
+            self.fewer = least(self.fewer, fewer);
+        }
+        self.other |= is_snapshot || (more == 0 && fewer == 0);
+    }
+
+    /// How well an unknown call meets the need, more is better; not at all if there is no answer.
+    fn is_met_by(&self, op: Op) -> Option<u64> {
+        let Change { adds, takes, .. } = Change::at_most(op);
+        let suits = |need: Option<u64>, units: u64| {
+            let need = need.filter(|_| units > 0)?;
+            // The smallest that suffices first, then the largest of those that do not.
+            Some(if units >= need {
+                u64::MAX - (units - need)
+            } else {
+                units
+            })
+        };
+        let suits = suits(self.more, adds).max(suits(self.fewer, takes));
+        suits.or(self.other.then_some(0))
+    }
+}
+
+impl Search<'_> {
+    fn run(&mut self, effort: &mut Effort) -> Found {
+        let mut choices: Vec<Choice> = Vec::new();
+        // Of each call that was placed: who it was, and where the choices after it begin.
+        let mut path: Vec<(usize, usize)> = Vec::new();
+        if !self.choices(&self.problem.start, &mut choices) {
+            return Found::Order;
+        }
+        loop {
+            let begin = path.last().map_or(0, |(_, begin)| *begin);
+            if choices.len() == begin {
+                let Some((who, _)) = path.pop() else {
+                    return Found::NoOrder;
+                };
+                self.placed[who] -= 1;
+                continue;
+            }
+            let Some((who, stock)) = choices.pop() else {
+                return Found::NoOrder;
+            };
+            self.placed[who] += 1;
+            if !self.is_new(&stock) {
+                self.placed[who] -= 1;
+                continue;
+            }
+            if !effort.step() {
+                return Found::Nothing;
+            }
+            path.push((who, choices.len()));
+            if !self.choices(&stock, &mut choices) {
+                return Found::Order;
+            }
+        }
+    }
+
+    fn is_new(&mut self, stock: &Model) -> bool {
+        let lanes = self.problem.threads.len();
+        if !self.problem.maybes.is_empty() && self.dead.covers(&self.placed[..lanes], self.used()) {
+            return false;
+        }
+        let stock = self.is_ordered.then(|| stock.clone());
+        self.seen.insert((self.placed.clone().into(), stock))
+    }
+
+    /// Units of the maybes that are placed.
+    fn used(&self) -> Used {
+        let lanes = self.problem.threads.len();
+        let mut used = Used::default();
+        for (maybe, &placed) in self.problem.maybes.iter().zip(&self.placed[lanes..]) {
+            let change = Change::at_most(maybe.op);
+            let times = |units: u64| units.saturating_mul(u64::from(placed));
+            used.added = used.added.saturating_add(times(change.adds));
+            // Of one that takes what there is, nobody knows how much it was.
+            if !is_up_to(maybe.op) {
+                used.taken = used.taken.saturating_add(times(change.takes));
+            }
+        }
+        used
+    }
+
+    fn next(&self, lane: usize) -> Option<&Item> {
+        self.problem.threads[lane].get(self.placed[lane] as usize)
+    }
+
+    /// Adds what can be placed next, the best last; says no if nothing is left to place.
+    fn choices(&self, stock: &Model, choices: &mut Vec<Choice>) -> bool {
+        let lanes = 0..self.problem.threads.len();
+        let first_return = lanes.clone().filter_map(|lane| Some(self.next(lane)?.returned));
+        let Some(first_return) = first_return.min() else {
+            return false;
+        };
+        let begin = choices.len();
+        let mut missing = Missing::default();
+        for lane in lanes {
+            let item = self.next(lane).filter(|item| item.called <= first_return);
+            let Some(item) = item else { continue };
+            let Some(after) = stock.step(item.op, item.outcome) else {
+                missing.note(item, stock.snapshot().available);
+                continue;
+            };
+            if changes_nothing(item) {
+                choices.truncate(begin);
+                choices.push((lane, after));
+                return true;
+            }
+            choices.push((lane, after));
+        }
+        // The call that returned first was probably first.
+        choices[begin..].sort_by_key(|(lane, _)| {
+            std::cmp::Reverse(self.next(*lane).map_or(0, |item| item.returned))
+        });
+        let known = choices.split_off(begin);
+        self.maybes(stock, first_return, &missing, choices);
+        choices.extend(known);
+        true
+    }
+
+    fn maybes(&self, stock: &Model, now: u64, missing: &Missing, choices: &mut Vec<Choice>) {
+        let begin = choices.len();
+        for (kind, maybe) in self.problem.maybes.iter().enumerate() {
+            let who = self.problem.threads.len() + kind;
+            if !self.is_due(maybe, self.placed[who], now)
+                || !(self.is_eager || missing.is_met_by(maybe.op).is_some())
+            {
+                continue;
+            }
+            if let Some(after) = stock.step(maybe.op, Outcome::Unknown)
+                && after != *stock
+            {
+                choices.push((who, after));
+            }
+        }
+        let lanes = self.problem.threads.len();
+        choices[begin..]
+            .sort_by_key(|(who, _)| missing.is_met_by(self.problem.maybes[who - lanes].op));
+    }
+
+    /// Whether another call of the kind may have happened by `now`.
+    fn is_due(&self, maybe: &Maybe, placed: u32, now: u64) -> bool {
+        let next = maybe.called.get(placed as usize);
+        next.is_some_and(|&called| called <= now)
+    }
+}
+
+/// Whether a call changes nothing wherever it stands, by its answer. Of others it is not enough that
+/// nothing changes here: an `advance` may find an expired hold there.
+const fn changes_nothing(item: &Item) -> bool {
+    match item.outcome {
+        Outcome::Refused(_)
+        | Outcome::AtMost(_)
+        | Outcome::Exactly(_)
+        | Outcome::Snapshot(_)
+        | Outcome::ExactSnapshot(_)
+        | Outcome::Took(0) => true,
+        Outcome::Done => matches!(
+            item.op,
+            Op::Deduct(0) | Op::Restock(0) | Op::Reserve(0) | Op::Commit(0) | Op::Release(0)
+        ),
+        Outcome::Took(_) | Outcome::Unknown => false,
+    }
+}
