@@ -17,31 +17,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod adjust;
 mod alerts;
 mod builder;
 mod errors;
 mod gate;
-mod keeping;
+mod moves;
 mod order;
 #[cfg(feature = "serde")]
 mod reading;
 mod shelf;
+mod snapshot;
 
-pub use adjust::Transit;
 pub use alerts::LowStock;
 pub use builder::InventoryBuilder;
 pub use errors::{InsertError, OrderRefused, RemoveError, ShortLine, SkuError};
-pub use keeping::{HoldRow, InventorySnapshot, RestoreError, Restored, SkuRow, SkuSnapshot};
+pub use moves::OnTheWay;
 pub use order::{OrderHolds, OrderReservation};
 pub use shelf::{InventoryHandle, Shelf, Sku};
+pub use snapshot::{HoldRow, InventorySnapshot, RestoreError, Restored, SkuRow, SkuSnapshot};
 
 use crate::stock::Engine;
 use crate::sync::Mutex;
 use crate::{MAX_UNITS, OutOfStock, Reservation, Stock};
-use adjust::Ledger;
 use alerts::Alerts;
 use gate::Gate;
+use moves::Ledger;
 use papaya::Equivalent;
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -150,7 +150,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let stocks = self.stocks.pin();
         let (key, stock) = stocks.get_key_value(sku).ok_or(RemoveError::UnknownSku)?;
         let books = ledger.books(key, stock);
-        let units = books.reserved + books.in_transit;
+        let units = books.reserved + books.on_the_way;
         if units > 0 {
             return Err(RemoveError::Reserved { units });
         }

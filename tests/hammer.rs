@@ -169,7 +169,7 @@ mod hammer {
             }
         });
         for row in shop.snapshot().skus {
-            assert_eq!(row.books.reserved + row.books.in_transit, 0);
+            assert_eq!(row.books.reserved + row.books.on_the_way, 0);
         }
     }
 }

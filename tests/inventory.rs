@@ -147,7 +147,7 @@ fn errors_say_what_is_wrong() {
 #[test]
 fn debug_shows_what_matters() {
     let shop = open([("a", 9)]);
-    let lorry = shop.ship(&"a", &"a", 2).unwrap();
+    let lorry = shop.send(&"a", &"a", 2).unwrap();
     let order = shop.order([("a", 3)]).unwrap();
     let aside = shop.reserve(&"a", 1).unwrap();
     let builder = Inventory::<u8>::builder().capacity(7);
@@ -336,7 +336,7 @@ fn what_is_reserved_is_not_removed() {
         Err(RemoveError::Reserved { units: 2 }),
         "an order"
     );
-    let lorry = shop.ship(&"b", &"a", 3).unwrap();
+    let lorry = shop.send(&"b", &"a", 3).unwrap();
     assert_eq!(
         shop.remove("b"),
         Err(RemoveError::Reserved { units: 3 }),
@@ -538,20 +538,20 @@ fn a_count_does_not_undo_sales() {
 fn units_on_the_way_are_nowhere_else() {
     let shop = open([("north", 10), ("south", MAX_UNITS - 2)]);
     assert!(
-        shop.ship(&"north", &"south", 11)
+        shop.send(&"north", &"south", 11)
             .unwrap_err()
             .is_out_of_stock()
     );
-    let lorry = shop.ship(&"north", &"south", 4).unwrap();
+    let lorry = shop.send(&"north", &"south", 4).unwrap();
     let north = shop.get("north").unwrap();
-    assert_eq!((north.available, north.in_transit), (6, 4));
+    assert_eq!((north.available, north.on_the_way), (6, 4));
     assert_eq!((north.reserved, north.sold), (0, 0));
     let (error, lorry) = lorry.arrive().unwrap_err();
     assert!(matches!(error, SkuError::Overflow(_)));
     shop.deduct("south", 2).unwrap();
     lorry.arrive().unwrap();
     let north = shop.get("north").unwrap();
-    assert_eq!((north.in_transit, north.moved_out, north.sold), (0, 4, 0));
+    assert_eq!((north.on_the_way, north.moved_out, north.sold), (0, 4, 0));
     assert_eq!(shop.get("south").unwrap().restocked, 4);
     shop.move_units(&"south", &"north", 1).unwrap();
     shop.move_units(&"north", &"north", 1).unwrap();
@@ -582,7 +582,7 @@ fn no_snapshot_shows_a_unit_twice() {
                         return;
                     }
                     let (from, to) = (skus[turn % 3], skus[(turn + shift) % 3]);
-                    if let Ok(lorry) = shop.ship(&from, &to, 1 + turn as u64 % 7)
+                    if let Ok(lorry) = shop.send(&from, &to, 1 + turn as u64 % 7)
                         && turn % 5 > 0
                     {
                         lorry.arrive().unwrap();

@@ -192,10 +192,10 @@ fn a_panic_of_who_is_told_loses_nothing() {
     assert_eq!(low(&["a"]), 1, "by a write-off");
     shop.move_units(&"a", &"b", 3).unwrap();
     assert_eq!(low(&["a"]), 1, "by a move");
-    drop(shop.ship(&"a", &"b", 2).unwrap());
+    drop(shop.send(&"a", &"b", 2).unwrap());
     assert_eq!(low(&[]), 1, "by what turned back");
     let a = shop.get("a").unwrap();
-    assert_eq!((a.available, a.reserved, a.in_transit), (5, 0, 0));
+    assert_eq!((a.available, a.reserved, a.on_the_way), (5, 0, 0));
     assert_eq!((a.sold, a.written_off, a.moved_out), (1, 1, 3));
     assert_eq!(books(&shop, "b"), (13, 0, 0));
 }

@@ -280,7 +280,7 @@ fn run(steps: Vec<Step>) {
                 (has.written_off, has.moved_out)
             );
             assert_eq!(books.initial + books.restocked, has.came);
-            assert_eq!(books.in_transit, 0);
+            assert_eq!(books.on_the_way, 0);
         }
     }
 }

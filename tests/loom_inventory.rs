@@ -532,7 +532,7 @@ fn snapshot_against_a_move() {
     race(
         "snapshot_against_a_move",
         &[("a", 2), ("b", 0)],
-        |shop| shop.ship(&"a", &"b", 1).unwrap().arrive().is_ok(),
+        |shop| shop.send(&"a", &"b", 1).unwrap().arrive().is_ok(),
         |shop| shop.snapshot(),
         |subject, arrived, kept| {
             assert!(arrived);
@@ -609,7 +609,7 @@ const WAYS: [(&str, Settle); 2] = [("sold", Orders::confirm), ("released", Order
 
 /// What is held is reserved, in a snapshot beside an order that is placed, or settled. That nothing is
 /// settled in the middle of one is beyond loom, to which the load of who gives back hides that of who
-/// looks: threads find it, in `tests/inventory_kept.rs`.
+/// looks: threads find it, in `tests/inventory_snapshot.rs`.
 fn keeping(name: &str, before: fn(&Till), beside: impl Fn(&Till) + Copy + Send + Sync + 'static) {
     let executions = support::arena::model(move || {
         let till = Arc::new(Till::new());

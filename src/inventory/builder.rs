@@ -1,8 +1,8 @@
 //! [`InventoryBuilder`].
 
-use super::adjust::Ledger;
 use super::alerts::{Alerts, LowStock, Tell};
 use super::gate::Gate;
+use super::moves::Ledger;
 use super::{Inventory, Sku};
 use crate::sync::Mutex;
 use std::collections::hash_map::RandomState;

@@ -1,6 +1,6 @@
 //! A snapshot as it is read: its version first, since another version may have another form.
 
-use super::keeping::{InventorySnapshot, VERSION};
+use super::snapshot::{InventorySnapshot, VERSION};
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;

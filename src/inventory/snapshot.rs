@@ -1,6 +1,6 @@
 //! [`InventorySnapshot`]: what is kept of an inventory, and how it is opened again.
 
-use super::adjust::Entry;
+use super::moves::Entry;
 use super::{Inventory, InventoryBuilder, InventoryHandle, OrderHolds, OrderRefused};
 use super::{OrderReservation, Sku};
 use crate::stock::Engine;
@@ -16,7 +16,7 @@ pub(super) const VERSION: u32 = 1;
 
 /// The books of one SKU at one instant.
 ///
-/// In every one, `initial + restocked == available + reserved + in_transit + sold + written_off +
+/// In every one, `initial + restocked == available + reserved + on_the_way + sold + written_off +
 /// moved_out`. The sums over a SKU's life are modulo 2^64, and so is the equation; a snapshot with a sum
 /// that has wrapped is refused when it is [restored](InventoryBuilder::restore). Calls that run beside it
 /// may show units as sold that are reserved, never the other way round.
@@ -34,7 +34,7 @@ pub struct SkuSnapshot {
     /// Units that are set aside by reservations and orders.
     pub reserved: u64,
     /// Units on the way to another SKU.
-    pub in_transit: u64,
+    pub on_the_way: u64,
     /// Units that were sold.
     pub sold: u64,
     /// Units that were written off, or missing in a count.
@@ -49,7 +49,7 @@ impl SkuSnapshot {
     pub const fn on_hand(&self) -> u64 {
         self.available
             .saturating_add(self.reserved)
-            .saturating_add(self.in_transit)
+            .saturating_add(self.on_the_way)
     }
 
     /// With as many units reserved as are held: the stock's figure may lag towards sold while calls
@@ -70,7 +70,7 @@ impl SkuSnapshot {
 
     fn went(&self) -> u128 {
         let gone = [self.sold, self.written_off, self.moved_out];
-        let here = [self.available, self.reserved, self.in_transit];
+        let here = [self.available, self.reserved, self.on_the_way];
         gone.into_iter().chain(here).map(u128::from).sum()
     }
 }
@@ -109,7 +109,7 @@ pub struct HoldRow<N, K> {
 /// # Consistency
 ///
 /// Each SKU's books are of one instant of the call, one SKU after another; units on the way are shown
-/// once, as in transit. What the holds hold never exceeds what is reserved: no hold is settled
+/// once, as on the way. What the holds hold never exceeds what is reserved: no hold is settled
 /// while the SKUs that are held are looked at.
 ///
 /// # What a crash loses
@@ -266,11 +266,11 @@ impl<K: Sku, S: BuildHasher + Clone + Send + Sync> InventoryBuilder<K, S> {
                 let entry = Entry {
                     written_off: books.written_off,
                     moved_out: books.moved_out,
-                    in_transit: 0,
+                    on_the_way: 0,
                 };
                 inventory.ledger.lock().open(sku.clone(), entry);
             }
-            let free = unheld.get(sku).copied().unwrap_or(0) + books.in_transit;
+            let free = unheld.get(sku).copied().unwrap_or(0) + books.on_the_way;
             freed = freed.saturating_add(free);
             inventory.watch_again(sku, *low_stock, books.available + free);
         }
@@ -428,7 +428,7 @@ mod tests {
             restocked: 0,
             available: 2,
             reserved: 3,
-            in_transit: 0,
+            on_the_way: 0,
             sold: 5,
             written_off: 0,
             moved_out: 0,

@@ -19,7 +19,7 @@ pub(super) struct Entry {
     pub(super) written_off: u64,
     pub(super) moved_out: u64,
     /// Reserved in the stock, on the way to another.
-    pub(super) in_transit: u64,
+    pub(super) on_the_way: u64,
 }
 
 impl<K: Sku> Ledger<K> {
@@ -46,19 +46,19 @@ impl<K: Sku> Ledger<K> {
         let books = stock.snapshot();
         let entry = self.entries.get(sku).copied().unwrap_or_default();
         // The stock's figure may lag while calls run, towards sold: never below nothing.
-        let reserved = books.reserved.saturating_sub(entry.in_transit);
+        let reserved = books.reserved.saturating_sub(entry.on_the_way);
         SkuSnapshot {
             initial: books.initial,
             restocked: books.restocked,
             available: books.available,
             reserved,
-            in_transit: entry.in_transit,
+            on_the_way: entry.on_the_way,
             sold: books
                 .initial
                 .wrapping_add(books.restocked)
                 .wrapping_sub(books.available)
                 .wrapping_sub(reserved)
-                .wrapping_sub(entry.in_transit)
+                .wrapping_sub(entry.on_the_way)
                 .wrapping_sub(entry.written_off)
                 .wrapping_sub(entry.moved_out),
             written_off: entry.written_off,
@@ -124,39 +124,39 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     /// Moves `units` of one SKU to another, or from one location to another where the SKU names
-    /// it; at once. For a way that takes time see [`ship`](Self::ship).
+    /// it; at once. For a way that takes time see [`send`](Self::send).
     ///
     /// # Errors
     ///
     /// [`SkuError::OutOfStock`] of the first, [`SkuError::Overflow`] of the second;
     /// [`SkuError::UnknownSku`] if one of them is. Nothing is moved.
     pub fn move_units(&self, from: &K, to: &K, units: u64) -> Result<(), SkuError> {
-        self.ship(from, to, units)?
+        self.send(from, to, units)?
             .arrive()
             .map_err(|(error, _)| error)
     }
 
-    fn send(&self, from: &K, to: &K, units: u64) -> Result<(), SkuError> {
+    fn reserve_on_the_way(&self, from: &K, to: &K, units: u64) -> Result<(), SkuError> {
         let stocks = self.stocks.pin();
         let mut ledger = self.ledger.lock();
         let passing = self.gate.pass();
         let both = stocks.get(from).filter(|_| stocks.contains_key(to));
         let stock = both.ok_or(SkuError::UnknownSku)?;
         stock.reserve_units(units)?;
-        ledger.entry(from).in_transit += units;
+        ledger.entry(from).on_the_way += units;
         drop((passing, ledger));
         self.alerts.after_take(from, stock, units);
         Ok(())
     }
 
-    /// Sends `units` of one SKU on the way to another. Until they [arrive](Transit::arrive) they are
-    /// in transit: in the books of the first, and available nowhere.
+    /// Sends `units` of one SKU on the way to another. Until they [arrive](OnTheWay::arrive) they are
+    /// on the way: in the books of the first, and available nowhere.
     ///
     /// # Errors
     ///
     /// [`SkuError::OutOfStock`]; [`SkuError::UnknownSku`] if one of them is.
-    pub fn ship(&self, from: &K, to: &K, units: u64) -> Result<Transit<&Self>, SkuError> {
-        Transit::new(self, from, to, units)
+    pub fn send(&self, from: &K, to: &K, units: u64) -> Result<OnTheWay<&Self>, SkuError> {
+        OnTheWay::new(self, from, to, units)
     }
 }
 
@@ -171,37 +171,40 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
 /// let shop = Inventory::new();
 /// shop.insert("phone@north", 10)?;
 /// shop.insert("phone@south", 0)?;
-/// let lorry = shop.ship(&"phone@north", &"phone@south", 4)?;
+/// let lorry = shop.send(&"phone@north", &"phone@south", 4)?;
 /// let books = shop.get("phone@north").expect("it is there");
-/// assert_eq!((books.available, books.in_transit), (6, 4));
+/// assert_eq!((books.available, books.on_the_way), (6, 4));
 /// lorry.arrive().expect("there is room");
 /// assert_eq!(shop.available("phone@south"), Some(4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "units on the way turn back at once when it is dropped"]
-pub struct Transit<I: InventoryHandle> {
+pub struct OnTheWay<I: InventoryHandle> {
     inventory: I,
     from: I::Sku,
     to: I::Sku,
     units: u64,
 }
 
-impl<I: InventoryHandle> Transit<I> {
-    /// Sends units on their way; the general form of [`Inventory::ship`].
+impl<I: InventoryHandle> OnTheWay<I> {
+    /// Sends units on their way; the general form of [`Inventory::send`].
     ///
     /// # Errors
     ///
     /// [`SkuError::OutOfStock`]; [`SkuError::UnknownSku`] if one of them is.
     pub fn new(inventory: I, from: &I::Sku, to: &I::Sku, units: u64) -> Result<Self, SkuError> {
-        let mut transit = Self {
+        let mut on_the_way = Self {
             inventory,
             from: from.clone(),
             to: to.clone(),
             units: 0,
         };
-        transit.inventory.inventory().send(from, to, units)?;
-        transit.units = units;
-        Ok(transit)
+        on_the_way
+            .inventory
+            .inventory()
+            .reserve_on_the_way(from, to, units)?;
+        on_the_way.units = units;
+        Ok(on_the_way)
     }
 
     /// Units on the way.
@@ -230,7 +233,7 @@ impl<I: InventoryHandle> Transit<I> {
         let (to, stock) = stocks.get_key_value(&self.to).ok_or(SkuError::UnknownSku)?;
         stock.restock(self.units)?;
         let entry = ledger.entry(&self.from);
-        entry.in_transit -= self.units;
+        entry.on_the_way -= self.units;
         entry.moved_out = entry.moved_out.wrapping_add(self.units);
         shop.commit_units(&self.from, self.units);
         // They are there, whatever comes: nothing is left that could turn back.
@@ -241,7 +244,7 @@ impl<I: InventoryHandle> Transit<I> {
     }
 }
 
-impl<I: InventoryHandle> Drop for Transit<I> {
+impl<I: InventoryHandle> Drop for OnTheWay<I> {
     fn drop(&mut self) {
         if self.units == 0 {
             return;
@@ -253,16 +256,16 @@ impl<I: InventoryHandle> Drop for Transit<I> {
         };
         {
             let mut ledger = shop.ledger.lock();
-            ledger.entry(from).in_transit -= self.units;
+            ledger.entry(from).on_the_way -= self.units;
             stock.release_units(self.units);
         }
         shop.alerts.after_return(from, stock);
     }
 }
 
-impl<I: InventoryHandle<Sku: fmt::Debug>> fmt::Debug for Transit<I> {
+impl<I: InventoryHandle<Sku: fmt::Debug>> fmt::Debug for OnTheWay<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transit")
+        f.debug_struct("OnTheWay")
             .field("from", &self.from)
             .field("to", &self.to)
             .field("units", &self.units)

@@ -45,7 +45,7 @@ fn comes_back_as_it_was() {
     holds.confirm(&"paid".to_owned()).unwrap();
     let without_a_hold = shop.reserve(&"phone".to_owned(), 10).unwrap();
     let lorry = shop
-        .ship(&"case".to_owned(), &"phone".to_owned(), 6)
+        .send(&"case".to_owned(), &"phone".to_owned(), 6)
         .unwrap();
 
     let kept = shop.snapshot_with(&holds);
@@ -137,7 +137,7 @@ fn what_cannot_be_true_is_refused() {
 
     let mut huge = kept();
     huge["skus"][0]["books"]["reserved"] = json!(u64::MAX);
-    huge["skus"][0]["books"]["in_transit"] = json!(3);
+    huge["skus"][0]["books"]["on_the_way"] = json!(3);
     assert_eq!(refused(huge), RestoreError::TooManyUnits(a()));
 
     let mut conjured = kept();
