@@ -36,6 +36,18 @@ impl Engine {
         done.map_err(|available| OutOfStock::new(units, available))
     }
 
+    /// Sets aside as many of `units` as there are, and returns how many. They are taken first and then counted.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn reserve_up_to(&self, units: u64) -> u64 {
+        let taken = self.deduct_up_to(units);
+        match self.stripes.get().and_then(Stripes::own_if_known) {
+            _ if taken == 0 => {}
+            Some(own) => own.lend(taken),
+            None => self.moves().reserve_units(taken),
+        }
+        taken
+    }
+
     #[inline(always)]
     pub(crate) fn commit_units(&self, units: u64) {
         match self.stripes.get().and_then(Stripes::own_if_known) {
