@@ -17,68 +17,93 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod alerts;
 mod builder;
 mod errors;
-mod gate;
+mod low_stock;
 mod moves;
 mod order;
+mod order_lines;
 #[cfg(feature = "serde")]
 mod reading;
+mod restore;
 mod shelf;
 mod snapshot;
+mod stocks;
+mod stocktake;
+mod sums;
 
-pub use alerts::LowStock;
 pub use builder::InventoryBuilder;
-pub use errors::{InsertError, OrderRefused, RemoveError, ShortLine, SkuError};
+pub use errors::{InsertError, OrderRefused, RemoveError, RestoreError, ShortLine, SkuError};
+pub use low_stock::LowStock;
 pub use moves::OnTheWay;
-pub use order::{OrderHolds, OrderReservation};
+pub use order::{OrderHolds, OrderMergeError, OrderReservation};
+pub use restore::Restored;
 pub use shelf::{InventoryHandle, Shelf, Sku};
-pub use snapshot::{HoldRow, InventorySnapshot, RestoreError, Restored, SkuRow, SkuSnapshot};
+pub use snapshot::{HoldRow, InventorySnapshot, SkuRow, SkuSnapshot};
 
 use crate::stock::Engine;
 use crate::sync::Mutex;
 use crate::{MAX_UNITS, OutOfStock, Reservation, Stock};
-use alerts::Alerts;
-use gate::Gate;
-use moves::Ledger;
-use papaya::Equivalent;
+use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use stocks::Stocks;
+use sums::Sums;
 
-/// A [`Stock`] for each SKU: hundreds of thousands of them, of which a few are hot at any moment.
+/// Many SKUs, each with a [`Stock`] of its own; and orders of many lines, which get all of them or none.
 ///
-/// Looking up a SKU takes no lock; what nobody fights over is 64 bytes beside its key, and what is hot
-/// grows its segments by itself. `K` is the SKU, `S` hashes it.
+/// # Examples
+///
+/// ```
+/// use segstock::Inventory;
+///
+/// let shop = Inventory::new();
+/// shop.insert("phone", 10)?;
+/// shop.insert("case", 10)?;
+///
+/// let order = shop.order([("phone", 1), ("case", 2)])?; // reserved; dropped, it is released
+/// order.commit(); // sold
+/// assert_eq!(shop.available("case"), Some(8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Keys
+///
+/// `K` is the [SKU](Sku), `S` hashes it. [`insert`](Self::insert) and the lines of an order take SKUs; every other
+/// call takes any borrowed form of one, as maps do: `&str` for a `String`.
+///
+/// # Costs
+///
+/// It is made for hundreds of thousands of SKUs, of which a few are hot at any moment. Looking up a SKU takes no
+/// lock. What nobody fights over is 64 bytes beside its key; what is hot grows its segments by itself.
 ///
 /// # Consistency
 ///
-/// Each SKU by itself is as exact as its [`Stock`]: never oversold, refused only when there truly was
-/// not enough, its books of one instant. Across SKUs:
+/// Each SKU by itself is as exact as its [`Stock`]: never oversold, refused only when there truly was not enough,
+/// its books of one instant. Across SKUs:
 ///
-/// - [`order`](Self::order) takes all its lines or none. While it is being decided, what it has set
-///   aside so far counts as reserved: another order may be refused because of it, rightly so, even if
-///   this one then fails for another line. No instant shows an order that has failed as sold.
-/// - [`remove`](Self::remove) happens at one instant for all calls on the SKU: what they answered
-///   before is in the final books, and later they find no such SKU.
+/// - [`order`](Self::order) takes all its lines or none. While it is being decided, the lines that it has taken so
+///   far count as reserved: another order may be refused because of them, rightly so, even if this one then fails for
+///   another line. No instant shows an order that has failed as sold.
+/// - [`remove`](Self::remove) happens at one instant for all calls on the SKU: what they answered before is in the
+///   final books, and later they find no such SKU.
 /// - [`iter`](Self::iter) and [`snapshot`](Self::snapshot) are exact for each SKU, one after another.
 ///
 /// # Memory ordering
 ///
 /// As for [`Stock`]: a deduct happens after the restock that brought its units.
+#[doc(alias = "sku")]
+#[doc(alias = "warehouse")]
+#[doc(alias = "catalog")]
 pub struct Inventory<K, S = RandomState> {
-    /// Each stays where it is until it is taken away: when the map grows, it moves pointers to its entries. The
-    /// alerts know a stock by where it lies.
-    stocks: papaya::HashMap<K, Engine, S>,
-    gate: Gate,
-    alerts: Alerts<K, S>,
-    // The locks are taken in this sequence: those of the holds, the arrivals, the ledger, the gate. So
-    // nobody waits for another with the gate passed, and a snapshot, which has the arrivals stand still, is
-    // in the way of no sale.
+    stocks: Stocks<K, S>,
+    // The locks are taken in this sequence: those of the holds, the arrivals, the sums. A thread pins the map after
+    // it has locked them, never before: a removal holds the sums while it waits for pinned threads.
     arrivals: Mutex<()>,
-    ledger: Mutex<Ledger<K>>,
+    sums: Mutex<Sums<K>>,
 }
 
 impl<K: Sku> Inventory<K> {
@@ -96,19 +121,33 @@ impl<K: Sku> Default for Inventory<K> {
 }
 
 impl<K> Inventory<K> {
-    /// An inventory with a say in its capacity, its hashing, and who is told of low stock.
+    /// An inventory with a say in its capacity and its hashing.
     pub fn builder() -> InventoryBuilder<K> {
         InventoryBuilder::new()
     }
 }
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    /// Opens `sku` with `units` in stock, and without a [threshold](Self::set_low_stock): one that it had
-    /// before it was taken away went with it.
+    /// Opens `sku` with `units` in stock, and without a [threshold](Self::set_low_stock).
+    ///
+    /// It waits while the inventory makes room for more SKUs, which [capacity](InventoryBuilder::capacity) avoids;
+    /// calls on the SKUs that are there do not.
     ///
     /// # Errors
     ///
     /// [`InsertError::AlreadyThere`]; [`InsertError::TooManyUnits`] beyond [`MAX_UNITS`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 10)?;
+    /// assert!(shop.insert("phone", 5).is_err());
+    /// assert_eq!(shop.available("phone"), Some(10));
+    /// # Ok::<(), segstock::inventory::InsertError>(())
+    /// ```
     pub fn insert(&self, sku: K, units: u64) -> Result<(), InsertError> {
         if units > MAX_UNITS {
             return Err(InsertError::TooManyUnits { requested: units });
@@ -123,70 +162,101 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     fn open(&self, sku: K, stock: Engine) -> Result<(), InsertError> {
-        let stocks = self.stocks.pin();
-        match stocks.try_insert(sku, stock) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(InsertError::AlreadyThere),
-        }
+        // A SKU is there until its removal is decided: a tombstone counts.
+        let inserted = self.stocks.insert(sku, stock);
+        inserted.then_some(()).ok_or(InsertError::AlreadyThere)
     }
 
-    /// Takes `sku` away, and returns its final books: no unit that a call answered for is missing
-    /// from them. Calls that come later find no such SKU.
+    /// Takes `sku` away, and returns its final books: no unit that a call answered for is missing from them. Calls
+    /// that come later find no such SKU.
     ///
-    /// It stops all calls on the inventory for the moment that a snapshot takes.
+    /// It waits for the calls that run on the inventory when it begins. Calls on the SKU wait until it is decided;
+    /// calls on other SKUs do not, and pay nothing for it.
     ///
     /// # Errors
     ///
-    /// [`RemoveError::Reserved`] while units of it are reserved or on the way elsewhere;
-    /// [`RemoveError::UnknownSku`].
+    /// [`RemoveError::Reserved`] while units of it are reserved or on the way elsewhere; [`RemoveError::UnknownSku`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 10)?;
+    /// shop.deduct("phone", 3)?;
+    /// let last = shop.remove("phone")?;
+    /// assert_eq!((last.available, last.sold), (7, 3));
+    /// assert!(shop.restock("phone", 1).unwrap_err().is_unknown_sku());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "retire")]
     pub fn remove<Q>(&self, sku: &Q) -> Result<SkuSnapshot, RemoveError>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        let mut ledger = self.ledger.lock();
-        // Reservations are settled without the gate. That is no harm: none is made meanwhile, so that
-        // nothing reserved now stays nothing.
-        let _alone = self.gate.close();
-        let stocks = self.stocks.pin();
-        let (key, stock) = stocks.get_key_value(sku).ok_or(RemoveError::UnknownSku)?;
-        let books = ledger.books(key, stock);
-        let units = books.reserved + books.on_the_way;
-        if units > 0 {
-            return Err(RemoveError::Reserved { units });
+        let mut sums = self.sums.lock();
+        let sku = {
+            let stocks = self.stocks.pin();
+            let (sku, stock) = stocks.get(sku).ok_or(RemoveError::UnknownSku)?;
+            // Mostly that is all: then no call has to wait.
+            removable(&sums.books(sku, stock))?;
+            sku.clone()
+        };
+        let stock = self.stocks.take_out(&sku).ok_or(RemoveError::UnknownSku)?;
+        let books = sums.books(&sku, &stock);
+        match removable(&books) {
+            Ok(()) => {
+                sums.forget(&sku);
+                self.stocks.forget(&sku);
+                Ok(books)
+            }
+            Err(reserved) => {
+                self.stocks.put_back(sku, stock);
+                Err(reserved)
+            }
         }
-        ledger.forget(key);
-        self.alerts.forget(key);
-        stocks.remove(sku);
-        Ok(books)
     }
 
     /// The books of `sku`, exact at one instant of the call.
     pub fn get<Q>(&self, sku: &Q) -> Option<SkuSnapshot>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        // The ledger before the look, so that what is found is not forgotten in between.
-        let ledger = self.ledger.lock();
+        self.books_and_threshold(sku).map(|(books, _)| books)
+    }
+
+    /// The books of `sku`, and below how many units it is low.
+    fn books_and_threshold<Q>(&self, sku: &Q) -> Option<(SkuSnapshot, u64)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        // The sums before the look: while they are locked no SKU is being removed.
+        let sums = self.sums.lock();
         let stocks = self.stocks.pin();
-        let (sku, stock) = stocks.get_key_value(sku)?;
-        Some(ledger.books(sku, stock))
+        let (sku, stock) = stocks.get(sku)?;
+        Some((sums.books(sku, stock), sums.low_stock(sku)))
     }
 
     /// Units of `sku` in stock, in one cheap pass; see [`Stock::available`].
     pub fn available<Q>(&self, sku: &Q) -> Option<u64>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        let stocks = self.stocks.pin();
-        stocks.get(sku).map(Engine::available)
+        self.with_stock(sku, |_, stock| stock.available())
     }
 
     /// Whether there is such a SKU.
     pub fn contains<Q>(&self, sku: &Q) -> bool
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        self.stocks.pin().contains_key(sku)
+        self.stocks.pin().get(sku).is_some()
     }
 
     /// How many SKUs there are.
@@ -198,25 +268,24 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// Whether there is no SKU.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.stocks.is_empty()
+        self.len() == 0
     }
 
-    /// The SKUs and their books. The list of SKUs is drawn up first, each once; those that are removed
-    /// meanwhile are left out, so that the inventory may be changed while it is walked.
+    /// The SKUs and their books. The list of SKUs is drawn up first, each once; those that are removed meanwhile are
+    /// left out, so that the inventory may be changed while it is walked.
     pub fn iter(&self) -> impl Iterator<Item = (K, SkuSnapshot)> + '_ {
-        self.iter_but(|_| false)
+        let skus = self.skus_but(|_| false).into_iter();
+        skus.filter_map(|sku| self.get(&sku).map(|books| (sku, books)))
     }
 
-    /// The same without those that are seen already.
-    fn iter_but(&self, seen: impl Fn(&K) -> bool) -> impl Iterator<Item = (K, SkuSnapshot)> {
-        let stocks = self.stocks.pin();
-        let mut skus: Vec<K> = stocks.keys().filter(|sku| !seen(sku)).cloned().collect();
-        drop(stocks);
-        // The walk meets a SKU twice that is taken away and comes again meanwhile: it lies elsewhere then.
+    /// The SKUs but those that are `seen` already, each once.
+    fn skus_but(&self, seen: impl Fn(&K) -> bool) -> Vec<K> {
+        let mut skus = self.stocks.pin().keys();
+        // The walk meets a SKU twice that is removed and inserted again meanwhile: it lies elsewhere then.
         skus.sort_unstable();
         skus.dedup();
-        skus.into_iter()
-            .filter_map(|sku| self.get(&sku).map(|books| (sku, books)))
+        skus.retain(|sku| !seen(sku));
+        skus
     }
 
     /// Takes `units` of `sku` out of stock: all of them, or none.
@@ -227,19 +296,19 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     #[inline]
     pub fn deduct<Q>(&self, sku: &Q, units: u64) -> Result<(), SkuError>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        let take = |stock: &Engine| stock.deduct(units).map(|()| units);
-        self.take(sku, take).map(drop)
+        self.take(sku, |_, stock| stock.deduct(units))
     }
 
-    /// Takes as many of `units` of `sku` as there are, and returns how many. Nothing if there is no
-    /// such SKU.
+    /// Takes as many of `units` of `sku` as there are, and returns how many. Nothing if there is no such SKU.
     pub fn deduct_up_to<Q>(&self, sku: &Q, units: u64) -> Option<u64>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        self.take(sku, |stock| Ok(stock.deduct_up_to(units))).ok()
+        self.with_stock(sku, |_, stock| stock.deduct_up_to(units))
     }
 
     /// Adds `units` to `sku`.
@@ -250,53 +319,99 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     #[inline]
     pub fn restock<Q>(&self, sku: &Q, units: u64) -> Result<(), SkuError>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        let stocks = self.stocks.pin();
-        let passing = self.gate.pass();
-        let (sku, stock) = stocks.get_key_value(sku).ok_or(SkuError::UnknownSku)?;
-        stock.restock(units)?;
-        drop(passing);
-        self.alerts.after_put(sku, stock);
-        Ok(())
+        let restocked = self.with_stock(sku, |_, stock| stock.restock(units));
+        Ok(restocked.ok_or(SkuError::UnknownSku)??)
     }
 
-    /// Sets `units` of `sku` aside: all of them, or none.
+    /// Reserves `units` of `sku`: all of them, or none.
     ///
     /// # Errors
     ///
     /// Those of [`deduct`](Self::deduct).
-    pub fn reserve(&self, sku: &K, units: u64) -> Result<Reservation<Shelf<&Self>>, SkuError> {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 10)?;
+    /// let reservation = shop.reserve("phone", 2)?;
+    /// assert_eq!(shop.available("phone"), Some(8));
+    /// drop(reservation); // the payment failed
+    /// assert_eq!(shop.available("phone"), Some(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve<Q>(&self, sku: &Q, units: u64) -> Result<Reservation<Shelf<&Self>>, SkuError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         shelf::reserve(self, sku, units)
     }
 
-    /// The same with a handle of its own, for tasks.
+    /// [`reserve`](Self::reserve) with a handle of its own, for tasks.
     ///
     /// # Errors
     ///
     /// Those of [`deduct`](Self::deduct).
-    pub fn reserve_owned(
+    pub fn reserve_owned<Q>(
         self: Arc<Self>,
-        sku: &K,
+        sku: &Q,
         units: u64,
-    ) -> Result<Reservation<Shelf<Arc<Self>>>, SkuError> {
+    ) -> Result<Reservation<Shelf<Arc<Self>>>, SkuError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         shelf::reserve(self, sku, units)
     }
 
-    /// Sets aside what an order asks for: all lines, or none. A SKU that stands twice is summed
-    /// first.
+    /// Reserves as many of `units` of `sku` as there are. The reservation says how many, which may be none.
     ///
     /// # Errors
     ///
-    /// [`OrderRefused`], which lists every line that lacks units, or every SKU that is unknown; and for
-    /// what is no order: no lines, a line of no units, more of a SKU than any stock holds. The first of these
-    /// that is found is told, an order that cannot be before SKUs that are not, and those before what is short.
+    /// [`SkuError::UnknownSku`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 3)?;
+    /// let reservation = shop.reserve_up_to("phone", 5)?;
+    /// assert_eq!(reservation.units(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_up_to<Q>(
+        &self,
+        sku: &Q,
+        units: u64,
+    ) -> Result<Reservation<Shelf<&Self>>, SkuError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        shelf::reserve_up_to(self, sku, units)
+    }
+
+    /// Reserves what an order asks for: all lines, or none. The units of a SKU that stands twice are summed first.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderRefused`]. Of several reasons the first of these is said: an order that can never be served (no
+    /// lines, a line of no units, more of a SKU than any stock holds); SKUs that are unknown, all of them; lines that
+    /// lack units, all of them.
     ///
     /// # Consistency
     ///
-    /// The lines are taken in the sequence of their SKUs, so that of two orders for the same SKUs one
-    /// is served; what is set aside for an order that fails goes back at once. For each line that is
-    /// listed there was an instant of the call at which the stock lacked those units.
+    /// The lines are taken in the sequence of their SKUs, so that of two orders for the same SKUs one is served. What
+    /// was taken for an order that fails is released at once. For each line that the refusal lists there was an
+    /// instant of the call at which the stock lacked those units.
     ///
     /// # Examples
     ///
@@ -307,12 +422,15 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// shop.insert("phone", 10)?;
     /// shop.insert("case", 10)?;
     /// let mut order = shop.order([("phone", 2), ("case", 2), ("phone", 1)])?;
-    /// order.commit_line(&"phone")?; // shipped; the case follows
+    /// order.commit_line("phone")?; // the phones are sold, the cases follow
     /// drop(order); // or not
     /// assert_eq!(shop.available("phone"), Some(7));
     /// assert_eq!(shop.available("case"), Some(10));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "basket")]
+    #[doc(alias = "cart")]
+    #[doc(alias = "checkout")]
     pub fn order(
         &self,
         lines: impl IntoIterator<Item = (K, u64)>,
@@ -320,7 +438,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         OrderReservation::new(self, lines)
     }
 
-    /// The same with a handle of its own, for tasks and [`Holds`](crate::Holds): one `Arc` for all
+    /// [`order`](Self::order) with a handle of its own, for tasks and [`Holds`](crate::Holds): one `Arc` for all
     /// lines.
     ///
     /// # Errors
@@ -333,63 +451,71 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         OrderReservation::new(self, lines)
     }
 
-    /// Has the owner told once whenever `sku` goes below `units` in stock, and again once it was at
-    /// `units` or above in between; at once if it is below now. With 0 never.
-    ///
-    /// Plenty costs nothing: only a deduct that leaves less than the highest threshold of all SKUs where it
-    /// took its units looks further. A stock that is one word is told of with the deduct that crosses. In a
-    /// wide one a look goes over all segments, and is taken now and then: it is told of late, at
-    /// about an eighth of the threshold below it at the latest, and by what is deducted beside the look; and
-    /// never twice for one crossing. Setting it stops all calls on the inventory for a moment. It is
-    /// [kept](Self::snapshot) with the SKU.
-    ///
-    /// # Errors
-    ///
-    /// [`SkuError::UnknownSku`].
-    pub fn set_low_stock(&self, sku: &K, units: u64) -> Result<(), SkuError> {
-        let stocks = self.stocks.pin();
-        // Takes that do not know of it yet are over when it is set, and seen by the look that follows.
-        let alone = self.gate.close();
-        let stock = stocks.get(sku).ok_or(SkuError::UnknownSku)?;
-        self.alerts.set(sku, stock, units);
-        drop(alone);
-        self.alerts.look(sku, stock);
-        Ok(())
+    /// Looks `sku` up and calls with its stock, and with the SKU as the inventory has it. Nothing if there is no such
+    /// SKU. If the SKU is just being removed, it waits until that is decided.
+    #[inline]
+    fn with_stock<Q, T>(&self, sku: &Q, call: impl Fn(&K, &Engine) -> T) -> Option<T>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        loop {
+            let stocks = self.stocks.pin();
+            let (sku, stock) = stocks.get(sku)?;
+            if !stock.is_tombstone() {
+                return Some(call(sku, stock));
+            }
+            drop(stocks);
+            self.wait_for_removal();
+        }
     }
 
-    /// Looks `sku` up, takes, and has somebody told if little is left; returns how much was taken.
+    /// Takes units by `take`.
     #[inline]
-    fn take<Q>(
+    fn take<Q, T>(
         &self,
         sku: &Q,
-        take: impl FnOnce(&Engine) -> Result<u64, OutOfStock>,
-    ) -> Result<u64, SkuError>
+        take: impl Fn(&K, &Engine) -> Result<T, OutOfStock>,
+    ) -> Result<T, SkuError>
     where
-        Q: Equivalent<K> + Hash + ?Sized,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
-        let stocks = self.stocks.pin();
-        // First the gate, then the look: what is found stays until the gate is left.
-        let passing = self.gate.pass();
-        let (sku, stock) = stocks.get_key_value(sku).ok_or(SkuError::UnknownSku)?;
-        let taken = take(stock)?;
-        drop(passing);
-        self.alerts.after_take(sku, stock, taken);
-        Ok(taken)
+        let taken = self.with_stock(sku, take);
+        Ok(taken.ok_or(SkuError::UnknownSku)??)
+    }
+
+    /// Waits until the removal that left a tombstone is decided. The caller is not pinned.
+    #[cold]
+    #[inline(never)]
+    fn wait_for_removal(&self) {
+        drop(self.sums.lock());
     }
 
     /// Sells units that are reserved, so that the SKU is there.
-    fn commit_units(&self, sku: &K, units: u64) {
-        if let Some(stock) = self.stocks.pin().get(sku) {
-            stock.commit_units(units);
-        }
+    fn commit_units<Q>(&self, sku: &Q, units: u64)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.with_stock(sku, |_, stock| stock.commit_units(units));
     }
 
-    /// Puts units back that are reserved, so that the SKU is there.
-    fn release_units(&self, sku: &K, units: u64) {
-        if let Some(stock) = self.stocks.pin().get(sku) {
-            stock.release_units(units);
-            self.alerts.after_return(sku, stock);
-        }
+    /// Releases units that are reserved, so that the SKU is there.
+    fn release_units<Q>(&self, sku: &Q, units: u64)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.with_stock(sku, |_, stock| stock.release_units(units));
+    }
+}
+
+/// Whether a SKU with such books can be removed.
+fn removable(books: &SkuSnapshot) -> Result<(), RemoveError> {
+    match books.reserved + books.on_the_way {
+        0 => Ok(()),
+        units => Err(RemoveError::Reserved { units }),
     }
 }
 
@@ -401,3 +527,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> fmt::Debug for Inventory<K, S> {
             .finish_non_exhaustive()
     }
 }
+
+// The code of a caller that runs inside is that of `K` and `S`. If it panics, the call has changed nothing.
+impl<K: UnwindSafe, S: UnwindSafe> UnwindSafe for Inventory<K, S> {}
+impl<K: RefUnwindSafe, S: RefUnwindSafe> RefUnwindSafe for Inventory<K, S> {}

@@ -144,7 +144,7 @@ mod hammer {
     }
 
     fn inventory() {
-        let shop = Inventory::builder().on_low_stock(|_, _| ()).build();
+        let shop = Inventory::new();
         let open = |sku| {
             if shop.insert(sku, 500).is_ok() {
                 _ = shop.set_low_stock(&sku, 100);
@@ -158,6 +158,7 @@ mod hammer {
                 1 => _ = shop.restock(&a, 3),
                 2 => _ = shop.move_units(&a, &b, 2),
                 3 => _ = shop.snapshot(),
+                4 if turn.is_multiple_of(16) => _ = shop.low_stock().count(),
                 4 => _ = shop.write_off(&a, 1),
                 _ => {
                     if let Ok(order) = shop.order([(a, 2), (b, 1)])

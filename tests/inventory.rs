@@ -2,13 +2,13 @@
 #![cfg(all(feature = "inventory", not(loom)))]
 
 use segstock::inventory::{
-    InsertError, Inventory, OrderHolds, OrderRefused, OrderReservation, RemoveError, SkuError,
+    InsertError, Inventory, InventoryBuilder, OnTheWay, OrderHolds, OrderRefused, OrderReservation,
+    RemoveError, Shelf, SkuError,
 };
-use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Placed, Settled};
-use std::cell::RefCell;
-use std::hash::{Hash, Hasher};
+use segstock::{HoldError, Holds, MAX_UNITS, ManualClock, Placed, Reservation, Settled, Stock};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -29,10 +29,45 @@ fn books(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
 }
 
 #[test]
-fn is_send_and_sync() {
-    fn check<T: Send + Sync>() {}
+fn auto_traits_are_meant() {
+    fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
     check::<Inventory<String>>();
+    check::<InventoryBuilder<String>>();
     check::<OrderReservation<Arc<Inventory<String>>>>();
+    check::<OrderReservation<&Inventory<String>>>();
+    check::<Reservation<Shelf<&Inventory<String>>>>();
+    check::<OnTheWay<&Inventory<String>>>();
+}
+
+/// SKUs that are `String`s are asked for by `&str` in every call.
+#[test]
+fn every_call_takes_a_borrowed_sku() {
+    let shop = Arc::new(Inventory::<String>::new());
+    for sku in ["a", "b"] {
+        shop.insert(sku.to_owned(), 20).unwrap();
+    }
+    shop.set_low_stock("a", 1).unwrap();
+    shop.deduct("a", 1).unwrap();
+    assert_eq!(shop.deduct_up_to("a", 1), Some(1));
+    shop.restock("a", 2).unwrap();
+    drop(shop.reserve("a", 1).unwrap());
+    drop(Arc::clone(&shop).reserve_owned("a", 1).unwrap());
+    drop(shop.reserve_up_to("a", 1).unwrap());
+    shop.write_off("a", 1).unwrap();
+    shop.stocktake("a", 19, 20).unwrap();
+    shop.move_units("a", "b", 1).unwrap();
+    shop.send("a", "b", 1).unwrap().arrive().unwrap();
+    drop(OnTheWay::new(&*shop, "a", "b", 1).unwrap());
+    let lines = ["a", "b"].map(|sku| (sku.to_owned(), 5));
+    let mut order = shop.order(lines).unwrap();
+    order.commit_part("a", 1).unwrap();
+    order.release_part("a", 1).unwrap();
+    order.commit_line("a").unwrap();
+    order.release_line("b").unwrap();
+    assert!(shop.contains("a"));
+    assert_eq!(shop.available("a"), Some(14));
+    assert_eq!(shop.get("a").unwrap().on_hand(), 14);
+    _ = shop.remove("a").unwrap();
 }
 
 #[test]
@@ -75,10 +110,10 @@ fn says_what_is_wrong() {
         shop.restock("none", 1),
         shop.write_off("none", 1),
         shop.stocktake("none", 1, 2),
-        shop.set_low_stock(&"none", 1),
-        shop.move_units(&"none", &"phone", 1),
-        shop.move_units(&"phone", &"none", 1),
-        shop.reserve(&"none", 1).map(drop),
+        shop.set_low_stock("none", 1),
+        shop.move_units("none", "phone", 1),
+        shop.move_units("phone", "none", 1),
+        shop.reserve("none", 1).map(drop),
     ] {
         assert!(refused.unwrap_err().is_unknown_sku());
     }
@@ -94,10 +129,10 @@ fn errors_say_what_is_wrong() {
     }
     let said = |text: &str, source| (text.to_owned(), source);
     let shop = open([("a", 1), ("b", 0)]);
-    let aside = shop.reserve(&"a", 1).unwrap();
+    let aside = shop.reserve("a", 1).unwrap();
     assert_eq!(
         told(shop.remove("a").unwrap_err()),
-        said("1 units of the SKU are reserved", false)
+        said("1 unit of the SKU is reserved", false)
     );
     drop(aside);
     assert_eq!(
@@ -147,9 +182,9 @@ fn errors_say_what_is_wrong() {
 #[test]
 fn debug_shows_what_matters() {
     let shop = open([("a", 9)]);
-    let lorry = shop.send(&"a", &"a", 2).unwrap();
+    let lorry = shop.send("a", "a", 2).unwrap();
     let order = shop.order([("a", 3)]).unwrap();
-    let aside = shop.reserve(&"a", 1).unwrap();
+    let aside = shop.reserve("a", 1).unwrap();
     let builder = Inventory::<u8>::builder().capacity(7);
     for (shown, what) in [
         (format!("{shop:?}"), "skus: 1"),
@@ -210,16 +245,16 @@ fn an_order_that_is_no_order_is_told_so() {
 fn an_order_is_settled_by_line() {
     let shop = open([("a", 5), ("b", 5), ("c", 5)]);
     let mut order = shop.order([("a", 4), ("b", 2), ("c", 1)]).unwrap();
-    order.commit_part(&"a", 3).unwrap();
-    order.commit_line(&"b").unwrap();
-    order.release_line(&"c").unwrap();
+    order.commit_part("a", 3).unwrap();
+    order.commit_line("b").unwrap();
+    order.release_line("c").unwrap();
     assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 1)]);
     for gone in ["b", "c", "none"] {
-        assert!(order.commit_line(&gone).is_err());
-        assert!(order.release_line(&gone).is_err());
+        assert!(order.commit_line(gone).is_err());
+        assert!(order.release_line(gone).is_err());
     }
-    assert!(order.commit_part(&"a", 2).is_err());
-    order.commit_part(&"a", 1).unwrap();
+    assert!(order.commit_part("a", 2).is_err());
+    order.commit_part("a", 1).unwrap();
     assert_eq!(order.lines().count(), 0);
     drop(order);
     assert_eq!(books(&shop, "a"), (1, 0, 4));
@@ -228,12 +263,65 @@ fn an_order_is_settled_by_line() {
 }
 
 #[test]
+fn an_order_is_split_merged_and_released_by_part() {
+    let shop = open([("a", 10), ("b", 10)]);
+    let mut order = shop.order([("a", 6), ("b", 3)]).unwrap();
+    let mut parcel = order
+        .split([("a", 1), ("b", 2), ("a", 1), ("b", 0)])
+        .unwrap();
+    assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 4), (&"b", 1)]);
+    assert_eq!(parcel.lines().collect::<Vec<_>>(), [(&"a", 2), (&"b", 2)]);
+    for lines in [[("a", 3), ("a", 2)], [("a", 1), ("none", 1)]] {
+        order.split(lines).unwrap_err();
+        assert_eq!(order.units(), 5, "it is as it was");
+    }
+    let refused = order.split([("a", 3), ("a", u64::MAX)]).unwrap_err();
+    assert_eq!((refused.requested, refused.reserved), (u64::MAX, 4));
+    parcel.release_part("a", 1).unwrap();
+    let refused = parcel.release_part("b", 3).unwrap_err();
+    assert_eq!((refused.requested, refused.reserved), (3, 2));
+    parcel.release_part("b", 2).unwrap();
+    assert_eq!(books(&shop, "a"), (5, 5, 0));
+    assert_eq!(books(&shop, "b"), (9, 1, 0));
+    let order = order.merge(parcel).unwrap();
+    assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 5), (&"b", 1)]);
+
+    let other = open([("a", 1)]);
+    let error = order.merge(other.order([("a", 1)]).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "the orders are of two inventories");
+    drop(error.right);
+    error.left.commit();
+    assert_eq!(books(&other, "a"), (1, 0, 0));
+    assert_eq!(books(&shop, "a"), (5, 0, 5));
+    assert_eq!(books(&shop, "b"), (9, 0, 1));
+}
+
+#[test]
+fn as_many_as_there_are_can_be_reserved() {
+    let shop = open([("a", 700)]);
+    let wide = Stock::builder(5_000).segments(4).build().unwrap();
+    shop.insert_stock("wide", wide).unwrap();
+    for (sku, has) in [("a", 700), ("wide", 5_000)] {
+        let some = shop.reserve_up_to(sku, 3).unwrap();
+        assert_eq!((some.units(), books(&shop, sku)), (3, (has - 3, 3, 0)));
+        let rest = shop.reserve_up_to(sku, 6_000).unwrap();
+        assert_eq!((rest.units(), books(&shop, sku)), (has - 3, (0, has, 0)));
+        assert_eq!(shop.reserve_up_to(sku, 1).unwrap().units(), 0);
+        drop(some);
+        rest.commit();
+        assert_eq!(books(&shop, sku), (3, 0, has - 3));
+    }
+    let unknown = shop.reserve_up_to("none", 1).map(drop);
+    assert_eq!(unknown, Err(SkuError::UnknownSku));
+}
+
+#[test]
 fn a_panic_gives_an_order_back() {
     let shop = open([("a", 5)]);
-    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let failed = std::panic::catch_unwind(|| {
         let _order = shop.order([("a", 4)]).unwrap();
         std::panic::resume_unwind(Box::new("the payment"));
-    }));
+    });
     assert!(failed.is_err());
     assert_eq!(books(&shop, "a"), (5, 0, 0));
 }
@@ -241,18 +329,18 @@ fn a_panic_gives_an_order_back() {
 #[test]
 fn reservations_are_of_one_sku() {
     let shop = Arc::new(open([("a", 5), ("b", 5)]));
-    let a = shop.reserve(&"a", 2).unwrap();
-    let b = shop.reserve(&"b", 2).unwrap();
+    let a = shop.reserve("a", 2).unwrap();
+    let b = shop.reserve("b", 2).unwrap();
     assert_eq!(*a.stock().sku(), "a");
     let both = a.merge(b).unwrap_err();
     drop(both.right);
     both.left
-        .merge(shop.reserve(&"a", 1).unwrap())
+        .merge(shop.reserve("a", 1).unwrap())
         .unwrap()
         .commit();
     assert_eq!(books(&shop, "a"), (2, 0, 3));
     assert_eq!(books(&shop, "b"), (5, 0, 0));
-    let owned = Arc::clone(&shop).reserve_owned(&"b", 5).unwrap();
+    let owned = Arc::clone(&shop).reserve_owned("b", 5).unwrap();
     thread::spawn(move || owned.commit()).join().unwrap();
     assert_eq!(books(&shop, "b"), (0, 0, 5));
 }
@@ -336,7 +424,7 @@ fn what_is_reserved_is_not_removed() {
         Err(RemoveError::Reserved { units: 2 }),
         "an order"
     );
-    let lorry = shop.send(&"b", &"a", 3).unwrap();
+    let lorry = shop.send("b", "a", 3).unwrap();
     assert_eq!(
         shop.remove("b"),
         Err(RemoveError::Reserved { units: 3 }),
@@ -386,99 +474,6 @@ fn orders_race_with_removing() {
         assert_eq!(last.sold, served.into_inner());
         assert_eq!(books(&shop, "a"), (100 - last.sold, 0, last.sold));
     }
-}
-
-/// A SKU by whose hashing and cloning a test gets into the middle of a call.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Watched;
-
-/// When it comes to that.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Moment {
-    Hashed,
-    Cloned,
-}
-
-type Hook = Box<dyn FnOnce()>;
-
-thread_local! {
-    /// What is done the so many-th time.
-    static HOOK: RefCell<Option<(Moment, u32, Hook)>> = const { RefCell::new(None) };
-}
-
-impl Watched {
-    fn reach(moment: Moment) {
-        let hook = HOOK.with_borrow_mut(|hook| {
-            let (_, left, _) = hook.as_mut().filter(|hook| hook.0 == moment)?;
-            *left -= 1;
-            hook.take_if(|hook| hook.1 == 0)
-        });
-        if let Some((_, _, hook)) = hook {
-            hook();
-        }
-    }
-
-    /// Calls, with `hook` at the `turn`-th such moment of it, which must come.
-    fn amid<T>(
-        moment: Moment,
-        turn: u32,
-        hook: impl FnOnce() + 'static,
-        call: impl FnOnce() -> T,
-    ) -> T {
-        HOOK.set(Some((moment, turn, Box::new(hook))));
-        let answer = call();
-        assert!(HOOK.take().is_none(), "it came to that");
-        answer
-    }
-}
-
-impl Hash for Watched {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Self::reach(Moment::Hashed);
-        state.write_u8(0);
-    }
-}
-
-impl Clone for Watched {
-    fn clone(&self) -> Self {
-        Self::reach(Moment::Cloned);
-        Self
-    }
-}
-
-#[test]
-fn what_is_reserved_while_it_is_removed_is_unknown() {
-    let shop = Arc::new(Inventory::new());
-    shop.insert(Watched, 5).unwrap();
-    let theirs = Arc::clone(&shop);
-    let gone = move || _ = theirs.remove(&Watched).unwrap();
-    let reserved = Watched::amid(Moment::Cloned, 1, gone, || {
-        shop.reserve(&Watched, 1).map(drop)
-    });
-    assert_eq!(reserved, Err(SkuError::UnknownSku));
-}
-
-/// A deduct that is late to look finds the threshold of another stock of the same SKU.
-#[test]
-fn a_new_sku_is_not_told_of_for_the_old_one() {
-    let (tell, told) = mpsc::channel();
-    let shop = Inventory::builder().on_low_stock(move |_: &Watched, low| {
-        _ = tell.send(low.available);
-    });
-    let shop = Arc::new(shop.build());
-    shop.insert(Watched, 3).unwrap();
-    shop.set_low_stock(&Watched, 3).unwrap();
-    let theirs = Arc::clone(&shop);
-    let again = move || {
-        _ = theirs.remove(&Watched).unwrap();
-        theirs.insert(Watched, 5).unwrap();
-        theirs.set_low_stock(&Watched, 3).unwrap();
-    };
-    // Hashed once for the stock, and once for the threshold.
-    Watched::amid(Moment::Hashed, 2, again, || shop.deduct(&Watched, 1)).unwrap();
-    assert_eq!(told.try_iter().next(), None);
-    shop.deduct(&Watched, 3).unwrap();
-    assert_eq!(told.try_iter().collect::<Vec<_>>(), [2], "its own crossing");
 }
 
 /// While it is walked, a SKU goes and comes again, in another place of the map.
@@ -538,11 +533,11 @@ fn a_count_does_not_undo_sales() {
 fn units_on_the_way_are_nowhere_else() {
     let shop = open([("north", 10), ("south", MAX_UNITS - 2)]);
     assert!(
-        shop.send(&"north", &"south", 11)
+        shop.send("north", "south", 11)
             .unwrap_err()
             .is_out_of_stock()
     );
-    let lorry = shop.send(&"north", &"south", 4).unwrap();
+    let lorry = shop.send("north", "south", 4).unwrap();
     let north = shop.get("north").unwrap();
     assert_eq!((north.available, north.on_the_way), (6, 4));
     assert_eq!((north.reserved, north.sold), (0, 0));
@@ -553,8 +548,8 @@ fn units_on_the_way_are_nowhere_else() {
     let north = shop.get("north").unwrap();
     assert_eq!((north.on_the_way, north.moved_out, north.sold), (0, 4, 0));
     assert_eq!(shop.get("south").unwrap().restocked, 4);
-    shop.move_units(&"south", &"north", 1).unwrap();
-    shop.move_units(&"north", &"north", 1).unwrap();
+    shop.move_units("south", "north", 1).unwrap();
+    shop.move_units("north", "north", 1).unwrap();
     assert_eq!(shop.available("north"), Some(7));
     assert_eq!(shop.available("south"), Some(MAX_UNITS - 1));
 }
@@ -582,7 +577,7 @@ fn no_snapshot_shows_a_unit_twice() {
                         return;
                     }
                     let (from, to) = (skus[turn % 3], skus[(turn + shift) % 3]);
-                    if let Ok(lorry) = shop.send(&from, &to, 1 + turn as u64 % 7)
+                    if let Ok(lorry) = shop.send(from, to, 1 + turn as u64 % 7)
                         && turn % 5 > 0
                     {
                         lorry.arrive().unwrap();

@@ -6,7 +6,6 @@ use proptest::test_runner::FileFailurePersistence;
 use segstock::Inventory;
 use segstock::inventory::{OrderRefused, OrderReservation, RemoveError};
 use std::collections::BTreeMap;
-use std::sync::mpsc;
 
 type Lines = Vec<(u8, u64)>;
 
@@ -24,6 +23,11 @@ enum Step {
     Commit(usize),
     Drop(usize),
     CommitLine(usize, u8),
+    ReleasePart(usize, u8, u64),
+    /// One line, or what there is of it, to an order of its own.
+    Split(usize, u8, u64),
+    Merge(usize, usize),
+    ReserveUpTo(u8, u64),
     LowStock(u8, u64),
     KeepAndOpen,
 }
@@ -44,13 +48,16 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..4_usize).prop_map(Step::Commit),
         2 => (0..4_usize).prop_map(Step::Drop),
         2 => (0..4_usize, sku()).prop_map(|(order, sku)| Step::CommitLine(order, sku)),
+        1 => (0..4_usize, sku(), units()).prop_map(|(n, sku, units)| Step::ReleasePart(n, sku, units)),
+        1 => (0..4_usize, sku(), units()).prop_map(|(n, sku, units)| Step::Split(n, sku, units)),
+        1 => (0..4_usize, 0..4_usize).prop_map(|(one, other)| Step::Merge(one, other)),
+        1 => (sku(), units()).prop_map(|(sku, units)| Step::ReserveUpTo(sku, units)),
         2 => (sku(), units()).prop_map(|(sku, units)| Step::LowStock(sku, units)),
         1 => Just(Step::KeepAndOpen),
     ]
 }
 
-/// Available, reserved, sold, written off, moved out; initial and restocked; the threshold, and whether it
-/// was told.
+/// Available, reserved, sold, written off, moved out; initial and restocked; the threshold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Has {
     available: u64,
@@ -60,7 +67,6 @@ struct Has {
     moved_out: u64,
     came: u64,
     threshold: u64,
-    told: bool,
 }
 
 impl Has {
@@ -73,11 +79,10 @@ impl Has {
     }
 }
 
-/// The model: what each SKU has, and how often somebody is told.
+/// The model: what each SKU has.
 #[derive(Debug, Default)]
 struct Model {
     skus: BTreeMap<u8, Has>,
-    told: usize,
 }
 
 impl Model {
@@ -89,13 +94,12 @@ impl Model {
         taken
     }
 
-    /// Arms and tells, after each call.
-    fn look(&mut self) {
-        for has in self.skus.values_mut() {
-            let low = has.available < has.threshold;
-            self.told += usize::from(low && !has.told);
-            has.told = low;
-        }
+    fn low(&self) -> Vec<(u8, u64)> {
+        let low = self
+            .skus
+            .iter()
+            .filter(|(_, has)| has.available < has.threshold);
+        low.map(|(&sku, has)| (sku, has.available)).collect()
     }
 
     /// What an order gets: its lines summed, or the kind of its refusal and the SKUs to blame.
@@ -157,11 +161,19 @@ fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
     }
 }
 
+/// Takes `units` off a line, if it has as many.
+fn take_part(lines: &mut BTreeMap<u8, u64>, sku: u8, units: u64) -> bool {
+    let rest = lines.get(&sku).copied().unwrap_or(0).checked_sub(units);
+    match rest {
+        Some(0) => _ = lines.remove(&sku),
+        Some(rest) => _ = lines.insert(sku, rest),
+        None => {}
+    }
+    rest.is_some()
+}
+
 fn run(steps: Vec<Step>) {
-    let (tell, told) = mpsc::channel();
-    let shop = Inventory::<u8>::builder()
-        .on_low_stock(move |_, _| tell.send(()).unwrap())
-        .build();
+    let shop = Inventory::<u8>::new();
     let mut model = Model::default();
     let mut open: Vec<(OrderReservation<_>, BTreeMap<u8, u64>)> = Vec::new();
     for step in steps {
@@ -214,8 +226,6 @@ fn run(steps: Vec<Step>) {
             Step::Move(from, to, units) => {
                 let moved = model.skus.contains_key(&to)
                     && model.take(from, units, |has| has.moved_out += units);
-                // Told of what left before it arrives, which may be where it came from.
-                model.look();
                 if moved {
                     let to = model.skus.get_mut(&to).unwrap();
                     to.available += units;
@@ -255,17 +265,63 @@ fn run(steps: Vec<Step>) {
                     has.sold += units;
                 }
             }
+            Step::ReleasePart(place, sku, units) if place < open.len() => {
+                let (order, lines) = &mut open[place];
+                let released = take_part(lines, sku, units);
+                assert_eq!(order.release_part(&sku, units).is_ok(), released);
+                if let Some(has) = model.skus.get_mut(&sku).filter(|_| released) {
+                    has.reserved -= units;
+                    has.available += units;
+                }
+            }
+            Step::Split(place, sku, units) if place < open.len() => {
+                let (order, lines) = &mut open[place];
+                let split = order.split([(sku, units)]);
+                assert_eq!(split.is_ok(), take_part(lines, sku, units));
+                if let Ok(split) = split {
+                    let lines = BTreeMap::from_iter((units > 0).then_some((sku, units)));
+                    open.push((split, lines));
+                }
+            }
+            Step::Merge(one, other) if one.max(other) < open.len() && one != other => {
+                let (right, theirs) = open.remove(one.max(other));
+                let (left, mut lines) = open.remove(one.min(other));
+                for (sku, units) in theirs {
+                    *lines.entry(sku).or_default() += units;
+                }
+                open.push((left.merge(right).unwrap(), lines));
+            }
+            Step::ReserveUpTo(sku, units) => match shop.reserve_up_to(&sku, units) {
+                Ok(reservation) => {
+                    let has = model.skus.get_mut(&sku).unwrap();
+                    let reserved = has.available.min(units);
+                    assert_eq!(reservation.units(), reserved);
+                    assert_eq!(shop.get(&sku).unwrap().reserved, has.reserved + reserved);
+                    reservation.commit();
+                    has.available -= reserved;
+                    has.sold += reserved;
+                }
+                Err(error) => assert!(error.is_unknown_sku() && !model.skus.contains_key(&sku)),
+            },
             Step::Commit(_) | Step::Drop(_) | Step::CommitLine(..) => {}
+            Step::ReleasePart(..) | Step::Split(..) | Step::Merge(..) => {}
             Step::LowStock(sku, threshold) => {
                 let set = model.skus.get_mut(&sku).map(|has| {
-                    (has.threshold, has.told) = (threshold, false);
+                    has.threshold = threshold;
                 });
                 assert_eq!(shop.set_low_stock(&sku, threshold).is_ok(), set.is_some());
             }
             Step::KeepAndOpen => keep_and_open(&shop, &model),
         }
-        model.look();
-        assert_eq!(told.try_iter().count(), std::mem::take(&mut model.told));
+        let low = shop.low_stock().map(|(sku, low)| (sku, low.available));
+        assert_eq!(low.collect::<Vec<_>>(), model.low());
+        for (order, lines) in &open {
+            assert!(
+                order
+                    .lines()
+                    .eq(lines.iter().map(|(sku, &units)| (sku, units)))
+            );
+        }
         assert_eq!(shop.len(), model.skus.len());
         for (sku, has) in &model.skus {
             let books = shop.get(sku).unwrap();

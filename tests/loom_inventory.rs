@@ -1,8 +1,8 @@
 //! [`Inventory`] under the model checker. Run it with `.ci/loom`.
 //!
-//! The map is the real one, not loom's: what loom explores is everything around it, the stocks, the gate
-//! and the alerts. SKUs and thresholds that several threads use are put in before the threads begin: loom
-//! does not see what the map brings from one to the other.
+//! The map is the real one, not loom's, and a lock takes the place of its pins (`src/inventory/stocks.rs`). loom
+//! explores everything around it: the stocks, the sums, the steps of a removal. Most SKUs are inserted before the
+//! threads begin: loom does not see what the map brings from one thread to the other.
 #![cfg(all(loom, feature = "inventory"))]
 
 mod support;
@@ -15,17 +15,15 @@ use segstock::{HoldError, Holds, Inventory, ManualClock, Placed, Settled, Stock,
 use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 type Hasher = BuildHasherDefault<DefaultHasher>;
 type Shop = Inventory<&'static str, Hasher>;
 type Line = (&'static str, u64);
 
-/// An inventory, and how often it told of low stock. What is told is counted out of loom's sight.
+/// An inventory that threads share.
 struct Subject {
     shop: Arc<Shop>,
-    told: Arc<AtomicU64>,
 }
 
 impl Subject {
@@ -34,7 +32,7 @@ impl Subject {
         Self::with(skus, |units| Stock::builder(units).build().unwrap())
     }
 
-    /// Every stock in two segments, which nothing brings together but who must.
+    /// Every stock in two segments, which only a call that must brings together.
     fn wide(skus: &[Line]) -> Self {
         Self::with(skus, |units| {
             let stock = Stock::builder(units).segments(2);
@@ -43,23 +41,12 @@ impl Subject {
     }
 
     fn with(skus: &[Line], stock: fn(u64) -> Stock) -> Self {
-        let told = Arc::new(AtomicU64::new(0));
-        let tell = Arc::clone(&told);
-        let shop = Inventory::builder()
-            .hasher(Hasher::default())
-            .on_low_stock(move |_: &&str, _| {
-                tell.fetch_add(1, Ordering::Relaxed);
-            })
-            .build();
+        let shop = Inventory::builder().hasher(Hasher::default()).build();
         for &(sku, units) in skus {
             shop.insert_stock(sku, stock(units)).unwrap();
         }
         let shop = Arc::new(shop);
-        Self { shop, told }
-    }
-
-    fn told(&self) -> u64 {
-        self.told.load(Ordering::Relaxed)
+        Self { shop }
     }
 }
 
@@ -85,7 +72,7 @@ impl StartLine {
     }
 }
 
-/// Explores two threads on SKUs of so many units, and gives their answers to `check`.
+/// Explores two threads on `skus`, each one word, and gives their answers to `check`.
 fn race<A: Send + 'static, B: 'static>(
     name: &str,
     skus: &'static [Line],
@@ -93,38 +80,24 @@ fn race<A: Send + 'static, B: 'static>(
     other: fn(&Arc<Shop>) -> B,
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
-    race_low(name, skus, 0, one, other, check);
+    race_on(name, Subject::new, skus, one, other, check);
 }
 
-/// The same on SKUs that are low below so many.
-fn race_low<A: Send + 'static, B: 'static>(
-    name: &str,
-    skus: &'static [Line],
-    threshold: u64,
-    one: fn(&Arc<Shop>) -> A,
-    other: fn(&Arc<Shop>) -> B,
-    check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
-) {
-    race_on(name, Subject::new, skus, threshold, one, other, check);
-}
-
-/// The same on stocks in two segments, of which each thread has one.
+/// Explores two threads on stocks in two segments, of which each thread has one.
 fn race_wide<A: Send + 'static, B: 'static>(
     name: &str,
     skus: &'static [Line],
-    threshold: u64,
     one: fn(&Arc<Shop>) -> A,
     other: fn(&Arc<Shop>) -> B,
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
-    race_on(name, Subject::wide, skus, threshold, one, other, check);
+    race_on(name, Subject::wide, skus, one, other, check);
 }
 
 fn race_on<A: Send + 'static, B: 'static>(
     name: &str,
     open: fn(&[Line]) -> Subject,
     skus: &'static [Line],
-    threshold: u64,
     one: fn(&Arc<Shop>) -> A,
     other: fn(&Arc<Shop>) -> B,
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
@@ -133,9 +106,6 @@ fn race_on<A: Send + 'static, B: 'static>(
     let executions = support::arena::model(move || {
         testing::sit_at(0, 2);
         let subject = open(skus);
-        for (sku, _) in skus {
-            subject.shop.set_low_stock(sku, threshold).unwrap();
-        }
         let (start, theirs) = (StartLine::new(), Arc::clone(&subject.shop));
         let line = start.clone();
         let one = thread::spawn(move || {
@@ -187,7 +157,6 @@ fn orders_of_wide_stocks() {
     race_wide(
         "orders_of_wide_stocks",
         &[("a", 2), ("b", 1)],
-        0,
         |shop| buy(shop, &[("a", 2), ("b", 1)]).is_ok(),
         |shop| buy(shop, &[("b", 1), ("a", 2)]).is_ok(),
         |subject, one, other| {
@@ -303,7 +272,7 @@ fn remove_against_reserve() {
     race(
         "remove_against_reserve",
         &[("a", 1)],
-        |shop| shop.reserve(&"a", 1).map(segstock::Reservation::commit),
+        |shop| shop.reserve("a", 1).map(segstock::Reservation::commit),
         |shop| shop.remove("a"),
         |subject, reserved, removed| match removed {
             Ok(last) if last.sold == 0 => assert_eq!(reserved, Err(SkuError::UnknownSku)),
@@ -366,7 +335,7 @@ fn remove_against_giving_back() {
     race(
         "remove_against_giving_back",
         &[("a", 1)],
-        |shop| drop(shop.reserve(&"a", 1)),
+        |shop| drop(shop.reserve("a", 1)),
         |shop| shop.remove("a"),
         |subject, (), removed| match removed {
             Ok(last) => assert_eq!((last.available, last.reserved, last.sold), (1, 0, 0)),
@@ -389,136 +358,124 @@ fn remove_against_remove() {
     );
 }
 
-/// At rest, a SKU that is low has been told of, and one that is not will be told of again.
-fn assert_armed_if_enough(subject: &Subject, threshold: u64) {
-    let (shop, before) = (&subject.shop, subject.told());
-    let available = shop.available("a").unwrap();
-    if available < threshold {
-        assert!(before > 0, "it is low, and nobody was told");
-        _ = shop.deduct_up_to("a", 1);
-        assert_eq!(subject.told(), before, "it was told already");
-    } else {
-        shop.deduct("a", available - threshold + 1).unwrap();
-        assert_eq!(subject.told(), before + 1, "the next crossing is told");
-    }
-}
-
+/// A removal that finds units reserved leaves the SKU as it was, whoever waits for its decision.
 #[test]
-fn low_stock_is_told_once() {
-    race_low(
-        "low_stock_is_told_once",
-        &[("a", 3)],
-        2,
-        |shop| shop.deduct("a", 1).unwrap(),
-        |shop| shop.deduct("a", 1).unwrap(),
-        |subject, (), ()| assert_eq!(subject.told(), 1),
-    );
-}
-
-#[test]
-fn low_stock_is_set_beside_a_deduct() {
+fn remove_against_a_reservation_and_a_deduct() {
     race(
-        "low_stock_is_set_beside_a_deduct",
+        "remove_against_a_reservation_and_a_deduct",
         &[("a", 2)],
         |shop| {
-            testing::sit_at(1, 2);
-            shop.set_low_stock(&"a", 2).unwrap();
+            let reservation = shop.reserve("a", 1);
+            let deducted = shop.deduct("a", 1);
+            drop(reservation);
+            deducted
         },
-        |shop| shop.deduct("a", 1).unwrap(),
-        |subject, (), ()| assert_eq!(subject.told(), 1),
+        |shop| shop.remove("a"),
+        |subject, deducted, removed| match removed {
+            Ok(last) if deducted.is_ok() => assert_eq!((last.available, last.sold), (1, 1)),
+            Ok(last) => assert_eq!((last.available, last.sold), (2, 0)),
+            Err(error) => {
+                assert_eq!(error, RemoveError::Reserved { units: 1 });
+                assert_eq!(deducted, Ok(()));
+                assert_eq!(figures(&subject.shop, "a"), Some((1, 0, 1)));
+            }
+        },
+    );
+}
+
+/// A SKU is there until its removal is decided: so it is opened again after it, or not at all.
+#[test]
+fn remove_against_insert() {
+    race(
+        "remove_against_insert",
+        &[("a", 2)],
+        |shop| shop.remove("a").unwrap(),
+        |shop| shop.insert("a", 5).map(|()| shop.deduct("a", 1).is_ok()),
+        |subject, last, inserted| {
+            assert_eq!((last.available, last.sold), (2, 0));
+            let new = inserted.is_ok().then_some((4, 0, 1));
+            assert_eq!(figures(&subject.shop, "a"), new);
+        },
     );
 }
 
 #[test]
-fn low_stock_falls_again_while_it_is_armed() {
-    race_low(
-        "low_stock_falls_again_while_it_is_armed",
-        &[("a", 1)],
-        2,
-        |shop| shop.restock("a", 1).unwrap(),
-        |shop| shop.deduct("a", 1).unwrap(),
-        |subject, (), ()| assert_armed_if_enough(subject, 2),
+fn remove_against_available() {
+    race(
+        "remove_against_available",
+        &[("a", 2)],
+        |shop| shop.remove("a").unwrap(),
+        |shop| (shop.available("a"), shop.deduct_up_to("a", 9)),
+        |_, last, (seen, sold)| {
+            assert!(matches!(seen, None | Some(2)), "{seen:?}");
+            assert_eq!(last.sold, sold.unwrap_or(0));
+        },
     );
 }
 
 #[test]
-fn low_stock_against_restock() {
-    for (units, name) in [(&[("a", 2)], "crossing"), (&[("a", 1)], "low already")] {
-        race_low(
-            &format!("low_stock_against_restock, {name}"),
-            units,
-            2,
-            |shop| shop.deduct("a", 1).unwrap(),
-            |shop| shop.restock("a", 1).unwrap(),
-            |subject, (), ()| assert_armed_if_enough(subject, 2),
+fn remove_against_snapshot() {
+    race(
+        "remove_against_snapshot",
+        &[("a", 2), ("b", 1)],
+        |shop| shop.remove("a").unwrap(),
+        |shop| shop.snapshot(),
+        |_, last, kept| {
+            assert_eq!(last.available, 2);
+            assert!(matches!(on_hand(&kept), 1 | 3), "{kept:?}");
+        },
+    );
+}
+
+/// The stock is wide: the last units that come and go do so in segments.
+#[test]
+fn remove_of_a_wide_stock() {
+    for (name, call) in [
+        (
+            "deduct",
+            (|shop| shop.deduct("a", 1)) as fn(&Arc<Shop>) -> _,
+        ),
+        ("restock", |shop| shop.restock("a", 1)),
+        ("release", |shop| shop.reserve("a", 1).map(drop)),
+    ] {
+        race_wide(
+            &format!("remove_of_a_wide_stock, {name}"),
+            &[("a", 4)],
+            call,
+            |shop| shop.remove("a"),
+            |subject, called, removed| match (called, removed) {
+                (Ok(()), Ok(last)) => {
+                    let left = last.initial + last.restocked - last.sold;
+                    assert_eq!((last.available, last.reserved), (left, 0));
+                    assert!(last.restocked + last.sold < 2);
+                }
+                (Err(error), Ok(last)) => {
+                    assert!(error.is_unknown_sku());
+                    assert_eq!((last.available, last.restocked), (4, 0));
+                }
+                (called, Err(error)) => {
+                    assert_eq!(called, Ok(()));
+                    assert_eq!(error, RemoveError::Reserved { units: 1 });
+                    assert_eq!(figures(&subject.shop, "a"), Some((4, 0, 0)));
+                }
+            },
         );
     }
 }
 
 #[test]
-fn low_stock_against_giving_back() {
-    race_low(
-        "low_stock_against_giving_back",
-        &[("a", 2)],
-        2,
-        |shop| drop(shop.reserve(&"a", 1)),
-        |shop| drop(shop.reserve(&"a", 1)),
-        |subject, (), ()| assert_armed_if_enough(subject, 2),
-    );
-}
-
-#[test]
-fn low_stock_is_set_beside_giving_back() {
+fn low_stock_against_deduct() {
     race(
-        "low_stock_is_set_beside_giving_back",
+        "low_stock_against_deduct",
         &[("a", 2)],
-        |shop| drop(shop.reserve(&"a", 1)),
-        |shop| shop.set_low_stock(&"a", 2).unwrap(),
-        |subject, (), ()| assert_armed_if_enough(subject, 2),
-    );
-}
-
-#[test]
-fn low_stock_in_segments_is_told_once() {
-    race_wide(
-        "low_stock_in_segments_is_told_once",
-        &[("a", 3)],
-        2,
-        |shop| shop.deduct("a", 1).unwrap(),
-        |shop| shop.deduct("a", 1).unwrap(),
-        |subject, (), ()| assert_eq!(subject.told(), 1),
-    );
-}
-
-#[test]
-fn low_stock_in_segments_against_restock() {
-    race_wide(
-        "low_stock_in_segments_against_restock",
-        &[("a", 2)],
-        2,
-        |shop| shop.deduct("a", 1).unwrap(),
-        |shop| shop.restock("a", 1).unwrap(),
-        |subject, (), ()| assert_armed_if_enough(subject, 2),
-    );
-}
-
-/// What is told of one SKU and armed at once takes nothing from the count of another, which is told already.
-#[test]
-fn low_stock_of_two_skus() {
-    race_low(
-        "low_stock_of_two_skus",
-        &[("a", 2), ("x", 1)],
-        2,
         |shop| shop.deduct("a", 1).unwrap(),
         |shop| {
-            shop.restock("a", 1).unwrap();
-            shop.restock("x", 1).unwrap();
+            shop.set_low_stock("a", 2).unwrap();
+            shop.low_stock().map(|(_, low)| low.available).collect()
         },
-        |subject, (), ()| {
-            let before = subject.told();
-            subject.shop.deduct("x", 1).unwrap();
-            assert_eq!(subject.told(), before + 1, "the next crossing is told");
-            assert_armed_if_enough(subject, 2);
+        |subject, (), low: Vec<u64>| {
+            assert!(matches!(low[..], [] | [1]), "{low:?}");
+            assert_eq!(subject.shop.low_stock().count(), 1);
         },
     );
 }
@@ -532,7 +489,7 @@ fn snapshot_against_a_move() {
     race(
         "snapshot_against_a_move",
         &[("a", 2), ("b", 0)],
-        |shop| shop.send(&"a", &"b", 1).unwrap().arrive().is_ok(),
+        |shop| shop.send("a", "b", 1).unwrap().arrive().is_ok(),
         |shop| shop.snapshot(),
         |subject, arrived, kept| {
             assert!(arrived);
@@ -547,9 +504,8 @@ fn snapshot_of_wide_stocks_against_a_move() {
     race_wide(
         "snapshot_of_wide_stocks_against_a_move",
         &[("a", 2), ("b", 0)],
-        0,
         |shop| shop.snapshot(),
-        |shop| shop.move_units(&"a", &"b", 1),
+        |shop| shop.move_units("a", "b", 1),
         |subject, kept, moved| {
             assert_eq!(moved, Ok(()));
             assert_eq!(on_hand(&kept), 2, "never twice, never nowhere: {kept:?}");

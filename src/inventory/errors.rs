@@ -1,5 +1,6 @@
 //! The refusals of an inventory.
 
+use super::snapshot::VERSION;
 use crate::{MAX_UNITS, OutOfStock, RestockOverflow};
 use std::error::Error;
 use std::fmt;
@@ -8,7 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InsertError {
-    /// It is there already, and stays as it was.
+    /// There is such a SKU already, and it stays as it was.
     AlreadyThere,
     /// More than [`MAX_UNITS`] units.
     TooManyUnits {
@@ -30,7 +31,7 @@ impl fmt::Display for InsertError {
 
 impl Error for InsertError {}
 
-/// A SKU was not taken away.
+/// A SKU was not removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RemoveError {
@@ -47,6 +48,7 @@ impl fmt::Display for RemoveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownSku => f.write_str("unknown SKU"),
+            Self::Reserved { units: 1 } => f.write_str("1 unit of the SKU is reserved"),
             Self::Reserved { units } => write!(f, "{units} units of the SKU are reserved"),
         }
     }
@@ -120,11 +122,23 @@ pub struct ShortLine<K> {
     pub sku: K,
     /// The units that were asked for, in all lines of the order with this SKU.
     pub requested: u64,
-    /// What the stock did not exceed at an instant of the call.
+    /// At an instant of the call, no more than this was in stock.
     pub available: u64,
 }
 
-/// An order was refused. Nothing of it is set aside.
+impl<K> ShortLine<K> {
+    /// A line that asked for `requested` units of `sku`, of which no more than `available` were in stock.
+    #[must_use]
+    pub const fn new(sku: K, requested: u64, available: u64) -> Self {
+        Self {
+            sku,
+            requested,
+            available,
+        }
+    }
+}
+
+/// An order was refused. Nothing of it is reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OrderRefused<K> {
@@ -192,3 +206,52 @@ impl<K: fmt::Display> fmt::Display for OrderRefused<K> {
 }
 
 impl<K: fmt::Debug + fmt::Display> Error for OrderRefused<K> {}
+
+/// A snapshot cannot be opened: it is of another version, or cannot be true.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RestoreError<K> {
+    /// It is of a version that this one does not read.
+    UnknownVersion(u32),
+    /// The SKU stands in it twice.
+    DuplicateSku(K),
+    /// What came to the SKU is not what it has and what left it: the sums were never true, or one of them has
+    /// wrapped. Sums that add up may still be untrue.
+    Sums(K),
+    /// More units of the SKU than a stock holds.
+    TooManyUnits(K),
+    /// More units of the SKU are held than are reserved, or it is not there.
+    NotReserved(K),
+    /// A hold has a line of no units of the SKU.
+    ZeroUnits(K),
+    /// A hold has no lines.
+    EmptyHold,
+    /// The key of a hold stands in it twice.
+    DuplicateHold,
+}
+
+impl<K: fmt::Display> fmt::Display for RestoreError<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownVersion(version) => {
+                write!(f, "a snapshot of version {version}; this reads {VERSION}")
+            }
+            Self::DuplicateSku(sku) => write!(f, "SKU {sku} stands in the snapshot twice"),
+            Self::Sums(sku) => write!(f, "the sums of SKU {sku} do not add up"),
+            Self::TooManyUnits(sku) => {
+                write!(f, "more than {MAX_UNITS} units of SKU {sku} are on hand")
+            }
+            Self::NotReserved(sku) => {
+                write!(
+                    f,
+                    "more units of SKU {sku} are held than are reserved, or it is not there"
+                )
+            }
+            Self::ZeroUnits(sku) => write!(f, "a hold has a line of no units of SKU {sku}"),
+            Self::EmptyHold => f.write_str("a hold has no lines"),
+            Self::DuplicateHold => f.write_str("a hold stands in the snapshot twice"),
+        }
+    }
+}
+
+impl<K: fmt::Debug + fmt::Display> Error for RestoreError<K> {}

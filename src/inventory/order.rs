@@ -1,19 +1,20 @@
-//! [`OrderReservation`]: all lines of an order, set aside together.
+//! [`OrderReservation`]: all lines of an order, reserved together.
 
-use super::{Inventory, InventoryHandle, OrderRefused, ShortLine, Sku};
-use crate::stock::Engine;
-use crate::{Holds, MAX_UNITS, NotReserved, Settle, SystemClock};
+use super::order_lines::{self, summed};
+use super::{InventoryHandle, OrderRefused};
+use crate::{Holds, NotReserved, Settle, SystemClock};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::Hash;
 use std::mem;
 
-/// The lines of an order, set aside: nobody else can have them, and they are not sold yet.
+/// The lines of an order, reserved: nobody else can have the units, and they are not sold yet.
 ///
-/// [`commit`](Self::commit) sells all that is left of it, [`commit_line`](Self::commit_line) a part
-/// that was shipped. Dropping gives back what is left. [`Holds`](crate::Holds) take it as they take a
-/// reservation: one key, one deadline, all lines.
+/// [`commit`](Self::commit) sells all that is left of it, [`commit_line`](Self::commit_line) and
+/// [`commit_part`](Self::commit_part) sell a part. Dropping releases what is left. [`Holds`](crate::Holds) take it as
+/// they take a reservation: one key, one deadline, all lines.
 ///
 /// # Examples
 ///
@@ -36,25 +37,25 @@ use std::mem;
 /// assert_eq!(shop.get("case").map(|books| books.sold), Some(2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "an order that is dropped gives its units back at once"]
+#[must_use = "an order that is dropped releases its units at once"]
 pub struct OrderReservation<I: InventoryHandle> {
     inventory: I,
-    /// By SKU, each once.
+    /// By SKU, each once; none of no units.
     lines: BTreeMap<I::Sku, u64>,
 }
 
 impl<I: InventoryHandle> OrderReservation<I> {
-    /// Sets aside what an order asks for; the general form of [`Inventory::order`].
+    /// Reserves what an order asks for; the general form of [`Inventory::order`](super::Inventory::order).
     ///
     /// # Errors
     ///
-    /// [`OrderRefused`]; nothing is set aside.
+    /// [`OrderRefused`]; nothing is reserved.
     pub fn new(
         inventory: I,
         lines: impl IntoIterator<Item = (I::Sku, u64)>,
     ) -> Result<Self, OrderRefused<I::Sku>> {
         let lines = summed(lines)?;
-        inventory.inventory().reserve_units(&lines)?;
+        order_lines::reserve(inventory.inventory(), &lines)?;
         Ok(Self { inventory, lines })
     }
 
@@ -63,15 +64,15 @@ impl<I: InventoryHandle> OrderReservation<I> {
         self.lines.iter().map(|(sku, &units)| (sku, units))
     }
 
-    /// Whether it is of the inventory that lies there.
-    pub(super) fn is_of(&self, address: usize) -> bool {
-        std::ptr::from_ref(self.inventory.inventory()).addr() == address
+    /// Where its inventory lies: to be compared only.
+    pub(super) fn inventory_address(&self) -> usize {
+        std::ptr::from_ref(self.inventory.inventory()).addr()
     }
 
     /// Units of all lines that are left.
     #[must_use]
     pub fn units(&self) -> u64 {
-        // Many lines of many units may be more than a u64: so many nobody has.
+        // Many lines of many units may be more than a u64 holds. Nobody has as many.
         self.lines.values().fold(0, |sum, &n| sum.saturating_add(n))
     }
 
@@ -82,7 +83,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
         }
     }
 
-    /// Gives all lines back that are left, as dropping does.
+    /// Releases all lines that are left, as dropping does.
     pub fn release(self) {
         drop(self);
     }
@@ -92,18 +93,26 @@ impl<I: InventoryHandle> OrderReservation<I> {
     /// # Errors
     ///
     /// [`NotReserved`] if there is no such line, or it was settled before.
-    pub fn commit_line(&mut self, sku: &I::Sku) -> Result<(), NotReserved> {
+    pub fn commit_line<Q>(&mut self, sku: &Q) -> Result<(), NotReserved>
+    where
+        I::Sku: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
         let units = self.lines.remove(sku).ok_or(NotReserved::new(0, 0))?;
         self.inventory.inventory().commit_units(sku, units);
         Ok(())
     }
 
-    /// Gives the line of `sku` back, and leaves the others reserved.
+    /// Releases the line of `sku`, and leaves the others reserved.
     ///
     /// # Errors
     ///
     /// [`NotReserved`] if there is no such line, or it was settled before.
-    pub fn release_line(&mut self, sku: &I::Sku) -> Result<(), NotReserved> {
+    pub fn release_line<Q>(&mut self, sku: &Q) -> Result<(), NotReserved>
+    where
+        I::Sku: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
         let units = self.lines.remove(sku).ok_or(NotReserved::new(0, 0))?;
         self.inventory.inventory().release_units(sku, units);
         Ok(())
@@ -113,18 +122,109 @@ impl<I: InventoryHandle> OrderReservation<I> {
     ///
     /// # Errors
     ///
-    /// [`NotReserved`] if fewer are left of that line.
-    pub fn commit_part(&mut self, sku: &I::Sku, units: u64) -> Result<(), NotReserved> {
-        let left = self.lines.get(sku).copied().unwrap_or(0);
-        let rest = left
-            .checked_sub(units)
-            .ok_or(NotReserved::new(units, left))?;
-        if rest > 0 {
-            self.lines.insert(sku.clone(), rest);
-        } else {
-            self.lines.remove(sku);
-        }
+    /// [`NotReserved`] if fewer are left of that line. Nothing is sold.
+    pub fn commit_part<Q>(&mut self, sku: &Q, units: u64) -> Result<(), NotReserved>
+    where
+        I::Sku: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        self.give_up(sku, units)?;
         self.inventory.inventory().commit_units(sku, units);
+        Ok(())
+    }
+
+    /// Releases `units` of the line of `sku`, and leaves the rest of it reserved.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReserved`] if fewer are left of that line. Nothing is released.
+    pub fn release_part<Q>(&mut self, sku: &Q, units: u64) -> Result<(), NotReserved>
+    where
+        I::Sku: Borrow<Q>,
+        Q: Hash + Ord + ?Sized,
+    {
+        self.give_up(sku, units)?;
+        self.inventory.inventory().release_units(sku, units);
+        Ok(())
+    }
+
+    /// Splits `lines` off, to be settled for themselves: a second parcel, or what somebody else pays. The units of a
+    /// SKU that stands twice are summed first.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReserved`] if it has fewer units of a SKU. It is as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 10)?;
+    /// shop.insert("case", 10)?;
+    /// let mut order = shop.order([("phone", 2), ("case", 2)])?;
+    /// let parcel = order.split([("phone", 1), ("case", 2)])?;
+    /// parcel.commit();
+    /// assert_eq!(order.lines().collect::<Vec<_>>(), [(&"phone", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn split(
+        &mut self,
+        lines: impl IntoIterator<Item = (I::Sku, u64)>,
+    ) -> Result<Self, NotReserved>
+    where
+        I: Clone,
+    {
+        // First what can be refused, and the caller's code, which can panic: nothing is lost then.
+        let inventory = self.inventory.clone();
+        let mut split = BTreeMap::new();
+        for (sku, units) in lines.into_iter().filter(|line| line.1 > 0) {
+            let reserved = self.lines.get(&sku).copied().unwrap_or(0);
+            let sum: &mut u64 = split.entry(sku).or_default();
+            let requested = sum.saturating_add(units);
+            if requested > reserved {
+                return Err(NotReserved::new(requested, reserved));
+            }
+            *sum = requested;
+        }
+        for (sku, units) in &split {
+            self.give_up(sku, *units)?;
+        }
+        let lines = split;
+        Ok(Self { inventory, lines })
+    }
+
+    /// Makes one of two orders of the same inventory.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderMergeError`] with both as they were, if they are of two inventories.
+    pub fn merge(mut self, mut other: Self) -> Result<Self, OrderMergeError<I>> {
+        if self.inventory_address() != other.inventory_address() {
+            return Err(OrderMergeError {
+                left: self,
+                right: other,
+            });
+        }
+        for (sku, units) in mem::take(&mut other.lines) {
+            *self.lines.entry(sku).or_default() += units;
+        }
+        Ok(self)
+    }
+
+    /// Takes `units` off the line of `sku`.
+    fn give_up<Q>(&mut self, sku: &Q, units: u64) -> Result<(), NotReserved>
+    where
+        I::Sku: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        let reserved = self.lines.get(sku).copied().unwrap_or(0);
+        let rest = reserved.checked_sub(units);
+        match rest.ok_or(NotReserved::new(units, reserved))? {
+            0 => _ = self.lines.remove(sku),
+            rest => _ = self.lines.get_mut(sku).map(|left| *left = rest),
+        }
         Ok(())
     }
 }
@@ -151,6 +251,14 @@ impl<I: InventoryHandle> Settle for OrderReservation<I> {
     }
 }
 
+/// What a [snapshot](super::Inventory::snapshot_with) asks of whatever is held: a type of one's own that wraps an
+/// order has this, too.
+impl<I: InventoryHandle> AsRef<Self> for OrderReservation<I> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl<I: InventoryHandle<Sku: fmt::Debug>> fmt::Debug for OrderReservation<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrderReservation")
@@ -159,102 +267,33 @@ impl<I: InventoryHandle<Sku: fmt::Debug>> fmt::Debug for OrderReservation<I> {
     }
 }
 
-/// Holds of whole orders, as an [`InventorySnapshot`](super::InventorySnapshot) keeps them: each for
-/// the lines that were asked for. A retry must ask for them in the same sequence, or it is taken for
-/// another order: sort them first, if clients may not.
+/// Two orders are of two inventories and cannot be one. Both are here, as they were.
+#[must_use = "both orders are in it, and are released when it is dropped"]
+pub struct OrderMergeError<I: InventoryHandle> {
+    /// The order that was to take in the other.
+    pub left: OrderReservation<I>,
+    /// The other.
+    pub right: OrderReservation<I>,
+}
+
+impl<I: InventoryHandle<Sku: fmt::Debug>> fmt::Debug for OrderMergeError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderMergeError")
+            .field("left", &self.left)
+            .field("right", &self.right)
+            .finish()
+    }
+}
+
+impl<I: InventoryHandle> fmt::Display for OrderMergeError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the orders are of two inventories")
+    }
+}
+
+impl<I: InventoryHandle<Sku: fmt::Debug>> std::error::Error for OrderMergeError<I> {}
+
+/// Holds of whole orders, each under the lines that were asked for. A retry must ask for them in the same sequence, or
+/// it is taken for another order: sort them first, if clients may not.
 pub type OrderHolds<N, I, C = SystemClock, H = RandomState> =
     Holds<N, OrderReservation<I>, Vec<(<I as InventoryHandle>::Sku, u64)>, C, H>;
-
-/// The lines in the one sequence in which all orders take them, each SKU once.
-pub(super) fn summed<K: Sku>(
-    lines: impl IntoIterator<Item = (K, u64)>,
-) -> Result<BTreeMap<K, u64>, OrderRefused<K>> {
-    let mut sums = BTreeMap::new();
-    for (sku, units) in lines {
-        if units == 0 {
-            return Err(OrderRefused::ZeroUnits { sku });
-        }
-        let sum: &mut u64 = sums.entry(sku.clone()).or_default();
-        match sum.checked_add(units).filter(|&sum| sum <= MAX_UNITS) {
-            Some(more) => *sum = more,
-            None => return Err(OrderRefused::TooManyUnits { sku }),
-        }
-    }
-    if sums.is_empty() {
-        return Err(OrderRefused::Empty);
-    }
-    Ok(sums)
-}
-
-/// A line whose stock has been found.
-struct Wanted<'a, K> {
-    sku: &'a K,
-    units: u64,
-    stock: &'a Engine,
-}
-
-impl<K: Sku> Wanted<'_, K> {
-    fn short(&self, available: u64) -> ShortLine<K> {
-        ShortLine {
-            sku: self.sku.clone(),
-            requested: self.units,
-            available,
-        }
-    }
-
-    /// What it lacks now, if it does: a pass that is exact for a refusal, as any.
-    fn lacks(&self) -> Option<ShortLine<K>> {
-        let available = self.stock.available();
-        (available < self.units).then(|| self.short(available))
-    }
-}
-
-impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    fn reserve_units(&self, lines: &BTreeMap<K, u64>) -> Result<(), OrderRefused<K>> {
-        let stocks = self.stocks.pin();
-        let passing = self.gate.pass();
-        let mut unknown = Vec::new();
-        let mut wanted = Vec::with_capacity(lines.len());
-        for (sku, &units) in lines {
-            match stocks.get(sku) {
-                Some(stock) => wanted.push(Wanted { sku, units, stock }),
-                None => unknown.push(sku.clone()),
-            }
-        }
-        if !unknown.is_empty() {
-            return Err(OrderRefused::UnknownSkus(unknown));
-        }
-        let taken = take_all(&wanted);
-        // Nobody is told while the gate is passed: who is told may close it.
-        drop(passing);
-        for &Wanted { sku, stock, units } in &wanted {
-            match taken {
-                Ok(()) => self.alerts.after_take(sku, stock, units),
-                Err(_) => self.alerts.after_put(sku, stock),
-            }
-        }
-        taken.map_err(OrderRefused::OutOfStock)
-    }
-}
-
-/// Sets all lines aside, or none; then these lack units.
-fn take_all<K: Sku>(wanted: &[Wanted<'_, K>]) -> Result<(), Vec<ShortLine<K>>> {
-    // A look first: an order that cannot be served should be in nobody's way.
-    let short: Vec<_> = wanted.iter().filter_map(Wanted::lacks).collect();
-    if !short.is_empty() {
-        return Err(short);
-    }
-    for (index, line) in wanted.iter().enumerate() {
-        let Err(refusal) = line.stock.reserve_units(line.units) else {
-            continue;
-        };
-        for before in &wanted[..index] {
-            before.stock.release_units(before.units);
-        }
-        let later = wanted[index + 1..].iter().filter_map(Wanted::lacks);
-        let mut short = vec![line.short(refusal.available)];
-        short.extend(later);
-        return Err(short);
-    }
-    Ok(())
-}

@@ -6,8 +6,14 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Of another version only that is read, for [`restore`](super::InventoryBuilder::restore) to refuse.
-impl<'de, K: Deserialize<'de>, N: Deserialize<'de>> Deserialize<'de> for InventorySnapshot<K, N> {
+/// If this release does not know the version, the other fields stay empty and
+/// [`restore`](super::InventoryBuilder::restore) refuses.
+impl<'de, K, N, Q> Deserialize<'de> for InventorySnapshot<K, N, Q>
+where
+    K: Deserialize<'de>,
+    N: Deserialize<'de>,
+    Q: Deserialize<'de>,
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const FIELDS: &[&str] = &["version", "skus", "holds"];
         deserializer.deserialize_struct("InventorySnapshot", FIELDS, Fields(PhantomData))
@@ -24,10 +30,15 @@ enum Field {
     Other,
 }
 
-struct Fields<K, N>(PhantomData<(K, N)>);
+struct Fields<K, N, Q>(PhantomData<(K, N, Q)>);
 
-impl<'de, K: Deserialize<'de>, N: Deserialize<'de>> Visitor<'de> for Fields<K, N> {
-    type Value = InventorySnapshot<K, N>;
+impl<'de, K, N, Q> Visitor<'de> for Fields<K, N, Q>
+where
+    K: Deserialize<'de>,
+    N: Deserialize<'de>,
+    Q: Deserialize<'de>,
+{
+    type Value = InventorySnapshot<K, N, Q>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the snapshot of an inventory")
@@ -75,7 +86,7 @@ fn once<T, E: Error>(field: &mut Option<T>, name: &'static str, value: T) -> Res
     }
 }
 
-fn of_another<K, N>(version: u32) -> InventorySnapshot<K, N> {
+fn of_another<K, N, Q>(version: u32) -> InventorySnapshot<K, N, Q> {
     InventorySnapshot {
         version,
         skus: Vec::new(),

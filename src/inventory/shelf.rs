@@ -3,11 +3,17 @@
 use super::{Inventory, SkuError};
 use crate::stock::Engine;
 use crate::{OutOfStock, Reservation, Reserving, RestockOverflow, StockCounter};
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-/// What a SKU is made of. It is implemented for all that can be.
+/// Bounds of a SKU. Implemented for every `Hash + Ord + Clone + Send + Sync`; never implement it yourself.
+///
+/// `Hash`, `Eq`, `Ord`, `Clone` and `Drop` of a SKU run inside the calls of an inventory, and must not call it:
+/// [`remove`](Inventory::remove) would wait for the call that it is in. To show a SKU is asked only where it is
+/// shown: [`OrderRefused`](super::OrderRefused) and [`RestoreError`](super::RestoreError) are errors if it is
+/// `Debug + Display`.
 pub trait Sku: Hash + Ord + Clone + Send + Sync {}
 
 impl<T: Hash + Ord + Clone + Send + Sync> Sku for T {}
@@ -41,8 +47,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> InventoryHandle for Arc<Inventory<K, 
     }
 }
 
-/// One SKU of an inventory, as a counter: each call looks it up. A SKU that was removed is out of
-/// stock, and cannot be restocked.
+/// One SKU of an inventory, as a counter: each call looks it up. A SKU that was removed is out of stock, and cannot be
+/// restocked.
 #[derive(Clone)]
 pub struct Shelf<I: InventoryHandle> {
     inventory: I,
@@ -54,24 +60,41 @@ impl<I: InventoryHandle> Shelf<I> {
     pub const fn sku(&self) -> &I::Sku {
         &self.sku
     }
-
-    fn take(&self, units: u64) -> Result<(), SkuError> {
-        let inventory = self.inventory.inventory();
-        let take = |stock: &Engine| stock.reserve_units(units).map(|()| units);
-        inventory.take(&self.sku, take).map(drop)
-    }
 }
 
-pub(super) fn reserve<I: InventoryHandle>(
+pub(super) fn reserve<I, Q>(
     inventory: I,
-    sku: &I::Sku,
+    sku: &Q,
     units: u64,
-) -> Result<Reservation<Shelf<I>>, SkuError> {
-    let sku = sku.clone();
-    let shelf = Shelf { inventory, sku };
-    // Not by way of the counter, which calls a SKU that is gone out of stock.
-    shelf.take(units)?;
-    Ok(Reservation::of_set_aside(shelf, units))
+) -> Result<Reservation<Shelf<I>>, SkuError>
+where
+    I: InventoryHandle<Sku: Borrow<Q>>,
+    Q: Hash + Eq + ?Sized,
+{
+    let reserve = |sku: &I::Sku, stock: &Engine| {
+        // First the caller's code, which can panic: nothing is lost then.
+        let sku = sku.clone();
+        stock.reserve_units(units).map(|()| sku)
+    };
+    let sku = inventory.inventory().take(sku, reserve)?;
+    Ok(Reservation::of_set_aside(Shelf { inventory, sku }, units))
+}
+
+pub(super) fn reserve_up_to<I, Q>(
+    inventory: I,
+    sku: &Q,
+    units: u64,
+) -> Result<Reservation<Shelf<I>>, SkuError>
+where
+    I: InventoryHandle<Sku: Borrow<Q>>,
+    Q: Hash + Eq + ?Sized,
+{
+    let reserve = |sku: &I::Sku, stock: &Engine| {
+        let sku = sku.clone();
+        Ok((sku, stock.reserve_up_to(units)))
+    };
+    let (sku, units) = inventory.inventory().take(sku, reserve)?;
+    Ok(Reservation::of_set_aside(Shelf { inventory, sku }, units))
 }
 
 impl<I: InventoryHandle> StockCounter for Shelf<I> {
@@ -96,7 +119,9 @@ impl<I: InventoryHandle> StockCounter for Shelf<I> {
 
 impl<I: InventoryHandle> Reserving for Shelf<I> {
     fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
-        self.take(units).map_err(|error| refusal(&error, units))
+        let inventory = self.inventory.inventory();
+        let reserved = inventory.take(&self.sku, |_, stock| stock.reserve_units(units));
+        reserved.map_err(|error| refusal(&error, units))
     }
 
     fn commit_units(&self, units: u64) {
@@ -107,10 +132,11 @@ impl<I: InventoryHandle> Reserving for Shelf<I> {
         self.inventory.inventory().release_units(&self.sku, units);
     }
 
+    /// Where the stock lies. It stays there while units of it are reserved.
     fn address(&self) -> usize {
-        let stocks = self.inventory.inventory().stocks.pin();
-        let stock = stocks.get(&self.sku);
-        stock.map_or(0, |stock| std::ptr::from_ref::<Engine>(stock).addr())
+        let address = |_: &_, stock: &Engine| std::ptr::from_ref(stock).addr();
+        let inventory = self.inventory.inventory();
+        inventory.with_stock(&self.sku, address).unwrap_or(0)
     }
 }
 

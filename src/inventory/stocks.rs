@@ -1,0 +1,181 @@
+//! [`Stocks`]: the map from SKU to stock, and how a stock is taken out of it.
+//!
+//! A call finds its stock while it is *pinned*: the map frees no entry that a pinned thread may have found. That
+//! alone is what makes a removal exact, so that no other call pays for it:
+//!
+//! 1. The remover replaces the stock's entry by a *tombstone*. A call that finds the tombstone waits until the
+//!    removal is decided.
+//! 2. The map drops the replaced entry when the last thread unpins that may have found it. The entry hands its
+//!    engine over to the remover then: by its `Drop`, which has the only reference.
+//! 3. The remover, alone with the engine, decides: it takes the tombstone away, or puts the engine back.
+//!
+//! A call on the stock that races with a removal
+//! - found the stock before step 1: it is over before step 2, and the remover sees what it changed;
+//! - finds the tombstone: it waits, and then finds the stock or no such SKU.
+//!
+//! loom sees neither the map nor its pins. Under loom a lock of readers and writers takes the place of the pins
+//! (`stocks/checked.rs`), so that it explores the three steps. That the map keeps its word is tested by threads:
+//! `removing_takes_all_that_was_answered` in `tests/inventory.rs`.
+
+#[cfg(any(loom, shuttle))]
+mod checked;
+#[cfg(not(any(loom, shuttle)))]
+mod handed_over;
+
+#[cfg(any(loom, shuttle))]
+use checked as entry;
+#[cfg(not(any(loom, shuttle)))]
+use handed_over as entry;
+
+use entry::Entry;
+pub(super) use entry::TakenOut;
+
+use super::Sku;
+use crate::stock::Engine;
+use entry::{Passing, Removal};
+use papaya::{HashMapRef, LocalGuard, OwnedGuard, ResizeMode};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash};
+use std::panic::{catch_unwind, resume_unwind};
+use std::thread;
+
+/// The map from SKU to stock.
+pub(super) struct Stocks<K, S> {
+    map: papaya::HashMap<K, Entry, S>,
+    removal: Removal,
+}
+
+/// What a thread may look up while it is pinned. Whoever waits for the sums must not be: a removal holds them while
+/// it waits for pinned threads.
+pub(super) struct Pinned<'a, K, S> {
+    map: Pin<'a, K, S>,
+    _passing: Passing<'a>,
+}
+
+enum Pin<'a, K, S> {
+    Local(HashMapRef<'a, K, Entry, S, LocalGuard<'a>>),
+    Owned(HashMapRef<'a, K, Entry, S, OwnedGuard<'a>>),
+}
+
+/// Calls a method of whichever pin it is.
+macro_rules! on_pin {
+    ($pinned:expr, $map:ident => $call:expr) => {
+        match &$pinned.map {
+            Pin::Local($map) => $call,
+            Pin::Owned($map) => $call,
+        }
+    };
+}
+
+/// Lives as long as the thread-local does by which the map knows a thread.
+struct ThreadIsKnown;
+
+impl ThreadIsKnown {
+    /// Has the map's thread-local begin first. Destructors run in the reverse sequence: so this one ends first,
+    /// and while it lives the other does.
+    fn begin() -> Self {
+        // It panics on a thread whose first use of an inventory is at its end, if another user of `seize` has
+        // already let it see its end. The map knows the thread then all the same.
+        let pin = || drop(papaya::HashMap::<(), ()>::new().pin());
+        _ = catch_unwind(pin);
+        Self
+    }
+}
+
+impl Drop for ThreadIsKnown {
+    fn drop(&mut self) {}
+}
+
+thread_local! {
+    static THREAD_IS_KNOWN: ThreadIsKnown = ThreadIsKnown::begin();
+}
+
+fn thread_is_known() -> bool {
+    THREAD_IS_KNOWN.try_with(|_| ()).is_ok()
+}
+
+/// Changes the map, which must know the thread for that: a thread that it does not know any more has another one do
+/// it.
+fn on_known_thread<T: Send>(change: impl FnOnce() -> T + Send) -> T {
+    if thread_is_known() {
+        return change();
+    }
+    let changed = thread::scope(|scope| scope.spawn(change).join());
+    changed.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
+    /// While the map grows, whoever inserts waits, and nobody else does. In the incremental mode a replaced entry
+    /// can outlive the pins by any time.
+    pub(super) fn new(capacity: usize, hasher: S) -> Self {
+        Self {
+            map: papaya::HashMap::builder()
+                .capacity(capacity)
+                .hasher(hasher)
+                .resize_mode(ResizeMode::Blocking)
+                .build(),
+            removal: Removal::new(),
+        }
+    }
+
+    /// Pins the calling thread. In the destructor of a thread-local, when the map does not know the thread any
+    /// more, it costs two turns of a lock that all threads share. Such a pin only reads.
+    #[inline]
+    pub(super) fn pin(&self) -> Pinned<'_, K, S> {
+        let map = if thread_is_known() {
+            Pin::Local(self.map.pin())
+        } else {
+            Pin::Owned(self.map.pin_owned())
+        };
+        let _passing = self.removal.pass();
+        Pinned { map, _passing }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether `sku` was not there, and is now.
+    pub(super) fn insert(&self, sku: K, stock: Engine) -> bool {
+        on_known_thread(|| {
+            let entry = Entry::new(stock);
+            on_pin!(self.pin(), map => map.try_insert(sku, entry).is_ok())
+        })
+    }
+
+    /// Takes the stock of `sku` out of the map, leaves a tombstone, and returns the stock when no other thread
+    /// works on it. Called by one thread at a time, which is not pinned.
+    pub(super) fn take_out(&self, sku: &K) -> Option<TakenOut> {
+        on_known_thread(|| self.removal.take_out(self, sku))
+    }
+
+    /// Puts back what was [taken out](Self::take_out).
+    pub(super) fn put_back(&self, sku: K, stock: TakenOut) {
+        on_known_thread(|| self.pin().replace(sku, Entry::put_back(stock)));
+    }
+
+    /// Takes the tombstone away.
+    pub(super) fn forget(&self, sku: &K) {
+        on_known_thread(|| on_pin!(self.pin(), map => drop(map.remove(sku))));
+    }
+}
+
+impl<K: Sku, S: BuildHasher> Pinned<'_, K, S> {
+    /// The SKU as the map has it, and its entry, which may be a tombstone.
+    #[inline]
+    pub(super) fn get<Q>(&self, sku: &Q) -> Option<(&K, &Entry)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        on_pin!(self, map => map.get_key_value(sku))
+    }
+
+    fn replace(&self, sku: K, entry: Entry) {
+        on_pin!(self, map => _ = map.insert(sku, entry));
+    }
+
+    pub(super) fn keys(&self) -> Vec<K> {
+        on_pin!(self, map => map.keys().cloned().collect())
+    }
+}
