@@ -79,6 +79,7 @@ pub use holds::{
     Status,
 };
 #[cfg(feature = "inventory")]
+#[doc(inline)]
 pub use inventory::Inventory;
 pub use lease::Lease;
 pub use locked::{LockedStock, LockedStockBuilder, Selection};

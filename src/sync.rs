@@ -40,8 +40,6 @@ pub(crate) use std::sync::OnceLock;
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
     pub(crate) use parking_lot::{Mutex, MutexGuard};
-    #[cfg(feature = "inventory")]
-    pub(crate) use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
     pub(crate) use std::hint::spin_loop;
     pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 

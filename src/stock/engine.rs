@@ -90,37 +90,6 @@ impl Engine {
         }
     }
 
-    /// Whether what the calling thread takes its units from holds less than `units`: two loads of what a
-    /// take has just written. If it does not, the stock has as many.
-    #[cfg(feature = "inventory")]
-    #[inline]
-    pub(crate) fn serves_from_less_than(&self, units: u64) -> bool {
-        let word = self.word.load();
-        let held = if word.is_wide() {
-            self.stripes().own().held()
-        } else {
-            word.units()
-        };
-        held < units
-    }
-
-    /// Whether the calling thread, which has just taken `taken`, should look whether less than `units` are
-    /// in stock. Always while that is one word. In a wide one, where a look goes over all segments, when the
-    /// own one has less than its share, and before that after each so many units: all segments together
-    /// give no more than an eighth of `units` from one look to the next.
-    #[cfg(feature = "inventory")]
-    pub(crate) fn is_time_to_look(&self, units: u64, taken: u64) -> bool {
-        if !self.word.load().is_wide() {
-            return true;
-        }
-        let stripes = self.stripes();
-        let (held, segments) = (stripes.own().held(), stripes.len() as u64);
-        let step = (units / 8 / segments).max(1);
-        // The take has passed a multiple of the step.
-        let passed = taken >= step || held % step + taken >= step;
-        held < units && passed || held.saturating_mul(segments) < units
-    }
-
     pub(crate) fn deduct_up_to(&self, units: u64) -> u64 {
         let mut word = self.word.load();
         loop {
@@ -196,12 +165,6 @@ impl Engine {
         stripes.map_or_else(Stats::default, Stripes::stats)
     }
 
-    /// Leaves a wide stock as it is while `units` are gathered of which none is taken yet.
-    #[cfg(all(test, feature = "inventory", not(any(loom, shuttle))))]
-    pub(crate) fn announce(&self, units: u64) {
-        self.stripes().pocket().put(units);
-    }
-
     /// The right to move units; waits for whoever has it now.
     pub(super) fn moves(&self) -> Moves<'_> {
         Moves::begin(self)
@@ -240,28 +203,10 @@ const _: () = {
 
 #[cfg(all(test, feature = "inventory", not(any(loom, shuttle))))]
 mod tests {
-    use super::super::testing::sit_at;
     use super::Engine;
-    use crate::Stock;
     use std::hash::Hash;
     use std::mem::offset_of;
     use std::ptr;
-
-    /// 1,000 units in two segments; the calling thread's has `own`.
-    fn wide(own: u64) -> Engine {
-        let stock = Stock::builder(1_000).segments(2).build().unwrap();
-        sit_at(0, 2);
-        stock.deduct(500 - own).unwrap();
-        stock.engine
-    }
-
-    #[test]
-    fn what_serves_is_compared_with_the_threshold() {
-        for (engine, held) in [(Engine::new(10), 10), (wide(500), 500)] {
-            assert!(engine.serves_from_less_than(held + 1));
-            assert!(!engine.serves_from_less_than(held));
-        }
-    }
 
     /// Of engines in a map's entries, which lie as the allocator has them: one pair that shares a line.
     #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
@@ -283,21 +228,5 @@ mod tests {
         assert_eq!(neighbours(0..SKUS), None);
         assert_eq!(neighbours((0..SKUS).map(|sku| sku.to_string())), None);
         assert_eq!(neighbours(0..SKUS as u32), None);
-    }
-
-    #[test]
-    fn one_word_is_always_looked_at() {
-        assert!(Engine::new(1_000).is_time_to_look(10, 1));
-    }
-
-    /// Of a threshold of 800 that is a step of 50 for each of two segments.
-    #[test]
-    fn a_wide_stock_is_looked_at_once_a_step_and_below_its_share() {
-        let looks = |own, units, taken| wide(own).is_time_to_look(units, taken);
-        assert!(!looks(500, 800, 49) && looks(500, 800, 50));
-        assert!(!looks(498, 800, 1) && looks(499, 800, 1) && looks(499, 800, 40));
-        assert!(!looks(400, 800, 1), "its share");
-        assert!(looks(398, 800, 1), "and below it always");
-        assert!(!looks(500, 500, 31), "the segment alone has enough");
     }
 }
