@@ -5,6 +5,16 @@
 //! few threads, with all that the memory orderings allow; shuttle tries many threads at random, and
 //! takes every ordering for `SeqCst`.
 
+/// What tests make their own threads and counters of ([`testing::sync`](crate::testing)).
+pub mod shown {
+    #[cfg(loom)]
+    pub use loom::{sync::Mutex, sync::atomic, thread};
+    #[cfg(shuttle)]
+    pub use shuttle::{sync::Mutex, sync::atomic, thread};
+    #[cfg(not(any(loom, shuttle)))]
+    pub use std::{sync::Mutex, sync::atomic, thread};
+}
+
 /// Defines a function that is `const`, but not under loom, whose atomics have no const constructor.
 macro_rules! const_unless_loom {
     ($(#[$attr:meta])* $vis:vis const fn $($rest:tt)*) => {

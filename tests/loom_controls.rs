@@ -3,36 +3,21 @@
 
 mod support;
 
-use Op::{Deduct, Restock};
-use segstock::{OutOfStock, RestockOverflow, StockCounter};
-use support::arena::{Op, Subject, finds_fault};
-use support::model::Model;
-use support::naive::{DecrementLookUndo, ReadCheckWrite, Scan, SilentGather};
-
-/// Any counter as a subject.
-struct Plain<C>(C);
-
-impl<C: StockCounter + 'static> Subject for Plain<C> {
-    fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        self.0.deduct(units)
-    }
-
-    fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
-        self.0.restock(units)
-    }
-
-    fn available(&self) -> u64 {
-        self.0.available()
-    }
-}
+use segstock_model::Model;
+use segstock_model::Op::{Deduct, Restock};
+use segstock_model::naive::{DecrementLookUndo, ReadCheckWrite, Scan, SilentGather};
+use support::arena::Scenario;
+use support::naive::{Checked, Naive};
+use support::scenario::scripts;
 
 macro_rules! caught {
-    ($($name:ident: $counter:ident($units:literal), $($script:expr),+;)*) => {$(
+    ($($name:ident: $counter:ident($units:literal), $($script:tt),+;)*) => {$(
         #[test]
         fn $name() {
-            let open = || (Model::new($units), Plain($counter::new($units)));
+            let open = || (Model::new($units), Naive($counter::<Checked>::new($units)));
+            let scenario = Scenario::new(stringify!($name), open, scripts![$($script),+]);
             assert!(
-                finds_fault(stringify!($name), open, &[$(&$script),+]),
+                scenario.finds_fault(),
                 "the checker missed a counter that is wrong"
             );
         }

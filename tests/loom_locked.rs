@@ -3,13 +3,13 @@
 
 mod support;
 
-use Op::{
-    Available, Commit, Deduct, DeductUpTo, FailingOrder, PanickingOrder, Release, Reserve, Restock,
-    RestockingOrder, Sit, Snapshot,
-};
 use segstock::{LockedStock, MAX_UNITS, Selection};
-use support::arena::{Op, explore};
-use support::model::Model;
+use segstock_model::Model;
+use segstock_model::Op::{
+    Available, Commit, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot,
+};
+use segstock_model::Step::{FailingOrder, PanickingOrder, RestockingOrder, Sit};
+use support::arena::scenarios;
 
 fn locked(units: u64, segments: usize) -> impl Fn() -> (Model, LockedStock) {
     move || {
@@ -17,15 +17,6 @@ fn locked(units: u64, segments: usize) -> impl Fn() -> (Model, LockedStock) {
         let stock = builder.selection(Selection::ByThread).build().unwrap();
         (Model::new(units), stock)
     }
-}
-
-macro_rules! scenarios {
-    ($($name:ident: $open:expr, $($script:expr),+;)*) => {$(
-        #[test]
-        fn $name() {
-            explore(stringify!($name), $open, &[$(&$script),+]);
-        }
-    )*};
 }
 
 scenarios! {

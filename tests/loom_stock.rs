@@ -3,16 +3,17 @@
 
 mod support;
 
-use Op::{
-    Available, Commit, Deduct, DeductUpTo, Narrow, Prove, Release, Reserve, Restock, Sit, Snapshot,
-    Widen,
-};
 use loom::thread;
 use segstock::testing::{self, Tuning};
 use segstock::{Reserving, Stock};
+use segstock_model::Model;
+use segstock_model::Op::{
+    Available, Commit, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot,
+};
+use segstock_model::Step::{Narrow, Prove, Sit, Widen};
 use std::sync::Arc;
-use support::arena::{Op, explore, explore_with_a_clock, model};
-use support::model::Model;
+use support::arena::{Scenario, model, payloads, scenarios};
+use support::scenario::scripts;
 
 /// Its form changes only when a script says so.
 const STILL: Tuning = Tuning::STILL;
@@ -54,8 +55,8 @@ fn lopsided(units: u64, tuning: Tuning) -> impl Fn() -> (Model, Stock) {
         testing::sit_at(0, 2);
         for _ in 0..units {
             stock.restock(1).unwrap();
+            _ = model.apply(Restock(1));
         }
-        (model.restocked, model.available) = (units, units);
         (model, stock)
     }
 }
@@ -67,15 +68,6 @@ fn wide_in_word(units: u64, tuning: Tuning) -> impl Fn() -> (Model, Stock) {
         testing::narrow_and_reopen(&stock);
         (model, stock)
     }
-}
-
-macro_rules! scenarios {
-    ($($name:ident: $open:expr, $($script:expr),+;)*) => {$(
-        #[test]
-        fn $name() {
-            explore(stringify!($name), $open, &[$(&$script),+]);
-        }
-    )*};
 }
 
 // Deduct against deduct.
@@ -109,6 +101,7 @@ scenarios! {
     gathers_of_more: wide(4, STILL), [Deduct(3)], [Deduct(3), Restock(1)];
     gathers_and_deduct: wide(4, STILL), [Deduct(3)], [Deduct(3)], [Sit(1), Deduct(1)];
     gather_of_moving_units: wide(2, STILL), [Deduct(2)], [Sit(0), Restock(1), Sit(1), Deduct(1)];
+    up_to_of_moving_units: wide(2, STILL), [DeductUpTo(3)], [Sit(0), Restock(1), Sit(1), Deduct(1)];
     gather_beside_put: wide(2, STILL), [Deduct(3)], [Restock(1)], [Sit(1), Deduct(1)];
     gather_from_word: wide_in_word(2, STILL), [Deduct(1)], [Deduct(2), Restock(1)];
     gather_in_narrow: wide(2, STILL), [Deduct(2)], [Narrow, Deduct(1), Deduct(1)];
@@ -176,7 +169,7 @@ fn reserved(units: u64, open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Mode
     move || {
         let (mut model, stock) = open();
         stock.reserve_units(units).unwrap();
-        (model.available, model.reserved) = (model.available - units, units);
+        _ = model.apply(Reserve(units));
         (model, stock)
     }
 }
@@ -191,6 +184,7 @@ scenarios! {
     put_back_beside_refusals: reserved(1, wide(2, STILL)), [Release(1), Deduct(2)], [Restock(1), Deduct(2)];
     store_buffering_of_put_backs: reserved(2, wide(2, STILL)), [Release(1), Deduct(2)], [Release(1), Deduct(2)];
     store_buffering_of_put_back_and_put: reserved(1, wide(1, STILL)), [Release(1), Deduct(2)], [Restock(1), Deduct(2)];
+    first_put_back_beside_moving_units: reserved(2, wide(2, STILL)), [Release(1)], [Sit(0), Release(1), Sit(1), Deduct(1)];
     first_put_back_taken_beside_available: reserved(1, lopsided(1, STILL)), [Release(1)], [Sit(0), Deduct(1)], [Available, Available];
     narrowing_against_first_put_back: reserved(1, lopsided(1, STILL)), [Narrow], [Release(1), Deduct(1)];
     narrowing_against_put_backs: put_back_before(wide(3, STILL)), [Narrow], [Release(1), Deduct(1)];
@@ -214,11 +208,8 @@ scenarios! {
 /// and what it is to find shows in one thread's own sequence.
 #[test]
 fn late_lent_then_refusal() {
-    explore_with_a_clock(
-        "late_lent_then_refusal",
-        wide(0, STILL),
-        &[&[Narrow], &[Restock(2)], &[Sit(1), Reserve(1), Deduct(1)]],
-    );
+    let scripts = scripts![[Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)]];
+    Scenario::new("late_lent_then_refusal", wide(0, STILL), scripts).explore_with_a_clock();
 }
 
 /// The model lets a snapshot call units sold that are reserved; but not those of calls that were over
@@ -258,7 +249,7 @@ fn put_back_before(open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Model, St
             stock.release_units(1);
         }
         stock.reserve_units(1).unwrap();
-        (model.available, model.reserved) = (model.available - 1, 1);
+        _ = model.apply(Reserve(1));
         (model, stock)
     }
 }
@@ -275,6 +266,28 @@ scenarios! {
     restock_beyond_its_room: wide_in_word(1, STILL), [Restock(1)], [Deduct(1), Restock(1)];
     large_restock: narrow(0, STILL), [Restock(1 << 20), Snapshot], [Restock(1), Deduct(2)];
     large_restock_of_wide: wide(1, STILL), [Restock(1 << 30)], [Deduct(2), Snapshot];
+}
+
+// A deduct happens after the restock, or the release, that served it: what a thread writes (relaxed) before
+// it adds units is read by the thread that takes them, however the units went from one to the other.
+payloads! {
+    served_from_the_word: narrow(0, STILL), [Restock(1)], [Deduct(1)];
+    served_from_the_own_segment: wide(0, STILL), [Restock(1)], [Sit(0), Deduct(1)];
+    served_from_another_segment: wide(0, STILL), [Restock(1)], [Sit(1), Deduct(1)];
+    served_by_a_gather: wide(0, STILL), [Restock(1), Sit(1), Restock(1)], [Deduct(2)];
+    served_with_what_there_is: wide(0, STILL), [Restock(1)], [Sit(1), DeductUpTo(2)];
+    served_from_a_reopened_word: wide_in_word(0, STILL), [Restock(1)], [Sit(1), Deduct(1)];
+    served_by_a_large_restock: narrow(0, STILL), [Restock(1 << 20)], [Deduct(1)];
+    served_by_units_dealt_out: wide(0, RESTLESS), [Restock(2)], [Sit(1), Reserve(1)];
+    served_beside_widening: narrow(0, STILL), [Restock(1)], [Widen], [Deduct(1)];
+    served_beside_narrowing: wide(0, STILL), [Restock(1)], [Narrow], [Deduct(1)];
+    served_after_narrowing: wide(0, STILL), [Restock(1)], [Narrow, Deduct(1)];
+    served_after_narrowing_and_widening: wide(0, STILL), [Restock(1)], [Narrow, Widen, Deduct(1)];
+    served_beside_a_turn_over: wide(0, RESTLESS), [Restock(1)], [Snapshot, Deduct(1)];
+    served_by_a_release: reserved(1, narrow(1, STILL)), [Release(1)], [Deduct(1)];
+    served_by_a_release_elsewhere: reserved(1, wide(1, STILL)), [Release(1)], [Sit(1), Deduct(1)];
+    served_by_a_release_beside_widening: reserved(1, narrow(1, STILL)), [Release(1)], [Widen, Deduct(1)];
+    served_by_a_release_beside_narrowing: reserved(1, wide(1, STILL)), [Release(1)], [Narrow, Deduct(1)];
 }
 
 /// Minutes each, and not in CI: `.ci/loom long`.

@@ -6,10 +6,12 @@ mod support;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use segstock::MAX_UNITS;
-use support::counters::{self, Form, Step};
-use support::history::{Entry, is_linearizable};
-use support::model::{Call, Model};
+use segstock::{MAX_UNITS, testing};
+use segstock_model::script::FORMS;
+use segstock_model::{Model, Op, Step};
+use support::counters;
+use support::perform::Till;
+use support::scenario::Subject;
 
 fn units() -> impl Strategy<Value = u64> {
     prop_oneof![
@@ -31,20 +33,9 @@ fn units() -> impl Strategy<Value = u64> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => units().prop_map(Step::Deduct),
-        2 => units().prop_map(Step::DeductUpTo),
-        4 => units().prop_map(Step::Restock),
-        4 => units().prop_map(Step::Reserve),
-        2 => Just(Step::Commit),
-        2 => Just(Step::Release),
-        1 => units().prop_map(Step::CommitPart),
-        1 => units().prop_map(Step::Split),
-        1 => Just(Step::Merge),
-        1 => Just(Step::Available),
-        1 => Just(Step::Snapshot),
-        2 => prop_oneof![Just(Form::Wide), Just(Form::Narrow), Just(Form::InWord)]
-            .prop_map(Step::Reshape),
-        2 => (0..20_usize).prop_map(Step::Sit),
+        12 => (0..Op::DRAWS, units()).prop_map(|(draw, units)| Op::drawn(draw, units).into()),
+        1 => prop::sample::select(&FORMS[..]),
+        1 => (0..20_usize).prop_map(Step::Sit),
     ]
 }
 
@@ -64,57 +55,29 @@ proptest! {
         for (name, open) in counters::all() {
             let counter = open(initial);
             let mut model = Model::new(initial);
-            let mut open = Vec::new();
-            for step in &steps {
-                let Some(call) = step.play(&*counter, &mut open) else { continue };
-                // One after another, even the cheap pass is exact.
-                if let Call::Available(bound) = call {
-                    prop_assert_eq!(bound, model.available, "{}", &name);
-                }
-                let call = match call {
-                    Call::Snapshot(books) => Call::AtRest(books),
-                    call => call,
+            let mut till = Till::new(counter.counter());
+            for &step in &steps {
+                let op = match step {
+                    Step::Call(op) => till.sized(op),
+                    Step::Sit(index) => {
+                        testing::sit_at(index, 20);
+                        continue;
+                    }
+                    form => {
+                        drop(counter.force(form));
+                        continue;
+                    }
                 };
-                match model.step(&call) {
+                let outcome = till.perform(op);
+                match model.step(op, outcome) {
                     Some(after) => model = after,
-                    None => prop_assert!(false, "{name}: {call:?} of {model:?}"),
+                    None => prop_assert!(false, "{name}: {op}: {outcome}, of {model:?}"),
                 }
             }
-            counters::assert_exact(&name, &*counter, &model);
+            // What it has reserved is released when it goes.
+            _ = model.apply(Op::Release(till.reserved()));
+            drop(till);
+            counters::assert_exact(&name, counter.counter(), &model);
         }
     }
-
-    /// The search agrees with the definition: it finds an order if there is one.
-    #[test]
-    fn the_checker_finds_every_order(
-        initial in 0..4_u64,
-        calls in prop::collection::vec((0..3_usize, 0..3_u64, any::<bool>(), 0..6_u64, 0..4_u64), 1..6),
-    ) {
-        let mut logs = vec![Vec::new(); 3];
-        let mut free_from = [0; 3];
-        for (thread, units, take, pause, length) in calls {
-            let called = free_from[thread] + pause;
-            let returned = called + length;
-            free_from[thread] = returned + 1;
-            let call = if take { Call::Deduct(units, Ok(())) } else { Call::Restock(units, Ok(())) };
-            logs[thread].push(Entry { thread, called, returned, call });
-        }
-        let entries: Vec<Entry> = logs.iter().flatten().copied().collect();
-        let start = Model::new(initial);
-        prop_assert_eq!(is_linearizable(start, &logs), some_order_explains(start, &entries));
-    }
-}
-
-/// Linearizability by its definition: tries every order.
-fn some_order_explains(stock: Model, rest: &[Entry]) -> bool {
-    rest.is_empty()
-        || (0..rest.len()).any(|index| {
-            let entry = rest[index];
-            let is_first = rest.iter().all(|other| other.returned >= entry.called);
-            let others: Vec<Entry> = [&rest[..index], &rest[index + 1..]].concat();
-            is_first
-                && stock
-                    .step(&entry.call)
-                    .is_some_and(|after| some_order_explains(after, &others))
-        })
 }

@@ -5,12 +5,14 @@
 
 mod support;
 
-use std::sync::Barrier;
+use segstock_model::naive::{ReadCheckWrite, Std};
+use segstock_model::script::{self, FORMS, Script};
+use segstock_model::{Model, Op, Outcome, Snapshot, Step};
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::counters::{self, Counter, Form, Step};
-use support::history::{Entry, Log, is_linearizable};
-use support::model::{Call, Model};
-use support::naive::ReadCheckWrite;
+use std::sync::{Arc, Barrier};
+use support::counters::{self, Any};
+use support::perform::Till;
+use support::scenario::{Beside, Subject, is_explained, run};
 
 const THREADS: usize = 6;
 
@@ -25,17 +27,15 @@ impl Chance {
         self.0 % limit
     }
 
-    fn step(&mut self) -> Step {
-        match self.below(16) {
-            0..5 => Step::Deduct(1 + self.below(5)),
-            5..7 => Step::Reserve(1 + self.below(5)),
-            7 => Step::Commit,
-            8 => Step::Release,
-            9 => Step::DeductUpTo(1 + self.below(8)),
-            10..14 => Step::Restock(1 + self.below(4)),
-            14 => Step::Snapshot,
-            _ => Step::Reshape([Form::Wide, Form::Narrow][self.below(2) as usize]),
-        }
+    fn op(&mut self) -> Op {
+        let draw = self.below(Op::DRAWS);
+        Op::drawn(draw, 1 + self.below(5))
+    }
+
+    /// One of a small number of calls changes the form.
+    fn form(&mut self) -> Option<Step> {
+        let form = FORMS[self.below(2) as usize];
+        (self.below(16) == 0).then_some(form)
     }
 }
 
@@ -43,29 +43,31 @@ impl Chance {
 fn nothing_is_oversold_and_nothing_is_lost() {
     for (name, open) in counters::all() {
         let counter = open(500);
-        let counter = &*counter;
         // By calls that have returned.
         let (sold, restocked) = (AtomicU64::new(0), AtomicU64::new(0));
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
-                let (sold, restocked) = (&sold, &restocked);
+                let (counter, sold, restocked) = (&counter, &sold, &restocked);
                 scope.spawn(move || {
                     let mut chance = Chance(0x5EED + thread as u64);
-                    let mut open = Vec::new();
+                    let mut till = Till::new(counter.counter());
                     for _ in 0..4_000 {
+                        if let Some(form) = chance.form() {
+                            drop(counter.force(form));
+                        }
                         let before = [sold, restocked].map(|sum| sum.load(Ordering::Acquire));
-                        match chance.step().play(counter, &mut open) {
-                            Some(Call::Deduct(units, Ok(())))
-                            | Some(Call::Commit(units))
-                            | Some(Call::DeductUpTo(_, units)) => {
+                        let op = till.sized(chance.op());
+                        match (op, till.perform(op)) {
+                            (Op::Deduct(units) | Op::Commit(units), Outcome::Done)
+                            | (_, Outcome::Took(units)) => {
                                 sold.fetch_add(units, Ordering::AcqRel);
                             }
-                            Some(Call::Restock(units, Ok(()))) => {
+                            (Op::Restock(units), Outcome::Done) => {
                                 restocked.fetch_add(units, Ordering::AcqRel);
                             }
-                            Some(Call::Snapshot(books)) => {
-                                assert!(books.sold + books.reserved >= before[0], "{books:?}");
-                                assert!(books.restocked >= before[1], "{books:?}");
+                            (_, Outcome::ExactSnapshot(seen)) => {
+                                assert!(seen.sold + seen.reserved >= before[0], "{seen}");
+                                assert!(seen.restocked >= before[1], "{seen}");
                             }
                             _ => {}
                         }
@@ -75,13 +77,14 @@ fn nothing_is_oversold_and_nothing_is_lost() {
         });
         let (sold, restocked) = (sold.into_inner(), restocked.into_inner());
         assert!(sold <= 500 + restocked, "{name} oversold");
-        let model = Model {
+        let model = Model::new(500).at(Snapshot {
             initial: 500,
             restocked,
             available: 500 + restocked - sold,
             reserved: 0,
-        };
-        counters::assert_exact(&name, counter, &model);
+            sold,
+        });
+        counters::assert_exact(&name, counter.counter(), &model);
     }
 }
 
@@ -89,7 +92,7 @@ fn nothing_is_oversold_and_nothing_is_lost() {
 fn selling_out_sells_every_unit() {
     for (name, open) in counters::all() {
         let counter = open(10_007);
-        let counter = &*counter;
+        let counter = counter.counter();
         let sold = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for thread in 0..THREADS as u64 {
@@ -116,48 +119,25 @@ fn selling_out_sells_every_unit() {
     }
 }
 
-/// Plays short histories from real threads, and returns how many of them no order explains.
-fn unexplained(rounds: u64, initial: u64, open: impl Fn() -> Box<dyn Counter>) -> usize {
-    let histories = (0..rounds).map(|round| {
-        let counter = open();
-        record(round, &*counter)
-    });
-    histories
-        .filter(|logs| !is_linearizable(Model::new(initial), logs))
-        .count()
+/// Plays short scenarios on real threads, and returns how many histories no order explains.
+fn unexplained(rounds: u64, initial: u64, open: impl Fn() -> Any) -> usize {
+    let is_unexplained = |round: &u64| {
+        let scripts: Vec<Script> = (0..3)
+            .map(|thread| script(&mut Chance(0xD1CE + round * 64 + thread)))
+            .collect();
+        let calls = run(&Arc::new(open()), &scripts, 0, &Beside::clock());
+        !is_explained(Model::new(initial), calls)
+    };
+    (0..rounds).filter(is_unexplained).count()
 }
 
-fn record(round: u64, counter: &dyn Counter) -> Vec<Log> {
-    let clock = AtomicU64::new(0);
-    let gate = Barrier::new(3);
-    let play = |thread: usize| -> Log {
-        let mut chance = Chance(0xD1CE + round * 64 + thread as u64);
-        let mut steps: Vec<Step> = (0..6).map(|_| chance.step()).collect();
-        // What is still open is given back for all to see.
-        let reservations = steps.iter().filter(|step| matches!(step, Step::Reserve(_)));
-        steps.extend(vec![Step::Release; reservations.count()]);
-        let mut open = Vec::new();
-        gate.wait();
-        let play = |step: Step| {
-            let called = clock.fetch_add(1, Ordering::AcqRel);
-            let call = step.play(counter, &mut open)?;
-            let returned = clock.fetch_add(1, Ordering::AcqRel);
-            Some(Entry {
-                thread,
-                called,
-                returned,
-                call,
-            })
-        };
-        steps.into_iter().filter_map(play).collect()
-    };
-    std::thread::scope(|scope| {
-        let play = &play;
-        let threads: Vec<_> = (0..3)
-            .map(|thread| scope.spawn(move || play(thread)))
-            .collect();
-        threads.into_iter().map(|log| log.join().unwrap()).collect()
-    })
+/// Six calls, with changes of the form between them.
+fn script(chance: &mut Chance) -> Script {
+    let calls = script::drawn(6, |limit| chance.below(limit));
+    let steps = calls
+        .into_iter()
+        .flat_map(|call| chance.form().into_iter().chain([call]));
+    steps.collect()
 }
 
 #[test]
@@ -172,8 +152,9 @@ fn recorded_histories_are_linearizable() {
 fn read_check_write_oversells() {
     // However few cores there are: between the check and the write, others get their turn.
     let oversold = (0..200).any(|_| {
-        let counter = ReadCheckWrite::new(12);
-        let orders = orders_served(|| counter.deduct_with(10, std::thread::yield_now).is_ok());
+        let counter = ReadCheckWrite::<Std>::new(12);
+        let order = || counter.deduct_with(10, std::thread::yield_now) == Outcome::Done;
+        let orders = orders_served(order);
         orders > 1
     });
     assert!(oversold, "12 units never served two orders of 10");

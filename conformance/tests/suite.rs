@@ -1,8 +1,6 @@
 //! Counters that are right pass the suite, whatever they are made of.
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
+use segstock::testing::Tuning;
 use segstock::{
     Clock, HoldError, Holds, LockedStock, ManualClock, OrderError, OutOfStock, PlaceError, Placed,
     Reservation, RestockOverflow, Stock, StockCounter,
@@ -13,8 +11,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
-use support::counters::restless;
 use tokio::sync::{Semaphore, TryAcquireError};
+
+/// Changes its form as often as it can: every slow path, all the time.
+fn restless() -> Tuning {
+    Tuning {
+        little: 8,
+        orders: 1,
+        enough: 4,
+        patience: 0,
+        ..Tuning::DEFAULT
+    }
+}
 
 /// All is kept but what is not offered.
 #[track_caller]

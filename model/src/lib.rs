@@ -27,15 +27,22 @@
 //! assert_eq!(Model::new(1).step(Op::Deduct(1), refused), None);
 //! ```
 
+mod answers;
 mod call;
+pub mod naive;
 mod op;
 mod outcome;
+mod perform;
+pub mod script;
 pub mod search;
 mod snapshot;
 
+pub use answers::{Answers, outcomes};
 pub use call::{Call, exact_when_alone};
 pub use op::Op;
 pub use outcome::{Outcome, Refusal};
+pub use perform::Perform;
+pub use script::{Script, Step};
 pub use snapshot::Snapshot;
 
 /// The most units on hand that a [`Model`] accepts unless it is [limited](Model::limited_to): 2^40, as the counters

@@ -54,7 +54,46 @@ pub enum Op {
     },
 }
 
+/// The operation of some units.
+type OfUnits = fn(u64) -> Op;
+
 impl Op {
+    /// Every operation of a counter without holds, on some units, and how often it is drawn.
+    const DRAWN: [(u64, OfUnits); 8] = [
+        (6, Self::Deduct),
+        (2, Self::DeductUpTo),
+        (4, Self::Restock),
+        (4, Self::Reserve),
+        (3, Self::Commit),
+        (2, Self::Release),
+        (1, |_| Self::Available),
+        (1, |_| Self::Snapshot),
+    ];
+
+    /// How many numbers [`drawn`](Self::drawn) tells apart.
+    pub const DRAWS: u64 = {
+        let (mut sum, mut kind) = (0, 0);
+        while kind < Self::DRAWN.len() {
+            sum += Self::DRAWN[kind].0;
+            kind += 1;
+        }
+        sum
+    };
+
+    /// The operation of a counter that `number` (modulo [`DRAWS`](Self::DRAWS)) selects, on `units`: for tests
+    /// that draw calls at random. Frequent operations have several numbers. Holds are not among them.
+    #[must_use]
+    pub fn drawn(number: u64, units: u64) -> Self {
+        let mut rest = number % Self::DRAWS;
+        for (weight, op) in Self::DRAWN {
+            if rest < weight {
+                return op(units);
+            }
+            rest -= weight;
+        }
+        unreachable!("the weights add up to DRAWS")
+    }
+
     /// Whether it changes nothing, whatever it answers.
     #[must_use]
     pub const fn is_read(self) -> bool {

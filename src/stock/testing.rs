@@ -2,6 +2,8 @@
 //! interface, and no promise of any version.
 
 pub use super::tuning::Tuning;
+/// Threads, atomics and locks: those of `std`, of loom or of shuttle.
+pub use crate::sync::shown as sync;
 
 use super::{Stock, probe};
 

@@ -1,258 +1,202 @@
-//! Scenarios for loom: a few threads with a few calls each, in every interleaving within the
+//! Scenarios under loom: a few threads with a few calls each, in every interleaving within the
 //! preemption bound, each history explained by the sequential model.
 //!
-//! Every scenario runs twice. *With a clock*, calls are stamped by a loom atomic, and the order
-//! must respect real time. But the clock synchronises the threads, and so hides mistakes of the
-//! store-buffering kind: *without it*, only each thread's own order must be respected.
+//! Every scenario runs *with a clock*: calls are stamped by a loom atomic, and the order must respect real
+//! time. But the clock synchronises the threads, and so hides mistakes of the store-buffering kind. So every
+//! scenario runs *without* it, too, where only each thread's own order must be respected.
 //!
-//! A thread that only reads stands last. loom remembers one last access of each atomic: where a
-//! writer loads before it exchanges, its own load hides that another thread had read before, and
-//! a reader that runs first is never tried in between.
+//! loom remembers one last access of each atomic, and lets a thread that was spawned begin late: which
+//! thread plays which script decides what is tried. So each scenario without a clock runs in all rotations
+//! of its threads, and every outcome that the model allows must be seen in one rotation or another, but for
+//! those that the scenario lists, with the reason.
 
-use super::history::{Entry, Log, assert_linearizable};
-use super::model::{Call, Model};
-use loom::sync::atomic::{AtomicU64, Ordering};
-use loom::thread;
-use segstock::{LockedStock, OutOfStock, Reserving, RestockOverflow, Snapshot, Stock, testing};
+use super::scenario::{Beside, Subject, answers, assert_explained, run};
+use segstock_model::{Answers, Model, Script, outcomes};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// What a thread does.
-#[derive(Debug, Clone, Copy)]
-pub enum Op {
-    Deduct(u64),
-    DeductUpTo(u64),
-    Restock(u64),
-    /// Set units aside.
-    Reserve(u64),
-    /// Sell units that were set aside, by whichever thread.
-    Commit(u64),
-    /// Give them back.
-    Release(u64),
-    Available,
-    Snapshot,
-    /// Make it wide.
-    Widen,
-    /// Try once to make it narrow.
-    Narrow,
-    /// Begin to make it narrow, and leave it at that.
-    Prove,
-    /// Sit at another segment.
-    Sit(usize),
-    /// An order of so many units whose flow fails.
-    FailingOrder(u64),
-    /// An order of so many units whose flow panics.
-    PanickingOrder(u64),
-    /// An order of so many units whose flow restocks as many of its own.
-    RestockingOrder(u64, u64),
+/// How many executions of each rotation but the first are explored. That is all of them in nine of ten
+/// scenarios; `.ci/loom long` explores all of them in each.
+const OF_A_ROTATION: usize = 20_000;
+
+/// A scenario.
+pub struct Scenario<S> {
+    name: &'static str,
+    /// The stock, and its model.
+    open: Arc<dyn Fn() -> (Model, S) + Send + Sync>,
+    scripts: Vec<Script>,
+    /// Outcomes that the model allows and the code does not reach.
+    unreached: BTreeSet<String>,
 }
 
-impl Op {
-    /// The same, less what was `refused` to this thread and so cannot be settled; nothing if nothing
-    /// is left.
-    fn without(self, refused: &mut u64) -> Option<Self> {
-        let (Self::Commit(units) | Self::Release(units)) = self else {
-            return Some(self);
-        };
-        let part = units.min(*refused);
-        *refused -= part;
-        match (self, units - part) {
-            (_, 0) => None,
-            (Self::Commit(_), rest) => Some(Self::Commit(rest)),
-            (_, rest) => Some(Self::Release(rest)),
+/// Makes a test of each scenario that explores it, and demands every outcome of it but those listed:
+/// `name: open, [steps], [steps], never ["no | ok"] because "…";`
+macro_rules! scenarios {
+    ($($name:ident: $open:expr, $([$($step:expr),* $(,)?]),+
+        $(, never [$($outcome:literal),+ $(,)?] because $why:literal)*;)*) => {$(
+        #[test]
+        fn $name() {
+            let scripts = $crate::support::scenario::scripts![$([$($step),*]),+];
+            $crate::support::arena::Scenario::new(stringify!($name), $open, scripts)
+                $(.never(&[$($outcome),+], $why))*
+                .explore();
+        }
+    )*};
+}
+pub(crate) use scenarios;
+
+/// Makes a test of each scenario: who takes units sees what was written before they were added.
+macro_rules! payloads {
+    ($($name:ident: $open:expr, $($script:tt),+;)*) => {$(
+        #[test]
+        fn $name() {
+            let scripts = $crate::support::scenario::scripts![$($script),+];
+            $crate::support::arena::Scenario::new(stringify!($name), $open, scripts)
+                .explore_with_a_payload();
+        }
+    )*};
+}
+pub(crate) use payloads;
+
+/// What one exploration saw.
+#[derive(Default)]
+struct Seen {
+    start: Option<Model>,
+    outcomes: BTreeSet<Answers>,
+}
+
+impl<S: Subject> Scenario<S> {
+    pub fn new(
+        name: &'static str,
+        open: impl Fn() -> (Model, S) + Send + Sync + 'static,
+        scripts: Vec<Script>,
+    ) -> Self {
+        Self {
+            name,
+            open: Arc::new(open),
+            scripts,
+            unreached: BTreeSet::new(),
         }
     }
-}
 
-/// A counter that can be put into a scenario. What it lacks, its scenarios do not call.
-pub trait Subject: Send + Sync + 'static {
-    fn deduct(&self, units: u64) -> Result<(), OutOfStock>;
-    fn restock(&self, units: u64) -> Result<(), RestockOverflow>;
-    fn available(&self) -> u64;
-    fn deduct_up_to(&self, _: u64) -> u64 {
-        panic!("this subject has no deduct_up_to")
-    }
-    fn snapshot(&self) -> Option<Snapshot> {
-        None
-    }
-    fn reserving(&self) -> &dyn Reserving {
-        panic!("this subject has no reservations")
-    }
-    fn segments(&self) -> usize {
-        1
-    }
-    fn force(&self, op: Op) -> Vec<Call> {
-        panic!("this subject cannot {op:?}")
-    }
-}
-
-impl Subject for Stock {
-    fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        self.deduct(units)
-    }
-    fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
-        self.restock(units)
-    }
-    fn available(&self) -> u64 {
-        self.available()
-    }
-    fn deduct_up_to(&self, units: u64) -> u64 {
-        self.deduct_up_to(units)
-    }
-    fn snapshot(&self) -> Option<Snapshot> {
-        Some(self.snapshot())
-    }
-    fn reserving(&self) -> &dyn Reserving {
+    /// Outcomes that the model allows and the code does not reach, and why.
+    pub fn never(mut self, outcomes: &[&str], _because: &str) -> Self {
+        let outcomes = outcomes.iter().map(|outcome| (*outcome).to_owned());
+        self.unreached.extend(outcomes);
         self
     }
-    fn segments(&self) -> usize {
-        self.segments()
-    }
-    fn force(&self, op: Op) -> Vec<Call> {
-        match op {
-            Op::Widen => testing::widen(self),
-            Op::Narrow => drop(testing::narrow(self)),
-            Op::Prove => testing::begin_proving(self),
-            other => panic!("a Stock cannot {other:?}"),
-        }
-        Vec::new()
-    }
-}
 
-impl Subject for LockedStock {
-    fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        self.deduct(units)
-    }
-    fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
-        self.restock(units)
-    }
-    fn available(&self) -> u64 {
-        self.available()
-    }
-    fn deduct_up_to(&self, units: u64) -> u64 {
-        self.deduct_up_to(units)
-    }
-    fn snapshot(&self) -> Option<Snapshot> {
-        Some(self.snapshot())
-    }
-    fn reserving(&self) -> &dyn Reserving {
-        self
-    }
-    fn segments(&self) -> usize {
-        self.segments()
-    }
-    fn force(&self, op: Op) -> Vec<Call> {
-        match op {
-            // An order that fails takes nothing; if it was refused, that must be explained, too.
-            Op::FailingOrder(units) => match self.deduct_with(units, || Err::<(), _>("declined")) {
-                Err(segstock::OrderError::Order("declined")) => Vec::new(),
-                Err(segstock::OrderError::OutOfStock(refusal)) => {
-                    vec![Call::Deduct(units, Err(refusal))]
-                }
-                other => panic!("a failing order returned {other:?}"),
-            },
-            Op::PanickingOrder(units) => {
-                let order = || -> Result<(), ()> { std::panic::resume_unwind(Box::new("gone")) };
-                match catch_unwind(AssertUnwindSafe(|| self.deduct_with(units, order))) {
-                    Err(_) => Vec::new(),
-                    Ok(Err(segstock::OrderError::OutOfStock(refusal))) => {
-                        vec![Call::Deduct(units, Err(refusal))]
-                    }
-                    Ok(other) => panic!("a panicking order returned {other:?}"),
-                }
-            }
-            // The restock happens within the deduct, so it can be placed before it.
-            Op::RestockingOrder(units, more) => {
-                let order = || self.restock(more);
-                match self.deduct_with(units, order) {
-                    Ok(()) => vec![Call::Restock(more, Ok(())), Call::Deduct(units, Ok(()))],
-                    Err(segstock::OrderError::OutOfStock(refusal)) => {
-                        vec![Call::Deduct(units, Err(refusal))]
-                    }
-                    other => panic!("a restocking order returned {other:?}"),
-                }
-            }
-            other => panic!("a LockedStock cannot {other:?}"),
-        }
-    }
-}
-
-/// Runs `scripts`, one thread each, on a stock that `open` makes and of which the model is given,
-/// and panics with the first history that no order explains.
-#[track_caller]
-pub fn explore<S: Subject>(
-    name: &str,
-    open: impl Fn() -> (Model, S) + Send + Sync + 'static,
-    scripts: &[&[Op]],
-) {
-    explore_clocked(name, open, scripts, &[true, false]);
-}
-
-/// The same with a clock alone.
-#[track_caller]
-pub fn explore_with_a_clock<S: Subject>(
-    name: &str,
-    open: impl Fn() -> (Model, S) + Send + Sync + 'static,
-    scripts: &[&[Op]],
-) {
-    explore_clocked(name, open, scripts, &[true]);
-}
-
-fn explore_clocked<S: Subject>(
-    name: &str,
-    open: impl Fn() -> (Model, S) + Send + Sync + 'static,
-    scripts: &[&[Op]],
-    clocked: &[bool],
-) {
-    let open = Arc::new(open);
-    for &clocked in clocked {
-        let scripts: Vec<Vec<Op>> = scripts.iter().map(|script| script.to_vec()).collect();
-        let open = Arc::clone(&open);
-        let began = Instant::now();
-        let executions = model(move || {
-            let (start, stock) = open();
-            run(start, stock, &scripts, clocked);
-        });
-        let clock = if clocked { "clock" } else { "no clock" };
-        println!(
-            "{name:<44} {clock:<8} {executions:>9} executions {:>7.1} s",
-            began.elapsed().as_secs_f64()
-        );
+    /// Explores it with a clock and without, and panics with the first history that no order explains.
+    #[track_caller]
+    pub fn explore(&self) {
+        self.explore_with_a_clock();
+        let seen = Arc::default();
+        let from = |first| self.explore_from(first, "no clock", |_| Beside::Nothing, &seen);
+        let most = (0..self.scripts.len()).map(from).max();
+        let name = self.name;
         assert!(
-            executions > 1,
+            most > Some(1),
             "{name}: a scenario without a choice finds nothing"
         );
+        self.assert_all_seen(&seen.lock().unwrap());
     }
-}
 
-/// Whether the scenario has a history that no order explains.
-pub fn finds_fault<S: Subject>(
-    name: &str,
-    open: impl Fn() -> (Model, S) + Send + Sync + 'static,
-    scripts: &[&[Op]],
-) -> bool {
-    let explored = catch_unwind(AssertUnwindSafe(|| explore(name, open, scripts)));
-    let Err(payload) = explored else {
-        return false;
-    };
-    let message = payload
-        .downcast_ref::<String>()
-        .cloned()
-        .unwrap_or_default();
-    assert!(
-        message.contains("no order explains this history"),
-        "{name} failed otherwise: {message}"
-    );
-    println!("{name}: {message}");
-    true
+    /// Explores it with a clock alone.
+    #[track_caller]
+    pub fn explore_with_a_clock(&self) {
+        self.explore_from(0, "clock", |_| Beside::clock(), &Arc::default());
+    }
+
+    /// Explores it without a clock, and panics if a thread takes units and does not see what was written
+    /// before they were added.
+    #[track_caller]
+    pub fn explore_with_a_payload(&self) {
+        let payload = |start: &Model| Beside::payload(start.snapshot().available);
+        for first in 0..self.scripts.len() {
+            self.explore_from(first, "payload", payload, &Arc::default());
+        }
+    }
+
+    /// Explores it with the first thread at the script `first`, and returns the number of executions.
+    #[track_caller]
+    fn explore_from(
+        &self,
+        first: usize,
+        what: &str,
+        beside: fn(&Model) -> Beside,
+        seen: &Arc<Mutex<Seen>>,
+    ) -> u64 {
+        let (open, scripts) = (Arc::clone(&self.open), self.scripts.clone());
+        let seen = Arc::clone(seen);
+        let began = Instant::now();
+        let most = (first > 0).then_some(OF_A_ROTATION);
+        let executions = model_up_to(most, move || {
+            let (start, stock) = open();
+            let calls = run(&Arc::new(stock), &scripts, first, &beside(&start));
+            let outcome = answers(scripts.len(), &calls);
+            let mut seen = seen.lock().unwrap();
+            seen.start.get_or_insert_with(|| start.clone());
+            seen.outcomes.insert(outcome);
+            drop(seen);
+            assert_explained(start, calls);
+        });
+        let (name, seconds) = (self.name, began.elapsed().as_secs_f64());
+        println!("{name:<44} {what:<8} {first} {executions:>9} executions {seconds:>7.1} s");
+        executions
+    }
+
+    #[track_caller]
+    fn assert_all_seen(&self, seen: &Seen) {
+        let name = self.name;
+        let start = seen.start.as_ref().expect("it was explored");
+        let allowed = outcomes(start, &self.scripts);
+        let unseen = allowed.difference(&seen.outcomes);
+        let unseen: BTreeSet<String> = unseen.map(Answers::to_string).collect();
+        let (all, reached) = (allowed.len(), allowed.len() - unseen.len());
+        println!("{name:<44} {reached} of {all} outcomes");
+        let missing: Vec<&String> = unseen.difference(&self.unreached).collect();
+        assert!(missing.is_empty(), "{name}: never seen: {missing:?}");
+        // A higher bound sees more.
+        let stale: Vec<&String> = self.unreached.difference(&unseen).collect();
+        assert!(
+            stale.is_empty() || std::env::var("LOOM_MAX_PREEMPTIONS").is_ok(),
+            "{name}: listed as never seen, though they were: {stale:?}"
+        );
+    }
+
+    /// Whether the scenario has a history that no order explains.
+    pub fn finds_fault(&self) -> bool {
+        let name = self.name;
+        let explored = catch_unwind(AssertUnwindSafe(|| self.explore()));
+        let Err(payload) = explored else {
+            return false;
+        };
+        let message = payload
+            .downcast_ref::<String>()
+            .cloned()
+            .unwrap_or_default();
+        assert!(
+            message.contains("no order explains this history"),
+            "{name} failed otherwise: {message}"
+        );
+        println!("{name}: {message}");
+        true
+    }
 }
 
 /// Explores `body`, two preemptions unless `LOOM_MAX_PREEMPTIONS` says otherwise, and returns how
 /// many executions that took.
 pub fn model(body: impl Fn() + Send + Sync + 'static) -> u64 {
+    model_up_to(None, body)
+}
+
+/// [`model`], but no more than `most` executions unless `LOOM_MAX_PERMUTATIONS` says otherwise.
+fn model_up_to(most: Option<usize>, body: impl Fn() + Send + Sync + 'static) -> u64 {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.max_permutations = builder.max_permutations.or(most);
     builder.max_branches = 20_000;
     let executions = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counter = Arc::clone(&executions);
@@ -261,122 +205,4 @@ pub fn model(body: impl Fn() + Send + Sync + 'static) -> u64 {
         body();
     });
     executions.load(std::sync::atomic::Ordering::Relaxed)
-}
-
-fn run<S: Subject>(start: Model, stock: S, scripts: &[Vec<Op>], clocked: bool) {
-    let stock = Arc::new(stock);
-    let clock = Arc::new(AtomicU64::new(0));
-    let others: Vec<_> = scripts
-        .iter()
-        .cloned()
-        .enumerate()
-        .skip(1)
-        .map(|(thread, script)| {
-            let recorder = Recorder::new(thread, clocked, &clock);
-            let stock = Arc::clone(&stock);
-            thread::spawn(move || recorder.play(&*stock, &script))
-        })
-        .collect();
-    let mut logs = vec![Recorder::new(0, clocked, &clock).play(&*stock, &scripts[0])];
-    logs.extend(others.into_iter().map(|thread| thread.join().unwrap()));
-
-    // At rest: the books say what the last state of the model is, and so does the cheap pass.
-    let last = logs.len();
-    let mut rest = vec![Call::Deduct(0, Ok(()))];
-    if let Some(books) = stock.snapshot() {
-        let sums = books.available + books.reserved + books.sold;
-        assert_eq!(books.initial + books.restocked, sums, "conservation");
-        rest.push(Call::AtRest(books));
-    }
-    let available = stock.available();
-    rest.push(Call::Available(available));
-    rest.push(Call::DeductUpTo(u64::MAX, available));
-    logs.push(
-        rest.into_iter()
-            .map(|call| Entry {
-                thread: last,
-                called: u64::MAX,
-                returned: u64::MAX,
-                call,
-            })
-            .collect(),
-    );
-    assert_linearizable(start, &logs);
-}
-
-/// Plays one thread's script and writes down what happened.
-struct Recorder {
-    thread: usize,
-    clock: Option<Arc<AtomicU64>>,
-    log: Log,
-}
-
-impl Recorder {
-    fn new(thread: usize, clocked: bool, clock: &Arc<AtomicU64>) -> Self {
-        Self {
-            thread,
-            clock: clocked.then(|| Arc::clone(clock)),
-            log: Log::new(),
-        }
-    }
-
-    fn now(&self, unclocked: u64) -> u64 {
-        self.clock
-            .as_ref()
-            .map_or(unclocked, |clock| clock.fetch_add(1, Ordering::AcqRel))
-    }
-
-    fn play<S: Subject>(mut self, stock: &S, script: &[Op]) -> Log {
-        let segments = stock.segments().max(2);
-        testing::sit_at(self.thread % segments, segments);
-        // Units that the script would settle, had they not been refused.
-        let mut refused = 0;
-        for &op in script {
-            let Some(op) = op.without(&mut refused) else {
-                continue;
-            };
-            // These change no number, so that no order needs to explain them.
-            match op {
-                Op::Sit(index) => {
-                    testing::sit_at(index, segments);
-                    continue;
-                }
-                Op::Widen | Op::Narrow | Op::Prove => {
-                    drop(stock.force(op));
-                    continue;
-                }
-                _ => {}
-            }
-            let called = self.now(0);
-            let calls = match op {
-                Op::Deduct(units) => vec![Call::Deduct(units, stock.deduct(units))],
-                Op::DeductUpTo(units) => vec![Call::DeductUpTo(units, stock.deduct_up_to(units))],
-                Op::Restock(units) => vec![Call::Restock(units, stock.restock(units))],
-                Op::Reserve(units) => {
-                    let outcome = stock.reserving().reserve_units(units);
-                    refused += if outcome.is_err() { units } else { 0 };
-                    vec![Call::Reserve(units, outcome)]
-                }
-                Op::Commit(units) => {
-                    stock.reserving().commit_units(units);
-                    vec![Call::Commit(units)]
-                }
-                Op::Release(units) => {
-                    stock.reserving().release_units(units);
-                    vec![Call::Release(units)]
-                }
-                Op::Available => vec![Call::Available(stock.available())],
-                Op::Snapshot => vec![Call::Snapshot(stock.snapshot().expect("it has snapshots"))],
-                other => stock.force(other),
-            };
-            let returned = self.now(u64::MAX - 1);
-            self.log.extend(calls.into_iter().map(|call| Entry {
-                thread: self.thread,
-                called,
-                returned,
-                call,
-            }));
-        }
-        self.log
-    }
 }

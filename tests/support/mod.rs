@@ -1,17 +1,18 @@
-//! What the tests share: the sequential model, the history checker, and the counters under test.
+//! What the tests share: how an operation becomes a call, how a script is played and judged, and the
+//! counters under test.
 
 #![allow(
     dead_code,
     unused_imports,
+    unused_macros,
     unreachable_pub,
     reason = "each test uses a part of it"
 )]
 
 #[cfg(loom)]
 pub mod arena;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub mod counters;
-pub mod history;
-pub mod model;
 pub mod naive;
-pub mod sync;
+pub mod perform;
+pub mod scenario;

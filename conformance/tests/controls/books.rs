@@ -60,7 +60,7 @@ impl Subject for SumsMovingUnits {
     }
 
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
-        let available = self.sum(linger);
+        let available = self.sum(Std::linger);
         let (initial, restocked) = (self.initial, self.restocked.load(Ordering::SeqCst));
         let sold = (initial + restocked).wrapping_sub(available);
         Some(Answer::Done(Snapshot {
@@ -206,7 +206,7 @@ impl Subject for Narrow {
         }
         if self.mistake == Mistake::LooksFirst {
             drop(all);
-            linger();
+            Std::linger();
             all = self.units.lock().unwrap();
         }
         all.0 = all.0.wrapping_add(units);

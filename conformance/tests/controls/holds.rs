@@ -92,7 +92,7 @@ impl Subject for NaiveHolds {
 
     fn confirm(&self, key: u64) -> Option<Answer> {
         if self.mistake == HoldMistake::ConfirmsLate && self.is_good(key) {
-            linger();
+            Std::linger();
             self.state.lock().unwrap().2.get_mut(&key)?.fate = Some(Refusal::Confirmed);
             return Some(Answer::Done(()));
         }

@@ -1,10 +1,7 @@
 //! Negative controls: counters that are wrong, each in a way that people have shipped. Each is caught,
 //! for its own reason and no other.
 //!
-//! Where threads would meet at the mistake too rarely, [`linger`] keeps them there for a moment.
-
-#[path = "../../../tests/support/mod.rs"]
-mod support;
+//! Where threads would meet at the mistake too rarely, `Std::linger` keeps them there for a moment.
 
 mod books;
 mod holds;
@@ -16,13 +13,42 @@ mod stuck;
 
 use segstock::{OutOfStock, RestockOverflow, StockCounter};
 use segstock_conformance::{Answer, Evidence, Options, Promise, Report, Subject};
-use segstock_model::{Refusal, Snapshot};
+use segstock_model::naive::{self, DecrementLookUndo, Primitives, Scan, SilentGather, Std};
+use segstock_model::{Op, Outcome, Perform, Refusal, Snapshot};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::naive::{self, DecrementLookUndo, ReadCheckWrite, Scan, SilentGather};
-use support::sync::linger;
+
+/// A wrong counter of the model's, as a subject.
+struct Naive<C>(C);
+
+impl<C: Perform> Naive<C> {
+    fn answer(&self, op: Op) -> Answer {
+        match self.0.perform(op) {
+            Some(Outcome::Done) => Answer::Done(()),
+            Some(Outcome::Refused(why)) => Answer::Refused(why),
+            other => panic!("{op} was answered {other:?}"),
+        }
+    }
+}
+
+impl<C: Perform> Subject for Naive<C> {
+    fn deduct(&self, units: u64) -> Answer {
+        self.answer(Op::Deduct(units))
+    }
+
+    fn restock(&self, units: u64) -> Answer {
+        self.answer(Op::Restock(units))
+    }
+
+    fn available(&self) -> Answer<u64> {
+        match self.0.perform(Op::Available) {
+            Some(Outcome::AtMost(units)) => Answer::Done(units),
+            other => panic!("available() was answered {other:?}"),
+        }
+    }
+}
 
 /// Where histories and pictures go.
 const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");

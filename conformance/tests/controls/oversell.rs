@@ -1,26 +1,11 @@
 //! Counters that sell what is not there.
 
 use super::*;
-
-struct Lingering(ReadCheckWrite);
-
-impl Subject for Lingering {
-    fn deduct(&self, units: u64) -> Answer {
-        self.0.deduct_with(units, linger).into()
-    }
-
-    fn restock(&self, units: u64) -> Answer {
-        StockCounter::restock(&self.0, units).into()
-    }
-
-    fn available(&self) -> Answer<u64> {
-        Answer::Done(StockCounter::available(&self.0))
-    }
-}
+use segstock_model::naive::ReadCheckWrite;
 
 #[test]
 fn read_check_write_oversells() {
-    let open = |units, _| Lingering(ReadCheckWrite::new(units));
+    let open = |units, _| Naive(ReadCheckWrite::<Std>::new(units));
     _ = caught(open, &OVERSELLS, &[Zero, ManyThreads]);
 }
 
@@ -39,7 +24,7 @@ impl StockCounter for LocksTwice {
         if left < units {
             return Err(OutOfStock::new(units, left));
         }
-        linger();
+        Std::linger();
         let mut left = self.0.lock().unwrap();
         *left = left.saturating_sub(units);
         Ok(())
@@ -102,7 +87,7 @@ impl Leased {
         };
         let (answer, left) = flow(self.left.load(Ordering::SeqCst));
         // The order takes its time, now and then more than the lease.
-        (0..3).for_each(|_| linger());
+        (0..3).for_each(|_| Std::linger());
         self.left.store(left, Ordering::SeqCst);
         _ = self
             .ends

@@ -13,17 +13,17 @@ fn refuses_falsely<S: Subject + 'static>(open: impl Fn(u64, usize) -> S) {
 
 #[test]
 fn decrement_look_undo_refuses_falsely() {
-    refuses_falsely(|units, _| DecrementLookUndo::new(units));
+    refuses_falsely(|units, _| Naive(DecrementLookUndo::<Std>::new(units)));
 }
 
 #[test]
 fn a_scan_without_proof_refuses_falsely() {
-    refuses_falsely(|units, _| Scan::new(units));
+    refuses_falsely(|units, _| Naive(Scan::<Std>::new(units)));
 }
 
 #[test]
 fn a_gather_that_hides_units_refuses_others_falsely() {
-    refuses_falsely(|units, _| SilentGather::new(units));
+    refuses_falsely(|units, _| Naive(SilentGather::<Std>::new(units)));
 }
 
 /// Each thread looks at its own segment, and that is that.

@@ -178,7 +178,9 @@ impl Search<'_> {
     /// Adds what can be placed next, the best last; says no if nothing is left to place.
     fn choices(&self, stock: &Model, choices: &mut Vec<Choice>) -> bool {
         let lanes = 0..self.problem.threads.len();
-        let first_return = lanes.clone().filter_map(|lane| Some(self.next(lane)?.returned));
+        let first_return = lanes
+            .clone()
+            .filter_map(|lane| Some(self.next(lane)?.returned));
         let Some(first_return) = first_return.min() else {
             return false;
         };

@@ -1,0 +1,9 @@
+//! [`Perform`]: what operations can be called on.
+
+use crate::{Op, Outcome};
+
+/// A counter on which operations can be called: what scenarios, controls and fuzzers are played on.
+pub trait Perform: Send + Sync {
+    /// Calls `op` and returns its outcome; `None` if the counter does not offer this operation.
+    fn perform(&self, op: Op) -> Option<Outcome>;
+}
