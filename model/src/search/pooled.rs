@@ -247,7 +247,9 @@ impl Search<'_> {
     /// Adds what can be placed next, the best last; says no if nothing is left to place.
     fn choices(&self, known: Known, used: Used, choices: &mut Vec<Choice>) -> bool {
         let lanes = 0..self.placed.len();
-        let first_return = lanes.clone().filter_map(|lane| Some(self.next(lane)?.returned));
+        let first_return = lanes
+            .clone()
+            .filter_map(|lane| Some(self.next(lane)?.returned));
         let Some(first_return) = first_return.min() else {
             return false;
         };
