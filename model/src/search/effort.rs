@@ -65,6 +65,11 @@ impl Effort {
         }
     }
 
+    /// States that are left.
+    pub(super) const fn left(&self) -> u64 {
+        self.most.saturating_sub(self.states)
+    }
+
     /// States that cost nothing.
     pub(super) const fn grant(&mut self, states: u64) {
         self.most = self.most.saturating_add(states);

@@ -24,16 +24,31 @@ struct Search<'a> {
 }
 
 /// Searches for an order of all calls, and of those of unknown outcome that it takes.
+///
+/// Calls of unknown outcome are tried first only where another call needs them. Where that may miss an
+/// order, they are tried everywhere after that.
 pub(super) fn search(problem: &Problem, dead: &Dead, effort: &mut Effort) -> Found {
-    let mut search = Search {
-        problem,
-        dead,
-        placed: vec![0; problem.threads.len() + problem.maybes.len()],
-        seen: HashSet::new(),
-        is_ordered: problem.is_ordered(),
-        is_eager: needs_all(problem),
+    let run = |is_eager: bool, effort: &mut Effort| {
+        let mut search = Search {
+            problem,
+            dead,
+            placed: vec![0; problem.threads.len() + problem.maybes.len()],
+            seen: HashSet::new(),
+            is_ordered: problem.is_ordered(),
+            is_eager,
+        };
+        search.run(effort)
     };
-    search.run(effort)
+    if problem.maybes.is_empty() || !needs_all(problem) {
+        return run(false, effort);
+    }
+    let mut part = effort.part(effort.left() / 2);
+    let found = run(false, &mut part);
+    effort.charge(&part);
+    if found == Found::Order {
+        return found;
+    }
+    run(true, effort)
 }
 
 /// Whether an unknown call can do more than add units or take them: then it may be needed before a call
@@ -45,16 +60,14 @@ pub(super) fn search(problem: &Problem, dead: &Dead, effort: &mut Effort) -> Fou
 /// - Near the limit, a restock is possible only after a sale.
 fn needs_all(problem: &Problem) -> bool {
     let maybes = || problem.maybes.iter().map(|maybe| maybe.op);
-    let units = |items: u64, units: u64| u128::from(items) * u128::from(units);
     let known = problem.threads.iter().flatten();
-    let known: u128 = known
-        .map(|item| u128::from(Change::of(item.op, item.outcome).adds))
-        .sum();
+    let known = known.map(|item| u128::from(Change::of(item.op, item.outcome).adds));
     let unknown = problem.maybes.iter().map(|maybe| {
         let adds = Change::at_most(maybe.op).adds;
-        units(maybe.called.len() as u64, adds)
+        maybe.called.len() as u128 * u128::from(adds)
     });
-    let most = u128::from(problem.start.snapshot().on_hand()) + known + unknown.sum::<u128>();
+    let on_hand = problem.start.snapshot().on_hand();
+    let most = u128::from(on_hand) + known.sum::<u128>() + unknown.sum::<u128>();
     let reserves = maybes().any(|op| matches!(op, Op::Reserve(_)));
     let settles = maybes().any(|op| matches!(op, Op::Commit(_) | Op::Release(_)));
     problem.is_ordered() || (reserves && settles) || most > u128::from(problem.start.limit)
@@ -63,51 +76,75 @@ fn needs_all(problem: &Problem) -> bool {
 /// What a call that cannot stand here would need of calls of unknown outcome.
 #[derive(Clone, Copy, Default)]
 struct Missing {
-    /// Units, at least so many for some call.
+    /// Units, so many for some call.
     more: Option<u64>,
-    /// Fewer units, by so many at least for some call.
+    /// Fewer units, by so many for some call.
     fewer: Option<u64>,
+    /// Units restocked, so many for some snapshot.
+    restocked: Option<u64>,
     /// Something else.
     other: bool,
+    /// What no call can bring: more was restocked than a snapshot says that is yet to come.
+    hopeless: bool,
 }
 
 impl Missing {
-    fn note(&mut self, item: &Item, available: u64) {
+    fn note(&mut self, item: &Item, stock: &Model) {
+        let books = stock.snapshot();
+        let least = |known: Option<u64>, new: u64| Some(known.map_or(new, |known| known.min(new)));
+        if let Outcome::Snapshot(said) | Outcome::ExactSnapshot(said) = item.outcome {
+            let missing = said.restocked.wrapping_sub(books.restocked);
+            if missing > u64::MAX / 2 {
+                self.hopeless = true;
+                return;
+            }
+            if missing > 0 {
+                self.restocked = least(self.restocked, missing);
+                return;
+            }
+        }
         let (more, fewer) = match Demand::of(item.op, item.outcome) {
-            Demand::AtLeast(units) => (units.saturating_sub(available), 0),
-            Demand::AtMost(units) => (0, available.saturating_sub(units)),
+            Demand::AtLeast(units) => (units.saturating_sub(books.available), 0),
+            Demand::AtMost(units) => (0, books.available.saturating_sub(units)),
             Demand::Exactly(units) => (
-                units.saturating_sub(available),
-                available.saturating_sub(units),
+                units.saturating_sub(books.available),
+                books.available.saturating_sub(units),
             ),
             Demand::Any | Demand::Never => (0, 0),
         };
-        let least = |known: Option<u64>, new: u64| Some(known.map_or(new, |known| known.min(new)));
-        // A snapshot demands more than units.
-        let is_snapshot = matches!(item.op, Op::Snapshot);
         if more > 0 {
             self.more = least(self.more, more);
         }
         if fewer > 0 {
             self.fewer = least(self.fewer, fewer);
         }
-        self.other |= is_snapshot || (more == 0 && fewer == 0);
+        self.other |= more == 0 && fewer == 0;
     }
 
     /// How well an unknown call meets the need, more is better; not at all if there is no answer.
     fn is_met_by(&self, op: Op) -> Option<u64> {
         let Change { adds, takes, .. } = Change::at_most(op);
+        // The largest that is not too large first, then the smallest that is.
         let suits = |need: Option<u64>, units: u64| {
             let need = need.filter(|_| units > 0)?;
-            // The smallest that suffices first, then the largest of those that do not.
-            Some(if units >= need {
-                u64::MAX - (units - need)
+            Some(if units <= need {
+                u64::MAX / 2 + units.min(u64::MAX / 2)
             } else {
-                units
+                u64::MAX / 2 - (units - need).min(u64::MAX / 2)
             })
         };
-        let suits = suits(self.more, adds).max(suits(self.fewer, takes));
-        suits.or(self.other.then_some(0))
+        let restocks = match op {
+            // What a snapshot says was restocked is exact.
+            Op::Restock(units) if self.restocked.is_some_and(|need| units <= need) => units,
+            _ => 0,
+        };
+        let suits = [
+            suits(self.more, adds),
+            suits(self.fewer, takes),
+            suits(self.restocked, restocks),
+        ];
+        let best = suits.into_iter().max().flatten();
+        best.or(self.other.then_some(0))
     }
 }
 
@@ -190,7 +227,7 @@ impl Search<'_> {
             let item = self.next(lane).filter(|item| item.called <= first_return);
             let Some(item) = item else { continue };
             let Some(after) = stock.step(item.op, item.outcome) else {
-                missing.note(item, stock.snapshot().available);
+                missing.note(item, stock);
                 continue;
             };
             if changes_nothing(item) {
@@ -199,6 +236,10 @@ impl Search<'_> {
                 return true;
             }
             choices.push((lane, after));
+        }
+        if missing.hopeless {
+            choices.truncate(begin);
+            return true;
         }
         // The call that returned first was probably first.
         choices[begin..].sort_by_key(|(lane, _)| {
@@ -212,11 +253,19 @@ impl Search<'_> {
 
     fn maybes(&self, stock: &Model, now: u64, missing: &Missing, choices: &mut Vec<Choice>) {
         let begin = choices.len();
-        for (kind, maybe) in self.problem.maybes.iter().enumerate() {
-            let who = self.problem.threads.len() + kind;
-            if !self.is_due(maybe, self.placed[who], now)
-                || !(self.is_eager || missing.is_met_by(maybe.op).is_some())
-            {
+        let lanes = self.problem.threads.len();
+        let maybes = self.problem.maybes.iter().enumerate();
+        let due = maybes.filter(|(kind, maybe)| self.is_due(maybe, self.placed[lanes + kind], now));
+        let due: Vec<(usize, &Maybe)> = due.collect();
+        // A sale of more than there is can be what is needed, once more is there.
+        let available = stock.snapshot().available;
+        let too_large = |maybe: &Maybe| Change::at_most(maybe.op).takes > available;
+        let adds_help = missing.fewer.is_some() && due.iter().any(|(_, maybe)| too_large(maybe));
+        for (kind, maybe) in due {
+            let who = lanes + kind;
+            let helps = adds_help && Change::at_most(maybe.op).adds > 0;
+            let is_tried = self.is_eager || helps || missing.is_met_by(maybe.op).is_some();
+            if !is_tried {
                 continue;
             }
             if let Some(after) = stock.step(maybe.op, Outcome::Unknown)
@@ -225,7 +274,6 @@ impl Search<'_> {
                 choices.push((who, after));
             }
         }
-        let lanes = self.problem.threads.len();
         choices[begin..]
             .sort_by_key(|(who, _)| missing.is_met_by(self.problem.maybes[who - lanes].op));
     }
