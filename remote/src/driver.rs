@@ -1,0 +1,184 @@
+//! [`Driver`]: asks until it knows.
+
+use crate::{Patience, Unknown};
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How to reach a server.
+pub trait Connect: Send + Sync {
+    /// A connection; its clones are the same one, and may have several calls under way.
+    type Connection: Clone + Send;
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, in words. Nothing was sent that could change the stock.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, String>> + Send;
+}
+
+/// Which attempt of a call this is, as far as the server must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// No other copy of the call is under way: a refusal need not be remembered.
+    First,
+    /// An attempt before this one may still arrive: a refusal must be remembered.
+    Again,
+}
+
+impl Attempt {
+    /// Whether an attempt before this one may still arrive.
+    #[must_use]
+    pub const fn is_again(self) -> bool {
+        matches!(self, Self::Again)
+    }
+}
+
+/// Why an attempt has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The server did not do it, and will not: it said so, or it was never sent.
+    NotDone(String),
+    /// It may have happened: the connection broke after it was sent.
+    MayBeDone(String),
+    /// Asking again is of no use; the call is unknown.
+    Final(String),
+}
+
+/// Asks a server over a few connections, with [`Patience`].
+///
+/// Calls share the connections. A connection with a call that timed out or broke is dropped: its other calls end as they
+/// end, and later ones get a new one. So no late answer is taken for that of another call.
+///
+/// # Cancel safety
+///
+/// A call whose future is dropped may have happened, or happen later: it is unknown to the caller. Ask for its outcome.
+pub struct Driver<C: Connect> {
+    connect: C,
+    patience: Patience,
+    slots: Vec<Mutex<Slot<C::Connection>>>,
+    turn: AtomicUsize,
+}
+
+/// A place for a connection, and how many were there before it.
+struct Slot<T> {
+    connection: Option<T>,
+    generation: u64,
+}
+
+impl<C: Connect> fmt::Debug for Driver<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("patience", &self.patience)
+            .field("connections", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Connect> Driver<C> {
+    /// Asks over up to `connections` connections (at least one), which it makes when they are needed.
+    #[must_use]
+    pub fn new(connect: C, connections: usize, patience: Patience) -> Self {
+        let slot = |_| {
+            Mutex::new(Slot {
+                connection: None,
+                generation: 0,
+            })
+        };
+        Self {
+            connect,
+            patience,
+            slots: (0..connections.max(1)).map(slot).collect(),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Its patience.
+    #[must_use]
+    pub const fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Makes attempts by `call` until one is answered.
+    ///
+    /// # Errors
+    ///
+    /// [`Unknown`] when patience ends, or after [`Fault::Final`].
+    pub async fn ask<T, F, A>(&self, call: F) -> Result<T, Unknown>
+    where
+        F: Fn(C::Connection, Attempt) -> A,
+        A: Future<Output = Result<T, Fault>>,
+    {
+        let ends = Instant::now() + self.patience.total();
+        let (mut attempts, mut attempt) = (0, Attempt::First);
+        loop {
+            attempts += 1;
+            let error = match self.attempt(&call, attempt).await {
+                Ok(answer) => return Ok(answer),
+                Err(Fault::Final(error)) => return Err(Unknown::new(attempts, error)),
+                Err(Fault::NotDone(error)) => error,
+                Err(Fault::MayBeDone(error)) => {
+                    attempt = Attempt::Again;
+                    error
+                }
+            };
+            let pause = self.patience.pause(attempts);
+            if Instant::now() + pause + self.patience.attempt() > ends {
+                return Err(Unknown::new(attempts, error));
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn attempt<T, F, A>(&self, call: &F, attempt: Attempt) -> Result<T, Fault>
+    where
+        F: Fn(C::Connection, Attempt) -> A,
+        A: Future<Output = Result<T, Fault>>,
+    {
+        let began = Instant::now();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.slots.len();
+        let connected = timeout(self.patience.attempt(), self.connection(turn)).await;
+        let (connection, generation) = match connected {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(Fault::NotDone(error)),
+            Err(_) => return Err(Fault::NotDone("no connection in time".to_owned())),
+        };
+        // One time-out for connecting and asking together.
+        let left = self.patience.attempt().saturating_sub(began.elapsed());
+        match timeout(left, call(connection, attempt)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(fault)) => {
+                self.drop_connection(turn, generation).await;
+                Err(fault)
+            }
+            Err(_) => {
+                self.drop_connection(turn, generation).await;
+                Err(Fault::MayBeDone("no answer in time".to_owned()))
+            }
+        }
+    }
+
+    /// The connection of a slot, made if there is none; and its generation.
+    async fn connection(&self, slot: usize) -> Result<(C::Connection, u64), String> {
+        let mut slot = self.slots[slot].lock().await;
+        if slot.connection.is_none() {
+            slot.connection = Some(self.connect.connect().await?);
+            slot.generation += 1;
+        }
+        let connection = slot.connection.clone().expect("it was made just now");
+        Ok((connection, slot.generation))
+    }
+
+    /// Drops a connection, unless another is in its place already.
+    async fn drop_connection(&self, slot: usize, generation: u64) {
+        let mut slot = self.slots[slot].lock().await;
+        if slot.generation == generation {
+            slot.connection = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

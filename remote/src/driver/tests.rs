@@ -1,0 +1,114 @@
+//! The driver against a server whose every attempt is told beforehand, in virtual time.
+
+use super::*;
+use std::sync::Mutex as Lock;
+use std::time::Duration;
+
+/// What happens in an attempt.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Refuses,
+    Silent,
+    Breaks,
+    SaysNo,
+    Answers,
+}
+
+#[derive(Default)]
+struct Server {
+    next: Lock<Vec<Next>>,
+    connections: Lock<u32>,
+    seen: Lock<Vec<(u32, Attempt)>>,
+}
+
+impl Server {
+    fn new(next: &[Next]) -> Self {
+        let next = next.iter().rev().copied().collect();
+        Self {
+            next: Lock::new(next),
+            ..Self::default()
+        }
+    }
+}
+
+impl Connect for &Server {
+    type Connection = u32;
+
+    async fn connect(&self) -> Result<u32, String> {
+        let mut next = self.next.lock().unwrap();
+        if let Some(Next::Refuses) = next.last() {
+            next.pop();
+            return Err("connection refused".to_owned());
+        }
+        let mut connections = self.connections.lock().unwrap();
+        *connections += 1;
+        Ok(*connections)
+    }
+}
+
+async fn ask(server: &Server, total: Duration) -> Result<u32, Unknown> {
+    let patience = Patience::new(Duration::from_millis(500), total).unwrap();
+    let driver = Driver::new(server, 1, patience);
+    let call = |connection, attempt| async move {
+        server.seen.lock().unwrap().push((connection, attempt));
+        let next = server.next.lock().unwrap().pop();
+        match next.unwrap_or(Next::Silent) {
+            Next::Silent => std::future::pending().await,
+            Next::Breaks => Err(Fault::MayBeDone("reset".to_owned())),
+            Next::SaysNo => Err(Fault::NotDone("try again".to_owned())),
+            Next::Refuses => unreachable!("there is a connection"),
+            Next::Answers => Ok(connection),
+        }
+    };
+    driver.ask(call).await
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_told_that_an_attempt_may_still_arrive() {
+    use Attempt::{Again, First};
+    for (next, seen) in [
+        (&[Next::Answers][..], vec![(1, First)]),
+        (&[Next::Silent, Next::Answers], vec![(1, First), (2, Again)]),
+        (&[Next::Breaks, Next::Answers], vec![(1, First), (2, Again)]),
+        // What was never sent, or surely not done, has no copy under way.
+        (&[Next::Refuses, Next::Answers], vec![(1, First)]),
+        (&[Next::SaysNo, Next::Answers], vec![(1, First), (2, First)]),
+        // Once it may be under way, it may be for good.
+        (
+            &[Next::Silent, Next::Refuses, Next::SaysNo, Next::Answers],
+            vec![(1, First), (2, Again), (3, Again)],
+        ),
+    ] {
+        let server = Server::new(next);
+        assert!(ask(&server, LONG).await.is_ok(), "{next:?}");
+        assert_eq!(*server.seen.lock().unwrap(), seen, "{next:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_ends_within_its_limit() {
+    let server = Server::new(&[]);
+    let began = Instant::now();
+    let unknown = ask(&server, Duration::from_secs(5)).await.unwrap_err();
+    assert!(
+        began.elapsed() <= Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(unknown.attempts >= 5, "{unknown}");
+    assert_eq!(unknown.last_error, "no answer in time");
+    // Each attempt had a connection of its own.
+    assert_eq!(*server.connections.lock().unwrap(), unknown.attempts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_grow_and_differ() {
+    let patience = Patience::default();
+    let pauses: Vec<Duration> = (1..40).map(|attempt| patience.pause(attempt)).collect();
+    assert!(pauses[0] <= Duration::from_millis(10));
+    assert!(pauses[20] >= Duration::from_millis(500));
+    assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(1)));
+    assert!(pauses[20..].windows(2).any(|pair| pair[0] != pair[1]));
+}
