@@ -19,7 +19,7 @@ use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use segstock::{Holds, MAX_UNITS, Reservation, RetakeError, Settled, Snapshot, Stock};
+use segstock::{Holds, MAX_UNITS, Placed, Reservation, RetakeError, Settled, Snapshot, Stock};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -158,12 +158,14 @@ async fn online(
     takes: Duration,
 ) -> Outcome {
     let place = || orders.place(key, units, TTL, |&units| stock.reserve(units));
-    if place().is_err() {
+    let Ok(placed) = place() else {
         return Outcome::Refused;
-    }
+    };
+    assert_eq!(placed.held().units, units);
     if matches!(story, Story::Repeats) {
-        // The answer was lost, so the request comes again. It reserves nothing.
-        _ = place();
+        // The answer was lost, so the request comes again. It reserves nothing: at most it finds that
+        // the hold has expired.
+        assert!(!matches!(place(), Ok(Placed::Now(_))));
     }
     if matches!(story, Story::Leaves) {
         return Outcome::Expired;
@@ -177,7 +179,7 @@ async fn online(
             .release(&key)
             .map_or(Outcome::Expired, |_| Outcome::GivenBack);
     }
-    let outcome = confirm(stock, orders, key, units);
+    let outcome = confirm(stock, orders, key);
     if matches!(story, Story::Repeats) && outcome.is_sale() {
         // The bank tells it twice. The same answer, and nothing is sold again.
         assert_eq!(orders.confirm(&key), Ok(Settled::Before));
@@ -185,11 +187,11 @@ async fn online(
     outcome
 }
 
-/// The money is there: sell what is held, or what can be had in its place.
-fn confirm(stock: &'static Stock, orders: &Orders, key: u64, units: u64) -> Outcome {
+/// The money is there: sell what is held, or as many units if it has expired.
+fn confirm(stock: &'static Stock, orders: &Orders, key: u64) -> Outcome {
     match orders.confirm(&key) {
         Ok(_) => Outcome::Sold,
-        Err(_) => match orders.confirm_or_retake(&key, || stock.reserve(units)) {
+        Err(_) => match orders.confirm_or_retake(&key, |_, units| stock.reserve(units)) {
             Ok(_) => Outcome::SoldAfterTheDeadline,
             Err(RetakeError::Refused(_)) => Outcome::RefundedTooLate,
             Err(_) => Outcome::Expired,

@@ -90,7 +90,9 @@ pub struct NotReserved {
 }
 
 impl NotReserved {
-    pub(crate) const fn new(requested: u64, reserved: u64) -> Self {
+    /// For reservations of your own: see [`SettleParts`](crate::SettleParts).
+    #[must_use]
+    pub const fn new(requested: u64, reserved: u64) -> Self {
         Self {
             requested,
             reserved,

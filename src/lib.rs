@@ -75,8 +75,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use counter::{Reserving, StockCounter};
 pub use error::{BuildError, NotReserved, OrderError, OutOfStock, RestockOverflow};
 pub use holds::{
-    Held, HoldError, Holds, HoldsBuilder, PlaceError, Placed, Resolution, RetakeError, Settled,
-    Status,
+    AmendError, Amendment, Change, Declined, Detail, Detailed, Entry, Frozen, Held, HeldEntry,
+    HoldError, Holds, HoldsBuilder, Hook, NoHook, PartError, PlaceError, Placed, Resolution,
+    ResolvedEntry, RetakeError, Settled, Status,
 };
 #[cfg(feature = "inventory")]
 #[doc(inline)]
@@ -84,7 +85,7 @@ pub use inventory::Inventory;
 pub use lease::Lease;
 pub use locked::{LockedStock, LockedStockBuilder, Selection};
 pub use reservation::{MergeError, Reservation};
-pub use settle::Settle;
+pub use settle::{Settle, SettleParts};
 pub use snapshot::Snapshot;
 #[doc(hidden)]
 pub use stock::testing;

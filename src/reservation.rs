@@ -1,6 +1,6 @@
 //! [`Reservation`]: units out on approval, sold or given back.
 
-use crate::{NotReserved, OutOfStock, Reserving, Settle};
+use crate::{NotReserved, OutOfStock, Reserving, Settle, SettleParts};
 use std::fmt;
 use std::mem;
 
@@ -186,6 +186,26 @@ impl<S: Reserving> Settle for Reservation<S> {
 
     fn release(self) {
         self.release();
+    }
+}
+
+impl<S: Reserving + Clone> SettleParts for Reservation<S> {
+    type Part = u64;
+
+    fn all(&self) -> u64 {
+        self.units
+    }
+
+    fn split(&mut self, units: &u64) -> Result<Self, NotReserved> {
+        self.split(*units)
+    }
+
+    fn can_merge(&self, other: &Self) -> bool {
+        self.stock.address() == other.stock.address()
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        self.units += mem::take(&mut other.units);
     }
 }
 

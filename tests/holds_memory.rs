@@ -23,12 +23,12 @@ fn nothing_of_ten_million_holds_leaks() {
     let (mut most_known, mut most_resident) = (0, 0);
     let begun_with = resident();
     for key in 0..HOLDS {
-        // Two thirds expire, one is sold and restocked. A thousand a second: ten thousand live.
+        // Two thirds expire, one is sold and restocked. At a thousand a second, ten thousand are active.
         _ = holds
             .place(key, 1, SECOND * 10, |&units| stock.reserve(units))
-            .expect("what is due is taken back");
+            .expect("expired holds are freed");
         if key % 3 == 0 {
-            holds.confirm(&key).expect("it is good");
+            holds.confirm(&key).expect("it is active");
             stock.restock(1).expect("room");
         }
         clock.advance(SECOND / 1_000);

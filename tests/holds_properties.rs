@@ -1,5 +1,5 @@
 //! Random sequences of holds, by a manual clock, against a sequential model of them: a map from key
-//! to what is known of it, where everything that is due expires at once.
+//! to what is known of it, in which every hold expires at its deadline.
 #![cfg(not(loom))]
 
 use proptest::prelude::*;
@@ -63,7 +63,7 @@ struct Model {
 }
 
 impl Model {
-    /// A due hold is expired, whoever asks first.
+    /// A hold expires at its deadline, whichever call frees it.
     fn wait(&mut self, time: u64) {
         self.now += time;
         for known in self.keys.values_mut() {
@@ -177,7 +177,6 @@ fn told(
         Ok(Placed::Now(held)) => Ok(("Now", figures(held).0, figures(held).1)),
         Ok(Placed::Before(held)) => Ok(("Before", figures(held).0, figures(held).1)),
         Err(PlaceError::Refused(refusal)) => Err(format!("Refused({})", refusal.available)),
-        Ok(other) => Err(format!("{other:?}")),
         Err(other) => Err(format!("{other:?}")),
     }
 }
@@ -209,11 +208,6 @@ proptest! {
             .shards(shards)
             .build();
         let mut model = Model { now: 0, in_stock: initial, sold: 0, keys: BTreeMap::new() };
-        // Units that an expired key was for: what a late payment asks for again.
-        let units_of = |model: &Model, key| match model.keys.get(&key) {
-            Some(Known::Held { units, .. } | Known::Resolved { units, .. }) => *units,
-            None => 1,
-        };
         for step in steps {
             match step {
                 Step::Place { key, units, ttl } => {
@@ -224,8 +218,7 @@ proptest! {
                     prop_assert_eq!(holds.confirm(&key), model.settle(key, Resolution::Confirmed));
                 }
                 Step::Retake(key) => {
-                    let units = units_of(&model, key);
-                    let retaken = holds.confirm_or_retake(&key, || stock.reserve(units));
+                    let retaken = holds.confirm_or_retake(&key, |_, units| stock.reserve(units));
                     let retaken = retaken.map_err(|error| match error {
                         RetakeError::Refused(refusal) => format!("Refused({})", refusal.available),
                         RetakeError::Hold(error) => format!("{error:?}"),
@@ -246,13 +239,13 @@ proptest! {
                         Known::Resolved { outcome, .. } => format!("{outcome:?}"),
                     });
                     let status = holds.get(&key).map(|status| match status {
-                        Status::Held(held) => format!("{:?}", figures(held)),
-                        Status::Resolved(outcome) => format!("{outcome:?}"),
+                        Status::Held { held, .. } => format!("{:?}", figures(held)),
+                        Status::Resolved { resolution, .. } => format!("{resolution:?}"),
                         other => format!("{other:?}"),
                     });
                     prop_assert_eq!(status, known);
                 }
-                // Past the holds, what is due is reserved until it is taken back.
+                // To a direct deduct, expired holds are reserved until they are freed.
                 Step::Deduct(units) => {
                     holds.sweep(usize::MAX);
                     let fits = units <= model.in_stock;
@@ -308,7 +301,7 @@ fn busy_step() -> impl Strategy<Value = (Step, u64)> {
 proptest! {
     #![proptest_config(config(200))]
 
-    /// Keys that are forgotten, placed anew, moved when memory is given back: every unit is accounted
+    /// Keys are forgotten, placed again, and moved when memory is given back: every unit is accounted
     /// for after each call, and nothing is left in the end.
     #[test]
     fn nothing_is_lost_among_many_keys(
@@ -340,9 +333,9 @@ proptest! {
                     }
                 }
                 Step::Retake(key) => {
-                    let units = units_of[usize::from(key)];
-                    if holds.confirm_or_retake(&key, || stock.reserve(units)) == Ok(Settled::Now) {
-                        sold += units;
+                    let retaken = holds.confirm_or_retake(&key, |_, units| stock.reserve(units));
+                    if retaken == Ok(Settled::Now) {
+                        sold += units_of[usize::from(key)];
                     }
                 }
                 Step::Release(key) => _ = holds.release(&key),

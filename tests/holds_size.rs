@@ -1,4 +1,4 @@
-//! What a live hold costs in memory. A process of its own, since it watches the memory of the whole.
+//! What an active hold costs in memory. A process of its own, since it watches the memory of the whole.
 #![cfg(all(target_os = "linux", not(loom)))]
 
 #[path = "support/memory.rs"]
@@ -14,7 +14,7 @@ const MEGABYTE: u64 = 1_000_000;
 static SEATS: Stock = Stock::new(HOLDS);
 
 #[test]
-fn a_million_live_holds_fit_in_160_megabytes() {
+fn a_million_active_holds_fit_in_160_megabytes() {
     let begun_with = resident();
     let holds: Holds<u64, Reservation<&'static Stock>> = Holds::new();
     for key in 0..HOLDS {

@@ -69,7 +69,7 @@ fn comes_back_as_it_was() {
     assert_eq!(confirm("order-1"), Err(HoldError::Expired));
     assert!(matches!(
         held.get("order-2"),
-        Some(Status::Held(hold)) if hold.remaining == MINUTE / 2 && hold.units == 4
+        Some(Status::Held { held, .. }) if held.remaining == MINUTE / 2 && held.units == 4
     ));
     assert_eq!(confirm("order-2"), Ok(Settled::Now));
     let row = again.snapshot().skus.into_iter();

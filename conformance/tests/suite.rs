@@ -3,7 +3,7 @@
 use segstock::testing::Tuning;
 use segstock::{
     Clock, HoldError, Holds, LockedStock, ManualClock, OrderError, OutOfStock, PlaceError, Placed,
-    Reservation, RestockOverflow, Stock, StockCounter,
+    Reservation, Resolution, RestockOverflow, Stock, StockCounter,
 };
 use segstock_conformance::{Answer, Call, History, Options, Promise, Report, Subject};
 use segstock_model::{Op, Outcome, Refusal, Snapshot};
@@ -421,13 +421,13 @@ impl Subject for Held {
             let reserve = |&units: &u64| Reservation::new(Arc::clone(&self.stock), units);
             return Some(match self.holds.place(key, units, ttl, reserve) {
                 Ok(Placed::Now(_) | Placed::Before(_)) => Answer::Done(()),
-                Ok(Placed::Resolved(segstock::Resolution::Confirmed)) => {
+                Err(PlaceError::Resolved(Resolution::Confirmed)) => {
                     Answer::Refused(Refusal::Confirmed)
                 }
-                Ok(Placed::Resolved(segstock::Resolution::Released)) => {
+                Err(PlaceError::Resolved(Resolution::Released)) => {
                     Answer::Refused(Refusal::Released)
                 }
-                Ok(_) => Answer::Refused(Refusal::Expired),
+                Err(PlaceError::Resolved(_)) => Answer::Refused(Refusal::Expired),
                 Err(PlaceError::Refused(refusal)) => Err(refusal).into(),
                 Err(PlaceError::InProgress) => continue,
                 Err(_) => Answer::Refused(Refusal::Conflict),

@@ -111,11 +111,11 @@ pub enum Standing {
     Expired,
 }
 
-impl From<Status> for Standing {
-    fn from(status: Status) -> Self {
+impl From<Status<Lines>> for Standing {
+    fn from(status: Status<Lines>) -> Self {
         match status {
-            Status::Held(held) => Self::Held(held.remaining),
-            Status::Resolved(outcome) => outcome.into(),
+            Status::Held { held, .. } => Self::Held(held.remaining),
+            Status::Resolved { resolution, .. } => resolution.into(),
             _ => Self::Expired,
         }
     }
@@ -268,7 +268,7 @@ impl Shop {
             entry.get_or_insert_with(|| self.book.propose(&id, lines.clone()));
             meanwhile();
         };
-        let placed = match &self.uncounted {
+        let answer = match &self.uncounted {
             None => self.holds.place(id.clone(), lines, ttl, |lines| {
                 enter(lines);
                 self.reserve(lines)
@@ -277,15 +277,17 @@ impl Shop {
                 enter(lines);
                 Ok(Uncounted(lines.len() as u64))
             }),
-        }?;
+        };
+        let placed = match answer {
+            Err(PlaceError::Resolved(resolution)) => return Ok((false, resolution.into())),
+            answer => answer?,
+        };
         if let Some(entry) = entry {
             entry.stays();
         }
         Ok(match placed {
             Placed::Now(held) => (true, Standing::Held(held.remaining)),
             Placed::Before(held) => (false, Standing::Held(held.remaining)),
-            Placed::Resolved(outcome) => (false, outcome.into()),
-            _ => (false, Standing::Expired),
         })
     }
 
@@ -329,7 +331,7 @@ impl Shop {
         let of_hold = || self.book.get(id).unwrap_or_else(|| Arc::clone(&found));
         let settled = match &self.uncounted {
             None => {
-                let again = || {
+                let again = |_: &Lines, _| {
                     meanwhile();
                     self.reserve(&of_hold().lines)
                 };
@@ -365,7 +367,12 @@ impl Shop {
         if order.is_sold() {
             return Ok((order, Standing::Sold));
         }
-        match order.look(|| self.holds.get(id)) {
+        // Of a key that a call works on, the holds say no more than that.
+        let status = || {
+            let status = self.holds.get(id);
+            status.filter(|status| *status != Status::InProgress)
+        };
+        match order.look(status) {
             Ok(status) => Ok((order, status.into())),
             Err(Unseen::InProgress) => Err(HoldError::InProgress),
             Err(Unseen::Nothing) => Err(HoldError::Unknown),

@@ -1,7 +1,7 @@
-//! [`HoldsBuilder`]: holds with a say in their clock, their memory and their hashing.
+//! [`HoldsBuilder`]: holds whose clock, memory, hashing and hook are chosen.
 
-use super::Holds;
 use super::shard::Shard;
+use super::{Holds, Hook, NoHook};
 use crate::clock::nanos;
 use crate::sync::{AtomicU64, Mutex, parallelism};
 use crate::{Clock, Settle, SystemClock};
@@ -10,7 +10,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-/// How long the answer of a resolved hold stays known, unless told otherwise.
+/// How long the answer of a resolved hold stays known by default.
 const RETENTION: Duration = Duration::from_secs(15 * 60);
 const MAX_SHARDS: usize = 1024;
 
@@ -31,11 +31,13 @@ const MAX_SHARDS: usize = 1024;
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until it is built"]
-pub struct HoldsBuilder<C = SystemClock, H = RandomState> {
+pub struct HoldsBuilder<C = SystemClock, H = RandomState, W = NoHook> {
     clock: C,
     hasher: H,
+    hook: W,
     retention: Duration,
     shards: usize,
+    expiry_by_owner: bool,
 }
 
 impl HoldsBuilder {
@@ -43,58 +45,85 @@ impl HoldsBuilder {
         Self {
             clock: SystemClock::new(),
             hasher: RandomState::new(),
+            hook: NoHook,
             retention: RETENTION,
             shards: 32 * parallelism(),
+            expiry_by_owner: false,
         }
     }
 }
 
-impl<C, H> HoldsBuilder<C, H> {
+impl<C, H, W> HoldsBuilder<C, H, W> {
     /// Asks another clock what time it is.
-    pub fn clock<D: Clock>(self, clock: D) -> HoldsBuilder<D, H> {
+    pub fn clock<D: Clock>(self, clock: D) -> HoldsBuilder<D, H, W> {
         HoldsBuilder {
             clock,
             hasher: self.hasher,
+            hook: self.hook,
             retention: self.retention,
             shards: self.shards,
+            expiry_by_owner: self.expiry_by_owner,
         }
     }
 
     /// Hashes keys by another function. The default is safe against keys that a stranger chose, and
-    /// takes some 7 ns for a number. A function that knows keys to be spread may be as simple as to
-    /// take numbers for their own hash.
-    pub fn hasher<I: BuildHasher>(self, hasher: I) -> HoldsBuilder<C, I> {
+    /// takes some 7 ns for a number. If keys are spread by themselves, a number can be its own hash.
+    pub fn hasher<I: BuildHasher>(self, hasher: I) -> HoldsBuilder<C, I, W> {
         HoldsBuilder {
             clock: self.clock,
             hasher,
+            hook: self.hook,
             retention: self.retention,
             shards: self.shards,
+            expiry_by_owner: self.expiry_by_owner,
         }
     }
 
-    /// How long it stays known what became of a hold, so that a request that is retried gets the
-    /// same answer; 15 minutes unless told otherwise. Each resolved key costs memory until then, and
-    /// is as if it had never been placed afterwards. With no retention only the call that settles a
-    /// hold learns what became of it.
-    pub fn retention(mut self, retention: Duration) -> Self {
+    /// Calls a [`Hook`] before each change of a hold shows.
+    pub fn hook<X>(self, hook: X) -> HoldsBuilder<C, H, X> {
+        HoldsBuilder {
+            clock: self.clock,
+            hasher: self.hasher,
+            hook,
+            retention: self.retention,
+            shards: self.shards,
+            expiry_by_owner: self.expiry_by_owner,
+        }
+    }
+
+    /// Leaves expiry to its owner: only [`sweep`](Holds::sweep) and [`expire`](Holds::expire) free
+    /// expired holds. Every other call that meets an expired hold says that it is *overdue*, and leaves
+    /// it as it is. A call that cannot reserve while there are expired holds is told *busy*, not
+    /// *refused*. Only [`confirm_or_retake`](Holds::confirm_or_retake) confirms an expired hold.
+    pub const fn expiry_by_owner(mut self) -> Self {
+        self.expiry_by_owner = true;
+        self
+    }
+
+    /// How long it stays known how a hold ended, so that a request that is retried gets the answer of
+    /// the first; 15 minutes by default. Each resolved key takes memory until then. Afterwards it is
+    /// forgotten, and can be placed again. Without retention, only the call that settles a hold learns
+    /// how it ended.
+    pub const fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Into how many shards the keys go, each with a lock; 32 for each core unless told
-    /// otherwise. Rounded up to a power of two, from 1 to 1,024.
-    pub fn shards(mut self, shards: usize) -> Self {
+    /// How many shards the keys are spread over, each with a lock; 32 for each core by default.
+    /// Rounded up to a power of two, from 1 to 1,024.
+    pub const fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
         self
     }
 
     /// Opens the holds.
-    pub fn build<K, R, Q>(self) -> Holds<K, R, Q, C, H>
+    pub fn build<K, R, Q>(self) -> Holds<K, R, Q, C, H, W>
     where
         K: Hash + Eq,
         R: Settle,
         C: Clock,
         H: BuildHasher,
+        W: Hook<K, R, Q>,
     {
         let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
         let shard = |_| CachePadded::new(Mutex::new(Shard::new()));
@@ -102,7 +131,9 @@ impl<C, H> HoldsBuilder<C, H> {
             shards: (0..shards).map(shard).collect(),
             clock: self.clock,
             hasher: self.hasher,
+            hook: self.hook,
             retention: nanos(self.retention),
+            expiry_by_owner: self.expiry_by_owner,
             given_back: AtomicU64::new(0),
         }
     }

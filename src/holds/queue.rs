@@ -1,5 +1,5 @@
-//! A queue of slots, by links in the slots themselves: nothing is allocated, and whoever leaves it
-//! early does so in three writes.
+//! A queue of slots. Its links lie in the slots themselves: a push allocates nothing, and a slot
+//! leaves the middle of the queue by three writes.
 
 use super::slots::{Id, Slots};
 use std::mem;
@@ -27,7 +27,7 @@ impl Queue {
     }
 
     /// Appends a slot that is in no queue.
-    pub(super) fn push<K, R, Q>(&mut self, id: Id, slots: &mut Slots<K, R, Q>) {
+    pub(super) fn push<K, S>(&mut self, id: Id, slots: &mut Slots<K, S>) {
         let before = self.last.replace(id);
         slots[id].links.before = before;
         match before {
@@ -36,8 +36,8 @@ impl Queue {
         }
     }
 
-    /// Takes out a slot that is in this queue.
-    pub(super) fn remove<K, R, Q>(&mut self, id: Id, slots: &mut Slots<K, R, Q>) {
+    /// Removes a slot that is in this queue.
+    pub(super) fn remove<K, S>(&mut self, id: Id, slots: &mut Slots<K, S>) {
         let links = mem::take(&mut slots[id].links);
         match links.before {
             Some(before) => slots[before].links.after = links.after,
@@ -50,11 +50,11 @@ impl Queue {
     }
 
     /// Whether a slot that is in no other queue is in this one.
-    pub(super) fn contains<K, R, Q>(&self, id: Id, slots: &Slots<K, R, Q>) -> bool {
+    pub(super) fn contains<K, S>(&self, id: Id, slots: &Slots<K, S>) -> bool {
         self.first == Some(id) || slots[id].links.before.is_some()
     }
 
-    pub(super) fn iter<K, R, Q>(&self, slots: &Slots<K, R, Q>) -> impl Iterator<Item = Id> {
+    pub(super) fn iter<K, S>(&self, slots: &Slots<K, S>) -> impl Iterator<Item = Id> {
         std::iter::successors(self.first, |id| slots[*id].links.after)
     }
 }

@@ -1,37 +1,30 @@
-//! One shard of the holds: its keys, and what comes next.
+//! One shard of the holds: its keys, and what is known of each.
 //!
 //! | a key is | it is in | it leaves by |
 //! |---|---|---|
-//! | busy: its reserve runs, outside the lock | nothing | the end of that call |
+//! | being placed: its reserve runs without the lock | nothing | the end of that call |
 //! | held | `deadlines` | confirm, release, its deadline |
-//! | resolved | `outdated` | the end of the retention, or a sale after all |
+//! | resolved | `retained` | the end of the retention, a late confirm, a forget |
+//! | held or resolved, and a call reserves for it without the lock | `in_progress` | the end of that call |
 //!
-//! Reservations are sold and given back while the shard is locked. So who finds nothing due knows
-//! that everything that was due is back, and a second answer never comes before the first is true.
+//! Units are sold and given back while the shard is locked. So a call that finds no expired hold
+//! knows that the units of every expired hold are back, and nobody is told of a change before its
+//! units have moved.
 //!
-//! A call looks at its own key first, and takes others along afterwards: what it found is what it
-//! answers. All that is written is written before a caller's code runs that could panic.
+//! A call first works on its own key, and frees other expired holds afterwards: its answer is what it
+//! found. Whatever a change writes is written before a caller's code runs that could panic. The steps
+//! of a call are in `settling.rs`, `dividing.rs` and `expiring.rs`.
 
-use super::answers::{Held, HoldError, Resolution, Settled, Status};
-use super::deadlines::Deadlines;
-use super::queue::Queue;
-use super::slots::{Id, Slots, State};
+use super::answers::{Held, Placed, Resolution, Status};
+use super::errors::{HoldError, PlaceError};
+use super::hook::{Change, Declined, Hook};
+use super::slots::{Id, Slots};
+use super::state::{Hold, Moment, State};
+use super::times::{Timed, Times};
 use crate::Settle;
 use std::borrow::Borrow;
-use std::mem;
+use std::fmt;
 use std::time::Duration;
-
-/// How many due holds, and how many outdated keys, a call takes along: more than a call can add, so
-/// that neither piles up while there are calls.
-const TAKEN_ALONG: usize = 2;
-
-/// What a call knows of time, in nanoseconds of the clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) now: u64,
-    /// Until when an answer that is given now stays known.
-    pub(super) until: u64,
-}
 
 /// A key as a call names it, hashed once.
 #[derive(Debug)]
@@ -40,51 +33,71 @@ pub(super) struct Name<'a, B: ?Sized> {
     pub(super) key: &'a B,
 }
 
-#[derive(Debug)]
-pub(super) struct Shard<K, R, Q> {
-    slots: Slots<K, R, Q>,
-    deadlines: Deadlines,
-    /// The retention is the same for all, so that this is in the sequence of time as it is.
-    outdated: Queue,
-    /// Before this nothing is due or outdated; there may be nothing then, either.
-    quiet_until: u64,
-    /// Calls that work on a slot outside the lock, which must stay where it is.
-    busy: usize,
-    /// Keys that are held, and the units of all of them. Wraps: there is no limit to what a
-    /// reservation may call its units.
-    held: usize,
-    units: u64,
-    /// Holds that were given back, and those of them that expired, ever.
-    given_back: u64,
-    expired: u64,
+/// Is called with the key and the request of each hold that a call expires.
+pub(super) type Freed<'a, K, Q> = Option<&'a mut (dyn FnMut(&K, &Q) + 'a)>;
+
+/// What a call brings with it to each shard that it works on.
+pub(super) struct Call<'a, K, Q, W> {
+    pub(super) at: Moment,
+    pub(super) hook: &'a W,
+    /// Whether this call must leave expired holds as they are.
+    pub(super) leaves_expired: bool,
+    pub(super) freed: Freed<'a, K, Q>,
 }
 
-/// What a call that would place a key finds.
+impl<K, Q, W> fmt::Debug for Call<'_, K, Q, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("at", &self.at)
+            .field("leaves_expired", &self.leaves_expired)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer, and the mark of the key that it is about, if anything is known of that key.
+pub(super) type Marked<T, M> = (T, Option<M>);
+
+/// The answer of a place, apart from the error of its reserve.
+pub(super) type PlaceAnswer<E> = Result<Placed, PlaceError<E>>;
+
 #[derive(Debug)]
-pub(super) enum Found {
-    /// Nothing: the key is busy now, by that call.
+pub(super) struct Shard<K, R, Q, M> {
+    pub(super) slots: Slots<K, State<R, Q, M>>,
+    pub(super) deadlines: Times,
+    pub(super) retained: Times,
+    /// Before this time no deadline and no retention ends. The first may end later.
+    pub(super) quiet_until: u64,
+    /// How many keys are being placed. While it is not 0, slots must stay where they are.
+    pub(super) placing: usize,
+    /// Keys of which something is known, and for which a call reserves without the lock. While there
+    /// are any, slots must stay where they are.
+    pub(super) in_progress: Vec<Id>,
+    /// Keys that are held, and the units of all of them. The sum wraps: nothing limits what a
+    /// reservation says of its units.
+    pub(super) held: usize,
+    pub(super) units: u64,
+    /// How often units were given back, and how many holds expired.
+    pub(super) given_back: u64,
+    pub(super) expired: u64,
+}
+
+/// What a place finds.
+#[derive(Debug)]
+pub(super) enum Found<E, M> {
+    /// Nothing is known of the key: this call is placing it now.
     Nothing(Id),
-    Busy,
-    Conflict,
-    Status(Status),
+    Answer(Marked<PlaceAnswer<E>, M>),
 }
 
-/// What a call that would sell a key, expired or not, finds.
-#[derive(Debug)]
-pub(super) enum Retake {
-    Answer(Result<Settled, HoldError>),
-    /// It has expired and is busy now, by that call.
-    Expired(Id),
-}
-
-impl<K, R, Q> Shard<K, R, Q> {
+impl<K, R, Q, M> Shard<K, R, Q, M> {
     pub(super) const fn new() -> Self {
         Self {
             slots: Slots::new(),
-            deadlines: Deadlines::new(),
-            outdated: Queue::new(),
+            deadlines: Times::new(),
+            retained: Times::new(),
             quiet_until: u64::MAX,
-            busy: 0,
+            placing: 0,
+            in_progress: Vec::new(),
             held: 0,
             units: 0,
             given_back: 0,
@@ -100,501 +113,246 @@ impl<K, R, Q> Shard<K, R, Q> {
         self.expired
     }
 
-    /// Keys of which anything is known.
+    /// How many keys something is known of.
     pub(super) fn known(&self) -> usize {
         self.slots.len()
     }
 
-    /// Forgets keys whose retention has ended, at most `limit`.
-    pub(super) fn forget(&mut self, at: Moment, limit: usize) -> usize {
-        let mut forgotten = 0;
-        while forgotten < limit
-            && let Some(id) = self.first_outdated(at.now)
-        {
-            self.outdated.remove(id, &mut self.slots);
-            self.slots.remove(id);
-            forgotten += 1;
-        }
-        self.shrink_if_sparse();
-        forgotten
+    pub(super) fn is_in_progress(&self, id: Id) -> bool {
+        self.in_progress.contains(&id)
     }
 
-    fn first_outdated(&self, now: u64) -> Option<Id> {
-        let id = self.outdated.first()?;
-        self.slots[id].state.is_outdated(now).then_some(id)
+    /// Adds a key, which is in no queue, to that of its state.
+    pub(super) fn enqueue(&mut self, id: Id) {
+        let state = &self.slots[id].state;
+        self.quiet_until = self.quiet_until.min(state.time());
+        let times = match state {
+            State::Held(_) => &mut self.deadlines,
+            _ => &mut self.retained,
+        };
+        times.add(id, &mut self.slots);
     }
 
-    fn shrink_if_sparse(&mut self) {
-        if self.busy == 0 && self.slots.is_sparse() {
-            self.shrink();
-        }
+    /// Removes a key from the queue of its state.
+    pub(super) fn dequeue(&mut self, id: Id) {
+        let times = match self.slots[id].state {
+            State::Held(_) => &mut self.deadlines,
+            _ => &mut self.retained,
+        };
+        times.remove(id, &mut self.slots);
     }
 
-    /// Gives memory back after a rush. No key is busy: those must stay where they are.
-    #[cold]
-    fn shrink(&mut self) {
-        let smaller = self.slots.smaller();
-        let mut slots = mem::replace(&mut self.slots, smaller);
-        let mut deadlines = mem::take(&mut self.deadlines);
-        while let Some((deadline, id)) = deadlines.first(&slots) {
-            deadlines.remove(id, deadline, &mut slots);
-            let id = self.slots.move_in(slots.remove(id));
-            self.deadlines.add(id, deadline, &mut self.slots);
-        }
-        let mut outdated = mem::take(&mut self.outdated);
-        while let Some(id) = outdated.first() {
-            outdated.remove(id, &mut slots);
-            let id = self.slots.move_in(slots.remove(id));
-            self.outdated.push(id, &mut self.slots);
-        }
+    /// Begins to work on a known key without the lock: it neither expires nor is forgotten meanwhile.
+    pub(super) fn begin_work(&mut self, id: Id) {
+        self.dequeue(id);
+        self.in_progress.push(id);
     }
 
-    /// Ends what [`begin`](Self::begin) began, without a trace.
+    /// Ends what [`begin_work`](Self::begin_work) began.
+    pub(super) fn end_work(&mut self, id: Id) {
+        self.in_progress.retain(|other| *other != id);
+        self.enqueue(id);
+    }
+
+    /// Ends what [`begin`](Self::begin) began: nothing is known of the key.
     pub(super) fn abandon(&mut self, id: Id) {
-        self.busy -= 1;
+        self.placing -= 1;
         let slot = self.slots.remove(id);
         self.shrink_if_sparse();
         drop(slot);
     }
-
-    /// Ends what [`settle_or_retake`](Self::settle_or_retake) began: it stays expired.
-    pub(super) fn stay_expired(&mut self, id: Id) {
-        self.busy -= 1;
-        if let State::Resolved { retaking, .. } = &mut self.slots[id].state {
-            *retaking = false;
-        }
-    }
-
-    /// Notes what became of a key that is in no queue.
-    fn resolve(&mut self, id: Id, request: Q, outcome: Resolution, until: u64) {
-        self.slots[id].state = State::Resolved {
-            request,
-            outcome,
-            until,
-            retaking: false,
-        };
-        self.outdated.push(id, &mut self.slots);
-        self.quiet_until = self.quiet_until.min(until);
-    }
-
-    /// All that are held and good.
-    #[cfg(feature = "inventory")]
-    pub(super) fn good(&self, at: Moment) -> impl Iterator<Item = HeldRef<'_, K, R, Q>> {
-        self.slots.iter().filter_map(move |slot| match &slot.state {
-            State::Held {
-                request,
-                hold,
-                deadline,
-                ..
-            } if *deadline > at.now => Some(HeldRef {
-                key: &slot.key,
-                request,
-                hold,
-                remaining: Duration::from_nanos(deadline - at.now),
-            }),
-            _ => None,
-        })
-    }
 }
 
-impl<K, R: Settle, Q> Shard<K, R, Q> {
-    /// Takes a bounded number of due holds and outdated keys along.
-    #[inline]
-    pub(super) fn tidy(&mut self, at: Moment) {
-        if at.now >= self.quiet_until {
-            self.take_along(at);
-        }
-    }
-
-    fn take_along(&mut self, at: Moment) {
-        self.take_back(at, TAKEN_ALONG);
-        self.forget(at, TAKEN_ALONG);
-        let due = self.deadlines.first(&self.slots);
-        let outdated = self.outdated.first();
-        let outdated = outdated.and_then(|id| self.slots[id].state.until());
-        let times = [due.map(|(deadline, _)| deadline), outdated];
-        self.quiet_until = times.into_iter().flatten().min().unwrap_or(u64::MAX);
-    }
-
-    /// Takes back what is due, at most `limit`, and returns how many that were.
-    pub(super) fn take_back(&mut self, at: Moment, limit: usize) -> usize {
-        let mut taken = 0;
-        while taken < limit
-            && let Some((deadline, id)) = self.deadlines.first(&self.slots)
-            && deadline <= at.now
-        {
-            taken += 1;
-            self.end(id, Resolution::Expired, at);
-        }
-        taken
-    }
-
-    /// Makes `key` busy, unless something is known of it.
-    pub(super) fn begin(&mut self, hash: u64, key: K, request: &Q, at: Moment) -> Found
+impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
+    /// Begins to place `key`, unless something is known of it.
+    pub(super) fn begin<W, E>(
+        &mut self,
+        hash: u64,
+        key: K,
+        request: &Q,
+        call: &mut Call<'_, K, Q, W>,
+    ) -> Found<E, M>
     where
         K: Eq,
         Q: PartialEq,
+        W: Hook<K, R, Q, Mark = M>,
     {
-        let id = match self.slots.find_or_add(hash, key) {
+        let id = match self.slots.find_or_add(hash, key, State::Placing) {
             Ok(id) => {
-                self.busy += 1;
+                self.placing += 1;
                 return Found::Nothing(id);
             }
             Err(id) => id,
         };
-        match &self.slots[id].state {
-            State::Busy | State::Resolved { retaking: true, .. } => return Found::Busy,
-            state if state.is_outdated(at.now) => {
-                self.outdated.remove(id, &mut self.slots);
-                self.busy += 1;
-                self.slots[id].state = State::Busy;
-                return Found::Nothing(id);
-            }
-            State::Held { request: asked, .. } | State::Resolved { request: asked, .. }
-                if asked != request =>
-            {
-                return Found::Conflict;
-            }
-            _ => {}
+        if self.is_retained_no_longer(id, call.at) {
+            self.dequeue(id);
+            self.placing += 1;
+            self.slots[id].state = State::Placing;
+            return Found::Nothing(id);
         }
-        self.expire_if_due(id, at);
-        Found::Status(self.slots[id].state.status(at))
-    }
-
-    /// Ends what [`begin`](Self::begin) began, with a hold of so many units.
-    pub(super) fn hold(&mut self, id: Id, request: Q, hold: R, units: u64, deadline: u64) {
-        self.busy -= 1;
-        self.held += 1;
-        self.units = self.units.wrapping_add(units);
-        self.slots[id].state = State::Held {
-            request,
-            hold,
-            units,
-            deadline,
+        let state = &self.slots[id].state;
+        let conflicts = state.request().is_some_and(|asked| asked != request);
+        let answer = if conflicts && !self.is_in_progress(id) {
+            Err(PlaceError::Conflict)
+        } else {
+            self.active(id, call)
+                .map(Placed::Before)
+                .map_err(PlaceError::of_key)
         };
-        self.deadlines.add(id, deadline, &mut self.slots);
-        self.quiet_until = self.quiet_until.min(deadline);
+        Found::Answer((answer, self.mark(id)))
     }
 
-    /// Sells a hold that is good, or gives it back.
-    pub(super) fn settle<B>(
+    /// Ends what [`begin`](Self::begin) began, with a hold. If the hook declines, the key is still
+    /// being placed.
+    pub(super) fn hold<W>(
         &mut self,
-        name: Name<'_, B>,
-        outcome: Resolution,
-        at: Moment,
-    ) -> Result<Settled, HoldError>
+        id: Id,
+        request: Q,
+        hold: R,
+        (units, deadline): (u64, u64),
+        call: &Call<'_, K, Q, W>,
+    ) -> Result<M, Declined>
     where
-        K: Borrow<B>,
-        B: Eq + ?Sized,
+        W: Hook<K, R, Q, Mark = M>,
     {
-        let id = self.find(name, at).ok_or(HoldError::Unknown)?;
-        match self.slots[id].state {
-            State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
-            State::Resolved { outcome: was, .. } if was == outcome => Ok(Settled::Before),
-            State::Resolved { outcome: was, .. } => Err(was.into()),
-            State::Held { deadline, .. } if deadline <= at.now => {
-                self.end(id, Resolution::Expired, at);
-                Err(HoldError::Expired)
-            }
-            State::Held { .. } => {
-                self.end(id, outcome, at);
-                Ok(Settled::Now)
-            }
-        }
-    }
-
-    /// Sells a hold even if it is due, as long as it was not taken back; and if it was, makes its
-    /// key busy.
-    pub(super) fn settle_or_retake<B>(&mut self, name: Name<'_, B>, at: Moment) -> Retake
-    where
-        K: Borrow<B>,
-        B: Eq + ?Sized,
-    {
-        let Some(id) = self.find(name, at) else {
-            return Retake::Answer(Err(HoldError::Unknown));
+        let change = Change::Placed {
+            hold: &hold,
+            remaining: Duration::from_nanos(deadline - call.at.now),
         };
-        Retake::Answer(match &mut self.slots[id].state {
-            State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
-            State::Held { .. } => {
-                self.end(id, Resolution::Confirmed, at);
-                Ok(Settled::Now)
-            }
-            State::Resolved {
-                outcome, retaking, ..
-            } => match outcome {
-                Resolution::Confirmed => Ok(Settled::Before),
-                Resolution::Released => Err(HoldError::Released),
-                Resolution::Expired => {
-                    *retaking = true;
-                    self.busy += 1;
-                    return Retake::Expired(id);
-                }
+        let mark = call.hook.before(&self.slots[id].key, &request, &change)?;
+        self.placing -= 1;
+        self.enter_hold(
+            id,
+            Hold {
+                request,
+                hold,
+                units,
+                deadline,
+                mark,
             },
-        })
+        );
+        Ok(mark)
     }
 
-    /// Ends what [`settle_or_retake`](Self::settle_or_retake) began, with a sale that stays known for
-    /// a retention of its own.
-    pub(super) fn sell(&mut self, id: Id, hold: R, at: Moment) {
-        self.busy -= 1;
-        self.outdated.remove(id, &mut self.slots);
-        match mem::replace(&mut self.slots[id].state, State::Busy) {
-            State::Resolved { request, .. } => {
-                self.resolve(id, request, Resolution::Confirmed, at.until);
-            }
-            State::Busy | State::Held { .. } => unreachable!("it stays expired until it is sold"),
-        }
-        hold.commit();
+    /// Gives a hold to a key that has no state and is in no queue.
+    pub(super) fn enter_hold(&mut self, id: Id, hold: Hold<R, Q, M>) {
+        self.held += 1;
+        self.units = self.units.wrapping_add(hold.units);
+        self.slots[id].state = State::Held(hold);
+        self.enqueue(id);
     }
 
-    /// Moves the deadline of a hold that is good, and returns what is held.
-    pub(super) fn extend<B>(
+    /// The hold of a key, if it is active; else why not. If it has expired, it is freed first, unless
+    /// this call leaves it or the hook declines.
+    pub(super) fn active<W>(
         &mut self,
-        name: Name<'_, B>,
-        to: u64,
-        at: Moment,
+        id: Id,
+        call: &mut Call<'_, K, Q, W>,
     ) -> Result<Held, HoldError>
     where
-        K: Borrow<B>,
-        B: Eq + ?Sized,
+        W: Hook<K, R, Q, Mark = M>,
     {
-        let id = self.find(name, at).ok_or(HoldError::Unknown)?;
-        self.expire_if_due(id, at);
-        match &mut self.slots[id].state {
-            State::Busy | State::Resolved { retaking: true, .. } => Err(HoldError::InProgress),
-            State::Resolved { outcome, .. } => Err((*outcome).into()),
-            State::Held {
-                deadline, units, ..
-            } => {
-                let held = held(*units, to, at);
-                let was = mem::replace(deadline, to);
-                self.deadlines.remove(id, was, &mut self.slots);
-                self.deadlines.add(id, to, &mut self.slots);
-                self.quiet_until = self.quiet_until.min(to);
-                Ok(held)
-            }
+        let at = call.at;
+        if self.is_in_progress(id) {
+            return Err(HoldError::InProgress);
+        }
+        match &self.slots[id].state {
+            State::Placing => Err(HoldError::InProgress),
+            State::Resolved(resolved) => Err(resolved.resolution.into()),
+            State::Held(hold) if !hold.is_expired(at) => Ok(hold.held(at)),
+            State::Held(_) if call.leaves_expired => Err(HoldError::Overdue),
+            State::Held(_) => Err(match self.end(id, Resolution::Expired, call) {
+                Ok(()) => HoldError::Expired,
+                Err(Declined) => HoldError::Overdue,
+            }),
         }
     }
 
-    pub(super) fn status<B>(&mut self, name: Name<'_, B>, at: Moment) -> Option<Status>
+    /// The hold of a key, if it is active; else why not.
+    pub(super) fn look<B, W>(
+        &mut self,
+        name: Name<'_, B>,
+        call: &mut Call<'_, K, Q, W>,
+    ) -> Marked<Result<Held, HoldError>, M>
     where
         K: Borrow<B>,
         B: Eq + ?Sized,
+        W: Hook<K, R, Q, Mark = M>,
     {
-        let id = self.find(name, at)?;
-        self.expire_if_due(id, at);
-        match &self.slots[id].state {
-            State::Busy => None,
-            state => Some(state.status(at)),
+        match self.find(name, call.at) {
+            Some(id) => (self.active(id, call), self.mark(id)),
+            None => (Err(HoldError::Unknown), None),
         }
     }
 
-    /// How many are held and good, and their units.
-    pub(super) fn held(&self, at: Moment) -> (usize, u64) {
-        let of_slot = |id| match &self.slots[id].state {
-            State::Held { units, .. } => *units,
-            State::Busy | State::Resolved { .. } => unreachable!("only what is held is due"),
+    /// The mark of a key's last change.
+    pub(super) fn mark(&self, id: Id) -> Option<M> {
+        self.slots[id].state.mark()
+    }
+
+    pub(super) fn status<B, W>(
+        &mut self,
+        name: Name<'_, B>,
+        call: &mut Call<'_, K, Q, W>,
+    ) -> Marked<Option<Status<Q>>, M>
+    where
+        K: Borrow<B>,
+        B: Eq + ?Sized,
+        Q: Clone,
+        W: Hook<K, R, Q, Mark = M>,
+    {
+        let Some(id) = self.find(name, call.at) else {
+            return (None, None);
         };
-        let due = self.deadlines.due(at.now, &self.slots);
-        let all = (self.held, self.units);
-        due.fold(all, |(n, units), id| {
-            (n - 1, units.wrapping_sub(of_slot(id)))
+        let active = self.active(id, call);
+        let status = match (active, &self.slots[id].state) {
+            (Err(HoldError::InProgress), _) | (_, State::Placing) => Status::InProgress,
+            (Ok(held), State::Held(hold)) => Status::Held {
+                held,
+                request: hold.request.clone(),
+            },
+            (_, State::Held(hold)) => Status::Overdue {
+                units: hold.units,
+                request: hold.request.clone(),
+            },
+            (_, State::Resolved(resolved)) => Status::Resolved {
+                resolution: resolved.resolution,
+                units: resolved.units,
+                request: resolved.request.clone(),
+            },
+        };
+        (Some(status), self.mark(id))
+    }
+
+    /// How many holds are active, and their units.
+    pub(super) fn figures(&self, at: Moment) -> (usize, u64) {
+        let passed = self.deadlines.passed(at.now, &self.slots);
+        let expired = passed.chain(self.expired_in_progress(at));
+        expired.fold((self.held, self.units), |(holds, units), id| {
+            let hold = self.slots[id].state.hold();
+            (holds - 1, units.wrapping_sub(hold.units))
         })
     }
 
-    /// The key's slot; nothing, and nothing is left of it, if its retention has ended.
-    fn find<B>(&mut self, name: Name<'_, B>, at: Moment) -> Option<Id>
+    /// The key's slot. If its retention has ended, the key is forgotten and there is none.
+    pub(super) fn find<B>(&mut self, name: Name<'_, B>, at: Moment) -> Option<Id>
     where
         K: Borrow<B>,
         B: Eq + ?Sized,
     {
         let id = self.slots.find(name.hash, name.key)?;
-        if !self.slots[id].state.is_outdated(at.now) {
+        if !self.is_retained_no_longer(id, at) {
             return Some(id);
         }
-        self.outdated.remove(id, &mut self.slots);
+        self.dequeue(id);
         self.slots.remove(id);
         None
     }
 
-    fn expire_if_due(&mut self, id: Id, at: Moment) {
-        if let State::Held { deadline, .. } = self.slots[id].state
-            && deadline <= at.now
-        {
-            self.end(id, Resolution::Expired, at);
+    pub(super) fn is_retained_no_longer(&self, id: Id, at: Moment) -> bool {
+        match &self.slots[id].state {
+            State::Resolved(resolved) => resolved.until <= at.now && !self.is_in_progress(id),
+            State::Placing | State::Held(_) => false,
         }
-    }
-
-    /// Ends a hold.
-    fn end(&mut self, id: Id, outcome: Resolution, at: Moment) {
-        let state = mem::replace(&mut self.slots[id].state, State::Busy);
-        let State::Held {
-            request,
-            hold,
-            units,
-            deadline,
-        } = state
-        else {
-            unreachable!("only what is held ends");
-        };
-        self.deadlines.remove(id, deadline, &mut self.slots);
-        self.resolve(id, request, outcome, at.until);
-        self.held -= 1;
-        self.units = self.units.wrapping_sub(units);
-        self.given_back += u64::from(outcome != Resolution::Confirmed);
-        self.expired += u64::from(outcome == Resolution::Expired);
-        if outcome == Resolution::Confirmed {
-            hold.commit();
-        } else {
-            hold.release();
-        }
-    }
-}
-
-/// A hold, as it lies in its shard.
-#[cfg(feature = "inventory")]
-#[derive(Debug)]
-pub(crate) struct HeldRef<'a, K, R, Q> {
-    pub(crate) key: &'a K,
-    pub(crate) request: &'a Q,
-    pub(crate) hold: &'a R,
-    pub(crate) remaining: Duration,
-}
-
-impl<R, Q> State<R, Q> {
-    /// Of a key that is not busy, and not due.
-    fn status(&self, at: Moment) -> Status {
-        match self {
-            Self::Busy => unreachable!("nothing is known of a busy key"),
-            Self::Held {
-                units, deadline, ..
-            } => Status::Held(held(*units, *deadline, at)),
-            Self::Resolved { outcome, .. } => Status::Resolved(*outcome),
-        }
-    }
-
-    /// Until when it stays known what became of the key.
-    fn until(&self) -> Option<u64> {
-        match self {
-            Self::Resolved { until, .. } => Some(*until),
-            Self::Busy | Self::Held { .. } => None,
-        }
-    }
-
-    /// Whether the retention has ended, and no call is at it.
-    fn is_outdated(&self, now: u64) -> bool {
-        match self {
-            Self::Resolved {
-                until, retaking, ..
-            } => *until <= now && !retaking,
-            Self::Busy | Self::Held { .. } => false,
-        }
-    }
-}
-
-fn held(units: u64, deadline: u64, at: Moment) -> Held {
-    Held {
-        units,
-        remaining: Duration::from_nanos(deadline - at.now),
-    }
-}
-
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-    use crate::{Reservation, Stock};
-
-    const RUSH: u64 = 10_000;
-    const LONG_AGO: Moment = Moment { now: 0, until: 1 };
-    const NOW: Moment = Moment { now: 1, until: 2 };
-
-    type Seats<'a> = Shard<u64, Reservation<&'a Stock>, u64>;
-
-    fn place<'a>(shard: &mut Seats<'a>, stock: &'a Stock, key: u64) -> Id {
-        let Found::Nothing(id) = shard.begin(key, key, &1, LONG_AGO) else {
-            panic!("{key} is new")
-        };
-        let hold = stock.reserve(1).unwrap();
-        shard.hold(id, 1, hold, 1, u64::MAX);
-        id
-    }
-
-    /// After a rush of which all but one hold is over.
-    fn after_a_rush(stock: &Stock) -> Seats<'_> {
-        let mut shard = Shard::new();
-        for key in 0..RUSH {
-            place(&mut shard, stock, key);
-        }
-        for key in 1..RUSH {
-            let name = Name {
-                hash: key,
-                key: &key,
-            };
-            shard.settle(name, Resolution::Confirmed, LONG_AGO).unwrap();
-        }
-        assert!(shard.slots.capacity() as u64 >= RUSH);
-        shard
-    }
-
-    #[test]
-    fn memory_is_given_back_after_a_rush() {
-        let stock = Stock::new(RUSH);
-        let mut shard = after_a_rush(&stock);
-        assert_eq!(shard.forget(NOW, usize::MAX) as u64, RUSH - 1);
-        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
-        assert_eq!((shard.known(), shard.held(NOW)), (1, (1, 1)));
-    }
-
-    /// One key that has expired, in a shard after a rush, and is being retaken.
-    fn retaking(stock: &Stock) -> (Seats<'_>, Id) {
-        let mut shard = after_a_rush(stock);
-        let late = Moment {
-            now: u64::MAX,
-            until: u64::MAX,
-        };
-        assert_eq!(shard.take_back(late, 1), 1);
-        let name = Name { hash: 0, key: &0 };
-        let Retake::Expired(id) = shard.settle_or_retake(name, NOW) else {
-            panic!("it has expired")
-        };
-        shard.forget(NOW, usize::MAX);
-        let capacity = shard.slots.capacity() as u64;
-        assert!(capacity >= RUSH, "it stays where it is");
-        (shard, id)
-    }
-
-    #[test]
-    fn a_refused_retake_only_delays_that() {
-        let stock = Stock::new(RUSH);
-        let (mut shard, id) = retaking(&stock);
-        shard.stay_expired(id);
-        shard.forget(NOW, usize::MAX);
-        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
-    }
-
-    #[test]
-    fn a_retake_only_delays_that() {
-        let stock = Stock::new(RUSH);
-        let (mut shard, id) = retaking(&stock);
-        shard.sell(id, stock.reserve(1).unwrap(), NOW);
-        shard.forget(NOW, usize::MAX);
-        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
-    }
-
-    #[test]
-    fn a_busy_key_only_delays_that() {
-        let stock = Stock::new(RUSH);
-        let mut shard = after_a_rush(&stock);
-        let Found::Nothing(busy) = shard.begin(RUSH, RUSH, &1, NOW) else {
-            panic!("it is new")
-        };
-        shard.forget(NOW, usize::MAX);
-        assert!(
-            shard.slots.capacity() as u64 >= RUSH,
-            "it stays where it is"
-        );
-        shard.abandon(busy);
-        assert!(shard.slots.capacity() < 100, "{}", shard.slots.capacity());
-        assert_eq!((shard.known(), shard.held(NOW)), (1, (1, 1)));
     }
 }

@@ -1,9 +1,8 @@
 //! Where the keys of a shard lie: a slab of slots, and an index of it by hash.
 //!
-//! A slot stays where it is until its key is forgotten. So a call goes back to the key that it made
-//! busy without looking for it, and what comes next is a queue of links between slots.
+//! A slot stays where it is until its key is forgotten. So a call that reserves without the lock
+//! finds its key again by the slot's number, and links between slots make queues.
 
-use super::answers::Resolution;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use slab::Slab;
@@ -11,10 +10,10 @@ use std::borrow::Borrow;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
-/// Below so many slots nothing is given back.
+/// With fewer slots than this, no memory is given back.
 const FEW: usize = 64;
 
-/// Which slot; never zero, so that a link to none costs no more than one to a slot.
+/// The number of a slot, plus one: it is never zero, so that an optional link takes four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id(NonZeroU32);
 
@@ -31,11 +30,11 @@ impl Id {
 
 /// A key, what is known of it, and its place in a queue.
 #[derive(Debug)]
-pub(super) struct Slot<K, R, Q> {
+pub(super) struct Slot<K, S> {
     pub(super) key: K,
-    /// Kept, so that to move or to forget a key hashes nothing.
+    /// The key's hash, so that no key is hashed again to move or to forget it.
     hash: u64,
-    pub(super) state: State<R, Q>,
+    pub(super) state: S,
     pub(super) links: Links,
 }
 
@@ -46,33 +45,13 @@ pub(super) struct Links {
     pub(super) after: Option<Id>,
 }
 
-/// What is known of a key.
 #[derive(Debug)]
-pub(super) enum State<R, Q> {
-    Busy,
-    Held {
-        request: Q,
-        hold: R,
-        /// Of the hold: asked for once, since the answer is a caller's code.
-        units: u64,
-        deadline: u64,
-    },
-    Resolved {
-        request: Q,
-        outcome: Resolution,
-        until: u64,
-        /// Whether a call is setting aside anew what has expired, outside the lock.
-        retaking: bool,
-    },
-}
-
-#[derive(Debug)]
-pub(super) struct Slots<K, R, Q> {
-    slab: Slab<Slot<K, R, Q>>,
+pub(super) struct Slots<K, S> {
+    slab: Slab<Slot<K, S>>,
     index: HashTable<Id>,
 }
 
-impl<K, R, Q> Slots<K, R, Q> {
+impl<K, S> Slots<K, S> {
     pub(super) const fn new() -> Self {
         Self {
             slab: Slab::new(),
@@ -91,9 +70,8 @@ impl<K, R, Q> Slots<K, R, Q> {
         self.slab.len()
     }
 
-    #[cfg(feature = "inventory")]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<K, R, Q>> {
-        self.slab.iter().map(|(_, slot)| slot)
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &Slot<K, S>)> {
+        self.slab.iter().map(|(index, slot)| (Id::of(index), slot))
     }
 
     #[inline]
@@ -106,9 +84,9 @@ impl<K, R, Q> Slots<K, R, Q> {
         self.index.find(hash, is_key).copied()
     }
 
-    /// The slot of `key`: the one that there is, as `Err`, or a new one that is busy.
+    /// The slot of `key`: a new one with this state, or as `Err` the one that it has.
     #[inline]
-    pub(super) fn find_or_add(&mut self, hash: u64, key: K) -> Result<Id, Id>
+    pub(super) fn find_or_add(&mut self, hash: u64, key: K, state: S) -> Result<Id, Id>
     where
         K: Eq,
     {
@@ -121,7 +99,6 @@ impl<K, R, Q> Slots<K, R, Q> {
         match entry {
             Entry::Occupied(entry) => Err(*entry.get()),
             Entry::Vacant(entry) => {
-                let state = State::Busy;
                 let links = Links::default();
                 let slot = Slot {
                     key,
@@ -136,15 +113,15 @@ impl<K, R, Q> Slots<K, R, Q> {
         }
     }
 
-    pub(super) fn remove(&mut self, id: Id) -> Slot<K, R, Q> {
+    pub(super) fn remove(&mut self, id: Id) -> Slot<K, S> {
         let slot = self.slab.remove(id.index());
         let entry = self.index.find_entry(slot.hash, |other| *other == id);
         entry.expect("every slot is in the index").remove();
         slot
     }
 
-    /// Takes in a slot of others that were given up.
-    pub(super) fn move_in(&mut self, slot: Slot<K, R, Q>) -> Id {
+    /// Adds a slot that was removed from other slots.
+    pub(super) fn move_in(&mut self, slot: Slot<K, S>) -> Id {
         let hash = slot.hash;
         let id = Id::of(self.slab.insert(slot));
         let slab = &self.slab;
@@ -158,20 +135,20 @@ impl<K, R, Q> Slots<K, R, Q> {
         self.slab.capacity()
     }
 
-    /// Whether so few are left after a rush that their memory is worth giving back.
+    /// Whether less than an eighth of the memory is in use, and it is worth giving back.
     pub(super) fn is_sparse(&self) -> bool {
         self.slab.capacity() > FEW && self.len() < self.slab.capacity() / 8
     }
 
-    /// Empty slots for what is in these, with room to grow: by then as many have been forgotten as
-    /// there is to move, so that it pays for itself.
+    /// Empty slots with room for twice the keys in these. At least seven keys were forgotten for each
+    /// one that moves there, so that the moves add little to the cost of a key.
     pub(super) fn smaller(&self) -> Self {
         Self::with_capacity(2 * self.len())
     }
 }
 
-impl<K, R, Q> Index<Id> for Slots<K, R, Q> {
-    type Output = Slot<K, R, Q>;
+impl<K, S> Index<Id> for Slots<K, S> {
+    type Output = Slot<K, S>;
 
     #[inline]
     fn index(&self, id: Id) -> &Self::Output {
@@ -179,7 +156,7 @@ impl<K, R, Q> Index<Id> for Slots<K, R, Q> {
     }
 }
 
-impl<K, R, Q> IndexMut<Id> for Slots<K, R, Q> {
+impl<K, S> IndexMut<Id> for Slots<K, S> {
     #[inline]
     fn index_mut(&mut self, id: Id) -> &mut Self::Output {
         &mut self.slab[id.index()]

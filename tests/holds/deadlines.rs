@@ -1,16 +1,16 @@
-//! Deadlines: what is due, who takes it back, and payments that come late.
+//! Deadlines: which holds have expired, which call frees them, and payments that come late.
 
 use super::*;
 
 #[test]
-fn a_hold_is_good_until_its_deadline_and_no_longer() {
+fn a_hold_is_active_until_its_deadline_and_no_longer() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds(&clock);
     _ = place(&holds, &stock, 1, 3).unwrap();
     _ = place(&holds, &stock, 2, 3).unwrap();
     clock.advance(MINUTE - Duration::from_nanos(1));
-    let Some(Status::Held(last)) = holds.get(&1) else {
-        panic!("it is good for a nanosecond")
+    let Some(Status::Held { held: last, .. }) = holds.get(&1) else {
+        panic!("it is active for a nanosecond")
     };
     assert_eq!((last.units, last.remaining), (3, Duration::from_nanos(1)));
     assert_eq!(holds.confirm(&1), Ok(Settled::Now));
@@ -18,7 +18,7 @@ fn a_hold_is_good_until_its_deadline_and_no_longer() {
     assert_eq!(
         (holds.len(), holds.units()),
         (0, 0),
-        "due ones do not count"
+        "expired ones do not count"
     );
     assert_eq!(holds.confirm(&2), Err(HoldError::Expired));
     assert_eq!(holds.extend(&2, MINUTE), Err(HoldError::Expired));
@@ -27,23 +27,23 @@ fn a_hold_is_good_until_its_deadline_and_no_longer() {
 }
 
 #[test]
-fn extending_sets_the_deadline_anew() {
+fn extending_moves_the_deadline() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds(&clock);
     _ = place(&holds, &stock, 1, 3).unwrap();
     clock.advance(MINUTE / 2);
     assert_eq!(holds.extend(&1, MINUTE).unwrap().remaining, MINUTE);
     clock.advance(MINUTE * 3 / 4);
-    assert!(matches!(holds.get(&1), Some(Status::Held(_))));
-    // Sooner is as good.
+    assert!(matches!(holds.get(&1), Some(Status::Held { .. })));
+    // It may be sooner, too.
     assert_eq!(holds.extend(&1, MINUTE / 8).unwrap().units, 3);
     clock.advance(MINUTE / 8);
-    assert_eq!(holds.get(&1), Some(Status::Resolved(Resolution::Expired)));
+    assert_eq!(resolution(&holds, 1), Some(Resolution::Expired));
     assert_eq!(figures(&stock), (10, 0, 0));
 }
 
 #[test]
-fn a_late_payment_is_sold_if_the_units_can_still_be_had() {
+fn a_late_payment_is_confirmed_if_the_units_are_in_stock() {
     let (stock, clock) = (Stock::new(2), ManualClock::new());
     let holds = holds(&clock);
     for key in [1, 2] {
@@ -52,7 +52,7 @@ fn a_late_payment_is_sold_if_the_units_can_still_be_had() {
     clock.advance(MINUTE);
     assert_eq!(holds.sweep(10), 2);
     assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
-    let retake = |key: u64| holds.confirm_or_retake(&key, || stock.reserve(1));
+    let retake = |key: u64| holds.confirm_or_retake(&key, |_, units| stock.reserve(units));
     assert_eq!(retake(1), Ok(Settled::Now));
     assert_eq!(retake(1), Ok(Settled::Before));
     assert_eq!(
@@ -68,15 +68,15 @@ fn a_late_payment_is_sold_if_the_units_can_still_be_had() {
 }
 
 #[test]
-fn a_late_payment_for_a_hold_that_nobody_took_back_sells_that() {
+fn a_late_payment_for_a_hold_that_is_not_freed_confirms_that_hold() {
     let (stock, clock) = (Stock::new(1), ManualClock::new());
     let holds = holds(&clock);
     _ = place(&holds, &stock, 1, 1).unwrap();
     clock.advance(MINUTE * 5);
     let asked = Cell::new(false);
-    let retaken = holds.confirm_or_retake(&1, || {
+    let retaken = holds.confirm_or_retake(&1, |_, units| {
         asked.set(true);
-        stock.reserve(1)
+        stock.reserve(units)
     });
     assert_eq!((retaken, asked.get()), (Ok(Settled::Now), false));
     assert_eq!(figures(&stock), (0, 0, 1));
@@ -90,20 +90,20 @@ fn a_panicking_retake_leaves_it_expired() {
     clock.advance(MINUTE);
     holds.sweep(1);
     let retaken = catch_unwind(AssertUnwindSafe(|| {
-        holds.confirm_or_retake(&1, || -> Result<_, OutOfStock> {
+        holds.confirm_or_retake(&1, |_, _| -> Result<_, OutOfStock> {
             std::panic::resume_unwind(Box::new("gone"))
         })
     }));
     assert!(retaken.is_err());
     assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
     assert_eq!(
-        holds.confirm_or_retake(&1, || stock.reserve(1)),
+        holds.confirm_or_retake(&1, |_, units| stock.reserve(units)),
         Ok(Settled::Now)
     );
 }
 
 #[test]
-fn nobody_is_refused_because_of_a_dead_hold() {
+fn nobody_is_refused_because_of_an_expired_hold() {
     let (stock, clock) = (Stock::new(1_000), ManualClock::new());
     let holds = holds(&clock);
     place_each(&holds, &stock, 0..1_000);
@@ -120,7 +120,7 @@ fn nobody_is_refused_because_of_a_dead_hold() {
     assert_eq!((holds.expired(), holds.len()), (1_000, 1));
 }
 
-/// Its time counts from the try that was served, not from one that was refused while others ended.
+/// The time to live counts from the try that succeeded, not from one that was refused before.
 #[test]
 fn a_hold_of_units_that_came_back_later_is_not_over_before_it_begins() {
     let (stock, clock) = (Stock::new(1), ManualClock::new());
@@ -137,26 +137,23 @@ fn a_hold_of_units_that_came_back_later_is_not_over_before_it_begins() {
     };
     let placed = holds.place(2, 1, MINUTE, reserve).unwrap();
     assert!(matches!(placed, Placed::Now(hold) if hold.remaining == MINUTE));
-    assert!(matches!(holds.get(&2), Some(Status::Held(hold)) if hold.remaining == MINUTE));
+    let known = holds.get(&2).and_then(|status| status.held());
+    assert_eq!(known.map(|hold| hold.remaining), Some(MINUTE));
     assert_eq!(holds.confirm(&2), Ok(Settled::Now));
 }
 
 #[test]
-fn a_place_takes_back_no_more_than_it_takes_to_be_served() {
+fn a_place_frees_few_more_holds_than_it_needs() {
     let (stock, clock) = (Stock::new(1_000), ManualClock::new());
     let holds = holds(&clock);
     place_each(&holds, &stock, 0..1_000);
     clock.advance(MINUTE);
     _ = place(&holds, &stock, 2_000, 1).unwrap();
-    assert!(
-        holds.expired() <= 100,
-        "{} were taken back",
-        holds.expired()
-    );
+    assert!(holds.expired() <= 100, "{} were freed", holds.expired());
 }
 
 #[test]
-fn other_calls_touch_few_due_holds() {
+fn other_calls_free_few_expired_holds() {
     let (stock, clock) = (Stock::new(1_000), ManualClock::new());
     let holds = holds(&clock);
     place_each(&holds, &stock, 0..1_000);
@@ -167,14 +164,14 @@ fn other_calls_touch_few_due_holds() {
         holds.expired() - before
     };
     assert!(touched(&|| assert_eq!(holds.get(&5_000), None)) <= 2);
-    // Each with its own: a due hold is expired, however many are due before it.
+    // A call also expires the hold of its own key, however many expired before.
     let expired = Err(HoldError::Expired);
     assert!(touched(&|| assert_eq!(holds.confirm(&500), expired)) <= 3);
     assert!(touched(&|| assert_eq!(holds.release(&501), expired)) <= 3);
     assert!(touched(&|| assert!(holds.extend(&502, MINUTE).is_err())) <= 3);
-    let resolved = Some(Status::Resolved(Resolution::Expired));
-    assert!(touched(&|| assert_eq!(holds.get(&503), resolved)) <= 3);
-    let placed = Ok(Placed::Resolved(Resolution::Expired));
+    let resolved = Some(Resolution::Expired);
+    assert!(touched(&|| assert_eq!(resolution(&holds, 503), resolved)) <= 3);
+    let placed = Err(PlaceError::Resolved(Resolution::Expired));
     assert!(touched(&|| assert_eq!(place(&holds, &stock, 504, 1), placed)) <= 3);
     assert_eq!(touched(&|| _ = holds.len()), 0);
     assert_eq!(touched(&|| _ = holds.sweep(7)), 7);
@@ -221,7 +218,7 @@ fn each_hold_ends_at_its_own_deadline() {
     holds.release(&4).unwrap();
     for minute in 1..=10 {
         clock.advance(MINUTE);
-        let due = match minute {
+        let expire = match minute {
             1 => vec![last],
             4 => vec![3],
             9 => vec![],
@@ -230,8 +227,8 @@ fn each_hold_ends_at_its_own_deadline() {
                 .filter(|&key| minutes[key] == minute)
                 .collect(),
         };
-        assert_eq!(holds.sweep(100), due.len(), "minute {minute}");
-        for key in due {
+        assert_eq!(holds.sweep(100), expire.len(), "minute {minute}");
+        for key in expire {
             assert_eq!(holds.confirm(&key), Err(HoldError::Expired), "key {key}");
         }
     }
@@ -239,27 +236,25 @@ fn each_hold_ends_at_its_own_deadline() {
     assert_eq!(figures(&stock), (99, 0, 1));
 }
 
-/// While one call sells it once more, the others know that it has expired.
 #[test]
-fn what_is_known_while_a_late_payment_is_served() {
+fn a_key_is_in_progress_while_a_late_payment_reserves() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds(&clock);
     _ = place(&holds, &stock, 1, 2).unwrap();
     clock.advance(MINUTE);
     assert_eq!(holds.sweep(9), 1);
-    let sold = holds.confirm_or_retake(&1, || {
-        let expired = Some(Status::Resolved(Resolution::Expired));
-        assert_eq!(holds.get(&1), expired);
+    let sold = holds.confirm_or_retake(&1, |_, _| {
+        assert_eq!(holds.get(&1), Some(Status::InProgress));
         assert_eq!(holds.confirm(&1), Err(HoldError::InProgress));
         assert_eq!(holds.release(&1), Err(HoldError::InProgress));
         assert_eq!(holds.extend(&1, MINUTE), Err(HoldError::InProgress));
         assert_eq!(place(&holds, &stock, 1, 2), Err(PlaceError::InProgress));
-        let again = holds.confirm_or_retake(&1, || stock.reserve(2));
+        let again = holds.confirm_or_retake(&1, |_, units| stock.reserve(units));
         assert_eq!(again, Err(RetakeError::Hold(HoldError::InProgress)));
         // Nor is it forgotten meanwhile.
         clock.advance(RETENTION);
         holds.sweep(9);
-        assert_eq!(holds.get(&1), expired);
+        assert_eq!(holds.get(&1), Some(Status::InProgress));
         stock.reserve(2)
     });
     assert_eq!(sold, Ok(Settled::Now));
@@ -267,13 +262,13 @@ fn what_is_known_while_a_late_payment_is_served() {
 }
 
 #[test]
-fn a_late_payment_of_nothing_sells_nothing() {
+fn a_retake_without_units_confirms_nothing() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds(&clock);
     _ = place(&holds, &stock, 1, 2).unwrap();
     clock.advance(MINUTE);
     holds.sweep(9);
-    let nothing = holds.confirm_or_retake(&1, || stock.reserve(0));
+    let nothing = holds.confirm_or_retake(&1, |_, _| stock.reserve(0));
     assert_eq!(nothing, Err(RetakeError::ZeroUnits));
     assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
     assert_eq!(figures(&stock), (10, 0, 0));

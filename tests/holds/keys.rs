@@ -1,4 +1,4 @@
-//! Keys: what a request is answered, and what its retry is.
+//! Keys: the answer to a request, and to its retry.
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn a_retried_place_reserves_nothing() {
 }
 
 #[test]
-fn a_resolved_key_answers_with_what_became_of_it() {
+fn a_place_of_a_resolved_key_is_an_error_that_says_how_it_ended() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds(&clock);
     for key in [1, 2, 3] {
@@ -63,8 +63,9 @@ fn a_resolved_key_answers_with_what_became_of_it() {
         (2, Resolution::Released),
         (3, Resolution::Expired),
     ] {
-        assert_eq!(place(&holds, &stock, key, 1), Ok(Placed::Resolved(outcome)));
-        assert_eq!(holds.get(&key), Some(Status::Resolved(outcome)));
+        let placed = place(&holds, &stock, key, 1);
+        assert_eq!(placed, Err(PlaceError::Resolved(outcome)));
+        assert_eq!(resolution(&holds, key), Some(outcome));
     }
     assert_eq!(figures(&stock), (9, 0, 1));
 }
@@ -92,7 +93,7 @@ fn settling_otherwise_than_before_says_what_it_was() {
     assert_eq!(holds.extend(&1, MINUTE), Err(HoldError::Confirmed));
     assert_eq!(holds.confirm(&2), Err(HoldError::Released));
     assert_eq!(holds.release(&2), Ok(Settled::Before));
-    let retaken = holds.confirm_or_retake(&2, || stock.reserve(1));
+    let retaken = holds.confirm_or_retake(&2, |_, units| stock.reserve(units));
     assert_eq!(retaken, Err(RetakeError::Hold(HoldError::Released)));
     assert_eq!(figures(&stock), (9, 0, 1));
 }
@@ -107,7 +108,8 @@ fn a_refused_reserve_leaves_no_trace() {
         refused.to_string(),
         "out of stock: 3 units requested, 2 available"
     );
-    assert_eq!((holds.get(&1), holds.known()), (None, 0));
+    assert!(holds.get(&1).is_none());
+    assert_eq!(holds.known(), 0);
     assert_eq!(holds.confirm(&1), Err(HoldError::Unknown));
     assert!(matches!(place(&holds, &stock, 1, 2), Ok(Placed::Now(_))));
 }
@@ -133,7 +135,7 @@ fn a_place_within_a_reserve_is_fine_for_other_keys() {
     let holds = holds(&clock);
     let placed = holds.place(1, 2, MINUTE, |&units| {
         assert_eq!(place(&holds, &stock, 1, 2), Err(PlaceError::InProgress));
-        assert_eq!(holds.get(&1), None);
+        assert_eq!(holds.get(&1), Some(Status::InProgress));
         assert_eq!(holds.confirm(&1), Err(HoldError::InProgress));
         assert_eq!(holds.release(&1), Err(HoldError::InProgress));
         _ = place(&holds, &stock, 2, 1).unwrap();
@@ -163,7 +165,7 @@ fn bad_input_is_a_typed_error() {
         assert_eq!(unknown, Err(HoldError::Unknown));
     }
     assert_eq!(holds.extend(&7, MINUTE), Err(HoldError::Unknown));
-    let retaken = holds.confirm_or_retake(&7, || stock.reserve(1));
+    let retaken = holds.confirm_or_retake(&7, |_, units| stock.reserve(units));
     assert_eq!(retaken, Err(RetakeError::Hold(HoldError::Unknown)));
     assert_eq!(figures(&stock), (7, 3, 0));
 }
@@ -185,7 +187,7 @@ fn errors_say_what_is_wrong() {
         [
             "out of stock: 3 units requested, 2 available",
             "the key was placed before, for something else",
-            "the key is being placed by another call",
+            "another call works on the key",
             "the hold expired: out of stock: 3 units requested, 2 available",
             "the hold was confirmed",
             "no such hold",

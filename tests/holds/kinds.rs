@@ -1,4 +1,4 @@
-//! Whatever can be held, and whoever holds it: other counters, other reservations, many threads.
+//! Other counters, other reservations, and many threads.
 
 use super::*;
 
@@ -83,7 +83,6 @@ fn nothing_is_settled_twice_whatever_races() {
     assert_eq!(figures(&stock), (500 - sold, 0, sold));
 }
 
-/// What is held may be anything that settles as a whole.
 #[test]
 fn anything_that_settles_can_be_held() {
     struct Basket<'a>(Vec<Reservation<&'a Stock>>);
@@ -130,7 +129,7 @@ fn debug_shows_numbers() {
     );
 }
 
-/// Numbers taken for their own hash, as a service may that knows its keys.
+/// A service whose keys are spread may take a number for its own hash.
 #[test]
 fn hashes_need_not_be_spread() {
     #[derive(Default)]
@@ -167,7 +166,7 @@ fn hashes_need_not_be_spread() {
     );
 }
 
-/// Any number of shards is fine: the builder takes what is next.
+/// Any number of shards is fine: the builder takes the next power of two.
 #[test]
 fn shards_are_a_power_of_two_within_bounds() {
     let stock = Stock::new(10);

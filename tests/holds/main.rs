@@ -1,11 +1,14 @@
-//! Holds as a user meets them: keys, deadlines, retries, late payments.
+//! Holds as a user meets them: keys, deadlines, retries, late payments, amendments, hooks.
 #![cfg(not(loom))]
 
+mod changes;
 mod deadlines;
+mod hooks;
 mod keys;
 mod kinds;
 mod panics;
 mod retention;
+mod walks;
 
 use segstock::{
     Clock, Held, HoldError, Holds, LockedStock, ManualClock, OutOfStock, PlaceError, Placed,
@@ -34,7 +37,7 @@ where
         .build()
 }
 
-/// Places so many units of `stock` for a minute.
+/// Places units of `stock` for a minute.
 fn place<'a>(
     holds: &Till<'a, Stock>,
     stock: &'a Stock,
@@ -58,5 +61,10 @@ fn figures(stock: &Stock) -> (u64, u64, u64) {
 }
 
 fn held(placed: Placed) -> Held {
-    placed.held().expect("it is held")
+    placed.held()
+}
+
+/// How the hold under a key ended.
+fn resolution<'a>(holds: &Till<'a, Stock>, key: u64) -> Option<Resolution> {
+    holds.get(&key).and_then(|status| status.resolution())
 }

@@ -33,7 +33,7 @@ fn keys_are_forgotten_after_the_retention() {
 }
 
 #[test]
-fn answers_are_known_for_a_quarter_of_an_hour_unless_told_otherwise() {
+fn answers_are_known_for_a_quarter_of_an_hour_by_default() {
     let (stock, clock) = (Stock::new(1), ManualClock::new());
     let holds = Holds::builder().clock(&clock).build();
     _ = place(&holds, &stock, 1, 1).unwrap();
@@ -59,14 +59,16 @@ fn a_sweep_keeps_its_limit_over_all_shards() {
 }
 
 #[test]
-fn a_sale_after_all_is_known_for_a_whole_retention() {
+fn a_late_confirm_has_a_whole_retention() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds(&clock);
     _ = place(&holds, &stock, 1, 1).unwrap();
     clock.advance(MINUTE);
     holds.sweep(1);
     clock.advance(RETENTION / 2);
-    holds.confirm_or_retake(&1, || stock.reserve(1)).unwrap();
+    holds
+        .confirm_or_retake(&1, |_, units| stock.reserve(units))
+        .unwrap();
     clock.advance(RETENTION / 2);
     holds.sweep(10);
     assert_eq!(holds.confirm(&1), Ok(Settled::Before));
@@ -86,7 +88,7 @@ fn memory_does_not_grow_while_there_are_calls() {
         if key % 3 == 0 {
             holds.confirm(&key).unwrap();
         }
-        // 1,000 live within the time to live, 60,000 known within the retention.
+        // 1,000 are active within the time to live, and 60,000 known within the retention.
         clock.advance(MINUTE / 1_000);
         most = most.max(holds.known());
     }
@@ -96,7 +98,7 @@ fn memory_does_not_grow_while_there_are_calls() {
 /// Memory is given back after a rush; what is still known then is known as before, and a key that is
 /// being placed is placed.
 #[test]
-fn what_is_known_outlives_a_rush() {
+fn keys_stay_known_when_memory_is_given_back() {
     const RUSH: u64 = 20_000;
     let (stock, clock) = (Stock::new(2 * RUSH), ManualClock::new());
     let holds = holds(&clock);
@@ -133,9 +135,9 @@ fn what_is_known_outlives_a_rush() {
     assert_eq!(holds.known(), 0);
 }
 
-/// The retention is a rule, and not what happens to be left: nobody swept, and nobody called.
+/// Nothing has freed these keys: their retention has ended, and so they are forgotten.
 #[test]
-fn a_key_is_as_new_when_its_retention_has_ended() {
+fn a_key_is_unknown_when_its_retention_has_ended() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = Holds::builder().clock(&clock).retention(RETENTION).build();
     for key in 1..=4 {
@@ -148,7 +150,7 @@ fn a_key_is_as_new_when_its_retention_has_ended() {
     assert_eq!(holds.known(), 4);
     assert_eq!(holds.get(&1), None);
     assert_eq!(holds.confirm(&2), Err(HoldError::Unknown));
-    let retake = || stock.reserve(1);
+    let retake = |_: &u64, units| stock.reserve(units);
     let unknown = Err(RetakeError::Hold(HoldError::Unknown));
     assert_eq!(holds.confirm_or_retake(&3, retake), unknown);
     let placed = holds.place(4, 2, MINUTE, |&units| stock.reserve(units));
@@ -175,7 +177,7 @@ fn refused_retakes_do_not_prolong_the_retention() {
     stock.deduct(1).unwrap();
     clock.advance(RETENTION - MINUTE * 3);
     for key in [2, 1, 2] {
-        let refused = holds.confirm_or_retake(&key, || stock.reserve(1));
+        let refused = holds.confirm_or_retake(&key, |_, units| stock.reserve(units));
         assert!(matches!(refused, Err(RetakeError::Refused(_))));
     }
     clock.advance(MINUTE);
