@@ -10,6 +10,10 @@ pub mod consistency {}
 pub mod limitations {}
 
 #[doc = include_str!("docs/patterns.md")]
+#[cfg_attr(
+    feature = "inventory",
+    doc = include_str!("docs/patterns_inventory.md")
+)]
 pub mod patterns {}
 
 #[doc = include_str!("docs/service_state.md")]
