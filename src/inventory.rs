@@ -43,13 +43,12 @@ pub use snapshot::{HoldRow, InventorySnapshot, SkuRow, SkuSnapshot};
 
 use crate::stock::Engine;
 use crate::sync::Mutex;
-use crate::{MAX_UNITS, OutOfStock, Reservation, Stock};
+use crate::{MAX_UNITS, OutOfStock, Stock};
 use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 use stocks::Stocks;
 use sums::Sums;
 
@@ -326,135 +325,27 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         Ok(restocked.ok_or(SkuError::UnknownSku)??)
     }
 
-    /// Reserves `units` of `sku`: all of them, or none.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`deduct`](Self::deduct).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use segstock::Inventory;
-    ///
-    /// let shop = Inventory::new();
-    /// shop.insert("phone", 10)?;
-    /// let reservation = shop.reserve("phone", 2)?;
-    /// assert_eq!(shop.available("phone"), Some(8));
-    /// drop(reservation); // the payment failed
-    /// assert_eq!(shop.available("phone"), Some(10));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn reserve<Q>(&self, sku: &Q, units: u64) -> Result<Reservation<Shelf<&Self>>, SkuError>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        shelf::reserve(self, sku, units)
-    }
-
-    /// [`reserve`](Self::reserve) with a handle of its own, for tasks.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`deduct`](Self::deduct).
-    pub fn reserve_owned<Q>(
-        self: Arc<Self>,
-        sku: &Q,
-        units: u64,
-    ) -> Result<Reservation<Shelf<Arc<Self>>>, SkuError>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        shelf::reserve(self, sku, units)
-    }
-
-    /// Reserves as many of `units` of `sku` as there are. The reservation says how many, which may be none.
-    ///
-    /// # Errors
-    ///
-    /// [`SkuError::UnknownSku`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use segstock::Inventory;
-    ///
-    /// let shop = Inventory::new();
-    /// shop.insert("phone", 3)?;
-    /// let reservation = shop.reserve_up_to("phone", 5)?;
-    /// assert_eq!(reservation.units(), 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn reserve_up_to<Q>(
-        &self,
-        sku: &Q,
-        units: u64,
-    ) -> Result<Reservation<Shelf<&Self>>, SkuError>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        shelf::reserve_up_to(self, sku, units)
-    }
-
-    /// Reserves what an order asks for: all lines, or none. The units of a SKU that stands twice are summed first.
-    ///
-    /// # Errors
-    ///
-    /// [`OrderRefused`]. Of several reasons the first of these is said: an order that can never be served (no
-    /// lines, a line of no units, more of a SKU than any stock holds); SKUs that are unknown, all of them; lines that
-    /// lack units, all of them.
-    ///
-    /// # Consistency
-    ///
-    /// The lines are taken in the sequence of their SKUs, so that of two orders for the same SKUs one is served. What
-    /// was taken for an order that fails is released at once. For each line that the refusal lists there was an
-    /// instant of the call at which the stock lacked those units.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use segstock::Inventory;
-    ///
-    /// let shop = Inventory::new();
-    /// shop.insert("phone", 10)?;
-    /// shop.insert("case", 10)?;
-    /// let mut order = shop.order([("phone", 2), ("case", 2), ("phone", 1)])?;
-    /// order.commit_line("phone")?; // the phones are sold, the cases follow
-    /// drop(order); // or not
-    /// assert_eq!(shop.available("phone"), Some(7));
-    /// assert_eq!(shop.available("case"), Some(10));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[doc(alias = "basket")]
-    #[doc(alias = "cart")]
-    #[doc(alias = "checkout")]
-    pub fn order(
-        &self,
-        lines: impl IntoIterator<Item = (K, u64)>,
-    ) -> Result<OrderReservation<&Self>, OrderRefused<K>> {
-        OrderReservation::new(self, lines)
-    }
-
-    /// [`order`](Self::order) with a handle of its own, for tasks and [`Holds`](crate::Holds): one `Arc` for all
-    /// lines.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`order`](Self::order).
-    pub fn order_owned(
-        self: Arc<Self>,
-        lines: impl IntoIterator<Item = (K, u64)>,
-    ) -> Result<OrderReservation<Arc<Self>>, OrderRefused<K>> {
-        OrderReservation::new(self, lines)
-    }
-
     /// Looks `sku` up and calls with its stock, and with the SKU as the inventory has it. Nothing if there is no such
     /// SKU. If the SKU is just being removed, it waits until that is decided.
     #[inline]
     fn with_stock<Q, T>(&self, sku: &Q, call: impl Fn(&K, &Engine) -> T) -> Option<T>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        if let Some(stocks) = self.stocks.pin_known() {
+            let (sku, stock) = stocks.get(sku)?;
+            if !stock.is_tombstone() {
+                return Some(call(sku, stock));
+            }
+        }
+        self.with_stock_slow(sku, call)
+    }
+
+    /// Goes on with a call that found a tombstone, and with one at the end of a thread.
+    #[cold]
+    #[inline(never)]
+    fn with_stock_slow<Q, T>(&self, sku: &Q, call: impl Fn(&K, &Engine) -> T) -> Option<T>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -492,7 +383,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         drop(self.sums.lock());
     }
 
-    /// Sells units that are reserved, so that the SKU is there.
+    /// Sells units that are reserved: the SKU cannot have been removed.
     fn commit_units<Q>(&self, sku: &Q, units: u64)
     where
         K: Borrow<Q>,
@@ -501,7 +392,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.with_stock(sku, |_, stock| stock.commit_units(units));
     }
 
-    /// Releases units that are reserved, so that the SKU is there.
+    /// Releases units that are reserved: the SKU cannot have been removed.
     fn release_units<Q>(&self, sku: &Q, units: u64)
     where
         K: Borrow<Q>,

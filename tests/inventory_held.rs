@@ -1,9 +1,12 @@
 //! A snapshot writes what a hold has, not what was asked for; and a retry of the request is still recognized.
 #![cfg(all(feature = "inventory", feature = "serde", not(loom)))]
 
-use segstock::inventory::{InventorySnapshot, OrderHolds, OrderRefused, OrderReservation};
-use segstock::{Holds, Inventory, ManualClock, Placed, Settled};
+use segstock::inventory::{
+    HoldRow, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuRow, SkuSnapshot,
+};
+use segstock::{Holds, Inventory, ManualClock, Placed, Settle, Settled};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -107,4 +110,84 @@ fn what_is_sold_already_is_not_held() {
         order.commit_part("phone", 1).unwrap();
         Ok(order)
     });
+}
+
+/// A type of a user's own, which counts the orders that were dropped without being sold.
+struct Counted<'a> {
+    order: Option<OrderReservation<Shop>>,
+    dropped: &'a AtomicU64,
+}
+
+impl Settle for Counted<'_> {
+    fn units(&self) -> u64 {
+        self.as_ref().units()
+    }
+
+    fn commit(mut self) {
+        self.order.take().unwrap().commit();
+    }
+
+    fn release(self) {}
+}
+
+impl AsRef<OrderReservation<Shop>> for Counted<'_> {
+    fn as_ref(&self) -> &OrderReservation<Shop> {
+        self.order.as_ref().unwrap()
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.dropped
+            .fetch_add(u64::from(self.order.is_some()), Ordering::Relaxed);
+    }
+}
+
+/// Whatever wraps an order is written and placed again, under a request of any type.
+#[test]
+fn a_hold_of_a_users_own_type_comes_back() {
+    let dropped = AtomicU64::new(0);
+    let shop = open();
+    let holds: Holds<String, Counted<'_>, u8> = Holds::builder().build();
+    let wrap = |order| Counted {
+        order: Some(order),
+        dropped: &dropped,
+    };
+    for key in ["one", "two"] {
+        let placed = holds.place(key.to_owned(), 17, MINUTE, |_| {
+            order(&shop, &[("phone", 2)]).map(wrap)
+        });
+        assert!(placed.is_ok());
+    }
+    let text = serde_json::to_string(&shop.snapshot_with(&holds)).unwrap();
+
+    let kept: InventorySnapshot<String, String, u8> = serde_json::from_str(&text).unwrap();
+    let (again, restored) = Inventory::builder().restore(&kept).unwrap();
+    assert_eq!(restored.freed, 0);
+    let again: Shop = Arc::new(again);
+    let held: Holds<String, Counted<'_>, u8> = Holds::builder().build();
+    let placed = kept.place_holds_with(&again, &held, |_, order| wrap(order));
+    assert_eq!(placed, Ok(2));
+    held.confirm("one").unwrap();
+    held.release("two").unwrap();
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    let phones = again.get("phone").unwrap();
+    assert_eq!((phones.available, phones.reserved, phones.sold), (8, 0, 2));
+}
+
+/// What a caller gets in a test of its own can be built by hand.
+#[test]
+fn a_snapshot_can_be_built_by_hand() {
+    let mut books = SkuSnapshot::default();
+    (books.initial, books.available, books.reserved) = (5, 3, 2);
+    let lines = vec![("phone".to_owned(), 2)];
+    let hold = HoldRow::new("key".to_owned(), lines.clone(), lines, MINUTE);
+    let skus = vec![SkuRow::new("phone".to_owned(), books)];
+    let kept = InventorySnapshot::new(skus, vec![hold]);
+    let (shop, restored) = Inventory::builder().restore(&kept).unwrap();
+    assert_eq!((restored.skus, restored.freed), (1, 0));
+    let shop: Shop = Arc::new(shop);
+    let holds: OrderHolds<String, Shop> = Holds::new();
+    assert_eq!(kept.place_holds(&shop, &holds), Ok(1));
+    assert_eq!(shop.get("phone"), Some(books));
 }

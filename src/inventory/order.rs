@@ -1,14 +1,69 @@
 //! [`OrderReservation`]: all lines of an order, reserved together.
 
 use super::order_lines::{self, summed};
-use super::{InventoryHandle, OrderRefused};
+use super::{Inventory, InventoryHandle, OrderRefused, Sku};
 use crate::{Holds, NotReserved, Settle, SystemClock};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::mem;
+use std::sync::Arc;
+
+impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
+    /// Reserves what an order asks for: all lines, or none. The units of a SKU that stands twice are summed first.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderRefused`]. Of several reasons the first of these is said: an order that can never be served (no
+    /// lines, a line of no units, more of a SKU than any stock holds); SKUs that are unknown, all of them; lines that
+    /// lack units, all of them.
+    ///
+    /// # Consistency
+    ///
+    /// The lines are taken in the sequence of their SKUs, so that of two orders for the same SKUs one is served. What
+    /// was taken for an order that fails is released at once. For each line that the refusal lists there was an
+    /// instant of the call at which the stock lacked those units.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 10)?;
+    /// shop.insert("case", 10)?;
+    /// let mut order = shop.order([("phone", 2), ("case", 2), ("phone", 1)])?;
+    /// order.commit_line("phone")?; // the phones are sold, the cases follow
+    /// drop(order); // or not
+    /// assert_eq!(shop.available("phone"), Some(7));
+    /// assert_eq!(shop.available("case"), Some(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "basket")]
+    #[doc(alias = "cart")]
+    #[doc(alias = "checkout")]
+    pub fn order(
+        &self,
+        lines: impl IntoIterator<Item = (K, u64)>,
+    ) -> Result<OrderReservation<&Self>, OrderRefused<K>> {
+        OrderReservation::new(self, lines)
+    }
+
+    /// [`order`](Self::order) with a handle of its own, for tasks and [`Holds`](crate::Holds): one `Arc` for all
+    /// lines.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`order`](Self::order).
+    pub fn order_owned(
+        self: Arc<Self>,
+        lines: impl IntoIterator<Item = (K, u64)>,
+    ) -> Result<OrderReservation<Arc<Self>>, OrderRefused<K>> {
+        OrderReservation::new(self, lines)
+    }
+}
 
 /// The lines of an order, reserved: nobody else can have the units, and they are not sold yet.
 ///
@@ -45,7 +100,7 @@ pub struct OrderReservation<I: InventoryHandle> {
 }
 
 impl<I: InventoryHandle> OrderReservation<I> {
-    /// Reserves what an order asks for; the general form of [`Inventory::order`](super::Inventory::order).
+    /// Reserves what an order asks for; the general form of [`Inventory::order`].
     ///
     /// # Errors
     ///

@@ -62,11 +62,82 @@ impl<I: InventoryHandle> Shelf<I> {
     }
 }
 
-pub(super) fn reserve<I, Q>(
-    inventory: I,
-    sku: &Q,
-    units: u64,
-) -> Result<Reservation<Shelf<I>>, SkuError>
+impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
+    /// Reserves `units` of `sku`: all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`deduct`](Self::deduct).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 10)?;
+    /// let reservation = shop.reserve("phone", 2)?;
+    /// assert_eq!(shop.available("phone"), Some(8));
+    /// drop(reservation); // the payment failed
+    /// assert_eq!(shop.available("phone"), Some(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve<Q>(&self, sku: &Q, units: u64) -> Result<Reservation<Shelf<&Self>>, SkuError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        reserve(self, sku, units)
+    }
+
+    /// [`reserve`](Self::reserve) with a handle of its own, for tasks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`deduct`](Self::deduct).
+    pub fn reserve_owned<Q>(
+        self: Arc<Self>,
+        sku: &Q,
+        units: u64,
+    ) -> Result<Reservation<Shelf<Arc<Self>>>, SkuError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        reserve(self, sku, units)
+    }
+
+    /// Reserves as many of `units` of `sku` as there are. The reservation says how many, which may be none.
+    ///
+    /// # Errors
+    ///
+    /// [`SkuError::UnknownSku`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.insert("phone", 3)?;
+    /// let reservation = shop.reserve_up_to("phone", 5)?;
+    /// assert_eq!(reservation.units(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_up_to<Q>(
+        &self,
+        sku: &Q,
+        units: u64,
+    ) -> Result<Reservation<Shelf<&Self>>, SkuError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        reserve_up_to(self, sku, units)
+    }
+}
+
+fn reserve<I, Q>(inventory: I, sku: &Q, units: u64) -> Result<Reservation<Shelf<I>>, SkuError>
 where
     I: InventoryHandle<Sku: Borrow<Q>>,
     Q: Hash + Eq + ?Sized,
@@ -80,11 +151,7 @@ where
     Ok(Reservation::of_set_aside(Shelf { inventory, sku }, units))
 }
 
-pub(super) fn reserve_up_to<I, Q>(
-    inventory: I,
-    sku: &Q,
-    units: u64,
-) -> Result<Reservation<Shelf<I>>, SkuError>
+fn reserve_up_to<I, Q>(inventory: I, sku: &Q, units: u64) -> Result<Reservation<Shelf<I>>, SkuError>
 where
     I: InventoryHandle<Sku: Borrow<Q>>,
     Q: Hash + Eq + ?Sized,

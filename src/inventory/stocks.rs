@@ -35,6 +35,7 @@ use crate::stock::Engine;
 use entry::{Passing, Removal};
 use papaya::{HashMapRef, LocalGuard, OwnedGuard, ResizeMode};
 use std::borrow::Borrow;
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
 use std::panic::{catch_unwind, resume_unwind};
 use std::thread;
@@ -52,6 +53,24 @@ pub(super) struct Pinned<'a, K, S> {
     _passing: Passing<'a>,
 }
 
+/// What a thread may look up that the map knows.
+pub(super) struct PinnedKnown<'a, K, S> {
+    map: HashMapRef<'a, K, Entry, S, LocalGuard<'a>>,
+    _passing: Passing<'a>,
+}
+
+impl<K: Sku, S: BuildHasher> PinnedKnown<'_, K, S> {
+    /// The SKU as the map has it, and its entry, which may be a tombstone.
+    #[inline]
+    pub(super) fn get<Q>(&self, sku: &Q) -> Option<(&K, &Entry)>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.map.get_key_value(sku)
+    }
+}
+
 enum Pin<'a, K, S> {
     Local(HashMapRef<'a, K, Entry, S, LocalGuard<'a>>),
     Owned(HashMapRef<'a, K, Entry, S, OwnedGuard<'a>>),
@@ -67,31 +86,44 @@ macro_rules! on_pin {
     };
 }
 
-/// Lives as long as the thread-local does by which the map knows a thread.
-struct ThreadIsKnown;
+thread_local! {
+    /// Whether the map knows the thread. It has no destructor, so that it can always be read.
+    static THREAD_IS_KNOWN: Cell<bool> = const { Cell::new(false) };
+    static WHILE_KNOWN: WhileKnown = WhileKnown::begin();
+}
 
-impl ThreadIsKnown {
+/// Lives as long as the thread-local does by which the map knows a thread.
+struct WhileKnown;
+
+impl WhileKnown {
     /// Has the map's thread-local begin first. Destructors run in the reverse sequence: so this one ends first,
     /// and while it lives the other does.
     fn begin() -> Self {
-        // It panics on a thread whose first use of an inventory is at its end, if another user of `seize` has
-        // already let it see its end. The map knows the thread then all the same.
+        // It panics on a thread whose first use of an inventory is at its end, if the thread has used another map
+        // of that kind before. The map knows the thread then all the same.
         let pin = || drop(papaya::HashMap::<(), ()>::new().pin());
         _ = catch_unwind(pin);
+        THREAD_IS_KNOWN.set(true);
         Self
     }
 }
 
-impl Drop for ThreadIsKnown {
-    fn drop(&mut self) {}
+impl Drop for WhileKnown {
+    fn drop(&mut self) {
+        THREAD_IS_KNOWN.set(false);
+    }
 }
 
-thread_local! {
-    static THREAD_IS_KNOWN: ThreadIsKnown = ThreadIsKnown::begin();
-}
-
+#[inline]
 fn thread_is_known() -> bool {
-    THREAD_IS_KNOWN.try_with(|_| ()).is_ok()
+    THREAD_IS_KNOWN.get() || becomes_known()
+}
+
+/// The thread is new, or it ends.
+#[cold]
+#[inline(never)]
+fn becomes_known() -> bool {
+    WHILE_KNOWN.try_with(|_| ()).is_ok()
 }
 
 /// Changes the map, which must know the thread for that: a thread that it does not know any more has another one do
@@ -120,7 +152,6 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
 
     /// Pins the calling thread. In the destructor of a thread-local, when the map does not know the thread any
     /// more, it costs two turns of a lock that all threads share. Such a pin only reads.
-    #[inline]
     pub(super) fn pin(&self) -> Pinned<'_, K, S> {
         let map = if thread_is_known() {
             Pin::Local(self.map.pin())
@@ -129,6 +160,16 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
         };
         let _passing = self.removal.pass();
         Pinned { map, _passing }
+    }
+
+    /// Pins the calling thread, if the map knows it. The sort of the pin is decided once, and not at each step of a
+    /// call, which saves a deduct 3 of 25 ns.
+    #[inline]
+    pub(super) fn pin_known(&self) -> Option<PinnedKnown<'_, K, S>> {
+        thread_is_known().then(|| PinnedKnown {
+            map: self.map.pin(),
+            _passing: self.removal.pass(),
+        })
     }
 
     pub(super) fn len(&self) -> usize {
