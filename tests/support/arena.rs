@@ -10,8 +10,11 @@
 //! of its threads, and every outcome that the model allows must be seen in one rotation or another, but for
 //! those that the scenario lists, with the reason.
 
+use super::explorer::{explorer_knows, outcome};
 use super::scenario::{Beside, Subject, answers, assert_explained, run};
+use segstock::Stock;
 use segstock_model::{Answers, Model, Script, outcomes};
+use std::any::TypeId;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -132,17 +135,28 @@ impl<S: Subject> Scenario<S> {
         let seen = Arc::clone(seen);
         let began = Instant::now();
         let most = (first > 0).then_some(OF_A_ROTATION);
+        let name = self.name;
+        // The explorer has the steps of `Stock`.
+        let is_stock = TypeId::of::<S>() == TypeId::of::<Stock>();
         let executions = model_up_to(most, move || {
             let (start, stock) = open();
-            let calls = run(&Arc::new(stock), &scripts, first, &beside(&start));
-            let outcome = answers(scripts.len(), &calls);
+            let beside = beside(&start);
+            let calls = run(&Arc::new(stock), &scripts, first, &beside);
+            let answered = answers(scripts.len(), &calls);
             let mut seen = seen.lock().unwrap();
             seen.start.get_or_insert_with(|| start.clone());
-            seen.outcomes.insert(outcome);
+            seen.outcomes.insert(answered);
             drop(seen);
+            let is_compared = is_stock && matches!(beside, Beside::Clock(_));
+            let outcome = outcome(scripts.len(), &calls);
+            let is_known = !is_compared || explorer_knows(name, &scripts, &outcome);
             assert_explained(start, calls);
+            assert!(
+                is_known,
+                "{name}: the explorer never came to {outcome}; its steps are not those of the code"
+            );
         });
-        let (name, seconds) = (self.name, began.elapsed().as_secs_f64());
+        let seconds = began.elapsed().as_secs_f64();
         println!("{name:<44} {what:<8} {first} {executions:>9} executions {seconds:>7.1} s");
         executions
     }

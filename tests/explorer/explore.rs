@@ -1,0 +1,279 @@
+//! The search: every interleaving of the accesses of all threads, each state once.
+//!
+//! A state is all that is shared, where each thread is, and the history so far: with it, the set of
+//! orders that still explain what was answered. A state is known by a fingerprint of 128 bits. Of 10^8
+//! states, two have one in common with a chance below 10^-22.
+
+use crate::fingerprint::fingerprint;
+use crate::histories::{Answers, Histories, THREADS, UnderWay};
+use crate::machine::{self, Progress, Rules, Thread};
+use crate::memory::{POCKET, Shared};
+use crate::op::{Answer, Op};
+use crate::scenarios::Scenario;
+use crate::spec::Stock;
+use crate::untouched::Reserved;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy)]
+struct World {
+    shared: Shared,
+    threads: [Thread; THREADS],
+    history: u32,
+    reserved: Reserved,
+    /// The fingerprints of the threads.
+    prints: [u128; THREADS],
+}
+
+/// A state that the search goes on from.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    world: World,
+    print: u128,
+    /// The thread to try next.
+    next: usize,
+}
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Report {
+    pub states: usize,
+    pub took: Duration,
+    /// What the threads were answered, in each way that there was.
+    pub outcomes: BTreeSet<Answers>,
+    /// The first fault, with the steps that lead to it.
+    pub fault: Option<String>,
+}
+
+/// Fingerprints are spread already.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a fingerprint is one number");
+    }
+    fn write_u128(&mut self, fingerprint: u128) {
+        self.0 = fingerprint as u64;
+    }
+}
+
+struct Explorer<'a> {
+    scenario: &'a Scenario,
+    rules: Rules,
+    histories: Histories,
+    seen: HashSet<u128, BuildHasherDefault<Spread>>,
+    outcomes: BTreeSet<Answers>,
+    /// The states on the way to where the search is.
+    path: Vec<Visit>,
+}
+
+/// Runs `scenario` in every interleaving by `rules`, until there is none left or one is at fault.
+pub fn explore(scenario: &Scenario, rules: Rules) -> Report {
+    let began = Instant::now();
+    let (stock, shared) = scenario.open();
+    let count = scenario.scripts.len();
+    let mut threads = [Thread::sitting_at(0, &rules); THREADS];
+    for (index, script) in scenario.scripts.iter().enumerate() {
+        threads[index] = Thread::sitting_at(index % rules.segments, &rules);
+        threads[index].go_on(script, &rules);
+    }
+    let mut explorer = Explorer {
+        scenario,
+        rules,
+        histories: Histories::new(stock, count),
+        seen: HashSet::default(),
+        outcomes: BTreeSet::new(),
+        path: Vec::new(),
+    };
+    let mut first = World {
+        shared,
+        threads,
+        history: 0,
+        reserved: Reserved::new(stock.0.reserved),
+        prints: threads.map(|thread| fingerprint(&thread)),
+    };
+    explorer.rebase(&mut first);
+    let fault = explorer.search(first).err();
+    Report {
+        states: explorer.seen.len(),
+        took: began.elapsed(),
+        outcomes: explorer.outcomes,
+        fault,
+    }
+}
+
+impl Explorer<'_> {
+    fn search(&mut self, first: World) -> Result<(), String> {
+        self.enter(first)?;
+        while let Some(visit) = self.path.last_mut() {
+            let (world, from) = (visit.world, visit.next);
+            let can_step = |&it: &usize| world.threads[it].can_step(&world.shared, &self.rules);
+            let mut threads = from..self.scenario.scripts.len();
+            let Some(thread) = threads.find(can_step) else {
+                if self.threads_that_can_step(&world) == 0 {
+                    self.check_rest(&world)?;
+                }
+                self.path.pop();
+                continue;
+            };
+            visit.next = thread + 1;
+            let next = self.step(world, thread)?;
+            self.enter(next)?;
+        }
+        Ok(())
+    }
+
+    fn threads_that_can_step(&self, world: &World) -> usize {
+        let threads = &world.threads[..self.scenario.scripts.len()];
+        let can_step = threads
+            .iter()
+            .filter(|it| it.can_step(&world.shared, &self.rules));
+        can_step.count()
+    }
+
+    /// Goes on from a state, unless it was there before.
+    fn enter(&mut self, world: World) -> Result<(), String> {
+        let print = fingerprint(&(&world.shared, world.prints, world.history, &world.reserved));
+        if self.seen.insert(print) {
+            let next = 0;
+            self.path.push(Visit { world, print, next });
+            return Ok(());
+        }
+        // Where one thread alone can step, the next state is always the same. If such states lead back to
+        // one of them, they do so for ever.
+        for visit in self.path.iter().rev() {
+            if self.threads_that_can_step(&visit.world) > 1 {
+                break;
+            }
+            if visit.print == print {
+                return Err(self.fault("a thread goes round for ever"));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, mut world: World, thread: usize) -> Result<World, String> {
+        let me = &world.threads[thread];
+        let op = me.op;
+        if let (Some(op), false) = (op, me.is_under_way()) {
+            world.reserved.begin(thread, op);
+        }
+        let progress = machine::step(&mut world.shared, &mut world.threads[thread], &self.rules);
+        if let Progress::Over(answer) = progress {
+            if let (Some(op), Some(said)) = (op, answer) {
+                let mut under_way: UnderWay = [None; THREADS];
+                for (it, op) in world.threads.iter().zip(&mut under_way) {
+                    *op = it.op.filter(|op| it.is_under_way() && op.has_answer());
+                }
+                under_way[thread] = Some(op);
+                let history = self
+                    .histories
+                    .returned(world.history, &under_way, thread, said);
+                world.history = history.ok_or_else(|| {
+                    self.fault(&format!(
+                        "no order explains that thread {thread} is answered {said}"
+                    ))
+                })?;
+                if !world.reserved.end(thread, op, said) {
+                    let what = format!("thread {thread} is answered {said}: too few reserved");
+                    return Err(self.fault(&what));
+                }
+            }
+            world.threads[thread].go_on(self.scenario.scripts[thread], &self.rules);
+        }
+        world.prints[thread] = fingerprint(&world.threads[thread]);
+        self.rebase(&mut world);
+        Ok(world)
+    }
+
+    /// Counts from the present `taken` of every place on.
+    ///
+    /// No step looks at a counter but for its difference to another counter of its place, or to an older
+    /// value of its own. So `taken`, `added` and what threads remember of both may lose one number, and
+    /// all steps go on as before. It makes one state of those that differ in what was moved earlier.
+    fn rebase(&self, world: &mut World) {
+        let mut rebased = false;
+        for place in (0..self.rules.segments).chain([POCKET]) {
+            let it = &mut world.shared.places[place];
+            let by = it.taken.units;
+            if by == 0 {
+                continue;
+            }
+            it.rebase(by);
+            if place != POCKET {
+                world.shared.entered = world.shared.entered.wrapping_sub(by);
+            }
+            for thread in &mut world.threads {
+                thread.rebase(place, by, &self.rules);
+            }
+            rebased = true;
+        }
+        if rebased {
+            world.prints = world.threads.map(|thread| fingerprint(&thread));
+        }
+    }
+
+    /// At rest, a snapshot says what the last state of the stock is, in every figure.
+    fn check_rest(&mut self, world: &World) -> Result<(), String> {
+        if world.threads.iter().any(|it| it.op.is_some()) {
+            return Err(self.fault("every thread waits"));
+        }
+        self.outcomes
+            .insert(self.histories.answers(world.history).clone());
+        let mut shared = world.shared;
+        let mut thread = Thread::sitting_at(0, &self.rules);
+        let Some(Answer::Snapshot(figures)) =
+            play(&mut shared, &mut thread, Op::Snapshot, &self.rules)
+        else {
+            return Err(self.fault("a snapshot at rest does not end"));
+        };
+        if !self
+            .histories
+            .stocks(world.history)
+            .any(|it| it == Stock(figures))
+        {
+            return Err(self.fault(&format!("no order explains {figures:?} at rest")));
+        }
+        let pocket = world.shared.places[POCKET].held();
+        if pocket != 0 || world.shared.available() != figures.available {
+            return Err(self.fault(&format!("{pocket} units in the pocket at rest")));
+        }
+        Ok(())
+    }
+
+    /// Describes a fault with the steps that lead to it.
+    fn fault(&self, what: &str) -> String {
+        let mut text = format!("{}: {what}\n", self.scenario.name);
+        for Visit { world, next, .. } in &self.path {
+            if let Some(thread) = next.checked_sub(1) {
+                let access = world.threads[thread].next_access();
+                _ = writeln!(text, "  thread {thread}, {access}");
+            }
+        }
+        if let Some(Visit { world, .. }) = self.path.last() {
+            _ = writeln!(text, "  {:?}", world.shared);
+        }
+        text
+    }
+}
+
+/// Runs one call with no other beside it; nothing if it does not end.
+pub fn play(shared: &mut Shared, thread: &mut Thread, op: Op, rules: &Rules) -> Option<Answer> {
+    const STEPS: usize = 10_000;
+    thread.op = Some(op);
+    for _ in 0..STEPS {
+        if !thread.can_step(shared, rules) {
+            return None;
+        }
+        if let Progress::Over(answer) = machine::step(shared, thread, rules) {
+            return answer.or(Some(Answer::Done));
+        }
+    }
+    None
+}

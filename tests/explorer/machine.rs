@@ -1,0 +1,413 @@
+//! A thread: where it is in its calls, one access to what is shared at a time.
+//!
+//! A call is a stack of frames. The topmost frame stands before an access; the frames below wait for
+//! what it returns. Whatever a thread does between two accesses touches nothing that is shared, so it
+//! belongs to the access before it: that leaves out no interleaving that anybody could tell from
+//! another.
+
+use crate::memory::{Shared, Word};
+use crate::omissions::Omission;
+use crate::op::{Answer, Figures, Op};
+use crate::steps::{
+    collect, deduct, gather, lost, narrowing, proof, reserving, restock, second_look, segment,
+    snapshot, spread, up_to,
+};
+
+/// When a stock changes its form.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// With fewer units a refusal or a gather narrows.
+    pub little: u8,
+    /// With this many units or more contention widens, and a restock is dealt out. Nothing: never.
+    pub enough: Option<u8>,
+    /// Whether a thread that loses exchanges widens with less than enough.
+    pub loses_patience: bool,
+}
+
+impl Tuning {
+    /// Neither widens nor narrows by itself.
+    pub const STILL: Self = Self {
+        little: 0,
+        enough: None,
+        loses_patience: false,
+    };
+    /// Widens when an exchange is lost, narrows when a refusal leaves nothing.
+    pub const RESTLESS: Self = Self {
+        little: 1,
+        enough: Some(2),
+        loses_patience: true,
+    };
+    /// Narrows when a refusal, or a gather, leaves less than 4.
+    pub const SHRINKING: Self = Self {
+        little: 4,
+        ..Self::STILL
+    };
+
+    pub fn is_little(self, units: u8) -> bool {
+        units < self.little
+    }
+
+    pub fn is_enough(self, units: u8) -> bool {
+        self.enough.is_some_and(|enough| units >= enough)
+    }
+
+    /// Whether `units` are enough to share out among orders of that size.
+    pub fn is_plenty(self, units: u8, order: u8) -> bool {
+        self.is_enough(units) && units >= order
+    }
+}
+
+/// What does not change while a scenario runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    pub segments: usize,
+    pub tuning: Tuning,
+    /// Which calls the scripts have. A counter that no call of a scenario writes says what it said
+    /// before, so that reading it is no access.
+    pub reserves: bool,
+    pub commits: bool,
+    pub releases: bool,
+    pub restocks: bool,
+    /// The step that is taken out.
+    pub omitted: Option<Omission>,
+}
+
+impl Rules {
+    pub fn without(&self, step: Omission) -> bool {
+        self.omitted == Some(step)
+    }
+}
+
+/// What a frame returns to the one below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Value {
+    Done,
+    /// A take got its units.
+    Taken,
+    /// The units are not there.
+    Short,
+    /// Another thread came first.
+    Lost,
+    Units(u8),
+    Refused(u8),
+    /// The units lie otherwise than the caller thought.
+    Again,
+    /// All units, at one instant.
+    Whole(Word),
+    NotWhole,
+    Figures(Figures),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Frame {
+    Empty,
+    /// The call itself.
+    Call,
+    Deduct(deduct::At),
+    UpTo(up_to::At),
+    Gather(gather::At),
+    Collect(collect::At),
+    Restock(restock::At),
+    Reserving(reserving::At),
+    Snapshot(snapshot::At),
+    Segment(segment::At),
+    SecondLook(second_look::At),
+    Proof(proof::At),
+    Lost(lost::At),
+    Spread(spread::At),
+    Narrowing(narrowing::At),
+}
+
+/// Deducts, gathers, narrows, collects, takes: no call goes deeper.
+const DEPTH: usize = 6;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Thread {
+    /// How many calls of the script are over or begun.
+    pub calls: u8,
+    /// Units that were refused to the thread, and that its script would settle.
+    refused: u8,
+    /// The call that is under way, or the next one; nothing at the end of the script.
+    pub op: Option<Op>,
+    stack: [Frame; DEPTH],
+    depth: u8,
+    probe: u32,
+    /// The thread's segment, if it knows it.
+    pub seat: Option<u8>,
+    pub losses: u8,
+}
+
+/// 2^32 divided by the golden ratio.
+const GOLDEN: u32 = 0x9E37_79B9;
+
+impl Thread {
+    /// A thread that sits at segment `index`.
+    pub fn sitting_at(index: usize, rules: &Rules) -> Self {
+        let mut thread = Self {
+            calls: 0,
+            refused: 0,
+            op: None,
+            stack: [Frame::Empty; DEPTH],
+            depth: 0,
+            probe: 0,
+            seat: None,
+            losses: 0,
+        };
+        thread.stay(index, rules);
+        thread
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        self.depth > 0
+    }
+
+    /// Has the thread stand before the next call of its script that has an access.
+    pub fn go_on(&mut self, script: &[Op], rules: &Rules) {
+        self.op = None;
+        while let Some(&op) = script.get(usize::from(self.calls)) {
+            self.calls += 1;
+            if let Op::Sit(index) = op {
+                self.stay(usize::from(index), rules);
+            } else if let Some(op) = op.without(&mut self.refused) {
+                self.op = Some(op);
+                return;
+            }
+        }
+    }
+
+    pub fn stay(&mut self, index: usize, rules: &Rules) {
+        let middle = ((2 * index as u64 + 1) << 31) / rules.segments as u64;
+        self.probe = middle as u32;
+        self.seat = Some(index as u8);
+    }
+
+    pub fn move_on(&mut self) {
+        self.probe = self.probe.wrapping_add(GOLDEN);
+        self.seat = None;
+    }
+
+    /// The thread's segment, found out if it is not known.
+    pub fn own(&mut self, rules: &Rules) -> u8 {
+        let found = || ((u64::from(self.probe) * rules.segments as u64) >> 32) as u8;
+        let seat = self.seat.unwrap_or_else(found);
+        self.seat = Some(seat);
+        seat
+    }
+
+    fn top(&self) -> Frame {
+        match self.depth {
+            0 => self.op.map_or(Frame::Empty, first),
+            depth => self.stack[usize::from(depth) - 1],
+        }
+    }
+
+    /// What it is about to do.
+    pub fn next_access(&self) -> String {
+        format!("{:?}: {:?}", self.op, self.top())
+    }
+
+    /// Whether it is about to wait for the cold mutex.
+    fn waits(&self) -> bool {
+        matches!(
+            self.top(),
+            Frame::Gather(gather::At::Lock(_))
+                | Frame::Restock(restock::At::Lock)
+                | Frame::Snapshot(snapshot::At::Lock)
+                | Frame::Spread(spread::At::Lock)
+                | Frame::Narrowing(narrowing::At::LockToProve)
+        )
+    }
+
+    pub fn can_step(&self, shared: &Shared, rules: &Rules) -> bool {
+        self.op.is_some()
+            && !(self.waits() && shared.locked && !rules.without(Omission::OneMoveAtATime))
+    }
+
+    /// Notes that `taken` and `added` of a place count `by` less from here on.
+    pub fn rebase(&mut self, place: usize, by: u8, rules: &Rules) {
+        let own = self.seat;
+        for frame in &mut self.stack[..usize::from(self.depth)] {
+            match frame {
+                Frame::Segment(at) => at.rebase(place, by),
+                Frame::Proof(at) => at.rebase(place, by, rules),
+                Frame::Narrowing(at) => at.rebase(place, by),
+                Frame::Spread(at) => at.rebase(place, by),
+                Frame::Restock(at) => at.rebase(place, by, own),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The first access of a call.
+fn first(op: Op) -> Frame {
+    match op {
+        Op::Deduct(_) => Frame::Deduct(deduct::At::Load),
+        Op::DeductUpTo(_) => Frame::UpTo(up_to::At::Load),
+        Op::Restock(_) => Frame::Restock(restock::At::Load),
+        Op::Reserve(_) => Frame::Reserving(reserving::At::Load),
+        Op::Commit(_) => Frame::Reserving(reserving::At::Commit),
+        Op::Release(_) => Frame::Reserving(reserving::At::Release),
+        Op::Available => Frame::Proof(proof::At::Available),
+        Op::Snapshot => Frame::Snapshot(snapshot::At::Lock),
+        Op::Widen => Frame::Spread(spread::At::Lock),
+        Op::Narrow => Frame::Narrowing(narrowing::At::TryLock),
+        Op::Prove => Frame::Narrowing(narrowing::At::LockToProve),
+        Op::Sit(_) => unreachable!("it is no call"),
+    }
+}
+
+/// A thread at an access.
+pub struct Cpu<'a> {
+    pub shared: &'a mut Shared,
+    pub me: &'a mut Thread,
+    pub rules: &'a Rules,
+    answer: Option<Answer>,
+    is_over: bool,
+}
+
+/// What became of a call by an access.
+pub enum Progress {
+    UnderWay,
+    /// It returned, with an answer if it has any.
+    Over(Option<Answer>),
+}
+
+/// Has `me` do one access.
+pub fn step(shared: &mut Shared, me: &mut Thread, rules: &Rules) -> Progress {
+    let top = me.top();
+    if me.depth == 0 {
+        me.stack[0] = Frame::Call;
+        me.stack[1] = top;
+        me.depth = 2;
+    }
+    let mut cpu = Cpu {
+        shared,
+        me,
+        rules,
+        answer: None,
+        is_over: false,
+    };
+    match top {
+        Frame::Deduct(at) => at.step(&mut cpu),
+        Frame::UpTo(at) => at.step(&mut cpu),
+        Frame::Gather(at) => at.step(&mut cpu),
+        Frame::Collect(at) => at.step(&mut cpu),
+        Frame::Restock(at) => at.step(&mut cpu),
+        Frame::Reserving(at) => at.step(&mut cpu),
+        Frame::Snapshot(at) => at.step(&mut cpu),
+        Frame::Segment(at) => at.step(&mut cpu),
+        Frame::SecondLook(at) => at.step(&mut cpu),
+        Frame::Proof(at) => at.step(&mut cpu),
+        Frame::Lost(at) => at.step(&mut cpu),
+        Frame::Spread(at) => at.step(&mut cpu),
+        Frame::Narrowing(at) => at.step(&mut cpu),
+        Frame::Empty | Frame::Call => unreachable!("no access"),
+    }
+    if cpu.is_over {
+        Progress::Over(cpu.answer)
+    } else {
+        Progress::UnderWay
+    }
+}
+
+impl Cpu<'_> {
+    /// The units of the call.
+    pub fn units(&self) -> u8 {
+        self.me.op.map_or(0, Op::units)
+    }
+
+    pub fn own(&mut self) -> u8 {
+        self.me.own(self.rules)
+    }
+
+    pub fn without(&self, step: Omission) -> bool {
+        self.rules.without(step)
+    }
+
+    /// The place that a walk over the segments from `start` on comes to as its number `index`;
+    /// nothing after the last.
+    pub fn walk(&self, start: u8, index: u8) -> Option<u8> {
+        let segments = self.rules.segments as u8;
+        (index < segments).then(|| (start + index) % segments)
+    }
+
+    /// The next access is that of `frame`.
+    pub fn go(&mut self, frame: Frame) {
+        self.me.stack[usize::from(self.me.depth) - 1] = frame;
+    }
+
+    /// The next access is that of `callee`; what it returns goes to `waiting`.
+    pub fn call(&mut self, waiting: Frame, callee: Frame) {
+        self.go(waiting);
+        self.me.stack[usize::from(self.me.depth)] = callee;
+        self.me.depth += 1;
+    }
+
+    /// Returns `value` to the frame below.
+    pub fn ret(&mut self, value: Value) {
+        self.me.depth -= 1;
+        let depth = usize::from(self.me.depth);
+        self.me.stack[depth] = Frame::Empty;
+        match self.me.stack[depth - 1] {
+            Frame::Deduct(at) => at.resume(self, value),
+            Frame::UpTo(at) => at.resume(self, value),
+            Frame::Gather(at) => at.resume(self, value),
+            Frame::Collect(at) => at.resume(self, value),
+            Frame::Restock(at) => at.resume(self, value),
+            Frame::Reserving(at) => at.resume(self, value),
+            Frame::Snapshot(at) => at.resume(self, value),
+            Frame::Lost(at) => at.resume(self, value),
+            Frame::Spread(at) => at.resume(self, value),
+            Frame::Narrowing(at) => at.resume(self, value),
+            Frame::Call => self.end(value),
+            Frame::Empty | Frame::Segment(_) | Frame::SecondLook(_) | Frame::Proof(_) => {
+                unreachable!("it waits for nothing")
+            }
+        }
+    }
+
+    /// Ends the call.
+    fn end(&mut self, value: Value) {
+        self.me.depth = 0;
+        self.me.stack[0] = Frame::Empty;
+        self.is_over = true;
+        let Some(op) = self.me.op else {
+            unreachable!("a call ends that began");
+        };
+        if !op.has_answer() {
+            return;
+        }
+        self.answer = Some(match (op, value) {
+            (Op::DeductUpTo(_), Value::Units(units)) => Answer::Took(units),
+            (Op::Available, Value::Units(bound)) => Answer::AtMost(bound),
+            (_, Value::Refused(bound)) => Answer::Refused(bound),
+            (_, Value::Figures(figures)) => Answer::Snapshot(figures),
+            (_, Value::Done) => Answer::Done,
+            other => unreachable!("{other:?}"),
+        });
+        if let (Op::Reserve(units), Value::Refused(_)) = (op, value) {
+            self.me.refused += units;
+        }
+    }
+
+    /// Exchanges the word, if it is still `seen`; what it is otherwise is an error.
+    pub fn exchange(&mut self, seen: Word, next: Word) -> Result<(), Word> {
+        if self.shared.word != seen {
+            return Err(self.shared.word);
+        }
+        self.shared.word = next;
+        Ok(())
+    }
+
+    /// Tries once to get the cold mutex.
+    pub fn try_lock(&mut self) -> bool {
+        let free = !self.shared.locked || self.without(Omission::OneMoveAtATime);
+        self.shared.locked |= free;
+        free
+    }
+
+    pub fn unlock(&mut self) {
+        self.shared.locked = false;
+    }
+}

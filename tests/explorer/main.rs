@@ -1,0 +1,141 @@
+//! The protocol of `Stock` as a small program of states, explored without a bound: every interleaving of
+//! two to four threads, each state once. Run it with `.ci/explorer`.
+//!
+//! loom runs the code itself, with weak memory, and can do so for two preemptions of small scenarios. The
+//! explorer runs a description of the code, in which every access is sequentially consistent, and ends:
+//! three threads beside a narrowing take a fraction of a second. So it finds what is wrong with the steps
+//! and their order, however many preemptions that takes; loom finds what is wrong with the memory orderings.
+//!
+//! | file | what |
+//! |---|---|
+//! | `steps` | the calls, one access a step |
+//! | `memory`, `machine` | what the threads share, and a thread |
+//! | `spec`, `histories` | what a stock is, and the orders that explain what was answered |
+//! | `untouched` | what a snapshot must call reserved |
+//! | `explore` | the search |
+//! | `scenarios` | those of loom, and larger ones |
+//! | `omissions` | the steps that can be taken out; a test takes out each, and some scenario fails |
+//! | `outcomes` | what can be answered, against which the scenarios of loom are checked |
+//!
+//! # What is a state
+//!
+//! The word; of each segment and of the pocket its counters; the cold mutex and what it guards; each
+//! thread's place in its calls, with what it remembers there; and the history: what was answered, and the
+//! orders that explain it. Three things make few states of many, and leave out nothing:
+//!
+//! - What a thread does between two accesses belongs to the first of them.
+//! - A counter that no call of the scenario writes is read without an access.
+//! - Counters are counted from the present `taken` of their place on: see `Explorer::rebase`.
+//!
+//! In each state in which a call returns, some order must explain all that was answered. At the end of each
+//! execution, a snapshot must say in every figure what the last state of the model is, with nothing in
+//! the pocket. No thread may wait for ever, or go round for ever while no other can step.
+//!
+//! # What differs from the code
+//!
+//! Numbers are bytes, so that large orders and the limit of a stock are left to loom and to the
+//! tests. Statistics are not there. How much may be restocked to a segment is either exact or without a bound.
+#![cfg(not(any(loom, shuttle)))]
+
+mod explore;
+mod fingerprint;
+mod histories;
+mod machine;
+mod memory;
+mod omissions;
+mod op;
+mod outcomes;
+mod scenarios;
+mod spec;
+mod steps;
+mod untouched;
+
+use explore::{Report, explore};
+use machine::Rules;
+use omissions::Omission;
+use scenarios::{HEAVY, LOOM, QUICK, Scenario};
+use std::time::Duration;
+
+/// Explores `scenario`, prints what came of it, and panics with the first fault.
+#[track_caller]
+fn run(scenario: &Scenario) -> Report {
+    let report = explore(scenario, scenario.rules());
+    println!(
+        "{:<46} {:>2} threads {:>10} states {:>7.1} s {:>3} outcomes",
+        scenario.name,
+        scenario.scripts.len(),
+        report.states,
+        report.took.as_secs_f64(),
+        report.outcomes.len()
+    );
+    if let Some(fault) = report.fault {
+        panic!("{fault}");
+    }
+    report
+}
+
+fn run_all(name: &str, scenarios: &[Scenario]) {
+    let reports: Vec<Report> = scenarios.iter().map(run).collect();
+    let states: usize = reports.iter().map(|report| report.states).sum();
+    let took: Duration = reports.iter().map(|report| report.took).sum();
+    println!(
+        "{name}: {} scenarios, {states} states, {:.1} s",
+        scenarios.len(),
+        took.as_secs_f64()
+    );
+}
+
+/// And comes to what `outcomes.txt` says, by which loom is checked.
+#[test]
+fn every_order_of_the_steps_is_explained_where_loom_looks_too() {
+    let describe = |scenario: &Scenario| outcomes::describe(scenario, &run(scenario).outcomes);
+    let text: String = LOOM.iter().map(describe).collect();
+    outcomes::assert_written(&text);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "minutes without optimizations")]
+fn every_order_of_the_steps_is_explained_where_loom_does_not_end() {
+    run_all("beyond loom", QUICK);
+}
+
+#[test]
+#[ignore = "minutes: .ci/explorer long"]
+fn every_order_of_the_steps_is_explained_beside_two_turn_overs() {
+    run_all("heavy", HEAVY);
+}
+
+#[test]
+fn each_step_that_is_taken_out_is_missed() {
+    for &(step, name) in Omission::ALL {
+        let mut scenarios = LOOM.iter().chain(QUICK);
+        let scenario = scenarios.find(|it| it.name == name);
+        let scenario = scenario.unwrap_or_else(|| panic!("no scenario has the name {name}"));
+        let rules = Rules {
+            omitted: Some(step),
+            ..scenario.rules()
+        };
+        let fault = explore(scenario, rules).fault;
+        let fault = fault.unwrap_or_else(|| panic!("{name} does not miss {step:?}"));
+        println!(
+            "without {step:<40?} {}",
+            fault.lines().next().unwrap_or_default()
+        );
+    }
+}
+
+/// Whoever changes a scenario of loom changes it here, or its outcomes are compared with those of another.
+#[test]
+fn the_scenarios_of_loom_are_those_of_loom() {
+    let file = include_str!("../loom_stock.rs");
+    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
+    let file = squeeze(file);
+    for scenario in LOOM {
+        let line = squeeze(scenario.text);
+        assert!(
+            file.contains(&line),
+            "{} is not in loom_stock.rs",
+            scenario.text
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! What the explorer of the protocol's steps knows: `tests/explorer`, which has no bound on preemptions.
+
+use segstock_model::{Call, Outcome, Refusal, Script, Step};
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+/// The outcomes of each scenario, as the explorer writes them.
+const OUTCOMES: &str = include_str!("../explorer/outcomes.txt");
+
+/// The outcomes, by the line that names the scenario and its scripts.
+type Scenarios = HashMap<&'static str, HashSet<&'static str>>;
+
+/// Whether the explorer came to `outcome` in a scenario of these scripts. Of a scenario that it does not have,
+/// it knows nothing and accepts everything.
+///
+/// The outcome must be that of an execution with a clock: without one, loom lets a thread read what is older
+/// than all that happened before, which the explorer's steps never do.
+pub fn explorer_knows(scenario: &str, scripts: &[Script], outcome: &str) -> bool {
+    static SCENARIOS: OnceLock<Scenarios> = OnceLock::new();
+    let known = SCENARIOS.get_or_init(parse);
+    let outcomes = known.get(format!("{scenario}: {}", listed(scripts)).as_str());
+    outcomes.is_none_or(|outcomes| outcomes.contains(outcome))
+}
+
+fn parse() -> Scenarios {
+    let mut scenarios = Scenarios::new();
+    let mut scenario = "";
+    for line in OUTCOMES.lines() {
+        match line.strip_prefix("  ") {
+            Some(outcome) => _ = scenarios.entry(scenario).or_default().insert(outcome),
+            None => scenario = line,
+        }
+    }
+    scenarios
+}
+
+/// The scripts in the explorer's words.
+fn listed(scripts: &[Script]) -> String {
+    let step = |step: &Step| match step {
+        Step::Call(op) => format!("{op:?}"),
+        step => format!("{step:?}"),
+    };
+    let script = |script: &Script| {
+        let steps: Vec<String> = script.iter().map(step).collect();
+        format!("[{}]", steps.join(", "))
+    };
+    let scripts: Vec<String> = scripts.iter().map(script).collect();
+    scripts.join(", ")
+}
+
+/// What the threads were answered, in the explorer's words.
+pub fn outcome(threads: usize, calls: &[Call]) -> String {
+    let thread = |thread| {
+        let calls = calls.iter().filter(|call| call.thread == thread);
+        let answers: Vec<String> = calls.map(|call| answer(call.outcome)).collect();
+        answers.join(", ")
+    };
+    let threads: Vec<String> = (0..threads).map(thread).collect();
+    threads.join(" | ")
+}
+
+fn answer(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::Refused(Refusal::Short {
+            available: Some(bound),
+        }) => format!("refused({bound})"),
+        Outcome::Took(units) => format!("took({units})"),
+        Outcome::AtMost(bound) => format!("at_most({bound})"),
+        Outcome::Snapshot(it) => format!(
+            "snapshot({}+{}, {} restocked)",
+            it.available, it.reserved, it.restocked
+        ),
+        other => format!("{other:?}"),
+    }
+}
