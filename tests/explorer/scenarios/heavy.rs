@@ -11,7 +11,7 @@ pub const HEAVY: &[Scenario] = scenarios! {
     turn_overs_beside_gathers: wide(4, RESTLESS), [Snapshot, Snapshot], [Deduct(3)], [Deduct(3), Restock(1)];
     turn_overs_beside_gather_and_put: wide(3, RESTLESS), [Snapshot, Snapshot], [Deduct(4)], [Restock(1)];
     turn_overs_beside_up_to_and_put: wide(3, RESTLESS), [Snapshot, Snapshot], [DeductUpTo(4)], [Restock(1)];
-    turn_overs_beside_reservations: reserved(1, wide(4, RESTLESS)), [Snapshot, Snapshot], [Reserve(1), Release(1)], [Deduct(1)];
+    turn_overs_beside_reservations: reserved(1, wide(4, RESTLESS)), [Snapshot, Snapshot], [Reserve(1)], [Release(1)];
     turn_overs_beside_commit_and_release: reserved(2, wide(5, RESTLESS)), [Snapshot, Snapshot], [Commit(1), Deduct(1)], [Release(1)];
     turn_over_then_narrowing_beside_put_and_takes: wide(2, RESTLESS), [Snapshot, Narrow], [Restock(1)], [Deduct(1), Deduct(1)];
     // A straggler beside two narrowings.
