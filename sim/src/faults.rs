@@ -109,6 +109,8 @@ pub enum Fault {
     FailedOver,
     /// A failover undid a write that was answered.
     Undone,
+    /// A database rolled back a transaction, since two waited for each other.
+    Deadlock,
     /// A lease ran out before its holder released it.
     LeaseRanOut,
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod database;
 mod design;
 pub mod designs;
 pub mod docs;
@@ -11,6 +12,7 @@ mod scene;
 mod store;
 mod world;
 
+pub use database::{Database, Deadlock, Failed, Transaction, View};
 pub use design::{Counter, Design, Order, Site};
 pub use faults::{Fault, Faults, Happened};
 pub use findings::{Findings, Tried};

@@ -13,8 +13,6 @@ use segstock_conformance::{History, Options};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Segments of each site.
-const SEGMENTS: usize = 3;
 /// Shorter than what is late, so that much is asked for twice.
 const TIME_OUT: Duration = Duration::from_millis(10);
 
@@ -38,6 +36,11 @@ const TIME_OUT: Duration = Duration::from_millis(10);
 pub struct Scene {
     clients: usize,
     calls: usize,
+    /// The longest pause of a client between two calls.
+    pause: Duration,
+    /// The most units of an order.
+    most: u64,
+    segments: usize,
     storm: bool,
     /// Changes the faults that were drawn.
     change: fn(&mut Faults),
@@ -69,17 +72,23 @@ impl Scene {
         Self {
             clients: 4,
             calls: 6,
+            pause: Duration::from_millis(20),
+            most: 4,
+            segments: 3,
             storm: false,
             change: |_| {},
         }
     }
 
-    /// Six clients without faults: each brings back what it got, so that there is always enough. It finds refusals
-    /// that rest on sums of different instants.
+    /// Six busy clients without faults, and few units: each client brings back what it got. It finds refusals that rest
+    /// on sums of different instants.
     pub const fn storm() -> Self {
         Self {
             clients: 6,
-            calls: 6,
+            calls: 8,
+            pause: Duration::from_millis(2),
+            most: 2,
+            segments: 6,
             storm: true,
             change: |faults| *faults = Faults::none(faults.one_way),
         }
@@ -116,10 +125,11 @@ impl Scene {
         let mut faults = Faults::drawn(&world);
         (self.change)(&mut faults);
         let network = Network::new(&world, faults, TIME_OUT);
-        let work = Duration::from_millis(world.pick(0..6));
-        let site = Site::new(network.clone(), SEGMENTS, work);
+        let longest = if self.storm { 1 } else { 6 };
+        let work = Duration::from_millis(world.pick(0..longest));
+        let site = Site::new(network.clone(), self.segments, work);
         let units = if self.storm {
-            world.pick(2..6)
+            world.pick(4..12)
         } else {
             world.pick(1..10)
         };

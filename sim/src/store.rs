@@ -238,9 +238,19 @@ impl<R: Default + Clone + 'static> Key<R> {
         &self,
         script: impl Fn(&mut R) -> T + 'static,
     ) -> Result<T, TimedOut> {
+        self.once_weighed(|_| 0, script).await
+    }
+
+    /// As [`once`](Self::once), with a weight: the number of items of an answer, which the server works on for
+    /// [`Store::ITEM`] each before it sends it.
+    async fn once_weighed<T: Clone + 'static>(
+        &self,
+        weigh: fn(&T) -> usize,
+        script: impl Fn(&mut R) -> T + 'static,
+    ) -> Result<T, TimedOut> {
         let served = self.clone();
         let script = Rc::new(script);
-        let serve = move |reply| served.serve(Rc::clone(&script), reply);
+        let serve = move |reply| served.serve(weigh, Rc::clone(&script), reply);
         let (place, time_out) = (self.server.place, self.network.time_out());
         self.network.request(place, time_out, serve).await
     }
@@ -248,6 +258,7 @@ impl<R: Default + Clone + 'static> Key<R> {
     /// What the server does with a request.
     fn serve<T: Clone + 'static>(
         &self,
+        weigh: fn(&T) -> usize,
         script: Rc<impl Fn(&mut R) -> T + 'static>,
         reply: Reply<T>,
     ) {
@@ -266,7 +277,10 @@ impl<R: Default + Clone + 'static> Key<R> {
                 state.keep_undo(world.now(), key.key);
             }
             let answer = script(state.rows.entry(key.key).or_default());
-            reply.send(answer);
+            let items = u32::try_from(weigh(&answer)).unwrap_or(u32::MAX);
+            let wait = Store::<R>::ITEM * items;
+            state.busy_until += wait;
+            world.later(wait, move || reply.send(answer.clone()));
         });
     }
 
@@ -280,8 +294,22 @@ impl<R: Default + Clone + 'static> Key<R> {
         &self,
         script: impl Fn(&mut R) -> T + Clone + 'static,
     ) -> Result<T, TimedOut> {
+        self.retried_weighed(|_| 0, script).await
+    }
+
+    /// As [`retried`](Self::retried), for a script that reads: `weigh` says how many items its answer has. The server
+    /// works on each for [`Store::ITEM`].
+    ///
+    /// # Errors
+    ///
+    /// If no answer came in [`Network::ATTEMPTS`] attempts.
+    pub async fn retried_weighed<T: Clone + 'static>(
+        &self,
+        weigh: fn(&T) -> usize,
+        script: impl Fn(&mut R) -> T + Clone + 'static,
+    ) -> Result<T, TimedOut> {
         for _ in 0..Network::ATTEMPTS {
-            if let Ok(answer) = self.once(script.clone()).await {
+            if let Ok(answer) = self.once_weighed(weigh, script.clone()).await {
                 return Ok(answer);
             }
         }

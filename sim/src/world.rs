@@ -258,6 +258,16 @@ impl World {
         over.filled().await;
     }
 
+    /// Waits until that time of the world.
+    pub(crate) async fn sleep_until(&self, time: Duration) {
+        let over = Slot::new();
+        self.later(time.saturating_sub(self.now()), {
+            let over = over.clone();
+            move || over.fill(())
+        });
+        over.filled().await;
+    }
+
     /// What `future` answers within `limit`, as the clock of the place measures it.
     pub async fn within<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);

@@ -4,7 +4,9 @@ mod judged;
 
 use judged::{assert_caught, assert_kept};
 use segstock_conformance::History;
-use segstock_sim::designs::{Blocks, Conditional, Fencing, Growing, OneLock, Queue, SegmentLocks};
+use segstock_sim::designs::{
+    Blocks, Conditional, Fencing, Growing, Numbered, OneLock, Queue, Rows, SegmentLocks, Standby,
+};
 use segstock_sim::{Counter, Design, Fault, Findings, Options, Promise, Scene, Site};
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -95,7 +97,68 @@ fn a_conditional_decrement_oversells_where_a_failover_undoes_what_was_answered()
 #[test]
 fn a_queue_keeps_everything() {
     assert_kept("queue", &Queue::Counts);
+    assert_kept("queue-in-batches", &Queue::CountsInBatches);
     assert_kept("queue-works", &Queue::Works);
+}
+
+#[test]
+fn rows_with_transactions_keep_everything() {
+    assert_kept("one-row", &Rows::One);
+    let sorted = assert_kept("rows", &Rows::Many);
+    assert!(!sorted.faults.contains_key(&Fault::Deadlock));
+}
+
+#[test]
+fn rows_locked_in_any_order_run_into_deadlocks() {
+    let unsorted = assert_kept("rows-unsorted", &Rows::Unsorted);
+    judged::assert_happened(&unsorted, Fault::Deadlock);
+}
+
+#[test]
+fn a_select_that_decides_before_an_update_oversells() {
+    let racing = Rows::SelectThenSet;
+    assert_caught("rows-select-then-set", &racing, Promise::NeverOversold);
+}
+
+#[test]
+fn a_numbered_queue_keeps_everything() {
+    assert_kept("numbered", &Numbered::ByRow);
+}
+
+#[test]
+fn a_queue_numbered_by_a_sequence_oversells() {
+    let skips = Numbered::BySequence;
+    assert_caught("numbered-by-sequence", &skips, Promise::NeverOversold);
+}
+
+#[test]
+fn a_standby_that_confirms_keeps_everything() {
+    assert_kept("standby", &Standby::Confirmed);
+}
+
+#[test]
+fn a_primary_that_goes_on_alone_oversells_in_a_partition() {
+    let alone = Standby::AloneIfCutOff;
+    let whole = Scene::new().with_faults(|faults| {
+        (faults.partitions, faults.failovers) = (false, false);
+    });
+    (whole.judge("standby-without-partitions", &alone, judged::seeds())).assert_kept();
+    assert_caught("standby-alone", &alone, Promise::NeverOversold);
+}
+
+#[test]
+fn a_storm_finds_sums_of_different_instants() {
+    let storm = |design: Rows| Scene::storm().judge("storm", &design, judged::seeds());
+    storm(Rows::Many).assert_kept();
+    let torn = storm(Rows::SumByStatements);
+    println!("{torn}");
+    assert!(torn.breaks(Promise::ExactRefusal));
+    let (right, wrong) = (Growing::Exact, Growing::AddedFirst);
+    let storm = |design: Growing| Scene::storm().judge("storm", &design, judged::seeds());
+    storm(right).assert_kept();
+    let torn = storm(wrong);
+    println!("{torn}");
+    assert!(torn.breaks(Promise::ExactRefusal));
 }
 
 #[test]

@@ -5,14 +5,19 @@
 //! how. So the consumer keeps nothing that is not in the log, and may crash anywhere. If one that was taken for dead is
 //! alive, two consumers give the same answers.
 //!
-//! What limits it: a batch of orders in two round trips, and each order waits for its answer. If the consumer does the
-//! orders' work as well, it is one lock by another name.
+//! What limits it: requests. If each order sends its own, a few requests for each order. **In batches** a node appends
+//! all orders that came while its last request was under way, and asks for all their answers at once: then a request
+//! serves many orders, and the queue is faster than any design that sends one for each. If the consumer does the orders'
+//! work as well, it is one lock by another name.
+
+mod batches;
 
 use crate::design::{Counter, Design, Order, Site, answer};
 use crate::faults::Fault;
 use crate::network::TimedOut;
 use crate::store::{Key, Store};
 use crate::world::Place;
+use batches::Batches;
 use segstock_conformance::Answer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -24,6 +29,8 @@ use std::time::Duration;
 pub enum Queue {
     /// The consumer counts, the node that orders does the work.
     Counts,
+    /// The consumer counts, and nodes send their orders in batches.
+    CountsInBatches,
     /// The consumer does the work, too.
     Works,
 }
@@ -51,13 +58,24 @@ impl Log {
 /// What each order was answered. An answer never changes: every consumer writes the same.
 type Answers = BTreeMap<u64, bool>;
 
+/// The log and the answers lie under two keys of one server; each key uses one of the fields.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    log: Log,
+    answers: Answers,
+}
+
 impl Design for Queue {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
+        let store = Store::new(&site.network);
+        let (log, answers) = (store.key(0), store.key(1));
+        let batches = Batches::new(&log, &answers, site);
         let shop = Shop(Rc::new(Inner {
-            log: Store::new(&site.network).key(0),
-            answers: Store::new(&site.network).key(0),
+            log,
+            answers,
             units,
             consumer_works: *self == Self::Works,
+            batches: (*self == Self::CountsInBatches).then_some(batches),
             site: site.clone(),
         }));
         site.world().spawn(shop.clone().supervise());
@@ -69,10 +87,12 @@ impl Design for Queue {
 struct Shop(Rc<Inner>);
 
 struct Inner {
-    log: Key<Log>,
-    answers: Key<Answers>,
+    log: Key<Row>,
+    answers: Key<Row>,
     units: u64,
     consumer_works: bool,
+    /// How nodes send their orders, unless each order sends its own requests.
+    batches: Option<Batches>,
     site: Site,
 }
 
@@ -81,7 +101,7 @@ impl Shop {
     const POLL: Duration = Duration::from_millis(2);
     /// The pause before an order asks for its answer. It doubles up to the last: asking costs the store requests.
     const FIRST_ASKS: Duration = Duration::from_millis(2);
-    const LAST_ASKS: Duration = Duration::from_millis(64);
+    const LAST_ASKS: Duration = Duration::from_millis(512);
     /// How long an order asks for its answer, in time-outs.
     const PATIENCE: u32 = 40;
 
@@ -109,11 +129,11 @@ impl Shop {
         // No order waits for the work of another in its batch.
         let most = if self.0.consumer_works { 1 } else { usize::MAX };
         loop {
-            let read = move |log: &mut Log| {
-                let next = log.entries[position..].iter();
+            let read = move |row: &mut Row| {
+                let next = row.log.entries[position..].iter();
                 next.take(most).copied().collect::<Vec<_>>()
             };
-            let Ok(batch) = self.0.log.retried(read).await else {
+            let Ok(batch) = self.0.log.retried_weighed(Vec::len, read).await else {
                 continue;
             };
             if batch.is_empty() {
@@ -133,19 +153,23 @@ impl Shop {
     }
 
     async fn publish(&self, answers: Answers) {
-        let write = move |known: &mut Answers| known.extend(answers.clone());
-        while self.0.answers.retried(write.clone()).await == Err(TimedOut) {}
+        let key = self.0.answers.for_items(answers.len());
+        let write = move |row: &mut Row| row.answers.extend(answers.clone());
+        while key.retried(write.clone()).await == Err(TimedOut) {}
     }
 
     async fn order(&self, entry: Entry) -> Result<bool, TimedOut> {
+        if let Some(batches) = &self.0.batches {
+            return batches.order(entry).await;
+        }
         let id = entry.order.id;
-        self.0.log.retried(move |log| log.append(entry)).await?;
+        self.0.log.retried(move |row| row.log.append(entry)).await?;
         let world = self.0.site.world();
         let patience = self.0.site.network.time_out() * Self::PATIENCE;
         let until = world.clock() + patience;
         let mut pause = Self::FIRST_ASKS;
         while world.clock() < until {
-            let ask = move |known: &mut Answers| known.get(&id).copied();
+            let ask = move |row: &mut Row| row.answers.get(&id).copied();
             if let Some(answer) = self.0.answers.retried(ask).await? {
                 return Ok(answer);
             }
@@ -189,7 +213,7 @@ impl Counter for Shop {
     }
 
     async fn at_rest(&self) -> Result<u64, TimedOut> {
-        let entries = self.0.log.retried(|log| log.entries.clone()).await?;
+        let entries = self.0.log.get().await?.log.entries;
         let mut left = self.0.units;
         for entry in entries {
             decide(&mut left, entry);

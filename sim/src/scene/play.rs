@@ -11,8 +11,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The longest pause of a client between two calls.
-const PAUSE: Duration = Duration::from_millis(20);
 /// A node that crashes in a call does so within this time.
 const CRASHES_WITHIN: Duration = Duration::from_millis(40);
 /// After that time no message is under way, and every lease has run out.
@@ -24,8 +22,7 @@ pub(super) struct Play<C> {
     /// Whether each client restocks what it got.
     brings_back: bool,
     network: Network,
-    clients: usize,
-    calls_of_each: usize,
+    scene: Scene,
     calls: RefCell<Vec<Call>>,
 }
 
@@ -42,8 +39,7 @@ impl<C: Counter> Play<C> {
             units,
             brings_back,
             network,
-            clients: scene.clients,
-            calls_of_each: scene.calls,
+            scene: scene.clone(),
             calls: RefCell::default(),
         }
     }
@@ -57,7 +53,7 @@ impl<C: Counter> Play<C> {
     pub(super) async fn play(self: Rc<Self>) -> usize {
         let world = self.network.world();
         faulty::start(&self.network);
-        let clients: Vec<Slot<()>> = (0..self.clients)
+        let clients: Vec<Slot<()>> = (0..self.scene.clients)
             .map(|_| {
                 let done = Slot::new();
                 let (play, over) = (Rc::clone(&self), done.clone());
@@ -82,10 +78,14 @@ impl<C: Counter> Play<C> {
         let world = self.network.world();
         let mut node = self.network.new_node();
         let mut got = 0;
-        for _ in 0..self.calls_of_each {
-            world.sleep(world.pick_time(Duration::ZERO..PAUSE)).await;
+        for _ in 0..self.scene.calls {
+            world
+                .sleep(world.pick_time(Duration::ZERO..self.scene.pause))
+                .await;
             let op = match got {
-                0 if self.brings_back || world.chance(750) => Op::Deduct(world.pick(1..5)),
+                0 if self.brings_back || world.chance(750) => {
+                    Op::Deduct(world.pick(1..self.scene.most + 1))
+                }
                 0 => Op::Restock(world.pick(1..3)),
                 units => Op::Restock(units),
             };
