@@ -6,13 +6,11 @@
 //! instructions names
 //! ```
 
-#[path = "support/mod.rs"]
-mod support;
-
-use segstock::Stock;
+use segstock::{MAX_UNITS, Stock};
+use segstock_harness::Atomic;
 use std::hint::black_box;
-use support::calls::{PLENTY, atomic, sixteen};
-use support::candidates::Till;
+
+const PLENTY: u64 = MAX_UNITS / 2;
 
 /// One call again and again, in a function of its own: what is inlined, and kept in registers, is
 /// then decided by this call and by no other.
@@ -53,7 +51,12 @@ fn plenty() -> &'static Stock {
 }
 
 fn striped() -> &'static Stock {
-    shared(sixteen(PLENTY))
+    shared(
+        Stock::builder(PLENTY)
+            .segments(16)
+            .build()
+            .expect("16 segments"),
+    )
 }
 
 fn few() -> &'static Stock {
@@ -63,15 +66,15 @@ fn few() -> &'static Stock {
 calls! {
     "deduct" => { let stock = plenty(); move || assert!(stock.deduct(one()).is_ok()) },
     "deduct-striped" => { let stock = striped(); move || assert!(stock.deduct(one()).is_ok()) },
-    "deduct-atomic" => { let stock = shared(atomic(PLENTY)); move || assert!(stock.take(one())) },
+    "deduct-atomic" => { let stock = shared(Atomic::new(PLENTY)); move || assert!(stock.deduct(one()).is_ok()) },
     "refuse" => { let stock = few(); move || assert!(stock.deduct(black_box(5)).is_err()) },
     "refuse-striped" => {
         let stock = striped();
         move || assert!(stock.deduct(black_box(2 * PLENTY)).is_err())
     },
     "refuse-atomic" => {
-        let stock = shared(atomic(3));
-        move || assert!(!stock.take(black_box(5)))
+        let stock = shared(Atomic::new(3));
+        move || assert!(stock.deduct(black_box(5)).is_err())
     },
     "restock" => { let stock = plenty(); move || assert!(stock.restock(one()).is_ok()) },
     "restock-striped" => { let stock = striped(); move || assert!(stock.restock(one()).is_ok()) },

@@ -5,23 +5,32 @@
 //! cargo bench --bench tracked -- --baseline before
 //! ```
 //!
-//! What is compared with others, once, is in `compared.rs`; instruction counts, which repeat
-//! exactly, are watched by `.ci/instructions`.
-
-#[path = "support/mod.rs"]
-mod support;
+//! One lock is compared with many segments in `compared.rs`. Instruction counts, which repeat exactly, are watched by
+//! `.ci/instructions`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use segstock::{LockedStock, Stock};
+use segstock::{LockedStock, MAX_UNITS, Stock};
+use segstock_harness::Work;
 use std::hint::black_box;
 use std::time::Duration;
-use support::calls::{PLENTY, out_and_back, sixteen, work};
-use support::candidates::Till;
 
-/// The same bench for a stock in both of its forms.
+const PLENTY: u64 = MAX_UNITS / 2;
+
+fn striped(units: u64) -> Stock {
+    let builder = Stock::builder(units).segments(16);
+    builder.build().expect("16 segments")
+}
+
+fn deduct_and_restock(stock: &Stock) {
+    if black_box(stock.deduct(1).is_ok()) {
+        _ = stock.restock(1);
+    }
+}
+
+/// One call, to a stock in each of its forms.
 fn both_forms(criterion: &mut Criterion, name: &str, units: u64, call: impl Fn(&Stock) + Copy) {
     let mut group = criterion.benchmark_group(name);
-    for (form, stock) in [("narrow", Stock::new(units)), ("striped", sixteen(units))] {
+    for (form, stock) in [("narrow", Stock::new(units)), ("striped", striped(units))] {
         group.bench_function(form, |bencher| bencher.iter(|| call(black_box(&stock))));
     }
     group.finish();
@@ -34,9 +43,9 @@ fn one_thread(criterion: &mut Criterion) {
     both_forms(criterion, "refuse", 3, |stock| {
         _ = black_box(stock.deduct(black_box(5)));
     });
-    both_forms(criterion, "deduct and restock", PLENTY, out_and_back);
+    both_forms(criterion, "deduct and restock", PLENTY, deduct_and_restock);
     both_forms(criterion, "reserve and drop", PLENTY, |stock| {
-        stock.lend(black_box(1));
+        drop(black_box(stock.reserve(black_box(1))));
     });
     both_forms(criterion, "available", PLENTY, |stock| {
         _ = black_box(stock.available());
@@ -52,15 +61,17 @@ fn one_thread(criterion: &mut Criterion) {
 
 fn two_threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("2 threads");
+    let deduct = |stock: &Stock| _ = black_box(stock.deduct(black_box(1)).is_ok());
     let works = [
+        ("deduct", Work::of(Stock::new(PLENTY), deduct)),
         (
-            "deduct",
-            work(Stock::new(PLENTY), |stock| {
-                _ = black_box(stock.take(black_box(1)));
-            }),
+            "deduct and restock",
+            Work::of(Stock::new(PLENTY), deduct_and_restock),
         ),
-        ("deduct and restock", work(Stock::new(PLENTY), out_and_back)),
-        ("one unit out and back", work(Stock::new(1), out_and_back)),
+        (
+            "one unit out and back",
+            Work::of(Stock::new(1), deduct_and_restock),
+        ),
     ];
     for (name, work) in works {
         group.bench_function(name, |bencher| {

@@ -1,12 +1,10 @@
-//! Holds, against the least that anything under a key can cost: an insert and a remove.
+//! Holds, against the least that any call with a key can cost: an insert into a map, and a remove.
 
-use crate::report::{Limit, Report};
-use crate::situations::show;
-use crate::support::calls::PLENTY;
-use crate::support::windows::{Effort, Work, measure};
+use crate::PLENTY;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use segstock::{Holds, Reservation, Stock};
+use segstock_harness::{Limit, Run, Work};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -16,27 +14,20 @@ use std::time::Duration;
 
 static SEATS: Stock = Stock::new(PLENTY);
 
-/// As many as the holds have on a machine with two cores.
+/// The number of shards that the holds have on a machine with two cores.
 const SHARDS: usize = 64;
 const TTL: Duration = Duration::from_secs(3_600);
-/// Answers that are kept cost memory, and with it time. The default of 15 minutes would fill the
-/// machine at this rate, which no shop sees.
+/// Answers that are kept cost memory, and with it time. At the rate of this benchmark, which no shop sees, the default
+/// of 15 minutes would fill the machine.
 const RETENTION: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
 
-/// What the holds are measured by.
+/// What the holds are compared with: a map in as many shards.
 struct Sharded {
     hasher: RandomState,
     shards: [CachePadded<Mutex<HashMap<u64, u64>>>; SHARDS],
 }
 
 impl Sharded {
-    fn new() -> Self {
-        Self {
-            hasher: RandomState::new(),
-            shards: std::array::from_fn(|_| CachePadded::new(Mutex::new(HashMap::new()))),
-        }
-    }
-
     fn shard(&self, key: u64) -> &Mutex<HashMap<u64, u64>> {
         let hash = self.hasher.hash_one(key);
         &self.shards[(hash >> 40) as usize & (SHARDS - 1)]
@@ -52,10 +43,10 @@ fn with_keys(call: impl Fn(u64) + Send + Sync + 'static) -> Work {
         (first..first + calls).for_each(&call);
     };
     // A hold takes a lock that parks.
-    Work::new(run).parks(true)
+    Work::new(run).parks()
 }
 
-/// Keys that nobody uses.
+/// Keys that no call uses.
 fn others(live: u64) -> impl Iterator<Item = u64> {
     (0..live).map(|key| u64::MAX - key)
 }
@@ -75,7 +66,11 @@ fn ours(live: u64, retention: Duration) -> Work {
 }
 
 fn theirs(live: u64) -> Work {
-    let map = Sharded::new();
+    let shards = std::array::from_fn(|_| CachePadded::default());
+    let map = Sharded {
+        hasher: RandomState::new(),
+        shards,
+    };
     let insert = |key, map: &Sharded| map.shard(key).lock().insert(key, black_box(1));
     for key in others(live) {
         _ = insert(key, &map);
@@ -86,45 +81,42 @@ fn theirs(live: u64) -> Work {
     })
 }
 
-/// Nothing else in the maps: all of it in the cache of one core, and of the other one's for half of the
-/// keys as soon as there are two.
-pub fn alone(effort: Effort, report: &mut Report) {
-    place_and_confirm(effort, report, 0);
+/// The maps hold nothing else. All of it lies in the cache of one core; with two threads, half of the keys lie in
+/// the other core's cache.
+pub(crate) fn alone(run: &mut Run) {
+    place_and_confirm(run, 0);
 }
 
 /// As in a service, whose customers take their time.
-pub fn beside_others(effort: Effort, report: &mut Report) {
-    place_and_confirm(effort, report, 100_000);
+pub(crate) fn beside_others(run: &mut Run) {
+    place_and_confirm(run, 100_000);
 }
 
-/// As in a large one: no cache holds them all, and it matters little who was there last.
-pub fn beside_a_million(effort: Effort, report: &mut Report) {
-    place_and_confirm(effort, report, 1_000_000);
+/// As in a large service: no cache holds all holds, and it matters little which thread used a key last.
+pub(crate) fn beside_a_million(run: &mut Run) {
+    place_and_confirm(run, 1_000_000);
 }
 
-fn place_and_confirm(effort: Effort, report: &mut Report, live: u64) {
-    let names = [
+fn place_and_confirm(run: &mut Run, live: u64) {
+    const NAMES: [&str; 3] = [
         "holds, answers known for 1 ms",
         "holds, answers known for 100 ms",
-        "sharded map, insert and remove",
+        "map, insert and remove",
     ];
-    let works = || {
+    for threads in [1, 2] {
         let [brief, long] = RETENTION;
-        [ours(live, brief), ours(live, long), theirs(live)]
-    };
-    let [one, two] = [1, 2].map(|threads| {
-        let figures = measure(effort, threads, &works());
-        show(report, threads, &names, &figures);
-        let line = |form| format!("{threads} threads: {form} / map");
-        let [brief, long, map] = [0, 1, 2].map(|candidate| figures[candidate].ns);
-        report.ratio(&line(names[0]), brief, map, Limit::AtMost(3.0));
-        report.ratio(&line(names[1]), long, map, Limit::None);
-        [brief, long, map]
-    });
-    for (form, name) in names.iter().enumerate() {
-        let limit = [Limit::AtLeast(1.6), Limit::None, Limit::None][form];
-        let line = format!("{name}: throughput, 2 threads / 1");
-        // Calls of all threads in a microsecond.
-        report.ratio(&line, 2e3 / two[form], 1e3 / one[form], limit);
+        let works = [ours(live, brief), ours(live, long), theirs(live)];
+        run.measure(threads, NAMES.into_iter().zip(works).collect());
+        run.compare(threads, NAMES[0], NAMES[2], Limit::AtMost(3.0));
+        run.compare(threads, NAMES[1], NAMES[2], Limit::None);
+    }
+    for (name, limit) in NAMES
+        .into_iter()
+        .zip([Limit::AtLeast(1.6), Limit::None, Limit::None])
+    {
+        // Two threads make twice the calls in as many ns.
+        let both = run.value(1, name).zip(run.value(2, name));
+        let ratio = both.map(|(one, two)| 2.0 * one / two);
+        run.ratio(format!("{name}: throughput, 2 threads / 1"), ratio, limit);
     }
 }

@@ -1,82 +1,72 @@
-//! Purpose: the figures that the documentation promises, each as a ratio taken in one run.
-//!
-//! An absolute figure from a small shared machine is worth nothing, so the candidates are
-//! interleaved in one process, window by window, and what is compared are medians. Threads are
-//! pinned. With as many as cores, or fewer, a window counts only if every thread kept its CPU
-//! throughout.
+//! Purpose: the figures that the documentation promises, each as a ratio of two candidates that took turns in one
+//! run.
 //!
 //! ```text
 //! cargo bench --bench ratios              all of it, some minutes
 //! cargo bench --bench ratios -- --quick   few windows: whether it runs, not what it measures
 //! cargo bench --bench ratios -- --only edge
-//! cargo bench --bench ratios -- --out FILE   the promises as a Markdown table, too
 //! ```
+//!
+//! The results go to `target/bench/ratios.json`, from which `segstock-bench` makes the table of promises.
 
+mod counting;
 mod holding;
-mod report;
 mod reserving;
-mod situations;
-#[path = "../support/mod.rs"]
-mod support;
+mod snapshots;
 
 use clap::Parser;
-use report::Report;
-use std::path::PathBuf;
+use segstock::{MAX_UNITS, Stock};
+use segstock_harness::{Arguments, Run, Step};
 use std::process::ExitCode;
-use support::windows::Effort;
 
-/// The figures that the documentation promises, each as a ratio taken in one run.
-#[derive(Debug, Parser)]
-#[command(bin_name = "cargo bench --bench ratios --", max_term_width = 100)]
-struct Arguments {
-    /// Few windows: whether it runs, not what it measures
-    #[arg(long, alias = "test")]
-    quick: bool,
+const PLENTY: u64 = MAX_UNITS / 2;
 
-    /// Only the situations whose name contains NAME
-    #[arg(long, value_name = "NAME")]
-    only: Option<String>,
-
-    /// Write the promises to FILE, as a Markdown table
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-
-    /// What cargo passes by itself
-    #[arg(long, hide = true)]
-    bench: bool,
+/// A stock that is striped from the start.
+fn striped(units: u64, segments: usize) -> Stock {
+    let builder = Stock::builder(units).segments(segments);
+    builder.build().expect("some segments")
 }
 
+type Measure = fn(&mut Run);
+
+const STEPS: [(&str, Measure); 18] = [
+    ("plenty", counting::plenty),
+    ("sold out", counting::sold_out),
+    ("too few left", counting::too_few_left),
+    (
+        "more than a plentiful stock has",
+        counting::more_than_there_is,
+    ),
+    ("deduct and restock", counting::deduct_and_restock),
+    ("reserve and drop", reserving::reserve_and_drop),
+    ("reserve and commit", reserving::reserve_and_commit),
+    ("lease", reserving::leases),
+    ("place and confirm", holding::alone),
+    ("place and confirm beside others", holding::beside_others),
+    (
+        "place and confirm beside a million",
+        holding::beside_a_million,
+    ),
+    ("edge", counting::edge),
+    ("fragmented", counting::fragmented),
+    ("drain", counting::drain),
+    (
+        "99 refusals to one restock",
+        counting::refusals_and_restocks,
+    ),
+    ("more threads than cores", counting::crowded),
+    ("snapshot under traffic", snapshots::snapshot),
+    ("order flow of 20 ms", reserving::order_flow),
+];
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let effort = if arguments.quick {
-        Effort::QUICK
-    } else {
-        Effort::FULL
-    };
-    let only = arguments.only.unwrap_or_default();
-    let wanted: Vec<_> = situations::ALL
-        .iter()
-        .filter(|(name, _)| name.contains(&only))
-        .collect();
-    if wanted.is_empty() {
-        let all: Vec<&str> = situations::ALL.iter().map(|&(name, _)| name).collect();
-        eprintln!(
-            "no situation is called {only}; there are: {}",
-            all.join(", ")
-        );
-        return ExitCode::from(2);
+    let subject = concat!("segstock ", env!("CARGO_PKG_VERSION"));
+    let steps = STEPS.map(|(name, measure)| -> Step { (name.to_owned(), Box::new(measure)) });
+    match segstock_harness::run("ratios", subject, &Arguments::parse(), steps.into()) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
     }
-    let mut report = Report::new();
-    for (name, run) in wanted {
-        report.heading(name);
-        run(effort, &mut report);
-    }
-    report.close();
-    if let Some(out) = arguments.out
-        && let Err(error) = std::fs::write(&out, report.markdown())
-    {
-        eprintln!("{}: {error}", out.display());
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
 }

@@ -1,125 +1,112 @@
-//! Reservations and leases, against the permits of a semaphore and against an atomic of one's own.
+//! Reservations and leases, against the permits of a semaphore and an atomic of the thread's own; and orders whose
+//! flow runs under a lock.
 
-use crate::report::{Limit, Report};
-use crate::situations::show;
-use crate::support::calls::{PLENTY, sixteen, two, work};
-use crate::support::candidates::{Private, Till};
-use crate::support::windows::{Effort, Work, measure};
-use segstock::{Lease, Stock};
+use crate::{PLENTY, striped};
+use Limit::{AtLeast, AtMost, None};
+use segstock::{Lease, LockedStock, Stock};
+use segstock_harness::{Atomic, Limit, Run, Sale, Work};
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The same call, again and again.
-fn calls<S: Send + Sync + 'static>(
-    stock: S,
-    call: impl Fn(&S) + Copy + Send + Sync + 'static,
-) -> Work {
-    Work::new(move |_, calls| {
-        for _ in 0..calls {
-            call(&stock);
-        }
-    })
-}
+const FORMS: [&str; 2] = ["Stock::new", "Stock, 16 segments"];
 
-fn semaphore() -> Semaphore {
+fn permits() -> Semaphore {
     Semaphore::new(usize::try_from(PLENTY).expect("64 bits"))
 }
 
-pub fn reserve_and_drop(effort: Effort, report: &mut Report) {
-    let ours = |stock: &Stock| {
+pub(crate) fn reserve_and_drop(run: &mut Run) {
+    let reserve = |stock: &Stock| {
         let reservation = stock.reserve(black_box(1)).expect("plenty");
         _ = black_box(reservation.units());
     };
-    let owned = |stock: &Arc<Stock>| {
+    let reserve_owned = |stock: &Arc<Stock>| {
         let reservation = Arc::clone(stock).reserve_owned(black_box(1));
         _ = black_box(reservation.expect("plenty").units());
     };
-    let tokio = |permits: &Semaphore| {
+    let acquire = |permits: &Semaphore| {
         let permit = permits.try_acquire_many(black_box(1)).expect("plenty");
         _ = black_box(permit.num_permits());
     };
-    let names = [
-        "Stock::new",
-        "Stock, 16 segments",
-        "Arc<Stock>, owned",
-        "tokio, permit",
-    ];
-    for threads in [1, 2] {
-        let works = [
-            calls(Stock::new(PLENTY), ours),
-            calls(sixteen(PLENTY), ours),
-            calls(Arc::new(Stock::new(PLENTY)), owned),
-            calls(semaphore(), tokio),
+    for (threads, limit) in [(1, AtLeast(1.0)), (2, AtLeast(5.0))] {
+        let works = vec![
+            (FORMS[0], Work::of(Stock::new(PLENTY), reserve)),
+            (FORMS[1], Work::of(striped(PLENTY, 16), reserve)),
+            (
+                "owned by an Arc",
+                Work::of(Arc::new(Stock::new(PLENTY)), reserve_owned),
+            ),
+            ("tokio, permit", Work::of(permits(), acquire)),
         ];
-        let figures = measure(effort, threads, &works);
-        show(report, threads, &names, &figures);
-        let tokio = figures[3].ns;
-        for (form, figure) in names.iter().zip(&figures).take(2) {
-            let limit = if threads == 1 { 1.0 } else { 5.0 };
-            let line = format!("{threads} threads: tokio, permit / {form}");
-            report.ratio(&line, tokio, figure.ns, Limit::AtLeast(limit));
-        }
-        let line = format!("{threads} threads: owned by an Arc / borrowed");
-        report.ratio(&line, figures[2].ns, figures[0].ns, Limit::None);
+        run.measure(threads, works);
+        FORMS
+            .iter()
+            .for_each(|form| run.compare(threads, "tokio, permit", form, limit));
+        run.compare(threads, "owned by an Arc", "Stock::new", None);
     }
 }
 
-pub fn reserve_and_commit(effort: Effort, report: &mut Report) {
-    let ours = |stock: &Stock| stock.reserve(black_box(1)).expect("plenty").commit();
-    let tokio = |permits: &Semaphore| {
+pub(crate) fn reserve_and_commit(run: &mut Run) {
+    let commit = |stock: &Stock| stock.reserve(black_box(1)).expect("plenty").commit();
+    let forget = |permits: &Semaphore| {
         let permit = permits.try_acquire_many(black_box(1)).expect("plenty");
         permit.forget();
     };
-    let names = ["Stock::new", "Stock, 16 segments", "tokio, forget"];
-    for threads in [1, 2] {
-        let works = [
-            calls(Stock::new(PLENTY), ours),
-            calls(sixteen(PLENTY), ours),
-            calls(semaphore(), tokio),
+    for (threads, limit) in [(1, None), (2, AtLeast(2.0))] {
+        let works = vec![
+            (FORMS[0], Work::of(Stock::new(PLENTY), commit)),
+            (FORMS[1], Work::of(striped(PLENTY, 16), commit)),
+            ("tokio, forget", Work::of(permits(), forget)),
         ];
-        let figures = measure(effort, threads, &works);
-        show(report, threads, &names, &figures);
-        for (form, figure) in names.iter().zip(&figures).take(2) {
-            let limit = if threads == 1 {
-                Limit::None
-            } else {
-                Limit::AtLeast(2.0)
-            };
-            let line = format!("{threads} threads: tokio, forget / {form}");
-            report.ratio(&line, figures[2].ns, figure.ns, limit);
-        }
+        run.measure(threads, works);
+        FORMS
+            .iter()
+            .for_each(|form| run.compare(threads, "tokio, forget", form, limit));
     }
 }
 
-pub fn leases(effort: Effort, report: &mut Report) {
-    const BATCH: u64 = 64;
-    // A till for each stretch of calls, settled at its end.
-    let lease = |stock: Stock| -> Work {
-        Work::new(move |_, calls| {
-            let mut till = Lease::new(&stock, BATCH);
-            for _ in 0..calls {
-                _ = black_box(till.deduct(black_box(1)).is_ok());
-            }
-        })
-    };
-    let names = [
+pub(crate) fn leases(run: &mut Run) {
+    const FORMS: [&str; 2] = [
         "Stock::new, batches of 64",
         "Stock, 2 segments, batches of 64",
-        "private atomic",
     ];
+    // A lease for each stretch of calls, settled at its end.
+    let lease = |stock: Stock| {
+        Work::new(move |_, calls| {
+            let mut lease = Lease::new(&stock, 64);
+            (0..calls).for_each(|_| _ = black_box(lease.deduct(black_box(1)).is_ok()));
+        })
+    };
+    let deduct = |word: &Atomic| _ = black_box(word.deduct(black_box(1)));
     for threads in [1, 2] {
-        let private = Private::new(PLENTY, threads);
-        let works = [
-            lease(Stock::new(PLENTY)),
-            lease(two(PLENTY)),
-            work(private, |till| _ = black_box(till.take(black_box(1)))),
+        let works = vec![
+            (FORMS[0], lease(Stock::new(PLENTY))),
+            (FORMS[1], lease(striped(PLENTY, 2))),
+            (
+                "private atomic",
+                Work::of_each_thread(threads, || Atomic::new(PLENTY), deduct),
+            ),
         ];
-        let figures = measure(effort, threads, &works);
-        show(report, threads, &names, &figures);
-        for (form, figure) in names.iter().zip(&figures).take(2) {
-            let line = format!("{threads} threads: {form} / private atomic");
-            report.ratio(&line, figure.ns, figures[2].ns, Limit::AtMost(0.5));
-        }
+        run.measure(threads, works);
+        FORMS
+            .iter()
+            .for_each(|form| run.compare(threads, form, "private atomic", AtMost(0.5)));
+    }
+}
+
+/// One lock sells 50 orders a second. 20 locks could sell 1,000; 950 are promised.
+pub(crate) fn order_flow(run: &mut Run) {
+    for (segments, aim, limit) in [(1, 50.0, None), (20, 950.0, AtLeast(1.0))] {
+        let stock = LockedStock::new(1_000_000, segments).expect("some segments");
+        let sold = Sale::FLASH.run(run.effort.watched, |flow| {
+            let order = || {
+                flow();
+                Ok::<_, Infallible>(())
+            };
+            stock.deduct_with(1, order).is_ok()
+        });
+        let name = format!("64 customers, orders a second: {segments} segments / {aim}");
+        run.ratio(name, Some(sold.per_second / aim), limit);
     }
 }

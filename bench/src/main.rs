@@ -1,0 +1,100 @@
+//! `segstock` beside other counters and maps: `measure` writes figures as JSON, and `show` makes of them the tables
+//! and plots of `BENCHMARKS.md`, the README and `docs/benchmarks`.
+
+mod counters;
+mod curves;
+mod flows;
+mod kept;
+mod maps;
+mod marks;
+mod parts;
+mod plots;
+mod situations;
+mod tables;
+
+use clap::Parser;
+use segstock_harness::{Arguments, Results, Run, Step};
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// `segstock` beside other counters and maps
+#[derive(Debug, Parser)]
+#[command(max_term_width = 100)]
+enum Command {
+    /// Measure every situation with every counter, write bench.json, and print its tables
+    Measure(Arguments),
+    /// Make tables and plots of bench.json, and of ratios.json, which `cargo bench --bench ratios` writes
+    Show {
+        /// Where the results are
+        #[arg(long, value_name = "DIR", default_value = "target/bench")]
+        from: PathBuf,
+        /// Fill the marked parts of this document; can be given again
+        #[arg(long, value_name = "FILE")]
+        write: Vec<PathBuf>,
+        /// Where to put a plot for each *.svg
+        #[arg(long, value_name = "DIR")]
+        plots: Option<PathBuf>,
+    },
+}
+
+type Measure = fn(&mut Run);
+
+const STEPS: [(&str, Measure); 6] = [
+    ("cost over segments", curves::over_segments),
+    ("cost over what is left", curves::over_what_is_left),
+    ("choosing a segment", curves::choosing_a_segment),
+    ("order flow", flows::measure),
+    ("maps", maps::measure),
+    ("kept", kept::measure),
+];
+
+fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let others = STEPS.map(|(name, measure)| -> Step { (name.to_owned(), Box::new(measure)) });
+    let steps = situations::steps().chain(others).collect();
+    let subject = concat!("segstock ", env!("CARGO_PKG_VERSION"));
+    let results = segstock_harness::run("bench", subject, arguments, steps)?;
+    for name in parts::TABLES.split(", ") {
+        if let Some(part) = parts::part(name, &results, &Results::default()) {
+            println!("\n# {name}\n\n{}", part.trim());
+        }
+    }
+    Ok(())
+}
+
+/// The error names the file.
+fn of<T, E: std::fmt::Display>(path: &Path, result: Result<T, E>) -> Result<T, String> {
+    result.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn show(from: &Path, documents: &[PathBuf], plots: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let [bench, ratios] = ["bench.json", "ratios.json"].map(|name| {
+        let path = from.join(name);
+        of(&path, Results::read(&path))
+    });
+    let (bench, ratios) = (bench?, ratios?);
+    for document in documents {
+        let text = of(document, fs::read_to_string(document))?;
+        let filled = marks::fill(&text, |name| parts::part(name, &bench, &ratios));
+        of(document, fs::write(document, of(document, filled)?))?;
+    }
+    for (file, svg) in plots::all(&bench)? {
+        if let Some(directory) = plots {
+            of(directory, fs::create_dir_all(directory))?;
+            of(directory, fs::write(directory.join(file), svg))?;
+        }
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Measure(arguments) => measure(&arguments),
+        Command::Show { from, write, plots } => show(&from, &write, plots.as_deref()),
+    };
+    if let Err(error) = &done {
+        eprintln!("error: {error}");
+    }
+    ExitCode::from(if done.is_ok() { 0 } else { 2 })
+}
