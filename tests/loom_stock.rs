@@ -280,7 +280,7 @@ payloads! {
     served_by_a_large_restock: narrow(0, STILL), [Restock(1 << 20)], [Deduct(1)];
     served_by_units_dealt_out: wide(0, RESTLESS), [Restock(2)], [Sit(1), Reserve(1)];
     served_beside_widening: narrow(0, STILL), [Restock(1)], [Widen], [Deduct(1)];
-    served_beside_narrowing: wide(0, STILL), [Restock(1)], [Narrow], [Deduct(1)];
+    served_by_the_thread_that_narrowed: wide(0, STILL), [Narrow, Restock(1)], [Deduct(1)];
     served_after_narrowing: wide(0, STILL), [Restock(1)], [Narrow, Deduct(1)];
     served_after_narrowing_and_widening: wide(0, STILL), [Restock(1)], [Narrow, Widen, Deduct(1)];
     served_beside_a_turn_over: wide(0, RESTLESS), [Restock(1)], [Snapshot, Deduct(1)];
@@ -293,6 +293,10 @@ payloads! {
 /// Minutes each, and not in CI: `.ci/loom long`.
 mod long {
     use super::*;
+
+    payloads! {
+        served_beside_narrowing: wide(0, STILL), [Restock(1)], [Narrow], [Deduct(1)];
+    }
 
     scenarios! {
         narrowing_against_put_back_and_refusal: put_back_before(wide(3, STILL)), [Narrow], [Release(1)], [Deduct(2)];

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// The outcomes of a scenario, thread by thread, in a short form that can be compared and listed.
 ///
-/// Bounds are left out, since many are right: a refusal is `no`, whatever it says was available, and a
-/// snapshot is what was in stock. A thread's answers stand in the sequence of its calls, and `|` stands
+/// Bounds are left out, since many are right: a refusal is `no`, whatever it says was available. A snapshot is
+/// the units in stock and those reserved: `2+1`. A thread's answers stand in the sequence of its calls, and `|` stands
 /// between two threads.
 ///
 /// ```
@@ -29,6 +29,7 @@ enum Answer {
     No,
     Full,
     Units(u64),
+    Snapshot { available: u64, reserved: u64 },
     Unknown,
 }
 
@@ -49,7 +50,11 @@ impl Answers {
                 Answer::Units(units)
             }
             Outcome::Snapshot(figures) | Outcome::ExactSnapshot(figures) => {
-                Answer::Units(figures.available)
+                let (available, reserved) = (figures.available, figures.reserved);
+                Answer::Snapshot {
+                    available,
+                    reserved,
+                }
             }
             Outcome::Unknown => Answer::Unknown,
         });
@@ -63,6 +68,10 @@ impl fmt::Display for Answers {
             Answer::No => "no".to_owned(),
             Answer::Full => "full".to_owned(),
             Answer::Units(units) => units.to_string(),
+            Answer::Snapshot {
+                available,
+                reserved,
+            } => format!("{available}+{reserved}"),
             Answer::Unknown => "?".to_owned(),
         };
         let thread = |answers: &Vec<Answer>| {

@@ -117,9 +117,11 @@ impl<S: Subject> Scenario<S> {
     #[track_caller]
     pub fn explore_with_a_payload(&self) {
         let payload = |start: &Model| Beside::payload(start.snapshot().available);
+        let seen = Arc::default();
         for first in 0..self.scripts.len() {
-            self.explore_from(first, "payload", payload, &Arc::default());
+            self.explore_from(first, "payload", payload, &seen);
         }
+        self.assert_all_seen(&seen.lock().unwrap());
     }
 
     /// Explores it with the first thread at the script `first`, and returns the number of executions.
