@@ -70,6 +70,18 @@ pub struct Undecided {
     pub out_of_time: bool,
 }
 
+impl Undecided {
+    fn new(calls: &[Call], effort: &Effort) -> Self {
+        let unknown = calls.iter().filter(|call| call.outcome == Outcome::Unknown);
+        Self {
+            states: effort.spent_states(),
+            calls: calls.len(),
+            unknown: unknown.count(),
+            out_of_time: effort.spent() == Some(Spent::Time),
+        }
+    }
+}
+
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -145,30 +157,37 @@ impl Checker {
 
     /// Whether some order explains `calls`, which come in the sequence of their first stamps; what has
     /// to be taken [at its word](exact_when_alone) is.
-    pub(super) fn decide(&self, initial: u64, calls: &[Call]) -> Found {
+    pub(super) fn decide(&self, initial: u64, calls: &[Call]) -> Result<bool, Undecided> {
         let mut effort = self.effort();
-        self.problem(initial, calls).solve_within(&mut effort)
+        match self.problem(initial, calls).solve_within(&mut effort) {
+            Found::Order => Ok(true),
+            Found::NoOrder => Ok(false),
+            Found::Nothing => Err(Undecided::new(calls, &effort)),
+        }
     }
 
     pub(super) fn check_calls(&self, initial: u64, calls: &[Call]) -> Verdict {
-        let problem = self.problem(initial, calls);
-        let mut effort = self.effort();
-        match problem.solve_within(&mut effort) {
-            Found::Order => Verdict::Linearizable,
-            Found::Nothing => Verdict::Undecided(Undecided {
-                states: effort.spent_states(),
-                calls: calls.len(),
-                unknown: calls
-                    .iter()
-                    .filter(|call| call.outcome == Outcome::Unknown)
-                    .count(),
-                out_of_time: effort.spent() == Some(Spent::Time),
-            }),
-            Found::NoOrder => {
-                let why = explain::explain(&problem, calls, self.budget);
-                Verdict::NotLinearizable(Box::new(why))
-            }
+        match self.decide(initial, calls) {
+            Ok(true) => Verdict::Linearizable,
+            Ok(false) => Verdict::NotLinearizable(Box::new(self.explain(initial, calls))),
+            Err(why) => Verdict::Undecided(why),
         }
+    }
+
+    /// A wrong refusal is told before a wrong number in one.
+    fn explain(&self, initial: u64, calls: &[Call]) -> Explanation {
+        let plain: Vec<Call> = calls
+            .iter()
+            .map(|call| Call {
+                outcome: explain::without_number(call.outcome),
+                ..*call
+            })
+            .collect();
+        let without_numbers = self.problem(initial, &plain);
+        if without_numbers.solve_within(&mut self.effort()) == Found::NoOrder {
+            return explain::explain(&without_numbers, calls, self.budget, false);
+        }
+        explain::explain(&self.problem(initial, calls), calls, self.budget, true)
     }
 
     fn effort(&self) -> Effort {

@@ -2,3 +2,6 @@
 
 #[doc = include_str!("docs/testing_your_counter.md")]
 pub mod testing_your_counter {}
+
+#[doc = include_str!("docs/histories_from_elsewhere.md")]
+pub mod histories_from_elsewhere {}

@@ -1,9 +1,9 @@
 //! Which promise a history breaks: each is judged by the calls that it is about.
 
 use crate::play::Played;
-use crate::{Call, Checker, Explanation, Promise, Unjudged, Verdict};
-use segstock_model::search::Found;
+use crate::{Call, Checker, Explanation, Promise, Undecided, Unjudged, Verdict};
 use segstock_model::{Op, Outcome, Refusal, exact_when_alone};
+use std::cell::Cell;
 
 /// What a counter may leave unpromised, apart from what it does not offer.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +32,12 @@ pub(super) enum Ruling {
     Unjudged(Unjudged),
 }
 
-impl From<Found> for Ruling {
-    fn from(found: Found) -> Self {
+impl From<&Result<bool, Undecided>> for Ruling {
+    fn from(found: &Result<bool, Undecided>) -> Self {
         match found {
-            Found::Order => Self::Kept,
-            Found::NoOrder => Self::Broken,
-            Found::Nothing => Self::Undecided,
+            Ok(true) => Self::Kept,
+            Ok(false) => Self::Broken,
+            Err(_) => Self::Undecided,
         }
     }
 }
@@ -49,6 +49,7 @@ pub(super) struct Judge<'a> {
     /// The history's calls, reads that nothing ran beside taken at their word. What ran beside them is
     /// known of the whole history only: a refusal that is not judged may be a sale that was not found.
     calls: Vec<Call>,
+    undecided: Cell<Option<Undecided>>,
 }
 
 impl<'a> Judge<'a> {
@@ -58,7 +59,13 @@ impl<'a> Judge<'a> {
             promised,
             played,
             calls: exact_when_alone(played.history.calls()),
+            undecided: Cell::new(None),
         }
+    }
+
+    /// Why the last search was given up, if one was.
+    pub(super) const fn undecided(&self) -> Option<Undecided> {
+        self.undecided.get()
     }
 
     /// The history's rulings; none about what is not promised.
@@ -66,10 +73,25 @@ impl<'a> Judge<'a> {
         let mut rulings = self.found();
         for (promise, ruling) in &mut rulings {
             if *ruling == Ruling::Kept && !self.tells_of(*promise) {
-                *ruling = Ruling::Unjudged(Unjudged::NoAnswer);
+                let why = if self.asks_of(*promise) {
+                    Unjudged::NoAnswer
+                } else {
+                    Unjudged::NoCall
+                };
+                *ruling = Ruling::Unjudged(why);
             }
         }
         rulings
+    }
+
+    /// Whether there is a call that a promise is about, be its outcome known or not.
+    fn asks_of(&self, promise: Promise) -> bool {
+        let (_, at_rest) = self.parts();
+        match promise {
+            Promise::NeverOversold | Promise::ExactRefusal => self.calls.iter().any(takes),
+            Promise::Conservation => !at_rest.is_empty(),
+            _ => !self.calls.is_empty(),
+        }
     }
 
     /// Whether a promise could have been seen to break: what is unknown proves nothing.
@@ -140,7 +162,11 @@ impl<'a> Judge<'a> {
 
     fn rule(&self, calls: &[Call]) -> Ruling {
         let initial = self.played.history.initial();
-        self.checker.decide(initial, calls).into()
+        let found = self.checker.decide(initial, calls);
+        if let Err(why) = found {
+            self.undecided.set(Some(why));
+        }
+        Ruling::from(&found)
     }
 
     /// Everything that is promised to be true.

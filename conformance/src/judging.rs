@@ -1,7 +1,7 @@
 //! [`Judging`]: the suite's judgement on histories that were recorded elsewhere.
 
 use crate::play::Played;
-use crate::suite::Tally;
+use crate::tally::Tally;
 use crate::{History, Options, Promise, Report};
 use std::time::Instant;
 
@@ -33,9 +33,9 @@ pub struct Judging<'a> {
 
 impl Options {
     /// Judges histories of what is called `counter` in the report, and in the names of files.
-    pub fn judging(&self, counter: &'static str) -> Judging<'_> {
+    pub fn judging(&self, counter: impl Into<String>) -> Judging<'_> {
         Judging {
-            tally: Tally::of_recordings(self, counter),
+            tally: Tally::of_recordings(self, counter.into()),
             began: Instant::now(),
         }
     }

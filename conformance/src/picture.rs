@@ -2,7 +2,7 @@
 
 use crate::explain::{time, told, units};
 use crate::{Call, Explanation, History};
-use segstock_model::{Op, Outcome};
+use segstock_model::{Op, Outcome, Refusal};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -28,7 +28,7 @@ const GAP: usize = 14;
 ///
 /// ```
 /// use segstock_conformance::{Call, History, svg};
-/// use segstock_model::{Op, Outcome};
+/// use segstock_model::{Op, Outcome, Refusal};
 ///
 /// let call = Call::new(0, 10, 40, Op::Deduct(2), Outcome::Done);
 /// let picture = svg(&History::new(2, vec![call])?, None);
@@ -39,7 +39,7 @@ const GAP: usize = 14;
 pub fn svg(history: &History, why: Option<&Explanation>) -> String {
     let calls = chosen(history.calls(), why);
     let left_out = history.calls().len() - calls.len();
-    Picture::lay_out(calls, why, history.initial(), left_out).to_string()
+    Picture::lay_out(calls, why, history, left_out).to_string()
 }
 
 /// The calls to draw, in the sequence of their first stamps.
@@ -133,6 +133,7 @@ struct Picture<'a> {
     stamps: Vec<(usize, u64)>,
     width: usize,
     initial: u64,
+    history: &'a History,
     left_out: usize,
 }
 
@@ -140,7 +141,7 @@ impl<'a> Picture<'a> {
     fn lay_out(
         calls: Vec<Call>,
         why: Option<&'a Explanation>,
-        initial: u64,
+        history: &'a History,
         left_out: usize,
     ) -> Self {
         let mut lanes: BTreeMap<usize, usize> = calls.iter().map(|call| (call.thread, 0)).collect();
@@ -190,7 +191,8 @@ impl<'a> Picture<'a> {
             threads,
             stamps,
             width,
-            initial,
+            initial: history.initial(),
+            history,
             left_out,
         }
     }
@@ -217,9 +219,12 @@ impl<'a> Picture<'a> {
             0 => String::new(),
             others => format!("; {others} other calls are not drawn"),
         };
+        let fault = self
+            .why
+            .map_or_else(String::new, |why| format!("{}; ", why.fault));
         writeln!(
             to,
-            "<text x=\"12\" y=\"24\" font-size=\"14\">opened with {} in stock{others}</text>",
+            "<text x=\"12\" y=\"24\" font-size=\"14\">{fault}opened with {} in stock{others}</text>",
             units(self.initial)
         )?;
         self.draw_lanes(to, width)?;
@@ -248,9 +253,10 @@ impl<'a> Picture<'a> {
                 "<rect y=\"{y}\" width=\"{width}\" height=\"{LANE}\" fill=\"{shade}\"/>"
             )?;
             let y = y + LANE / 2 + 4;
+            let name = escaped(&self.history.thread_name(*thread));
             writeln!(
                 to,
-                "<text x=\"12\" y=\"{y}\" fill=\"#333333\">thread {thread}</text>"
+                "<text x=\"12\" y=\"{y}\" fill=\"#333333\">{name}</text>"
             )?;
         }
         Ok(())
@@ -286,6 +292,13 @@ impl fmt::Display for Picture<'_> {
 impl Bar {
     fn answer(&self) -> String {
         match self.call.outcome {
+            Outcome::Refused(Refusal::Short {
+                available: Some(units),
+            }) => format!("refused, at most {units}"),
+            Outcome::Refused(Refusal::Overflow {
+                on_hand: Some(units),
+            }) => format!("refused, {units} on hand"),
+            Outcome::Refused(Refusal::Expired) => "refused, expired".to_owned(),
             Outcome::Refused(_) => "refused".to_owned(),
             Outcome::Snapshot(books) | Outcome::ExactSnapshot(books) => format!(
                 "{}+{} in, {}+{} left, {} sold",

@@ -1,5 +1,6 @@
 //! Has threads play a round, and writes down what happened.
 
+use crate::crew::Crew;
 use crate::recorder::Watch;
 use crate::rounds::{Round, Step};
 use crate::subject::perform;
@@ -71,17 +72,29 @@ pub(super) struct Played {
     pub(super) at_rest: usize,
 }
 
+/// A thread of a long round stops after so much time, so that a slow counter is judged by fewer calls.
+const ENOUGH: Duration = Duration::from_secs(2);
+
 /// Plays `round` on `subject`, at most for `patience`.
-pub(super) fn play<S: Subject + 'static>(subject: S, round: &Round, patience: Duration) -> Played {
+pub(super) fn play<S: Subject + 'static>(
+    crew: &mut Crew,
+    subject: S,
+    round: &Round,
+    patience: Duration,
+) -> Played {
     let threads = round.scripts.len();
     let script = {
         let round = round.clone();
         move |subject: &S, log: &mut Log| {
             let thread = log.thread();
             let mut player = Player::new(subject, log, round.seed ^ thread as u64);
-            round.scripts[thread]
-                .iter()
-                .for_each(|step| player.step(*step));
+            let began = Instant::now();
+            for step in &round.scripts[thread] {
+                player.step(*step);
+                if began.elapsed() > ENOUGH {
+                    break;
+                }
+            }
             player.put_rest_back();
         }
     };
@@ -90,12 +103,13 @@ pub(super) fn play<S: Subject + 'static>(subject: S, round: &Round, patience: Du
         log.run(subject, Op::Snapshot);
         drain(subject, log);
     };
-    together(subject, round.units, threads, patience, script, rest)
+    together(crew, subject, round.units, threads, patience, script, rest)
 }
 
 /// Runs `script` on some threads that begin together, each with a log of its own, and when they are
 /// done `rest` on one.
 pub(super) fn together<S: Subject + 'static>(
+    crew: &mut Crew,
     subject: S,
     units: u64,
     threads: usize,
@@ -115,24 +129,36 @@ pub(super) fn together<S: Subject + 'static>(
         let (gate, sender) = (Arc::clone(&gate), sender.clone());
         let (log, watch) = recording.watched(thread);
         watches.insert(thread, watch);
-        thread::spawn(move || {
+        crew.run(thread, move || {
             pass(&gate);
-            _ = sender.send(guarded(log, |log| script(&subject, log)));
+            let done = guarded(log, |log| script(&subject, log));
+            // The last to hold the counter is the thread that closes it.
+            drop(subject);
+            _ = sender.send(done);
         });
     }
     let (mut calls, mut failure) = collect(&receiver, watches, deadline);
     let mut at_rest = 0;
-    if failure.is_none() {
-        // On a thread as well: a lock that was never released must not hang the caller.
+    // What a panic left behind is looked at, too.
+    if !failure.as_ref().is_some_and(Failure::is_stuck) {
+        // On a thread of its own: a lock that was never released must not hang the caller.
         let (log, watch) = recording.watched(threads);
         let watches = BTreeMap::from([(threads, watch)]);
-        thread::spawn(move || {
-            _ = sender.send(guarded(log, |log| rest(&subject, log)));
+        crew.run(threads, move || {
+            let last = guarded(log, |log| {
+                rest(&subject, log);
+                subject.close();
+            });
+            drop(subject);
+            _ = sender.send(last);
         });
         let (last, failed) = collect(&receiver, watches, deadline);
         at_rest = last.len();
         calls.extend(last);
-        failure = failed;
+        failure = failure.or(failed);
+    }
+    if failure.as_ref().is_some_and(Failure::is_stuck) {
+        crew.replace();
     }
     Played {
         history: recording.history(calls),

@@ -1,5 +1,6 @@
 //! [`Recording`]: what real threads call, with stamps, at a cost that leaves them as they are.
 
+use crate::request::InCall;
 use crate::subject::perform;
 use crate::{Call, History, Subject};
 use segstock_model::{Op, Outcome};
@@ -100,6 +101,13 @@ pub struct Log {
     watch: Option<Watch>,
 }
 
+/// A call that began in a [`Log`].
+#[derive(Debug)]
+#[must_use = "a call that is never ended has an unknown outcome"]
+pub struct Begun {
+    call: usize,
+}
+
 /// A log as it is before its thread hands it over, which one that is stuck never does. Nobody waits
 /// for this lock: it is looked at when a round is given up.
 #[derive(Debug, Clone, Default)]
@@ -140,6 +148,71 @@ impl Log {
         outcome.expect("it was called")
     }
 
+    /// Begins a call that `op` means, for code that awaits its answer: a log for each task. Until
+    /// [`end`](Self::end) its outcome is unknown; of a future that is dropped it stays so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_conformance::{Checker, Recording};
+    /// use segstock_model::{Op, Outcome};
+    ///
+    /// async fn sell(units: u64) -> bool { units == 1 }
+    ///
+    /// # let sold = async {
+    /// let recording = Recording::begin(1);
+    /// let mut log = recording.log(0);
+    /// let call = log.begin(Op::Deduct(1));
+    /// if sell(1).await {
+    ///     log.end(call, Outcome::Done);
+    /// }
+    /// let history = recording.end([log]);
+    /// assert!(Checker::new().check(&history).is_linearizable());
+    /// # };
+    /// ```
+    pub fn begin(&mut self, op: Op) -> Begun {
+        self.end_last();
+        let pending = Call::new(self.thread, self.now(), u64::MAX, op, Outcome::Unknown);
+        self.calls.push(pending);
+        self.show();
+        Begun {
+            call: self.calls.len() - 1,
+        }
+    }
+
+    /// Ends a call that [began](Self::begin) in this log. If another began since, its outcome stays unknown:
+    /// a thread is in one call at a time.
+    ///
+    /// # Panics
+    ///
+    /// If `outcome` is no answer to what was called.
+    pub fn end(&mut self, begun: Begun, outcome: Outcome) {
+        fence(Ordering::SeqCst);
+        let returned = self.now();
+        if begun.call + 1 == self.calls.len() {
+            let call = &mut self.calls[begun.call];
+            let op = call.op;
+            assert!(
+                op.has_answer(outcome),
+                "{op} cannot answer \u{201c}{outcome}\u{201d}"
+            );
+            if outcome != Outcome::Unknown {
+                (call.returned, call.outcome) = (returned, outcome);
+            }
+        }
+        self.show();
+    }
+
+    /// A call whose answer never came has ended for its thread when the next begins.
+    fn end_last(&mut self) {
+        let now = self.now();
+        if let Some(last) = self.calls.last_mut()
+            && last.returned == u64::MAX
+        {
+            last.returned = now;
+        }
+    }
+
     /// As [`run`](Self::run), for an order with a caller's code in it.
     pub(super) fn order(
         &mut self,
@@ -158,17 +231,13 @@ impl Log {
         op: Op,
         call: impl FnOnce() -> Option<Outcome>,
     ) -> Option<Outcome> {
-        // A call that panicked has ended by now.
-        let now = self.now();
-        if let Some(last) = self.calls.last_mut()
-            && last.returned == u64::MAX
-        {
-            last.returned = now;
-        }
-        let pending = Call::new(self.thread, now, u64::MAX, op, Outcome::Unknown);
+        self.end_last();
+        let pending = Call::new(self.thread, self.now(), u64::MAX, op, Outcome::Unknown);
         self.calls.push(pending);
         self.show();
+        let in_call = InCall::begin();
         let outcome = call();
+        drop(in_call);
         // What the call stored is out of this core before the stamp says that it has returned.
         fence(Ordering::SeqCst);
         let returned = self.now();

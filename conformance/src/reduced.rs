@@ -78,4 +78,8 @@ impl<S: Subject> Subject for Reduced<S> {
     fn advance(&self, ticks: u64) -> Option<Answer> {
         self.reserving()?.advance(ticks)
     }
+
+    fn close(&self) {
+        self.inner.close();
+    }
 }

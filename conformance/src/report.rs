@@ -1,5 +1,6 @@
 //! [`Report`]: which promises a counter keeps.
 
+use crate::Undecided;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,11 +26,13 @@ pub enum Promise {
     Overflow,
     /// Of nothing there is always enough.
     Zero,
+    /// What was not reserved cannot be committed or released.
+    NotReserved,
 }
 
 impl Promise {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NeverOversold,
         Self::Conservation,
         Self::ExactRefusal,
@@ -38,6 +41,7 @@ impl Promise {
         Self::CallerPanics,
         Self::Overflow,
         Self::Zero,
+        Self::NotReserved,
     ];
 
     /// For the name of a file.
@@ -51,6 +55,7 @@ impl Promise {
             Self::CallerPanics => "panic",
             Self::Overflow => "overflow",
             Self::Zero => "zero",
+            Self::NotReserved => "not-reserved",
         }
     }
 }
@@ -66,6 +71,7 @@ impl fmt::Display for Promise {
             Self::CallerPanics => "nothing lost in a panic",
             Self::Overflow => "overflow",
             Self::Zero => "zero",
+            Self::NotReserved => "refuses unreserved",
         })
     }
 }
@@ -102,8 +108,16 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unjudged {
-    /// The outcome of each call that it is about is unknown, or there was no such call.
+    /// The outcome of each call that it is about is unknown.
     NoAnswer,
+    /// There was no call that it is about.
+    NoCall,
+    /// The check ended at its finding.
+    Stopped,
+    /// The check was given up before its turn.
+    OutOfTime,
+    /// The counter could not be opened when it was its turn.
+    NotOpened,
     /// A call did not return, so that it was never its turn.
     Stuck,
     /// Where another promise is broken, nobody can say how it stands to this one.
@@ -116,6 +130,10 @@ impl fmt::Display for Unjudged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAnswer => "no call that it is about has a known outcome",
+            Self::NoCall => "there was no call that it is about",
+            Self::Stopped => "the check ended at its finding",
+            Self::OutOfTime => "the time was up",
+            Self::NotOpened => "the counter could not be opened",
             Self::Stuck => "a call before did not return",
             Self::Masked => "what else is broken hides it",
             Self::NotPlayed => "recorded histories do not tell",
@@ -144,8 +162,8 @@ pub struct Finding {
 #[non_exhaustive]
 #[must_use = "a report says whether the counter is right"]
 pub struct Report {
-    /// The counter's type.
-    pub counter: &'static str,
+    /// The counter's name: its type, or what [`Options::name`](crate::Options::name) says.
+    pub counter: String,
     /// One for each [promise](Promise::ALL).
     pub findings: Vec<Finding>,
     /// Histories that were recorded.
@@ -158,6 +176,38 @@ pub struct Report {
     pub elapsed: Duration,
     /// The seed that everything but the threads' timing follows from.
     pub seed: u64,
+    /// Pairs of calls that overlapped, by kind, most first: where calls never met, *kept* says little.
+    pub overlaps: Vec<(Pair, u64)>,
+    /// The slowest call.
+    pub slowest: Option<Slowest>,
+    /// Why the check ended early, if it did.
+    pub trouble: Option<String>,
+    /// Why a history could not be decided, if one could not.
+    pub why_undecided: Option<Undecided>,
+}
+
+/// The kinds of two calls, by name.
+pub type Pair = [&'static str; 2];
+
+/// The slowest call, and what is usual for its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Slowest {
+    /// What was called.
+    pub kind: &'static str,
+    /// What it took.
+    pub took: Duration,
+    /// What half of the calls of its kind took at most.
+    pub median: Duration,
+}
+
+impl Slowest {
+    /// Whether it is so slow that there is something to look at: 10,000 times the median, and a tenth of a
+    /// second at least, since a thread may lose its core for less.
+    #[must_use]
+    pub fn is_remarkable(&self) -> bool {
+        self.took >= Duration::from_millis(100) && self.took >= self.median.saturating_mul(10_000)
+    }
 }
 
 impl Report {
@@ -210,6 +260,7 @@ impl Report {
     pub fn assert_kept(&self) {
         let doubts = [self.broken(), self.undecided(), self.not_judged()];
         assert!(doubts.iter().all(Vec::is_empty), "{self}");
+        assert!(self.trouble.is_none(), "{self}");
     }
 
     fn with(&self, is: impl Fn(&State) -> bool) -> Vec<Promise> {
@@ -252,7 +303,44 @@ impl fmt::Display for Report {
                 write!(f, "{evidence}")?;
             }
         }
-        Ok(())
+        self.write_effort(f)
+    }
+}
+
+impl Report {
+    /// How much was tried.
+    fn write_effort(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// More kinds than this nobody reads.
+        const MOST: usize = 6;
+        if !self.overlaps.is_empty() {
+            let all: u64 = self.overlaps.iter().map(|(_, pairs)| pairs).sum();
+            let most = self.overlaps.iter().take(MOST);
+            let most: Vec<String> = most
+                .map(|([one, other], pairs)| format!("{one} + {other} {pairs}"))
+                .collect();
+            let most = most.join(", ");
+            writeln!(f, "  {all} pairs of calls overlapped: {most}")?;
+        }
+        if let Some(slowest) = &self.slowest {
+            let Slowest { kind, took, median } = slowest;
+            write!(
+                f,
+                "  the slowest call, a {kind}, took {took:.1?}; the median of its kind is {median:.1?}"
+            )?;
+            let remark = if slowest.is_remarkable() {
+                ": SLOW"
+            } else {
+                ""
+            };
+            writeln!(f, "{remark}")?;
+        }
+        if let Some(why) = &self.why_undecided {
+            writeln!(f, "  {why}")?;
+        }
+        match &self.trouble {
+            Some(trouble) => writeln!(f, "  {trouble}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the suite has threads call: many short rounds that fight over few units, and some long ones.
 
+use crate::Options;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_model::Op;
@@ -22,16 +23,75 @@ const TOO_MUCH: u64 = 1_000;
 pub(super) enum Kind {
     /// One thread, everything there is.
     Alone,
+    /// One thread, orders and stocks of any size.
+    AloneLarge,
     /// Several threads for the last units.
     LastUnits,
     /// Everybody takes some and brings them back, so that they move, and there are always enough.
     Moving,
     /// A bit of everything.
     Mixed,
-    /// The same for longer.
-    Long,
+    /// A bit of everything, in large numbers of units.
+    Large,
+    /// All threads for the last units.
+    Crowd,
+    /// All threads move units.
+    CrowdMoving,
+    /// Holds of one thread, whose deadlines pass.
+    HoldsAlone,
     /// Holds whose deadlines pass.
     Holds,
+    /// A bit of everything, by all threads, for long.
+    Long,
+    /// One thread and one counter for very long.
+    Marathon,
+}
+
+/// What the drawn numbers of units are limited to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Draw {
+    pub(super) single: bool,
+    pub(super) most: Option<u64>,
+}
+
+impl Draw {
+    /// An order or a restock of so many units, or of as many as there may be.
+    pub(super) fn order(self, units: u64) -> u64 {
+        if self.single {
+            1
+        } else {
+            self.stock(units).max(1)
+        }
+    }
+
+    pub(super) fn stock(self, units: u64) -> u64 {
+        self.most.map_or(units, |most| units.min(most))
+    }
+
+    fn limited(self, op: Op) -> Op {
+        match op {
+            Op::Deduct(units) => Op::Deduct(self.order(units)),
+            Op::DeductUpTo(units) => Op::DeductUpTo(self.order(units)),
+            Op::Restock(units) => Op::Restock(self.order(units)),
+            Op::Reserve(units) => Op::Reserve(self.order(units)),
+            Op::Commit(units) => Op::Commit(self.order(units)),
+            Op::Release(units) => Op::Release(self.order(units)),
+            Op::Place { key, units, ttl } => Op::Place {
+                key,
+                units: self.order(units),
+                ttl,
+            },
+            op => op,
+        }
+    }
+
+    fn limited_step(self, step: Step) -> Step {
+        match step {
+            Step::Call(op) => Step::Call(self.limited(op)),
+            Step::OutAndBack(units) => Step::OutAndBack(self.order(units)),
+            Step::LendAndBack(units) => Step::LendAndBack(self.order(units)),
+        }
+    }
 }
 
 /// One fresh counter, and what threads do to it.
@@ -43,56 +103,79 @@ pub(super) struct Round {
 }
 
 /// In the sequence of what they cost: whatever a cheap one finds need not be found by the others.
-const KINDS: [(Kind, usize); 6] = [
+const KINDS: [(Kind, usize); 12] = [
     (Kind::Alone, 8),
+    (Kind::AloneLarge, 16),
+    (Kind::HoldsAlone, 20),
     (Kind::LastUnits, 4),
     (Kind::Moving, 6),
     (Kind::Mixed, 4),
+    (Kind::Large, 16),
+    (Kind::Crowd, 12),
+    (Kind::CrowdMoving, 20),
     (Kind::Holds, 8),
-    (Kind::Long, 100),
+    (Kind::Marathon, 1_000),
+    (Kind::Long, 200),
 ];
 
-/// About `rounds` rounds of up to `threads` threads, those with holds included if `holds` are offered.
-pub(super) fn rounds(rounds: usize, threads: usize, seed: u64, holds: bool) -> Vec<Round> {
-    let kinds = KINDS
-        .iter()
-        .filter(|(kind, _)| holds || *kind != Kind::Holds);
-    let all = kinds.flat_map(|&(kind, share)| std::iter::repeat_n(kind, rounds.div_ceil(share)));
+/// The rounds of one pass, those with holds included if `holds` are offered.
+pub(super) fn rounds(options: &Options, seed: u64, holds: bool) -> Vec<Round> {
+    let needs_holds = |kind: &Kind| matches!(kind, Kind::Holds | Kind::HoldsAlone);
+    let kinds = KINDS.iter().filter(|(kind, _)| holds || !needs_holds(kind));
+    let all =
+        kinds.flat_map(|&(kind, share)| std::iter::repeat_n(kind, options.rounds.div_ceil(share)));
     let all = all.enumerate().map(|(number, kind)| {
         let seed = seed.wrapping_add(number as u64);
-        Round::new(kind, threads, seed)
+        Round::new(kind, options.threads, options.draw, seed)
     });
     all.collect()
 }
 
+/// More calls of one counter than a mistake may hide behind, one of them in ten thousand.
+const MARATHON: usize = 16_000;
+
 impl Round {
-    fn new(kind: Kind, threads: usize, seed: u64) -> Self {
+    fn new(kind: Kind, threads: usize, draw: Draw, seed: u64) -> Self {
         let mut chance = SmallRng::seed_from_u64(seed);
         let few = threads.min(2 + chance.random_range(0..2));
         let (threads, steps, units) = match kind {
             Kind::Alone => (1, 24, chance.random_range(0..8)),
+            Kind::AloneLarge => (1, 24, large(&mut chance)),
             Kind::LastUnits => (few, 4, chance.random_range(1..4)),
             Kind::Moving => (few, 24, 0),
             Kind::Mixed => (few, 6, chance.random_range(0..5)),
+            Kind::Large => (few, 6, large(&mut chance)),
+            Kind::Crowd => (threads, 4, chance.random_range(1..6)),
+            Kind::CrowdMoving => (threads, 8, 0),
+            Kind::HoldsAlone => (1, 24, chance.random_range(4..12)),
             Kind::Holds => (few, 6, chance.random_range(1..5)),
-            Kind::Long => (threads, 500, chance.random_range(4..40)),
+            Kind::Long => (threads, 300, chance.random_range(4..40)),
+            Kind::Marathon => (1, MARATHON, 40),
         };
         let script = |thread: usize, chance: &mut SmallRng| {
             let steps = 0..steps;
-            steps.map(|step| kind.step(thread, step, chance)).collect()
+            let steps = steps.map(|step| kind.step(thread, step, chance));
+            steps.map(|step| draw.limited_step(step)).collect()
         };
         let scripts: Vec<Vec<Step>> = (0..threads).map(|t| script(t, &mut chance)).collect();
-        let units = if kind == Kind::Moving {
+        let units = if matches!(kind, Kind::Moving | Kind::CrowdMoving) {
             enough_for(&scripts)
         } else {
             units
         };
         Self {
-            units,
+            units: draw.stock(units),
             scripts,
             seed,
         }
     }
+}
+
+/// A number of units of any size, near those where other paths begin.
+fn large(chance: &mut SmallRng) -> u64 {
+    const EDGES: [u64; 10] = [10, 16, 32, 50, 64, 100, 128, 256, 1_000, 65_536];
+    let edge = EDGES[chance.random_range(0..EDGES.len())];
+    edge + chance.random_range(0..5) - 2
 }
 
 /// Units of which each thread can have out what it asks for at the most.
@@ -111,7 +194,7 @@ impl Kind {
     fn step(self, thread: usize, step: usize, chance: &mut SmallRng) -> Step {
         let units = chance.random_range(1..4);
         match self {
-            Self::LastUnits => Step::Call(match chance.random_range(0..8) {
+            Self::LastUnits | Self::Crowd => Step::Call(match chance.random_range(0..8) {
                 0 => Op::Restock(1),
                 1 => Op::Available,
                 2 => Op::Reserve(1),
@@ -120,7 +203,7 @@ impl Kind {
             }),
             // A thread that wants more than one takes what lies in different places. Who asks for too
             // much is refused, and must not be the reason that others are.
-            Self::Moving => {
+            Self::Moving | Self::CrowdMoving => {
                 let units = 1 + u64::from(thread == 1);
                 match chance.random_range(0..10) {
                     0 => Step::Call(Op::Available),
@@ -130,7 +213,23 @@ impl Kind {
                     _ => Step::OutAndBack(units),
                 }
             }
-            Self::Holds => Step::Call(hold(thread, step, chance)),
+            Self::Holds | Self::HoldsAlone => Step::Call(hold(thread, step, chance)),
+            Self::AloneLarge | Self::Large => Step::Call(match chance.random_range(0..12) {
+                0..4 => Op::Deduct(large(chance)),
+                4..7 => Op::Restock(large(chance)),
+                7 => Op::Reserve(large(chance)),
+                8 => Op::Release(large(chance)),
+                9 => Op::DeductUpTo(large(chance)),
+                10 => Op::Snapshot,
+                _ => Op::Available,
+            }),
+            // As much comes as goes, so that there is something to be wrong about to the end.
+            Self::Marathon => Step::Call(match chance.random_range(0..10) {
+                0..4 => Op::Deduct(units),
+                4..8 => Op::Restock(units),
+                8 => Op::Snapshot,
+                _ => Op::Available,
+            }),
             Self::Alone | Self::Mixed | Self::Long => {
                 Step::Call(match chance.random_range(0..16) {
                     0..5 => Op::Deduct(units),
@@ -151,16 +250,25 @@ impl Kind {
 /// a retry is one, and now and then with others.
 fn hold(thread: usize, step: usize, chance: &mut SmallRng) -> Op {
     let own = 1 + thread as u64 * 100 + step as u64 / 2;
-    let key = if chance.random_range(0..3) == 0 {
+    let name = if chance.random_range(0..3) == 0 {
         own
     } else {
         0
+    };
+    // Keys that are one if they are cut to a byte or to half a word, and the largest of all.
+    let key = match chance.random_range(0..8) {
+        0 => name + 256,
+        1 => (1 << 32) + name,
+        2 => u64::MAX - name,
+        3 => (1 << 63) + name,
+        _ => name,
     };
     let (few, ttl) = (chance.random_range(1..4), chance.random_range(1..4));
     match chance.random_range(0..16) {
         0..5 => Op::Place {
             key,
-            units: 1 + key % 3,
+            // Other units for each of them, so that a mix-up is a conflict.
+            units: 1 + u64::from(key.count_ones()) % 3,
             ttl,
         },
         5..7 => Op::Place {

@@ -184,6 +184,9 @@ pub trait Subject: Send + Sync {
         let _ = ticks;
         None
     }
+
+    /// Ends the counter, when all calls have returned: closes its connections, removes what it stored.
+    fn close(&self) {}
 }
 
 impl<T: StockCounter> Subject for T {

@@ -8,6 +8,7 @@ mod panics;
 pub(super) use overflow::overflow;
 pub(super) use panics::panics;
 
+use crate::crew::Crew;
 use crate::judge::{Ruling, is_known};
 use crate::play::{Played, together};
 use crate::{Call, Explanation, Log, Options, Subject, Unjudged};
@@ -55,8 +56,12 @@ impl Trial {
 }
 
 /// Of nothing there is always enough, also where there is nothing.
-pub(super) fn zero<S: Subject + 'static>(options: &Options, open: impl Fn(u64) -> S) -> Vec<Trial> {
-    let trial = |units| {
+pub(super) fn zero<S: Subject + 'static, E>(
+    options: &Options,
+    crew: &mut Crew,
+    open: impl Fn(u64) -> Result<S, E>,
+) -> Result<Vec<Trial>, E> {
+    let mut trial = |units| {
         let script = move |subject: &S, log: &mut Log| {
             for op in [
                 Op::Deduct(0),
@@ -72,11 +77,75 @@ pub(super) fn zero<S: Subject + 'static>(options: &Options, open: impl Fn(u64) -
             }
             log.run(subject, Op::Snapshot);
         };
-        let played = together(open(units), units, 1, options.patience, script, |_, _| ());
+        let subject = open(units)?;
+        let played = together(crew, subject, units, 1, options.patience, script, |_, _| ());
         let about = |call: &Call| !call.op.is_read();
-        Trial::of(played, about, |played| of_nothing(played, options, units))
+        Ok(Trial::of(played, about, |played| {
+            of_nothing(played, options, units)
+        }))
     };
-    vec![trial(0), trial(3)]
+    let few = options.draw.most.map_or(3, |most| most.min(3));
+    Ok(vec![trial(0)?, trial(few)?])
+}
+
+/// A commit and a release of what was never reserved, for a counter that promises to refuse them. Nothing if
+/// it does not reserve.
+pub(super) fn unreserved<S: Subject + 'static, E>(
+    options: &Options,
+    crew: &mut Crew,
+    open: impl Fn(u64) -> Result<S, E>,
+) -> Result<Option<Trial>, E> {
+    let script = |subject: &S, log: &mut Log| {
+        for op in [
+            Op::Release(1),
+            Op::Commit(1),
+            Op::Reserve(1),
+            Op::Release(2),
+            Op::Commit(2),
+            Op::Release(1),
+            Op::Release(1),
+        ] {
+            log.run(subject, op);
+        }
+        log.run(subject, Op::Available);
+    };
+    let units = options.draw.most.map_or(3, |most| most.min(3));
+    let played = together(
+        crew,
+        open(units)?,
+        units,
+        1,
+        options.patience,
+        script,
+        |_, _| (),
+    );
+    let settles = |call: &Call| matches!(call.op, Op::Release(_) | Op::Commit(_));
+    if played.failure.is_none() && !played.history.calls().iter().any(settles) {
+        return Ok(None);
+    }
+    Ok(Some(Trial::of(played, settles, settled_unreserved)))
+}
+
+/// The first commit or release that was done of more than was reserved, or that was refused though it was
+/// reserved.
+fn settled_unreserved(played: &Played) -> Option<(Call, String)> {
+    let mut reserved = 0;
+    for call in played.history.calls() {
+        match (call.op, call.outcome) {
+            (Op::Reserve(units), Outcome::Done) => reserved += units,
+            (Op::Release(units) | Op::Commit(units), Outcome::Done) if units > reserved => {
+                let op = call.op;
+                return Some((*call, format!("{op} was done with {reserved} reserved")));
+            }
+            (Op::Release(units) | Op::Commit(units), Outcome::Done) => reserved -= units,
+            (Op::Release(units) | Op::Commit(units), Outcome::Refused(_)) if units <= reserved => {
+                let op = call.op;
+                return Some((*call, format!("{op} was refused with {reserved} reserved")));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The first call that was refused nothing, or that changed something, where nothing was asked for.

@@ -36,6 +36,9 @@ const MOST_STATES: u64 = 20_000;
 
 /// Solves a part of what is left to explain, and takes what it costs from the whole effort.
 pub(super) fn solve(problem: &Problem, effort: &mut Effort) -> Found {
+    if effort.spent().is_some() {
+        return Found::Nothing;
+    }
     let mut part = effort.part(MOST_STATES);
     let found = problem.solve_within(&mut part);
     effort.charge(&part);

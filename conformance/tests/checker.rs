@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use segstock::Stock;
 use segstock_conformance::{
-    Answer, Call, Checker, Explanation, History, HistoryError, Mistake, Recording, Subject, Verdict,
+    Answer, Call, Checker, Explanation, History, Mistake, Recording, Subject, Verdict,
 };
 use segstock_model::{Model, Op, Outcome, Refusal, Snapshot};
 use std::sync::Barrier;
@@ -350,89 +350,6 @@ fn an_unknown_outcome_may_be_now_later_or_never() {
         !verdict(early).is_linearizable(),
         "not before it was called"
     );
-}
-
-fn error_of(file: &str) -> HistoryError {
-    History::read(file.as_bytes()).unwrap_err()
-}
-
-#[test]
-fn a_damaged_history_names_the_line() {
-    const HEADER: &str = "{\"segstock_history\":1,\"initial\":2,\"events\":2}\n";
-    const CALL: &str = "{\"at\":10,\"thread\":0,\"call\":{\"deduct\":2}}\n";
-    let good = format!("{HEADER}{CALL}{{\"at\":10,\"thread\":0,\"return\":\"done\"}}\n");
-    assert_eq!(History::read(good.as_bytes()).unwrap().calls().len(), 1);
-
-    let line_3 = |line: &str| error_of(&format!("{HEADER}{CALL}{line}"));
-    let backwards = line_3("{\"at\":9,\"thread\":0,\"return\":\"done\"}\n");
-    assert!(matches!(
-        backwards.mistake,
-        Mistake::Backwards { at: 9, after: 10 }
-    ));
-    assert_eq!(
-        backwards.to_string(),
-        "line 3: the stamp 9 runs backwards, after 10"
-    );
-    let no_call = line_3("{\"at\":11,\"thread\":1,\"return\":\"done\"}\n");
-    assert!(matches!(
-        no_call.mistake,
-        Mistake::ReturnWithoutCall { thread: 1 }
-    ));
-    let overlap = line_3("{\"at\":11,\"thread\":0,\"call\":\"available\"}\n");
-    assert!(matches!(overlap.mistake, Mistake::Overlap { thread: 0 }));
-    let answer = line_3("{\"at\":11,\"thread\":0,\"return\":{\"took\":2}}\n");
-    assert!(matches!(answer.mistake, Mistake::Answer));
-    let torn = line_3("{\"at\":11,\"thread\":0,\"ret");
-    assert!(matches!(torn.mistake, Mistake::Json(_)));
-    let stranger = line_3("{\"at\":11,\"thread\":0,\"return\":\"perhaps\"}\n");
-    assert!(matches!(stranger.mistake, Mistake::Json(_)));
-    let truncated = line_3("");
-    assert!(matches!(
-        truncated.mistake,
-        Mistake::Truncated {
-            events: 1,
-            promised: 2
-        }
-    ));
-    let both = line_3("{\"at\":11,\"thread\":0,\"call\":\"available\",\"return\":\"done\"}\n");
-    assert!(matches!(both.mistake, Mistake::NoEvent));
-    let neither = line_3("{\"at\":11,\"thread\":0}\n");
-    assert!(matches!(neither.mistake, Mistake::NoEvent));
-    let unknown_key = line_3("{\"at\":11,\"thread\":0,\"return\":\"done\",\"note\":1}\n");
-    assert!(matches!(unknown_key.mistake, Mistake::Json(_)));
-    let deeper = "{\"at\":11,\"thread\":1,\"call\":{\"confirm\":{\"key\":1,\"units\":2}}}\n";
-    let deeper = line_3(deeper);
-    assert!(matches!(deeper.mistake, Mistake::Json(_)));
-    for error in [
-        backwards,
-        no_call,
-        overlap,
-        answer,
-        torn,
-        stranger,
-        truncated,
-        both,
-        neither,
-        unknown_key,
-        deeper,
-    ] {
-        assert_eq!(error.line, 3, "{error}");
-    }
-
-    let long = error_of(&format!("{good}{CALL}"));
-    assert!(matches!(
-        (long.line, long.mistake),
-        (4, Mistake::TooLong { promised: 2 })
-    ));
-    let none = error_of("");
-    assert!(matches!((none.line, none.mistake), (1, Mistake::NoHeader)));
-    let future = error_of("{\"segstock_history\":2,\"initial\":2,\"events\":2}\n");
-    assert!(matches!(
-        (future.line, future.mistake),
-        (1, Mistake::Version(2))
-    ));
-    let noise = History::read(&b"\xff\xfe"[..]).unwrap_err();
-    assert!(matches!((noise.line, noise.mistake), (1, Mistake::Io(_))));
 }
 
 #[test]

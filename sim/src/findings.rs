@@ -130,7 +130,7 @@ impl Findings {
                 Some((promise, _)) => format!("breaks \u{201c}{promise}\u{201d}"),
                 None => "cannot be decided".to_owned(),
             };
-            let name = self.report.counter;
+            let name = &self.report.counter;
             panic!("{name} {fault} under seed {seed}, with {faults:?}\n{self}");
         }
         self.report.assert_kept();

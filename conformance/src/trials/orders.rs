@@ -32,7 +32,7 @@ pub(super) enum Sound {
 enum Panicked {
     /// Nothing that lasts.
     Nothing,
-    /// Nobody knows.
+    /// It may have taken any part of its units along.
     Anything,
 }
 
@@ -90,7 +90,7 @@ impl Orders {
 
     fn rule(&self, calls: &[Call], options: &Options) -> Ruling {
         let calls = promised(calls, options);
-        options.checker().decide(self.initial, &calls).into()
+        Ruling::from(&options.checker().decide(self.initial, &calls))
     }
 
     fn explain(&self, options: &Options) -> Sound {
@@ -98,8 +98,10 @@ impl Orders {
         let panicked = self.flows.values().filter(|flow| flow.panicked).count();
         match options.checker().check_calls(self.initial, &calls) {
             Verdict::NotLinearizable(why) => {
-                let before =
-                    format!("{panicked} orders did not happen, since their flows panicked; yet");
+                let before = format!(
+                    "{panicked} orders panicked in their flows, and the counter kept units of theirs or lost \
+                     them; else this could not be:"
+                );
                 Sound::ButForPanics(Box::new(why.with_words_before(&before)))
             }
             _ => Sound::Undecided,
@@ -111,15 +113,15 @@ impl Orders {
     }
 
     fn at_once(&self, panicked: Panicked) -> Vec<Call> {
-        let calls = self.calls.iter().filter_map(|call| match self.flow(call) {
-            Some(flow) if flow.panicked && panicked == Panicked::Nothing => None,
-            Some(flow) if flow.panicked => Some(Call {
-                outcome: Outcome::Unknown,
-                ..*call
-            }),
-            _ => Some(*call),
-        });
-        calls.collect()
+        let mut calls = Vec::with_capacity(self.calls.len());
+        for call in &self.calls {
+            match self.flow(call) {
+                Some(flow) if flow.panicked && panicked == Panicked::Nothing => {}
+                Some(flow) if flow.panicked => calls.extend(parts(call)),
+                _ => calls.push(*call),
+            }
+        }
+        calls
     }
 
     fn in_two_steps(&self, panicked: Panicked) -> Vec<Call> {
@@ -145,6 +147,12 @@ impl Orders {
                 Outcome::Done if !flow.panicked => {
                     calls.push(then(Op::Commit(units), Outcome::Done));
                 }
+                _ if flow.panicked && panicked == Panicked::Anything => {
+                    for _ in 0..units {
+                        calls.push(then(Op::Release(1), Outcome::Unknown));
+                        calls.push(then(Op::Commit(1), Outcome::Unknown));
+                    }
+                }
                 Outcome::Done if panicked == Panicked::Nothing => {
                     calls.push(then(Op::Release(units), Outcome::Done));
                 }
@@ -158,6 +166,19 @@ impl Orders {
         calls.sort_by_key(|call| call.called);
         calls
     }
+}
+
+/// An order that may have taken any part of its units, as orders of one unit of unknown outcome.
+fn parts(call: &Call) -> Vec<Call> {
+    let Op::Deduct(units) = call.op else {
+        return Vec::new();
+    };
+    let part = Call {
+        op: Op::Deduct(1),
+        outcome: Outcome::Unknown,
+        ..*call
+    };
+    (0..units).map(|_| part).collect()
 }
 
 fn promised(calls: &[Call], options: &Options) -> Vec<Call> {

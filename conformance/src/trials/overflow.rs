@@ -2,6 +2,7 @@
 
 use super::Trial;
 use super::held::{Held, contradiction};
+use crate::crew::Crew;
 use crate::play::{Played, together};
 use crate::{Answer, Call, Log, Options, Subject};
 use segstock_model::{Op, Outcome, Refusal};
@@ -10,19 +11,23 @@ use segstock_model::{Op, Outcome, Refusal};
 const UNITS: u64 = 5;
 
 /// What cannot be counted is refused and changes nothing; what is done is counted.
-pub(in super::super) fn overflow<S: Subject + 'static>(
+pub(in super::super) fn overflow<S: Subject + 'static, E>(
     options: &Options,
-    open: impl Fn(u64) -> S,
+    crew: &mut Crew,
+    open: impl Fn(u64) -> Result<S, E>,
     races: usize,
-) -> Vec<Trial> {
-    let alone = scripts(options.limit).into_iter().map(|script| {
+) -> Result<Vec<Trial>, E> {
+    let mut trials = Vec::new();
+    for script in scripts(options) {
         let script = move |subject: &S, log: &mut Log| run(subject, log, &script);
-        let played = together(open(UNITS), UNITS, 1, options.patience, script, |_, _| ());
-        Trial::of(played, about, |played| miscounted(played, options))
-    });
-    let mut trials: Vec<Trial> = alone.collect();
+        let subject = open(UNITS)?;
+        let played = together(crew, subject, UNITS, 1, options.patience, script, |_, _| ());
+        trials.push(Trial::of(played, about, |played| {
+            miscounted(played, options)
+        }));
+    }
     for _ in 0..races {
-        let Some(trial) = race(options, open(UNITS)) else {
+        let Some(trial) = race(options, crew, open(UNITS)?) else {
             break;
         };
         let is_over = trial.played.failure.is_some();
@@ -31,7 +36,7 @@ pub(in super::super) fn overflow<S: Subject + 'static>(
             break;
         }
     }
-    trials
+    Ok(trials)
 }
 
 fn about(call: &Call) -> bool {
@@ -39,8 +44,12 @@ fn about(call: &Call) -> bool {
 }
 
 /// What one thread calls of a counter with few units.
-fn scripts(limit: u64) -> Vec<Vec<Op>> {
+fn scripts(options: &Options) -> Vec<Vec<Op>> {
     use Op::{Available, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot};
+    let limit = options.limit;
+    if options.draw.single {
+        return vec![vec![Restock(1), Available, Snapshot, Deduct(1)]];
+    }
     let room = limit - UNITS.min(limit);
     let brought = [
         u64::MAX,
@@ -89,7 +98,10 @@ fn miscounted(played: &Played, options: &Options) -> Option<(Call, String)> {
 }
 
 /// Several threads bring units to a counter that is all but full. Nothing if it cannot be filled.
-fn race<S: Subject + 'static>(options: &Options, subject: S) -> Option<Trial> {
+fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) -> Option<Trial> {
+    if options.draw.single {
+        return None;
+    }
     let few = options.limit.saturating_sub(UNITS).min(3);
     let fill = options.limit.saturating_sub(UNITS + few);
     if subject.restock(fill) != Answer::Done(()) {
@@ -108,7 +120,15 @@ fn race<S: Subject + 'static>(options: &Options, subject: S) -> Option<Trial> {
         }
     };
     let (threads, units) = (options.threads, UNITS + fill);
-    let played = together(subject, units, threads, options.patience, script, rest);
+    let played = together(
+        crew,
+        subject,
+        units,
+        threads,
+        options.patience,
+        script,
+        rest,
+    );
     Some(Trial::of(played, about, |played| raced(played, options)))
 }
 

@@ -2,31 +2,37 @@
 
 use super::Trial;
 use super::orders::{Flow, Orders, Sound};
+use crate::crew::Crew;
 use crate::judge::Ruling;
 use crate::play::{Played, drain, together};
 use crate::{Call, Explanation, Log, Options, Subject, Unjudged};
 use segstock_model::{Op, Outcome};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Orders of which every second one panics in the caller's code, first alone, then beside others.
-/// Nothing if the counter runs no code of callers.
-pub(in super::super) fn panics<S: Subject + 'static>(
+/// Nothing if the counter runs no code of callers. Where a counter `is_wrong` without panics, those beside others
+/// are not blamed for what is missing.
+pub(in super::super) fn panics<S: Subject + 'static, E>(
     options: &Options,
-    open: impl Fn(u64) -> S,
-    rounds: usize,
-) -> Option<Vec<Trial>> {
+    crew: &mut Crew,
+    open: impl Fn(u64) -> Result<S, E>,
+    rounds: Range<usize>,
+    is_wrong: bool,
+) -> Result<Option<Vec<Trial>>, E> {
     let mut trials = Vec::new();
-    for round in 0..rounds {
+    for round in rounds {
         let threads = if round == 0 { 1 } else { options.threads };
-        let units = 1 + round as u64 % 6;
+        let units = options.draw.stock(1 + round as u64 % 6);
+        let draw = options.draw;
         let notes = Notes::default();
         let script = {
             let notes = notes.clone();
             move |subject: &S, log: &mut Log| {
                 for turn in 0..6_u64 {
-                    if !notes.order(subject, log, 1 + turn / 2 % 2, turn % 2 == 0) {
+                    if !notes.order(subject, log, draw.order(1 + turn / 2 % 2), turn % 2 == 0) {
                         return;
                     }
                     // Seldom, so that they fight over the last units.
@@ -42,21 +48,30 @@ pub(in super::super) fn panics<S: Subject + 'static>(
             log.run(subject, Op::Restock(1));
             drain(subject, log);
         };
-        let played = together(open(units), units, threads, options.patience, script, rest);
+        let subject = open(units)?;
+        let played = together(
+            crew,
+            subject,
+            units,
+            threads,
+            options.patience,
+            script,
+            rest,
+        );
         let notes = notes.take();
         if notes.is_not_offered {
-            return None;
+            return Ok(None);
         }
         let is_stuck = played
             .failure
             .as_ref()
             .is_some_and(|failure| failure.is_stuck());
-        trials.push(judged(played, &notes, options));
+        trials.push(judged(played, &notes, options, is_wrong && round > 0));
         if is_stuck {
             break;
         }
     }
-    Some(trials)
+    Ok(Some(trials))
 }
 
 /// The panic of a caller; it is not a panic of the counter.
@@ -137,7 +152,7 @@ impl Notes {
     }
 }
 
-fn judged(played: Played, noted: &Noted, options: &Options) -> Trial {
+fn judged(played: Played, noted: &Noted, options: &Options, is_wrong: bool) -> Trial {
     let calls = played.history.calls();
     let mut is_wrong_otherwise = false;
     let (ruling, fault) = if let Some(failure) = &played.failure {
@@ -154,6 +169,7 @@ fn judged(played: Played, noted: &Noted, options: &Options) -> Trial {
             Sound::Yes if noted.flows.iter().any(|flow| flow.panicked) => (Ruling::Kept, None),
             Sound::Yes => (Ruling::Unjudged(Unjudged::NoAnswer), None),
             Sound::Undecided => (Ruling::Undecided, None),
+            Sound::ButForPanics(_) if is_wrong => (Ruling::Unjudged(Unjudged::Masked), None),
             Sound::ButForPanics(why) => (Ruling::Broken, Some(*why)),
             Sound::No => {
                 is_wrong_otherwise = true;

@@ -31,7 +31,9 @@ impl Subject for Breaks {
 
 fn report(hangs: bool) -> Report {
     let options = Options::new().rounds(20).threads(3).directory(DIRECTORY);
-    let options = options.patience(Duration::from_millis(300));
+    // A panic that prints its backtrace may take long.
+    let patience = if hangs { 300 } else { 20_000 };
+    let options = options.patience(Duration::from_millis(patience));
     let report = options.check(|_, _| Breaks {
         calls: AtomicU64::new(0),
         hangs,
@@ -44,7 +46,8 @@ fn report(hangs: bool) -> Report {
 fn the_call_that_hangs_is_marked() {
     let report = report(true);
     assert_eq!(report.broken(), [ManyThreads]);
-    assert_eq!(report.not_judged().len(), Promise::ALL.len() - 1);
+    // All but this one, and what is not promised.
+    assert_eq!(report.not_judged().len(), Promise::ALL.len() - 3);
     let evidence = report.evidence(ManyThreads).unwrap();
     let words = &evidence.words;
     assert!(
