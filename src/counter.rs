@@ -1,12 +1,14 @@
 //! The contract that every stock counter of a process keeps.
 
-use crate::{OutOfStock, RestockOverflow, Snapshot};
+use crate::error::{OutOfStock, RestockOverflow};
+use crate::snapshot::{Snapshot, Withdrawn};
 use std::sync::Arc;
 
 /// A counter of stock in one process: what [`Stock`](crate::Stock) and
 /// [`LockedStock`](crate::LockedStock) are, and what other counters can be.
 ///
-/// The trait is object-safe, and kept by references and [`Arc`]s to whatever keeps it.
+/// The trait is object-safe, and implemented for references, boxes and [`Arc`]s of what implements it. It may
+/// grow, by methods that have a default: what a counter does not offer answers `None`.
 ///
 /// # Contract
 ///
@@ -60,26 +62,39 @@ pub trait StockCounter: Send + Sync {
         None
     }
 
-    /// The books, exact at one instant of the call; `None` if the counter does not offer it, as by
-    /// default.
+    /// Takes `units` out of stock for good, or as many as there are; the rest is owed, and whatever comes back
+    /// pays that first. `None` if the counter does not offer it, as by default.
+    fn try_withdraw(&self, units: u64) -> Option<Withdrawn> {
+        let _ = units;
+        None
+    }
+
+    /// Owes `units` fewer, or nothing if fewer are owed; returns how many it is fewer. `None` if the counter does
+    /// not offer it, as by default.
+    fn try_forgive(&self, units: u64) -> Option<u64> {
+        let _ = units;
+        None
+    }
+
+    /// The figures of one instant of the call; `None` if the counter does not offer it, as by default.
     fn try_snapshot(&self) -> Option<Snapshot> {
         None
     }
 
-    /// The same counter, if it can set units aside; `None` by default.
+    /// The counter itself, if it can reserve; `None` by default.
     fn reserving(&self) -> Option<&dyn Reserving> {
         None
     }
 }
 
-/// A counter that can set units aside: what a [`Reservation`](crate::Reservation) and a
-/// [`Lease`](crate::Lease) stand on, which call these in pairs.
+/// A counter that can reserve units: what a [`Reservation`](crate::Reservation) and a
+/// [`Lease`](crate::Lease) stand on, which call these in pairs. It may grow, by methods that have a default.
 ///
 /// # Contract
 ///
-/// For each successful [`reserve_units`](Self::reserve_units) of some units, those who call settle as many,
-/// by [`commit_units`](Self::commit_units) and [`release_units`](Self::release_units), in any parts and from any thread.
-/// Units that are set aside are not available, and not sold: a snapshot calls them reserved.
+/// Each unit that [`reserve_units`](Self::reserve_units) reserved is settled once, by
+/// [`commit_units`](Self::commit_units) or [`release_units`](Self::release_units), in any parts and from any thread.
+/// Units that are reserved are neither available nor sold.
 pub trait Reserving: StockCounter {
     /// Takes `units` out of stock, all of them or none, to be settled later.
     ///
@@ -88,10 +103,10 @@ pub trait Reserving: StockCounter {
     /// [`OutOfStock`] if fewer were in stock at some instant of the call.
     fn reserve_units(&self, units: u64) -> Result<(), OutOfStock>;
 
-    /// Sells `units` that were set aside.
+    /// Sells `units` that were reserved.
     fn commit_units(&self, units: u64);
 
-    /// Puts `units` that were set aside back in stock. It is never refused, and waits for no code
+    /// Puts `units` that were reserved back in stock. It is never refused, and waits for no code
     /// but the counter's own.
     fn release_units(&self, units: u64);
 
@@ -118,6 +133,14 @@ macro_rules! forward_to_pointee {
 
             fn try_deduct_up_to(&self, units: u64) -> Option<u64> {
                 (**self).try_deduct_up_to(units)
+            }
+
+            fn try_withdraw(&self, units: u64) -> Option<Withdrawn> {
+                (**self).try_withdraw(units)
+            }
+
+            fn try_forgive(&self, units: u64) -> Option<u64> {
+                (**self).try_forgive(units)
             }
 
             fn try_snapshot(&self) -> Option<Snapshot> {
@@ -153,8 +176,9 @@ macro_rules! forward_to_pointee {
 }
 forward_to_pointee!(&T, Arc<T>, Box<T>);
 
+/// Implements [`StockCounter`] for a counter by its methods of the same names.
 macro_rules! forward_to_inherent {
-    ($($counter:ty),*) => {$(
+    ($counter:ty) => {
         impl StockCounter for $counter {
             fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
                 self.deduct(units)
@@ -172,6 +196,14 @@ macro_rules! forward_to_inherent {
                 Some(self.deduct_up_to(units))
             }
 
+            fn try_withdraw(&self, units: u64) -> Option<Withdrawn> {
+                Some(self.withdraw(units))
+            }
+
+            fn try_forgive(&self, units: u64) -> Option<u64> {
+                Some(self.forgive(units))
+            }
+
             fn try_snapshot(&self) -> Option<Snapshot> {
                 Some(self.snapshot())
             }
@@ -180,6 +212,6 @@ macro_rules! forward_to_inherent {
                 Some(self)
             }
         }
-    )*};
+    };
 }
-forward_to_inherent!(crate::Stock, crate::LockedStock);
+pub(crate) use forward_to_inherent;

@@ -1,8 +1,19 @@
-//! The refusals: "never like this" and "not now" are different types, and each carries its numbers.
+//! The errors. A call that can never succeed and one that cannot now have different types, and each carries its
+//! numbers.
 
-use crate::{MAX_SEGMENTS, MAX_UNITS};
+use crate::limits::{MAX_SEGMENTS, MAX_UNITS};
 use std::error::Error;
 use std::fmt;
+
+/// "1 unit", "2 units".
+struct Units(u64);
+
+impl fmt::Display for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.0 == 1 { "unit" } else { "units" };
+        write!(f, "{} {noun}", self.0)
+    }
+}
 
 /// A deduct was refused: fewer units were in stock than were asked for.
 ///
@@ -40,7 +51,8 @@ impl fmt::Display for OutOfStock {
         } = self;
         write!(
             f,
-            "out of stock: {requested} units requested, {available} available"
+            "out of stock: {} requested, {available} available",
+            Units(*requested)
         )
     }
 }
@@ -72,7 +84,8 @@ impl fmt::Display for RestockOverflow {
         let Self { requested, on_hand } = self;
         write!(
             f,
-            "restock overflow: {requested} units on top of {on_hand} exceed the limit of {MAX_UNITS}"
+            "restock overflow: {} on top of {on_hand} would exceed the limit of {MAX_UNITS}",
+            Units(*requested)
         )
     }
 }
@@ -108,18 +121,19 @@ impl fmt::Display for NotReserved {
         } = self;
         write!(
             f,
-            "not reserved: {requested} units requested, {reserved} reserved"
+            "not reserved: {} requested, {reserved} reserved",
+            Units(*requested)
         )
     }
 }
 
 impl Error for NotReserved {}
 
-/// A builder was asked for a stock that cannot be.
+/// A builder was asked for a stock that is impossible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// No segments: units would have nowhere to lie.
+    /// No segments: there must be at least one.
     ZeroSegments,
     /// More than [`MAX_SEGMENTS`] segments.
     TooManySegments {

@@ -1,15 +1,16 @@
 //! [`Lease`]: a batch of units for one thread.
 
-use crate::{OutOfStock, Reserving};
+use crate::counter::Reserving;
+use crate::error::OutOfStock;
 use std::fmt;
 
-/// A worker's own till: it takes a batch from the stock and sells from that with plain arithmetic.
+/// A worker's own till: it reserves a batch from the stock and sells from that with plain arithmetic.
 ///
-/// When it runs short it tops up with another batch; at the tail, when the stock has no whole batch
-/// left, with only what the order needs. [`settle`](Self::settle) and dropping give back what is left.
+/// When it runs short it tops up with another batch; when the stock has no whole batch left, with only what the
+/// order needs. [`settle`](Self::settle) and dropping release what is left.
 ///
-/// **Units in a till are out of reach of everybody else**: they count as reserved until they are
-/// settled, those that were sold from it included, and other threads may be refused meanwhile. That
+/// **Nobody else can get units that are in a till.** The stock shows them as reserved until they are
+/// settled, units that were sold from the till included, and other threads may be refused meanwhile. That
 /// is the price of a deduct that costs nothing. So:
 ///
 /// - choose a batch that is small beside what is left, some hundredth of it for each worker, and
@@ -20,9 +21,10 @@ use std::fmt;
 ///
 /// # Consistency
 ///
-/// A refusal by the lease is exact for the stock and this till together: what other tills hold is
-/// theirs. A lease that is forgotten ([`mem::forget`](std::mem::forget)) leaves all of it reserved for
-/// ever, what was sold from it as well as what is left.
+/// A refusal by the lease is exact for the stock and this till together; units in other tills are not in stock.
+/// What a till sells is sold for the stock when the till settles it: when it tops up, is settled or is dropped.
+/// A lease that is forgotten ([`mem::forget`](std::mem::forget)) leaves all of its units reserved for
+/// ever, those that were sold from it as well as those that are left.
 ///
 /// # Examples
 ///
@@ -39,14 +41,14 @@ use std::fmt;
 /// assert_eq!(stock.available(), 97, "the rest is back");
 /// # Ok::<(), segstock::OutOfStock>(())
 /// ```
-#[must_use = "a lease that is dropped gives its units back at once"]
+#[must_use = "a lease that is dropped releases its units at once"]
 pub struct Lease<S: Reserving> {
     stock: S,
     batch: u64,
     /// Units left in the till: all that a sale writes.
     left: u64,
-    /// Units set aside, not settled yet: those that are left, and those sold since.
-    aside: u64,
+    /// Units reserved and not settled yet: those that are left, and those sold since.
+    reserved: u64,
     /// Units sold and settled.
     settled: u64,
 }
@@ -61,7 +63,7 @@ impl<S: Reserving> Lease<S> {
             stock,
             batch,
             left: 0,
-            aside: 0,
+            reserved: 0,
             settled: 0,
         }
     }
@@ -92,14 +94,14 @@ impl<S: Reserving> Lease<S> {
         self.left
     }
 
-    /// Gives back what is left, and returns how many units were sold from the till.
+    /// Releases what is left, and returns how many units were sold from the till.
     pub fn settle(mut self) -> u64 {
         self.settle_sales();
         self.settled
         // Dropping does the rest.
     }
 
-    /// Sees to it that the till has `units`.
+    /// Reserves until the till has `units`.
     #[cold]
     #[inline(never)]
     fn top_up(&mut self, units: u64) -> Result<(), OutOfStock> {
@@ -116,14 +118,14 @@ impl<S: Reserving> Lease<S> {
             short_of
         };
         self.left += new;
-        self.aside = self.left;
+        self.reserved = self.left;
         Ok(())
     }
 
     fn settle_sales(&mut self) {
-        let sold = self.aside - self.left;
+        let sold = self.reserved - self.left;
         if sold > 0 {
-            self.aside = self.left;
+            self.reserved = self.left;
             self.stock.commit_units(sold);
             self.settled += sold;
         }
@@ -144,7 +146,7 @@ impl<S: Reserving> fmt::Debug for Lease<S> {
         f.debug_struct("Lease")
             .field("batch", &self.batch)
             .field("left", &self.left)
-            .field("sold", &(self.settled + self.aside - self.left))
+            .field("sold", &(self.settled + self.reserved - self.left))
             .finish_non_exhaustive()
     }
 }

@@ -2,21 +2,20 @@
 //!
 //! Thousands of orders a second want the same product. Read-check-write oversells; one lock around
 //! the order is right and slow. The known way out is **segment locking**: split the stock into
-//! segments, and let each order work on one. What people hate about it is settled here:
+//! segments, and let each order work on one. This crate solves its known problems:
 //!
 //! - **Never oversold**: no interleaving takes a unit that was never added.
 //! - **Exact refusals**: an order is refused only if at some instant of its call there truly was
 //!   not enough, wherever the units lay.
 //! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races.
-//! - **Exact snapshots**: the books of one instant, under any traffic; only how what left divides into
-//!   reserved and sold may lag by calls that are under way.
+//! - **Exact snapshots**: the figures of one instant, under any traffic.
 //!
 //! | | counts | for |
 //! |---|---|---|
 //! | [`Stock`] | one atomic word; under contention, a segment for each core | orders that run their flow outside of it |
 //! | [`LockedStock`] | N segments with a lock each | synchronous flows that must run under the lock |
 //!
-//! An order is rarely one step. What is set aside is a [`Reservation`], sold when it is committed and back
+//! An order is rarely one step. A [`Reservation`] holds units that are sold when it is committed and back in stock
 //! when it is dropped; under a key and with a deadline, one of the [`Holds`]; in batches for one worker, a
 //! [`Lease`].
 //!
@@ -54,6 +53,8 @@
 //! - `inventory`: from SKU to stock, orders of many lines, counting and moving.
 //! - `serde`: an inventory's snapshot to and from any format.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod docs;
 
 mod clock;
@@ -61,8 +62,10 @@ mod counter;
 mod error;
 mod holds;
 #[cfg(feature = "inventory")]
+#[cfg_attr(docsrs, doc(cfg(feature = "inventory")))]
 pub mod inventory;
 mod lease;
+mod limits;
 mod locked;
 mod reservation;
 mod settle;
@@ -80,22 +83,18 @@ pub use holds::{
     ResolvedEntry, RetakeError, Settled, Status,
 };
 #[cfg(feature = "inventory")]
+#[cfg_attr(docsrs, doc(cfg(feature = "inventory")))]
 #[doc(inline)]
 pub use inventory::Inventory;
 pub use lease::Lease;
+pub use limits::{MAX_SEGMENTS, MAX_UNITS};
 pub use locked::{LockedStock, LockedStockBuilder, Selection};
 pub use reservation::{MergeError, Reservation};
 pub use settle::{Settle, SettleParts};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, Withdrawn};
 #[doc(hidden)]
 pub use stock::testing;
 pub use stock::{Stats, Stock, StockBuilder};
-
-/// The most units that a stock holds: 2^40, about 1.1 million million.
-pub const MAX_UNITS: u64 = 1 << 40;
-
-/// The most segments that a stock has.
-pub const MAX_SEGMENTS: usize = 1_024;
 
 /// The examples of the README compile and run.
 #[cfg(all(doctest, feature = "inventory", feature = "serde"))]

@@ -2,19 +2,24 @@
 
 mod builder;
 mod orders;
+mod owed;
 mod reserving;
 mod segment;
 
 pub use builder::{LockedStockBuilder, Selection};
 
+use crate::counter::{Reserving, StockCounter, forward_to_inherent};
+use crate::error::{BuildError, OrderError, OutOfStock, RestockOverflow};
+use crate::lease::Lease;
+use crate::limits::MAX_UNITS;
+use crate::reservation::Reservation;
 use crate::shares::shares;
+use crate::snapshot::{Snapshot, Withdrawn};
 use crate::stock::probe;
-use crate::{
-    BuildError, Lease, MAX_UNITS, OrderError, OutOfStock, Reservation, RestockOverflow, Snapshot,
-    sync,
-};
+use crate::sync;
 use crossbeam_utils::CachePadded;
-use segment::{Ledger, OrderLock, Segment};
+use owed::{Debt, open_gates};
+use segment::{CounterLock, OrderLock, Segment};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -66,6 +71,7 @@ pub struct LockedStock {
     segments: Box<[CachePadded<Segment>]>,
     initial: u64,
     selection: Selection,
+    debt: sync::Mutex<Debt>,
 }
 
 impl LockedStock {
@@ -103,6 +109,7 @@ impl LockedStock {
                 .collect(),
             initial: units,
             selection,
+            debt: sync::Mutex::new(Debt::default()),
         }
     }
 
@@ -119,9 +126,7 @@ impl LockedStock {
     #[track_caller]
     pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
         orders::panic_if_within(self);
-        if units > 0 {
-            self.lock(units)?.commit(units);
-        }
+        self.lock(units)?.take(units);
         Ok(())
     }
 
@@ -176,7 +181,7 @@ impl LockedStock {
         };
         match outcome {
             Ok(Ok(receipt)) => {
-                locked.commit(units);
+                locked.take(units);
                 Ok(receipt)
             }
             Ok(Err(error)) => Err(OrderError::Order(error)),
@@ -207,15 +212,15 @@ impl LockedStock {
             return 0;
         }
         if let Found::Free(lock) = self.find(units) {
-            commit(&[lock], units, |_| ());
+            Locked::One(lock).take(units);
             return units;
         }
         let (locked, _) = self.lock_in_turn(units);
-        // If that was not enough, all are locked, and no order takes. With the ledgers nobody
+        // If that was not enough, all are locked, and nobody takes. With the counters locked nobody
         // restocks, either: so this is all there is.
-        let ledgers = freeze(locked.iter().map(|lock| lock.segment));
-        let taken = units.min(ledgers.iter().map(|ledger| ledger.segment.held()).sum());
-        take(&ledgers, taken);
+        let counters = freeze(locked.iter().map(|lock| lock.segment));
+        let taken = units.min(counters.iter().map(|it| it.segment.held()).sum());
+        take(&counters, taken);
         taken
     }
 
@@ -231,35 +236,38 @@ impl LockedStock {
     /// checked before anything is written.
     pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
         let few = units < self.segments.len() as u64;
-        if few && self.own().ledger().put_if_room(units) {
+        if few && self.own().lock_counters().put_if_room(units) {
             return Ok(());
         }
-        let mut ledgers = freeze(self.iter());
+        let mut counters = freeze(self.iter());
+        let mut debt = self.debt.lock();
+        let paid = units.min(debt.owed);
+        let rest = units - paid;
         let on_hand = self.on_hand();
-        let Some(room) = MAX_UNITS.checked_sub(on_hand.saturating_add(units)) else {
+        let Some(room) = MAX_UNITS.checked_sub(on_hand.saturating_add(rest)) else {
             return Err(RestockOverflow::new(units, on_hand));
         };
+        debt.owed -= paid;
+        debt.paid = debt.paid.wrapping_add(paid);
         if few {
-            ledgers[probe::segment(self.segments.len())].put(units);
+            counters[probe::segment(self.segments.len())].put(rest);
         } else {
-            for (ledger, share) in ledgers.iter().zip(shares(units, ledgers.len())) {
-                ledger.put(share);
+            for (counters, share) in counters.iter().zip(shares(rest, counters.len())) {
+                counters.put(share);
             }
         }
-        // What may still come is shared out anew: what was sold has made room.
-        let rooms = shares(room, ledgers.len());
-        for (ledger, room) in ledgers.iter_mut().zip(rooms) {
-            ledger.set_room(room);
+        if debt.owed == 0 {
+            open_gates(&mut counters, room);
         }
         Ok(())
     }
 
-    /// Sets `units` aside, to be sold or given back by the [`Reservation`].
+    /// Reserves `units`, to be committed or released by the [`Reservation`].
     ///
     /// # Errors
     ///
     /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, as for
-    /// [`deduct`](Self::deduct). `reserve(0)` succeeds and sets nothing aside.
+    /// [`deduct`](Self::deduct). `reserve(0)` succeeds and reserves nothing.
     ///
     /// # Panics
     ///
@@ -283,7 +291,7 @@ impl LockedStock {
         Reservation::new(self, units)
     }
 
-    /// The same with a handle of its own, for tasks. See
+    /// [Reserves](Self::reserve) `units` in a reservation that owns its stock, for tasks. See
     /// [owned reservations](Reservation#owned-reservations) for what that costs.
     ///
     /// # Errors
@@ -302,7 +310,7 @@ impl LockedStock {
         Reservation::new(self, units)
     }
 
-    /// A till for one worker that takes `batch` units at a time; see [`Lease`] for what that means
+    /// A till for one worker that reserves `batch` units at a time; see [`Lease`] for what that means
     /// to the others, and what batch to choose.
     pub const fn lease(&self, batch: u64) -> Lease<&Self> {
         Lease::new(self, batch)
@@ -320,25 +328,28 @@ impl LockedStock {
         self.bound()
     }
 
-    /// The books of the stock, exact at one instant of the call, under any traffic. It waits for
+    /// The figures of the stock at one instant of the call, under any traffic. It waits for
     /// no order in flight, and may be called from within one. Units under an order in flight are
     /// available: nobody has sold them yet.
     ///
     /// # Consistency
     ///
-    /// Linearizable. It keeps all ledgers for as long as it takes to read them: a call for a
+    /// Linearizable in every figure. It locks all counters for as long as it takes to read them: a call for a
     /// dashboard, not for every order.
     pub fn snapshot(&self) -> Snapshot {
-        let ledgers = freeze(self.iter());
+        let counters = freeze(self.iter());
+        let debt = *self.debt.lock();
         let sum = |counter: fn(&Segment) -> u64| {
-            ledgers
+            counters
                 .iter()
-                .map(|ledger| counter(ledger.segment))
+                .map(|it| counter(it.segment))
                 .fold(0, u64::wrapping_add)
         };
-        let restocked = sum(Segment::added).wrapping_sub(self.initial);
+        let restocked = sum(Segment::added).wrapping_add(debt.paid);
+        let restocked = restocked.wrapping_sub(self.initial);
         let (held, reserved) = (sum(Segment::held), sum(Segment::reserved));
-        Snapshot::new(self.initial, restocked, held, reserved)
+        let snapshot = Snapshot::new(self.initial, restocked, held, reserved);
+        snapshot.with_debt(debt.owed, debt.withdrawn)
     }
 
     /// How many segments there are.
@@ -362,7 +373,7 @@ impl LockedStock {
     /// Every `taken` can only have grown since it was read, and what came can only grow until
     /// it is read: at the instant in between, the difference was not too low. So a refusal rests on
     /// it, without a lock, whatever orders and restocks run meanwhile. A deduct that is half written
-    /// to several segments makes it no lower than it is about to be. The fence pairs with itself in
+    /// to several segments makes it no lower than the whole deduct will. The fence pairs with itself in
     /// another thread, as in [`Stock`](crate::Stock): of two threads that restock and then ask for
     /// both, the one whose fence comes second sees both. Tested by `store_buffering` in `tests/loom_locked.rs`.
     fn bound(&self) -> u64 {
@@ -372,7 +383,7 @@ impl LockedStock {
         came.wrapping_sub(taken)
     }
 
-    /// Available and reserved; with all ledgers in hand.
+    /// Available and reserved; with all counters locked.
     fn on_hand(&self) -> u64 {
         let sum =
             |counter: fn(&Segment) -> u64| self.iter().map(counter).fold(0, u64::wrapping_add);
@@ -386,6 +397,9 @@ impl LockedStock {
 
     /// Locks segments that hold `units` together, one if one will do.
     fn lock(&self, units: u64) -> Result<Locked<'_>, OutOfStock> {
+        if units == 0 {
+            return Ok(Locked::None);
+        }
         loop {
             match self.find(units) {
                 Found::Free(lock) => return Ok(Locked::One(lock)),
@@ -456,56 +470,55 @@ enum Found<'a> {
 /// What an order runs under.
 #[derive(Debug)]
 enum Locked<'a> {
+    /// An order of no units waits for nobody.
+    None,
     One(OrderLock<'a>),
     Several(Vec<OrderLock<'a>>),
 }
 
 impl Locked<'_> {
-    fn commit(&self, units: u64) {
-        self.commit_as(units, |_| ());
+    fn take(&self, units: u64) {
+        self.take_and(units, |_| ());
     }
 
-    /// Takes, and has one of the ledgers that it is written to note something at the same instant.
-    fn commit_as(&self, units: u64, note: impl FnOnce(&Ledger<'_>)) {
-        let locks = match self {
-            Self::One(lock) => std::slice::from_ref(lock),
-            Self::Several(locks) => locks,
-        };
-        commit(locks, units, note);
-    }
-}
-
-/// Takes `units` from segments that are locked and hold them.
-fn commit(locks: &[OrderLock<'_>], units: u64, note: impl FnOnce(&Ledger<'_>)) {
-    if let [lock] = locks {
-        let ledger = lock.segment.ledger();
-        ledger.take(units);
-        note(&ledger);
-    } else {
-        let ledgers = freeze(locks.iter().map(|lock| lock.segment));
-        take(&ledgers, units);
-        note(&ledgers[0]);
+    /// Takes `units` from segments that hold them, and has `note` write to one of them at the same instant.
+    fn take_and(&self, units: u64, note: impl FnOnce(&CounterLock<'_>)) {
+        match self {
+            Self::None => {}
+            Self::One(lock) => {
+                let counters = lock.segment.lock_counters();
+                counters.take(units);
+                note(&counters);
+            }
+            Self::Several(locks) => {
+                let counters = freeze(locks.iter().map(|lock| lock.segment));
+                take(&counters, units);
+                note(&counters[0]);
+            }
+        }
     }
 }
 
-/// Takes `units` from segments that hold them. With all their ledgers in hand, so that no snapshot
+/// Takes `units` from segments that hold them. With the counters of all of them locked, so that no snapshot
 /// sees half of it.
-fn take(ledgers: &[Ledger<'_>], mut units: u64) {
-    for ledger in ledgers {
-        let part = ledger.segment.held().min(units);
-        ledger.take(part);
+fn take(counters: &[CounterLock<'_>], mut units: u64) {
+    for counters in counters {
+        let part = counters.segment.held().min(units);
+        counters.take(part);
         units -= part;
     }
     debug_assert_eq!(units, 0, "locked segments hold what is taken");
 }
 
-/// All ledgers of `segments`, which come in the sequence of their index: from now on nothing
+/// Locks the counters of `segments`, which come in the order of their index: from here on nothing
 /// changes there.
-fn freeze<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<Ledger<'a>> {
-    segments.map(Segment::ledger).collect()
+fn freeze<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<CounterLock<'a>> {
+    segments.map(Segment::lock_counters).collect()
 }
 
-/// Shows numbers, as one after another was read.
+forward_to_inherent!(LockedStock);
+
+/// Shows numbers that were read one after another.
 impl fmt::Debug for LockedStock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockedStock")

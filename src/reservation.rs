@@ -1,12 +1,14 @@
-//! [`Reservation`]: units out on approval, sold or given back.
+//! [`Reservation`]: units that are reserved, until they are committed or released.
 
-use crate::{NotReserved, OutOfStock, Reserving, Settle, SettleParts};
+use crate::counter::Reserving;
+use crate::error::{NotReserved, OutOfStock};
+use crate::settle::{Settle, SettleParts};
 use std::fmt;
 use std::mem;
 
-/// Units that are set aside: nobody else can have them, and they are not sold yet.
+/// Units that are reserved: nobody else can have them, and they are not sold yet.
 ///
-/// [`commit`](Self::commit) sells them. Dropping gives them back, so that an order that fails,
+/// [`commit`](Self::commit) sells them. Dropping releases them, so that an order that fails,
 /// panics or is cancelled leaves nothing behind. Each unit is settled once, by whoever owns it: there
 /// is no key to look up and nothing to expire. For flows that span requests, put the reservation
 /// under a key with a deadline: [`Holds`](crate::Holds).
@@ -24,9 +26,9 @@ use std::mem;
 ///
 /// # Consistency
 ///
-/// Setting aside is a deduct, and refused as exactly. Units come back to the segment of the thread
-/// that gives them back, and giving back is never refused. In every
-/// [`Snapshot`](crate::Snapshot), `initial + restocked == available + reserved + sold`.
+/// A reserve is refused as exactly as a deduct. Units come back to the segment of the thread
+/// that releases them, and a release is never refused. In every
+/// [`Snapshot`](crate::Snapshot), `initial + restocked + owed == available + reserved + sold + withdrawn`.
 ///
 /// A reservation that is forgotten ([`mem::forget`]) leaves its units reserved for ever: visible in
 /// every snapshot, and never sold twice.
@@ -43,18 +45,20 @@ use std::mem;
 /// mine.commit();
 /// drop(for_a_friend); // did not come
 ///
-/// let books = SEATS.snapshot();
-/// assert_eq!((books.available, books.reserved, books.sold), (7, 0, 3));
+/// let now = SEATS.snapshot();
+/// assert_eq!((now.available, now.reserved, now.sold), (7, 0, 3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "a reservation that is dropped gives its units back at once"]
+#[doc(alias = "permit")]
+#[doc(alias = "basket")]
+#[must_use = "a reservation that is dropped releases its units at once"]
 pub struct Reservation<S: Reserving> {
     stock: S,
     units: u64,
 }
 
 impl<S: Reserving> Reservation<S> {
-    /// Sets `units` of `stock` aside: all of them, or none. The general form of
+    /// Reserves `units` of `stock`: all of them, or none. The general form of
     /// [`Stock::reserve`](crate::Stock::reserve), for every handle.
     ///
     /// # Errors
@@ -84,19 +88,19 @@ impl<S: Reserving> Reservation<S> {
         Ok(Self { stock, units })
     }
 
-    /// Of `units` that were just set aside.
+    /// Of `units` that were just reserved.
     #[cfg(feature = "inventory")]
-    pub(crate) const fn of_set_aside(stock: S, units: u64) -> Self {
+    pub(crate) const fn of_reserved(stock: S, units: u64) -> Self {
         Self { stock, units }
     }
 
-    /// Units that are set aside.
+    /// Units that are reserved.
     #[must_use]
     pub const fn units(&self) -> u64 {
         self.units
     }
 
-    /// The counter that they are of.
+    /// The counter that they were reserved from.
     pub const fn stock(&self) -> &S {
         &self.stock
     }
@@ -107,7 +111,9 @@ impl<S: Reserving> Reservation<S> {
         self.stock.commit_units(mem::take(&mut self.units));
     }
 
-    /// Gives all units back, as dropping does.
+    /// Puts all units back in stock, as dropping does.
+    #[doc(alias = "cancel")]
+    #[doc(alias = "refund")]
     #[inline]
     pub fn release(self) {
         drop(self);
@@ -119,12 +125,12 @@ impl<S: Reserving> Reservation<S> {
     ///
     /// [`NotReserved`] if it has fewer. Nothing was sold.
     pub fn commit_part(&mut self, units: u64) -> Result<(), NotReserved> {
-        self.give_up(units)?;
+        self.split_off(units)?;
         self.stock.commit_units(units);
         Ok(())
     }
 
-    /// Splits `units` off, to be settled for themselves.
+    /// Splits `units` off into a reservation of their own.
     ///
     /// # Errors
     ///
@@ -133,9 +139,9 @@ impl<S: Reserving> Reservation<S> {
     where
         S: Clone,
     {
-        // First what can panic: nothing is lost then.
+        // The clone may panic: first, so that nothing is lost then.
         let stock = self.stock.clone();
-        self.give_up(units)?;
+        self.split_off(units)?;
         Ok(Self { stock, units })
     }
 
@@ -155,7 +161,7 @@ impl<S: Reserving> Reservation<S> {
         Ok(self)
     }
 
-    fn give_up(&mut self, units: u64) -> Result<(), NotReserved> {
+    fn split_off(&mut self, units: u64) -> Result<(), NotReserved> {
         match self.units.checked_sub(units) {
             Some(rest) => {
                 self.units = rest;
@@ -217,8 +223,8 @@ impl<S: Reserving> fmt::Debug for Reservation<S> {
     }
 }
 
-/// Two reservations are of two stocks and cannot be one. Both are here, as they were.
-#[must_use = "both reservations are in it, and are given back when it is dropped"]
+/// Two reservations are of two stocks and cannot be one. Both are in the error, as they were.
+#[must_use = "both reservations are in it, and are released when it is dropped"]
 pub struct MergeError<S: Reserving> {
     /// The reservation that was to take in the other.
     pub left: Reservation<S>,

@@ -1,6 +1,6 @@
 //! [`Settle`] and [`SettleParts`]: what can be held under a key with a deadline.
 
-use crate::NotReserved;
+use crate::error::NotReserved;
 
 /// Units that are reserved and are settled together: committed, or released.
 ///
@@ -10,6 +10,8 @@ use crate::NotReserved;
 ///
 /// Holds call `commit` and `release` under a lock of theirs. Both must be quick, and must not call
 /// these holds. If one of them panics, the panic goes to the caller, and the hold counts as settled.
+///
+/// The trait may grow, by methods that have a default.
 pub trait Settle {
     /// Units that are reserved.
     fn units(&self) -> u64;
@@ -17,7 +19,7 @@ pub trait Settle {
     /// Sells them.
     fn commit(self);
 
-    /// Gives them back.
+    /// Puts them back in stock.
     fn release(self);
 }
 
@@ -25,7 +27,8 @@ pub trait Settle {
 /// [`Holds::confirm_part`](crate::Holds::confirm_part) and
 /// [`Holds::release_part`](crate::Holds::release_part) need.
 ///
-/// Holds call all of it under a lock of theirs: it must be quick, and must not call these holds.
+/// Holds call all of it under a lock of theirs: it must be quick, and must not call these holds. The trait may
+/// grow, by methods that have a default.
 pub trait SettleParts: Settle + Sized {
     /// What names a part: units of a [`Reservation`](crate::Reservation), lines of an order.
     type Part;

@@ -1,14 +1,14 @@
-//! What a stock was at one instant.
+//! [`Snapshot`]: what a stock was at one instant.
 
-/// The books of a stock at one instant of the call that made it.
+/// The figures of a stock at one instant of the call that made it.
 ///
-/// In every snapshot `initial + restocked == available + reserved + sold`. The sums over a stock's
-/// life (`restocked`, `sold`, and so that equation) are modulo 2^64, which a stock that is emptied
-/// and refilled to the brim a billion times a second reaches, and a shop does not.
+/// In every snapshot `initial + restocked + owed == available + reserved + sold + withdrawn`. The sums over a
+/// stock's life (`restocked`, `sold`, `withdrawn`, and so that equation) are modulo 2^64, which a stock that is
+/// emptied and refilled to the limit a billion times a second reaches, and a shop does not. *Owed* and *withdrawn*
+/// are 0 unless units were [withdrawn](crate::Stock::withdraw).
 ///
-/// `initial`, `restocked` and `available`, and so the total of the other two, are exact at one
-/// instant. How that total divides into reserved and sold may lag: calls that run beside the
-/// snapshot may show units as sold that are reserved, never the other way round. At rest it is exact.
+/// All figures are of one instant; for the one exception see
+/// [`Stock::snapshot`](crate::Stock::snapshot#consistency).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[must_use]
@@ -19,24 +19,51 @@ pub struct Snapshot {
     pub restocked: u64,
     /// Units in stock.
     pub available: u64,
-    /// Units that were set aside, by reservations and leases, and not settled yet.
+    /// Units that were reserved, by reservations and leases, and not settled yet.
     pub reserved: u64,
-    /// Units that were deducted, or reserved and then sold.
+    /// Units that were deducted, or reserved and then committed.
     pub sold: u64,
+    /// Units that were withdrawn and are still to come back: nobody gets a unit before they are paid.
+    pub owed: u64,
+    /// Units that were withdrawn, those that are owed included.
+    pub withdrawn: u64,
 }
 
 impl Snapshot {
-    /// The one sum that is not counted follows from the four that are.
+    /// Of a stock that owes nothing and of which nothing was withdrawn.
     pub(crate) const fn new(initial: u64, restocked: u64, available: u64, reserved: u64) -> Self {
         Self {
             initial,
             restocked,
             available,
             reserved,
-            sold: initial
-                .wrapping_add(restocked)
-                .wrapping_sub(available)
-                .wrapping_sub(reserved),
+            sold: 0,
+            owed: 0,
+            withdrawn: 0,
+        }
+        .with_debt(0, 0)
+    }
+
+    /// The one sum that is not counted follows from those that are.
+    pub(crate) const fn with_debt(self, owed: u64, withdrawn: u64) -> Self {
+        let came = self.initial.wrapping_add(self.restocked).wrapping_add(owed);
+        let here = self.available.wrapping_add(self.reserved);
+        Self {
+            sold: came.wrapping_sub(here).wrapping_sub(withdrawn),
+            owed,
+            withdrawn,
+            ..self
         }
     }
+}
+
+/// What a withdraw found; from [`Stock::withdraw`](crate::Stock::withdraw).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[must_use]
+pub struct Withdrawn {
+    /// Units that were in stock and are no longer.
+    pub taken: u64,
+    /// Units that are owed besides.
+    pub owed: u64,
 }

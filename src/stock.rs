@@ -1,15 +1,17 @@
 //! [`Stock`]: the façade over the engine, in a cache line of its own.
 
-mod books;
 mod builder;
 mod engine;
+mod exact;
 mod moves;
+mod owed;
 pub(crate) mod probe;
-mod reserving;
+mod put;
 mod segment;
-mod slow;
 mod stats;
 mod stripes;
+mod sums;
+mod take;
 mod taken;
 pub mod testing;
 mod tuning;
@@ -19,8 +21,13 @@ pub use builder::StockBuilder;
 pub(crate) use engine::Engine;
 pub use stats::Stats;
 
+use crate::counter::{Reserving, StockCounter, forward_to_inherent};
+use crate::error::{OutOfStock, RestockOverflow};
+use crate::lease::Lease;
+use crate::limits::MAX_UNITS;
+use crate::reservation::Reservation;
+use crate::snapshot::{Snapshot, Withdrawn};
 use crate::sync::const_unless_loom;
-use crate::{Lease, MAX_UNITS, OutOfStock, Reservation, Reserving, RestockOverflow, Snapshot};
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,8 +51,8 @@ use std::sync::Arc;
 /// # Memory ordering
 ///
 /// A deduct that is served by units of a [`restock`](Self::restock) happens after what the
-/// restocking thread did before. Do not use a stock to publish anything else: which restock serves
-/// a deduct is not for the caller to choose.
+/// restocking thread did before. Do not use a stock to publish anything else: the caller cannot choose
+/// which restock serves a deduct.
 ///
 /// # Examples
 ///
@@ -64,6 +71,8 @@ use std::sync::Arc;
 /// let refusal = PHONES.deduct(3).unwrap_err();
 /// assert_eq!((refusal.requested, refusal.available), (3, 1));
 /// ```
+#[doc(alias = "semaphore")]
+#[doc(alias = "counter")]
 #[repr(align(64))]
 pub struct Stock {
     pub(crate) engine: Engine,
@@ -103,7 +112,7 @@ impl Stock {
         }
     }
 
-    /// A stock of `units` with a say in its segments, and with an error in place of a panic.
+    /// Begins a stock of `units` whose segments can be chosen, and which returns an error in place of a panic.
     pub fn builder(units: u64) -> StockBuilder {
         StockBuilder::new(units)
     }
@@ -115,8 +124,8 @@ impl Stock {
     /// # Errors
     ///
     /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, wherever they
-    /// lay. Nothing was taken. Asked for far more than any stock can hold, it may say no more of
-    /// what is available than that it is at most [`MAX_UNITS`].
+    /// lay. Nothing was taken. If `units` are more than [`MAX_UNITS`], the error may report `MAX_UNITS` as
+    /// available.
     ///
     /// # Consistency
     ///
@@ -135,6 +144,9 @@ impl Stock {
     ///     "out of stock: 10 units requested, 2 available"
     /// );
     /// ```
+    #[doc(alias = "decrement")]
+    #[doc(alias = "acquire")]
+    #[doc(alias = "sell")]
     #[inline(always)]
     pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
         self.engine.deduct(units)
@@ -164,12 +176,14 @@ impl Stock {
 
     /// Adds `units` to the stock: all of them, or none.
     ///
+    /// If the stock [owes](Self::withdraw), the units pay that first, and the rest is in stock.
+    ///
     /// # Errors
     ///
-    /// [`RestockOverflow`] if available and reserved units would exceed [`MAX_UNITS`]; checked before anything
-    /// is written, and by the exact number: what was deducted can be given back, however the units
-    /// lie, unless others filled the stock meanwhile. Restocks that race at the very limit may each be accepted by what they saw, and
-    /// overshoot it by less than 2^20 units a thread; those units are counted and sold like any.
+    /// [`RestockOverflow`] if available and reserved units would exceed [`MAX_UNITS`]. Nothing was added. The
+    /// limit is exact, and so is the refusal: at one instant of the call the units on hand left no room for
+    /// `units`. (It would take thousands of threads that are all stopped in the middle of a restock to exceed
+    /// the limit, each by less than 2^20 units. Those units are counted and sold like any.)
     ///
     /// # Consistency
     ///
@@ -186,17 +200,20 @@ impl Stock {
     /// assert!(stock.restock(MAX_UNITS).is_err());
     /// # Ok::<(), segstock::RestockOverflow>(())
     /// ```
+    #[doc(alias = "increment")]
+    #[doc(alias = "refund")]
+    #[doc(alias = "return")]
     #[inline(always)]
     pub fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
         self.engine.restock(units)
     }
 
-    /// Sets `units` aside, to be sold or given back by the [`Reservation`].
+    /// Reserves `units`, to be committed or released by the [`Reservation`].
     ///
     /// # Errors
     ///
     /// [`OutOfStock`] if at some instant of the call fewer than `units` were in stock, as for
-    /// [`deduct`](Self::deduct). `reserve(0)` succeeds and sets nothing aside.
+    /// [`deduct`](Self::deduct). `reserve(0)` succeeds and reserves nothing.
     ///
     /// # Examples
     ///
@@ -210,12 +227,15 @@ impl Stock {
     /// assert_eq!(stock.available(), 12);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "permit")]
+    #[doc(alias = "try_acquire")]
+    #[doc(alias = "basket")]
     #[inline]
     pub fn reserve(&self, units: u64) -> Result<Reservation<&Self>, OutOfStock> {
         Reservation::new(self, units)
     }
 
-    /// The same with a handle of its own, for tasks. See
+    /// [Reserves](Self::reserve) `units` in a reservation that owns its stock, for tasks. See
     /// [owned reservations](Reservation#owned-reservations) for what that costs.
     ///
     /// # Errors
@@ -229,7 +249,7 @@ impl Stock {
         Reservation::new(self, units)
     }
 
-    /// A till for one worker that takes `batch` units at a time; see [`Lease`] for what that means
+    /// A till for one worker that reserves `batch` units at a time; see [`Lease`] for what that means
     /// to the others, and what batch to choose.
     pub const fn lease(&self, batch: u64) -> Lease<&Self> {
         Lease::new(self, batch)
@@ -240,9 +260,8 @@ impl Stock {
     /// # Consistency
     ///
     /// At one instant of the call, no more than this was in stock. It is exact when nothing runs
-    /// beside it, and while the stock is one word; while units are being moved between segments it
-    /// may be too high by as many. For a figure that is exact under any traffic, see
-    /// [`snapshot`](Self::snapshot).
+    /// beside it, and while the stock is one word. Units that are being moved between segments may be
+    /// counted twice. For a figure that is exact under any traffic, see [`snapshot`](Self::snapshot).
     ///
     /// # Examples
     ///
@@ -257,14 +276,21 @@ impl Stock {
         self.engine.available()
     }
 
-    /// The books of the stock, exact at one instant of the call, under any traffic.
+    /// The figures of the stock at one instant of the call, under any traffic.
     ///
     /// # Consistency
     ///
-    /// Linearizable, but that how the units that left divide into reserved and sold may lag by calls
-    /// that are under way (see [`Snapshot`]). A wide stock is brought together into one word for it,
-    /// which traffic may make it try a few times, and then dealt out again: a call for a dashboard,
-    /// not for every order. It is not wait-free.
+    /// Linearizable: all figures are of one instant of the call. A rush of commits that does not pause is the one
+    /// exception: after some tries the snapshot shows commits that overlap it as not made yet, those units as
+    /// reserved still. So in every case
+    ///
+    /// - `reserved` is at least the units of the reservations that existed before the call and that no call
+    ///   touched until it returned, and at most what was reserved at some instant of the call;
+    /// - `sold` is at least what was sold before the call, at most what was sold when it returned, and it never
+    ///   falls from one snapshot to the next. `restocked` never falls either.
+    ///
+    /// A grown stock is brought together into one word for it, which traffic may make it try a few times, and
+    /// then dealt out again: a call for a dashboard, not for every order. It is not wait-free.
     ///
     /// # Examples
     ///
@@ -274,17 +300,17 @@ impl Stock {
     /// let stock = Stock::new(12);
     /// stock.deduct(10)?;
     /// stock.restock(5).unwrap();
-    /// let books = stock.snapshot();
-    /// assert_eq!((books.initial, books.restocked), (12, 5));
-    /// assert_eq!((books.available, books.sold), (7, 10));
+    /// let snapshot = stock.snapshot();
+    /// assert_eq!((snapshot.initial, snapshot.restocked), (12, 5));
+    /// assert_eq!((snapshot.available, snapshot.sold), (7, 10));
     /// # Ok::<(), segstock::OutOfStock>(())
     /// ```
     pub fn snapshot(&self) -> Snapshot {
         self.engine.snapshot()
     }
 
-    /// Segments that the stock has: 1 until it grows. The number never falls; whether units lie in
-    /// them just now, [`holdings`](Self::holdings) tells.
+    /// Segments that the stock has: 1 until it grows or units are withdrawn. The number never falls; see
+    /// [`holdings`](Self::holdings) for whether units lie in them just now.
     #[must_use]
     pub fn segments(&self) -> usize {
         self.engine.segments()
@@ -302,6 +328,64 @@ impl Stock {
     /// nothing.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    /// Takes `units` out of stock for good, or as many as there are; the rest is *owed*.
+    ///
+    /// For a capacity that is lowered, seats that are no longer for sale, a shelf that holds less than was
+    /// promised. Whatever comes back, by [`restock`](Self::restock) or by the release of a reservation, pays
+    /// what is owed first, in the same instant, before anybody can have it. Until all is paid, nothing is in
+    /// stock. A second withdraw adds to what is owed; [`forgive`](Self::forgive) lowers it. The
+    /// [`Snapshot`] shows both what is owed and what was withdrawn.
+    ///
+    /// At most [`MAX_UNITS`] are owed at a time: a withdraw beyond that withdraws less, as the result shows.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable. It takes what there is and owes the rest at one instant. It brings a grown stock together
+    /// into one word, as [`snapshot`](Self::snapshot) does. While the stock owes, it is one word, each restock
+    /// and release takes a lock, and deducts are refused by one load, as of any stock that is sold out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let permits = Stock::new(10);
+    /// let in_use = permits.reserve(7)?;
+    /// let withdrawn = permits.withdraw(5); // a capacity of 5 is enough
+    /// assert_eq!((withdrawn.taken, withdrawn.owed), (3, 2));
+    ///
+    /// drop(in_use);
+    /// assert_eq!(permits.available(), 5, "2 of the 7 were owed");
+    /// # Ok::<(), segstock::OutOfStock>(())
+    /// ```
+    #[doc(alias = "forget_permits")]
+    #[doc(alias = "shrink")]
+    pub fn withdraw(&self, units: u64) -> Withdrawn {
+        self.engine.withdraw(units)
+    }
+
+    /// Owes `units` fewer, or nothing if fewer are owed, as if they had never been withdrawn. Returns how many
+    /// it is fewer.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let stock = Stock::new(0);
+    /// assert_eq!(stock.withdraw(5).owed, 5);
+    /// assert_eq!(stock.forgive(3), 3);
+    /// stock.restock(4).unwrap();
+    /// assert_eq!(stock.available(), 2);
+    /// ```
+    pub fn forgive(&self, units: u64) -> u64 {
+        self.engine.forgive(units)
     }
 }
 
@@ -322,7 +406,9 @@ impl Reserving for Stock {
     }
 }
 
-/// Shows numbers, as one after another was read.
+forward_to_inherent!(Stock);
+
+/// Shows numbers that were read one after another.
 impl fmt::Debug for Stock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.engine.fmt(f)

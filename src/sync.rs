@@ -1,9 +1,9 @@
 //! The one switch between the real primitives and those of loom and of shuttle.
 //!
 //! Nothing else in the crate names `std::sync::atomic`, `parking_lot`, `loom` or `shuttle`, so that
-//! every test can run the very same code under the model checkers. loom tries every interleaving of a
-//! few threads, with all that the memory orderings allow; shuttle tries many threads at random, and
-//! takes every ordering for `SeqCst`.
+//! every test can run the same code under the model checkers. loom tries the interleavings of a
+//! few threads within a bound, with all that the memory orderings allow; shuttle tries many threads at random,
+//! and takes every ordering for `SeqCst`.
 
 /// What tests make their own threads and counters of ([`testing::sync`](crate::testing)).
 pub mod shown {
@@ -115,7 +115,7 @@ mod imp {
     #[cfg(feature = "inventory")]
     pub(crate) use checker::sync::{RwLockReadGuard, RwLockWriteGuard};
 
-    /// The same for the lock of readers and writers.
+    /// The checker's lock of readers and writers, without poisoning.
     #[cfg(feature = "inventory")]
     #[derive(Debug)]
     pub(crate) struct RwLock<T>(checker::sync::RwLock<T>);
@@ -144,7 +144,7 @@ mod imp {
         2
     }
 
-    /// The same for every thread, since a model must run alike each time; a model that wants its
+    /// 0 for every thread, since every run of a model must make the same choices; a model that wants its
     /// threads on segments of their own says so (`testing::sit_at`).
     pub(crate) fn thread_number() -> u64 {
         0

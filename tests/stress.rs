@@ -83,6 +83,7 @@ fn nothing_is_oversold_and_nothing_is_lost() {
             available: 500 + restocked - sold,
             reserved: 0,
             sold,
+            ..Snapshot::default()
         });
         counters::assert_exact(&name, counter.counter(), &model);
     }

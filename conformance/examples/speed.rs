@@ -111,6 +111,7 @@ fn run(stock: &Stock, op: Op) -> Outcome {
                 available: books.available,
                 reserved: books.reserved,
                 sold: books.sold,
+                ..Snapshot::default()
             })
         }
         _ => Outcome::AtMost(stock.available()),

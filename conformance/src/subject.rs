@@ -68,6 +68,8 @@ impl From<segstock::Snapshot> for Answer<Snapshot> {
             available: snapshot.available,
             reserved: snapshot.reserved,
             sold: snapshot.sold,
+            owed: snapshot.owed,
+            withdrawn: snapshot.withdrawn,
         })
     }
 }

@@ -286,6 +286,7 @@ fn a_snapshot_of_no_instant_is_told() {
         available,
         reserved: 0,
         sold,
+        ..Snapshot::default()
     };
     let read = |outcome| {
         vec![

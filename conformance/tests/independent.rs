@@ -98,6 +98,7 @@ impl Shop {
                 available: self.shelf,
                 reserved: self.aside + self.held(),
                 sold: self.gone,
+                ..Snapshot::default()
             }),
             Op::Place { key, units, ttl } => self.place(key, units, ttl),
             Op::Confirm { key } => self.end(key, Fate::Confirmed),

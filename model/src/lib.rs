@@ -8,8 +8,8 @@
 //!
 //! # Rules of conservation
 //!
-//! 1. `initial + restocked == available + reserved + sold`, after every call ([`Snapshot::balanced`]):
-//!    a unit that is in no sum is lost, one that is in two is sold twice.
+//! 1. `initial + restocked + owed == available + reserved + sold + withdrawn`, after every call
+//!    ([`Snapshot::balanced`]): a unit that is in no sum is lost, one that is in two is sold twice.
 //! 2. A refused call changes nothing: who is refused has nothing to undo.
 //! 3. Only [`Op::Restock`] adds units, and only a deduct, a commit or a confirm sells them. All else
 //!    moves units between available and reserved.
@@ -93,6 +93,8 @@ impl Model {
                 available: units,
                 reserved: 0,
                 sold: 0,
+                owed: 0,
+                withdrawn: 0,
             },
             limit: MAX_UNITS,
             now: 0,
@@ -152,6 +154,8 @@ impl Model {
             Op::Restock(units) => self.restock(units),
             Op::Commit(units) => self.settle(units, 0),
             Op::Release(units) => self.settle(units, units),
+            Op::Withdraw(units) => self.withdraw(units),
+            Op::Forgive(units) => self.forgive(units),
             Op::Available => Outcome::Exactly(self.books.available),
             Op::Snapshot => Outcome::ExactSnapshot(self.books),
             Op::Place { key, units, ttl } => self.place(key, units, ttl),
@@ -182,16 +186,43 @@ impl Model {
         self.books.reserved += units;
     }
 
-    /// Reserved units count towards the limit: they may all come back, and that is never refused.
+    /// Reserved units count towards the limit: they may all come back, and that is never refused. Units that
+    /// pay what is owed do not.
     fn restock(&mut self, units: u64) -> Outcome {
         let on_hand = self.books.on_hand();
-        if units > self.limit.saturating_sub(on_hand) && units > 0 {
+        let more = units.saturating_sub(self.books.owed);
+        if more > self.limit.saturating_sub(on_hand) && more > 0 {
             let on_hand = Some(on_hand);
             return Outcome::Refused(Refusal::Overflow { on_hand });
         }
-        self.books.available += units;
+        self.come(units);
         self.books.restocked = self.books.restocked.wrapping_add(units);
         Outcome::Done
+    }
+
+    /// What comes back pays what is owed first, before anybody can have it.
+    fn come(&mut self, units: u64) {
+        let paid = units.min(self.books.owed);
+        self.books.owed -= paid;
+        self.books.available += units - paid;
+    }
+
+    /// Takes what there is, and owes the rest: at most as much as may be on hand.
+    fn withdraw(&mut self, units: u64) -> Outcome {
+        let units = units.min(self.limit.saturating_sub(self.books.owed));
+        let taken = units.min(self.books.available);
+        self.books.available -= taken;
+        self.books.owed += units - taken;
+        self.books.withdrawn = self.books.withdrawn.wrapping_add(units);
+        Outcome::Took(taken)
+    }
+
+    /// As if so many had never been withdrawn.
+    fn forgive(&mut self, units: u64) -> Outcome {
+        let forgiven = units.min(self.books.owed);
+        self.books.owed -= forgiven;
+        self.books.withdrawn = self.books.withdrawn.wrapping_sub(forgiven);
+        Outcome::Took(forgiven)
     }
 
     /// Only what was set aside can be sold or put back, and each unit once. What is held under a key
@@ -213,7 +244,7 @@ impl Model {
     /// Of `units` that were set aside, `back` are in stock again and the others sold.
     fn part_with(&mut self, units: u64, back: u64) {
         self.books.reserved -= units;
-        self.books.available += back;
+        self.come(back);
         self.books.sold = self.books.sold.wrapping_add(units - back);
     }
 

@@ -24,6 +24,10 @@ pub enum Op {
     Commit(u64),
     /// Put so many back that were set aside.
     Release(u64),
+    /// Take so many out of stock for good, or what there is, and owe the rest.
+    Withdraw(u64),
+    /// Owe so many fewer, or nothing.
+    Forgive(u64),
     /// How many are in stock?
     Available,
     /// The books of one instant.
@@ -59,13 +63,15 @@ type OfUnits = fn(u64) -> Op;
 
 impl Op {
     /// Every operation of a counter without holds, on some units, and how often it is drawn.
-    const DRAWN: [(u64, OfUnits); 8] = [
+    const DRAWN: [(u64, OfUnits); 10] = [
         (6, Self::Deduct),
         (2, Self::DeductUpTo),
         (4, Self::Restock),
         (4, Self::Reserve),
         (3, Self::Commit),
         (2, Self::Release),
+        (1, Self::Withdraw),
+        (1, Self::Forgive),
         (1, |_| Self::Available),
         (1, |_| Self::Snapshot),
     ];
@@ -100,14 +106,25 @@ impl Op {
         matches!(self, Self::Available | Self::Snapshot)
     }
 
+    /// Whether it does as much as it can, and answers how much.
+    const fn takes_up_to(self) -> bool {
+        matches!(
+            self,
+            Self::DeductUpTo(_) | Self::Withdraw(_) | Self::Forgive(_)
+        )
+    }
+
     /// Whether `outcome` is an answer to such a call, be it true or not.
     #[must_use]
     pub const fn has_answer(self, outcome: Outcome) -> bool {
         match outcome {
-            Outcome::Done => {
-                !matches!(self, Self::DeductUpTo(_) | Self::Available | Self::Snapshot)
-            }
-            Outcome::Took(units) => matches!(self, Self::DeductUpTo(most) if units <= most),
+            Outcome::Done => !self.takes_up_to() && !self.is_read(),
+            Outcome::Took(units) => match self {
+                Self::DeductUpTo(most) | Self::Withdraw(most) | Self::Forgive(most) => {
+                    units <= most
+                }
+                _ => false,
+            },
             Outcome::AtMost(_) | Outcome::Exactly(_) => matches!(self, Self::Available),
             Outcome::Snapshot(_) | Outcome::ExactSnapshot(_) => matches!(self, Self::Snapshot),
             Outcome::Refused(_) => !self.is_read(),
@@ -125,6 +142,8 @@ impl fmt::Display for Op {
             Self::Reserve(units) => write!(f, "reserve({units})"),
             Self::Commit(units) => write!(f, "commit({units})"),
             Self::Release(units) => write!(f, "release({units})"),
+            Self::Withdraw(units) => write!(f, "withdraw({units})"),
+            Self::Forgive(units) => write!(f, "forgive({units})"),
             Self::Available => write!(f, "available()"),
             Self::Snapshot => write!(f, "snapshot()"),
             Self::Place { key, units, ttl } => {

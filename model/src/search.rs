@@ -144,6 +144,13 @@ impl Problem {
         items.any(|item| of_hold(item.op)) || self.maybes.iter().any(|maybe| of_hold(maybe.op))
     }
 
+    /// Whether units are withdrawn: what comes back then pays what is owed, which the sums do not know.
+    fn owes(&self) -> bool {
+        let owes = |op| matches!(op, Op::Withdraw(_) | Op::Forgive(_));
+        let mut items = self.threads.iter().flatten();
+        items.any(|item| owes(item.op)) || self.maybes.iter().any(|maybe| owes(maybe.op))
+    }
+
     /// How many calls must be placed, and how many may be.
     #[must_use]
     pub fn size(&self) -> [usize; 2] {
@@ -165,10 +172,11 @@ impl Problem {
     pub fn solve_within(&self, effort: &mut Effort) -> Found {
         // A history of one call after another has as many states as calls: they cost nothing extra.
         effort.grant(self.size()[0] as u64);
-        if bounds::contradiction(self).is_some() {
+        let owes = self.owes();
+        if !owes && bounds::contradiction(self).is_some() {
             return Found::NoOrder;
         }
-        if self.maybes.is_empty() || self.has_holds() {
+        if self.maybes.is_empty() || self.has_holds() || owes {
             return orders::search(self, &pooled::Dead::default(), effort);
         }
         let (found, dead) = pooled::search(self, effort);
@@ -185,7 +193,7 @@ impl Problem {
 
 /// Unknown, it takes what depends on the instant.
 fn is_up_to(op: Op) -> bool {
-    matches!(op, Op::DeductUpTo(_))
+    matches!(op, Op::DeductUpTo(_) | Op::Withdraw(_) | Op::Forgive(_))
 }
 
 /// Calls in as few sequences as their stamps allow, so that thousands of threads that call once

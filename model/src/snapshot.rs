@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The sums of a stock at one instant, in units. Those over its life (`restocked`, `sold`) are modulo
 /// 2^64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
@@ -21,6 +21,12 @@ pub struct Snapshot {
     pub reserved: u64,
     /// Units that are gone for good.
     pub sold: u64,
+    /// Units that were withdrawn and are still to come back.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_zero"))]
+    pub owed: u64,
+    /// Units that were withdrawn, those that are owed included.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_zero"))]
+    pub withdrawn: u64,
 }
 
 impl Snapshot {
@@ -29,7 +35,8 @@ impl Snapshot {
     pub const fn balanced(&self) -> bool {
         let came = self.initial.wrapping_add(self.restocked);
         let known = self.available.wrapping_add(self.reserved);
-        came == known.wrapping_add(self.sold)
+        let gone = self.sold.wrapping_add(self.withdrawn);
+        came.wrapping_add(self.owed) == known.wrapping_add(gone)
     }
 
     /// Units that are not sold.
@@ -45,9 +52,20 @@ impl Snapshot {
         self.initial == said.initial
             && self.restocked == said.restocked
             && self.available == said.available
+            && self.owed == said.owed
+            && self.withdrawn == said.withdrawn
             && said.balanced()
             && said.reserved <= self.reserved
     }
+}
+
+#[cfg(feature = "serde")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(units: &u64) -> bool {
+    *units == 0
 }
 
 impl fmt::Display for Snapshot {
@@ -56,6 +74,10 @@ impl fmt::Display for Snapshot {
             f,
             "{} at first + {} restocked, {} available + {} reserved + {} sold",
             self.initial, self.restocked, self.available, self.reserved, self.sold
-        )
+        )?;
+        if self.withdrawn > 0 {
+            write!(f, ", {} withdrawn and {} owed", self.withdrawn, self.owed)?;
+        }
+        Ok(())
     }
 }

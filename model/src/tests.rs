@@ -88,3 +88,19 @@ fn a_bound_must_prove_the_refusal() {
         assert_eq!(step.is_some(), honest, "{bound:?}");
     }
 }
+
+#[test]
+fn what_comes_back_pays_what_is_owed_first() {
+    let mut stock = Model::new(10);
+    assert_eq!(stock.apply(Op::Reserve(7)), Outcome::Done);
+    assert_eq!(stock.apply(Op::Withdraw(8)), Outcome::Took(3));
+    assert_eq!((stock.snapshot().owed, stock.snapshot().withdrawn), (5, 8));
+    assert_eq!(stock.apply(Op::Restock(2)), Outcome::Done);
+    assert_eq!(stock.snapshot().available, 0);
+    assert_eq!(stock.apply(Op::Forgive(9)), Outcome::Took(3));
+    assert_eq!(stock.apply(Op::Withdraw(1)), Outcome::Took(0));
+    assert_eq!(stock.apply(Op::Release(7)), Outcome::Done);
+    let end = stock.snapshot();
+    assert_eq!((end.available, end.owed, end.withdrawn), (6, 0, 6));
+    assert!(end.balanced());
+}

@@ -39,7 +39,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> InventoryBuilder<K, S> {
             low_stock,
         } in &snapshot.skus
         {
-            let stock = Engine::with_books(books.initial, books.restocked, books.on_hand());
+            let stock = Engine::restored(books.initial, books.restocked, books.on_hand());
             if inventory.open(sku.clone(), stock).is_err() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }

@@ -148,7 +148,7 @@ where
         stock.reserve_units(units).map(|()| sku)
     };
     let sku = inventory.inventory().take(sku, reserve)?;
-    Ok(Reservation::of_set_aside(Shelf { inventory, sku }, units))
+    Ok(Reservation::of_reserved(Shelf { inventory, sku }, units))
 }
 
 fn reserve_up_to<I, Q>(inventory: I, sku: &Q, units: u64) -> Result<Reservation<Shelf<I>>, SkuError>
@@ -161,7 +161,7 @@ where
         Ok((sku, stock.reserve_up_to(units)))
     };
     let (sku, units) = inventory.inventory().take(sku, reserve)?;
-    Ok(Reservation::of_set_aside(Shelf { inventory, sku }, units))
+    Ok(Reservation::of_reserved(Shelf { inventory, sku }, units))
 }
 
 impl<I: InventoryHandle> StockCounter for Shelf<I> {

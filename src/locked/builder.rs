@@ -1,7 +1,7 @@
-//! A locked stock with a say in how an order chooses its segment.
+//! Builds a locked stock, and chooses the segment of an order.
 
 use super::LockedStock;
-use crate::BuildError;
+use crate::error::BuildError;
 use crate::stock::probe;
 
 /// How an order chooses the segment that it looks at first.
@@ -27,7 +27,7 @@ impl Selection {
     }
 }
 
-/// Chance. A generator for each thread, seeded by its number: it need not be unforeseeable.
+/// A generator for each thread, seeded by its number: nobody gains by predicting it.
 #[cfg(not(any(loom, shuttle)))]
 mod random {
     use crate::sync::thread_number;
@@ -40,13 +40,13 @@ mod random {
     }
 
     pub(super) fn below(limit: usize) -> usize {
-        // A thread that is going away has no generator any more; any choice is right.
+        // A thread that is ending has no generator any more; any choice is right.
         RNG.try_with(|rng| rng.borrow_mut().random_range(0..limit))
             .unwrap_or(0)
     }
 }
 
-/// Under a model checker chance is the thread's: a model must run alike each time.
+/// Under a model checker the choice is the thread's segment: every run must make the same choices.
 #[cfg(any(loom, shuttle))]
 mod random {
     pub(super) use crate::stock::probe::segment as below;

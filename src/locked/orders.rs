@@ -1,8 +1,7 @@
 //! Which stocks the calling thread is running an order of.
 //!
-//! An order that takes from its own stock would wait for itself. That is found out in every build,
-//! and whichever segments either call would have used, so that it cannot work in a test and hang
-//! in the shop.
+//! An order that takes from its own stock would wait for itself. Every build detects that, whichever segments
+//! the two calls would have used, so that it cannot work in a test and hang in production.
 
 use super::LockedStock;
 use crate::sync::thread_local_const;
@@ -20,7 +19,7 @@ fn address(stock: &LockedStock) -> usize {
 /// Notes that the calling thread runs an order of `stock`, until the result is dropped.
 #[must_use]
 pub(super) fn enter(stock: &LockedStock) -> Within {
-    // A thread that is going away has no list any more, and nobody can find out.
+    // A thread that is ending has no list any more, and the wait would go undetected.
     let _ = WITHIN.try_with(|stocks| stocks.borrow_mut().push(address(stock)));
     Within
 }

@@ -1,8 +1,9 @@
-//! Units that are set aside from a [`LockedStock`]: each step is one write under a ledger, so that
+//! Reservations of a [`LockedStock`]: each step is one write under the lock of a segment's counters, so that
 //! snapshots are exact in every figure.
 
 use super::{LockedStock, orders};
-use crate::{OutOfStock, Reserving};
+use crate::counter::Reserving;
+use crate::error::OutOfStock;
 
 impl Reserving for LockedStock {
     /// # Panics
@@ -11,18 +12,22 @@ impl Reserving for LockedStock {
     #[track_caller]
     fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
         orders::panic_if_within(self);
-        if units > 0 {
-            let locked = self.lock(units)?;
-            locked.commit_as(units, |ledger| ledger.lend(units));
-        }
+        let locked = self.lock(units)?;
+        locked.take_and(units, |counters| counters.reserve(units));
         Ok(())
     }
 
     fn commit_units(&self, units: u64) {
-        self.own().ledger().commit_units(units);
+        self.own().lock_counters().commit(units);
     }
 
     fn release_units(&self, units: u64) {
-        self.own().ledger().release_units(units);
+        let counters = self.own().lock_counters();
+        if counters.is_owing() {
+            drop(counters);
+            self.release_slow(units);
+        } else {
+            counters.release(units);
+        }
     }
 }

@@ -3,10 +3,10 @@
 //! | lock | who holds it | for how long |
 //! |---|---|---|
 //! | `orders` | the one order that is served here | the caller's whole flow |
-//! | `ledger` | whoever writes a counter, or reads several that must belong together | some nanoseconds |
+//! | `counters` | a thread that writes a counter, or reads several that must belong together | some nanoseconds |
 //!
-//! Whoever needs both takes `orders` first; whoever needs several of a kind takes them in the
-//! sequence of their index. Nobody waits for `orders` with a `ledger` in hand, so that restocks and
+//! A thread that needs both takes `orders` first; a thread that needs several of a kind takes them in the
+//! order of their index. No thread waits for `orders` while it holds `counters`, so that restocks and
 //! snapshots never wait for an order in flight.
 
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
@@ -14,31 +14,40 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 #[derive(Debug)]
 pub(super) struct Segment {
     orders: Mutex<()>,
-    /// With it, how many units may be restocked here without a look at the other segments.
-    ledger: Mutex<u64>,
-    /// All only grow, under the ledger, and are read without it: what one pass over them proves
-    /// is told at [`LockedStock::bound`](super::LockedStock::bound). They wrap, as those of
+    counters: Mutex<Gate>,
+    /// All only grow, under the lock `counters`, and are read without it: for what one pass over them proves
+    /// see [`LockedStock::bound`](super::LockedStock::bound). They wrap, as those of
     /// [`Stock`](crate::Stock) do.
     taken: AtomicU64,
     added: AtomicU64,
-    /// Units that were set aside somewhere and put back here.
-    returned: AtomicU64,
-    /// Of `taken`, those that were set aside.
-    lent: AtomicU64,
-    /// Units that were set aside somewhere and sold.
-    sold: AtomicU64,
+    /// Units that were reserved, in any segment, and released here.
+    released: AtomicU64,
+    /// Of `taken`, those that were reserved.
+    reserved: AtomicU64,
+    /// Units that were reserved, in any segment, and committed here.
+    committed: AtomicU64,
+}
+
+/// What units may come to a segment without a look at the others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gate {
+    /// Units that may still be restocked.
+    pub(super) room: u64,
+    /// The stock owes: nothing may be released here.
+    pub(super) owing: bool,
 }
 
 impl Segment {
     pub(super) fn new(units: u64, room: u64) -> Self {
+        let owing = false;
         Self {
             orders: Mutex::new(()),
-            ledger: Mutex::new(room),
+            counters: Mutex::new(Gate { room, owing }),
             taken: AtomicU64::new(0),
             added: AtomicU64::new(units),
-            returned: AtomicU64::new(0),
-            lent: AtomicU64::new(0),
-            sold: AtomicU64::new(0),
+            released: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
         }
     }
 
@@ -53,7 +62,7 @@ impl Segment {
     /// All that ever came here.
     pub(super) fn came(&self) -> u64 {
         self.added()
-            .wrapping_add(self.returned.load(Ordering::Acquire))
+            .wrapping_add(self.released.load(Ordering::Acquire))
     }
 
     /// Units held. `taken` is read first: read last, it could have passed an older sum of what came.
@@ -62,12 +71,12 @@ impl Segment {
         self.came().wrapping_sub(taken)
     }
 
-    /// Units lent from here, less those that were settled here. Wraps: units are settled elsewhere
-    /// than they were lent.
+    /// Units reserved here, less those that were settled here. Wraps: units are settled in other segments
+    /// than they were reserved in.
     pub(super) fn reserved(&self) -> u64 {
-        let settled = self.returned.load(Ordering::Acquire);
-        let settled = settled.wrapping_add(self.sold.load(Ordering::Acquire));
-        self.lent.load(Ordering::Acquire).wrapping_sub(settled)
+        let settled = self.released.load(Ordering::Acquire);
+        let settled = settled.wrapping_add(self.committed.load(Ordering::Acquire));
+        self.reserved.load(Ordering::Acquire).wrapping_sub(settled)
     }
 
     /// Waits for the order in flight, if there is one.
@@ -85,10 +94,10 @@ impl Segment {
         })
     }
 
-    pub(super) fn ledger(&self) -> Ledger<'_> {
-        Ledger {
+    pub(super) fn lock_counters(&self) -> CounterLock<'_> {
+        CounterLock {
             segment: self,
-            room: self.ledger.lock(),
+            gate: self.counters.lock(),
         }
     }
 }
@@ -102,12 +111,12 @@ pub(super) struct OrderLock<'a> {
 
 /// The right to write a segment's counters.
 #[derive(Debug)]
-pub(super) struct Ledger<'a> {
+pub(super) struct CounterLock<'a> {
     pub(super) segment: &'a Segment,
-    room: MutexGuard<'a, u64>,
+    gate: MutexGuard<'a, Gate>,
 }
 
-impl Ledger<'_> {
+impl CounterLock<'_> {
     /// Takes units that the segment holds; with its [`OrderLock`] in hand.
     pub(super) fn take(&self, units: u64) {
         grow(&self.segment.taken, units);
@@ -117,36 +126,40 @@ impl Ledger<'_> {
         grow(&self.segment.added, units);
     }
 
-    /// The same for a restock that nobody checked against all segments: nothing if it might be too
+    /// Puts units of a restock that was not checked against all segments: nothing if it might be too
     /// much for the stock.
     pub(super) fn put_if_room(&mut self, units: u64) -> bool {
-        let rest = self.room.checked_sub(units);
+        let rest = self.gate.room.checked_sub(units);
         if let Some(rest) = rest {
-            *self.room = rest;
+            self.gate.room = rest;
             self.put(units);
         }
         rest.is_some()
     }
 
-    pub(super) fn set_room(&mut self, units: u64) {
-        *self.room = units;
+    pub(super) fn is_owing(&self) -> bool {
+        self.gate.owing
     }
 
-    /// Counts units that are set aside, beside their take.
-    pub(super) fn lend(&self, units: u64) {
-        grow(&self.segment.lent, units);
+    pub(super) fn set_gate(&mut self, gate: Gate) {
+        *self.gate = gate;
     }
 
-    pub(super) fn release_units(&self, units: u64) {
-        grow(&self.segment.returned, units);
+    /// Counts units as reserved, beside their take.
+    pub(super) fn reserve(&self, units: u64) {
+        grow(&self.segment.reserved, units);
     }
 
-    pub(super) fn commit_units(&self, units: u64) {
-        grow(&self.segment.sold, units);
+    pub(super) fn release(&self, units: u64) {
+        grow(&self.segment.released, units);
+    }
+
+    pub(super) fn commit(&self, units: u64) {
+        grow(&self.segment.committed, units);
     }
 }
 
-/// A read-modify-write, though only the holder of the ledger writes: who reads without the ledger
+/// A read-modify-write, though only the holder of the lock writes: a thread that reads without the lock
 /// then reads from one unbroken sequence, and loom explores every order of both.
 fn grow(counter: &AtomicU64, units: u64) {
     counter.fetch_add(units, Ordering::AcqRel);

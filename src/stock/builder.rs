@@ -1,9 +1,12 @@
-//! A stock with a say in its segments.
+//! Builds a stock whose segments are chosen.
 
+use super::Stock;
+use super::engine::Engine;
+use super::moves::Moves;
 use super::stripes::Stripes;
 use super::tuning::Tuning;
-use super::{Engine, Stock};
-use crate::{BuildError, MAX_SEGMENTS};
+use crate::error::BuildError;
+use crate::limits::MAX_SEGMENTS;
 
 /// Makes a [`Stock`] that is striped from the start, or that may grow only so far; from
 /// [`Stock::builder`].
@@ -40,7 +43,7 @@ impl StockBuilder {
     }
 
     /// Striped from the start into exactly `segments`, from 1 to [`MAX_SEGMENTS`], the units dealt
-    /// out evenly. 1 never widens: it is a plain atomic counter. Takes the place of
+    /// out evenly. 1 never widens: it is a plain atomic counter. Replaces
     /// [`max_segments`](Self::max_segments).
     pub fn segments(mut self, segments: usize) -> Self {
         self.segments = segments;
@@ -49,8 +52,8 @@ impl StockBuilder {
     }
 
     /// How far the stock may grow by itself, from 1 (never) to [`MAX_SEGMENTS`] (the default); it
-    /// grows to as many segments as the machine runs threads, rounded up to a power of two. Takes
-    /// the place of [`segments`](Self::segments).
+    /// grows to the number of threads that the machine runs at once, rounded up to a power of two. Replaces
+    /// [`segments`](Self::segments).
     pub fn max_segments(mut self, segments: usize) -> Self {
         self.segments = segments;
         self.striped = false;
@@ -81,7 +84,7 @@ impl StockBuilder {
         if self.striped {
             let stripes = engine.stripes.set(Stripes::new(self.segments));
             debug_assert!(stripes.is_ok(), "nobody else has the stock yet");
-            engine.moves().spread();
+            Moves::begin(&engine).spread();
         }
         Ok(Stock { engine })
     }
@@ -120,9 +123,8 @@ mod tests {
         assert_eq!(stock.stats().contended, 2);
     }
 
-    /// A stock that has just become wide knows how much may be restocked without a look at all of it.
     #[test]
-    fn a_widened_stock_has_room_for_restocks() {
+    fn restocks_far_from_the_limit_leave_a_wide_stock_wide() {
         let stock = Stock::builder(1_000).segments(2).build().unwrap();
         for _ in 0..100 {
             stock.restock(1).unwrap();

@@ -1,18 +1,17 @@
-//! [`Engine`]: the striped counter itself, and the paths that most calls take.
+//! [`Engine`]: the striped counter itself, and what is read of it.
 
-use super::Stats;
-use super::books::Books;
-use super::moves::Moves;
-use super::segment::{Segment, Take};
+use super::segment::Segment;
+use super::stats::Stats;
 use super::stripes::Stripes;
+use super::sums::Sums;
 use super::tuning::Tuning;
 use super::word::{Word, WordCell};
+use crate::limits::MAX_UNITS;
 use crate::sync::{Mutex, OnceLock, const_unless_loom, parallelism};
-use crate::{OutOfStock, RestockOverflow, Snapshot};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-/// What a [`Stock`](super::Stock) is, but for the cache line of its own.
+/// What a [`Stock`](crate::Stock) is, but for the cache line of its own.
 ///
 /// In an inventory it lies beside its key: a million of them aligned would be twice as large, and an
 /// allocation that is aligned takes longer than all the rest of opening a SKU. What is written often is
@@ -26,7 +25,7 @@ pub(crate) struct Engine {
     /// Set once, before the word is first wide.
     pub(super) stripes: OnceLock<Stripes>,
     /// The cold mutex: one move at a time.
-    pub(super) books: Mutex<Books>,
+    pub(super) sums: Mutex<Sums>,
     pub(super) tuning: Tuning,
 }
 
@@ -40,109 +39,33 @@ impl Engine {
 
     const_unless_loom! {
         pub(super) const fn with_tuning(units: u64, tuning: Tuning) -> Self {
-            let word = Word::narrow(units);
             Self {
                 initial: units,
-                word: WordCell::new(word),
+                word: WordCell::new(Word::narrow(units)),
                 stripes: OnceLock::new(),
-                books: Mutex::new(Books::new(word)),
+                sums: Mutex::new(Sums::new(0)),
                 tuning,
             }
         }
     }
 
-    /// A stock that was opened with `initial` units, got `restocked` since and has `available`: with
-    /// the books of one that was kept.
+    /// A stock that was opened with `initial` units, got `restocked` since and has `available`.
     #[cfg(feature = "inventory")]
-    pub(crate) fn with_books(initial: u64, restocked: u64, available: u64) -> Self {
+    pub(crate) fn restored(initial: u64, restocked: u64, available: u64) -> Self {
         let mut engine = Self::new(available);
         engine.initial = initial;
-        let books = engine.books.get_mut();
-        books.restocked = books.restocked.wrapping_add(restocked);
+        *engine.sums.get_mut() = Sums::new(restocked);
         engine
-    }
-
-    #[inline(always)]
-    pub(crate) fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
-        self.try_deduct(units)
-            .map_err(|available| OutOfStock::new(units, available))
-    }
-
-    /// [`deduct`](Self::deduct); an error is what was available. That fits two registers: an
-    /// `OutOfStock` would go through memory, and a store just before the next exchange delays it,
-    /// in the calls that succeed as well. For the same reason all of it is inlined.
-    #[inline(always)]
-    pub(super) fn try_deduct(&self, units: u64) -> Result<(), u64> {
-        let word = self.word.load();
-        if !word.covers(units) {
-            return Err(word.available());
-        }
-        if word.is_wide() {
-            return match self.take_own(units) {
-                Take::Taken => Ok(()),
-                Take::Short => self.deduct_slow(units),
-                Take::Lost => self.deduct_lost(units),
-            };
-        }
-        match self.word.exchange(word, word.less(units)) {
-            Ok(()) => Ok(()),
-            Err(seen) => self.deduct_contended(seen, units),
-        }
-    }
-
-    pub(crate) fn deduct_up_to(&self, units: u64) -> u64 {
-        let mut word = self.word.load();
-        loop {
-            if word.is_wide() {
-                match self.deduct_striped_up_to(units) {
-                    Some(taken) => return taken,
-                    None => word = self.word.load(),
-                }
-                continue;
-            }
-            let part = word.units().min(units);
-            if part == 0 {
-                return 0;
-            }
-            match self.word.exchange(word, word.less(part)) {
-                Ok(()) => return part,
-                Err(seen) => {
-                    self.lost_word(seen, part);
-                    word = self.word.load();
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn restock(&self, units: u64) -> Result<(), RestockOverflow> {
-        let word = self.word.load();
-        let done = if word.is_plainly_wide() {
-            self.put_own(units)
-        } else {
-            let next = word.restocked(units);
-            next.is_some_and(|next| self.word.exchange(word, next).is_ok())
-        };
-        if done {
-            return Ok(());
-        }
-        // What was on hand goes through registers, for the reason of `try_deduct`.
-        self.restock_slow(units)
-            .map_err(|on_hand| RestockOverflow::new(units, on_hand))
     }
 
     #[inline]
     pub(crate) fn available(&self) -> u64 {
         let word = self.word.load();
         if word.is_wide() {
-            self.stripes().bound(&self.word)
+            self.stripes().bound(&self.word).min(MAX_UNITS)
         } else {
             word.units()
         }
-    }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.moves().snapshot()
     }
 
     pub(super) fn segments(&self) -> usize {
@@ -160,17 +83,12 @@ impl Engine {
 
     pub(super) fn stats(&self) -> Stats {
         // Nobody moves units meanwhile, which is what most of these count.
-        let _still = self.books.lock();
+        let _still = self.sums.lock();
         let stripes = self.stripes.get();
         stripes.map_or_else(Stats::default, Stripes::stats)
     }
 
-    /// The right to move units; waits for whoever has it now.
-    pub(super) fn moves(&self) -> Moves<'_> {
-        Moves::begin(self)
-    }
-
-    /// The segments; grown here if they are not yet, which only the holder of the cold mutex lets
+    /// The segments. They are made here if there are none yet, which only the holder of the cold mutex lets
     /// happen.
     #[inline]
     pub(super) fn stripes(&self) -> &Stripes {
@@ -198,7 +116,7 @@ impl UnwindSafe for Engine {}
 #[cfg(all(not(any(loom, shuttle)), target_pointer_width = "64"))]
 const _: () = {
     assert!(size_of::<Engine>() == 64 && align_of::<Engine>() == 8);
-    assert!(std::mem::offset_of!(Engine, books) == 40);
+    assert!(std::mem::offset_of!(Engine, sums) == 40);
 };
 
 #[cfg(all(test, feature = "inventory", not(any(loom, shuttle))))]
@@ -216,7 +134,7 @@ mod tests {
         keys.for_each(|key| _ = map.insert(key, Engine::new(1)));
         let mut at: Vec<_> = map.values().map(|it| ptr::from_ref(it).addr()).collect();
         at.sort_unstable();
-        let (word, end) = (offset_of!(Engine, word), offset_of!(Engine, books));
+        let (word, end) = (offset_of!(Engine, word), offset_of!(Engine, sums));
         let shares = |&[one, next]: &[usize; 2]| (one + end - 1) / 64 >= (next + word) / 64;
         at.windows(2).map(|pair| [pair[0], pair[1]]).find(shares)
     }

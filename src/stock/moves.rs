@@ -4,23 +4,32 @@
 //! **announce** (to the pocket), **take**, **put**, **close**. From the announcement to the close
 //! the sum is too high, which can only send others to the mutex, never to a false refusal.
 //!
-//! While somebody holds the mutex, a wide word stays wide: only a holder makes it narrow. The
+//! While a thread holds the mutex, a wide word stays wide: only a holder makes it narrow. The
 //! reverse is not so. A put or a take that came too late reopens a narrow word without the mutex.
 
-use super::books::Books;
-use super::segment::Segment;
-use super::stripes::{Cold, Stripes, count};
-use super::taken::left;
+use super::engine::Engine;
+use super::probe;
+use super::segment::{MAX_CHANGE, SUNK, Segment};
+use super::stripes::{Cold, Stripes, Totals};
+use super::sums::Sums;
 use super::tuning::Tuning;
 use super::word::{Word, WordCell};
-use super::{Engine, probe};
-use crate::sync::{MutexGuard, Ordering, spin_loop};
-use crate::{MAX_UNITS, Snapshot};
+use crate::sync::{MutexGuard, spin_loop};
+
+/// What a gather is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// All units, or none.
+    All,
+    /// As many as there are.
+    UpTo,
+}
 
 /// What came of a gather.
 #[derive(Debug)]
-pub(super) enum Gather<T> {
-    Done(T),
+pub(super) enum Gather {
+    /// It took this number of units.
+    Done(u64),
     /// At some instant no more than this was in stock, which is too few.
     Refused(u64),
     /// The units lie otherwise than the caller thought: look again.
@@ -30,38 +39,38 @@ pub(super) enum Gather<T> {
 /// The right to move units of one stock.
 #[derive(Debug)]
 pub(super) struct Moves<'a> {
-    engine: &'a Engine,
-    word: &'a WordCell,
-    tuning: &'a Tuning,
-    books: MutexGuard<'a, Books>,
+    pub(super) engine: &'a Engine,
+    pub(super) word: &'a WordCell,
+    pub(super) tuning: &'a Tuning,
+    pub(super) sums: MutexGuard<'a, Sums>,
 }
 
 impl<'a> Moves<'a> {
-    /// Waits for whoever is moving units now.
+    /// Waits for the thread that is moving units now.
     pub(super) fn begin(engine: &'a Engine) -> Self {
-        Self::with(engine, engine.books.lock())
+        Self::with(engine, engine.sums.lock())
     }
 
-    /// Nothing if somebody is moving units now.
+    /// `None` if another thread is moving units now.
     pub(super) fn try_begin(engine: &'a Engine) -> Option<Self> {
-        Some(Self::with(engine, engine.books.try_lock()?))
+        Some(Self::with(engine, engine.sums.try_lock()?))
     }
 
-    fn with(engine: &'a Engine, books: MutexGuard<'a, Books>) -> Self {
+    fn with(engine: &'a Engine, sums: MutexGuard<'a, Sums>) -> Self {
         Self {
             engine,
             word: &engine.word,
             tuning: &engine.tuning,
-            books,
+            sums,
         }
     }
 
     /// Grows the stock if it is not grown: call it only where it is, or is to be.
-    fn stripes(&self) -> &'a Stripes {
+    pub(super) fn stripes(&self) -> &'a Stripes {
         self.engine.stripes()
     }
 
-    fn cold(&self) -> &'a Cold {
+    pub(super) fn cold(&self) -> &'a Cold {
         self.stripes().cold()
     }
 
@@ -69,59 +78,48 @@ impl<'a> Moves<'a> {
         self.stripes().pocket()
     }
 
-    /// Deducts `units` that no single segment has; `bound` is what there was when that was found
-    /// out.
-    pub(super) fn gather(&mut self, units: u64, bound: u64) -> Gather<()> {
+    /// Takes `units` that no single segment has, and reserves them if `RESERVE`; `bound` is what there was when the
+    /// caller looked.
+    pub(super) fn gather<const RESERVE: bool>(
+        &mut self,
+        units: u64,
+        bound: u64,
+        goal: Goal,
+    ) -> Gather {
         if self.is_elsewhere(units, bound) {
             return Gather::Again;
         }
-        count(&self.cold().gathers);
-        self.pocket().put(units);
+        self.cold().count_gather();
         let mut in_hand = 0;
-        let short_of = loop {
+        while in_hand < units {
             in_hand += self.collect(units - in_hand);
             if in_hand == units {
-                break None;
+                break;
             }
-            // What was announced and is not in hand was never there.
-            let missing = units - in_hand;
-            let bound = self.stripes().bound(self.word).wrapping_sub(missing);
-            if bound < units {
-                break Some(bound);
+            // All that is in hand is announced, and so counted once.
+            let bound = self.stripes().bound(self.word);
+            if goal == Goal::UpTo && bound == in_hand {
+                break;
+            }
+            if goal == Goal::All && bound < units {
+                self.bring(self.stripes().own(), in_hand);
+                self.pocket().close(in_hand);
+                return Gather::Refused(bound);
             }
             // Some other call did succeed meanwhile. Go on with what is in hand: a gather that
-            // began anew could chase another one for ever.
-            spin_loop();
-        };
-        let Some(bound) = short_of else {
-            self.pocket().close(units);
-            return Gather::Done(());
-        };
-        self.move_in(self.stripes().own(), in_hand);
-        self.pocket().close(units);
-        Gather::Refused(bound)
-    }
-
-    /// Deducts as many as there are, at most `units`; `bound` as for [`gather`](Self::gather).
-    pub(super) fn gather_up_to(&mut self, units: u64, bound: u64) -> Gather<u64> {
-        if self.is_elsewhere(units, bound) {
-            return Gather::Again;
-        }
-        count(&self.cold().gathers);
-        let mut in_hand = 0;
-        loop {
-            in_hand += self.collect_announcing(units - in_hand);
-            // All that is announced is in hand: if that is all there is, this was the instant.
-            if in_hand == units || self.stripes().bound(self.word) == in_hand {
-                self.pocket().close(in_hand);
-                return Gather::Done(in_hand);
-            }
+            // began again could chase another one for ever.
             spin_loop();
         }
+        if RESERVE {
+            self.sums.reserved = self.sums.reserved.wrapping_add(in_hand);
+        }
+        self.pocket().close(in_hand);
+        Gather::Done(in_hand)
     }
 
-    /// Whether units lie, or now are brought, where the caller had better look before it gathers.
-    /// The bound may be old by now, which changes where the units are brought, and no answer.
+    /// Whether a caller that would gather should look again first: the stock is narrow, or this made it so or
+    /// dealt out the word's units. The bound may be old by now, which changes where the units are brought,
+    /// and no answer.
     fn is_elsewhere(&mut self, units: u64, bound: u64) -> bool {
         let word = self.word.load();
         if !word.is_wide() {
@@ -133,88 +131,60 @@ impl<'a> Moves<'a> {
             self.spread();
             return true;
         }
-        self.tuning.is_little_for(bound, units) && self.narrow().is_some()
+        self.tuning.is_little_for(bound, units) && self.narrow()
     }
 
-    /// Takes what is announced already, at most `units`.
+    /// Takes at most `units` out of all segments and a wide word, and leaves them announced.
     fn collect(&self, units: u64) -> u64 {
-        let in_hand = self.collect_from_segments(units);
-        in_hand + self.collect_from_word(units - in_hand)
+        let mut in_hand = self.collect_from_segments(units);
+        let in_word = self.word.load().units().min(units - in_hand);
+        in_hand += self.announcing(in_word, |most| self.take_from_word(most));
+        in_hand
     }
 
     fn collect_from_segments(&self, units: u64) -> u64 {
         let mut in_hand = 0;
         for (_, segment) in self.stripes().walk() {
             loop {
-                let part = segment.take_up_to(units - in_hand);
-                if part == 0 {
+                let expected = segment.held().min(units - in_hand).min(MAX_CHANGE);
+                if expected == 0 {
                     break;
                 }
-                in_hand += part;
+                in_hand += self.announcing(expected, |most| segment.take_up_to(most));
             }
         }
         in_hand
     }
 
-    fn collect_from_word(&self, units: u64) -> u64 {
-        let mut word = self.word.load();
-        loop {
-            let part = word.units().min(units);
-            if part == 0 {
-                return 0;
-            }
-            match self.word.exchange(word, word.less(part)) {
-                Ok(()) => return part,
-                Err(seen) => word = seen,
-            }
-        }
-    }
-
-    /// Takes at most `units`, announcing piece by piece: `units` may be far more than there are.
-    fn collect_announcing(&self, units: u64) -> u64 {
-        let mut in_hand = 0;
-        for (_, segment) in self.stripes().walk() {
-            in_hand += self.announcing(segment.held().min(units - in_hand), |held| {
-                segment.take_up_to(held)
-            });
-        }
-        let in_word = self.word.load().units().min(units - in_hand);
-        in_hand + self.announcing(in_word, |held| self.collect_from_word(held))
-    }
-
-    /// Announces `expected`, takes, and keeps announced what it got.
+    /// Announces `expected`, takes, and keeps announced what it took.
     fn announcing(&self, expected: u64, take: impl FnOnce(u64) -> u64) -> u64 {
         if expected == 0 {
             return 0;
         }
-        self.pocket().put(expected);
-        let got = take(expected);
-        if got < expected {
-            self.pocket().close(expected - got);
-        }
-        got
+        self.pocket().add(expected);
+        let taken = take(expected);
+        debug_assert!(taken <= expected, "more was taken than announced");
+        self.pocket().close(expected - taken);
+        taken
     }
 
-    /// Puts units that were moved, not restocked.
-    fn move_in(&self, segment: &Segment, units: u64) {
-        if units == 0 {
-            return;
-        }
-        segment.widen_room(units);
-        self.enter(units);
-        segment.put(units);
+    fn take_from_word(&self, most: u64) -> u64 {
+        let take = |word: Word| word.units().min(most);
+        let taken_from = self.word.update(|word| Some(word.less(take(word))));
+        taken_from.map_or(0, take)
     }
 
-    /// Notes that `units` of the segments' `added` need not be entered in the books any more.
-    fn enter(&self, units: u64) {
-        // Relaxed, here and where it is read: the mutex orders it.
-        self.cold().entered.fetch_add(units, Ordering::Relaxed);
+    /// Puts units to a segment that a move has in hand. The segment counts them as released.
+    fn bring(&mut self, segment: &Segment, units: u64) {
+        self.sums.reserved = self.sums.reserved.wrapping_add(units);
+        segment.bring(units);
     }
 
     /// Widens for a thread that has lost the narrow word `losses` times to others, if that is
     /// enough.
     pub(super) fn widen_for(&mut self, order: u64, losses: u32) {
-        let narrowings = self.engine.stripes.get().map_or(0, Stripes::narrowings);
+        let narrowings = self.engine.stripes.get();
+        let narrowings = narrowings.map_or(0, |stripes| stripes.cold().narrowings());
         let plenty = self.tuning.is_plenty(self.word.load().units(), order);
         if plenty || self.tuning.has_lost_patience(losses, narrowings) {
             probe::forgive();
@@ -222,335 +192,180 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Widens, if the stock is narrow.
+    /// Widens, if the stock is narrow and owes nothing.
     pub(super) fn widen(&mut self) {
-        if !self.word.load().is_wide() {
-            count(&self.cold().widenings);
+        let word = self.word.load();
+        if !word.is_wide() && !word.is_owing() {
+            self.cold().count_widening();
             self.spread();
         }
     }
 
-    /// Deals the word's units out to the segments, and leaves the word wide.
-    pub(super) fn spread(&mut self) {
-        let (word, announced) = self.open();
-        self.deal(word, announced);
-    }
-
-    /// Announces the word's units and takes them out, which leaves it plainly wide; returns what it
-    /// was and what was announced.
-    fn open(&self) -> (Word, u64) {
-        let mut word = self.word.load();
-        let mut announced = 0;
-        loop {
-            self.announce_opening(word, &mut announced);
-            match self.word.exchange(word, word.opened()) {
-                Ok(()) => return (word, announced),
-                Err(seen) => word = seen,
-            }
-        }
-    }
-
-    /// Announces the units of a word that is to be opened.
+    /// Announces the word's units, takes them out, which leaves it plainly wide, and deals them out.
     ///
-    /// Somewhat more than there are, so that nothing comes between a lost exchange and the next:
+    /// It announces somewhat more than there are, so that nothing comes between a lost exchange and the next:
     /// under traffic the word would change in that time, again and again.
-    fn announce_opening(&self, word: Word, announced: &mut u64) {
-        if *announced == 0 || *announced < word.units() {
-            let more = word.units() + word.units() / 8 - *announced;
-            self.pocket().put(more);
-            *announced += more;
-        }
-    }
-
-    /// Deals out what was in `word` when it was opened.
-    fn deal(&self, word: Word, announced: u64) {
-        // Until now these were all the units of the stock, unless some lay in segments already: the
-        // one moment at which it is known how much may be restocked until the next one. A word
-        // above the limit leaves no room.
-        if !word.is_plainly_wide() {
-            // The word may take some, too, while it is proving.
-            let promised = self.on_hand(word) + word.room();
-            let room = MAX_UNITS.saturating_sub(promised);
-            for (segment, room) in self.stripes().shares(room) {
-                segment.set_room(room);
+    pub(super) fn spread(&mut self) {
+        let mut announced = 0;
+        let opened = self.word.update(|word| {
+            debug_assert!(!word.is_owing(), "a stock that owes stays narrow");
+            if announced == 0 || announced < word.units() {
+                let more = word.units() + word.units() / 8 - announced;
+                self.pocket().add(more);
+                announced += more;
             }
-        }
-        for (segment, share) in self.stripes().shares(word.units()) {
-            self.move_in(segment, share);
+            Some(word.opened())
+        });
+        for (segment, share) in self.stripes().shares(opened.map_or(0, Word::units)) {
+            self.bring(segment, share);
         }
         self.pocket().close(announced);
     }
 
-    /// Tries once to make the stock narrow, and returns what it then was. Somebody who changes a
-    /// segment meanwhile cancels it; units may then be left in the wide word, as ordinary stock.
-    pub(super) fn narrow(&mut self) -> Option<Word> {
-        let proof = self.prove_segments_empty()?;
-        let mut word = self.word.load();
-        while word.is_proving() {
-            match self.word.exchange(word, word.closed()) {
-                Ok(()) => {
-                    self.enter_restocks(&proof);
-                    for segment in self.stripes().iter() {
-                        // How much more may be restocked is known again when it widens.
-                        segment.set_room(0);
-                    }
-                    return Some(word.closed());
-                }
-                // If only the units are others, the proof still holds.
-                Err(seen) => word = seen,
-            }
+    /// Tries once to make the stock narrow; whether it is. A thread that changes a segment meanwhile cancels
+    /// it; units may then be left in the wide word, as ordinary stock.
+    pub(super) fn narrow(&mut self) -> bool {
+        self.prove(false).is_some() && self.close(true)
+    }
+
+    /// Makes the word narrow, unless the proof was cancelled.
+    fn close(&self, was_wide: bool) -> bool {
+        let close = |word: Word| word.is_proving().then(|| word.closed());
+        let closed = self.word.update(close).is_some();
+        if closed && was_wide {
+            self.cold().count_narrowing();
         }
+        closed
+    }
+
+    /// After a proof: deals the `units` that were left in the word out again if the stock was wide and they are
+    /// enough, and makes it narrow otherwise.
+    pub(super) fn finish(&mut self, was_wide: bool, units: u64) {
+        if was_wide && self.tuning.is_enough(units) {
+            self.spread();
+        } else {
+            self.close(was_wide);
+        }
+    }
+
+    /// Tries once to bring all units to the word and to prove the segments empty; with `sink`, each is sunk
+    /// first, and stays so. Returns what was taken and what came at an instant between the passes. Of a stock that
+    /// never grew, the word is all, and nothing is to be proved.
+    ///
+    /// From that instant until the word is closed or opened, the units in the word are the whole stock, unless
+    /// the proof is cancelled; then they are the stock at the cancellation. The cases, for a change of a
+    /// segment by a thread that read the word as plainly wide before:
+    /// - it comes before that segment is settled: then the segment is not empty, or was drained;
+    /// - a put after: it happens after *proving* was set, sees that, and cancels;
+    /// - a take after: only of units of such a put, so it sees that, too, and cancels.
+    ///
+    /// A thread that reads the word later puts to the word. A call that cancels has not returned then, and no
+    /// thread but this one changes a word that is plainly wide: so the call happens after the instant that the
+    /// word shows. Tested by the scenarios of narrowing in `tests/loom_stock.rs`.
+    pub(super) fn prove(&mut self, sink: bool) -> Option<Totals> {
+        let Some(stripes) = self.engine.stripes.get() else {
+            return Some(Totals::default());
+        };
+        self.word.begin_proving();
+        let drained = self.collect_from_segments(u64::MAX);
+        if drained > 0 {
+            self.word.put_moved(drained);
+            self.pocket().close(drained);
+        }
+        if sink {
+            self.sink();
+        }
+        let sunk = if sink { SUNK * stripes.len() as u64 } else { 0 };
+        let totals = stripes.settle();
+        if totals.held(sunk) == 0 {
+            return Some(totals);
+        }
+        if sink {
+            self.raise();
+        }
+        self.word.end_proving();
         None
     }
 
-    /// Tries once to bring all units together in the word, and deals them out anew in the same
-    /// exchange; returns what they then were. It is narrowing and widening without the time in
-    /// between, in which threads would fight over the word.
-    ///
-    /// Unlike narrowing it need not ask whether it was cancelled: who changed a segment too late
-    /// returns only after it has cancelled the proof, and from then on until this exchange nobody
-    /// changes the word, since what works on a plainly wide word holds the mutex. So the word is
-    /// what the stock was at the cancellation, at which that call had not returned: it comes later.
-    fn turn_over(&mut self) -> Option<Word> {
-        let proof = self.prove_segments_empty()?;
-        let (word, announced) = self.open();
-        self.enter_restocks(&proof);
-        self.deal(word, announced);
-        Some(word)
-    }
-
-    /// Moves all units to the word, and proves that segments and pocket are empty for as long as
-    /// the word is *proving*. The first half of making a stock narrow.
-    ///
-    /// The cases, for a change of a segment by somebody who read the word as plainly wide before:
-    /// - it comes before that segment is settled: then the segment is not empty, or was drained;
-    /// - a put after: it happens after *proving* was set, sees that, and cancels;
-    /// - a take after: only of units of such a put, so it sees the same, and cancels.
-    ///
-    /// Whoever reads the word later puts to the word. Tested by the
-    /// scenarios of narrowing in `tests/loom_stock.rs`.
-    fn prove_segments_empty(&mut self) -> Option<Empty> {
-        self.word.begin_proving();
-        self.drain();
-        let taken = self.stripes().taken();
-        let (added, came) = self.stripes().settle();
-        if left(came, taken) != 0 {
-            self.word.end_proving();
-            return None;
-        }
-        Some(Empty { added })
-    }
-
-    /// Moves the segments' units to the word; not those that arrive meanwhile.
-    fn drain(&self) {
-        let held = self.stripes().iter().map(Segment::held).sum();
-        let got = self.announcing(held, |held| self.collect_from_segments(held));
-        if got > 0 {
-            self.word.put_moved(got);
-            self.pocket().close(got);
-        }
-    }
-
-    /// Enters in the books what was restocked to segments until they were proved empty.
-    fn enter_restocks(&mut self, &Empty { added }: &Empty) {
-        count(&self.cold().narrowings);
-        let fresh = added.wrapping_sub(self.cold().entered.swap(added, Ordering::Relaxed));
-        self.books.restocked = self.books.restocked.wrapping_add(fresh);
-    }
-
-    /// Makes the stock narrow, however often that is cancelled, and returns what it then was.
-    fn narrow_for_sure(&mut self) -> Word {
+    /// [`prove`](Self::prove), however often that is cancelled.
+    pub(super) fn prove_surely(&mut self, sink: bool) -> Totals {
         loop {
-            let word = self.word.load();
-            if !word.is_wide() {
-                return word;
-            }
-            if let Some(word) = self.narrow() {
-                return word;
+            if let Some(totals) = self.prove(sink) {
+                return totals;
             }
             spin_loop();
         }
     }
 
-    /// The books at one instant; how what left divides into reserved and sold, as
-    /// [`Books::reserved`] says.
-    pub(super) fn snapshot(&mut self) -> Snapshot {
-        let (lent, word) = loop {
-            let lent = self.lent();
-            let word = self.word.load();
-            if !word.is_wide() {
-                break (lent, word);
+    /// Sinks all segments, so that no take finds units there, not even those of a late put. The pocket
+    /// announces what is missing: the sum is too high.
+    fn sink(&self) {
+        for segment in self.stripes().iter() {
+            self.pocket().raise();
+            segment.sink();
+        }
+    }
+
+    /// Ends [`sink`](Self::sink).
+    pub(super) fn raise(&mut self) {
+        for segment in self.stripes().iter() {
+            self.sums.reserved = self.sums.reserved.wrapping_add(SUNK);
+            segment.raise();
+            self.pocket().sink();
+        }
+    }
+
+    /// Reserves `units` that are too many for the word's field. `None` if the stock is wide.
+    pub(super) fn reserve_in_word(&mut self, units: u64) -> Option<Result<(), u64>> {
+        let mut refused = None;
+        let taken_from = self.word.update(|word| {
+            if word.is_wide() {
+                return None;
             }
-            let whole = if self.tuning.is_enough(self.stripes().bound(self.word)) {
-                self.turn_over()
-            } else {
-                self.narrow()
-            };
-            if let Some(word) = whole {
-                break (lent, word);
+            if !word.covers(units) {
+                refused = Some(Err(word.available()));
+                return None;
             }
-            spin_loop();
-        };
-        let reserved = self.books.reserved(word, lent, self.settled());
-        let restocked = self.books.restocked(word);
-        Snapshot::new(self.engine.initial, restocked, word.units(), reserved)
-    }
-
-    /// Units that segments lent, if there are any segments.
-    fn lent(&self) -> u64 {
-        self.engine.stripes.get().map_or(0, Stripes::lent)
-    }
-
-    fn settled(&self) -> u64 {
-        self.engine.stripes.get().map_or(0, Stripes::settled)
-    }
-
-    /// Available and reserved, by a word that held all units: no less than there were, calls that
-    /// are in the middle left aside.
-    fn on_hand(&self, word: Word) -> u64 {
-        let settled = self.settled();
-        word.units() + self.books.reserved(word, self.lent(), settled)
-    }
-
-    /// Adds `units`, where a put by the way everybody goes might be too many for the stock, for the
-    /// word's fresh units or for one segment. An error is what was on hand.
-    pub(super) fn restock(&mut self, units: u64) -> Result<(), u64> {
-        let was_wide = self.word.load().is_wide();
-        if was_wide && self.deal_out(units) {
-            return Ok(());
-        }
-        loop {
-            let word = self.narrow_for_sure();
-            let on_hand = self.on_hand(word);
-            let total = on_hand.saturating_add(units);
-            if total > MAX_UNITS {
-                self.widen_again(was_wide);
-                return Err(on_hand);
+            Some(word.less(units).balanced())
+        });
+        match taken_from {
+            Some(word) => {
+                self.count_reserved(word, units);
+                Some(Ok(()))
             }
-            let fresh = Word::fresh_at(total);
-            let next = word.more(units).with_fresh(fresh);
-            if self.word.exchange(word, next).is_ok() {
-                let restocked = self.books.restocked(word).wrapping_add(units);
-                self.books.restocked = restocked.wrapping_sub(fresh);
-                break;
-            }
-        }
-        self.widen_again(was_wide);
-        Ok(())
-    }
-
-    fn widen_again(&mut self, was_wide: bool) {
-        if was_wide {
-            self.widen();
+            None => refused,
         }
     }
 
-    /// Enters `units` in the books that were set aside already: too many for the word's field.
-    pub(super) fn reserve_units(&mut self, units: u64) {
-        self.books.aside = self.books.aside.wrapping_add(units);
-        self.balance();
+    /// Commits `units` that are too many for the word's field.
+    pub(super) fn commit(&mut self, units: u64) {
+        let balanced = self.word.update(|word| Some(word.balanced()));
+        self.count_reserved(
+            balanced.unwrap_or(self.word.load()),
+            0u64.wrapping_sub(units),
+        );
     }
 
-    /// Enters `units` in the books that were set aside and are sold.
-    pub(super) fn commit_units(&mut self, units: u64) {
-        self.books.aside = self.books.aside.wrapping_sub(units);
-        self.balance();
+    /// Counts what `word` had reserved when it was balanced, and `units` more, which may be negative.
+    pub(super) fn count_reserved(&mut self, word: Word, units: u64) {
+        let reserved = self.sums.reserved.wrapping_add(word.reserved());
+        self.sums.reserved = reserved.wrapping_add(units);
     }
-
-    /// Puts `units` back that were set aside: too many for the word's field or for one change of a
-    /// segment.
-    pub(super) fn release_units(&mut self, units: u64) {
-        let was_wide = self.word.load().is_wide();
-        loop {
-            let word = self.narrow_for_sure();
-            if self.word.exchange(word, word.more(units)).is_ok() {
-                break;
-            }
-        }
-        self.commit_units(units);
-        self.widen_again(was_wide);
-    }
-
-    /// Enters what the word set aside in the books, so that its field is in the middle again.
-    fn balance(&mut self) {
-        let mut word = self.word.load();
-        while let Err(seen) = self.word.exchange(word, word.balanced()) {
-            word = seen;
-        }
-        self.books.aside = self.books.aside.wrapping_add(word.aside());
-    }
-
-    /// Deals a restock out to the segments of a wide stock, if each has room for its share. The
-    /// announcement is the instant at which the units are in stock.
-    fn deal_out(&self, units: u64) -> bool {
-        if self
-            .stripes()
-            .shares(units)
-            .any(|(segment, share)| segment.room() < share)
-        {
-            return false;
-        }
-        self.pocket().put(units);
-        for (segment, share) in self.stripes().shares(units) {
-            segment.put(share);
-        }
-        self.pocket().close(units);
-        true
-    }
-}
-
-/// The proof that the segments held nothing.
-#[derive(Debug)]
-struct Empty {
-    /// What their `added` came to.
-    added: u64,
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use crate::{MAX_UNITS, Stock};
+    use crate::Stock;
 
     #[test]
-    fn a_restock_beyond_the_room_of_a_segment_leaves_the_stock_wide() {
-        let stock = Stock::builder(MAX_UNITS - 10_000)
-            .segments(2)
-            .build()
-            .unwrap();
-        stock.restock(200).unwrap();
-        assert_eq!(stock.stats().narrowings, 0);
-        for _ in 1..50 {
-            stock.restock(200).unwrap();
-        }
-        assert!(stock.stats().narrowings > 0, "all units were looked at");
-        assert!(stock.engine.word.load().is_wide());
-        stock.restock(1).unwrap_err();
-        assert!(stock.engine.word.load().is_wide());
-        drop(stock.reserve(MAX_CHANGE_AND_MORE).unwrap());
-        assert!(stock.engine.word.load().is_wide());
-        assert_eq!(stock.snapshot().available, MAX_UNITS);
-    }
-
-    /// More than one change of a segment moves.
-    const MAX_CHANGE_AND_MORE: u64 = super::super::segment::MAX_CHANGE + 1;
-
-    #[test]
-    fn a_large_restock_is_dealt_out_without_a_look_at_all_units() {
-        let stock = Stock::builder(1_000).segments(4).build().unwrap();
-        stock.restock(1_000).unwrap();
-        assert_eq!(
-            (stock.stats().narrowings, stock.holdings()),
-            (0, vec![500; 4])
-        );
-    }
-
-    #[test]
-    fn what_is_entered_in_the_books_leaves_room_in_the_word() {
+    fn what_is_entered_in_the_sums_leaves_room_in_the_word() {
         let stock = Stock::new(10_000);
-        let aside: Vec<_> = (0..4).map(|_| stock.reserve(300).unwrap()).collect();
-        let in_word = stock.engine.word.load().aside();
-        assert_eq!(in_word, 0, "the second was too many, and the fourth");
+        let mut reservations: Vec<_> = (0..2).map(|_| stock.reserve(300).unwrap()).collect();
+        let in_word = stock.engine.word.load().reserved();
+        assert_eq!(in_word, 0, "the second was too many");
+        reservations.extend((0..2).map(|_| stock.reserve(300).unwrap()));
         assert_eq!(stock.snapshot().reserved, 1_200);
-        drop(aside);
+        drop(reservations);
         assert_eq!((stock.available(), stock.snapshot().reserved), (10_000, 0));
     }
 }

@@ -5,9 +5,8 @@
 //! spread by the golden ratio. That a probe moves on after a collision is the idea of
 //! `java.util.concurrent.atomic.Striped64`, which `LongAdder` is built on.
 //!
-//! What the last mapping came to is kept beside it, since most stocks of a program have as many
-//! segments: then the index is one load, where the multiplication would be in the way of every
-//! deduct.
+//! The index that was computed last is kept beside it, with its number of segments, since most stocks of a
+//! program have that number: then the index is one load, and no deduct waits for the multiplication.
 
 use crate::sync::{thread_local_const, thread_number};
 use std::cell::Cell;
@@ -17,11 +16,11 @@ const GOLDEN: u32 = 0x9E37_79B9;
 
 thread_local_const! {
     static PROBE: Cell<Option<u32>> = Cell::new(None);
-    /// Among how many segments, and which.
+    /// The number of segments, and the index among them.
     static SEAT: Cell<(u32, u32)> = Cell::new((0, 0));
-    /// Turns until the thread looks around.
+    /// Counts up to the turn in which the thread looks around.
     static TURNS: Cell<u32> = Cell::new(0);
-    /// Of which stock (by address, compared only), and how often.
+    /// The stock (by address, compared only), and how often.
     static LOSSES: Cell<(usize, u32)> = Cell::new((0, 0));
 }
 
@@ -33,7 +32,7 @@ pub(crate) fn segment(segments: usize) -> usize {
     })
 }
 
-/// The same, if the thread was last asked for as many segments: no call in the way.
+/// [`segment`], if the thread was last asked for this number of segments: without a call.
 #[inline]
 pub(super) fn known_segment(segments: usize) -> Option<usize> {
     let (of, index) = SEAT.with(Cell::get);
@@ -58,7 +57,7 @@ fn first(cell: &Cell<Option<u32>>) -> u32 {
     probe
 }
 
-/// Somebody else is on this thread's segment: go elsewhere from the next call on.
+/// Another thread is on this thread's segment: from the next call on, this one uses another.
 pub(super) fn move_on() {
     PROBE.with(|cell| cell.set(cell.get().map(|probe| probe.wrapping_add(GOLDEN))));
     SEAT.with(|cell| cell.set((0, 0)));
@@ -71,7 +70,7 @@ pub(crate) fn stay(index: usize, segments: usize) {
     sit(index, segments);
 }
 
-/// Whether it is time to look whether others are on the same word: once in many turns.
+/// Whether it is time to look whether others are on the word, too: once in many turns.
 #[inline]
 pub(super) fn is_time_to_look() -> bool {
     const TURNS_BETWEEN: u32 = 4_096;
@@ -82,7 +81,7 @@ pub(super) fn is_time_to_look() -> bool {
     })
 }
 
-/// Notes that the calling thread lost an exchange on the word of the stock at `address`, and
+/// Counts that the calling thread lost an exchange on the word of the stock at `address`, and
 /// returns how often it did since it last lost one on another stock.
 pub(super) fn lost(address: usize) -> u32 {
     LOSSES.with(|cell| {
@@ -97,7 +96,7 @@ pub(super) fn lost(address: usize) -> u32 {
     })
 }
 
-/// Begins the count of losses anew.
+/// Sets the count of losses to 0.
 pub(super) fn forgive() {
     LOSSES.with(|cell| cell.set((0, 0)));
 }

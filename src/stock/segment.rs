@@ -1,17 +1,25 @@
 //! A segment: counters that only grow.
 //!
-//! `added + returned - taken` is what it holds. None is ever decreased: to subtract and undo would
-//! show others a dip, and they would refuse for it.
+//! `added + returned - taken` is what it holds. None is ever decreased: a counter that subtracts, looks and
+//! undoes shows others a dip, and they refuse for it.
 //!
-//! All wrap, `taken` at 2^58. Differences are exact while fewer units than that are taken from a stock's
-//! segments during one call's load-to-exchange or pass, and [`MAX_CHANGE`] keeps that far away: it
-//! would take 2^28 of the largest takes.
+//! All wrap, `taken` at 2^57. Differences are exact while fewer units than half of that are taken from a
+//! stock's segments during one call's load-to-exchange or pass, and [`MAX_CHANGE`] keeps that far away: it
+//! would take 2^26 of the largest takes.
 
-use super::taken::{Taken, left};
+use super::taken::{MAX_RESERVED, Taken, left, suffices};
 use crate::sync::{AtomicU64, Ordering};
 
-/// The most units that one change of `taken`, `added` or `returned` moves.
-pub(super) const MAX_CHANGE: u64 = 1 << 30;
+/// The most units that one change of `taken`, `added` or `returned` moves. Under a model checker more than a
+/// stock can hold: a thousand steps would be too many for it.
+pub(super) const MAX_CHANGE: u64 = 1 << if cfg!(any(loom, shuttle)) { 42 } else { 30 };
+
+/// A restock that brings `added` to the next multiple of this has the limit checked.
+pub(super) const BLOCK: u64 = 1 << if cfg!(any(loom, shuttle)) { 2 } else { 20 };
+
+/// How far below zero a segment is sunk, so that no take finds units in it: more than all puts that
+/// can still come. All segments together stay below half of the wrap of `taken`.
+pub(super) const SUNK: u64 = 1 << 44;
 
 /// What came of a take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +31,6 @@ pub(super) enum Take {
     Lost,
 }
 
-impl Take {
-    #[inline]
-    fn of<E>(exchange: Result<(), E>) -> Self {
-        match exchange {
-            Ok(()) => Self::Taken,
-            Err(_) => Self::Lost,
-        }
-    }
-}
-
 /// Units in one place. The pocket is one, too: what it holds was announced and is on its way.
 ///
 /// In this sequence: what every call needs lies in one cache line.
@@ -40,19 +38,14 @@ impl Take {
 #[repr(C)]
 pub(super) struct Segment {
     taken: Taken,
+    /// Units restocked.
     added: AtomicU64,
-    /// Units that were set aside somewhere and put back here. A counter of its own, so that one
-    /// read-modify-write tells both the stock and the books.
+    /// Units that came back: released, or brought by a move. A counter of its own, so that one
+    /// read-modify-write changes both what is in stock and what is reserved; a move adds what it brought to
+    /// [`Sums::reserved`](super::sums::Sums).
     returned: AtomicU64,
-    /// Units set aside that were counted as such after they were taken.
-    lent_late: AtomicU64,
-    /// Units that were set aside somewhere and sold.
-    sold: AtomicU64,
-    /// Whether `returned` is in use, as far as is known here: see
-    /// [`Stripes::settle`](super::stripes::Stripes::settle).
-    takes_back: AtomicU64,
-    /// How far `added` may grow by restocks that nobody checked against all segments.
-    limit: AtomicU64,
+    /// Units committed, wherever they were reserved.
+    committed: AtomicU64,
     contended: AtomicU64,
 }
 
@@ -62,75 +55,54 @@ impl Segment {
         self.taken.seen().units()
     }
 
-    #[inline]
     pub(super) fn added(&self) -> u64 {
         self.added.load(Ordering::Acquire)
     }
 
-    #[inline]
-    fn returned(&self) -> u64 {
+    pub(super) fn returned(&self) -> u64 {
         self.returned.load(Ordering::Acquire)
     }
 
     /// All that ever came here.
     #[inline]
     pub(super) fn came(&self) -> u64 {
-        self.added().wrapping_add(self.returned())
+        let added = self.added.load(Ordering::Acquire);
+        added.wrapping_add(self.returned.load(Ordering::Acquire))
     }
 
-    /// `added`, read so that every later put knows: see
+    /// `added`, read so that the thread of every later put knows: see
     /// [`WordCell::reopen_unless_wide`](super::word::WordCell::reopen_unless_wide).
     pub(super) fn settle_added(&self) -> u64 {
         self.added.fetch_add(0, Ordering::AcqRel)
     }
 
-    /// The same for `returned`.
+    /// `returned`, read in the way of [`settle_added`](Self::settle_added).
     pub(super) fn settle_returned(&self) -> u64 {
         self.returned.fetch_add(0, Ordering::AcqRel)
     }
 
+    /// Units that were reserved here, each in the exchange that took it.
+    pub(super) fn reserved(&self) -> u64 {
+        self.taken.reserved()
+    }
+
+    pub(super) fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Counts units that were reserved and are sold.
     #[inline]
-    pub(super) fn takes_back(&self) -> bool {
-        self.takes_back.load(Ordering::Acquire) != 0
-    }
-
-    /// From now on puts use `returned`, which was made known before.
-    pub(super) fn take_back(&self) {
-        self.takes_back.store(1, Ordering::Release);
-    }
-
-    /// Units that were set aside.
-    pub(super) fn lent(&self) -> u64 {
-        let late = self.lent_late.load(Ordering::Acquire);
-        self.taken.lent().wrapping_add(late)
-    }
-
-    /// Units that were set aside and came back here or were sold.
-    pub(super) fn settled(&self) -> u64 {
-        self.returned()
-            .wrapping_add(self.sold.load(Ordering::Acquire))
-    }
-
-    /// Counts units that are set aside; once they are taken.
-    #[inline]
-    pub(super) fn lend(&self, units: u64) {
-        self.lent_late.fetch_add(units, Ordering::AcqRel);
-    }
-
-    /// Counts units that were set aside and are sold.
-    #[inline]
-    pub(super) fn commit_units(&self, units: u64) {
-        self.sold.fetch_add(units, Ordering::AcqRel);
-    }
-
-    /// Takes back at most [`MAX_CHANGE`] units that were set aside.
-    #[inline]
-    pub(super) fn release_units(&self, units: u64) {
-        self.returned.fetch_add(units, Ordering::AcqRel);
+    pub(super) fn commit(&self, units: u64) {
+        self.committed.fetch_add(units, Ordering::AcqRel);
     }
 
     pub(super) fn contended(&self) -> u64 {
         self.contended.load(Ordering::Relaxed)
+    }
+
+    /// Counts a take that was lost.
+    pub(super) fn count_contention(&self) {
+        self.contended.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Units held. `taken` is read first: read last, it could have passed an older sum of what came.
@@ -140,35 +112,29 @@ impl Segment {
         left(self.came(), taken)
     }
 
-    /// Tries once to take `units`, all of them or none. The loads are in the order of [`held`](Self::held).
+    /// The most units that one take deducts or, if `RESERVE`, reserves.
     #[inline]
-    pub(super) fn take(&self, units: u64) -> Take {
-        let taken = self.taken.seen();
-        if left(self.came(), taken.units()) < units {
-            return Take::Short;
-        }
-        Take::of(self.taken.take(taken, units))
+    pub(super) const fn takes_at_once<const RESERVE: bool>(units: u64) -> bool {
+        units <= if RESERVE { MAX_RESERVED } else { MAX_CHANGE }
     }
 
-    /// [`take`](Self::take), and sets them aside in the same instant: at most
-    /// [`MAX_LENT`](super::taken::MAX_LENT) units.
+    /// Tries once to take `units`, all of them or none, and to reserve them in the same instant if `RESERVE`.
+    /// The loads are in the order of [`held`](Self::held).
     #[inline]
-    pub(super) fn take_lent(&self, units: u64) -> Take {
+    pub(super) fn take<const RESERVE: bool>(&self, units: u64) -> Take {
         loop {
             let taken = self.taken.seen();
-            if left(self.came(), taken.units()) < units {
+            if !suffices(self.came(), taken.units(), units) {
                 return Take::Short;
             }
-            if self.taken.can_lend(taken, units) {
-                return Take::of(self.taken.lend(taken, units));
+            if !RESERVE || self.taken.can_reserve(taken, units) {
+                return match self.taken.take::<RESERVE>(taken, units) {
+                    Ok(()) => Take::Taken,
+                    Err(_) => Take::Lost,
+                };
             }
             self.taken.note();
         }
-    }
-
-    /// Counts a take that was lost.
-    pub(super) fn count_contention(&self) {
-        self.contended.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes as many as there are, at most `units` and at most [`MAX_CHANGE`]; for moves.
@@ -180,50 +146,53 @@ impl Segment {
             if part == 0 {
                 return 0;
             }
-            match self.taken.take(taken, part) {
+            match self.taken.take::<false>(taken, part) {
                 Ok(()) => return part,
                 Err(seen) => taken = seen,
             }
         }
     }
 
-    /// Adds units: a restock to a segment, an announcement to the pocket.
+    /// Adds at most [`MAX_CHANGE`] units that were restocked or, if not `RESTOCK`, released. Whether the
+    /// limit is to be checked: exactly one restock brings `added` to a multiple of [`BLOCK`].
     #[inline]
-    pub(super) fn put(&self, units: u64) {
+    pub(super) fn put<const RESTOCK: bool>(&self, units: u64) -> bool {
+        if !RESTOCK {
+            self.returned.fetch_add(units, Ordering::AcqRel);
+            return false;
+        }
+        let before = self.added.fetch_add(units, Ordering::AcqRel);
+        before % BLOCK + units >= BLOCK
+    }
+
+    /// Adds units that were restocked, however many; or announces them, in the pocket.
+    pub(super) fn add(&self, units: u64) {
         in_steps(units, |step| {
-            self.added.fetch_add(step, Ordering::AcqRel);
+            _ = self.added.fetch_add(step, Ordering::AcqRel);
         });
     }
 
-    /// Ends an announcement: the units are where they belong, or sold.
+    /// Adds units that came back, however many.
+    pub(super) fn bring(&self, units: u64) {
+        in_steps(units, |step| {
+            _ = self.returned.fetch_add(step, Ordering::AcqRel);
+        });
+    }
+
+    /// Takes units that are here, or ends an announcement: they are where they belong, or sold.
     pub(super) fn close(&self, units: u64) {
         in_steps(units, |step| self.taken.add(step));
     }
 
-    /// Units that may be restocked here without a look at the other segments.
-    #[inline]
-    pub(super) fn room(&self) -> u64 {
-        let room = self
-            .limit
-            .load(Ordering::Relaxed)
-            .wrapping_sub(self.added());
-        // A racing restock may have gone past the limit, which reads as a huge number.
-        if room > u64::MAX / 2 { 0 } else { room }
+    /// From here on no take finds units, until as many are brought. In one change, though there are more of
+    /// them than [`MAX_CHANGE`]: the largest take is the one that comes between.
+    pub(super) fn sink(&self) {
+        self.taken.add(SUNK);
     }
 
-    /// Sets the room; under the cold mutex.
-    pub(super) fn set_room(&self, units: u64) {
-        self.set_limit(self.added().wrapping_add(units));
-    }
-
-    /// Lets `units` that a move brings pass without using up the room; under the cold mutex.
-    pub(super) fn widen_room(&self, units: u64) {
-        self.set_limit(self.limit.load(Ordering::Relaxed).wrapping_add(units));
-    }
-
-    // Relaxed: only how many racing restocks overshoot depends on it.
-    fn set_limit(&self, limit: u64) {
-        self.limit.store(limit, Ordering::Relaxed);
+    /// Ends [`sink`](Self::sink).
+    pub(super) fn raise(&self) {
+        self.returned.fetch_add(SUNK, Ordering::AcqRel);
     }
 }
 
@@ -234,7 +203,9 @@ fn in_steps(mut units: u64, change: impl Fn(u64)) {
         change(MAX_CHANGE);
         units -= MAX_CHANGE;
     }
-    change(units);
+    if units > 0 {
+        change(units);
+    }
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -243,13 +214,11 @@ mod tests {
     use std::cell::RefCell;
 
     #[test]
-    fn a_restock_past_the_room_leaves_none() {
+    fn each_block_of_restocks_is_checked_once() {
         let segment = Segment::default();
-        segment.set_room(5);
-        segment.put(4);
-        assert_eq!(segment.room(), 1);
-        segment.put(3);
-        assert_eq!(segment.room(), 0, "past the limit, as racing ones go");
+        assert!(!segment.put::<true>(BLOCK - 1) && !segment.put::<false>(BLOCK));
+        assert!(segment.put::<true>(1) && !segment.put::<true>(1));
+        assert!(segment.put::<true>(BLOCK));
     }
 
     #[test]
@@ -263,5 +232,15 @@ mod tests {
             changes.into_inner(),
             [largest, largest, largest, largest, 1]
         );
+    }
+
+    #[test]
+    fn a_sunk_segment_serves_no_take() {
+        let segment = Segment::default();
+        segment.add(5);
+        segment.sink();
+        assert_eq!((segment.take::<false>(1), segment.held()), (Take::Short, 0));
+        segment.raise();
+        assert_eq!((segment.take::<false>(5), segment.held()), (Take::Taken, 0));
     }
 }

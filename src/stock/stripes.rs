@@ -1,16 +1,17 @@
 //! The padded segments of a grown stock, the walks over them, and the proof that refuses.
 
-use super::Stats;
 use super::probe;
 use super::segment::{Segment, Take};
+use super::stats::Stats;
 use super::taken::left;
 use super::word::WordCell;
+use crate::shares::shares;
 use crate::sync::{AtomicU64, Ordering, fence};
 use crossbeam_utils::CachePadded;
 
 /// What only a grown stock needs: one allocation, in slots of a padded cache line.
 ///
-/// The last slot is not a segment. It is the pocket, with what only moves write. So the segments
+/// The last slot is not a segment but the pocket, with what only moves write. So the segments
 /// are one pointer away from the stock, and not two, which would be felt.
 #[derive(Debug)]
 pub(super) struct Stripes {
@@ -28,18 +29,25 @@ struct Slot {
 #[cfg(all(not(any(loom, shuttle)), target_arch = "x86_64"))]
 const _: () = assert!(size_of::<CachePadded<Slot>>() == 128);
 
-/// What only the moves of a grown stock write. It costs nothing in the slots that do not use it:
-/// they are padded anyway.
+/// What only the holder of the cold mutex writes; the mutex orders it. It costs nothing in the slots that
+/// do not use it: they are padded anyway.
 #[derive(Debug, Default)]
 pub(super) struct Cold {
-    /// How much of the segments' `added` was moved there or is in the books already: the rest was
-    /// restocked. Written under the cold mutex, which orders it.
-    pub(super) entered: AtomicU64,
-    /// Set before any `returned` is used.
-    takes_back: AtomicU64,
-    pub(super) gathers: AtomicU64,
-    pub(super) widenings: AtomicU64,
-    pub(super) narrowings: AtomicU64,
+    gathers: AtomicU64,
+    widenings: AtomicU64,
+    narrowings: AtomicU64,
+    owed: AtomicU64,
+    withdrawn: AtomicU64,
+}
+
+/// The segments' counters, each summed up over all segments.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) taken: u64,
+    pub(super) added: u64,
+    pub(super) returned: u64,
+    pub(super) reserved: u64,
+    pub(super) committed: u64,
 }
 
 impl Stripes {
@@ -76,7 +84,7 @@ impl Stripes {
         self.segment(probe::segment(self.len()))
     }
 
-    /// The calling thread's segment, if the thread was on a stock of as many segments before.
+    /// The calling thread's segment, if the thread was on a stock with this number of segments before.
     #[inline]
     pub(super) fn own_if_known(&self) -> Option<&Segment> {
         let slot = self.slots.get(probe::known_segment(self.len())?)?;
@@ -91,18 +99,18 @@ impl Stripes {
             .map(|index| (index, self.segment(index)))
     }
 
-    /// Takes `units` from the first segment that has them, and has the thread stay there; but not
-    /// where others are, too: two threads would meet there again and again.
-    pub(super) fn take_anywhere(&self, units: u64) -> bool {
+    /// Takes `units` from the first segment that has them. The thread stays there, unless another thread is on
+    /// that segment: two threads would meet there again and again.
+    pub(super) fn take_anywhere<const RESERVE: bool>(&self, units: u64) -> bool {
         for (index, segment) in self.walk() {
-            match segment.take(units) {
+            match segment.take::<RESERVE>(units) {
                 Take::Taken => {
                     probe::stay(index, self.len());
                     return true;
                 }
                 Take::Short => {}
                 Take::Lost => {
-                    if self.take_contended(segment, units) {
+                    if self.take_contended::<RESERVE>(segment, units) {
                         return true;
                     }
                 }
@@ -111,19 +119,18 @@ impl Stripes {
         false
     }
 
-    /// Has the calling thread go elsewhere: another one is on its segment.
+    /// Another thread is on the calling thread's segment: from the next call on, it uses another one.
     pub(super) fn leave_own(&self) {
         self.own().count_contention();
         probe::move_on();
     }
 
-    /// Goes on with a take that another thread came before, until it has the units or they are
-    /// gone; and elsewhere from the next call on.
-    fn take_contended(&self, segment: &Segment, units: u64) -> bool {
+    /// Goes on with a take that another thread came before, until it has the units or they are gone.
+    fn take_contended<const RESERVE: bool>(&self, segment: &Segment, units: u64) -> bool {
         segment.count_contention();
         probe::move_on();
         loop {
-            match segment.take(units) {
+            match segment.take::<RESERVE>(units) {
                 Take::Taken => return true,
                 Take::Short => return false,
                 Take::Lost => {}
@@ -133,9 +140,7 @@ impl Stripes {
 
     /// Deals `units` out evenly, the remainder to the first segments.
     pub(super) fn shares(&self, units: u64) -> impl Iterator<Item = (&Segment, u64)> {
-        crate::shares::shares(units, self.len())
-            .zip(self.iter())
-            .map(|(share, segment)| (segment, share))
+        self.iter().zip(shares(units, self.len()))
     }
 
     /// At one instant of the call, no more than this was in stock.
@@ -144,99 +149,113 @@ impl Stripes {
     /// since it was read, what came can only grow until it is read, and the word, which goes
     /// both ways, is read in between: so at that instant the difference of the sums was not too
     /// low. It holds whatever takes and puts run meanwhile. Units on their way are in the pocket's
-    /// `added` before they are in anybody's `taken`.
+    /// `added` before they are in any segment's `taken`.
     ///
     /// The fence pairs with itself in another thread: of two threads that put one unit each and
     /// then ask for both, the one whose fence comes second sees both puts. Puts need none. Tested
     /// by `store_buffering` in `tests/loom_stock.rs`.
     ///
-    /// The segments are all there before a stock is first wide, and a proof begins only after it
-    /// was, so that there is no second look at their list.
-    ///
-    /// That `returned` is in use was written before the first unit was put back. So whoever must see
-    /// such a put sees that as well: after the fence, and after a `taken` that has units of it.
+    /// All segments exist before a stock is first wide, and a proof begins only after it was, so that there
+    /// is no second look at their list.
     pub(super) fn bound(&self, word: &WordCell) -> u64 {
-        let taken = self.sum(Segment::taken);
+        let taken = self.sum_with_pocket(Segment::taken);
         fence(Ordering::SeqCst);
         let word = word.load();
         if !word.is_wide() {
             // Made narrow meanwhile: then this was the whole stock.
             return word.units();
         }
-        let came = if self.has_taken_back() {
-            self.sum(Segment::came)
-        } else {
-            self.sum(Segment::added)
-        };
+        let came = self.sum_with_pocket(Segment::came);
         left(word.units().wrapping_add(came), taken)
     }
 
-    /// What ever came to the segments (`added`, and all of it), read so that every later put knows.
-    ///
-    /// `returned` is passed over while no thread has put anything back to a segment. Who does it
-    /// first makes it known by a read-modify-write of `takes_back`; if that comes after the one
-    /// here, the put sees *proving* as one does that comes after the settling of `added`. Tested by
-    /// `narrowing_against_first_put_back` in `tests/loom_stock.rs`.
-    pub(super) fn settle(&self) -> (u64, u64) {
-        let added = sum(self.iter().map(Segment::settle_added));
-        let returned = if self.cold().takes_back.fetch_add(0, Ordering::AcqRel) == 0 {
-            0
-        } else {
-            sum(self.iter().map(Segment::settle_returned))
-        };
-        (added, added.wrapping_add(returned))
-    }
-
-    /// Whether anything was ever put back to a segment.
-    fn has_taken_back(&self) -> bool {
-        self.cold().takes_back.load(Ordering::Acquire) != 0
-    }
-
-    /// The calling thread's segment, ready for units that are put back.
-    pub(super) fn own_that_takes_back(&self) -> &Segment {
-        let own = self.own();
-        if !own.takes_back() {
-            self.cold().takes_back.fetch_or(1, Ordering::AcqRel);
-            own.take_back();
+    /// Reads what was taken, and then what came, so that the thread of every later put knows.
+    pub(super) fn settle(&self) -> Totals {
+        Totals {
+            taken: self.taken(),
+            added: self.sum(Segment::settle_added),
+            returned: self.sum(Segment::settle_returned),
+            ..Totals::default()
         }
-        own
     }
 
-    /// Units that were ever set aside from segments.
-    pub(super) fn lent(&self) -> u64 {
-        sum(self.iter().map(Segment::lent))
-    }
-
-    /// Units set aside that ever came back to segments or were sold.
-    pub(super) fn settled(&self) -> u64 {
-        sum(self.iter().map(Segment::settled))
+    pub(super) fn sum(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
+        sum(self.iter().map(counter))
     }
 
     pub(super) fn taken(&self) -> u64 {
-        sum(self.iter().map(Segment::taken))
+        self.sum(Segment::taken)
     }
 
-    fn sum(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
+    /// Units that were ever reserved in segments.
+    pub(super) fn reserved(&self) -> u64 {
+        self.sum(Segment::reserved)
+    }
+
+    pub(super) fn committed(&self) -> u64 {
+        self.sum(Segment::committed)
+    }
+
+    fn sum_with_pocket(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
         sum(self.slots.iter().map(|slot| counter(&slot.segment)))
-    }
-
-    pub(super) fn narrowings(&self) -> u64 {
-        self.cold().narrowings.load(Ordering::Relaxed)
     }
 
     pub(super) fn stats(&self) -> Stats {
         Stats {
-            gathers: self.cold().gathers.load(Ordering::Relaxed),
-            widenings: self.cold().widenings.load(Ordering::Relaxed),
-            narrowings: self.narrowings(),
+            gathers: get(&self.cold().gathers),
+            widenings: get(&self.cold().widenings),
+            narrowings: self.cold().narrowings(),
             contended: self.iter().map(Segment::contended).sum(),
         }
     }
 }
 
-/// Counts an event that somebody who tunes will ask for.
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+impl Totals {
+    /// Units that the segments held, and `missing` more.
+    pub(super) fn held(&self, missing: u64) -> u64 {
+        let came = self.added.wrapping_add(self.returned);
+        left(came.wrapping_add(missing), self.taken)
+    }
+}
+
+impl Cold {
+    pub(super) fn count_gather(&self) {
+        add(&self.gathers, 1);
+    }
+
+    pub(super) fn count_widening(&self) {
+        add(&self.widenings, 1);
+    }
+
+    pub(super) fn count_narrowing(&self) {
+        add(&self.narrowings, 1);
+    }
+
+    pub(super) fn narrowings(&self) -> u64 {
+        get(&self.narrowings)
+    }
+
+    pub(super) fn owed(&self) -> u64 {
+        get(&self.owed)
+    }
+
+    pub(super) fn withdrawn(&self) -> u64 {
+        get(&self.withdrawn)
+    }
+
+    /// Counts `owed` units more as owed and `withdrawn` more as withdrawn; both may be negative, and wrap.
+    pub(super) fn owe(&self, owed: u64, withdrawn: u64) {
+        add(&self.owed, owed);
+        add(&self.withdrawn, withdrawn);
+    }
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn add(counter: &AtomicU64, units: u64) {
+    counter.fetch_add(units, Ordering::Relaxed);
 }
 
 fn sum(parts: impl Iterator<Item = u64>) -> u64 {

@@ -5,7 +5,9 @@ pub use super::tuning::Tuning;
 /// Threads, atomics and locks: those of `std`, of loom or of shuttle.
 pub use crate::sync::shown as sync;
 
-use super::{Stock, probe};
+use super::Stock;
+use super::moves::Moves;
+use super::probe;
 
 /// From now on the calling thread's segment is `index` of `segments`.
 pub fn sit_at(index: usize, segments: usize) {
@@ -14,7 +16,7 @@ pub fn sit_at(index: usize, segments: usize) {
 
 /// Makes a narrow stock wide, however little there is.
 pub fn widen(stock: &Stock) {
-    stock.engine.moves().widen();
+    Moves::begin(&stock.engine).widen();
 }
 
 /// Tries once to make a wide stock narrow, however much there is; whether it is narrow now.
@@ -22,14 +24,14 @@ pub fn narrow(stock: &Stock) -> bool {
     stock.engine.try_narrow()
 }
 
-/// Leaves all units in a wide word, as a put does that comes too late for a narrowing.
+/// Leaves all units in a wide word, as a put does that cancels a narrowing.
 pub fn narrow_and_reopen(stock: &Stock) {
     while !stock.engine.try_narrow() {}
-    stock.engine.word.reopen_unless_wide();
+    _ = stock.engine.word.reopen_unless_wide();
 }
 
 /// Leaves a wide stock *proving*, as it is while somebody is making it narrow.
 pub fn begin_proving(stock: &Stock) {
-    let _only_the_holder_sets_it = stock.engine.moves();
+    let _only_the_holder_sets_it = Moves::begin(&stock.engine);
     stock.engine.word.begin_proving();
 }

@@ -1,7 +1,7 @@
 //! When a stock changes its form. Fixed for users, settable in tests: a model checker reaches both
 //! forms only with two or three units.
 
-use crate::MAX_SEGMENTS;
+use crate::limits::MAX_SEGMENTS;
 
 /// The thresholds, in units unless they say otherwise. Packed, since the whole stock is one cache
 /// line.
@@ -10,8 +10,8 @@ use crate::MAX_SEGMENTS;
 pub struct Tuning {
     /// Below this it is little: a refusal, or a gather, narrows.
     pub little: u8,
-    /// With this many orders of the size at hand it is worth striping; with a quarter, not any
-    /// more.
+    /// The stock is striped while it holds this many orders of the size at hand, and no longer when it holds
+    /// a quarter of them.
     pub orders: u8,
     /// From here on contention widens at once, and a restock is dealt out.
     pub enough: u16,
@@ -23,7 +23,7 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// As measured to serve the edge (a handful of units going out and back), the drain and plenty.
+    /// Measured to serve a handful of units going out and back, a stock that is sold out, and plenty.
     pub const DEFAULT: Self = Self {
         little: 64,
         orders: 16,
@@ -44,7 +44,7 @@ impl Tuning {
     /// The patience that no thread ever loses.
     const FOR_EVER: u8 = u8::MAX;
 
-    /// Whether `units` are so few that a gather for `order` had better bring them all together.
+    /// Whether `units` are so few that a gather for `order` should bring them all together.
     pub(super) fn is_little_for(&self, units: u64, order: u64) -> bool {
         let orders_worth = order.saturating_mul(u64::from(self.orders) / 4);
         units < orders_worth.max(u64::from(self.little))
@@ -64,13 +64,13 @@ impl Tuning {
     }
 
     /// Whether it may be time to widen: contention over `units` by orders of the size of `order`,
-    /// after a thread has lost `losses` times. With less than plenty it is now and then: whether
-    /// that thread has lost its patience is for the holder of the cold mutex to say.
+    /// after a thread has lost `losses` times. With less than plenty this is true once in `2^patience` losses,
+    /// and the holder of the cold mutex decides by [`has_lost_patience`](Self::has_lost_patience).
     pub(super) fn is_contention(&self, units: u64, order: u64, losses: u32) -> bool {
         if self.max_segments == 1 {
             return false;
         }
-        // Nobody takes and gives back from two segments unless each has a unit.
+        // Two segments serve two threads only if each has an order's units.
         let can_share = units / 2 >= order.max(1);
         let patience = 1_u64.checked_shl(self.patience.into());
         let now_and_then = patience.is_some_and(|many| u64::from(losses).is_multiple_of(many));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_changes_for_nothing() {
+    fn a_still_stock_never_changes_its_form() {
         let still = Tuning::STILL;
         assert!(!still.is_little(0) && !still.is_little_for(0, u64::MAX));
         assert!(!still.is_enough(u64::from(u16::MAX) - 1));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_to_the_machine_and_no_further_than_told() {
+    fn it_grows_to_the_machine_and_at_most_to_the_maximum() {
         let tuning = Tuning::DEFAULT;
         assert_eq!(tuning.segments(1), 2);
         assert_eq!(tuning.segments(6), 8);

@@ -1,44 +1,54 @@
-//! The one word that most calls read and nothing else: narrow, wide or proving.
+//! The one word that most calls read and nothing else.
 //!
 //! ```text
-//!   63    62       61 ......... 20   19 .. 10   9 .. 0
-//! +------+---------+--------------+----------+---------+
-//! | WIDE | PROVING |    units     |  aside   |  fresh  |
-//! +------+---------+--------------+----------+---------+
+//!   63    62       61 ......... 20   19 ..... 10   9 .. 0
+//! +------+---------+--------------+--------------+---------+
+//! | WIDE | PROVING |    units     |   reserved   |  fresh  |
+//! +------+---------+--------------+--------------+---------+
 //! ```
 //!
 //! - **Narrow** (no flag): `units` is the whole stock.
 //! - **Wide**: the stock lies in segments; `units` may hold some of it.
-//! - **Proving**, only ever beside wide: the holder of the cold mutex is trying to make it narrow.
+//! - **Proving**, only ever beside wide: the holder of the cold mutex is about to learn how much there is.
 //!
-//! The low bits are for the books. They ride in the same exchange as the units themselves, so that a
-//! snapshot sees a restock or a reservation whole or not at all, and each is one read-modify-write.
-//! When a field would overflow, it is entered in the books under the cold mutex.
+//! `n > word >> SUM_BITS` refuses in every form: either flag makes the right side the larger.
 //!
-//! - *Fresh* is how many of the units that came by the word were restocked and are not in the books
-//!   yet. What it can still take is also what may be restocked without a look at all units: near the
-//!   limit the books leave it less.
-//! - *Aside* is how many units the word set aside, less those that it took back or sold; it begins at
-//!   [`CENTRE`], since units come back elsewhere than they were taken.
+//! The two low fields change in the same exchange as the units, so that a snapshot sees a restock or a
+//! reservation whole or not at all. A call that does not fit into a field takes the cold mutex and moves
+//! the field's number to [`Sums`](super::sums::Sums).
 //!
-//! `n > word >> BOOKS_BITS` refuses in every form: either flag makes the left side the smaller.
+//! - *reserved*: units that the word reserved, less those that it released or committed. It begins at
+//!   [`CENTRE`], since a segment may reserve what the word releases.
+//! - *fresh*: units restocked by the word that are not in `Sums` yet, or one of two marks. Both are larger
+//!   than [`MAX_FRESH`], so that no restock fits and every one takes the cold mutex:
+//!   - [`NEAR`]: the stock is near its limit.
+//!   - [`OWING`]: units are owed. The word is narrow and holds no units, and *reserved* is at its lowest,
+//!     so that no release fits either.
 
-use crate::MAX_UNITS;
+use crate::limits::MAX_UNITS;
 use crate::sync::{AtomicU64, Ordering, const_unless_loom};
 
 const WIDE: u64 = 1 << 63;
 const PROVING: u64 = 1 << 62;
 const FIELD_BITS: u32 = 10;
-const BOOKS_BITS: u32 = 2 * FIELD_BITS;
-const UNITS: u64 = !(WIDE | PROVING) >> BOOKS_BITS;
+const FIELD: u64 = (1 << FIELD_BITS) - 1;
+const SUM_BITS: u32 = 2 * FIELD_BITS;
+const UNITS: u64 = !(WIDE | PROVING) >> SUM_BITS;
 /// The largest restock that can be fresh.
-pub(super) const MAX_FRESH: u64 = (1 << FIELD_BITS) - 1;
-/// The largest *aside*.
-const MAX_ASIDE: u64 = (1 << FIELD_BITS) - 1;
-/// *Aside* when nothing is set aside.
+const MAX_FRESH: u64 = FIELD >> 1;
+const NEAR: u64 = MAX_FRESH + 1;
+const OWING: u64 = NEAR + 1;
+/// The field *reserved* when the word has reserved nothing.
 const CENTRE: u64 = 1 << (FIELD_BITS - 1);
 
-// The units' bits have room for four times the limit, for what racing calls may overshoot.
+/// From this far below the limit on, each restock is checked by the exact number on hand.
+///
+/// Farther away a restock is checked only now and then: a segment takes less than
+/// [`BLOCK`](super::segment::BLOCK) units of restocks before the next check, all segments together
+/// 2^30. That leaves room for thousands of threads that have restocked and not yet checked.
+pub(super) const HEADROOM: u64 = 1 << 32;
+
+// The units' bits have room for four times the limit.
 const _: () = assert!(MAX_UNITS * 4 == UNITS + 1);
 
 /// A value of the word.
@@ -48,32 +58,27 @@ pub(super) struct Word(u64);
 impl Word {
     /// A new stock of `units`.
     pub(super) const fn narrow(units: u64) -> Self {
-        Self(units << BOOKS_BITS | CENTRE << FIELD_BITS | Self::fresh_at(units))
+        Self(units << SUM_BITS | CENTRE << FIELD_BITS).checked(units)
     }
 
-    /// How many units must count as fresh while so many are `on_hand`, lest more than the limit are
-    /// restocked without a look.
-    pub(super) const fn fresh_at(on_hand: u64) -> u64 {
-        MAX_FRESH.saturating_sub(MAX_UNITS.saturating_sub(on_hand))
-    }
-
-    /// Units that may still be restocked by the word alone.
-    pub(super) const fn room(self) -> u64 {
-        MAX_FRESH - self.fresh()
+    /// With nothing fresh, and marked if `on_hand` units are near the limit.
+    pub(super) const fn checked(self, on_hand: u64) -> Self {
+        let near = on_hand > MAX_UNITS - HEADROOM;
+        Self(self.0 & !FIELD | if near { NEAR } else { 0 })
     }
 
     /// The one compare that decides most calls.
     #[inline]
     pub(super) const fn covers(self, units: u64) -> bool {
-        units <= self.0 >> BOOKS_BITS
+        units <= self.0 >> SUM_BITS
     }
 
-    /// What a refusal by the word alone says is available. A wide word refuses only what no stock
-    /// can hold, and does not know what there is. No branch and no call, so that it costs nobody
-    /// who does not look at it.
+    /// What a refusal by the word alone reports as available. A wide word refuses only more than any
+    /// stock can hold, and reports the limit. Without a branch or a call, so that it costs nothing to
+    /// a caller who ignores it.
     #[inline]
     pub(super) const fn available(self) -> u64 {
-        let in_word = self.0 >> BOOKS_BITS;
+        let in_word = self.0 >> SUM_BITS;
         if in_word < MAX_UNITS {
             in_word
         } else {
@@ -86,88 +91,111 @@ impl Word {
         self.0 & WIDE != 0
     }
 
-    /// Wide, and nobody is trying to make it narrow.
+    /// Wide, and nobody is proving: puts go to segments.
     #[inline]
     pub(super) const fn is_plainly_wide(self) -> bool {
         self.0 & (WIDE | PROVING) == WIDE
+    }
+
+    /// Plainly wide, and far from the limit: restocks go to segments.
+    #[inline]
+    pub(super) const fn is_open_to_restocks(self) -> bool {
+        self.0 & (WIDE | PROVING | NEAR) == WIDE
     }
 
     pub(super) const fn is_proving(self) -> bool {
         self.0 & PROVING != 0
     }
 
+    pub(super) const fn is_near(self) -> bool {
+        self.0 & NEAR != 0
+    }
+
+    pub(super) const fn is_owing(self) -> bool {
+        self.0 & FIELD == OWING
+    }
+
     #[inline]
     pub(super) const fn units(self) -> u64 {
-        self.0 >> BOOKS_BITS & UNITS
+        self.0 >> SUM_BITS & UNITS
     }
 
+    /// Units restocked that are not in [`Sums`](super::sums::Sums) yet.
     #[inline]
     pub(super) const fn fresh(self) -> u64 {
-        self.0 & MAX_FRESH
+        if self.is_near() { 0 } else { self.0 & FIELD }
     }
 
     #[inline]
-    const fn aside_field(self) -> u64 {
-        self.0 >> FIELD_BITS & MAX_ASIDE
+    const fn reserved_field(self) -> u64 {
+        self.0 >> FIELD_BITS & FIELD
     }
 
-    /// Units that the word set aside, less those that it took back or sold. Wraps.
-    pub(super) const fn aside(self) -> u64 {
-        self.aside_field().wrapping_sub(CENTRE)
+    /// Units that the word reserved, less those that it released or committed. Wraps.
+    pub(super) const fn reserved(self) -> u64 {
+        if self.is_owing() {
+            return 0;
+        }
+        self.reserved_field().wrapping_sub(CENTRE)
     }
 
     /// With `units` fewer, which the word must hold.
     #[inline]
     pub(super) const fn less(self, units: u64) -> Self {
-        Self(self.0 - (units << BOOKS_BITS))
+        Self(self.0 - (units << SUM_BITS))
     }
 
     /// With `units` more, wherever they come from.
     #[inline]
     pub(super) const fn more(self, units: u64) -> Self {
-        Self(self.0 + (units << BOOKS_BITS))
+        Self(self.0 + (units << SUM_BITS))
     }
 
-    /// With `units` restocked; nothing if the books must be kept first.
+    /// With `units` deducted or, if `RESERVE`, reserved; the word must hold them. `None` if they do not fit
+    /// into the field *reserved*.
     #[inline]
-    pub(super) fn restocked(self, units: u64) -> Option<Self> {
-        let fits = units <= MAX_FRESH - self.fresh();
-        fits.then(|| Self(self.more(units).0 + units))
-    }
-
-    /// With `units` set aside, which the word must hold; nothing if the books must be kept first.
-    #[inline]
-    pub(super) fn reserve_units(self, units: u64) -> Option<Self> {
-        let fits = units <= MAX_ASIDE - self.aside_field();
+    pub(super) fn taken<const RESERVE: bool>(self, units: u64) -> Option<Self> {
+        if !RESERVE {
+            return Some(self.less(units));
+        }
+        let fits = units <= FIELD - self.reserved_field();
         fits.then(|| Self(self.less(units).0 + (units << FIELD_BITS)))
     }
 
-    /// With `units` that were set aside put back; nothing if the books must be kept first.
+    /// With `units` restocked or, if not `RESTOCK`, released. `None` if they do not fit into the field.
     #[inline]
-    pub(super) fn release_units(self, units: u64) -> Option<Self> {
-        self.sold(units).map(|word| word.more(units))
+    pub(super) fn put<const RESTOCK: bool>(self, units: u64) -> Option<Self> {
+        if !RESTOCK {
+            return self.committed(units).map(|word| word.more(units));
+        }
+        let fits = units <= MAX_FRESH.saturating_sub(self.0 & FIELD) && !self.is_near();
+        fits.then(|| Self(self.more(units).0 + units))
     }
 
-    /// With `units` that were set aside sold; nothing if the books must be kept first.
+    /// With `units` that were reserved committed. `None` if they do not fit into the field.
     #[inline]
-    pub(super) fn sold(self, units: u64) -> Option<Self> {
-        let fits = units <= self.aside_field();
+    pub(super) fn committed(self, units: u64) -> Option<Self> {
+        let fits = units <= self.reserved_field();
         fits.then(|| Self(self.0 - (units << FIELD_BITS)))
     }
 
-    /// With nothing set aside: for who enters that in the books.
+    /// With nothing reserved by the word: for the holder of the mutex, who adds that to
+    /// [`Sums`](super::sums::Sums).
     pub(super) const fn balanced(self) -> Self {
-        Self(self.0 & !(MAX_ASIDE << FIELD_BITS) | CENTRE << FIELD_BITS)
+        if self.is_owing() {
+            return self;
+        }
+        Self(self.0 & !(FIELD << FIELD_BITS) | CENTRE << FIELD_BITS)
     }
 
-    /// With `fresh` units fresh: for who keeps the books.
-    pub(super) const fn with_fresh(self, fresh: u64) -> Self {
-        Self(self.0 & !MAX_FRESH | fresh)
+    /// Owing, narrow and empty, with both fields moved to [`Sums`](super::sums::Sums).
+    pub(super) const fn owing() -> Self {
+        Self(OWING)
     }
 
-    /// Wide, its units taken out.
+    /// Plainly wide, its units taken out.
     pub(super) const fn opened(self) -> Self {
-        Self(WIDE | self.0 & ((1 << BOOKS_BITS) - 1))
+        Self(WIDE | self.0 & ((1 << SUM_BITS) - 1))
     }
 
     /// Plainly wide, its units left where they are.
@@ -183,9 +211,9 @@ impl Word {
 
 /// The word itself.
 ///
-/// Loads are acquire and read-modify-writes acquire-release throughout. The partner of both is the
-/// last write of the flags: who reads *wide* sees the segments that were published before it, and
-/// who reads units sees whatever their seller saw.
+/// Every load is acquire and every read-modify-write acquire-release. Their partner is the write that they
+/// read from: a thread that reads *wide* sees the segments that were published before the flag, and a thread
+/// that takes units happens after the thread that put them.
 #[derive(Debug)]
 pub(super) struct WordCell(AtomicU64);
 
@@ -211,37 +239,52 @@ impl WordCell {
             .map_err(Word)
     }
 
+    /// Exchanges the word for `next` of it, and returns what it was; `None` as soon as there is no `next`.
+    pub(super) fn update(&self, mut next: impl FnMut(Word) -> Option<Word>) -> Option<Word> {
+        let mut word = self.load();
+        loop {
+            match self.exchange(word, next(word)?) {
+                Ok(()) => return Some(word),
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
     /// Adds units that a move has in hand; they are not fresh.
     pub(super) fn put_moved(&self, units: u64) {
-        self.0.fetch_add(units << BOOKS_BITS, Ordering::AcqRel);
+        self.0.fetch_add(units << SUM_BITS, Ordering::AcqRel);
     }
 
-    /// From here puts go to the word. Only under the cold mutex, on a wide word.
+    /// From here on puts go to the word, and takes that find their segment empty wait for the cold mutex,
+    /// which the caller holds.
     pub(super) fn begin_proving(&self) {
-        self.0.fetch_or(PROVING, Ordering::AcqRel);
+        self.0.fetch_or(WIDE | PROVING, Ordering::AcqRel);
     }
 
-    /// Gives up making it narrow.
+    /// Gives up the proof. The word is wide.
     pub(super) fn end_proving(&self) {
         self.0.fetch_and(!PROVING, Ordering::AcqRel);
     }
 
-    /// The second look of a put or a take that changed a segment: unless the word is plainly wide,
-    /// the change came too late for whoever is making it narrow, and cancels that.
+    /// The second look of a call that changed a segment: if the word is not plainly wide, the change came
+    /// too late for the thread that is proving, and this cancels the proof. `false` if the stock owes, which
+    /// only the holder of the cold mutex changes.
     ///
-    /// Its partner is the `fetch_add(0)` of [`Stripes::settle`](super::stripes::Stripes::settle): a
-    /// change that comes after it in the order of that counter happens after *proving* was set, and sees
-    /// it, or what came of it, here. A take sees it through the put whose units it took: were it to
-    /// return without a look, the rest of that put would be refused to the next call. Tested by
+    /// Its partner is [`Stripes::settle`](super::stripes::Stripes::settle), which reads what came to a segment
+    /// by a read-modify-write. A put comes
+    /// - *before* it in the order of that counter: then the proof counts the put;
+    /// - *after* it: then the put happens after *proving* was set, and sees that, or what followed, here.
+    ///
+    /// A take of units of such a late put sees the same through that put. It must look, too: returned without
+    /// a look, it would have sold a unit of a stock whose word still refuses the rest of the put. Tested by
     /// `narrowing_against_puts` and `late_take_then_refusal` in `tests/loom_stock.rs`.
-    pub(super) fn reopen_unless_wide(&self) {
-        let mut word = self.load();
-        while !word.is_plainly_wide() {
-            match self.exchange(word, word.reopened()) {
-                Ok(()) => return,
-                Err(seen) => word = seen,
-            }
-        }
+    pub(super) fn reopen_unless_wide(&self) -> bool {
+        let mut owing = false;
+        self.update(|word| {
+            owing = word.is_owing();
+            (!word.is_plainly_wide() && !owing).then(|| word.reopened())
+        });
+        !owing
     }
 }
 
@@ -250,13 +293,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_what_may_be_restocked_without_a_look() {
-        for (units, room) in [(0, MAX_FRESH), (MAX_UNITS - 7, 7), (MAX_UNITS, 0)] {
-            let word = Word::narrow(units);
-            assert_eq!(word.room(), room);
-            assert_eq!(word.restocked(room + 1), None);
-            assert_eq!(word.restocked(room).unwrap().room(), 0);
-        }
-        assert_eq!(Word::narrow(1).restocked(5).unwrap().room(), MAX_FRESH - 5);
+    fn near_the_limit_no_restock_fits_the_word() {
+        let far = Word::narrow(MAX_UNITS - HEADROOM);
+        assert_eq!(far.put::<true>(MAX_FRESH).unwrap().fresh(), MAX_FRESH);
+        assert_eq!(far.put::<true>(MAX_FRESH + 1), None);
+        let near = Word::narrow(MAX_UNITS - HEADROOM + 1);
+        assert_eq!((near.put::<true>(1), near.fresh()), (None, 0));
+        assert!(near.opened().is_plainly_wide() && !near.opened().is_open_to_restocks());
+    }
+
+    #[test]
+    fn fields_end_where_they_are_full() {
+        let word = Word::narrow(2_000);
+        let most = word.taken::<true>(CENTRE - 1).unwrap();
+        assert_eq!(
+            (most.reserved(), most.units()),
+            (CENTRE - 1, 2_001 - CENTRE)
+        );
+        assert_eq!(most.taken::<true>(1), None);
+        let least = word.put::<false>(CENTRE).unwrap();
+        assert_eq!(least.reserved(), 0u64.wrapping_sub(CENTRE));
+        assert_eq!((least.put::<false>(1), least.committed(1)), (None, None));
+        assert_eq!(
+            (most.balanced().reserved(), most.balanced().units()),
+            (0, most.units())
+        );
+    }
+
+    #[test]
+    fn a_word_that_owes_serves_and_takes_nothing() {
+        let word = Word::owing();
+        assert!(!word.covers(1) && !word.is_wide() && word.is_owing());
+        assert_eq!(
+            (word.put::<true>(1), word.put::<false>(1), word.committed(1)),
+            (None, None, None)
+        );
+        assert_eq!((word.units(), word.fresh(), word.reserved()), (0, 0, 0));
+        assert_eq!(word.balanced(), word);
     }
 }

@@ -119,6 +119,7 @@ mod tests {
             available,
             reserved,
             sold: initial + restocked - available - reserved,
+            ..Snapshot::default()
         }
     }
 

@@ -22,6 +22,8 @@ pub fn perform<C: StockCounter + ?Sized>(counter: &C, op: Op) -> Option<Outcome>
             counter.reserving()?.release_units(units);
             Outcome::Done
         }
+        Op::Withdraw(units) => Outcome::Took(counter.try_withdraw(units)?.taken),
+        Op::Forgive(units) => Outcome::Took(counter.try_forgive(units)?),
         Op::Available => Outcome::AtMost(counter.available()),
         Op::Snapshot => Outcome::Snapshot(figures(counter.try_snapshot()?)),
         _ => return None,
@@ -59,6 +61,8 @@ pub fn figures(snapshot: segstock::Snapshot) -> Snapshot {
         available: snapshot.available,
         reserved: snapshot.reserved,
         sold: snapshot.sold,
+        owed: snapshot.owed,
+        withdrawn: snapshot.withdrawn,
     }
 }
 

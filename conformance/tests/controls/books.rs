@@ -67,8 +67,8 @@ impl Subject for SumsMovingUnits {
             initial,
             restocked,
             available,
-            reserved: 0,
             sold,
+            ..Snapshot::default()
         }))
     }
 }

@@ -38,7 +38,7 @@ impl Change {
     /// Of a call that was answered.
     pub(super) const fn of(op: Op, outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Took(units) => Self::takes(units),
+            Outcome::Took(units) if !matches!(op, Op::Forgive(_)) => Self::takes(units),
             Outcome::Done => Self::at_most(op),
             _ => Self::NONE,
         }
@@ -56,6 +56,8 @@ impl Change {
             // The place of a hold counts as if its units were never taken, and as if they never came back.
             Op::Confirm { .. } | Op::ReleaseHold { .. } | Op::Advance { .. } => Self::NONE,
             Op::Commit(_) | Op::Available | Op::Snapshot => Self::NONE,
+            // A history in which units are owed is not judged by sums.
+            Op::Withdraw(_) | Op::Forgive(_) => Self::NONE,
         }
     }
 }

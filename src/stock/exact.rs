@@ -1,0 +1,200 @@
+//! What needs all units at one instant: snapshots, and the limit.
+
+use super::engine::Engine;
+use super::moves::Moves;
+use super::stripes::{Stripes, Totals};
+use super::taken::left;
+use super::word::{HEADROOM, Word};
+use crate::limits::MAX_UNITS;
+use crate::snapshot::Snapshot;
+use crate::sync::spin_loop;
+
+impl Engine {
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Moves::begin(self).snapshot()
+    }
+}
+
+impl Moves<'_> {
+    fn snapshot(&mut self) -> Snapshot {
+        let before = self.word.load();
+        if before.is_owing() {
+            let totals = self.pay_late_puts();
+            let word = self.word.load();
+            if word.is_owing() {
+                return self.figures(word, &totals);
+            }
+        }
+        let (word, totals) = self.look();
+        let figures = self.figures(word, &totals);
+        self.finish(before.is_wide(), word.units());
+        figures
+    }
+
+    /// The word and the segments' counters at one instant.
+    ///
+    /// From the proof on, units leave a segment only if the proof was cancelled. So if nothing was taken until
+    /// the end, nothing new was reserved, and each unit that is counted as committed is counted as reserved, too.
+    ///
+    /// Commits alone go on meanwhile. If none came between two looks at what is committed, with one at the word
+    /// between them, then all is of the instant of that look. Commits end, since nothing new can be reserved; but
+    /// threads may have many reservations to commit, and others wait. After some tries a commit that came between
+    /// is left out, as if it were still to come.
+    fn look(&mut self) -> (Word, Totals) {
+        const TRIES: u32 = 16;
+        let Some(stripes) = self.engine.stripes.get() else {
+            return (self.word.load(), Totals::default());
+        };
+        loop {
+            let mut totals = self.prove_surely(false);
+            totals.reserved = stripes.reserved();
+            totals.committed = stripes.committed();
+            let mut word = self.word.load();
+            for _ in 0..TRIES {
+                let committed = stripes.committed();
+                if committed == totals.committed {
+                    break;
+                }
+                totals.committed = committed;
+                word = self.word.load();
+            }
+            if stripes.taken() == totals.taken {
+                return (word, totals);
+            }
+        }
+    }
+
+    fn figures(&self, word: Word, totals: &Totals) -> Snapshot {
+        let restocked = self.sums.restocked.wrapping_add(word.fresh());
+        let cold = self.engine.stripes.get().map(Stripes::cold);
+        Snapshot::new(
+            self.engine.initial,
+            restocked.wrapping_add(totals.added),
+            word.units(),
+            self.reserved(word, totals),
+        )
+        .with_debt(
+            cold.map_or(0, |cold| cold.owed()),
+            cold.map_or(0, |cold| cold.withdrawn()),
+        )
+    }
+
+    /// Units reserved when the word was `word` and the segments' counters `totals`.
+    fn reserved(&self, word: Word, totals: &Totals) -> u64 {
+        let reserved = self.sums.reserved.wrapping_add(word.reserved());
+        let reserved = reserved.wrapping_add(totals.reserved);
+        let reserved = reserved.wrapping_sub(totals.returned.wrapping_add(totals.committed));
+        debug_assert!(
+            reserved <= u64::MAX / 2,
+            "more is settled than was reserved"
+        );
+        reserved
+    }
+
+    /// Available and reserved, when the word was `word` and the segments' counters `totals`.
+    pub(super) fn on_hand(&self, word: Word, totals: &Totals) -> u64 {
+        word.units() + self.reserved(word, totals)
+    }
+
+    /// No fewer than there are on hand, in one pass that stops nobody.
+    ///
+    /// Of units that go from available to reserved, or back, while it reads, each is counted at least once:
+    /// what was settled is read first, what was reserved last, and available units in between as in
+    /// [`Stripes::bound`].
+    pub(super) fn on_hand_at_most(&self) -> u64 {
+        let Some(stripes) = self.engine.stripes.get() else {
+            return self.on_hand(self.word.load(), &Totals::default());
+        };
+        let settled = stripes.sum(|segment| segment.committed().wrapping_add(segment.returned()));
+        let word = self.word.load();
+        let taken = stripes.taken();
+        let came = stripes.sum(|segment| segment.came());
+        let reserved = self.sums.reserved.wrapping_add(word.reserved());
+        let reserved = reserved.wrapping_add(stripes.reserved());
+        word.units() + left(came, taken) + reserved.wrapping_sub(settled)
+    }
+
+    /// After the restock that filled a block of a segment: marks the word if the stock is near its limit.
+    pub(super) fn check_limit(&mut self) {
+        let on_hand = self.on_hand_at_most();
+        if on_hand > MAX_UNITS - HEADROOM {
+            let is_owing = |word: &Word| word.is_owing();
+            let mark = |word: Word| (!is_owing(&word)).then(|| word.checked(on_hand));
+            let marked = self.word.update(mark);
+            self.count_restocked(marked.map_or(0, Word::fresh));
+        }
+    }
+
+    pub(super) fn count_restocked(&mut self, units: u64) {
+        self.sums.restocked = self.sums.restocked.wrapping_add(units);
+    }
+
+    /// Adds `units` to the word, and deals them out if the stock is wide. An error is what was on hand.
+    pub(super) fn restock(&mut self, units: u64) -> Result<(), u64> {
+        if self.word.load().is_owing() {
+            self.pay_late_puts();
+        }
+        if self.word.load().is_owing() {
+            return self.restock_owing(units);
+        }
+        let total = self.on_hand_at_most().saturating_add(units);
+        if total > MAX_UNITS - HEADROOM {
+            return self.restock_near(units);
+        }
+        let add = |word: Word| Some(word.more(units).checked(total));
+        let before = self.word.update(add);
+        self.count_restocked(before.map_or(0, Word::fresh).wrapping_add(units));
+        if before.is_some_and(Word::is_wide) {
+            self.spread();
+        }
+        Ok(())
+    }
+
+    /// Near the limit: by the exact number on hand.
+    fn restock_near(&mut self, units: u64) -> Result<(), u64> {
+        let was_wide = self.word.load().is_wide();
+        loop {
+            let (word, totals) = self.look();
+            let on_hand = self.on_hand(word, &totals);
+            let total = on_hand.saturating_add(units);
+            if total > MAX_UNITS {
+                // If more was committed since, it was counted as on hand, and the refusal may be false.
+                if self.committed() == totals.committed {
+                    self.finish(was_wide, word.units());
+                    return Err(on_hand);
+                }
+            } else {
+                // While the word is the same, nothing came, and nothing new was reserved.
+                let next = word.more(units).checked(total);
+                if self.word.exchange(word, next).is_ok() {
+                    self.count_restocked(word.fresh().wrapping_add(units));
+                    self.finish(was_wide, next.units());
+                    return Ok(());
+                }
+            }
+            spin_loop();
+        }
+    }
+
+    pub(super) fn committed(&self) -> u64 {
+        let stripes = self.engine.stripes.get();
+        stripes.map_or(0, Stripes::committed)
+    }
+
+    /// Releases `units` that are too many for the word's field or for one change of a segment: to the word,
+    /// and deals them out if the stock is wide.
+    pub(super) fn release(&mut self, units: u64) {
+        if self.word.load().is_owing() {
+            self.pay_late_puts();
+        }
+        if self.word.load().is_owing() {
+            return self.release_owing(units);
+        }
+        let before = self.word.update(|word| Some(word.more(units).balanced()));
+        let Some(before) = before else { return };
+        self.count_reserved(before, 0u64.wrapping_sub(units));
+        if before.is_wide() {
+            self.spread();
+        }
+    }
+}

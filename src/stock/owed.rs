@@ -1,0 +1,162 @@
+//! Stock that owes: units that are withdrawn but not here yet.
+//!
+//! A stock that owes is narrow and marked as [owing](Word::owing): the word holds no units, so that a deduct
+//! is refused by one load, and no restock or release fits, so that each takes the cold mutex and pays first.
+//! Only the holder of the mutex changes that word.
+//!
+//! All segments are *sunk* meanwhile: no take finds units there. So a put that read the word as plainly wide
+//! before, and comes to a segment late, is not lost to a take that did so, too. Its thread looks at the word
+//! again, takes the mutex, and pays with the units. Tested by the scenarios `owed_…` in `tests/loom_stock.rs`.
+
+use super::engine::Engine;
+use super::moves::Moves;
+use super::segment::SUNK;
+use super::stripes::Totals;
+use super::taken::left;
+use super::word::Word;
+use crate::limits::MAX_UNITS;
+use crate::snapshot::Withdrawn;
+use crate::sync::spin_loop;
+
+impl Engine {
+    pub(crate) fn withdraw(&self, units: u64) -> Withdrawn {
+        Moves::begin(self).withdraw(units)
+    }
+
+    pub(crate) fn forgive(&self, units: u64) -> u64 {
+        Moves::begin(self).forgive(units)
+    }
+}
+
+impl Moves<'_> {
+    fn withdraw(&mut self, units: u64) -> Withdrawn {
+        // What is owed and withdrawn is counted beside the segments, which are made here if need be.
+        if self.word.load().is_owing() {
+            self.pay_late_puts();
+        }
+        let units = units.min(MAX_UNITS - self.cold().owed());
+        let taken = if self.word.load().is_owing() {
+            0
+        } else {
+            self.withdraw_at_hand(units)
+        };
+        let owed = units - taken;
+        self.cold().owe(owed, units);
+        Withdrawn { taken, owed }
+    }
+
+    /// Takes at most `units`. If there are fewer, the stock owes from that instant on.
+    fn withdraw_at_hand(&mut self, units: u64) -> u64 {
+        let was_wide = self.word.load().is_wide();
+        loop {
+            self.prove_surely(true);
+            let before = self.word.update(|word| {
+                let rest = word.units().checked_sub(units);
+                let next = rest.map_or(Word::owing(), |_| word.less(units));
+                word.is_proving().then_some(next)
+            });
+            if let Some(word) = before.filter(|word| word.units() < units) {
+                self.count_reserved(word, 0);
+                self.count_restocked(word.fresh());
+                return word.units();
+            }
+            self.raise();
+            if let Some(word) = before {
+                self.finish(was_wide, word.units() - units);
+                return units;
+            }
+            spin_loop();
+        }
+    }
+
+    /// Pays with the units that late puts brought to segments since the stock owes; each put whole, since it is
+    /// one change of one counter. Returns the segments' counters.
+    ///
+    /// A late put that this does not see yet is one whose thread has not looked at the word: it waits for the
+    /// mutex, and happens later.
+    pub(super) fn pay_late_puts(&mut self) -> Totals {
+        let mut totals = Totals::default();
+        if !self.word.load().is_owing() {
+            // All is paid by now, and the late put is as any other that comes while a stock is narrow.
+            _ = self.word.reopen_unless_wide();
+            return totals;
+        }
+        let stripes = self.stripes();
+        let mut late = 0;
+        for segment in stripes.iter() {
+            let (added, returned) = (segment.added(), segment.returned());
+            let came = added.wrapping_add(returned);
+            let held = left(came.wrapping_add(SUNK), segment.taken());
+            segment.close(held);
+            late += held;
+            totals.added = totals.added.wrapping_add(added);
+            totals.returned = totals.returned.wrapping_add(returned);
+        }
+        totals.reserved = stripes.reserved();
+        totals.committed = stripes.committed();
+        self.pay(late);
+        totals
+    }
+
+    pub(super) fn restock_owing(&mut self, units: u64) -> Result<(), u64> {
+        let rest = units.saturating_sub(self.cold().owed());
+        loop {
+            let totals = self.pay_late_puts();
+            let on_hand = self.on_hand(self.word.load(), &totals);
+            if rest == 0 || on_hand.saturating_add(rest) <= MAX_UNITS {
+                break;
+            }
+            // If more was committed since, it was counted as on hand, and the refusal may be false.
+            if self.committed() == totals.committed {
+                return Err(on_hand);
+            }
+        }
+        self.count_restocked(units);
+        self.pay(units);
+        Ok(())
+    }
+
+    pub(super) fn release_owing(&mut self, units: u64) {
+        self.count_reserved(Word::owing(), 0u64.wrapping_sub(units));
+        self.pay(units);
+    }
+
+    /// Pays what is owed with `units` that came back, and has the rest in stock.
+    fn pay(&mut self, units: u64) {
+        let paid = units.min(self.cold().owed());
+        self.cold().owe(0u64.wrapping_sub(paid), 0);
+        self.leave_if_paid(units - paid);
+    }
+
+    /// Ends the owing of a stock that owes nothing any more, with `rest` units in stock.
+    fn leave_if_paid(&mut self, rest: u64) {
+        if self.cold().owed() > 0 {
+            return;
+        }
+        let on_hand = self.on_hand_at_most() + rest;
+        // The word first: from here on a late put reopens it. In the other order a late take could find the
+        // units of a late put while the word still says that they are owed.
+        let left = self
+            .word
+            .update(|_| Some(Word::narrow(rest).checked(on_hand)));
+        debug_assert!(
+            left.is_some_and(Word::is_owing),
+            "nobody else changes a word that owes"
+        );
+        self.raise();
+    }
+
+    fn forgive(&mut self, units: u64) -> u64 {
+        if self.word.load().is_owing() {
+            self.pay_late_puts();
+        }
+        if !self.word.load().is_owing() {
+            return 0;
+        }
+        let forgiven = units.min(self.cold().owed());
+        let fewer = 0u64.wrapping_sub(forgiven);
+        self.cold().owe(fewer, fewer);
+        self.leave_if_paid(0);
+        forgiven
+    }
+}
