@@ -83,8 +83,10 @@ impl<K, R: SettleParts, Q, M: Copy> Shard<K, R, Q, M> {
             return Amend::Answer((Err(HoldError::Unknown), None));
         };
         let answer = match self.active(id, call) {
-            Ok(held) if self.slots[id].state.hold().request == *request => Ok(Placed::Before(held)),
-            Ok(_) => {
+            Ok(()) if self.slots[id].state.hold().request == *request => {
+                Ok(Placed::Before(self.held(id, call.at)))
+            }
+            Ok(()) => {
                 let all = self.slots[id].state.hold().hold.all();
                 self.begin_work(id);
                 return Amend::Begun(id, all);
@@ -168,7 +170,7 @@ impl<K, R: SettleParts, Q, M: Copy> Shard<K, R, Q, M> {
             return (Err(HoldError::Unknown.into()), None);
         };
         let answer = match self.active(id, call) {
-            Ok(_) => self.settle_part_of(id, part, to, call),
+            Ok(()) => self.settle_part_of(id, part, to, call),
             Err(error) => Err(error.into()),
         };
         (answer, self.mark(id))

@@ -54,10 +54,10 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
         let mut slots = mem::replace(&mut self.slots, smaller);
         for times in [&mut self.deadlines, &mut self.retained] {
             let mut before = mem::replace(times, Times::new());
-            while let Some((_, id)) = before.first(&slots) {
+            while let Some((time, id)) = before.first(&slots) {
                 before.remove(id, &mut slots);
                 let id = self.slots.move_in(slots.remove(id));
-                times.add(id, &mut self.slots);
+                times.add(id, time, &mut self.slots);
             }
         }
     }
@@ -87,13 +87,22 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
     where
         W: Hook<K, R, Q, Mark = M>,
     {
-        self.free_some(call, BESIDES, BESIDES);
+        let now = call.at.now;
+        let mut deadline = self.next_deadline(call);
+        if deadline <= now {
+            self.free_some(call, BESIDES, BESIDES);
+            deadline = self.next_deadline(call);
+        }
         self.forget(call.at, BESIDES);
-        let deadline = self.deadlines.first(&self.slots);
-        let deadline = deadline.filter(|_| !call.leaves_expired);
-        let times = [deadline, self.retained.first(&self.slots)];
-        let first = times.into_iter().flatten().map(|(time, _)| time).min();
-        self.quiet_until = first.unwrap_or(u64::MAX);
+        let until = self.retained.first(&self.slots);
+        self.quiet_until = until.map_or(deadline, |(until, _)| until.min(deadline));
+    }
+
+    /// The first deadline, unless expired holds are left to others.
+    fn next_deadline<W>(&self, call: &Call<'_, K, Q, W>) -> u64 {
+        let first = self.deadlines.first(&self.slots);
+        let first = first.filter(|_| !call.leaves_expired);
+        first.map_or(u64::MAX, |(deadline, _)| deadline)
     }
 
     /// Frees expired holds, at most `limit`.
@@ -101,17 +110,22 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
     where
         W: Hook<K, R, Q, Mark = M>,
     {
-        self.free_some(call, limit, PATIENCE)
+        let (holds, declined) = self.free_some(call, limit, PATIENCE);
+        let some_left = declined > 0
+            || self.expired_in_progress(call.at).next().is_some()
+            || call.leaves_expired && self.next_expired(call.at, 0).is_some();
+        Expiry { holds, some_left }
     }
 
-    /// A hold that the hook declines stays; the call goes on to the next, until the hook has declined
-    /// `patience` of them.
+    /// Frees expired holds, at most `limit`. A hold that the hook declines stays; the call goes on to the
+    /// next, until the hook has declined `patience` of them. Returns how many it freed, and how many the
+    /// hook declined.
     fn free_some<W>(
         &mut self,
         call: &mut Call<'_, K, Q, W>,
         limit: usize,
         patience: usize,
-    ) -> Expiry
+    ) -> (usize, usize)
     where
         W: Hook<K, R, Q, Mark = M>,
     {
@@ -126,10 +140,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
                 Err(Declined) => declined += 1,
             }
         }
-        let some_left = declined > 0
-            || self.expired_in_progress(call.at).next().is_some()
-            || call.leaves_expired && self.next_expired(call.at, 0).is_some();
-        Expiry { holds, some_left }
+        (holds, declined)
     }
 
     /// An expired hold, after as many that the hook has declined.

@@ -218,10 +218,10 @@ impl<E> From<NotAmended> for AmendError<E> {
 
 impl<E> AmendError<E> {
     /// If the deadline passed while the hold was being amended: what became of it.
-    fn unless_over(self, active: Result<Held, HoldError>) -> Self {
+    fn unless_over(self, active: Result<(), HoldError>) -> Self {
         match (self, active) {
             (Self::Hold(HoldError::Overdue), Err(error)) => Self::Hold(error),
-            (Self::Hold(HoldError::Overdue), Ok(_)) => Self::Hold(HoldError::InProgress),
+            (Self::Hold(HoldError::Overdue), Ok(())) => Self::Hold(HoldError::InProgress),
             (error, _) => error,
         }
     }

@@ -113,8 +113,9 @@ impl<K: Eq, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
             }
             Err(_) => return false,
         };
+        let until = resolved.until;
         self.slots[id].state = State::Resolved(resolved);
-        self.enqueue(id);
+        self.retain_until(id, until);
         true
     }
 }

@@ -42,7 +42,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
             return (Err(HoldError::Unknown), None);
         };
         let answer = match self.active(id, call) {
-            Ok(_) => self.settle_now(id, to, call),
+            Ok(()) => self.settle_now(id, to, call),
             Err(error) if error == to.into() => Ok(Settled::Before),
             Err(error) => Err(error),
         };
@@ -148,7 +148,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         let Some(id) = self.find(name, call.at) else {
             return (Err(HoldError::Unknown), None);
         };
-        let answer = self.active(id, call).and_then(|_| {
+        let answer = self.active(id, call).and_then(|()| {
             let extended = self.extend_active(id, to, call);
             extended.map_err(|Declined| HoldError::Declined)
         });
@@ -176,7 +176,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         hold.deadline = to;
         hold.mark = mark;
         let held = hold.held(call.at);
-        self.enqueue(id);
+        self.expires_at(id, to);
         Ok(held)
     }
 
@@ -202,7 +202,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
             self.settle_now(id, Resolution::Expired, call)
         } else {
             match self.active(id, call) {
-                Ok(_) => Err(HoldError::Held),
+                Ok(()) => Err(HoldError::Held),
                 Err(HoldError::Expired) => Ok(Settled::Before),
                 Err(error) => Err(error),
             }
@@ -225,7 +225,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
             return (Err(HoldError::Unknown), None);
         };
         let answer = match self.active(id, call) {
-            Ok(_) => Err(HoldError::Held),
+            Ok(()) => Err(HoldError::Held),
             Err(HoldError::Confirmed) => Ok(Resolution::Confirmed),
             Err(HoldError::Released) => Ok(Resolution::Released),
             Err(HoldError::Expired) => Ok(Resolution::Expired),
@@ -285,19 +285,19 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
 
     /// Notes how a hold ended, and returns its reservation, to be settled.
     fn resolve(&mut self, id: Id, resolution: Resolution, mark: M, until: u64) -> R {
-        self.dequeue(id);
-        let state = mem::replace(&mut self.slots[id].state, State::Placing);
-        let State::Held(held) = state else {
+        self.deadlines.remove(id, &mut self.slots);
+        let slot = &mut self.slots[id];
+        let State::Held(held) = mem::replace(&mut slot.state, State::Placing) else {
             unreachable!("only a hold ends");
         };
-        self.slots[id].state = State::Resolved(Resolved {
+        slot.state = State::Resolved(Resolved {
             request: held.request,
             units: held.units,
             until,
             mark,
             resolution,
         });
-        self.enqueue(id);
+        self.retain_until(id, until);
         self.held -= 1;
         self.units = self.units.wrapping_sub(held.units);
         self.given_back += u64::from(resolution != Resolution::Confirmed);

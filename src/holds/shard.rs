@@ -123,14 +123,27 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
     }
 
     /// Adds a key, which is in no queue, to that of its state.
-    pub(super) fn enqueue(&mut self, id: Id) {
+    fn enqueue(&mut self, id: Id) {
         let state = &self.slots[id].state;
-        self.quiet_until = self.quiet_until.min(state.time());
-        let times = match state {
-            State::Held(_) => &mut self.deadlines,
-            _ => &mut self.retained,
-        };
-        times.add(id, &mut self.slots);
+        let time = state.time();
+        match state {
+            State::Held(_) => self.expires_at(id, time),
+            _ => self.retain_until(id, time),
+        }
+    }
+
+    /// Adds a key that is held to the deadlines.
+    #[inline]
+    pub(super) fn expires_at(&mut self, id: Id, deadline: u64) {
+        self.deadlines.add(id, deadline, &mut self.slots);
+        self.quiet_until = self.quiet_until.min(deadline);
+    }
+
+    /// Adds a key that is resolved to those that are retained.
+    #[inline]
+    pub(super) fn retain_until(&mut self, id: Id, until: u64) {
+        self.retained.add(id, until, &mut self.slots);
+        self.quiet_until = self.quiet_until.min(until);
     }
 
     /// Removes a key from the queue of its state.
@@ -195,9 +208,10 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         let answer = if conflicts && !self.is_in_progress(id) {
             Err(PlaceError::Conflict)
         } else {
-            self.active(id, call)
-                .map(Placed::Before)
-                .map_err(PlaceError::of_key)
+            match self.active(id, call) {
+                Ok(()) => Ok(Placed::Before(self.held(id, call.at))),
+                Err(error) => Err(PlaceError::of_key(error)),
+            }
         };
         Found::Answer((answer, self.mark(id)))
     }
@@ -236,19 +250,26 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
 
     /// Gives a hold to a key that has no state and is in no queue.
     pub(super) fn enter_hold(&mut self, id: Id, hold: Hold<R, Q, M>) {
+        let deadline = hold.deadline;
         self.held += 1;
         self.units = self.units.wrapping_add(hold.units);
         self.slots[id].state = State::Held(hold);
-        self.enqueue(id);
+        self.expires_at(id, deadline);
     }
 
-    /// The hold of a key, if it is active; else why not. If it has expired, it is freed first, unless
+    /// What is held under a key that a caller knows to be held.
+    pub(super) fn held(&self, id: Id, at: Moment) -> Held {
+        self.slots[id].state.hold().held(at)
+    }
+
+    /// Whether a key is held and active; else why not. If its hold has expired, it is freed first, unless
     /// this call leaves it or the hook declines.
+    #[inline]
     pub(super) fn active<W>(
         &mut self,
         id: Id,
         call: &mut Call<'_, K, Q, W>,
-    ) -> Result<Held, HoldError>
+    ) -> Result<(), HoldError>
     where
         W: Hook<K, R, Q, Mark = M>,
     {
@@ -259,7 +280,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         match &self.slots[id].state {
             State::Placing => Err(HoldError::InProgress),
             State::Resolved(resolved) => Err(resolved.resolution.into()),
-            State::Held(hold) if !hold.is_expired(at) => Ok(hold.held(at)),
+            State::Held(hold) if !hold.is_expired(at) => Ok(()),
             State::Held(_) if call.leaves_expired => Err(HoldError::Overdue),
             State::Held(_) => Err(match self.end(id, Resolution::Expired, call) {
                 Ok(()) => HoldError::Expired,
@@ -268,12 +289,12 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         }
     }
 
-    /// The hold of a key, if it is active; else why not.
+    /// Whether a key is held and active; else why not.
     pub(super) fn look<B, W>(
         &mut self,
         name: Name<'_, B>,
         call: &mut Call<'_, K, Q, W>,
-    ) -> Marked<Result<Held, HoldError>, M>
+    ) -> Marked<Result<(), HoldError>, M>
     where
         K: Borrow<B>,
         B: Eq + ?Sized,
@@ -307,8 +328,8 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         let active = self.active(id, call);
         let status = match (active, &self.slots[id].state) {
             (Err(HoldError::InProgress), _) | (_, State::Placing) => Status::InProgress,
-            (Ok(held), State::Held(hold)) => Status::Held {
-                held,
+            (Ok(()), State::Held(hold)) => Status::Held {
+                held: hold.held(call.at),
                 request: hold.request.clone(),
             },
             (_, State::Held(hold)) => Status::Overdue {

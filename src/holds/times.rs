@@ -28,9 +28,9 @@ impl Times {
         }
     }
 
-    /// Adds a slot that is among no times.
-    pub(super) fn add<K, S: Timed>(&mut self, id: Id, slots: &mut Slots<K, S>) {
-        let time = slots[id].state.time();
+    /// Adds a slot that is among no times, and whose time is this.
+    #[inline]
+    pub(super) fn add<K, S: Timed>(&mut self, id: Id, time: u64, slots: &mut Slots<K, S>) {
         let last = self.in_sequence.last();
         if last.is_none_or(|last| slots[last].state.time() <= time) {
             self.in_sequence.push(id, slots);
@@ -40,6 +40,7 @@ impl Times {
     }
 
     /// Removes a slot that is among these.
+    #[inline]
     pub(super) fn remove<K, S: Timed>(&mut self, id: Id, slots: &mut Slots<K, S>) {
         if self.in_sequence.contains(id, slots) {
             self.in_sequence.remove(id, slots);

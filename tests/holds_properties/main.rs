@@ -1,12 +1,14 @@
-//! Random sequences of holds, by a manual clock, against a sequential model of them: a map from key
-//! to what is known of it, in which every hold expires at its deadline.
+//! Random sequences of calls on holds, by a manual clock, against a sequential model.
 #![cfg(not(loom))]
 
+mod model;
+
+use model::{Answer, Model, State};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::{
-    Held, HoldError, Holds, ManualClock, PlaceError, Placed, Reservation, Resolution, RetakeError,
-    Settled, Status, Stock,
+    AmendError, Amendment, Held, Holds, ManualClock, OutOfStock, PartError, PlaceError, Placed,
+    Reservation, Resolution, RetakeError, Settled, Status, Stock,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +23,9 @@ enum Step {
     Retake(u8),
     Release(u8),
     Extend { key: u8, ttl: u64 },
+    Amend { key: u8, units: u64 },
+    Part { key: u8, units: u64, to: Resolution },
+    Forget(u8),
     Get(u8),
     Deduct(u64),
     Restock(u64),
@@ -38,6 +43,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => key().prop_map(Step::Retake),
         2 => key().prop_map(Step::Release),
         2 => (key(), 0..20_u64).prop_map(|(key, ttl)| Step::Extend { key, ttl }),
+        3 => (key(), 0..6_u64).prop_map(|(key, units)| Step::Amend { key, units }),
+        3 => (key(), 0..3_u64, end()).prop_map(|(key, units, to)| Step::Part { key, units, to }),
+        1 => key().prop_map(Step::Forget),
         2 => key().prop_map(Step::Get),
         1 => (0..4_u64).prop_map(Step::Deduct),
         1 => (0..3_u64).prop_map(Step::Restock),
@@ -47,118 +55,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is known of a key.
-#[derive(Debug, Clone, Copy)]
-enum Known {
-    Held { units: u64, until: u64 },
-    Resolved { units: u64, outcome: Resolution },
-}
-
-#[derive(Debug)]
-struct Model {
-    now: u64,
-    in_stock: u64,
-    sold: u64,
-    keys: BTreeMap<u8, Known>,
-}
-
-impl Model {
-    /// A hold expires at its deadline, whichever call frees it.
-    fn wait(&mut self, time: u64) {
-        self.now += time;
-        for known in self.keys.values_mut() {
-            if let Known::Held { units, until } = *known
-                && until <= self.now
-            {
-                self.in_stock += units;
-                let outcome = Resolution::Expired;
-                *known = Known::Resolved { units, outcome };
-            }
-        }
-    }
-
-    fn place(&mut self, key: u8, units: u64, ttl: u64) -> Result<(&str, u64, u64), String> {
-        if ttl == 0 {
-            return Err("ZeroTtl".into());
-        }
-        match self.keys.get(&key) {
-            Some(Known::Held { units: asked, .. } | Known::Resolved { units: asked, .. })
-                if *asked != units =>
-            {
-                Err("Conflict".into())
-            }
-            Some(Known::Held { until, .. }) => Ok(("Before", units, until - self.now)),
-            Some(Known::Resolved { outcome, .. }) => Err(format!("Resolved({outcome:?})")),
-            None if units > self.in_stock => Err(format!("Refused({})", self.in_stock)),
-            None if units == 0 => Err("ZeroUnits".into()),
-            None => {
-                self.in_stock -= units;
-                let until = self.now + ttl;
-                self.keys.insert(key, Known::Held { units, until });
-                Ok(("Now", units, ttl))
-            }
-        }
-    }
-
-    /// Confirms or releases.
-    fn settle(&mut self, key: u8, to: Resolution) -> Result<Settled, HoldError> {
-        match self.keys.get(&key).copied() {
-            None => Err(HoldError::Unknown),
-            Some(Known::Resolved { outcome, .. }) if outcome == to => Ok(Settled::Before),
-            Some(Known::Resolved { outcome, .. }) => Err(outcome.into()),
-            Some(Known::Held { units, .. }) => {
-                let part = if to == Resolution::Confirmed {
-                    &mut self.sold
-                } else {
-                    &mut self.in_stock
-                };
-                *part += units;
-                let resolved = Known::Resolved { units, outcome: to };
-                self.keys.insert(key, resolved);
-                Ok(Settled::Now)
-            }
-        }
-    }
-
-    fn retake(&mut self, key: u8) -> Result<Settled, String> {
-        match self.settle(key, Resolution::Confirmed) {
-            Err(HoldError::Expired) => {}
-            answer => return answer.map_err(|error| format!("{error:?}")),
-        }
-        let Some(&Known::Resolved { units, .. }) = self.keys.get(&key) else {
-            panic!("an expired key is resolved")
-        };
-        if units > self.in_stock {
-            return Err(format!("Refused({})", self.in_stock));
-        }
-        self.in_stock -= units;
-        self.sold += units;
-        let outcome = Resolution::Confirmed;
-        self.keys.insert(key, Known::Resolved { units, outcome });
-        Ok(Settled::Now)
-    }
-
-    fn extend(&mut self, key: u8, ttl: u64) -> Result<(u64, u64), HoldError> {
-        if ttl == 0 {
-            return Err(HoldError::ZeroTtl);
-        }
-        match self.keys.get_mut(&key) {
-            None => Err(HoldError::Unknown),
-            Some(Known::Resolved { outcome, .. }) => Err((*outcome).into()),
-            Some(Known::Held { units, until }) => {
-                *until = self.now + ttl;
-                Ok((*units, ttl))
-            }
-        }
-    }
-
-    fn held(&self) -> (usize, u64) {
-        let held = self.keys.values().filter_map(|known| match known {
-            Known::Held { units, .. } => Some(*units),
-            Known::Resolved { .. } => None,
-        });
-        held.fold((0, 0), |(n, sum), units| (n + 1, sum + units))
-    }
+/// How a part of a hold ends, if it is settled.
+fn end() -> impl Strategy<Value = Resolution> {
+    prop_oneof![Just(Resolution::Confirmed), Just(Resolution::Released)]
 }
 
 fn nanos(time: u64) -> Duration {
@@ -169,16 +68,36 @@ fn figures(held: Held) -> (u64, u64) {
     (held.units, held.remaining.as_nanos() as u64)
 }
 
-/// The answer of the holds, in the model's terms.
-fn told(
-    placed: Result<Placed, PlaceError<segstock::OutOfStock>>,
-) -> Result<(&'static str, u64, u64), String> {
+/// The answer of a place, in the model's terms.
+fn place_answer(placed: Result<Placed, PlaceError<OutOfStock>>) -> Answer {
     match placed {
-        Ok(Placed::Now(held)) => Ok(("Now", figures(held).0, figures(held).1)),
-        Ok(Placed::Before(held)) => Ok(("Before", figures(held).0, figures(held).1)),
+        Ok(placed) => Ok(named(placed)),
         Err(PlaceError::Refused(refusal)) => Err(format!("Refused({})", refusal.available)),
         Err(other) => Err(format!("{other:?}")),
     }
+}
+
+/// The answer of an amend, in the model's terms.
+fn amend_answer(amended: Result<Placed, AmendError<OutOfStock>>, held: u64) -> Answer {
+    match amended {
+        Ok(placed) => Ok(named(placed)),
+        // It asked for what is missing alone.
+        Err(AmendError::Refused(refusal)) => {
+            assert!(refusal.requested + held > refusal.available);
+            Err(format!("Refused({})", refusal.available))
+        }
+        Err(AmendError::Hold(error)) => Err(format!("{error:?}")),
+        Err(other) => Err(format!("{other:?}")),
+    }
+}
+
+fn named(placed: Placed) -> (&'static str, u64, u64) {
+    let (units, left) = figures(placed.held());
+    let name = match placed {
+        Placed::Now(_) => "Now",
+        Placed::Before(_) => "Before",
+    };
+    (name, units, left)
 }
 
 type Till<'a> = Holds<u8, Reservation<&'a Stock>, u64, &'a ManualClock>;
@@ -212,7 +131,8 @@ proptest! {
             match step {
                 Step::Place { key, units, ttl } => {
                     let placed = holds.place(key, units, nanos(ttl), |&n| stock.reserve(n));
-                    prop_assert_eq!(told(placed), model.place(key, units, ttl), "{:?}", step);
+                    let placed = place_answer(placed);
+                    prop_assert_eq!(placed, model.place(key, units, ttl), "{:?}", step);
                 }
                 Step::Confirm(key) => {
                     prop_assert_eq!(holds.confirm(&key), model.settle(key, Resolution::Confirmed));
@@ -233,14 +153,48 @@ proptest! {
                     let extended = holds.extend(&key, nanos(ttl)).map(figures);
                     prop_assert_eq!(extended, model.extend(key, ttl));
                 }
+                Step::Amend { key, units } => {
+                    let amended = holds.amend(&key, units, |&held, &units| {
+                        match units.checked_sub(held) {
+                            Some(missing) => stock.reserve(missing).map(Amendment::take),
+                            None => Ok(Amendment::give(held - units)),
+                        }
+                    });
+                    let held = model.held_under(key).map_or(0, |(_, units, _)| units);
+                    prop_assert_eq!(amend_answer(amended, held), model.amend(key, units));
+                }
+                Step::Part { key, units, to } => {
+                    let settled = match to {
+                        Resolution::Confirmed => holds.confirm_part(&key, &units),
+                        _ => holds.release_part(&key, &units),
+                    };
+                    let settled = settled.map(|rest| rest.map_or(0, |held| held.units));
+                    let settled = settled.map_err(|error| match error {
+                        PartError::NotReserved(error) => format!("NotReserved({})", error.reserved),
+                        PartError::Hold(error) => format!("{error:?}"),
+                        other => format!("{other:?}"),
+                    });
+                    prop_assert_eq!(settled, model.part(key, units, to), "{:?}", step);
+                }
+                Step::Forget(key) => prop_assert_eq!(holds.forget(&key), model.forget(key)),
                 Step::Get(key) => {
-                    let known = model.keys.get(&key).map(|known| match *known {
-                        Known::Held { units, until } => format!("{:?}", (units, until - model.now)),
-                        Known::Resolved { outcome, .. } => format!("{outcome:?}"),
+                    let known = model.keys.get(&key).map(|known| match known.state {
+                        State::Held { until } => {
+                            format!("{:?}", (known.asked, known.units, until - model.now))
+                        }
+                        State::Resolved(resolution) => {
+                            format!("{:?}", (known.asked, known.units, resolution))
+                        }
                     });
                     let status = holds.get(&key).map(|status| match status {
-                        Status::Held { held, .. } => format!("{:?}", figures(held)),
-                        Status::Resolved { resolution, .. } => format!("{resolution:?}"),
+                        Status::Held { held, request } => {
+                            format!("{:?}", (request, held.units, figures(held).1))
+                        }
+                        Status::Resolved {
+                            resolution,
+                            units,
+                            request,
+                        } => format!("{:?}", (request, units, resolution)),
                         other => format!("{other:?}"),
                     });
                     prop_assert_eq!(status, known);
@@ -289,6 +243,8 @@ fn busy_step() -> impl Strategy<Value = (Step, u64)> {
         2 => key().prop_map(Step::Retake),
         2 => key().prop_map(Step::Release),
         2 => (key(), 1..40_u64).prop_map(|(key, ttl)| Step::Extend { key, ttl }),
+        2 => (key(), 1..4_u64).prop_map(|(key, units)| Step::Amend { key, units }),
+        1 => key().prop_map(Step::Forget),
         1 => (0..400_usize).prop_map(Step::Sweep),
     ];
     // Now and then a pause in which all of it ends, and its memory with it.
@@ -340,6 +296,18 @@ proptest! {
                 }
                 Step::Release(key) => _ = holds.release(&key),
                 Step::Extend { key, ttl } => _ = holds.extend(&key, nanos(ttl)),
+                Step::Amend { key, units } => {
+                    let amended = holds.amend(&key, units, |&held, &units| {
+                        match units.checked_sub(held) {
+                            Some(missing) => stock.reserve(missing).map(Amendment::take),
+                            None => Ok(Amendment::give(held - units)),
+                        }
+                    });
+                    if amended.is_ok() {
+                        units_of[usize::from(key)] = units;
+                    }
+                }
+                Step::Forget(key) => _ = holds.forget(&key),
                 Step::Sweep(limit) => prop_assert!(holds.sweep(limit) <= limit),
                 _ => unreachable!("it is not among these"),
             }
