@@ -39,7 +39,7 @@ pub use moves::OnTheWay;
 pub use order::{OrderHolds, OrderMergeError, OrderReservation};
 pub use restore::Restored;
 pub use shelf::{InventoryHandle, Shelf, Sku};
-pub use snapshot::{HoldRow, InventorySnapshot, SkuRow, SkuSnapshot};
+pub use snapshot::{HoldRow, InventorySnapshot, ResolvedRow, SkuRow, SkuSnapshot};
 
 use crate::stock::Engine;
 use crate::sync::Mutex;

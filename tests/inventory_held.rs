@@ -4,7 +4,10 @@
 use segstock::inventory::{
     HoldRow, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuRow, SkuSnapshot,
 };
-use segstock::{Holds, Inventory, ManualClock, Placed, Settle, Settled};
+use segstock::{
+    HoldError, Holds, Inventory, ManualClock, PlaceError, Placed, Resolution, Settle, Settled,
+    Status,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -190,4 +193,114 @@ fn a_snapshot_can_be_built_by_hand() {
     let holds: OrderHolds<String, Shop> = Holds::new();
     assert_eq!(kept.place_holds(&shop, &holds), Ok(1));
     assert_eq!(shop.get("phone"), Some(books));
+}
+
+/// Three holds that ended, each in its way, and one that is active; then 5 minutes of 15 pass.
+fn ended(clock: &ManualClock) -> String {
+    let shop = open();
+    let holds: Orders<'_> = Holds::builder().clock(clock).build();
+    for key in ["paid", "left", "late", "active"] {
+        let minutes = if key == "active" { 20 } else { 1 };
+        let request = lines(&[("phone", 1)]);
+        let placed = holds.place(key.to_owned(), request, MINUTE * minutes, |_| {
+            order(&shop, &[("phone", 1)])
+        });
+        assert!(placed.is_ok());
+    }
+    holds.confirm("paid").unwrap();
+    holds.release("left").unwrap();
+    clock.advance(MINUTE);
+    holds.sweep(9);
+    clock.advance(5 * MINUTE);
+    serde_json::to_string(&shop.snapshot_with(&holds)).unwrap()
+}
+
+fn opened<'a>(
+    kept: &InventorySnapshot<String, String>,
+    clock: &'a ManualClock,
+) -> (Shop, Orders<'a>) {
+    let (shop, _) = Inventory::builder().restore(kept).unwrap();
+    let shop: Shop = Arc::new(shop);
+    let holds: Orders<'_> = Holds::builder().clock(clock).build();
+    kept.place_holds(&shop, &holds).unwrap();
+    (shop, holds)
+}
+
+#[test]
+fn resolved_keys_outlive_a_restart() {
+    let clock = ManualClock::new();
+    let kept: InventorySnapshot<String, String> = serde_json::from_str(&ended(&clock)).unwrap();
+    let (shop, holds) = opened(&kept, &clock);
+    assert_eq!(kept.note_resolved(&holds), 3);
+    assert_eq!(kept.note_resolved(&holds), 0, "they are known");
+    let retry = |key: &str, units| {
+        let request = lines(&[("phone", units)]);
+        holds.place(key.to_owned(), request, MINUTE, |_| {
+            order(&shop, &[("phone", 1)])
+        })
+    };
+    for (key, resolution) in [
+        ("paid", Resolution::Confirmed),
+        ("left", Resolution::Released),
+        ("late", Resolution::Expired),
+    ] {
+        assert_eq!(retry(key, 1), Err(PlaceError::Resolved(resolution)));
+        assert_eq!(retry(key, 2), Err(PlaceError::Conflict));
+    }
+    assert_eq!(holds.confirm("paid"), Ok(Settled::Before));
+    assert_eq!(holds.confirm("late"), Err(HoldError::Expired));
+    let phones = shop.get("phone").unwrap();
+    assert_eq!((phones.reserved, phones.sold), (1, 1), "nothing more");
+
+    // What was left of the retention: 9 minutes for the first two, 10 for the last.
+    clock.advance(9 * MINUTE);
+    assert!(matches!(retry("paid", 1), Ok(Placed::Now(_))));
+    assert_eq!(
+        retry("late", 1),
+        Err(PlaceError::Resolved(Resolution::Expired))
+    );
+}
+
+#[test]
+fn time_that_passed_while_nothing_ran_counts_if_the_caller_says_so() {
+    let clock = ManualClock::new();
+    let kept: InventorySnapshot<String, String> = serde_json::from_str(&ended(&clock)).unwrap();
+    let kept = kept.after(9 * MINUTE);
+    let (shop, holds) = opened(&kept, &clock);
+    assert_eq!(kept.note_resolved(&holds), 1, "the others are forgotten");
+    assert_eq!(holds.confirm("paid"), Err(HoldError::Unknown));
+    assert_eq!(holds.confirm("late"), Err(HoldError::Expired));
+    let active = 20 * MINUTE - 6 * MINUTE - 9 * MINUTE;
+    assert!(matches!(
+        holds.get("active"),
+        Some(Status::Held { held, .. }) if held.remaining == active
+    ));
+
+    let kept = kept.after(active);
+    let (again, holds) = opened(&kept, &clock);
+    assert_eq!(kept.note_resolved(&holds), 1, "the one that was active");
+    assert_eq!(holds.confirm("active"), Err(HoldError::Expired));
+    assert_eq!(again.get("phone").unwrap().reserved, 0);
+    assert_eq!(shop.get("phone").unwrap().reserved, 1);
+}
+
+/// Holds that are amended and settled by part, as an order is.
+#[test]
+fn a_part_of_a_held_order_is_settled() {
+    let clock = ManualClock::new();
+    let shop = open();
+    let holds: Orders<'_> = Holds::builder().clock(&clock).build();
+    let request = lines(&[("phone", 2), ("case", 2)]);
+    let placed = holds.place("key".to_owned(), request, MINUTE, |of| {
+        Arc::clone(&shop).order_owned(of.iter().cloned())
+    });
+    assert!(placed.is_ok());
+    holds.confirm_part("key", &lines(&[("phone", 1)])).unwrap();
+    holds.release_part("key", &lines(&[("case", 2)])).unwrap();
+    assert!(holds.release_part("key", &lines(&[("case", 1)])).is_err());
+    let (phones, cases) = (shop.get("phone").unwrap(), shop.get("case").unwrap());
+    assert_eq!((phones.available, phones.reserved, phones.sold), (8, 1, 1));
+    assert_eq!((cases.available, cases.reserved, cases.sold), (10, 0, 0));
+    holds.confirm("key").unwrap();
+    assert_eq!(shop.get("phone").unwrap().sold, 2);
 }

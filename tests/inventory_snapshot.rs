@@ -218,6 +218,15 @@ fn what_is_no_snapshot_is_an_error_of_the_format() {
         ("[]", "invalid length 0"),
         ("[1]", "invalid length 1"),
         ("[1,[]]", "invalid length 2"),
+        ("[1,[],[]]", "invalid length 3"),
+        (
+            r#"{"version":1,"skus":[],"holds":[]}"#,
+            "missing field `resolved`",
+        ),
+        (
+            r#"{"version":1,"resolved":[],"resolved":[]}"#,
+            "duplicate field `resolved`",
+        ),
         ("7", "the snapshot of an inventory"),
     ] {
         let error = serde_json::from_str::<InventorySnapshot<String>>(text).unwrap_err();
@@ -229,7 +238,12 @@ fn what_is_no_snapshot_is_an_error_of_the_format() {
 #[test]
 fn a_snapshot_is_read_in_every_form() {
     let kept = kept();
-    let in_sequence = json!([kept["version"], kept["skus"], kept["holds"]]);
+    let in_sequence = json!([
+        kept["version"],
+        kept["skus"],
+        kept["holds"],
+        kept["resolved"]
+    ]);
     let mut with_more = kept.clone();
     with_more["made_by"] = json!({"name": "x"});
     let read = |value| serde_json::from_value::<InventorySnapshot<String, String>>(value).unwrap();
@@ -363,8 +377,9 @@ impl Drop for Over<'_> {
 #[test]
 fn what_is_held_is_reserved_in_every_snapshot() {
     let clock = ManualClock::new();
-    let (shop, holds): (Shop, Orders<'_>) =
-        (Arc::default(), Holds::builder().clock(&clock).build());
+    // Keys that ended are forgotten at once, or each snapshot would take longer than the last one.
+    let forgetful = Holds::builder().retention(Duration::from_nanos(1));
+    let (shop, holds): (Shop, Orders<'_>) = (Arc::default(), forgetful.clock(&clock).build());
     for sku in ["sold", "given back"] {
         // In segments, where what is reserved and what is settled are read one after the other.
         let stock = Stock::builder(50_000).segments(2).build().unwrap();
@@ -401,6 +416,7 @@ fn what_is_held_is_reserved_in_every_snapshot() {
         let _over = Over(&done);
         let mut while_held = 0;
         while while_held < 100 {
+            clock.advance(Duration::from_nanos(2));
             let kept = shop.snapshot_with(&holds);
             while_held += usize::from(kept.holds.len() > 2);
             let (again, restored) = Inventory::<String>::builder().restore(&kept).unwrap();

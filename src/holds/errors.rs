@@ -41,6 +41,24 @@ pub enum PlaceError<E> {
     TtlOverflow,
 }
 
+#[cfg(feature = "inventory")]
+impl PlaceError<std::convert::Infallible> {
+    /// The error of a call that reserves nothing, as one of a call that does.
+    pub(crate) fn widen<E>(self) -> PlaceError<E> {
+        match self {
+            Self::Refused(never) | Self::Busy(never) => match never {},
+            Self::Resolved(resolution) => PlaceError::Resolved(resolution),
+            Self::Overdue => PlaceError::Overdue,
+            Self::Conflict => PlaceError::Conflict,
+            Self::InProgress => PlaceError::InProgress,
+            Self::Declined => PlaceError::Declined,
+            Self::ZeroUnits => PlaceError::ZeroUnits,
+            Self::ZeroTtl => PlaceError::ZeroTtl,
+            Self::TtlOverflow => PlaceError::TtlOverflow,
+        }
+    }
+}
+
 impl<E> PlaceError<E> {
     /// Whether the reserve was refused, for whatever reason its error names.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use super::order_lines::{self, summed};
 use super::{Inventory, InventoryHandle, OrderRefused, Sku};
-use crate::{Holds, NotReserved, Settle, SystemClock};
+use crate::{Holds, NoHook, NotReserved, Settle, SettleParts, SystemClock};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -262,10 +262,14 @@ impl<I: InventoryHandle> OrderReservation<I> {
                 right: other,
             });
         }
-        for (sku, units) in mem::take(&mut other.lines) {
+        self.add_lines(mem::take(&mut other.lines));
+        Ok(self)
+    }
+
+    fn add_lines(&mut self, lines: BTreeMap<I::Sku, u64>) {
+        for (sku, units) in lines {
             *self.lines.entry(sku).or_default() += units;
         }
-        Ok(self)
     }
 
     /// Takes `units` off the line of `sku`.
@@ -303,6 +307,28 @@ impl<I: InventoryHandle> Settle for OrderReservation<I> {
 
     fn release(self) {
         self.release();
+    }
+}
+
+impl<I: InventoryHandle + Clone> SettleParts for OrderReservation<I> {
+    /// Lines, or parts of lines.
+    type Part = Vec<(I::Sku, u64)>;
+
+    fn all(&self) -> Self::Part {
+        let lines = self.lines();
+        lines.map(|(sku, units)| (sku.clone(), units)).collect()
+    }
+
+    fn split(&mut self, part: &Self::Part) -> Result<Self, NotReserved> {
+        self.split(part.iter().cloned())
+    }
+
+    fn can_merge(&self, other: &Self) -> bool {
+        self.inventory_address() == other.inventory_address()
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        self.add_lines(mem::take(&mut other.lines));
     }
 }
 
@@ -350,5 +376,5 @@ impl<I: InventoryHandle<Sku: fmt::Debug>> std::error::Error for OrderMergeError<
 
 /// Holds of whole orders, each under the lines that were asked for. A retry must ask for them in the same sequence, or
 /// it is taken for another order: sort them first, if clients may not.
-pub type OrderHolds<N, I, C = SystemClock, H = RandomState> =
-    Holds<N, OrderReservation<I>, Vec<(<I as InventoryHandle>::Sku, u64)>, C, H>;
+pub type OrderHolds<N, I, C = SystemClock, H = RandomState, W = NoHook> =
+    Holds<N, OrderReservation<I>, Vec<(<I as InventoryHandle>::Sku, u64)>, C, H, W>;

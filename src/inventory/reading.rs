@@ -15,7 +15,7 @@ where
     Q: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FIELDS: &[&str] = &["version", "skus", "holds"];
+        const FIELDS: &[&str] = &["version", "skus", "holds", "resolved"];
         deserializer.deserialize_struct("InventorySnapshot", FIELDS, Fields(PhantomData))
     }
 }
@@ -26,6 +26,7 @@ enum Field {
     Version,
     Skus,
     Holds,
+    Resolved,
     #[serde(other)]
     Other,
 }
@@ -45,7 +46,7 @@ where
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let missing = |index| move || A::Error::invalid_length(index, &"three fields");
+        let missing = |index| move || A::Error::invalid_length(index, &"four fields");
         let version = fields.next_element()?.ok_or_else(missing(0))?;
         if version != VERSION {
             return Ok(of_another(version));
@@ -54,16 +55,18 @@ where
             version,
             skus: fields.next_element()?.ok_or_else(missing(1))?,
             holds: fields.next_element()?.ok_or_else(missing(2))?,
+            resolved: fields.next_element()?.ok_or_else(missing(3))?,
         })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let (mut version, mut skus, mut holds) = (None, None, None);
+        let (mut version, mut skus, mut holds, mut resolved) = (None, None, None, None);
         while let Some(field) = fields.next_key()? {
             match field {
                 Field::Version => once(&mut version, "version", fields.next_value()?)?,
                 Field::Skus => once(&mut skus, "skus", fields.next_value()?)?,
                 Field::Holds => once(&mut holds, "holds", fields.next_value()?)?,
+                Field::Resolved => once(&mut resolved, "resolved", fields.next_value()?)?,
                 Field::Other => _ = fields.next_value::<IgnoredAny>()?,
             }
             if let Some(other) = version.filter(|&version| version != VERSION) {
@@ -75,6 +78,7 @@ where
             version: version.ok_or_else(|| A::Error::missing_field("version"))?,
             skus: skus.ok_or_else(|| A::Error::missing_field("skus"))?,
             holds: holds.ok_or_else(|| A::Error::missing_field("holds"))?,
+            resolved: resolved.ok_or_else(|| A::Error::missing_field("resolved"))?,
         })
     }
 }
@@ -91,5 +95,6 @@ fn of_another<K, N, Q>(version: u32) -> InventorySnapshot<K, N, Q> {
         version,
         skus: Vec::new(),
         holds: Vec::new(),
+        resolved: Vec::new(),
     }
 }

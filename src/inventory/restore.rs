@@ -4,9 +4,10 @@ use super::snapshot::VERSION;
 use super::{Inventory, InventoryBuilder, InventoryHandle, InventorySnapshot, OrderHolds};
 use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuRow};
 use crate::stock::Engine;
-use crate::{Clock, Holds, MAX_UNITS, PlaceError, Placed, Settle};
+use crate::{Clock, Holds, Hook, MAX_UNITS, PlaceError, Resolution, Settle};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
 
 /// What was opened from a snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,7 +92,9 @@ impl<K: Sku, N: Ord, Q> InventorySnapshot<K, N, Q> {
                 left.ok_or_else(|| RestoreError::NotReserved(sku.clone()))?;
             }
         }
-        let mut keys: Vec<&N> = self.holds.iter().map(|hold| &hold.key).collect();
+        let resolved = self.resolved.iter().map(|row| &row.key);
+        let keys = self.holds.iter().map(|hold| &hold.key);
+        let mut keys: Vec<&N> = keys.chain(resolved).collect();
         keys.sort_unstable();
         if keys.is_sorted_by(|a, b| a < b) {
             Ok(unheld)
@@ -110,21 +113,22 @@ impl<K, N, Q> InventorySnapshot<K, N, Q> {
 impl<K: Sku, N: Hash + Ord + Clone> InventorySnapshot<K, N> {
     /// Places the holds again, each with what it held and for the time that was left, and returns how many. For an
     /// inventory that was [restored](InventoryBuilder::restore) from this snapshot, before anything else is sold from
-    /// it.
+    /// it. A [`Hook`] of the holds is not called: the holds are not new.
     ///
     /// # Errors
     ///
     /// Those of [`Holds::place`]: something was sold meanwhile, the key is in use, or a hold ends later than the
     /// clock counts. The holds before that one are placed; to call it again places the others.
-    pub fn place_holds<I, C, H>(
+    pub fn place_holds<I, C, H, W>(
         &self,
         inventory: &I,
-        holds: &OrderHolds<N, I, C, H>,
+        holds: &OrderHolds<N, I, C, H, W>,
     ) -> Result<usize, PlaceError<OrderRefused<K>>>
     where
         I: InventoryHandle<Sku = K> + Clone,
         C: Clock,
         H: BuildHasher,
+        W: Hook<N, OrderReservation<I>, Vec<(K, u64)>, Mark: Default>,
     {
         self.place_holds_with(inventory, holds, |_, order| order)
     }
@@ -136,10 +140,10 @@ impl<K: Sku, N: Hash + Ord + Clone, Q: Clone + PartialEq> InventorySnapshot<K, N
     /// # Errors
     ///
     /// Those of [`place_holds`](Self::place_holds).
-    pub fn place_holds_with<I, R, C, H>(
+    pub fn place_holds_with<I, R, C, H, W>(
         &self,
         inventory: &I,
-        holds: &Holds<N, R, Q, C, H>,
+        holds: &Holds<N, R, Q, C, H, W>,
         wrap: impl Fn(&N, OrderReservation<I>) -> R,
     ) -> Result<usize, PlaceError<OrderRefused<K>>>
     where
@@ -147,16 +151,53 @@ impl<K: Sku, N: Hash + Ord + Clone, Q: Clone + PartialEq> InventorySnapshot<K, N
         R: Settle,
         C: Clock,
         H: BuildHasher,
+        W: Hook<N, R, Q, Mark: Default>,
     {
         let mut placed = 0;
         for hold in self.active_holds() {
             let (key, request) = (hold.key.clone(), hold.request.clone());
-            let answer = holds.place(key, request, hold.remaining, |_| {
+            let reserve = || {
                 let order = OrderReservation::new(inventory.clone(), hold.lines.iter().cloned())?;
                 Ok(wrap(&hold.key, order))
-            })?;
-            placed += usize::from(matches!(answer, Placed::Now(_)));
+            };
+            if holds.get(&key).is_some() {
+                // Placed by an earlier call, or in use: its answer says which.
+                _ = holds.place(key, request, hold.remaining, |_| reserve())?;
+                continue;
+            }
+            let order = reserve().map_err(PlaceError::Refused)?;
+            let mark = W::Mark::default();
+            let answer = holds.restore(key, request, order, hold.remaining, mark);
+            _ = answer.map_err(PlaceError::widen)?;
+            placed += 1;
         }
         Ok(placed)
+    }
+
+    /// Has `holds` know the keys again whose hold had ended, with what is left of their retention, and returns how many
+    /// it did not know. So an order that is retried after the restart gets the answer that it had before. Call it
+    /// before the holds are used.
+    ///
+    /// A hold of the snapshot that has no time left is noted as expired, for a whole retention.
+    pub fn note_resolved<R, C, H, W>(&self, holds: &Holds<N, R, Q, C, H, W>) -> usize
+    where
+        R: Settle,
+        C: Clock,
+        H: BuildHasher,
+        W: Hook<N, R, Q, Mark: Default>,
+    {
+        let resolved = self.resolved.iter().filter(|row| {
+            let ended = (row.resolution, row.units);
+            let (key, request) = (row.key.clone(), row.request.clone());
+            holds.restore_resolved(key, request, ended, row.remaining, W::Mark::default())
+        });
+        let expired = self.holds.iter().filter(|hold| {
+            let units = hold.lines.iter().map(|line| line.1).sum();
+            let (key, request) = (hold.key.clone(), hold.request.clone());
+            let ended = (Resolution::Expired, units);
+            hold.remaining.is_zero()
+                && holds.restore_resolved(key, request, ended, Duration::MAX, W::Mark::default())
+        });
+        resolved.count() + expired.count()
     }
 }

@@ -1,8 +1,8 @@
 //! [`InventorySnapshot`]: an inventory as it was, to be written down.
 
 use super::{Inventory, InventoryHandle, OrderReservation, Sku};
-use crate::{Clock, Holds, Settle};
-use std::collections::BTreeMap;
+use crate::{Clock, Entry, Holds, Hook, Resolution, Settle};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
@@ -128,6 +128,45 @@ impl<N, K, Q> HoldRow<N, K, Q> {
     }
 }
 
+/// One key of a hold that ended, in a snapshot.
+///
+/// `N` is the key of the holds, `Q` what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ResolvedRow<N, Q> {
+    /// The key that it was placed under.
+    pub key: N,
+    /// What was asked for. A retry is known by it.
+    pub request: Q,
+    /// How it ended.
+    pub resolution: Resolution,
+    /// Units that were held at the end.
+    pub units: u64,
+    /// Time until the key is forgotten.
+    pub remaining: Duration,
+}
+
+impl<N, Q> ResolvedRow<N, Q> {
+    /// A hold of `units` that was placed for `request` and ended in `resolution`.
+    #[must_use]
+    pub const fn new(
+        key: N,
+        request: Q,
+        resolution: Resolution,
+        units: u64,
+        remaining: Duration,
+    ) -> Self {
+        Self {
+            key,
+            request,
+            resolution,
+            units,
+            remaining,
+        }
+    }
+}
+
 /// An inventory as it was: every SKU with its sums, and the holds on its orders. With feature `serde` it goes to and
 /// comes from JSON and any other format.
 ///
@@ -143,9 +182,8 @@ impl<N, K, Q> HoldRow<N, K, Q> {
 ///
 /// Whatever happened after the last snapshot that was written: orders that were confirmed since are unknown to it, and
 /// their units would be sold again. So the durable record is a database, and this is for what the database does not
-/// have. See [how to keep it](crate::docs::inventory#keeping-it). The answers of holds that are settled are not in it:
-/// after a restore, a retried confirm of an order that was sold says *unknown*, and a retried place reserves again.
-/// Ask the database first.
+/// have. See [how to keep it](crate::docs::inventory#keeping-it). Keys that were resolved since are unknown, too: a
+/// retried confirm says *unknown*, and a retried place reserves again. Ask the database first.
 ///
 /// # Examples
 ///
@@ -178,17 +216,36 @@ pub struct InventorySnapshot<K, N = (), Q = Vec<(K, u64)>> {
     pub skus: Vec<SkuRow<K>>,
     /// The holds that were active.
     pub holds: Vec<HoldRow<N, K, Q>>,
+    /// The keys of holds that had ended and were not forgotten. Those of all inventories: what they held is gone.
+    pub resolved: Vec<ResolvedRow<N, Q>>,
 }
 
 impl<K, N, Q> InventorySnapshot<K, N, Q> {
-    /// A snapshot of this version.
+    /// A snapshot of this version, without resolved keys.
     pub const fn new(skus: Vec<SkuRow<K>>, holds: Vec<HoldRow<N, K, Q>>) -> Self {
         let version = VERSION;
         Self {
             version,
             skus,
             holds,
+            resolved: Vec::new(),
         }
+    }
+
+    /// The snapshot with the time that `passed` while nothing ran taken off every deadline and every retention. Leave
+    /// it out if that time does not count.
+    ///
+    /// A hold whose deadline has passed by then is not placed again, and its units are
+    /// [freed](super::Restored::freed); [`note_resolved`](Self::note_resolved) notes it as expired.
+    pub fn after(mut self, passed: Duration) -> Self {
+        for hold in &mut self.holds {
+            hold.remaining = hold.remaining.saturating_sub(passed);
+        }
+        self.resolved.retain_mut(|row| {
+            row.remaining = row.remaining.saturating_sub(passed);
+            !row.remaining.is_zero()
+        });
+        self
     }
 }
 
@@ -199,15 +256,16 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.capture(Vec::new(), BTreeMap::new())
     }
 
-    /// All SKUs with their books, and the holds on orders of this inventory; those on orders of others are left out.
+    /// All SKUs with their books, the holds on orders of this inventory, and the keys whose hold ended. Holds on orders
+    /// of other inventories are left out, and so are the marks of a [`Hook`].
     ///
     /// `R` is what is held: an [`OrderReservation`], or a type of your own that wraps one, to be notified when it is
     /// dropped, say. It leads to the order by `AsRef`.
     ///
     /// Calls on the holds wait while the SKUs that are held are looked at, and not for the others.
-    pub fn snapshot_with<N, R, I, Q, C, H>(
+    pub fn snapshot_with<N, R, I, Q, C, H, W>(
         &self,
-        holds: &Holds<N, R, Q, C, H>,
+        holds: &Holds<N, R, Q, C, H, W>,
     ) -> InventorySnapshot<K, N, Q>
     where
         N: Hash + Eq + Clone,
@@ -216,6 +274,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         Q: Clone,
         C: Clock,
         H: BuildHasher,
+        W: Hook<N, R, Q>,
     {
         // Nothing is settled from here on, so that what is held stays reserved.
         let frozen = holds.freeze();
@@ -241,7 +300,11 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         });
         let skus = skus.collect();
         drop(frozen);
-        self.capture(rows, skus)
+        let resolved = resolved_but(holds, &rows);
+        InventorySnapshot {
+            resolved,
+            ..self.capture(rows, skus)
+        }
     }
 
     /// Adds all other SKUs to those that were looked at, which may be removed by now. Called while nothing arrives, so
@@ -262,6 +325,40 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         skus.extend(seen.into_iter().map(row));
         InventorySnapshot::new(skus, holds)
     }
+}
+
+/// The keys whose hold ended, but those that are `held` in the snapshot: these ended since. There may be many, so
+/// they are read from one shard after another, when calls on the holds go on.
+fn resolved_but<N, K, R, Q, C, H, W>(
+    holds: &Holds<N, R, Q, C, H, W>,
+    held: &[HoldRow<N, K, Q>],
+) -> Vec<ResolvedRow<N, Q>>
+where
+    N: Hash + Eq + Clone,
+    R: Settle,
+    Q: Clone,
+    C: Clock,
+    H: BuildHasher,
+    W: Hook<N, R, Q>,
+{
+    let held: HashSet<&N> = held.iter().map(|hold| &hold.key).collect();
+    let mut rows = Vec::new();
+    holds.for_each(|entry| {
+        if let Entry::Resolved(row) = entry
+            && !held.contains(row.key)
+        {
+            let (key, request) = (row.key.clone(), row.request.clone());
+            let (resolution, units) = (row.resolution, row.units);
+            rows.push(ResolvedRow::new(
+                key,
+                request,
+                resolution,
+                units,
+                row.remaining,
+            ));
+        }
+    });
+    rows
 }
 
 #[cfg(all(test, not(loom)))]
