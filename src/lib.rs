@@ -7,7 +7,8 @@
 //! - **Never oversold**: no interleaving takes a unit that was never added.
 //! - **Exact refusals**: an order is refused only if at some instant of its call there truly was
 //!   not enough, wherever the units lay.
-//! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races.
+//! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races; with *owed*
+//!   and *withdrawn* where units are [withdrawn](Stock::withdraw) that are out.
 //! - **Exact snapshots**: the figures of one instant, under any traffic.
 //!
 //! | | counts | for |

@@ -85,9 +85,10 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
 /// let holds = Holds::new();
 /// let lines = vec![("phone", 1), ("case", 2)];
 /// let ttl = Duration::from_secs(600);
-/// _ = holds.place("order-17", lines, ttl, |lines| {
+/// let placed = holds.place("order-17", lines, ttl, |lines| {
 ///     Arc::clone(&shop).order_owned(lines.iter().copied())
 /// })?;
+/// assert_eq!(placed.held().units, 3);
 /// assert_eq!(holds.confirm(&"order-17"), Ok(Settled::Now));
 /// assert_eq!(shop.get("case").map(|books| books.sold), Some(2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
