@@ -44,7 +44,7 @@ scenarios! {
     up_to_beside_up_to: locked(1, 2), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
     reservations: locked(2, 2), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
     reservation_across: locked(2, 2), [Reserve(2), Commit(1), Release(1)], [Snapshot, Deduct(1)];
-    put_backs_and_proof: locked(2, 2), [Reserve(1), Release(1), Deduct(2)], [Reserve(1), Release(1), Deduct(2)];
+    releases_and_proof: locked(2, 2), [Reserve(1), Release(1), Deduct(2)], [Reserve(1), Release(1), Deduct(2)];
     available_beside_all: locked(2, 2), [Deduct(2), Restock(2)], [Available, Available];
 }
 

@@ -272,13 +272,20 @@ scenarios! {
     limit_beside_a_deduct: wide(MAX_UNITS, STILL), [Deduct(1)], [Restock(1)];
 }
 
+/// Narrow for ever.
+fn single(units: u64) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let builder = Stock::builder(units).max_segments(1).tuning(STILL);
+        (Model::new(units), builder.build().unwrap())
+    }
+}
+
 // Stock that owes.
 scenarios! {
-    owed_in_a_word: narrow(1, STILL), [Withdraw(2)], [Restock(2), Deduct(1)];
     owed_beside_a_late_restock: wide(0, STILL), [Withdraw(1)], [Restock(2)];
     owed_beside_a_late_release: reserved(2, wide(2, STILL)), [Withdraw(1)], [Release(2)];
     owed_beside_a_commit: reserved(1, wide(1, STILL)), [Withdraw(1), Snapshot], [Commit(1)];
-    owed_beside_a_deduct: wide(2, STILL), [Withdraw(3)], [Deduct(1)];
+    owed_in_a_word: single(1), [Withdraw(2)], [Restock(2), Deduct(1)];
 }
 
 // The triggers: nobody forces anything here.
@@ -328,6 +335,8 @@ mod long {
     }
 
     scenarios! {
+        owed_in_a_growing_word: narrow(1, STILL), [Withdraw(2)], [Restock(2), Deduct(1)];
+        owed_beside_a_deduct: wide(2, STILL), [Withdraw(3)], [Deduct(1)];
         owed_forgiven: wide(0, STILL), [Withdraw(2), Forgive(1)], [Restock(2), Deduct(1)];
         owed_twice: wide(1, STILL), [Withdraw(2)], [Withdraw(1), Restock(2)];
         owed_beside_a_gather: wide(2, STILL), [Withdraw(3)], [Deduct(2), Restock(1)];

@@ -198,3 +198,51 @@ impl Moves<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::HEADROOM;
+    use crate::stock::testing::sit_at;
+    use crate::{MAX_UNITS, Stock};
+
+    #[test]
+    fn a_full_block_of_restocks_has_the_limit_checked() {
+        let stock = Stock::builder(MAX_UNITS - HEADROOM).segments(2).build();
+        let stock = stock.unwrap();
+        sit_at(0, 2);
+        let is_near = || stock.engine.word.load().is_near();
+        let mut restocked = 0;
+        while !is_near() {
+            assert!(restocked < super::super::segment::BLOCK, "never checked");
+            stock.restock(250).unwrap();
+            restocked += 250;
+        }
+        assert!(stock.engine.word.load().is_wide(), "in its form");
+        stock.restock(HEADROOM - restocked).unwrap();
+        assert_eq!(stock.restock(1).unwrap_err().on_hand, MAX_UNITS);
+        stock.deduct(2 * HEADROOM).unwrap();
+        stock.restock(300).unwrap();
+        assert!(!is_near(), "far from the limit again");
+        assert_eq!(stock.snapshot().restocked, HEADROOM + 300);
+    }
+
+    #[test]
+    fn a_large_restock_is_dealt_out_without_a_look_at_all_units() {
+        let stock = Stock::builder(1_000).segments(4).build().unwrap();
+        stock.restock(1_000).unwrap();
+        assert_eq!(
+            (stock.stats().narrowings, stock.holdings()),
+            (0, vec![500; 4])
+        );
+    }
+
+    #[test]
+    fn a_large_release_leaves_a_wide_stock_wide() {
+        let units = super::super::segment::MAX_CHANGE + 1;
+        let stock = Stock::builder(MAX_UNITS).segments(2).build().unwrap();
+        drop(stock.reserve(units).unwrap());
+        assert!(stock.engine.word.load().is_wide());
+        let now = stock.snapshot();
+        assert_eq!((now.available, now.reserved), (MAX_UNITS, 0));
+    }
+}

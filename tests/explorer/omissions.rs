@@ -57,8 +57,8 @@ omissions! {
     // Second looks.
     PutLooksAgain: narrowing_against_put,
     TakeLooksAgain: late_take_then_refusal,
-    ReserveLooksAgain: late_lent_then_refusal,
-    ReleaseLooksAgain: narrowing_against_first_put_back,
+    ReserveLooksAgain: late_reserve_then_refusal,
+    ReleaseLooksAgain: narrowing_against_first_release,
 
     // Narrowing.
     ProvingIsSet: narrowing_against_put,
@@ -70,10 +70,10 @@ omissions! {
     WhatIsMovedIsNoRestock: gather_fails,
     WhatIsReleasedIsNoRestock: halves_of_a_wide_reservation,
     FirstReleaseMakesItselfKnown: halves_of_a_wide_reservation,
-    FirstReleaseIsKnownBeforeItsSegment: first_put_back_beside_moving_units,
-    LentIsNoted: lent_beside_lent,
-    NotedAfterTaken: lent_beside_lent,
-    NotedBeforeTakenToNote: lent_beside_lent,
+    FirstReleaseIsKnownBeforeItsSegment: first_release_beside_moving_units,
+    LentIsNoted: reserve_beside_reserve,
+    NotedAfterTaken: reserve_beside_reserve,
+    NotedBeforeTakenToNote: reserve_beside_reserve,
     LentIsReadTwice: snapshot_while_another_notes,
     LentIsReadBeforeTheWord: snapshot_against_reservations,
     SettledIsReadAfterTheWord: halves_beside_snapshot,

@@ -17,7 +17,7 @@ pub const HEAVY: &[Scenario] = scenarios! {
     // A straggler beside two narrowings.
     late_put_and_takes_beside_two_narrowings: wide(0, STILL), [Narrow, Widen, Narrow], [Restock(2)], [Deduct(1), Deduct(1)];
     late_up_to_beside_two_narrowings: wide(0, STILL), [Narrow, Widen, Narrow], [Restock(2)], [DeductUpTo(1), Deduct(1)];
-    late_release_beside_two_narrowings: put_back_before(wide(3, STILL)), [Narrow, Widen, Narrow], [Release(1)], [Deduct(2)];
+    late_release_beside_two_narrowings: released_before(wide(3, STILL)), [Narrow, Widen, Narrow], [Release(1)], [Deduct(2)];
     late_reserve_beside_two_narrowings: wide(0, STILL), [Narrow, Widen, Narrow], [Restock(1)], [Reserve(1), Release(1)];
     narrowings_and_widenings_of_two: wide(1, STILL), [Narrow, Widen], [Narrow, Widen], [Restock(1), Deduct(2)];
     narrowing_beside_gathers_and_put: wide(4, STILL), [Narrow, Widen], [Deduct(3)], [Deduct(2), Restock(1)];

@@ -25,7 +25,7 @@ pub struct Open {
     /// Units of it that are reserved.
     reserved: u8,
     /// Whether each segment has taken a released unit back.
-    put_back_before: bool,
+    released_before: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ const fn open(form: Form, units: u8, tuning: Tuning) -> Open {
         units,
         tuning,
         reserved: 0,
-        put_back_before: false,
+        released_before: false,
     }
 }
 
@@ -75,9 +75,9 @@ const fn reserved(reserved: u8, open: Open) -> Open {
     Open { reserved, ..open }
 }
 
-const fn put_back_before(open: Open) -> Open {
+const fn released_before(open: Open) -> Open {
     Open {
-        put_back_before: true,
+        released_before: true,
         reserved: 1,
         ..open
     }
@@ -105,7 +105,7 @@ impl Scenario {
             units,
             tuning,
             reserved,
-            put_back_before,
+            released_before,
         } = self.open;
         let rules = Rules {
             segments: SEGMENTS,
@@ -135,7 +135,7 @@ impl Scenario {
             Form::Wide => thread.seat = None,
             Form::WideInWord => call(&mut thread, Narrow),
         }
-        if put_back_before {
+        if released_before {
             for segment in 0..SEGMENTS {
                 thread.stay(segment, &rules);
                 call(&mut thread, Reserve(1));

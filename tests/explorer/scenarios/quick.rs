@@ -5,7 +5,7 @@ use super::*;
 /// Three and four threads beside a change of form.
 pub const QUICK: &[Scenario] = scenarios! {
     snapshot_while_another_notes: reserved(1, lopsided(4, STILL)), [Reserve(1), Reserve(1)], [Snapshot];
-    late_lent_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)];
+    late_reserve_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)];
     snapshot_beside_a_reservation_that_comes_and_goes: reserved(1, wide(3, STILL)), [Reserve(1), Release(1)], [Snapshot];
     turn_over_beside_put_and_takes: wide(4, RESTLESS), [Snapshot], [Restock(1), Deduct(1)], [Deduct(1)];
     turn_overs_beside_put_and_take: wide(4, RESTLESS), [Snapshot, Snapshot], [Restock(1), Deduct(1)];
