@@ -291,8 +291,12 @@ fn errors_say_their_numbers() {
         "out of stock: 10 units requested, 2 available"
     );
     assert_eq!(
+        text(&OutOfStock::new(1, 0)),
+        "out of stock: 1 unit requested, 0 available"
+    );
+    assert_eq!(
         text(&RestockOverflow::new(10, MAX_UNITS)),
-        "restock overflow: 10 units on top of 1099511627776 exceed the limit of 1099511627776"
+        "restock overflow: 10 units on top of 1099511627776 would exceed the limit of 1099511627776"
     );
     assert_eq!(
         text(&BuildError::ZeroSegments),

@@ -6,7 +6,7 @@ mod support;
 use segstock::{LockedStock, MAX_UNITS, Selection};
 use segstock_model::Model;
 use segstock_model::Op::{
-    Available, Commit, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot,
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
 };
 use segstock_model::Step::{FailingOrder, PanickingOrder, RestockingOrder, Sit};
 use support::arena::scenarios;
@@ -45,6 +45,9 @@ scenarios! {
     reservations: locked(2, 2), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
     reservation_across: locked(2, 2), [Reserve(2), Commit(1), Release(1)], [Snapshot, Deduct(1)];
     releases_and_proof: locked(2, 2), [Reserve(1), Release(1), Deduct(2)], [Reserve(1), Release(1), Deduct(2)];
+    owed_beside_a_restock: locked(1, 2), [Withdraw(2), Snapshot], [Restock(2), Deduct(1)];
+    owed_beside_a_release: locked(2, 2), [Reserve(2), Release(2)], [Withdraw(3), Snapshot];
+    owed_forgiven: locked(0, 2), [Withdraw(2), Forgive(1)], [Restock(2), Deduct(1)];
     available_beside_all: locked(2, 2), [Deduct(2), Restock(2)], [Available, Available];
 }
 

@@ -1,7 +1,7 @@
 //! Units that are withdrawn: what there is at once, and the rest from what comes back.
 
 use segstock::testing::sit_at;
-use segstock::{LockedStock, MAX_UNITS, Reservation, Reserving, Snapshot, Stock, StockCounter};
+use segstock::{LockedStock, MAX_UNITS, Reservation, Reserving, Snapshot, Stock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -166,12 +166,12 @@ fn nothing_is_lost_beside_withdraws() {
                     sit_at(index, 4);
                     for turn in 0..TURNS {
                         let units = 1 + (turn % 5) as u64;
-                        if let Ok(order) = Reservation::new(counter, units) {
-                            if turn % 3 == 0 {
-                                order.commit();
-                                sold.fetch_add(units, Ordering::Relaxed);
-                                counter.restock(units).unwrap();
-                            }
+                        if let Ok(order) = Reservation::new(counter, units)
+                            && turn % 3 == 0
+                        {
+                            order.commit();
+                            sold.fetch_add(units, Ordering::Relaxed);
+                            counter.restock(units).unwrap();
                         }
                     }
                 });
