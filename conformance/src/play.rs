@@ -87,7 +87,7 @@ pub(super) fn play<S: Subject + 'static>(
         let round = round.clone();
         move |subject: &S, log: &mut Log| {
             let thread = log.thread();
-            let mut player = Player::new(subject, log, round.seed ^ thread as u64);
+            let mut player = Player::new(subject, log, round.seed ^ thread as u64, round.is_tight);
             let began = Instant::now();
             for step in &round.scripts[thread] {
                 player.step(*step);
@@ -259,24 +259,27 @@ struct Player<'a, S> {
     subject: &'a S,
     log: &'a mut Log,
     chance: SmallRng,
+    is_tight: bool,
     /// Units that are set aside.
     mine: u64,
 }
 
 impl<'a, S: Subject> Player<'a, S> {
-    fn new(subject: &'a S, log: &'a mut Log, seed: u64) -> Self {
+    fn new(subject: &'a S, log: &'a mut Log, seed: u64, is_tight: bool) -> Self {
         let chance = SmallRng::seed_from_u64(seed);
         Self {
             subject,
             log,
             chance,
+            is_tight,
             mine: 0,
         }
     }
 
     fn step(&mut self, step: Step) {
         // Threads that do the same in the same time would meet at the same places only.
-        for _ in 0..self.chance.random_range(0..64) {
+        let most = if self.is_tight { 4 } else { 64 };
+        for _ in 0..self.chance.random_range(0..most) {
             spin_loop();
         }
         match step {
@@ -305,7 +308,8 @@ impl<'a, S: Subject> Player<'a, S> {
         }
         // A thread that loses its core on the way in or out makes calls overlap that would not, where
         // there are fewer cores than threads.
-        let mut stumble = || self.chance.random_range(0..8) == 0;
+        let is_tight = self.is_tight;
+        let mut stumble = || !is_tight && self.chance.random_range(0..8) == 0;
         let (late, slow) = (stumble(), stumble());
         let outcome = self.log.write(op, || {
             if late {

@@ -41,6 +41,8 @@ pub(super) enum Kind {
     HoldsAlone,
     /// Holds whose deadlines pass.
     Holds,
+    /// One unit in and out as fast as can be, by threads that do nothing else in between.
+    Tight,
     /// A bit of everything, by all threads, for long.
     Long,
     /// One thread and one counter for very long.
@@ -100,14 +102,17 @@ pub(super) struct Round {
     pub(super) units: u64,
     pub(super) scripts: Vec<Vec<Step>>,
     pub(super) seed: u64,
+    /// Whether threads never wait between their calls, nor on the way into them and out.
+    pub(super) is_tight: bool,
 }
 
 /// In the sequence of what they cost: whatever a cheap one finds need not be found by the others.
-const KINDS: [(Kind, usize); 12] = [
+const KINDS: [(Kind, usize); 13] = [
     (Kind::Alone, 8),
     (Kind::AloneLarge, 16),
     (Kind::HoldsAlone, 20),
     (Kind::LastUnits, 4),
+    (Kind::Tight, 2),
     (Kind::Moving, 6),
     (Kind::Mixed, 4),
     (Kind::Large, 16),
@@ -150,6 +155,11 @@ impl Round {
             Kind::HoldsAlone => (1, 24, chance.random_range(4..12)),
             Kind::Holds => (few, 6, chance.random_range(1..5)),
             Kind::Long => (threads, 300, chance.random_range(4..40)),
+            Kind::Tight => (
+                threads.min(chance.random_range(2..6)),
+                10,
+                chance.random_range(0..2),
+            ),
             Kind::Marathon => (1, MARATHON, 40),
         };
         let script = |thread: usize, chance: &mut SmallRng| {
@@ -167,6 +177,7 @@ impl Round {
             units: draw.stock(units),
             scripts,
             seed,
+            is_tight: kind == Kind::Tight,
         }
     }
 }
@@ -221,6 +232,11 @@ impl Kind {
                 8 => Op::Release(large(chance)),
                 9 => Op::DeductUpTo(large(chance)),
                 10 => Op::Snapshot,
+                _ => Op::Available,
+            }),
+            Self::Tight => Step::Call(match chance.random_range(0..12) {
+                0..6 => Op::Deduct(1 + units / 3),
+                6..11 => Op::Restock(1),
                 _ => Op::Available,
             }),
             // As much comes as goes, so that there is something to be wrong about to the end.
