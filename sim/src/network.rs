@@ -262,6 +262,14 @@ pub struct Reply<T> {
     slot: Slot<T>,
 }
 
+impl<T> Reply<T> {
+    /// The network that carries it.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+}
+
 impl<T: Clone + 'static> Reply<T> {
     /// Sends the answer. The client takes the first that arrives.
     pub fn send(&self, answer: T) {

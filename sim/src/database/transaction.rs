@@ -202,6 +202,12 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
         self.server.next_serial()
     }
 
+    /// What the clock of the database's server shows.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.server.network.world().clock()
+    }
+
     /// Waits for a round trip between client and server. By default the statements of a transaction come with one
     /// request, as those of a stored procedure do; this is for a transaction whose client decides between two of them.
     pub async fn round_trip(&self) {
