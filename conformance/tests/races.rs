@@ -123,6 +123,7 @@ impl Subject for TwoLocks {
             available,
             reserved: 0,
             sold: initial.wrapping_add(restocked).wrapping_sub(available),
+            ..Snapshot::default()
         }))
     }
 }
