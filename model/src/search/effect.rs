@@ -86,7 +86,10 @@ impl Demand {
                 Some(_) => Self::Never,
             },
             (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => Self::AtLeast(units),
-            (Op::DeductUpTo(most), Outcome::Took(units)) if units == most => Self::AtLeast(units),
+            (Op::DeductUpTo(most) | Op::Withdraw(most), Outcome::Took(units)) if units == most => {
+                Self::AtLeast(units)
+            }
+            (Op::Forgive(_), _) => Self::Any,
             (_, Outcome::Took(units) | Outcome::Exactly(units)) => Self::Exactly(units),
             (_, Outcome::AtMost(units)) => Self::AtMost(units),
             (_, Outcome::Snapshot(said) | Outcome::ExactSnapshot(said)) => {

@@ -58,6 +58,7 @@ pub(super) fn search(problem: &Problem, dead: &Dead, effort: &mut Effort) -> Fou
 /// - A `deduct_up_to` takes fewer units where fewer are in stock.
 /// - A release or a commit can be possible only after an unknown reserve.
 /// - Near the limit, a restock is possible only after a sale.
+/// - Units that come back pay what is owed, and how much of it depends on the order.
 fn needs_all(problem: &Problem) -> bool {
     let maybes = || problem.maybes.iter().map(|maybe| maybe.op);
     let known = problem.threads.iter().flatten();
@@ -70,7 +71,10 @@ fn needs_all(problem: &Problem) -> bool {
     let most = u128::from(on_hand) + known.sum::<u128>() + unknown.sum::<u128>();
     let reserves = maybes().any(|op| matches!(op, Op::Reserve(_)));
     let settles = maybes().any(|op| matches!(op, Op::Commit(_) | Op::Release(_)));
-    problem.is_ordered() || (reserves && settles) || most > u128::from(problem.start.limit)
+    problem.is_ordered()
+        || problem.owes()
+        || (reserves && settles)
+        || most > u128::from(problem.start.limit)
 }
 
 /// What a call that cannot stand here would need of calls of unknown outcome.
@@ -293,8 +297,9 @@ const fn changes_nothing(item: &Item) -> bool {
         | Outcome::AtMost(_)
         | Outcome::Exactly(_)
         | Outcome::Snapshot(_)
-        | Outcome::ExactSnapshot(_)
-        | Outcome::Took(0) => true,
+        | Outcome::ExactSnapshot(_) => true,
+        // A withdraw that took nothing owes all of it.
+        Outcome::Took(0) => !matches!(item.op, Op::Withdraw(_)),
         Outcome::Done => matches!(
             item.op,
             Op::Deduct(0) | Op::Restock(0) | Op::Reserve(0) | Op::Commit(0) | Op::Release(0)
