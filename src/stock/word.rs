@@ -168,7 +168,7 @@ impl Word {
         if !RESTOCK {
             return self.committed(units).map(|word| word.more(units));
         }
-        let fits = units <= MAX_FRESH.saturating_sub(self.0 & FIELD) && !self.is_near();
+        let fits = units <= MAX_FRESH.saturating_sub(self.0 & FIELD);
         fits.then(|| Self(self.more(units).0 + units))
     }
 
