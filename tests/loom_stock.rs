@@ -320,8 +320,8 @@ payloads! {
     served_beside_a_turn_over: wide(0, RESTLESS), [Restock(1)], [Snapshot, Deduct(1)];
     served_by_a_release: reserved(1, narrow(1, STILL)), [Release(1)], [Deduct(1)];
     served_by_a_release_elsewhere: reserved(1, wide(1, STILL)), [Release(1)], [Sit(1), Deduct(1)];
-    served_by_a_later_release: put_back_before(wide(1, STILL)), [Release(1)], [Sit(1), Deduct(1)];
-    served_by_a_later_release_in_the_segment: put_back_before(wide(1, STILL)), [Release(1)], [Sit(0), Deduct(1)];
+    served_by_a_later_release: released_before(wide(1, STILL)), [Release(1)], [Sit(1), Deduct(1)];
+    served_by_a_later_release_in_the_segment: released_before(wide(1, STILL)), [Release(1)], [Sit(0), Deduct(1)];
     served_by_a_release_beside_widening: reserved(1, narrow(1, STILL)), [Release(1)], [Widen, Deduct(1)];
     served_by_a_release_beside_narrowing: reserved(1, wide(1, STILL)), [Release(1)], [Narrow, Deduct(1)];
 }
