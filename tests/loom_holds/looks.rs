@@ -42,19 +42,22 @@ fn place_against_a_release_by_an_older_look() {
 }
 
 /// One thread, whose look at the clock came before the deadline, changes a hold of four and then confirms
-/// it. The other, whose look came after the deadline, places two.
+/// it. The other, whose look came after the deadline, places four. It frees two other holds besides, and
+/// then has two units.
 fn race_by_an_older_look(name: &str, change: fn(&EarlyTill, &Arc<Stock>) -> Result<(), HoldError>) {
     explore(name, move || {
-        let stock = Arc::new(Stock::new(4));
+        let stock = Arc::new(Stock::new(6));
         let builder = Holds::builder().clock(EarlierOrLater).shards(1);
         let holds: Arc<EarlyTill> = Arc::new(builder.hasher(Hasher::default()).build());
         let reserve = |&units: &u64| Reservation::new(Arc::clone(&stock), units);
-        assert!(holds.place(1, 4, MINUTE, reserve).is_ok());
+        for (key, units) in [(1, 1), (2, 1), (3, 4)] {
+            assert!(holds.place(key, units, MINUTE, reserve).is_ok());
+        }
         let (earlier, theirs) = (Arc::clone(&holds), Arc::clone(&stock));
         let changing =
-            thread::spawn(move || change(&earlier, &theirs).and_then(|()| earlier.confirm(&1)));
+            thread::spawn(move || change(&earlier, &theirs).and_then(|()| earlier.confirm(&3)));
         NOW.with(|now| now.set(MINUTE));
-        let placed = holds.place(2, 2, MINUTE, reserve);
+        let placed = holds.place(4, 4, MINUTE, reserve);
         let served = matches!(placed, Ok(Placed::Now(_)) | Err(PlaceError::Busy(_)));
         assert!(served, "refused because of an expired hold: {placed:?}");
         let confirmed = changing.join().unwrap();
@@ -68,7 +71,7 @@ type EarlyTill = Holds<u64, Units, u64, EarlierOrLater, Hasher>;
 #[test]
 fn place_against_an_amend_by_an_older_look() {
     race_by_an_older_look("place_against_an_amend_by_an_older_look", |holds, stock| {
-        let amended = holds.amend(&1, 2, |&held, &units| amendment(stock, held, units));
+        let amended = holds.amend(&3, 2, |&held, &units| amendment(stock, held, units));
         match amended {
             Ok(_) => Ok(()),
             Err(AmendError::Hold(error)) => Err(error),
@@ -81,7 +84,7 @@ fn place_against_an_amend_by_an_older_look() {
 fn place_against_a_part_by_an_older_look() {
     race_by_an_older_look(
         "place_against_a_part_by_an_older_look",
-        |holds, _| match holds.release_part(&1, &2) {
+        |holds, _| match holds.release_part(&3, &2) {
             Ok(_) => Ok(()),
             Err(PartError::Hold(error)) => Err(error),
             Err(other) => panic!("{other:?}"),
