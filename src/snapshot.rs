@@ -8,7 +8,7 @@
 /// are 0 unless units were [withdrawn](crate::Stock::withdraw).
 ///
 /// All figures are of one instant; for the one exception see
-/// [`Stock::snapshot`](crate::Stock::snapshot#consistency).
+/// [`Stock::snapshot`](crate::Stock::snapshot).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[must_use]

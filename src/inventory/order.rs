@@ -51,7 +51,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         OrderReservation::new(self, lines)
     }
 
-    /// [`order`](Self::order) with a handle of its own, for tasks and [`Holds`](crate::Holds): one `Arc` for all
+    /// [`order`](Self::order) with a handle of its own, for tasks and [`Holds`]: one `Arc` for all
     /// lines.
     ///
     /// # Errors
