@@ -11,7 +11,6 @@
 //! | `steps` | the calls, one access a step |
 //! | `memory`, `machine` | what the threads share, and a thread |
 //! | `spec`, `histories` | what a stock is, and the orders that explain what was answered |
-//! | `untouched` | what a snapshot must call reserved |
 //! | `explore` | the search |
 //! | `scenarios` | those of loom, and larger ones |
 //! | `omissions` | the steps that can be taken out; a test takes out each, and some scenario fails |
@@ -48,7 +47,6 @@ mod outcomes;
 mod scenarios;
 mod spec;
 mod steps;
-mod untouched;
 
 use explore::{Report, explore};
 use machine::Rules;

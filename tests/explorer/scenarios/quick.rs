@@ -7,6 +7,14 @@ pub const QUICK: &[Scenario] = scenarios! {
     snapshot_while_another_notes: reserved(1, lopsided(4, STILL)), [Reserve(1), Reserve(1)], [Snapshot];
     late_reserve_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)];
     snapshot_beside_a_reservation_that_comes_and_goes: reserved(1, wide(3, STILL)), [Reserve(1), Release(1)], [Snapshot];
+    owed_beside_two_late_restocks: wide(0, STILL), [Withdraw(2)], [Restock(1)], [Sit(0), Restock(2)];
+    owed_beside_a_late_release_and_a_restock: reserved(1, wide(1, STILL)), [Withdraw(1)], [Release(1)], [Restock(1), Deduct(1)];
+    owed_forgiven_beside_a_late_restock_and_late_deducts: wide(0, STILL), [Withdraw(1), Forgive(1)], [Restock(2)], [Sit(1), Deduct(1), Deduct(1)];
+    snapshot_beside_a_late_reserve: wide(0, STILL), [Snapshot], [Restock(1)], [Sit(1), Reserve(1)];
+    snapshot_beside_late_puts_and_a_commit: reserved(2, wide(2, STILL)), [Snapshot], [Release(1), Commit(1)], [Restock(1)];
+    owed_by_two: wide(1, STILL), [Withdraw(2)], [Withdraw(1), Deduct(1)], [Restock(2)];
+    owed_and_forgiven_beside_a_late_restock: wide(0, STILL), [Withdraw(1)], [Forgive(1), Deduct(1)], [Restock(1)];
+    owed_beside_a_snapshot_and_a_late_restock: wide(0, STILL), [Withdraw(1)], [Snapshot], [Restock(2), Deduct(1)];
     turn_over_beside_put_and_takes: wide(4, RESTLESS), [Snapshot], [Restock(1), Deduct(1)], [Deduct(1)];
     turn_overs_beside_put_and_take: wide(4, RESTLESS), [Snapshot, Snapshot], [Restock(1), Deduct(1)];
     two_turn_over_beside_put_and_take: wide(4, RESTLESS), [Snapshot], [Snapshot], [Restock(1), Deduct(1)];
