@@ -184,9 +184,10 @@ impl Explorer<'_> {
 
     /// Counts from the present `taken` of every place on.
     ///
-    /// No step looks at a counter but for its difference to another counter of its place, or to an older
-    /// value of its own. So `taken`, `added` and what threads remember of both may lose one number, and
-    /// all steps go on as before. It makes one state of those that differ in what was moved earlier.
+    /// No step looks at `taken` but for its difference to what came to its place, or to an older value of its own.
+    /// So `taken` may lose a number if what came loses it too, and what threads remember of both; all steps go on
+    /// as before. Of what came, a segment's `returned` loses it, and the sum of what is reserved, which counts the
+    /// other way; and the pocket's `added`. It makes one state of those that differ in what was moved earlier.
     fn rebase(&self, world: &mut World) {
         let mut rebased = false;
         for place in (0..self.rules.segments).chain([POCKET]) {

@@ -58,13 +58,6 @@ pub enum At {
         since: u8,
     },
     // With steps in the wrong order.
-    CameFirst {
-        place: u8,
-    },
-    TakenLast {
-        place: u8,
-        came: u8,
-    },
     NotedThenTaken {
         place: u8,
         can: bool,
