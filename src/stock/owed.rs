@@ -98,22 +98,30 @@ impl Moves<'_> {
         totals
     }
 
-    pub(super) fn restock_owing(&mut self, units: u64) -> Result<(), u64> {
-        let rest = units.saturating_sub(self.cold().owed());
+    /// `None` if late puts have paid all that was owed: then it is a restock like any other.
+    ///
+    /// That is asked after each payment of late puts. A late put may come between two of them, and only a stock
+    /// that owes is left: what leaves, sets the word and raises the segments. Tested by
+    /// `owed_beside_two_late_restocks` in `tests/explorer`.
+    pub(super) fn restock_owing(&mut self, units: u64) -> Option<Result<(), u64>> {
         loop {
             let totals = self.pay_late_puts();
+            if !self.word.load().is_owing() {
+                return None;
+            }
+            let rest = units.saturating_sub(self.cold().owed());
             let on_hand = self.on_hand(self.word.load(), &totals);
             if rest == 0 || on_hand.saturating_add(rest) <= MAX_UNITS {
                 break;
             }
             // If more was committed since, it was counted as on hand, and the refusal may be false.
             if self.committed() == totals.committed {
-                return Err(on_hand);
+                return Some(Err(on_hand));
             }
         }
         self.count_restocked(units);
         self.pay(units);
-        Ok(())
+        Some(Ok(()))
     }
 
     pub(super) fn release_owing(&mut self, units: u64) {

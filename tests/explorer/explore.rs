@@ -7,11 +7,11 @@
 use crate::fingerprint::fingerprint;
 use crate::histories::{Answers, Histories, THREADS, UnderWay};
 use crate::machine::{self, Progress, Rules, Thread};
-use crate::memory::{POCKET, Shared};
+use crate::memory::{POCKET, SUNK, Shared};
+use crate::omissions::Omission;
 use crate::op::{Answer, Op};
 use crate::scenarios::Scenario;
 use crate::spec::Stock;
-use crate::untouched::Reserved;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -22,7 +22,6 @@ struct World {
     shared: Shared,
     threads: [Thread; THREADS],
     history: u32,
-    reserved: Reserved,
     /// The fingerprints of the threads.
     prints: [u128; THREADS],
 }
@@ -95,7 +94,6 @@ pub fn explore(scenario: &Scenario, rules: Rules) -> Report {
         shared,
         threads,
         history: 0,
-        reserved: Reserved::new(stock.0.reserved),
         prints: threads.map(|thread| fingerprint(&thread)),
     };
     explorer.rebase(&mut first);
@@ -139,7 +137,7 @@ impl Explorer<'_> {
 
     /// Goes on from a state, unless it was there before.
     fn enter(&mut self, world: World) -> Result<(), String> {
-        let print = fingerprint(&(&world.shared, world.prints, world.history, &world.reserved));
+        let print = fingerprint(&(&world.shared, world.prints, world.history));
         if self.seen.insert(print) {
             let next = 0;
             self.path.push(Visit { world, print, next });
@@ -159,11 +157,7 @@ impl Explorer<'_> {
     }
 
     fn step(&mut self, mut world: World, thread: usize) -> Result<World, String> {
-        let me = &world.threads[thread];
-        let op = me.op;
-        if let (Some(op), false) = (op, me.is_under_way()) {
-            world.reserved.begin(thread, op);
-        }
+        let op = world.threads[thread].op;
         let progress = machine::step(&mut world.shared, &mut world.threads[thread], &self.rules);
         if let Progress::Over(answer) = progress {
             if let (Some(op), Some(said)) = (op, answer) {
@@ -180,10 +174,6 @@ impl Explorer<'_> {
                         "no order explains that thread {thread} is answered {said}"
                     ))
                 })?;
-                if !world.reserved.end(thread, op, said) {
-                    let what = format!("thread {thread} is answered {said}: too few reserved");
-                    return Err(self.fault(&what));
-                }
             }
             world.threads[thread].go_on(self.scenario.scripts[thread], &self.rules);
         }
@@ -194,20 +184,16 @@ impl Explorer<'_> {
 
     /// Counts from the present `taken` of every place on.
     ///
-    /// No step looks at a counter but for its difference to another counter of its place, or to an older
-    /// value of its own. So `taken`, `added` and what threads remember of both may lose one number, and
-    /// all steps go on as before. It makes one state of those that differ in what was moved earlier.
+    /// No step looks at `taken` but for its difference to what came to its place, or to an older value of its own.
+    /// So `taken` may lose a number if what came loses it too, and what threads remember of both; all steps go on
+    /// as before. Of what came, a segment's `returned` loses it, and the sum of what is reserved, which counts the
+    /// other way; and the pocket's `added`. It makes one state of those that differ in what was moved earlier.
     fn rebase(&self, world: &mut World) {
         let mut rebased = false;
         for place in (0..self.rules.segments).chain([POCKET]) {
-            let it = &mut world.shared.places[place];
-            let by = it.taken.units;
+            let by = world.shared.rebase(place);
             if by == 0 {
                 continue;
-            }
-            it.rebase(by);
-            if place != POCKET {
-                world.shared.entered = world.shared.entered.wrapping_sub(by);
             }
             for thread in &mut world.threads {
                 thread.rebase(place, by, &self.rules);
@@ -240,8 +226,14 @@ impl Explorer<'_> {
         {
             return Err(self.fault(&format!("no order explains {figures:?} at rest")));
         }
-        let pocket = world.shared.places[POCKET].held();
-        if pocket != 0 || world.shared.available() != figures.available {
+        let is_sunk = shared.word.owing && !self.rules.without(Omission::SegmentsAreSunk);
+        let sunk = if is_sunk {
+            SUNK * self.rules.segments as u8
+        } else {
+            0
+        };
+        let pocket = shared.places[POCKET].held().wrapping_sub(sunk);
+        if pocket != 0 || shared.available() != figures.available {
             return Err(self.fault(&format!("{pocket} units in the pocket at rest")));
         }
         Ok(())

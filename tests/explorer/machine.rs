@@ -5,12 +5,12 @@
 //! belongs to the access before it: that leaves out no interleaving that anybody could tell from
 //! another.
 
-use crate::memory::{Shared, Word};
+use crate::memory::{self, Place, Shared};
 use crate::omissions::Omission;
 use crate::op::{Answer, Figures, Op};
 use crate::steps::{
-    collect, deduct, gather, lost, narrowing, proof, reserving, restock, second_look, segment,
-    snapshot, spread, up_to,
+    collect, commit, gather, lost, narrowing, owed, proof, put, second_look, segment, snapshot,
+    spread, take, up_to,
 };
 
 /// When a stock changes its form.
@@ -66,8 +66,8 @@ pub struct Rules {
     /// before, so that reading it is no access.
     pub reserves: bool,
     pub commits: bool,
-    pub releases: bool,
     pub restocks: bool,
+    pub withdraws: bool,
     /// The step that is taken out.
     pub omitted: Option<Omission>,
 }
@@ -76,6 +76,16 @@ impl Rules {
     pub fn without(&self, step: Omission) -> bool {
         self.omitted == Some(step)
     }
+}
+
+/// What a proof found, and what a snapshot reads with it: sums over all segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Totals {
+    pub taken: u8,
+    pub added: u8,
+    pub returned: u8,
+    pub reserved: u8,
+    pub committed: u8,
 }
 
 /// What a frame returns to the one below.
@@ -92,9 +102,11 @@ pub enum Value {
     Refused(u8),
     /// The units lie otherwise than the caller thought.
     Again,
-    /// All units, at one instant.
-    Whole(Word),
+    Totals(Totals),
+    /// Somebody cancelled the proof.
     NotWhole,
+    /// The stock owes.
+    Owing,
     Figures(Figures),
 }
 
@@ -103,12 +115,13 @@ pub enum Frame {
     Empty,
     /// The call itself.
     Call,
-    Deduct(deduct::At),
+    Take(take::At),
     UpTo(up_to::At),
     Gather(gather::At),
     Collect(collect::At),
-    Restock(restock::At),
-    Reserving(reserving::At),
+    Put(put::At),
+    Commit(commit::At),
+    Owed(owed::At),
     Snapshot(snapshot::At),
     Segment(segment::At),
     SecondLook(second_look::At),
@@ -118,8 +131,8 @@ pub enum Frame {
     Narrowing(narrowing::At),
 }
 
-/// Deducts, gathers, narrows, collects, takes: no call goes deeper.
-const DEPTH: usize = 6;
+/// Deducts, gathers, narrows, proves, collects, takes: no call goes deeper.
+const DEPTH: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Thread {
@@ -211,7 +224,9 @@ impl Thread {
         matches!(
             self.top(),
             Frame::Gather(gather::At::Lock(_))
-                | Frame::Restock(restock::At::Lock)
+                | Frame::Put(put::At::Lock | put::At::LockToPay { .. } | put::At::LockToCheck)
+                | Frame::Commit(commit::At::Lock)
+                | Frame::Owed(owed::At::Lock)
                 | Frame::Snapshot(snapshot::At::Lock)
                 | Frame::Spread(spread::At::Lock)
                 | Frame::Narrowing(narrowing::At::LockToProve)
@@ -223,16 +238,15 @@ impl Thread {
             && !(self.waits() && shared.locked && !rules.without(Omission::OneMoveAtATime))
     }
 
-    /// Notes that `taken` and `added` of a place count `by` less from here on.
+    /// The counters of `place` are counted from `by` on: see `Explorer::rebase`.
     pub fn rebase(&mut self, place: usize, by: u8, rules: &Rules) {
-        let own = self.seat;
         for frame in &mut self.stack[..usize::from(self.depth)] {
             match frame {
                 Frame::Segment(at) => at.rebase(place, by),
                 Frame::Proof(at) => at.rebase(place, by, rules),
                 Frame::Narrowing(at) => at.rebase(place, by),
-                Frame::Spread(at) => at.rebase(place, by),
-                Frame::Restock(at) => at.rebase(place, by, own),
+                Frame::Owed(at) => at.rebase(place, by),
+                Frame::Snapshot(at) => at.rebase(place, by),
                 _ => {}
             }
         }
@@ -242,12 +256,11 @@ impl Thread {
 /// The first access of a call.
 fn first(op: Op) -> Frame {
     match op {
-        Op::Deduct(_) => Frame::Deduct(deduct::At::Load),
+        Op::Deduct(_) | Op::Reserve(_) => Frame::Take(take::At::Load),
         Op::DeductUpTo(_) => Frame::UpTo(up_to::At::Load),
-        Op::Restock(_) => Frame::Restock(restock::At::Load),
-        Op::Reserve(_) => Frame::Reserving(reserving::At::Load),
-        Op::Commit(_) => Frame::Reserving(reserving::At::Commit),
-        Op::Release(_) => Frame::Reserving(reserving::At::Release),
+        Op::Restock(_) | Op::Release(_) => Frame::Put(put::At::Load),
+        Op::Commit(_) => Frame::Commit(commit::At::Grown),
+        Op::Withdraw(_) | Op::Forgive(_) => Frame::Owed(owed::At::Lock),
         Op::Available => Frame::Proof(proof::At::Available),
         Op::Snapshot => Frame::Snapshot(snapshot::At::Lock),
         Op::Widen => Frame::Spread(spread::At::Lock),
@@ -289,12 +302,13 @@ pub fn step(shared: &mut Shared, me: &mut Thread, rules: &Rules) -> Progress {
         is_over: false,
     };
     match top {
-        Frame::Deduct(at) => at.step(&mut cpu),
+        Frame::Take(at) => at.step(&mut cpu),
         Frame::UpTo(at) => at.step(&mut cpu),
         Frame::Gather(at) => at.step(&mut cpu),
         Frame::Collect(at) => at.step(&mut cpu),
-        Frame::Restock(at) => at.step(&mut cpu),
-        Frame::Reserving(at) => at.step(&mut cpu),
+        Frame::Put(at) => at.step(&mut cpu),
+        Frame::Commit(at) => at.step(&mut cpu),
+        Frame::Owed(at) => at.step(&mut cpu),
         Frame::Snapshot(at) => at.step(&mut cpu),
         Frame::Segment(at) => at.step(&mut cpu),
         Frame::SecondLook(at) => at.step(&mut cpu),
@@ -315,6 +329,38 @@ impl Cpu<'_> {
     /// The units of the call.
     pub fn units(&self) -> u8 {
         self.me.op.map_or(0, Op::units)
+    }
+
+    /// Whether the call reserves what it takes.
+    pub fn reserves(&self) -> bool {
+        matches!(self.me.op, Some(Op::Reserve(_)))
+    }
+
+    /// Whether the call restocks what it puts.
+    pub fn restocks(&self) -> bool {
+        matches!(self.me.op, Some(Op::Restock(_)))
+    }
+
+    pub fn place(&mut self, index: u8) -> &mut Place {
+        &mut self.shared.places[usize::from(index)]
+    }
+
+    /// The share of segment `index`, when `units` are dealt out evenly.
+    pub fn share(&self, units: u8, index: u8) -> u8 {
+        let segments = self.rules.segments as u8;
+        units / segments + u8::from(index < units % segments)
+    }
+
+    /// Puts units to a segment that a move has in hand: counted as released, and that as reserved before.
+    pub fn bring(&mut self, index: u8, units: u8) {
+        if self.without(Omission::WhatIsMovedIsNoRestock) {
+            let segment = self.place(index);
+            segment.added = segment.added.wrapping_add(units);
+            return;
+        }
+        self.shared.reserved = self.shared.reserved.wrapping_add(units);
+        let segment = self.place(index);
+        segment.returned = segment.returned.wrapping_add(units);
     }
 
     pub fn own(&mut self) -> u8 {
@@ -350,18 +396,22 @@ impl Cpu<'_> {
         let depth = usize::from(self.me.depth);
         self.me.stack[depth] = Frame::Empty;
         match self.me.stack[depth - 1] {
-            Frame::Deduct(at) => at.resume(self, value),
+            Frame::Take(at) => at.resume(self, value),
             Frame::UpTo(at) => at.resume(self, value),
             Frame::Gather(at) => at.resume(self, value),
             Frame::Collect(at) => at.resume(self, value),
-            Frame::Restock(at) => at.resume(self, value),
-            Frame::Reserving(at) => at.resume(self, value),
+            Frame::Put(at) => at.resume(self, value),
+            Frame::Owed(at) => at.resume(self, value),
             Frame::Snapshot(at) => at.resume(self, value),
             Frame::Lost(at) => at.resume(self, value),
             Frame::Spread(at) => at.resume(self, value),
             Frame::Narrowing(at) => at.resume(self, value),
             Frame::Call => self.end(value),
-            Frame::Empty | Frame::Segment(_) | Frame::SecondLook(_) | Frame::Proof(_) => {
+            Frame::Empty
+            | Frame::Commit(_)
+            | Frame::Segment(_)
+            | Frame::SecondLook(_)
+            | Frame::Proof(_) => {
                 unreachable!("it waits for nothing")
             }
         }
@@ -379,7 +429,9 @@ impl Cpu<'_> {
             return;
         }
         self.answer = Some(match (op, value) {
-            (Op::DeductUpTo(_), Value::Units(units)) => Answer::Took(units),
+            (Op::DeductUpTo(_) | Op::Withdraw(_) | Op::Forgive(_), Value::Units(units)) => {
+                Answer::Took(units)
+            }
             (Op::Available, Value::Units(bound)) => Answer::AtMost(bound),
             (_, Value::Refused(bound)) => Answer::Refused(bound),
             (_, Value::Figures(figures)) => Answer::Snapshot(figures),
@@ -392,12 +444,17 @@ impl Cpu<'_> {
     }
 
     /// Exchanges the word, if it is still `seen`; what it is otherwise is an error.
-    pub fn exchange(&mut self, seen: Word, next: Word) -> Result<(), Word> {
+    pub fn exchange(&mut self, seen: memory::Word, next: memory::Word) -> Result<(), memory::Word> {
         if self.shared.word != seen {
             return Err(self.shared.word);
         }
         self.shared.word = next;
         Ok(())
+    }
+
+    /// Takes the cold mutex, which the thread waited for.
+    pub fn lock(&mut self) {
+        self.shared.locked = true;
     }
 
     /// Tries once to get the cold mutex.

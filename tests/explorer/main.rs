@@ -11,7 +11,6 @@
 //! | `steps` | the calls, one access a step |
 //! | `memory`, `machine` | what the threads share, and a thread |
 //! | `spec`, `histories` | what a stock is, and the orders that explain what was answered |
-//! | `untouched` | what a snapshot must call reserved |
 //! | `explore` | the search |
 //! | `scenarios` | those of loom, and larger ones |
 //! | `omissions` | the steps that can be taken out; a test takes out each, and some scenario fails |
@@ -23,8 +22,8 @@
 //! thread's place in its calls, with what it remembers there; and the history: what was answered, and the
 //! orders that explain it. Three things make few states of many, and leave out nothing:
 //!
-//! - What a thread does between two accesses belongs to the first of them.
-//! - A counter that no call of the scenario writes is read without an access.
+//! - What a thread does between two accesses belongs to the first of them: no other thread can tell.
+//! - A counter that no call of the scenario writes is read without an access: it says the same at any time.
 //! - Counters are counted from the present `taken` of their place on: see `Explorer::rebase`.
 //!
 //! In each state in which a call returns, some order must explain all that was answered. At the end of each
@@ -33,8 +32,14 @@
 //!
 //! # What differs from the code
 //!
-//! Numbers are bytes, so that large orders and the limit of a stock are left to loom and to the
-//! tests. Statistics are not there. How much may be restocked to a segment is either exact or without a bound.
+//! - Numbers are bytes, so that large orders and the limit of a stock are left to loom and to the tests. The check
+//!   of the limit takes the mutex, and finds the stock far from it.
+//! - What the mutex guards is read and written without an access of its own. That a stock owes belongs to it, since
+//!   only the holder of the mutex changes that.
+//! - A snapshot looks again for as long as commits come, and not sixteen times.
+//! - There are no statistics.
+//!
+//! So that nothing else differs, each outcome that loom sees with a clock must be one that the explorer came to.
 #![cfg(not(any(loom, shuttle)))]
 
 mod explore;
@@ -48,7 +53,6 @@ mod outcomes;
 mod scenarios;
 mod spec;
 mod steps;
-mod untouched;
 
 use explore::{Report, explore};
 use machine::Rules;

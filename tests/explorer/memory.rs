@@ -3,25 +3,45 @@
 //! Counters are bytes that wrap, as the real ones wrap at more.
 
 /// The most segments of a scenario.
-pub const SEGMENTS: usize = 3;
+pub const SEGMENTS: usize = 2;
 /// The place of the pocket.
 pub const POCKET: usize = SEGMENTS;
 /// The low bits of `taken` that repeat what was reserved are one bit, as under loom.
-pub const MAX_LENT: u8 = 1;
+pub const MAX_RESERVED: u8 = 1;
+/// How far below zero a segment is sunk: more than comes late, and so little that three sinkings during one proof
+/// stay below half of what a byte holds.
+pub const SUNK: u8 = 8;
+/// A restock that brings `added` to the next multiple of this has the limit checked; as under loom.
+pub const BLOCK: u8 = 4;
 
-/// A value of the word.
+/// A value of the word. No scenario fills a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Word {
     pub wide: bool,
     pub proving: bool,
+    pub owing: bool,
     pub units: u8,
-    /// Units that the word reserved, less those that were settled by it. Wraps.
-    pub aside: u8,
-    /// Units restocked by the word.
+    /// Units that the word reserved, less those that it released or committed. Wraps.
+    pub reserved: u8,
+    /// Units restocked by the word that are not in the sums yet.
     pub fresh: u8,
 }
 
 impl Word {
+    pub fn narrow(units: u8) -> Self {
+        Self {
+            units,
+            ..Self::default()
+        }
+    }
+
+    pub fn owing() -> Self {
+        Self {
+            owing: true,
+            ..Self::default()
+        }
+    }
+
     /// The one compare: either flag makes the word larger than any order.
     pub const fn covers(self, units: u8) -> bool {
         self.wide || self.proving || units <= self.units
@@ -45,29 +65,33 @@ impl Word {
         }
     }
 
-    pub const fn restocked(self, units: u8) -> Self {
-        Self {
+    /// With `units` deducted, or reserved.
+    pub const fn taken(self, units: u8, reserves: bool) -> Self {
+        let mut next = self.less(units);
+        if reserves {
+            next.reserved = next.reserved.wrapping_add(units);
+        }
+        next
+    }
+
+    /// With `units` restocked, or released; nothing if units are owed.
+    pub fn put(self, units: u8, restocks: bool) -> Option<Self> {
+        if !restocks {
+            return self.committed(units).map(|word| word.more(units));
+        }
+        let next = Self {
             fresh: self.fresh.wrapping_add(units),
             ..self.more(units)
-        }
+        };
+        (!self.owing).then_some(next)
     }
 
-    pub const fn reserved(self, units: u8) -> Self {
-        Self {
-            aside: self.aside.wrapping_add(units),
-            ..self.less(units)
-        }
-    }
-
-    pub const fn committed(self, units: u8) -> Self {
-        Self {
-            aside: self.aside.wrapping_sub(units),
+    pub fn committed(self, units: u8) -> Option<Self> {
+        let next = Self {
+            reserved: self.reserved.wrapping_sub(units),
             ..self
-        }
-    }
-
-    pub const fn released(self, units: u8) -> Self {
-        self.committed(units).more(units)
+        };
+        (!self.owing).then_some(next)
     }
 
     /// Plainly wide, its units taken out.
@@ -97,86 +121,53 @@ impl Word {
     }
 }
 
-/// How far `added` may grow by restocks that nobody checked against all segments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Limit {
-    /// Further than any scenario goes.
-    Far,
-    At(u8),
-}
-
 /// A value of `taken`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Taken {
     pub units: u8,
     /// The low bits of what was reserved by the exchanges of `taken`.
-    pub lent: u8,
+    pub low: u8,
+}
+
+impl Taken {
+    /// Units reserved since `noted` were.
+    pub const fn reserved_since(self, noted: u8) -> u8 {
+        self.low.wrapping_sub(noted) & MAX_RESERVED
+    }
+}
+
+/// What is left when less may have come than was taken.
+pub fn left(came: u8, taken: u8) -> u8 {
+    came.wrapping_sub(taken)
+        .cast_signed()
+        .max(0)
+        .cast_unsigned()
 }
 
 /// A segment, or the pocket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Place {
     pub taken: Taken,
+    /// What was restocked; in the pocket, what was announced.
     pub added: u8,
+    /// What was released or moved here.
     pub returned: u8,
     pub noted: u8,
-    pub lent_late: u8,
-    pub sold: u8,
-    pub takes_back: bool,
-    pub limit: Limit,
+    pub committed: u8,
 }
 
 impl Place {
-    const EMPTY: Self = Self {
-        taken: Taken { units: 0, lent: 0 },
-        added: 0,
-        returned: 0,
-        noted: 0,
-        lent_late: 0,
-        sold: 0,
-        takes_back: false,
-        limit: Limit::At(0),
-    };
-
     /// Units that were ever reserved here, when nothing changes.
-    pub const fn lent(&self) -> u8 {
-        self.lent_late.wrapping_add(lent_by(self.noted, self.taken))
+    pub const fn reserved(&self) -> u8 {
+        self.noted
+            .wrapping_add(self.taken.reserved_since(self.noted))
     }
 
-    /// Counts from `by` on.
-    pub fn rebase(&mut self, by: u8) {
-        self.taken.units = self.taken.units.wrapping_sub(by);
-        self.added = self.added.wrapping_sub(by);
-        if let Limit::At(limit) = &mut self.limit {
-            *limit = limit.wrapping_sub(by);
-        }
-    }
-
-    /// Lets `units` that a move brings pass without using up the room.
-    pub fn widen_room(&mut self, units: u8) {
-        if let Limit::At(limit) = &mut self.limit {
-            *limit = limit.wrapping_add(units);
-        }
-    }
-
-    pub const fn settled(&self) -> u8 {
-        self.returned.wrapping_add(self.sold)
-    }
-
+    /// What came, less what was taken.
     pub const fn held(&self) -> u8 {
-        self.added
-            .wrapping_add(self.returned)
-            .wrapping_sub(self.taken.units)
+        let came = self.added.wrapping_add(self.returned);
+        came.wrapping_sub(self.taken.units)
     }
-}
-
-/// Units reserved by the exchanges of `taken`, of which `noted` were noted.
-pub const fn lent_by(noted: u8, taken: Taken) -> u8 {
-    noted.wrapping_add(lent_since(noted, taken))
-}
-
-pub const fn lent_since(noted: u8, taken: Taken) -> u8 {
-    taken.lent.wrapping_sub(noted) & MAX_LENT
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -185,35 +176,30 @@ pub struct Shared {
     pub places: [Place; SEGMENTS + 1],
     /// Whether the segments are there.
     pub grown: bool,
-    /// Whether anything was ever released to a segment.
-    pub takes_back: bool,
     /// The cold mutex.
     pub locked: bool,
-    // What the mutex guards.
-    /// The part of the segments' `added` that was moved there or is in the books already.
-    pub entered: u8,
-    /// Units restocked, as far as they are entered.
+    // What the mutex guards. That the stock owes is of it, too: only the holder changes that.
+    /// Units restocked that are in no counter.
     pub restocked: u8,
+    /// Units reserved that are in no counter.
+    pub reserved: u8,
+    pub owed: u8,
+    pub withdrawn: u8,
     pub narrowings: u8,
 }
 
 impl Shared {
     /// A narrow stock.
-    pub const fn new(units: u8) -> Self {
+    pub fn new(units: u8) -> Self {
         Self {
-            word: Word {
-                wide: false,
-                proving: false,
-                units,
-                aside: 0,
-                fresh: 0,
-            },
-            places: [Place::EMPTY; SEGMENTS + 1],
+            word: Word::narrow(units),
+            places: [Place::default(); SEGMENTS + 1],
             grown: false,
-            takes_back: false,
             locked: false,
-            entered: 0,
             restocked: 0,
+            reserved: 0,
+            owed: 0,
+            withdrawn: 0,
             narrowings: 0,
         }
     }
@@ -222,5 +208,19 @@ impl Shared {
     pub fn available(&self) -> u8 {
         let held = self.places.iter().map(Place::held);
         held.fold(self.word.units, u8::wrapping_add)
+    }
+
+    /// Counts from the present `taken` of `place` on; returns by how much.
+    pub fn rebase(&mut self, place: usize) -> u8 {
+        let it = &mut self.places[place];
+        let by = it.taken.units;
+        it.taken.units = 0;
+        if place == POCKET {
+            it.added = it.added.wrapping_sub(by);
+        } else {
+            it.returned = it.returned.wrapping_sub(by);
+            self.reserved = self.reserved.wrapping_sub(by);
+        }
+        by
     }
 }

@@ -3,11 +3,14 @@
 //! What sequentially consistent accesses cannot show is not among them; loom shows it:
 //!
 //! - the fence of the proof, and that the word is read after it (but it must be read between the two passes),
-//! - the read-modify-writes that settle `added`, `returned` and `takes_back`, in place of loads,
+//! - the read-modify-writes that settle `added` and `returned`, in place of loads,
 //! - every memory ordering.
 //!
-//! Nor is what costs time and no promise: that a put leaves a segment alone while somebody is proving,
-//! that a proof which fails ends *proving*, that a thread whose segment is contended sits elsewhere.
+//! Nor is what needs numbers that no byte holds: the checks near the limit, and a reserve that is too large for
+//! the word's field. Nor what costs time and no promise: that a put leaves a segment alone while somebody is
+//! proving, that a proof which fails ends *proving*, that a thread whose segment is contended sits elsewhere. Nor
+//! what no promise rests on any more: a take may read `taken` after what came, since it finds too few units then
+//! and asks the proof; a snapshot may read `noted` once, since it looks again if anything was taken.
 
 /// Defines the steps, and the list of all of them.
 macro_rules! omissions {
@@ -34,24 +37,19 @@ omissions! {
     GatherPutsBackBeforeItCloses: gather_fails,
     GatherCloses: gather_served,
     UpToAnnounces: up_to_against_deduct,
-    UpToClosesWhatItDidNotGet: up_to_against_deduct,
     DrainingAnnounces: narrowing_against_take,
     DrainingPutsBeforeItCloses: narrowing_against_take,
-    DrainingClosesWhatItDidNotGet: narrowing_against_take,
+    WhatIsNotTakenIsClosed: narrowing_against_take,
     WideningAnnounces: widening_against_refusal,
     WideningPutsBeforeItCloses: widening_against_refusal,
     TurningOverAnnounces: snapshot_turns_over_beside_refusals,
-    RestockAnnounces: restock_dealt_out_beside_refusals,
-    RestockPutsBeforeItCloses: restock_dealt_out_beside_refusals,
 
     // Proofs.
     ProofReadsTakenFirst: gather_fails,
-    ProofReadsWordBeforeAdded: proof_over_both,
+    ProofReadsWordBeforeCame: proof_over_both,
     ProofReadsWordAfterTaken: narrowing_against_take,
-    ProofAsksForReleasesAfterTaken: wide_reservations,
-    TakenBeforeAdded: gather_beside_put,
-    GatherProvesWhatIsMissing: gather_of_moving_units,
-    UpToProvesThatThereIsNoMore: up_to_of_moving_units,
+    GatherProvesItsRefusal: gather_of_moving_units,
+    UpToProvesThatItWasAll: up_to_of_moving_units,
     GatherLeavesANarrowWordAlone: gather_in_narrow,
 
     // Second looks.
@@ -66,15 +64,19 @@ omissions! {
     NarrowingAsksWhetherItWasCancelled: narrowing_against_put,
 
     // What a snapshot keeps.
-    RestocksAreEntered: segment_put_and_take,
     WhatIsMovedIsNoRestock: gather_fails,
     WhatIsReleasedIsNoRestock: halves_of_a_wide_reservation,
-    FirstReleaseMakesItselfKnown: halves_of_a_wide_reservation,
-    FirstReleaseIsKnownBeforeItsSegment: first_release_beside_moving_units,
-    LentIsNoted: reserve_beside_reserve,
+    ReservedIsNoted: reserve_beside_reserve,
     NotedAfterTaken: reserve_beside_reserve,
     NotedBeforeTakenToNote: reserve_beside_reserve,
-    LentIsReadTwice: snapshot_while_another_notes,
-    LentIsReadBeforeTheWord: snapshot_against_reservations,
-    SettledIsReadAfterTheWord: halves_beside_snapshot,
+    CommittedStandsStill: halves_beside_snapshot,
+    TakenStandsStill: snapshot_beside_a_late_reserve,
+    SnapshotAsksWhetherItWasCancelled: halves_beside_snapshot,
+
+    // Stock that owes.
+    SegmentsAreSunk: owed_beside_a_late_restock_and_a_late_deduct,
+    LatePutPays: owed_forgiven,
+    LatePutLeavesAWordThatOwes: owed_forgiven,
+    WordLeavesOwingBeforeSegmentsAreRaised: owed_forgiven_beside_a_late_restock_and_late_deducts,
+    ReleasePays: owed_beside_a_late_release,
 }

@@ -13,6 +13,8 @@ pub enum Op {
     Commit(u8),
     /// Gives units back that were reserved, by whichever thread.
     Release(u8),
+    Withdraw(u8),
+    Forgive(u8),
     Available,
     Snapshot,
     /// Makes the stock wide.
@@ -34,7 +36,9 @@ impl Op {
             | Self::Restock(units)
             | Self::Reserve(units)
             | Self::Commit(units)
-            | Self::Release(units) => units,
+            | Self::Release(units)
+            | Self::Withdraw(units)
+            | Self::Forgive(units) => units,
             Self::Available
             | Self::Snapshot
             | Self::Widen
@@ -86,6 +90,8 @@ pub struct Figures {
     pub restocked: u8,
     pub available: u8,
     pub reserved: u8,
+    pub owed: u8,
+    pub withdrawn: u8,
 }
 
 impl fmt::Display for Answer {
@@ -97,8 +103,8 @@ impl fmt::Display for Answer {
             Self::AtMost(bound) => write!(f, "at_most({bound})"),
             Self::Snapshot(it) => write!(
                 f,
-                "snapshot({}+{}, {} restocked)",
-                it.available, it.reserved, it.restocked
+                "snapshot({}+{}, {} restocked, {} of {} owed)",
+                it.available, it.reserved, it.restocked, it.owed, it.withdrawn
             ),
         }
     }

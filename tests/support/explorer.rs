@@ -68,8 +68,8 @@ fn answer(outcome: Outcome) -> String {
         Outcome::Took(units) => format!("took({units})"),
         Outcome::AtMost(_) => "at_most".to_owned(),
         Outcome::Snapshot(it) => format!(
-            "snapshot({}+{}, {} restocked)",
-            it.available, it.reserved, it.restocked
+            "snapshot({}+{}, {} restocked, {} of {} owed)",
+            it.available, it.reserved, it.restocked, it.owed, it.withdrawn
         ),
         other => format!("{other:?}"),
     }

@@ -98,6 +98,9 @@ pub const LOOM: &[Scenario] = scenarios! {
     reserve_while_another_notes: reserved(1, lopsided(4, STILL)), [Reserve(1), Reserve(1)], [Sit(0), Reserve(1)];
     reserve_beside_deducts: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Deduct(1), Reserve(1)];
     reserve_beside_more_at_once: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Reserve(2), Snapshot];
+    owed_beside_a_late_restock: wide(0, STILL), [Withdraw(1)], [Restock(2)];
+    owed_beside_a_late_release: reserved(2, wide(2, STILL)), [Withdraw(1)], [Release(2)];
+    owed_beside_a_commit: reserved(1, wide(1, STILL)), [Withdraw(1), Snapshot], [Commit(1)];
     contention_widens: narrow(4, RESTLESS), [Deduct(1), Deduct(1)], [Deduct(1), Restock(1)];
     refusal_narrows: wide(1, SHRINKING), [Deduct(2), Deduct(1)], [Restock(1), Deduct(1)];
     refusals_narrow: wide(0, SHRINKING), [Deduct(1), Restock(1)], [Deduct(1), Deduct(1)];
@@ -108,6 +111,14 @@ pub const LOOM: &[Scenario] = scenarios! {
     restock_beyond_its_room: wide_in_word(1, STILL), [Restock(1)], [Deduct(1), Restock(1)];
     narrowing_against_release_and_refusal: released_before(wide(3, STILL)), [Narrow], [Release(1)], [Deduct(2)];
     late_release_then_take: reserved(2, lopsided(2, STILL)), [Narrow], [Release(2)], [Sit(1), Deduct(1), Deduct(1)];
+    owed_in_a_growing_word: narrow(1, STILL), [Withdraw(2)], [Restock(2), Deduct(1)];
+    owed_beside_a_deduct: wide(2, STILL), [Withdraw(3)], [Deduct(1)];
+    owed_forgiven: wide(0, STILL), [Withdraw(2), Forgive(1)], [Restock(2), Deduct(1)];
+    owed_twice: wide(1, STILL), [Withdraw(2)], [Withdraw(1), Restock(2)];
+    owed_beside_a_gather: wide(2, STILL), [Withdraw(3)], [Deduct(2), Restock(1)];
+    owed_then_widening: narrow(0, STILL), [Withdraw(1), Widen], [Restock(2), Deduct(1)];
+    owed_beside_a_snapshot: wide(0, STILL), [Withdraw(1), Snapshot], [Restock(2), Deduct(1)];
+    owed_beside_a_late_restock_and_a_late_deduct: wide(0, STILL), [Withdraw(1)], [Restock(2)], [Sit(1), Deduct(1), Deduct(1)];
     gather_in_narrow_beside_refusal: wide(2, STILL), [Deduct(2)], [Narrow], [Deduct(2)];
     widening_against_takes: narrow(2, STILL), [Widen, Deduct(1)], [Deduct(1)], [Deduct(1)];
     widening_against_refusals: narrow(2, STILL), [Widen], [Deduct(3), Deduct(1)], [Deduct(2)];

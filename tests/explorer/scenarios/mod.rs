@@ -92,8 +92,8 @@ impl Scenario {
             tuning: self.open.tuning,
             reserves: has(|op| matches!(op, Reserve(_))),
             commits: has(|op| matches!(op, Commit(_))),
-            releases: has(|op| matches!(op, Release(_))),
             restocks: has(|op| matches!(op, Restock(_))),
+            withdraws: has(|op| matches!(op, Withdraw(_))),
             omitted: None,
         }
     }
@@ -112,8 +112,8 @@ impl Scenario {
             tuning,
             reserves: true,
             commits: true,
-            releases: true,
             restocks: true,
+            withdraws: true,
             omitted: None,
         };
         let opened = if form == Form::Lopsided { 0 } else { units };

@@ -1,12 +1,11 @@
-//! A gather: units of several segments, under the cold mutex, announced in the pocket. Returns `Done`,
-//! `Refused` or `Again`. What a `deduct_up_to` does under the mutex begins here and goes on in
-//! [`up_to`](super::up_to).
+//! A gather: units of several segments, under the cold mutex, announced in the pocket. Returns `Units`,
+//! `Refused` or `Again`.
 
 use crate::machine::{Cpu, Frame, Value};
-use crate::memory::{Limit, POCKET};
+use crate::memory::POCKET;
 use crate::omissions::Omission;
 use crate::op::Op;
-use crate::steps::{collect, narrowing, proof, spread, up_to};
+use crate::steps::{collect, narrowing, proof, spread};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -18,7 +17,6 @@ pub enum At {
     Spread,
     /// Waits for the stock to be narrow.
     Narrow,
-    Announce,
     /// Waits for what was collected.
     Collect {
         in_hand: u8,
@@ -27,17 +25,13 @@ pub enum At {
     Proof {
         in_hand: u8,
     },
-    WidenRoom {
-        in_hand: u8,
-        bound: u8,
-        closed: bool,
-    },
     PutBack {
         in_hand: u8,
         bound: u8,
         closed: bool,
     },
     Close {
+        in_hand: u8,
         value: Value,
     },
     /// Closes before it puts back, which is wrong.
@@ -59,52 +53,35 @@ impl At {
     pub fn step(self, cpu: &mut Cpu) {
         match self {
             Lock(bound) => {
-                _ = cpu.try_lock();
+                cpu.lock();
                 cpu.go(Frame::Gather(Elsewhere(bound)));
             }
             Elsewhere(bound) => elsewhere(cpu, bound),
-            Announce => {
-                let units = cpu.units();
-                let pocket = &mut cpu.shared.places[POCKET];
-                pocket.added = pocket.added.wrapping_add(units);
-                go_on(cpu, 0);
-            }
-            WidenRoom {
-                in_hand,
-                bound,
-                closed,
-            } => {
-                let own = usize::from(cpu.own());
-                cpu.shared.places[own].widen_room(in_hand);
-                cpu.go(Frame::Gather(PutBack {
-                    in_hand,
-                    bound,
-                    closed,
-                }));
-            }
             PutBack {
                 in_hand,
                 bound,
                 closed,
             } => {
-                narrowing::enter_moved(cpu, in_hand);
-                let own = usize::from(cpu.own());
-                let segment = &mut cpu.shared.places[own];
-                segment.added = segment.added.wrapping_add(in_hand);
+                let own = cpu.own();
+                cpu.bring(own, in_hand);
                 let value = Value::Refused(bound);
                 if closed {
                     cpu.go(Frame::Gather(Unlock { value }));
                 } else {
-                    close(cpu, value);
+                    close(cpu, in_hand, value);
                 }
             }
-            Close { value } => {
-                close_pocket(cpu);
+            Close { in_hand, value } => {
+                close_pocket(cpu, in_hand);
                 cpu.go(Frame::Gather(Unlock { value }));
             }
             CloseFirst { in_hand, bound } => {
-                close_pocket(cpu);
-                put_back(cpu, in_hand, bound, true);
+                close_pocket(cpu, in_hand);
+                cpu.go(Frame::Gather(PutBack {
+                    in_hand,
+                    bound,
+                    closed: true,
+                }));
             }
             Unlock { value } => {
                 cpu.unlock();
@@ -116,16 +93,16 @@ impl At {
 
     pub fn resume(self, cpu: &mut Cpu, value: Value) {
         match (self, value) {
-            (Spread, _) | (Narrow, Value::Whole(_)) => {
+            (Spread, _) | (Narrow, Value::Done) => {
                 cpu.go(Frame::Gather(Unlock {
                     value: Value::Again,
                 }));
             }
-            (Narrow, _) => begin(cpu),
+            (Narrow, _) => go_on(cpu, 0),
             (Collect { in_hand }, Value::Units(part)) => {
                 let in_hand = in_hand + part;
                 if in_hand == cpu.units() {
-                    close(cpu, Value::Done);
+                    done(cpu, in_hand);
                 } else {
                     proof::At::begin(cpu, Frame::Gather(Proof { in_hand }));
                 }
@@ -145,91 +122,82 @@ fn elsewhere(cpu: &mut Cpu, bound: u8) {
     } else if tuning.is_enough(word.units) {
         spread::At::spread(cpu, Frame::Gather(Spread));
     } else if tuning.is_little(bound) {
-        narrowing::At::begin(cpu, Frame::Gather(Narrow), false);
+        narrowing::At::narrow(cpu, Frame::Gather(Narrow));
     } else {
-        begin(cpu);
-    }
-}
-
-fn begin(cpu: &mut Cpu) {
-    if let Some(Op::DeductUpTo(_)) = cpu.me.op {
-        up_to::go_on(cpu, 0);
-    } else if cpu.without(Omission::GatherAnnounces) {
         go_on(cpu, 0);
-    } else {
-        cpu.go(Frame::Gather(Announce));
     }
 }
 
 fn go_on(cpu: &mut Cpu, in_hand: u8) {
     let missing = cpu.units() - in_hand;
-    collect::At::from_all(cpu, Frame::Gather(Collect { in_hand }), missing);
+    collect::At::gather(cpu, Frame::Gather(Collect { in_hand }), missing);
 }
 
-/// Refuses if the proof says so, and goes on with what is in hand if it does not.
+fn is_up_to(cpu: &Cpu) -> bool {
+    matches!(cpu.me.op, Some(Op::DeductUpTo(_)))
+}
+
+fn announces(cpu: &Cpu) -> bool {
+    !cpu.without(if is_up_to(cpu) {
+        Omission::UpToAnnounces
+    } else {
+        Omission::GatherAnnounces
+    })
+}
+
+/// Ends if the proof says so, and goes on with what is in hand if it does not.
 fn judge(cpu: &mut Cpu, in_hand: u8, bound: u8) {
-    // What is announced and not in hand was never there; without an announcement, what is in hand is
-    // in no sum.
-    let missing = if cpu.without(Omission::GatherAnnounces) {
-        0_u8.wrapping_sub(in_hand)
+    // What is in hand is announced, and so in the sum; without an announcement it is not.
+    let bound = if announces(cpu) {
+        bound
     } else {
-        cpu.units() - in_hand
+        bound.wrapping_add(in_hand)
     };
-    let bound = if cpu.without(Omission::GatherProvesWhatIsMissing) {
-        in_hand
-    } else {
-        bound.wrapping_sub(missing)
-    };
-    if bound >= cpu.units() {
-        return go_on(cpu, in_hand);
-    }
-    let closes = !cpu.without(Omission::GatherAnnounces);
-    if closes && cpu.without(Omission::GatherPutsBackBeforeItCloses) {
-        cpu.go(Frame::Gather(CloseFirst { in_hand, bound }));
-    } else {
-        put_back(cpu, in_hand, bound, false);
-    }
-}
-
-fn put_back(cpu: &mut Cpu, in_hand: u8, bound: u8, closed: bool) {
-    let value = Value::Refused(bound);
-    if in_hand == 0 {
-        if closed {
-            cpu.go(Frame::Gather(Unlock { value }));
+    if is_up_to(cpu) {
+        if bound == in_hand || cpu.without(Omission::UpToProvesThatItWasAll) {
+            done(cpu, in_hand);
         } else {
-            close(cpu, value);
+            go_on(cpu, in_hand);
         }
         return;
     }
-    let own = usize::from(cpu.own());
-    let moves_limit = cpu.rules.restocks && cpu.shared.places[own].limit != Limit::Far;
-    cpu.go(Frame::Gather(if moves_limit {
-        WidenRoom {
-            in_hand,
-            bound,
-            closed,
-        }
+    let bound = if cpu.without(Omission::GatherProvesItsRefusal) {
+        in_hand
     } else {
-        PutBack {
+        bound
+    };
+    if bound >= cpu.units() {
+        go_on(cpu, in_hand);
+    } else if in_hand == 0 {
+        close(cpu, in_hand, Value::Refused(bound));
+    } else if announces(cpu) && cpu.without(Omission::GatherPutsBackBeforeItCloses) {
+        cpu.go(Frame::Gather(CloseFirst { in_hand, bound }));
+    } else {
+        cpu.go(Frame::Gather(PutBack {
             in_hand,
             bound,
-            closed,
-        }
+            closed: false,
+        }));
+    }
+}
+
+fn done(cpu: &mut Cpu, in_hand: u8) {
+    if cpu.reserves() {
+        cpu.shared.reserved = cpu.shared.reserved.wrapping_add(in_hand);
+    }
+    close(cpu, in_hand, Value::Units(in_hand));
+}
+
+fn close(cpu: &mut Cpu, in_hand: u8, value: Value) {
+    let closes = in_hand > 0 && announces(cpu) && !cpu.without(Omission::GatherCloses);
+    cpu.go(Frame::Gather(if closes {
+        Close { in_hand, value }
+    } else {
+        Unlock { value }
     }));
 }
 
-fn close(cpu: &mut Cpu, value: Value) {
-    cpu.go(Frame::Gather(
-        if cpu.without(Omission::GatherAnnounces) || cpu.without(Omission::GatherCloses) {
-            Unlock { value }
-        } else {
-            Close { value }
-        },
-    ));
-}
-
-fn close_pocket(cpu: &mut Cpu) {
-    let units = cpu.units();
+fn close_pocket(cpu: &mut Cpu, in_hand: u8) {
     let pocket = &mut cpu.shared.places[POCKET];
-    pocket.taken.units = pocket.taken.units.wrapping_add(units);
+    pocket.taken.units = pocket.taken.units.wrapping_add(in_hand);
 }

@@ -6,15 +6,16 @@
 //! states that go on alike are one state.
 
 pub mod collect;
-pub mod deduct;
+pub mod commit;
 pub mod gather;
 pub mod lost;
 pub mod narrowing;
+pub mod owed;
 pub mod proof;
-pub mod reserving;
-pub mod restock;
+pub mod put;
 pub mod second_look;
 pub mod segment;
 pub mod snapshot;
 pub mod spread;
+pub mod take;
 pub mod up_to;

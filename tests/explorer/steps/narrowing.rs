@@ -1,112 +1,123 @@
-//! Making a stock narrow: *proving* is set, all units are moved to the word, the segments are proved
-//! empty, and the word is exchanged, to narrow or (turning over) to wide with its units dealt out.
-//! Returns `Whole`, or `NotWhole` if somebody cancelled.
+//! The proof that all units are in the word: *proving* is set, all units are moved to the word, the segments
+//! are proved empty. It returns `Totals`, or `NotWhole` if somebody cancelled it. And what follows: the word
+//! is closed (`Done` or `NotWhole`), or its units are dealt out.
 
-use crate::machine::{Cpu, Frame, Value};
-use crate::memory::{Limit, POCKET, Word};
+use crate::machine::{Cpu, Frame, Totals, Value};
+use crate::memory::{POCKET, SUNK, Word, left};
 use crate::omissions::Omission;
-use crate::steps::{collect, segment, spread};
+use crate::steps::{collect, spread};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
-    // One try, unless somebody is moving units: returns `Done`.
+    // One try to narrow, unless somebody is moving units: returns `Done`.
     TryLock,
     Wide,
     Unlock,
     // Proving alone.
     LockToProve,
     Prove,
-    // Narrowing itself. `turn`: turning over.
+    /// Narrowing: waits for the proof.
+    Narrow,
+    // The proof. With `sink`, the segments are sunk first.
     Begin {
-        turn: bool,
-    },
-    /// Waits for what segment `index` holds.
-    Held {
-        turn: bool,
-        index: u8,
-        held: u8,
-    },
-    Announce {
-        turn: bool,
-        held: u8,
+        sink: bool,
     },
     /// Waits for what was collected.
     Drained {
-        turn: bool,
-        held: u8,
-    },
-    /// Closes what was announced and not collected.
-    GiveUp {
-        turn: bool,
-        got: u8,
-        rest: u8,
+        sink: bool,
     },
     Put {
-        turn: bool,
+        sink: bool,
         got: u8,
         closed: bool,
     },
     Close {
-        turn: bool,
+        sink: bool,
         got: u8,
         put: bool,
     },
-    // The proof that the segments are empty: `left` is what came, less what was taken.
-    Taken {
-        turn: bool,
+    SinkPocket {
         index: u8,
-        left: u8,
+    },
+    SinkSegment {
+        index: u8,
+    },
+    Taken {
+        sink: bool,
+        index: u8,
+        totals: Totals,
     },
     Added {
-        turn: bool,
+        sink: bool,
         index: u8,
-        left: u8,
-        added: u8,
-    },
-    TakesBack {
-        turn: bool,
-        left: u8,
-        added: u8,
+        totals: Totals,
     },
     Returned {
-        turn: bool,
+        sink: bool,
         index: u8,
-        left: u8,
-        added: u8,
+        totals: Totals,
     },
+    /// Waits for the segments to be raised.
+    Fail,
     End,
-    Load {
-        added: u8,
+    // Ends a sinking.
+    RaiseSegment {
+        index: u8,
     },
-    Exchange {
-        added: u8,
+    RaisePocket {
+        index: u8,
+    },
+    // Closes the word.
+    CloseLoad {
+        was_wide: bool,
+    },
+    CloseExchange {
+        was_wide: bool,
         seen: Word,
-    },
-    /// Nothing may be restocked to a segment until the stock is wide again.
-    Room {
-        index: u8,
-        word: Word,
-    },
-    NoRoom {
-        index: u8,
-        word: Word,
-        added: u8,
     },
 }
 use At::*;
 
 impl At {
-    /// Tries once, unless somebody else is moving units.
+    /// Tries once to narrow, unless somebody else is moving units.
     pub fn try_once(cpu: &mut Cpu, waiting: Frame) {
         cpu.call(waiting, Frame::Narrowing(TryLock));
     }
 
-    /// Tries once; under the mutex, on a wide stock.
-    pub fn begin(cpu: &mut Cpu, waiting: Frame, turn: bool) {
+    /// Tries once to narrow; under the mutex, on a wide stock.
+    pub fn narrow(cpu: &mut Cpu, waiting: Frame) {
+        cpu.call(waiting, Frame::Narrowing(Narrow));
+        Self::prove(cpu, Frame::Narrowing(Narrow), false);
+    }
+
+    pub fn prove(cpu: &mut Cpu, waiting: Frame, sink: bool) {
+        cpu.call(waiting, Frame::Narrowing(Begin { sink }));
         if cpu.without(Omission::ProvingIsSet) {
-            hold(cpu, waiting, turn);
+            collect::At::drain(cpu, Frame::Narrowing(Drained { sink }));
+        }
+    }
+
+    pub fn raise(cpu: &mut Cpu, waiting: Frame) {
+        cpu.call(waiting, Frame::Narrowing(RaiseSegment { index: 0 }));
+        Self::raise_and_return(cpu);
+    }
+
+    /// Raises the segments in place of the topmost frame.
+    pub fn raise_and_return(cpu: &mut Cpu) {
+        if cpu.without(Omission::SegmentsAreSunk) {
+            cpu.ret(Value::Done);
         } else {
-            cpu.call(waiting, Frame::Narrowing(Begin { turn }));
+            cpu.go(Frame::Narrowing(RaiseSegment { index: 0 }));
+        }
+    }
+
+    /// After a proof: deals the `units` in the word out again if the stock was wide and they are enough, and
+    /// closes the word otherwise.
+    pub fn finish(cpu: &mut Cpu, waiting: Frame, was_wide: bool, units: u8) {
+        if was_wide && cpu.rules.tuning.is_enough(units) {
+            spread::At::spread(cpu, waiting);
+        } else {
+            cpu.call(waiting, Frame::Narrowing(CloseLoad { was_wide }));
         }
     }
 
@@ -114,177 +125,189 @@ impl At {
         match self {
             TryLock if cpu.try_lock() => cpu.go(Frame::Narrowing(Wide)),
             TryLock => cpu.ret(Value::Done),
-            Wide if cpu.shared.word.wide => Self::begin(cpu, Frame::Narrowing(Unlock), false),
+            Wide if cpu.shared.word.wide => Self::narrow(cpu, Frame::Narrowing(Unlock)),
             Wide => cpu.go(Frame::Narrowing(Unlock)),
             Unlock => {
                 cpu.unlock();
                 cpu.ret(Value::Done);
             }
             LockToProve => {
-                _ = cpu.try_lock();
+                cpu.lock();
                 cpu.go(Frame::Narrowing(Prove));
             }
             Prove => {
-                cpu.shared.word.proving = true;
+                begin_proving(cpu);
                 cpu.go(Frame::Narrowing(Unlock));
             }
-            Begin { turn } => {
-                cpu.shared.word.proving = true;
-                next_held(cpu, turn, 0, 0);
+            RaiseSegment { index } => {
+                cpu.bring(index, SUNK);
+                cpu.go(Frame::Narrowing(RaisePocket { index }));
             }
-            Announce { turn, held } => {
+            RaisePocket { index } => {
                 let pocket = &mut cpu.shared.places[POCKET];
-                pocket.added = pocket.added.wrapping_add(held);
-                drain(cpu, turn, held);
+                pocket.taken.units = pocket.taken.units.wrapping_add(SUNK);
+                if is_last(cpu, index) {
+                    cpu.ret(Value::Done);
+                } else {
+                    cpu.go(Frame::Narrowing(RaiseSegment { index: index + 1 }));
+                }
             }
-            GiveUp { turn, got, rest } => {
-                close(cpu, rest);
-                drained(cpu, turn, got);
+            CloseLoad { was_wide } => close(cpu, was_wide, cpu.shared.word),
+            CloseExchange { was_wide, seen } => match cpu.exchange(seen, seen.closed()) {
+                Ok(()) => {
+                    if was_wide && cpu.rules.tuning.loses_patience {
+                        cpu.shared.narrowings = (cpu.shared.narrowings + 1).min(8);
+                    }
+                    cpu.ret(Value::Done);
+                }
+                Err(seen) => close(cpu, was_wide, seen),
+            },
+            _ => self.step_of_proof(cpu),
+        }
+    }
+
+    fn step_of_proof(self, cpu: &mut Cpu) {
+        match self {
+            Begin { sink } => {
+                begin_proving(cpu);
+                collect::At::drain(cpu, Frame::Narrowing(Drained { sink }));
             }
-            Put { turn, got, closed } => {
+            Put { sink, got, closed } => {
                 cpu.shared.word = cpu.shared.word.more(got);
                 if closed || cpu.without(Omission::DrainingAnnounces) {
-                    prove(cpu, turn);
+                    settle(cpu, sink);
                 } else {
                     cpu.go(Frame::Narrowing(Close {
-                        turn,
+                        sink,
                         got,
                         put: true,
                     }));
                 }
             }
-            Close { turn, got, put } => {
-                close(cpu, got);
+            Close { sink, got, put } => {
+                let pocket = &mut cpu.shared.places[POCKET];
+                pocket.taken.units = pocket.taken.units.wrapping_add(got);
                 if put {
-                    prove(cpu, turn);
+                    settle(cpu, sink);
                 } else {
                     cpu.go(Frame::Narrowing(Put {
-                        turn,
+                        sink,
                         got,
                         closed: true,
                     }));
                 }
             }
-            Taken { .. } | Added { .. } | TakesBack { .. } | Returned { .. } => self.prove(cpu),
-            End => {
-                cpu.shared.word.proving = false;
-                cpu.ret(Value::NotWhole);
+            SinkPocket { index } => {
+                let pocket = &mut cpu.shared.places[POCKET];
+                pocket.returned = pocket.returned.wrapping_add(SUNK);
+                cpu.go(Frame::Narrowing(SinkSegment { index }));
             }
-            Load { added } => try_close(cpu, added, cpu.shared.word),
-            Exchange { added, seen } => match cpu.exchange(seen, seen.closed()) {
-                Ok(()) => {
-                    enter_restocks(cpu, added);
-                    rooms(cpu, 0, seen.closed());
+            SinkSegment { index } => {
+                let taken = &mut cpu.place(index).taken;
+                taken.units = taken.units.wrapping_add(SUNK);
+                if is_last(cpu, index) {
+                    read(cpu, true);
+                } else {
+                    cpu.go(Frame::Narrowing(SinkPocket { index: index + 1 }));
                 }
-                Err(seen) => try_close(cpu, added, seen),
-            },
-            Room { index, word } => {
-                let added = cpu.shared.places[usize::from(index)].added;
-                cpu.go(Frame::Narrowing(NoRoom { index, word, added }));
             }
-            NoRoom { index, word, added } => {
-                cpu.shared.places[usize::from(index)].limit = Limit::At(added);
-                rooms(cpu, index + 1, word);
-            }
-            Held { .. } | Drained { .. } => unreachable!("it waits"),
-        }
-    }
-
-    fn prove(self, cpu: &mut Cpu) {
-        let last = |index| usize::from(index) + 1 == cpu.rules.segments;
-        match self {
-            Taken { turn, index, left } => {
-                let left = left.wrapping_sub(cpu.shared.places[usize::from(index)].taken.units);
-                cpu.go(Frame::Narrowing(if last(index) {
+            Taken {
+                sink,
+                index,
+                mut totals,
+            } => {
+                totals.taken = totals.taken.wrapping_add(cpu.place(index).taken.units);
+                cpu.go(Frame::Narrowing(if !is_last(cpu, index) {
+                    Taken {
+                        sink,
+                        index: index + 1,
+                        totals,
+                    }
+                } else if cpu.rules.restocks {
                     Added {
-                        turn,
+                        sink,
                         index: 0,
-                        left,
-                        added: 0,
+                        totals,
                     }
                 } else {
-                    Taken {
-                        turn,
-                        index: index + 1,
-                        left,
+                    let segments = &cpu.shared.places[..cpu.rules.segments];
+                    let added = segments.iter().map(|it| it.added);
+                    totals.added = added.fold(0, u8::wrapping_add);
+                    Returned {
+                        sink,
+                        index: 0,
+                        totals,
                     }
                 }));
             }
             Added {
-                turn,
+                sink,
                 index,
-                left,
-                added,
+                mut totals,
             } => {
-                let here = cpu.shared.places[usize::from(index)].added;
-                let (left, added) = (left.wrapping_add(here), added.wrapping_add(here));
-                if !last(index) {
-                    let index = index + 1;
-                    cpu.go(Frame::Narrowing(Added {
-                        turn,
-                        index,
-                        left,
-                        added,
-                    }));
-                } else if cpu.rules.releases {
-                    cpu.go(Frame::Narrowing(TakesBack { turn, left, added }));
-                } else {
-                    let segments = &cpu.shared.places[..cpu.rules.segments];
-                    let returned = segments.iter().map(|it| it.returned);
-                    let left = returned.fold(left, u8::wrapping_add);
-                    proved(cpu, turn, left, added);
-                }
-            }
-            TakesBack { turn, left, added } => {
-                if cpu.shared.takes_back {
-                    cpu.go(Frame::Narrowing(Returned {
-                        turn,
+                totals.added = totals.added.wrapping_add(cpu.place(index).added);
+                cpu.go(Frame::Narrowing(if is_last(cpu, index) {
+                    Returned {
+                        sink,
                         index: 0,
-                        left,
-                        added,
-                    }));
+                        totals,
+                    }
                 } else {
-                    proved(cpu, turn, left, added);
-                }
+                    Added {
+                        sink,
+                        index: index + 1,
+                        totals,
+                    }
+                }));
             }
             Returned {
-                turn,
+                sink,
                 index,
-                left,
-                added,
+                mut totals,
             } => {
-                let left = left.wrapping_add(cpu.shared.places[usize::from(index)].returned);
-                if last(index) {
-                    proved(cpu, turn, left, added);
+                totals.returned = totals.returned.wrapping_add(cpu.place(index).returned);
+                if is_last(cpu, index) {
+                    judge(cpu, sink, totals);
                 } else {
                     let index = index + 1;
                     cpu.go(Frame::Narrowing(Returned {
-                        turn,
+                        sink,
                         index,
-                        left,
-                        added,
+                        totals,
                     }));
                 }
             }
-            _ => unreachable!("another step"),
+            End => {
+                cpu.shared.word.proving = false;
+                cpu.ret(Value::NotWhole);
+            }
+            _ => unreachable!("{self:?} waits"),
         }
     }
 
     pub fn resume(self, cpu: &mut Cpu, value: Value) {
         match (self, value) {
-            (Held { turn, index, held }, Value::Units(here)) => {
-                next_held(cpu, turn, index + 1, held.wrapping_add(here));
+            (Narrow, Value::Totals(_)) => cpu.go(Frame::Narrowing(CloseLoad { was_wide: true })),
+            (Narrow, value) => cpu.ret(value),
+            (Drained { sink }, Value::Units(0)) => settle(cpu, sink),
+            (Drained { sink }, Value::Units(got)) => {
+                cpu.go(Frame::Narrowing(
+                    if cpu.without(Omission::DrainingPutsBeforeItCloses) {
+                        Close {
+                            sink,
+                            got,
+                            put: false,
+                        }
+                    } else {
+                        Put {
+                            sink,
+                            got,
+                            closed: false,
+                        }
+                    },
+                ));
             }
-            (Drained { turn, held }, Value::Units(got)) => {
-                let closes = !cpu.without(Omission::DrainingAnnounces)
-                    && !cpu.without(Omission::DrainingClosesWhatItDidNotGet);
-                if got < held && closes {
-                    let rest = held - got;
-                    cpu.go(Frame::Narrowing(GiveUp { turn, got, rest }));
-                } else {
-                    drained(cpu, turn, got);
-                }
-            }
+            (Fail, _) => cpu.go(Frame::Narrowing(End)),
             // Narrow or not; the next access is the unlock.
             (Unlock, _) => {}
             other => unreachable!("{other:?}"),
@@ -295,122 +318,76 @@ impl At {
         if rebased == POCKET {
             return;
         }
-        let before = |index: &u8| rebased < usize::from(*index);
         match self {
-            Taken { index, left, .. } if before(index) => *left = left.wrapping_add(by),
-            Added { index, added, .. } if before(index) => *added = added.wrapping_sub(by),
-            Added { left, .. } => *left = left.wrapping_add(by),
-            TakesBack { added, .. }
-            | Returned { added, .. }
-            | Load { added }
-            | Exchange { added, .. } => *added = added.wrapping_sub(by),
-            NoRoom { index, added, .. } if rebased == usize::from(*index) => {
-                *added = added.wrapping_sub(by);
+            Taken { index, totals, .. } if rebased < usize::from(*index) => {
+                totals.taken = totals.taken.wrapping_sub(by);
+            }
+            Added { totals, .. } => totals.taken = totals.taken.wrapping_sub(by),
+            Returned { index, totals, .. } => {
+                totals.taken = totals.taken.wrapping_sub(by);
+                if rebased < usize::from(*index) {
+                    totals.returned = totals.returned.wrapping_sub(by);
+                }
             }
             _ => {}
         }
     }
 }
 
-/// Begins without setting *proving*.
-fn hold(cpu: &mut Cpu, waiting: Frame, turn: bool) {
-    cpu.call(waiting, Frame::Narrowing(Begin { turn }));
-    next_held(cpu, turn, 0, 0);
+fn is_last(cpu: &Cpu, index: u8) -> bool {
+    usize::from(index) + 1 == cpu.rules.segments
 }
 
-fn next_held(cpu: &mut Cpu, turn: bool, index: u8, held: u8) {
-    if usize::from(index) < cpu.rules.segments {
-        let waiting = Frame::Narrowing(Held { turn, index, held });
-        cpu.call(waiting, segment::At::begin(index, segment::Want::Held));
-    } else if held == 0 {
-        prove(cpu, turn);
-    } else if cpu.without(Omission::DrainingAnnounces) {
-        drain(cpu, turn, held);
+fn begin_proving(cpu: &mut Cpu) {
+    cpu.shared.word.wide = true;
+    cpu.shared.word.proving = true;
+}
+
+/// All that was in the segments is in the word.
+fn settle(cpu: &mut Cpu, sink: bool) {
+    if sink && !cpu.without(Omission::SegmentsAreSunk) {
+        cpu.go(Frame::Narrowing(SinkPocket { index: 0 }));
     } else {
-        cpu.go(Frame::Narrowing(Announce { turn, held }));
+        read(cpu, sink);
     }
 }
 
-fn drain(cpu: &mut Cpu, turn: bool, held: u8) {
-    collect::At::from_segments(cpu, Frame::Narrowing(Drained { turn, held }), held);
-}
-
-fn drained(cpu: &mut Cpu, turn: bool, got: u8) {
-    if got == 0 {
-        prove(cpu, turn);
-    } else if cpu.without(Omission::DrainingPutsBeforeItCloses) {
-        cpu.go(Frame::Narrowing(Close {
-            turn,
-            got,
-            put: false,
-        }));
-    } else {
-        cpu.go(Frame::Narrowing(Put {
-            turn,
-            got,
-            closed: false,
-        }));
-    }
-}
-
-fn close(cpu: &mut Cpu, units: u8) {
-    let pocket = &mut cpu.shared.places[POCKET];
-    pocket.taken.units = pocket.taken.units.wrapping_add(units);
-}
-
-fn prove(cpu: &mut Cpu, turn: bool) {
+fn read(cpu: &mut Cpu, sink: bool) {
+    let totals = Totals::default();
     cpu.go(Frame::Narrowing(Taken {
-        turn,
+        sink,
         index: 0,
-        left: 0,
+        totals,
     }));
 }
 
-fn proved(cpu: &mut Cpu, turn: bool, left: u8, added: u8) {
-    if left != 0 && !cpu.without(Omission::SegmentsAreProvedEmpty) {
-        cpu.go(Frame::Narrowing(End));
-    } else if turn {
-        cpu.go(spread::At::turn(added));
+fn judge(cpu: &mut Cpu, sink: bool, totals: Totals) {
+    let sunk = if sink && !cpu.without(Omission::SegmentsAreSunk) {
+        SUNK * cpu.rules.segments as u8
     } else {
-        cpu.go(Frame::Narrowing(Load { added }));
+        0
+    };
+    let came = totals.added.wrapping_add(totals.returned);
+    if left(came.wrapping_add(sunk), totals.taken) == 0
+        || cpu.without(Omission::SegmentsAreProvedEmpty)
+    {
+        cpu.ret(Value::Totals(totals));
+    } else if sink {
+        At::raise(cpu, Frame::Narrowing(Fail));
+    } else {
+        cpu.go(Frame::Narrowing(End));
     }
 }
 
-fn try_close(cpu: &mut Cpu, added: u8, word: Word) {
+fn close(cpu: &mut Cpu, was_wide: bool, word: Word) {
     let unasked = cpu.without(Omission::NarrowingAsksWhetherItWasCancelled)
         || cpu.without(Omission::ProvingIsSet);
     if word.proving || unasked && word.wide {
-        cpu.go(Frame::Narrowing(Exchange { added, seen: word }));
+        cpu.go(Frame::Narrowing(CloseExchange {
+            was_wide,
+            seen: word,
+        }));
     } else {
         cpu.ret(Value::NotWhole);
-    }
-}
-
-fn rooms(cpu: &mut Cpu, index: u8, word: Word) {
-    if usize::from(index) < cpu.rules.segments && cpu.rules.restocks {
-        cpu.go(Frame::Narrowing(Room { index, word }));
-    } else {
-        cpu.ret(Value::Whole(word));
-    }
-}
-
-/// Enters in the books what was restocked to segments until they were proved empty. Under the mutex,
-/// which makes it no access.
-pub fn enter_restocks(cpu: &mut Cpu, added: u8) {
-    if cpu.rules.tuning.loses_patience {
-        cpu.shared.narrowings = (cpu.shared.narrowings + 1).min(8);
-    }
-    if cpu.without(Omission::RestocksAreEntered) {
-        return;
-    }
-    let fresh = added.wrapping_sub(cpu.shared.entered);
-    cpu.shared.entered = added;
-    cpu.shared.restocked = cpu.shared.restocked.wrapping_add(fresh);
-}
-
-/// Notes that `units` of the segments' `added` were moved there, and not restocked.
-pub fn enter_moved(cpu: &mut Cpu, units: u8) {
-    if !cpu.without(Omission::WhatIsMovedIsNoRestock) {
-        cpu.shared.entered = cpu.shared.entered.wrapping_add(units);
     }
 }

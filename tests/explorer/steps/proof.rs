@@ -2,7 +2,7 @@
 //! that was in stock at one instant.
 
 use crate::machine::{Cpu, Frame, Rules, Value};
-use crate::memory::POCKET;
+use crate::memory::{POCKET, left};
 use crate::omissions::Omission;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,13 +10,8 @@ pub enum At {
     /// The first load of `available`.
     Available,
     /// Place `index` of a part of the pass. `bound` is the sum of what was read, `taken` less.
-    Read {
-        part: u8,
-        index: u8,
-        bound: u8,
-        back: bool,
-    },
-    /// What was released to a place, of which `added` was read.
+    Read { part: u8, index: u8, bound: u8 },
+    /// What was released or moved to a place, of which `added` was read.
     Returned { part: u8, index: u8, bound: u8 },
 }
 use At::*;
@@ -25,27 +20,26 @@ use At::*;
 enum Part {
     Taken,
     Word,
-    /// Whether anything was ever released to a segment.
-    TakesBack,
-    Added,
+    Came,
 }
 
+const PARTS: u8 = 3;
+
 /// The parts of a pass, in their order.
-fn parts(omitted: Option<Omission>) -> [Part; 4] {
+fn parts(omitted: Option<Omission>) -> [Part; PARTS as usize] {
     use Part::*;
     match omitted {
-        Some(Omission::ProofReadsTakenFirst) => [TakesBack, Added, Word, Taken],
-        Some(Omission::ProofReadsWordBeforeAdded) => [Taken, TakesBack, Added, Word],
-        Some(Omission::ProofReadsWordAfterTaken) => [Word, Taken, TakesBack, Added],
-        Some(Omission::ProofAsksForReleasesAfterTaken) => [TakesBack, Taken, Word, Added],
-        _ => [Taken, Word, TakesBack, Added],
+        Some(Omission::ProofReadsTakenFirst) => [Came, Word, Taken],
+        Some(Omission::ProofReadsWordBeforeCame) => [Taken, Came, Word],
+        Some(Omission::ProofReadsWordAfterTaken) => [Word, Taken, Came],
+        _ => [Taken, Word, Came],
     }
 }
 
 /// The places of a pass: the segments, and the pocket last.
-fn place(cpu: &Cpu, index: u8) -> usize {
+fn place(rules: &Rules, index: u8) -> usize {
     let index = usize::from(index);
-    if index == cpu.rules.segments {
+    if index == rules.segments {
         POCKET
     } else {
         index
@@ -54,66 +48,50 @@ fn place(cpu: &Cpu, index: u8) -> usize {
 
 impl At {
     pub fn begin(cpu: &mut Cpu, waiting: Frame) {
-        // The frame is there first, so that a part that is no access has one to go on from.
         cpu.call(waiting, Frame::Proof(first()));
-        skip_what_is_constant(cpu, first());
     }
 
     pub fn step(self, cpu: &mut Cpu) {
         match self {
-            Available if cpu.shared.word.wide => {
-                cpu.go(Frame::Proof(first()));
-                skip_what_is_constant(cpu, first());
-            }
+            Available if cpu.shared.word.wide => cpu.go(Frame::Proof(first())),
             Available => cpu.ret(Value::Units(cpu.shared.word.units)),
-            Read {
-                part,
-                index,
-                bound,
-                back,
-            } => {
+            Read { part, index, bound } => {
+                let place = place(cpu.rules, index);
+                let it = cpu.shared.places[place];
                 match parts(cpu.rules.omitted)[usize::from(part)] {
-                    Part::Taken => {
-                        let taken = cpu.shared.places[place(cpu, index)].taken.units;
-                        next_place(cpu, part, index, bound.wrapping_sub(taken), back);
-                    }
+                    Part::Taken => next_place(cpu, part, index, bound.wrapping_sub(it.taken.units)),
                     Part::Word if !cpu.shared.word.wide => {
                         cpu.ret(Value::Units(cpu.shared.word.units));
                     }
-                    Part::Word => {
-                        let bound = bound.wrapping_add(cpu.shared.word.units);
-                        next_part(cpu, part, bound, back);
-                    }
-                    Part::TakesBack => next_part(cpu, part, bound, cpu.shared.takes_back),
-                    Part::Added => {
-                        let it = cpu.shared.places[place(cpu, index)];
+                    Part::Word => next_part(cpu, part, bound.wrapping_add(cpu.shared.word.units)),
+                    // The first counter is read without an access where nobody writes it.
+                    Part::Came if place != POCKET && !cpu.rules.restocks => {
                         let bound = bound.wrapping_add(it.added);
-                        // Nothing is ever released to the pocket.
-                        if !back || place(cpu, index) == POCKET {
-                            next_place(cpu, part, index, bound, back);
-                        } else if cpu.rules.releases {
-                            cpu.go(Frame::Proof(Returned { part, index, bound }));
+                        Returned { part, index, bound }.step(cpu);
+                    }
+                    Part::Came => {
+                        let bound = bound.wrapping_add(it.added);
+                        let next = Returned { part, index, bound };
+                        if place == POCKET && !cpu.rules.withdraws {
+                            next.step(cpu);
                         } else {
-                            let bound = bound.wrapping_add(it.returned);
-                            next_place(cpu, part, index, bound, back);
+                            cpu.go(Frame::Proof(next));
                         }
                     }
                 }
             }
             Returned { part, index, bound } => {
-                let returned = cpu.shared.places[place(cpu, index)].returned;
-                next_place(cpu, part, index, bound.wrapping_add(returned), true);
+                let returned = cpu.shared.places[place(cpu.rules, index)].returned;
+                next_place(cpu, part, index, bound.wrapping_add(returned));
             }
         }
     }
 
     pub fn rebase(&mut self, rebased: usize, by: u8, rules: &Rules) {
-        let (part, read, bound) = match self {
+        let (part, index, has_added, bound) = match self {
             Available => return,
-            Read {
-                part, index, bound, ..
-            } => (*part, *index, bound),
-            Returned { part, index, bound } => (*part, *index + 1, bound),
+            Read { part, index, bound } => (*part, *index, false, bound),
+            Returned { part, index, bound } => (*part, *index, true, bound),
         };
         let rank = if rebased == POCKET {
             rules.segments
@@ -125,10 +103,12 @@ impl At {
             let Some(at) = parts.iter().position(|&it| it == which) else {
                 unreachable!("each part is in a pass");
             };
-            at < usize::from(part) || at == usize::from(part) && rank < usize::from(read)
+            at < usize::from(part) || at == usize::from(part) && rank < usize::from(index)
         };
-        // `taken` is in the sum as its negative.
-        match (was_read(Part::Taken), was_read(Part::Added)) {
+        // In a segment, `returned` is rebased with `taken`; in the pocket `added`, which is read first.
+        let in_between = has_added && rebased == POCKET && rank == usize::from(index);
+        match (was_read(Part::Taken), was_read(Part::Came) || in_between) {
+            // `taken` is in the sum as its negative.
             (true, false) => *bound = bound.wrapping_add(by),
             (false, true) => *bound = bound.wrapping_sub(by),
             _ => {}
@@ -141,42 +121,26 @@ fn first() -> At {
         part: 0,
         index: 0,
         bound: 0,
-        back: false,
     }
 }
 
-fn next_place(cpu: &mut Cpu, part: u8, index: u8, bound: u8, back: bool) {
+fn next_place(cpu: &mut Cpu, part: u8, index: u8, bound: u8) {
     if usize::from(index) == cpu.rules.segments {
-        next_part(cpu, part, bound, back);
+        next_part(cpu, part, bound);
     } else {
         let index = index + 1;
-        cpu.go(Frame::Proof(Read {
-            part,
-            index,
-            bound,
-            back,
-        }));
+        cpu.go(Frame::Proof(Read { part, index, bound }));
     }
 }
 
-fn next_part(cpu: &mut Cpu, part: u8, bound: u8, back: bool) {
-    if part == 3 {
-        return cpu.ret(Value::Units(bound));
+fn next_part(cpu: &mut Cpu, part: u8, bound: u8) {
+    if part + 1 == PARTS {
+        return cpu.ret(Value::Units(left(bound, 0)));
     }
-    let next = Read {
-        part: part + 1,
+    let part = part + 1;
+    cpu.go(Frame::Proof(Read {
+        part,
         index: 0,
         bound,
-        back,
-    };
-    cpu.go(Frame::Proof(next));
-    skip_what_is_constant(cpu, next);
-}
-
-/// Whether anything was released is no access where no script releases.
-fn skip_what_is_constant(cpu: &mut Cpu, at: At) {
-    let Read { part, bound, .. } = at else { return };
-    if parts(cpu.rules.omitted)[usize::from(part)] == Part::TakesBack && !cpu.rules.releases {
-        next_part(cpu, part, bound, cpu.shared.takes_back);
-    }
+    }));
 }

@@ -1,8 +1,10 @@
 //! The second look of a put or a take that changed a segment. Unless the word is plainly wide, the change
-//! came too late for the thread that makes the stock narrow, and cancels that. Returns `Done`.
+//! came too late for the thread that makes the stock narrow, and cancels that. Returns `Done`, or `Owing` if
+//! the stock owes.
 
 use crate::machine::{Cpu, Frame, Value};
 use crate::memory::Word;
+use crate::omissions::Omission;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -30,6 +32,8 @@ impl At {
 fn go_on(cpu: &mut Cpu, word: Word) {
     if word.is_plainly_wide() {
         cpu.ret(Value::Done);
+    } else if word.owing && !cpu.without(Omission::LatePutLeavesAWordThatOwes) {
+        cpu.ret(Value::Owing);
     } else {
         cpu.go(Frame::SecondLook(At::Exchange(word)));
     }

@@ -1,16 +1,15 @@
-//! The primitives of one segment: a take, in its kinds. (A put is one access.)
+//! The primitives of one segment: a take, in its kinds. (A put is one access.) Returns `Taken`, `Short` or
+//! `Lost`, or `Units`.
 
 use crate::machine::{Cpu, Frame, Value};
-use crate::memory::{self, MAX_LENT, lent_since};
+use crate::memory::{self, MAX_RESERVED, left};
 use crate::omissions::Omission;
 
 /// What is wanted of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Want {
-    /// All units of the call, or none.
+    /// All units of the call, or none. If the call reserves, they are reserved in the exchange.
     All,
-    /// All units of the call, or none, which are reserved in the exchange.
-    Lent,
     /// As many as there are, at most this many.
     UpTo(u8),
     /// To know how many there are.
@@ -59,13 +58,6 @@ pub enum At {
         since: u8,
     },
     // With steps in the wrong order.
-    AddedFirst {
-        place: u8,
-    },
-    TakenLast {
-        place: u8,
-        added: u8,
-    },
     NotedThenTaken {
         place: u8,
         can: bool,
@@ -93,31 +85,17 @@ impl At {
     pub fn step(self, cpu: &mut Cpu) {
         match self {
             Taken { place, want } => {
-                if want == Want::All && cpu.without(Omission::TakenBeforeAdded) {
-                    return AddedFirst { place }.step(cpu);
-                }
-                let seen = cpu.shared.places[usize::from(place)].taken;
-                cpu.go(Frame::Segment(Added { place, want, seen }));
+                let seen = cpu.place(place).taken;
+                read_came(cpu, place, want, seen);
             }
             Added { place, want, seen } => {
-                let segment = cpu.shared.places[usize::from(place)];
-                let added = segment.added;
-                if cpu.rules.releases {
-                    cpu.go(Frame::Segment(Returned {
-                        place,
-                        want,
-                        seen,
-                        added,
-                    }));
-                } else {
-                    weigh(
-                        cpu,
-                        place,
-                        want,
-                        seen,
-                        segment.added.wrapping_add(segment.returned),
-                    );
-                }
+                let added = cpu.place(place).added;
+                cpu.go(Frame::Segment(Returned {
+                    place,
+                    want,
+                    seen,
+                    added,
+                }));
             }
             Returned {
                 place,
@@ -125,8 +103,8 @@ impl At {
                 seen,
                 added,
             } => {
-                let returned = cpu.shared.places[usize::from(place)].returned;
-                weigh(cpu, place, want, seen, added.wrapping_add(returned));
+                let came = added.wrapping_add(cpu.place(place).returned);
+                weigh(cpu, place, want, seen, came);
             }
             Exchange {
                 place,
@@ -135,30 +113,30 @@ impl At {
                 units,
             } => exchange(cpu, place, want, seen, units),
             Noted { place, seen } => {
-                let noted = cpu.shared.places[usize::from(place)].noted;
-                let units = cpu.units();
-                let can = lent_since(noted, seen) + units <= MAX_LENT;
-                if cpu.without(Omission::NotedAfterTaken) {
-                    cpu.go(Frame::Segment(NotedThenTaken { place, can }));
-                } else if can || cpu.without(Omission::LentIsNoted) {
-                    cpu.go(Frame::Segment(Exchange {
+                let noted = cpu.place(place).noted;
+                let (want, units) = (Want::All, cpu.units());
+                let can = seen.reserved_since(noted) + units <= MAX_RESERVED;
+                cpu.go(Frame::Segment(if cpu.without(Omission::NotedAfterTaken) {
+                    NotedThenTaken { place, can }
+                } else if can || cpu.without(Omission::ReservedIsNoted) {
+                    Exchange {
                         place,
-                        want: Want::Lent,
+                        want,
                         seen,
                         units,
-                    }));
+                    }
                 } else if cpu.without(Omission::NotedBeforeTakenToNote) {
-                    cpu.go(Frame::Segment(NoteTakenFirst { place }));
+                    NoteTakenFirst { place }
                 } else {
-                    cpu.go(Frame::Segment(NoteNoted { place }));
-                }
+                    NoteNoted { place }
+                }));
             }
             NoteNoted { place } => {
-                let noted = cpu.shared.places[usize::from(place)].noted;
+                let noted = cpu.place(place).noted;
                 cpu.go(Frame::Segment(NoteTaken { place, noted }));
             }
             NoteTaken { place, noted } => {
-                let since = lent_since(noted, cpu.shared.places[usize::from(place)].taken);
+                let since = cpu.place(place).taken.reserved_since(noted);
                 cpu.go(Frame::Segment(NoteExchange {
                     place,
                     noted,
@@ -170,91 +148,100 @@ impl At {
                 noted,
                 since,
             } => {
-                let segment = &mut cpu.shared.places[usize::from(place)];
+                let segment = cpu.place(place);
                 if segment.noted == noted {
                     segment.noted = noted.wrapping_add(since);
                 }
-                cpu.go(Self::begin(place, Want::Lent));
+                cpu.go(Self::take(place));
             }
-            AddedFirst { place } => {
-                let added = cpu.shared.places[usize::from(place)].added;
-                cpu.go(Frame::Segment(TakenLast { place, added }));
-            }
-            TakenLast { place, added } => {
-                let segment = cpu.shared.places[usize::from(place)];
-                let came = added.wrapping_add(segment.returned);
-                weigh(cpu, place, Want::All, segment.taken, came);
-            }
+            _ => self.step_wrongly(cpu),
+        }
+    }
+
+    fn step_wrongly(self, cpu: &mut Cpu) {
+        match self {
             NotedThenTaken { place, can } => {
-                let segment = cpu.shared.places[usize::from(place)];
-                let (seen, units) = (segment.taken, cpu.units());
-                if can && segment.held() >= units {
-                    cpu.go(Frame::Segment(Exchange {
+                let segment = *cpu.place(place);
+                let (want, seen, units) = (Want::All, segment.taken, cpu.units());
+                cpu.go(Frame::Segment(if can && segment.held() >= units {
+                    Exchange {
                         place,
-                        want: Want::Lent,
+                        want,
                         seen,
                         units,
-                    }));
+                    }
                 } else {
-                    cpu.go(Frame::Segment(NoteNoted { place }));
-                }
+                    NoteNoted { place }
+                }));
             }
             NoteTakenFirst { place } => {
-                let taken = cpu.shared.places[usize::from(place)].taken;
+                let taken = cpu.place(place).taken;
                 cpu.go(Frame::Segment(NoteNotedLast { place, taken }));
             }
             NoteNotedLast { place, taken } => {
-                let noted = cpu.shared.places[usize::from(place)].noted;
-                let since = lent_since(noted, taken);
+                let noted = cpu.place(place).noted;
+                let since = taken.reserved_since(noted);
                 cpu.go(Frame::Segment(NoteExchange {
                     place,
                     noted,
                     since,
                 }));
             }
+            _ => unreachable!("a right step"),
         }
     }
 
     pub fn rebase(&mut self, rebased: usize, by: u8) {
         match self {
-            Added { place, seen, .. } | Exchange { place, seen, .. } | Noted { place, seen }
+            Added { place, seen, .. }
+            | Returned { place, seen, .. }
+            | Exchange { place, seen, .. }
+            | Noted { place, seen }
+            | NoteNotedLast { place, taken: seen }
                 if usize::from(*place) == rebased =>
             {
                 seen.units = seen.units.wrapping_sub(by);
-            }
-            Returned {
-                place, seen, added, ..
-            } if usize::from(*place) == rebased => {
-                seen.units = seen.units.wrapping_sub(by);
-                *added = added.wrapping_sub(by);
-            }
-            TakenLast { place, added } if usize::from(*place) == rebased => {
-                *added = added.wrapping_sub(by);
-            }
-            NoteNotedLast { place, taken } if usize::from(*place) == rebased => {
-                taken.units = taken.units.wrapping_sub(by);
             }
             _ => {}
         }
     }
 }
 
+fn read_came(cpu: &mut Cpu, place: u8, want: Want, seen: memory::Taken) {
+    let added = cpu.place(place).added;
+    cpu.go(Frame::Segment(if cpu.rules.restocks {
+        Added { place, want, seen }
+    } else {
+        Returned {
+            place,
+            want,
+            seen,
+            added,
+        }
+    }));
+}
+
 /// Decides by what came to a segment that had given `seen`.
 fn weigh(cpu: &mut Cpu, place: u8, want: Want, seen: memory::Taken, came: u8) {
-    let held = came.wrapping_sub(seen.units);
+    let units = cpu.units();
     match want {
-        Want::All | Want::Lent if held < cpu.units() => cpu.ret(Value::Short),
-        Want::All => {
-            let units = cpu.units();
-            cpu.go(Frame::Segment(Exchange {
-                place,
-                want,
-                seen,
-                units,
-            }));
+        Want::All
+            if came
+                .wrapping_sub(seen.units)
+                .wrapping_sub(units)
+                .cast_signed()
+                < 0 =>
+        {
+            cpu.ret(Value::Short);
         }
-        Want::Lent => cpu.go(Frame::Segment(Noted { place, seen })),
-        Want::UpTo(most) => match held.min(most) {
+        Want::All if cpu.reserves() => cpu.go(Frame::Segment(Noted { place, seen })),
+        Want::All => cpu.go(Frame::Segment(Exchange {
+            place,
+            want,
+            seen,
+            units,
+        })),
+        Want::UpTo(most) => match left(came, seen.units).min(most) {
             0 => cpu.ret(Value::Units(0)),
             units => cpu.go(Frame::Segment(Exchange {
                 place,
@@ -263,22 +250,23 @@ fn weigh(cpu: &mut Cpu, place: u8, want: Want, seen: memory::Taken, came: u8) {
                 units,
             })),
         },
-        Want::Held => cpu.ret(Value::Units(held)),
+        Want::Held => cpu.ret(Value::Units(left(came, seen.units))),
     }
 }
 
 fn exchange(cpu: &mut Cpu, place: u8, want: Want, seen: memory::Taken, units: u8) {
-    let taken = &mut cpu.shared.places[usize::from(place)].taken;
+    let reserves = cpu.reserves() && want == Want::All;
+    let taken = &mut cpu.place(place).taken;
     if *taken != seen {
         let seen = *taken;
         return match want {
-            Want::UpTo(_) => cpu.go(Frame::Segment(Added { place, want, seen })),
+            Want::UpTo(_) => read_came(cpu, place, want, seen),
             _ => cpu.ret(Value::Lost),
         };
     }
     taken.units = taken.units.wrapping_add(units);
-    if want == Want::Lent {
-        taken.lent = taken.lent.wrapping_add(units) & MAX_LENT;
+    if reserves {
+        taken.low = taken.low.wrapping_add(units) & MAX_RESERVED;
     }
     match want {
         Want::UpTo(_) => cpu.ret(Value::Units(units)),

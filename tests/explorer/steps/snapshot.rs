@@ -1,53 +1,70 @@
-//! A snapshot: a wide stock is made one word first. Returns `Figures`.
+//! A snapshot: all units are brought to the word, and all counters are read at one instant. Returns
+//! `Figures`.
 
-use crate::machine::{Cpu, Frame, Value};
-use crate::memory::{self, Place, lent_by};
+use crate::machine::{Cpu, Frame, Totals, Value};
+use crate::memory::{self, POCKET, Place};
 use crate::omissions::Omission;
 use crate::op::Figures;
-use crate::steps::{narrowing, proof};
+use crate::steps::{narrowing, owed};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
     Lock,
-    // What was reserved, segment after segment.
-    Late {
-        index: u8,
-        sums: Sums,
+    /// Whether the stock is wide.
+    Before,
+    /// Waits for the payments of late puts.
+    Late,
+    /// Waits for the proof.
+    Proved {
+        was_wide: bool,
     },
+    // What was reserved and committed, segment after segment: returns `Totals`.
     Noted {
         index: u8,
-        sums: Sums,
+        totals: Totals,
     },
     Taken {
         index: u8,
-        sums: Sums,
+        totals: Totals,
         noted: u8,
     },
     NotedAgain {
         index: u8,
-        sums: Sums,
+        totals: Totals,
         noted: u8,
-        lent: u8,
+        reserved: u8,
+    },
+    Committed {
+        index: u8,
+        totals: Totals,
+    },
+    /// Waits for them.
+    Sums {
+        was_wide: bool,
     },
     Word {
-        sums: Sums,
+        was_wide: bool,
+        totals: Totals,
     },
-    /// Waits for the proof, whether there is enough to stay wide.
-    Enough {
-        sums: Sums,
-    },
-    /// Waits for all units to be in one word.
-    Whole {
-        sums: Sums,
-    },
-    // What was released or sold.
-    Returned {
+    /// What was committed, once more.
+    CommittedAgain {
+        was_wide: bool,
+        totals: Totals,
+        word: memory::Word,
         index: u8,
-        sums: Sums,
+        committed: u8,
     },
-    Sold {
+    /// What was taken, once more.
+    TakenAgain {
+        was_wide: bool,
+        totals: Totals,
+        word: memory::Word,
         index: u8,
-        sums: Sums,
+        taken: u8,
+    },
+    /// Waits for the word to be closed or dealt out.
+    Finished {
+        figures: Figures,
     },
     Unlock {
         figures: Figures,
@@ -55,109 +72,195 @@ pub enum At {
 }
 use At::*;
 
-/// What a snapshot read so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Sums {
-    lent: u8,
-    settled: u8,
-    /// All units, once they were in one word.
-    whole: Option<memory::Word>,
-}
-
 impl At {
+    /// Reads what was reserved and committed in the segments.
+    pub fn read_sums(cpu: &mut Cpu, waiting: Frame, totals: Totals) {
+        cpu.call(waiting, Frame::Snapshot(Noted { index: 0, totals }));
+        next_reserved(cpu, 0, totals);
+    }
+
     pub fn step(self, cpu: &mut Cpu) {
         match self {
             Lock => {
-                _ = cpu.try_lock();
-                begin(cpu);
+                cpu.lock();
+                if cpu.shared.word.owing {
+                    owed::At::pay_late_puts(cpu, Frame::Snapshot(Late));
+                } else {
+                    cpu.go(Frame::Snapshot(Before));
+                }
             }
-            Late { index, mut sums } => {
-                let late = cpu.shared.places[usize::from(index)].lent_late;
-                sums.lent = sums.lent.wrapping_add(late);
-                cpu.go(Frame::Snapshot(Noted { index, sums }));
+            Before => look(cpu, cpu.shared.word.wide),
+            Noted { index, totals } => {
+                let noted = cpu.place(index).noted;
+                cpu.go(Frame::Snapshot(Taken {
+                    index,
+                    totals,
+                    noted,
+                }));
             }
-            Noted { index, sums } => {
-                let noted = cpu.shared.places[usize::from(index)].noted;
-                cpu.go(Frame::Snapshot(Taken { index, sums, noted }));
-            }
-            Taken { index, sums, noted } => {
-                let lent = lent_by(noted, cpu.shared.places[usize::from(index)].taken);
+            Taken {
+                index,
+                totals,
+                noted,
+            } => {
+                let since = cpu.place(index).taken.reserved_since(noted);
+                let reserved = noted.wrapping_add(since);
                 cpu.go(Frame::Snapshot(NotedAgain {
                     index,
-                    sums,
+                    totals,
                     noted,
-                    lent,
+                    reserved,
                 }));
             }
             NotedAgain {
                 index,
-                mut sums,
+                mut totals,
                 noted,
-                lent,
+                reserved,
             } => {
-                let still = cpu.shared.places[usize::from(index)].noted;
-                if still != noted && !cpu.without(Omission::LentIsReadTwice) {
+                let still = cpu.place(index).noted;
+                if still != noted {
                     return cpu.go(Frame::Snapshot(Taken {
                         index,
-                        sums,
+                        totals,
                         noted: still,
                     }));
                 }
-                sums.lent = sums.lent.wrapping_add(lent);
-                next_lent(cpu, index + 1, sums);
+                totals.reserved = totals.reserved.wrapping_add(reserved);
+                next_reserved(cpu, index + 1, totals);
             }
-            Word { sums } => {
+            Committed { index, mut totals } => {
+                let committed = cpu.place(index).committed;
+                totals.committed = totals.committed.wrapping_add(committed);
+                next_committed(cpu, index + 1, totals);
+            }
+            Word { was_wide, totals } => {
                 let word = cpu.shared.word;
-                if !word.wide {
-                    whole(cpu, sums, word);
-                } else if cpu.rules.tuning.enough.is_some() {
-                    proof::At::begin(cpu, Frame::Snapshot(Enough { sums }));
+                if cpu.rules.commits && cpu.shared.grown {
+                    let (index, committed) = (0, 0);
+                    let again = CommittedAgain {
+                        was_wide,
+                        totals,
+                        word,
+                        index,
+                        committed,
+                    };
+                    cpu.go(Frame::Snapshot(again));
                 } else {
-                    narrowing::At::begin(cpu, Frame::Snapshot(Whole { sums }), false);
+                    taken_again(cpu, was_wide, totals, word);
                 }
             }
-            Returned { index, mut sums } => {
-                let returned = cpu.shared.places[usize::from(index)].returned;
-                sums.settled = sums.settled.wrapping_add(returned);
-                cpu.go(Frame::Snapshot(Sold { index, sums }));
+            CommittedAgain {
+                was_wide,
+                mut totals,
+                word,
+                index,
+                committed,
+            } => {
+                let committed = committed.wrapping_add(cpu.place(index).committed);
+                let index = index + 1;
+                if usize::from(index) < cpu.rules.segments {
+                    let again = CommittedAgain {
+                        was_wide,
+                        totals,
+                        word,
+                        index,
+                        committed,
+                    };
+                    cpu.go(Frame::Snapshot(again));
+                } else if committed == totals.committed
+                    || cpu.without(Omission::CommittedStandsStill)
+                {
+                    taken_again(cpu, was_wide, totals, word);
+                } else {
+                    totals.committed = committed;
+                    cpu.go(Frame::Snapshot(Word { was_wide, totals }));
+                }
             }
-            Sold { index, mut sums } => {
-                let sold = cpu.shared.places[usize::from(index)].sold;
-                sums.settled = sums.settled.wrapping_add(sold);
-                next_settled(cpu, index + 1, sums);
+            TakenAgain {
+                was_wide,
+                totals,
+                word,
+                index,
+                taken,
+            } => {
+                let taken = taken.wrapping_add(cpu.place(index).taken.units);
+                let index = index + 1;
+                if usize::from(index) < cpu.rules.segments {
+                    let again = TakenAgain {
+                        was_wide,
+                        totals,
+                        word,
+                        index,
+                        taken,
+                    };
+                    cpu.go(Frame::Snapshot(again));
+                } else if taken == totals.taken || cpu.without(Omission::TakenStandsStill) {
+                    finish(cpu, was_wide, totals, word);
+                } else {
+                    look(cpu, was_wide);
+                }
             }
             Unlock { figures } => {
                 cpu.unlock();
                 cpu.ret(Value::Figures(figures));
             }
-            Enough { .. } | Whole { .. } => unreachable!("it waits"),
+            Late | Proved { .. } | Sums { .. } | Finished { .. } => unreachable!("{self:?} waits"),
         }
     }
 
     pub fn resume(self, cpu: &mut Cpu, value: Value) {
         match (self, value) {
-            (Enough { sums }, Value::Units(bound)) => {
-                let turn = cpu.rules.tuning.is_enough(bound);
-                narrowing::At::begin(cpu, Frame::Snapshot(Whole { sums }), turn);
+            (Late, Value::Totals(totals)) if cpu.shared.word.owing => {
+                let figures = figures(cpu, totals, cpu.shared.word);
+                cpu.go(Frame::Snapshot(Unlock { figures }));
             }
-            (Whole { sums }, Value::Whole(word)) => whole(cpu, sums, word),
-            (Whole { .. }, _) => begin(cpu),
+            // It was narrow, as a stock that owes is.
+            (Late, _) => look(cpu, false),
+            (Proved { was_wide }, Value::Totals(totals)) => {
+                Self::read_sums(cpu, Frame::Snapshot(Sums { was_wide }), totals);
+            }
+            (Proved { was_wide }, _) => look(cpu, was_wide),
+            (Sums { was_wide }, Value::Totals(totals)) => {
+                cpu.go(Frame::Snapshot(Word { was_wide, totals }));
+            }
+            (Finished { figures }, _) => cpu.go(Frame::Snapshot(Unlock { figures })),
             other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub fn rebase(&mut self, rebased: usize, by: u8) {
+        if rebased == POCKET {
+            return;
+        }
+        if let TakenAgain { index, taken, .. } = self
+            && rebased < usize::from(*index)
+        {
+            *taken = taken.wrapping_sub(by);
+        }
+        match self {
+            Noted { totals, .. }
+            | Taken { totals, .. }
+            | NotedAgain { totals, .. }
+            | Committed { totals, .. }
+            | Word { totals, .. }
+            | CommittedAgain { totals, .. }
+            | TakenAgain { totals, .. } => {
+                totals.taken = totals.taken.wrapping_sub(by);
+                totals.returned = totals.returned.wrapping_sub(by);
+            }
+            _ => {}
         }
     }
 }
 
-/// Whether what was reserved is read after the word.
-fn reads_late(cpu: &Cpu) -> bool {
-    cpu.without(Omission::LentIsReadBeforeTheWord)
-}
-
-fn begin(cpu: &mut Cpu) {
-    if reads_late(cpu) {
-        let sums = Sums::default();
-        cpu.go(Frame::Snapshot(Word { sums }));
+/// Looks at the word and all counters at one instant, however often that takes.
+fn look(cpu: &mut Cpu, was_wide: bool) {
+    if cpu.shared.grown {
+        narrowing::At::prove(cpu, Frame::Snapshot(Proved { was_wide }), false);
     } else {
-        next_lent(cpu, 0, Sums::default());
+        let totals = Totals::default();
+        cpu.go(Frame::Snapshot(Word { was_wide, totals }));
     }
 }
 
@@ -166,54 +269,65 @@ fn sum(cpu: &Cpu, counter: impl Fn(&Place) -> u8) -> u8 {
     segments.iter().map(counter).fold(0, u8::wrapping_add)
 }
 
-fn next_lent(cpu: &mut Cpu, index: u8, mut sums: Sums) {
-    if !cpu.rules.reserves || !cpu.shared.grown {
-        sums.lent = sum(cpu, Place::lent);
+fn next_reserved(cpu: &mut Cpu, index: u8, mut totals: Totals) {
+    if !cpu.rules.reserves {
+        totals.reserved = sum(cpu, Place::reserved);
     } else if usize::from(index) < cpu.rules.segments {
-        return cpu.go(Frame::Snapshot(Late { index, sums }));
+        return cpu.go(Frame::Snapshot(Noted { index, totals }));
     }
-    match sums.whole {
-        None if cpu.without(Omission::SettledIsReadAfterTheWord) => next_settled(cpu, 0, sums),
-        None => cpu.go(Frame::Snapshot(Word { sums })),
-        Some(_) => next_settled(cpu, 0, sums),
-    }
+    next_committed(cpu, 0, totals);
 }
 
-/// Goes on when all units were in one word.
-fn whole(cpu: &mut Cpu, mut sums: Sums, word: memory::Word) {
-    sums.whole = Some(word);
-    if reads_late(cpu) {
-        next_lent(cpu, 0, sums);
-    } else if cpu.without(Omission::SettledIsReadAfterTheWord) {
-        end(cpu, sums, word);
+fn next_committed(cpu: &mut Cpu, index: u8, mut totals: Totals) {
+    if !cpu.rules.commits {
+        totals.committed = sum(cpu, |place| place.committed);
+    } else if usize::from(index) < cpu.rules.segments {
+        return cpu.go(Frame::Snapshot(Committed { index, totals }));
+    }
+    cpu.ret(Value::Totals(totals));
+}
+
+fn taken_again(cpu: &mut Cpu, was_wide: bool, totals: Totals, word: memory::Word) {
+    let asks = !cpu.without(Omission::SnapshotAsksWhetherItWasCancelled)
+        && !cpu.without(Omission::ProvingIsSet);
+    if !cpu.shared.grown {
+        finish(cpu, was_wide, totals, word);
+    } else if asks && !word.proving {
+        look(cpu, was_wide);
     } else {
-        next_settled(cpu, 0, sums);
+        let (index, taken) = (0, 0);
+        cpu.go(Frame::Snapshot(TakenAgain {
+            was_wide,
+            totals,
+            word,
+            index,
+            taken,
+        }));
     }
 }
 
-fn next_settled(cpu: &mut Cpu, index: u8, mut sums: Sums) {
-    let settles = cpu.rules.commits || cpu.rules.releases;
-    if !settles || !cpu.shared.grown {
-        sums.settled = sum(cpu, Place::settled);
-    } else if usize::from(index) < cpu.rules.segments {
-        return cpu.go(Frame::Snapshot(Returned { index, sums }));
-    }
-    match sums.whole {
-        Some(word) => end(cpu, sums, word),
-        None => cpu.go(Frame::Snapshot(Word { sums })),
-    }
+fn finish(cpu: &mut Cpu, was_wide: bool, totals: Totals, word: memory::Word) {
+    let figures = figures(cpu, totals, word);
+    narrowing::At::finish(
+        cpu,
+        Frame::Snapshot(Finished { figures }),
+        was_wide,
+        word.units,
+    );
 }
 
-fn end(cpu: &mut Cpu, sums: Sums, word: memory::Word) {
-    let reserved = word
-        .aside
-        .wrapping_add(sums.lent)
-        .wrapping_sub(sums.settled);
-    let figures = Figures {
-        restocked: cpu.shared.restocked.wrapping_add(word.fresh),
+fn figures(cpu: &Cpu, totals: Totals, word: memory::Word) -> Figures {
+    let shared = &*cpu.shared;
+    let reserved = shared.reserved.wrapping_add(word.reserved);
+    let settled = totals.returned.wrapping_add(totals.committed);
+    Figures {
+        restocked: shared
+            .restocked
+            .wrapping_add(word.fresh)
+            .wrapping_add(totals.added),
         available: word.units,
-        // Calls in between may make it negative, of which nothing is left.
-        reserved: if reserved > u8::MAX / 2 { 0 } else { reserved },
-    };
-    cpu.go(Frame::Snapshot(Unlock { figures }));
+        reserved: reserved.wrapping_add(totals.reserved).wrapping_sub(settled),
+        owed: shared.owed,
+        withdrawn: shared.withdrawn,
+    }
 }

@@ -1,10 +1,10 @@
 //! Widening: the word's units are announced, taken out in the exchange that leaves the word wide, and
-//! dealt out. Returns what the word was, if it turns over, and otherwise nothing.
+//! dealt out. Returns `Done`.
 
 use crate::machine::{Cpu, Frame, Value};
-use crate::memory::{Limit, POCKET, Word};
+use crate::memory::{POCKET, Word};
 use crate::omissions::Omission;
-use crate::steps::narrowing;
+use crate::op::Op;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -14,85 +14,59 @@ pub enum At {
     Narrow,
     /// The segments are made.
     Grow,
-    Load {
-        turn: Option<u8>,
-    },
+    Load,
     Announce {
-        turn: Option<u8>,
         seen: Word,
         announced: u8,
         more: u8,
     },
     Exchange {
-        turn: Option<u8>,
         seen: Word,
         announced: u8,
     },
-    /// What was in the word is dealt out.
-    Room {
-        deal: Deal,
-    },
-    WidenRoom {
-        deal: Deal,
-    },
+    /// The share of segment `index` of the `units` that were in the word.
     Put {
-        deal: Deal,
+        units: u8,
+        announced: u8,
+        index: u8,
+        closed: bool,
     },
     Close {
-        deal: Deal,
+        units: u8,
+        announced: u8,
+        put: bool,
     },
     Unlock,
 }
 use At::*;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Deal {
-    /// What the word was; of a widening, only its units.
-    word: Word,
-    announced: u8,
-    index: u8,
-    closed: bool,
-}
-
-/// The share of segment `index`, when `units` are dealt out evenly.
-pub fn share(cpu: &Cpu, units: u8, index: u8) -> u8 {
-    let segments = cpu.rules.segments as u8;
-    units / segments + u8::from(index < units % segments)
-}
-
 impl At {
-    /// Widens, if the stock is narrow.
+    /// Widens, if the stock is narrow and owes nothing.
     pub fn widen(cpu: &mut Cpu, waiting: Frame) {
         cpu.call(waiting, Frame::Spread(Narrow));
     }
 
     /// Deals out the word's units.
     pub fn spread(cpu: &mut Cpu, waiting: Frame) {
-        cpu.call(waiting, Frame::Spread(Load { turn: None }));
-    }
-
-    /// Deals out the word's units, and enters what was `added` to the segments, which are proved empty.
-    pub fn turn(added: u8) -> Frame {
-        Frame::Spread(Load { turn: Some(added) })
+        cpu.call(waiting, Frame::Spread(Load));
     }
 
     pub fn step(self, cpu: &mut Cpu) {
         match self {
             Lock => {
-                _ = cpu.try_lock();
+                cpu.lock();
                 Self::widen(cpu, Frame::Spread(Unlock));
             }
-            Narrow if cpu.shared.word.wide => cpu.ret(Value::Done),
-            Narrow if cpu.shared.grown => cpu.go(Frame::Spread(Load { turn: None })),
+            Narrow if cpu.shared.word.wide || cpu.shared.word.owing => cpu.ret(Value::Done),
+            Narrow if cpu.shared.grown => cpu.go(Frame::Spread(Load)),
             // A commit alone looks for segments before the word is wide.
             Narrow if cpu.rules.commits => cpu.go(Frame::Spread(Grow)),
             Narrow | Grow => {
                 cpu.shared.grown = true;
-                cpu.go(Frame::Spread(Load { turn: None }));
+                cpu.go(Frame::Spread(Load));
             }
-            Load { turn } => announce(cpu, turn, cpu.shared.word, 0),
+            Load => announce(cpu, cpu.shared.word, 0),
             Announce {
-                turn,
                 seen,
                 announced,
                 more,
@@ -100,46 +74,40 @@ impl At {
                 let pocket = &mut cpu.shared.places[POCKET];
                 pocket.added = pocket.added.wrapping_add(more);
                 let announced = announced + more;
-                cpu.go(Frame::Spread(Exchange {
-                    turn,
-                    seen,
-                    announced,
-                }));
+                cpu.go(Frame::Spread(Exchange { seen, announced }));
             }
-            Exchange {
-                turn,
-                seen,
-                announced,
-            } => match cpu.exchange(seen, seen.opened()) {
-                Ok(()) => opened(cpu, turn, seen, announced),
-                Err(seen) => announce(cpu, turn, seen, announced),
+            Exchange { seen, announced } => match cpu.exchange(seen, seen.opened()) {
+                Ok(()) if cpu.without(Omission::WideningPutsBeforeItCloses) => {
+                    let units = seen.units;
+                    cpu.go(Frame::Spread(Close {
+                        units,
+                        announced,
+                        put: false,
+                    }));
+                }
+                Ok(()) => puts(cpu, seen.units, announced, 0, false),
+                Err(seen) => announce(cpu, seen, announced),
             },
-            Room { mut deal } => {
-                cpu.shared.places[usize::from(deal.index)].limit = Limit::Far;
-                deal.index += 1;
-                rooms(cpu, deal);
+            Put {
+                units,
+                announced,
+                index,
+                closed,
+            } => {
+                cpu.bring(index, cpu.share(units, index));
+                puts(cpu, units, announced, index + 1, closed);
             }
-            WidenRoom { deal } => {
-                let units = share(cpu, deal.word.units, deal.index);
-                cpu.shared.places[usize::from(deal.index)].widen_room(units);
-                cpu.go(Frame::Spread(Put { deal }));
-            }
-            Put { mut deal } => {
-                let units = share(cpu, deal.word.units, deal.index);
-                narrowing::enter_moved(cpu, units);
-                let segment = &mut cpu.shared.places[usize::from(deal.index)];
-                segment.added = segment.added.wrapping_add(units);
-                deal.index += 1;
-                puts(cpu, deal);
-            }
-            Close { mut deal } => {
+            Close {
+                units,
+                announced,
+                put,
+            } => {
                 let pocket = &mut cpu.shared.places[POCKET];
-                pocket.taken.units = pocket.taken.units.wrapping_add(deal.announced);
-                deal.closed = true;
-                if cpu.without(Omission::WideningPutsBeforeItCloses) {
-                    puts(cpu, deal);
+                pocket.taken.units = pocket.taken.units.wrapping_add(announced);
+                if put {
+                    cpu.ret(Value::Done);
                 } else {
-                    cpu.ret(Value::Whole(deal.word));
+                    puts(cpu, units, announced, 0, true);
                 }
             }
             Unlock => {
@@ -152,28 +120,13 @@ impl At {
     pub fn resume(self, _: &mut Cpu, _: Value) {
         // Widened; the next access is the unlock.
     }
-
-    pub fn rebase(&mut self, rebased: usize, by: u8) {
-        match self {
-            Load { turn: Some(added) }
-            | Announce {
-                turn: Some(added), ..
-            }
-            | Exchange {
-                turn: Some(added), ..
-            } if rebased != POCKET => {
-                *added = added.wrapping_sub(by);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Announces the units of a word that is to be opened, unless that many are announced.
-fn announce(cpu: &mut Cpu, turn: Option<u8>, seen: Word, announced: u8) {
-    let omission = match turn {
-        Some(_) => Omission::TurningOverAnnounces,
-        None => Omission::WideningAnnounces,
+fn announce(cpu: &mut Cpu, seen: Word, announced: u8) {
+    let omission = match cpu.me.op {
+        Some(Op::Snapshot) => Omission::TurningOverAnnounces,
+        _ => Omission::WideningAnnounces,
     };
     let more = if announced < seen.units && !cpu.without(omission) {
         seen.units + seen.units / 8 - announced
@@ -181,14 +134,9 @@ fn announce(cpu: &mut Cpu, turn: Option<u8>, seen: Word, announced: u8) {
         0
     };
     cpu.go(Frame::Spread(if more == 0 {
-        Exchange {
-            turn,
-            seen,
-            announced,
-        }
+        Exchange { seen, announced }
     } else {
         Announce {
-            turn,
             seen,
             announced,
             more,
@@ -196,66 +144,25 @@ fn announce(cpu: &mut Cpu, turn: Option<u8>, seen: Word, announced: u8) {
     }));
 }
 
-fn opened(cpu: &mut Cpu, turn: Option<u8>, was: Word, announced: u8) {
-    let mut word = was;
-    match turn {
-        Some(added) => narrowing::enter_restocks(cpu, added),
-        None => {
-            word = Word {
-                units: was.units,
-                ..Word::default()
-            };
-        }
-    }
-    let deal = Deal {
-        word,
-        announced,
-        index: 0,
-        closed: false,
-    };
-    if was.is_plainly_wide() {
-        deal_out(cpu, deal);
-    } else {
-        rooms(cpu, deal);
-    }
-}
-
-/// The stores of how much may be restocked, but for those that change nothing.
-fn rooms(cpu: &mut Cpu, mut deal: Deal) {
-    while usize::from(deal.index) < cpu.rules.segments && cpu.rules.restocks {
-        if cpu.shared.places[usize::from(deal.index)].limit != Limit::Far {
-            return cpu.go(Frame::Spread(Room { deal }));
-        }
-        deal.index += 1;
-    }
-    deal.index = 0;
-    deal_out(cpu, deal);
-}
-
-fn deal_out(cpu: &mut Cpu, deal: Deal) {
-    if cpu.without(Omission::WideningPutsBeforeItCloses) && deal.announced > 0 {
-        cpu.go(Frame::Spread(Close { deal }));
-    } else {
-        puts(cpu, deal);
-    }
-}
-
-fn puts(cpu: &mut Cpu, mut deal: Deal) {
-    while usize::from(deal.index) < cpu.rules.segments {
-        if share(cpu, deal.word.units, deal.index) > 0 {
-            let moves_limit = cpu.rules.restocks
-                && cpu.shared.places[usize::from(deal.index)].limit != Limit::Far;
-            return cpu.go(Frame::Spread(if moves_limit {
-                WidenRoom { deal }
-            } else {
-                Put { deal }
+fn puts(cpu: &mut Cpu, units: u8, announced: u8, mut index: u8, closed: bool) {
+    while usize::from(index) < cpu.rules.segments {
+        if cpu.share(units, index) > 0 {
+            return cpu.go(Frame::Spread(Put {
+                units,
+                announced,
+                index,
+                closed,
             }));
         }
-        deal.index += 1;
+        index += 1;
     }
-    if deal.announced > 0 && !deal.closed {
-        cpu.go(Frame::Spread(Close { deal }));
+    if announced > 0 && !closed {
+        cpu.go(Frame::Spread(Close {
+            units,
+            announced,
+            put: true,
+        }));
     } else {
-        cpu.ret(Value::Whole(deal.word));
+        cpu.ret(Value::Done);
     }
 }

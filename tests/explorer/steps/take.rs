@@ -1,7 +1,7 @@
-//! A deduct. Returns `Done` or `Refused`.
+//! Deduct and reserve, which are one path. Returns `Done` or `Refused`.
 
 use crate::machine::{Cpu, Frame, Value};
-use crate::memory::Word;
+use crate::memory::{MAX_RESERVED, Word};
 use crate::omissions::Omission;
 use crate::steps::{gather, lost, narrowing, proof, second_look, segment};
 
@@ -13,11 +13,12 @@ pub enum At {
     Own,
     // What follows if that is not enough: it goes on until it is served or refused.
     Slow,
-    SlowExchange(Word),
     /// Waits for what a lost exchange leads to.
-    SlowLost,
+    Lost,
     /// Waits for the take from the own segment, which may be another one by now.
     SlowOwn,
+    /// Waits for the second look.
+    Look,
     /// Waits for the proof.
     Proof,
     /// Waits for the narrowing after a refusal that leaves little.
@@ -36,35 +37,24 @@ use At::*;
 
 impl At {
     pub fn step(self, cpu: &mut Cpu) {
+        let (word, units) = (cpu.shared.word, cpu.units());
         match self {
-            Load => {
-                let (word, units) = (cpu.shared.word, cpu.units());
-                if !word.covers(units) {
-                    cpu.ret(Value::Refused(word.units));
-                } else if !word.wide {
-                    cpu.go(Frame::Deduct(Exchange(word)));
-                } else if let Some(own) = cpu.me.seat {
-                    cpu.call(Frame::Deduct(Own), segment::At::take(own));
-                } else {
-                    cpu.go(Frame::Deduct(Slow));
-                }
+            Load | Slow if !word.covers(units) => cpu.ret(Value::Refused(word.units)),
+            Load if word.wide => match cpu.me.seat {
+                Some(own) if at_once(cpu) => cpu.call(Frame::Take(Own), segment::At::take(own)),
+                _ => cpu.go(Frame::Take(Slow)),
+            },
+            Slow if word.wide && at_once(cpu) => {
+                let own = cpu.own();
+                cpu.call(Frame::Take(SlowOwn), segment::At::take(own));
             }
-            Exchange(seen) | SlowExchange(seen) => {
-                let units = cpu.units();
-                match cpu.exchange(seen, seen.less(units)) {
+            Slow if word.wide => proof::At::begin(cpu, Frame::Take(Proof)),
+            Load | Slow => cpu.go(Frame::Take(Exchange(word))),
+            Exchange(seen) => {
+                let reserves = cpu.reserves();
+                match cpu.exchange(seen, seen.taken(units, reserves)) {
                     Ok(()) => cpu.ret(Value::Done),
-                    Err(seen) => lost::At::begin(cpu, Frame::Deduct(SlowLost), seen, units),
-                }
-            }
-            Slow => {
-                let (word, units) = (cpu.shared.word, cpu.units());
-                if !word.covers(units) {
-                    cpu.ret(Value::Refused(word.units));
-                } else if word.wide {
-                    let own = cpu.own();
-                    cpu.call(Frame::Deduct(SlowOwn), segment::At::take(own));
-                } else {
-                    cpu.go(Frame::Deduct(SlowExchange(word)));
+                    Err(seen) => lost::At::begin(cpu, Frame::Take(Lost), seen, units),
                 }
             }
             _ => unreachable!("{self:?} waits"),
@@ -75,25 +65,28 @@ impl At {
         match (self, value) {
             (Own, Value::Taken) => taken(cpu, second_look::At::Quick),
             (Own, Value::Lost) => {
+                _ = cpu.own();
                 cpu.me.move_on();
-                cpu.go(Frame::Deduct(Slow));
+                cpu.go(Frame::Take(Slow));
             }
-            (Own, Value::Short) | (SlowLost, _) | (Gather, Value::Again) => {
-                cpu.go(Frame::Deduct(Slow));
+            (Own, Value::Short) | (Lost, _) | (Gather, Value::Again) => {
+                cpu.go(Frame::Take(Slow));
             }
+            (Look, _) | (Gather, Value::Units(_)) => cpu.ret(Value::Done),
             (SlowOwn, Value::Taken) => taken(cpu, second_look::At::Load),
-            (SlowOwn, _) => proof::At::begin(cpu, Frame::Deduct(Proof)),
+            (SlowOwn, _) => proof::At::begin(cpu, Frame::Take(Proof)),
             (Proof, Value::Units(bound)) if bound < cpu.units() => {
                 if cpu.rules.tuning.is_little(bound) {
-                    narrowing::At::try_once(cpu, Frame::Deduct(Refuse(bound)));
+                    narrowing::At::try_once(cpu, Frame::Take(Refuse(bound)));
                 } else {
                     cpu.ret(Value::Refused(bound));
                 }
             }
-            (Proof, Value::Units(bound)) => {
+            (Proof, Value::Units(bound)) if at_once(cpu) => {
                 let start = cpu.own();
                 anywhere(cpu, start, 0, bound);
             }
+            (Proof, Value::Units(bound)) => gather::At::begin(cpu, Frame::Take(Gather), bound),
             (Refuse(bound), _) => cpu.ret(Value::Refused(bound)),
             (
                 Anywhere {
@@ -132,12 +125,22 @@ impl At {
     }
 }
 
+/// Whether a segment gives the units in one exchange.
+fn at_once(cpu: &Cpu) -> bool {
+    !cpu.reserves() || cpu.units() <= MAX_RESERVED
+}
+
 /// Goes on after a take from a segment.
 fn taken(cpu: &mut Cpu, look: second_look::At) {
-    if cpu.without(Omission::TakeLooksAgain) {
+    let omission = if cpu.reserves() {
+        Omission::ReserveLooksAgain
+    } else {
+        Omission::TakeLooksAgain
+    };
+    if cpu.without(omission) {
         cpu.ret(Value::Done);
     } else {
-        cpu.go(Frame::SecondLook(look));
+        cpu.call(Frame::Take(Look), Frame::SecondLook(look));
     }
 }
 
@@ -153,7 +156,7 @@ fn anywhere(cpu: &mut Cpu, start: u8, index: u8, bound: u8) {
             },
         );
     } else {
-        gather::At::begin(cpu, Frame::Deduct(Gather), bound);
+        gather::At::begin(cpu, Frame::Take(Gather), bound);
     }
 }
 
@@ -161,6 +164,6 @@ fn take(cpu: &mut Cpu, at: At) {
     if let Anywhere { start, index, .. } = at
         && let Some(place) = cpu.walk(start, index)
     {
-        cpu.call(Frame::Deduct(at), segment::At::take(place));
+        cpu.call(Frame::Take(at), segment::At::take(place));
     }
 }
