@@ -173,6 +173,7 @@ fn by_sums(found: &Contradiction, calls: &[Call], are_numbers_judged: bool) -> E
         Sum::Restocked { least, most } => {
             format!("between {least} and {most} units had been restocked")
         }
+        Sum::Reserved(least) => format!("{least} units were reserved throughout"),
         Sum::OnHand(most) => format!("at most {most} units can have been on hand"),
         _ => "at no instant in between can that be".to_owned(),
     };
@@ -234,7 +235,11 @@ impl Speaker<'_> {
                 _ => Some(format!("at no instant in between could there be {units}")),
             },
             (_, Outcome::Snapshot(books) | Outcome::ExactSnapshot(books)) => {
-                Some(if books.balanced() {
+                Some(if let Some(least) = self.reserved_throughout() {
+                    format!(
+                        "{least} units were reserved throughout, by reservations that no call touched"
+                    )
+                } else if books.balanced() {
                     "at no instant in between were these the books".to_owned()
                 } else {
                     "they do not add up".to_owned()
@@ -246,6 +251,19 @@ impl Speaker<'_> {
             _ => None,
         };
         claim.unwrap_or_else(|| "no order of these calls allows that".to_owned())
+    }
+
+    /// Units that were reserved as long as the offender ran, if it says that they were fewer.
+    fn reserved_throughout(&self) -> Option<i128> {
+        let least = self.window.cases.iter().map(|case| {
+            let found = contradiction(case)?;
+            let is_offender = found.item.index == self.window.offender.index;
+            match found.sum {
+                Sum::Reserved(least) if is_offender => Some(least),
+                _ => None,
+            }
+        });
+        least.min()?
     }
 
     fn at_least(&self) -> Option<String> {

@@ -35,6 +35,8 @@ use std::collections::BTreeMap;
 /// A call that must be placed.
 #[derive(Debug, Clone, Copy)]
 pub struct Item {
+    /// The thread that called.
+    pub thread: usize,
     /// Stamp before the call.
     pub called: u64,
     /// Stamp after its return.
@@ -99,6 +101,7 @@ impl Problem {
                 continue;
             }
             let item = Item {
+                thread: call.thread,
                 called: call.called,
                 returned: call.returned,
                 op: call.op,

@@ -8,11 +8,15 @@
 //! - **at least** the units at first, and all that must have come by then, less all that can have been
 //!   taken.
 //!
+//! What a snapshot calls reserved is more than one instant's: units that were reserved before it began, and
+//! that no call settled until it ended, are reserved throughout, and it may not call them sold.
+//!
 //! A call of unknown outcome can have happened at any instant from its call on, and never must have.
 
 use super::effect::{Change, Demand};
 use super::{Item, Problem};
 use crate::{Op, Outcome, Refusal};
+use std::collections::BTreeMap;
 
 /// A call whose answer no order explains, and the sum that shows it.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,8 @@ pub enum Sum {
         /// Added by calls that were called until its end.
         most: i128,
     },
+    /// So many units were reserved throughout the snapshot, by reservations that no call touched.
+    Reserved(i128),
     /// At most so many were on hand, and a restock was refused for want of room.
     OnHand(i128),
 }
@@ -61,6 +67,7 @@ pub fn contradiction(problem: &Problem) -> Option<Contradiction> {
         oversold(problem),
         first(problem, |item| sums.in_stock(item)),
         first(problem, |item| sums.restocked(item)),
+        reserved(problem),
         sums.no_room(problem),
     ];
     let contradictions = contradictions.into_iter().flatten();
@@ -157,6 +164,88 @@ fn oversold(problem: &Problem) -> Option<Contradiction> {
         }
     }
     None
+}
+
+/// A snapshot that calls units sold, or has lost them, that were reserved throughout it.
+fn reserved(problem: &Problem) -> Option<Contradiction> {
+    let items = || problem.threads.iter().flatten();
+    let said = |item: &Item| match item.outcome {
+        Outcome::Snapshot(said) | Outcome::ExactSnapshot(said) => Some(said.reserved),
+        _ => None,
+    };
+    if !items().any(|item| said(item).is_some()) {
+        return None;
+    }
+    let threads = Reserved::of_threads(problem);
+    let mut unknown = Vec::new();
+    for maybe in &problem.maybes {
+        if let Op::Commit(units) | Op::Release(units) = maybe.op {
+            unknown.extend(maybe.called.iter().map(|&at| (at, i128::from(units))));
+        }
+    }
+    unknown.sort_unstable();
+    let unknown = Course::new(0, unknown);
+    first(problem, |item| {
+        let untouched = threads.iter().map(|reserved| reserved.throughout(item));
+        let least = untouched.sum::<i128>() - unknown.at(item.returned);
+        (i128::from(said(item)?) < least).then_some(Sum::Reserved(least))
+    })
+}
+
+/// What a thread reserved and settled, or all threads together.
+struct Reserved {
+    /// Reserved for sure, from the return of the call on.
+    made: Course,
+    /// Settled perhaps, from the call on.
+    settled: Course,
+}
+
+impl Reserved {
+    /// Each thread's own, if no thread settles what another reserved; else the sums of all.
+    fn of_threads(problem: &Problem) -> Vec<Self> {
+        type Calls = [Vec<(u64, i128)>; 2];
+        let mut threads: BTreeMap<usize, Calls> = BTreeMap::new();
+        let mut all = Calls::default();
+        let items = problem.threads.iter().flatten();
+        for item in items.filter(|item| item.outcome == Outcome::Done) {
+            let (kind, change) = match item.op {
+                Op::Reserve(units) => (0, (after(item.returned), i128::from(units))),
+                Op::Commit(units) | Op::Release(units) => (1, (item.called, i128::from(units))),
+                _ => continue,
+            };
+            threads.entry(item.thread).or_default()[kind].push(change);
+            all[kind].push(change);
+        }
+        let first = problem.start.snapshot().reserved;
+        let course = |first: u64, [mut made, mut settled]: Calls| {
+            made.sort_unstable();
+            settled.sort_unstable();
+            let (made, settled) = (Course::new(first, made), Course::new(0, settled));
+            Self { made, settled }
+        };
+        let own: Vec<Self> = threads
+            .into_values()
+            .map(|calls| course(0, calls))
+            .collect();
+        let settles_own = |reserved: &Self| {
+            let mut steps = reserved.settled.steps.iter();
+            // A reserve that returned at the stamp of the call counts as made.
+            steps.all(|(at, settled)| *settled <= reserved.made.at(after(*at)))
+        };
+        if first == 0 && own.iter().all(settles_own) {
+            own
+        } else {
+            vec![course(first, all)]
+        }
+    }
+
+    /// Units that were reserved before a call and that nobody settled until its return.
+    fn throughout(&self, item: &Item) -> i128 {
+        let untouched = self.made.at(item.called) - self.settled.at(item.returned);
+        // Of what was settled meanwhile, some may have been reserved meanwhile.
+        let before = self.made.at(item.called) - self.settled.at(item.called);
+        untouched.clamp(0, before.max(0))
+    }
 }
 
 struct Sums {
