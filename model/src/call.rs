@@ -3,7 +3,7 @@
 use crate::{Op, Outcome};
 
 /// A call of one thread, with its stamps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Call {
     /// The thread that called, any number.
     pub thread: usize,

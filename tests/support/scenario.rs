@@ -195,7 +195,7 @@ pub fn play<S: Subject + ?Sized>(
 fn units_taken(op: Op, outcome: Outcome) -> u64 {
     match (op, outcome) {
         (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => units,
-        (_, Outcome::Took(units)) => units,
+        (Op::DeductUpTo(_) | Op::Withdraw(_), Outcome::Took(units)) => units,
         _ => 0,
     }
 }
@@ -266,10 +266,11 @@ pub fn is_explained(start: Model, mut calls: Vec<Call>) -> bool {
 /// Panics with the history unless some order explains it.
 #[track_caller]
 pub fn assert_explained(start: Model, calls: Vec<Call>) {
-    let text = listed(&calls);
+    let is_explained = is_explained(start, calls.clone());
     assert!(
-        is_explained(start, calls),
-        "no order explains this history:\n{text}"
+        is_explained,
+        "no order explains this history:\n{}",
+        listed(&calls)
     );
 }
 
