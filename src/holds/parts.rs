@@ -8,7 +8,8 @@ use super::hook::Hook;
 use super::shard::{Call, Freed, Marked};
 use super::slots::Id;
 use super::work::{InProgress, Lockable, Short};
-use crate::{Clock, Settle, SettleParts};
+use crate::clock::Clock;
+use crate::settle::{Settle, SettleParts};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 

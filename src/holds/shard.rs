@@ -21,7 +21,7 @@ use super::hook::{Change, Declined, Hook};
 use super::slots::{Id, Slots};
 use super::state::{Hold, Moment, State};
 use super::times::{Timed, Times};
-use crate::Settle;
+use crate::settle::Settle;
 use std::borrow::Borrow;
 use std::fmt;
 use std::time::Duration;

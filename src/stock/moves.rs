@@ -355,7 +355,7 @@ impl<'a> Moves<'a> {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use crate::Stock;
+    use crate::stock::Stock;
 
     #[test]
     fn what_is_entered_in_the_sums_leaves_room_in_the_word() {

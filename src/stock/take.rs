@@ -265,7 +265,7 @@ impl Engine {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use crate::Stock;
+    use crate::stock::Stock;
 
     #[test]
     fn a_thread_that_sees_others_on_the_word_widens() {
