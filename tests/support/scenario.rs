@@ -166,7 +166,7 @@ pub fn play<S: Subject + ?Sized>(
             continue;
         }
         if step == Step::Prove || FORMS.contains(&step) {
-            drop(subject.force(step));
+            calls.extend(change_form(subject, thread, step, beside));
             continue;
         }
         beside.write(step);
@@ -190,6 +190,26 @@ pub fn play<S: Subject + ?Sized>(
         }
     }
     calls
+}
+
+/// Changes the form of `subject`. Units are counted twice while they move, so a read beside this is not exact: on real
+/// threads it is recorded, as a call that gives nothing back. loom's threads are few and their scripts written by
+/// hand, and each stamp costs executions: there it is not.
+fn change_form<S: Subject + ?Sized>(
+    subject: &S,
+    thread: usize,
+    step: Step,
+    beside: &Beside,
+) -> Option<Call> {
+    if cfg!(loom) {
+        drop(subject.force(step));
+        return None;
+    }
+    let called = beside.stamp(0);
+    drop(subject.force(step));
+    let returned = beside.stamp(1);
+    let nothing = Op::Release(0);
+    Some(Call::new(thread, called, returned, nothing, Outcome::Done))
 }
 
 fn units_taken(op: Op, outcome: Outcome) -> u64 {
