@@ -75,9 +75,18 @@ impl fmt::Display for Lost {
 impl Error for Lost {}
 
 /// No ledger: entries are numbered, and go nowhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Nowhere {
     last: AtomicU64,
+}
+
+impl Nowhere {
+    /// Numbers the entries that come after `last`.
+    pub(crate) const fn after(last: Position) -> Self {
+        Self {
+            last: AtomicU64::new(last.number()),
+        }
+    }
 }
 
 impl<K> Journal<K> for Nowhere {

@@ -37,12 +37,30 @@
 //! on, in parts; its entry has to be written between takes and gives of one call; and a hold with its order takes twice the
 //! memory.
 
-#![expect(dead_code, reason = "what uses it comes with the book")]
-
+mod answers;
+mod book;
+mod builder;
 pub mod entry;
+mod gate;
 mod journal;
 mod lines;
+mod order;
+mod parts;
+mod refusal;
+mod replay;
+mod skus;
+mod table;
 
+pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer};
+pub use book::{Cursor, Filter, MAX_KEY, OrderBook, Page, Returned};
+pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
 pub use journal::{Journal, Lost, NoPlace};
 pub use lines::{LineUnits, Lines, SkuId};
+pub use refusal::{Limit, Refusal};
+pub use replay::{ReplayError, ReplayReason};
+
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
