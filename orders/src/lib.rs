@@ -43,6 +43,7 @@ mod builder;
 pub mod entry;
 mod gate;
 mod journal;
+pub mod ledger;
 mod lines;
 mod order;
 mod parts;
