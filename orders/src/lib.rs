@@ -50,6 +50,8 @@ mod parts;
 mod refusal;
 mod replay;
 mod skus;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod table;
 
 pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer};
