@@ -6,8 +6,8 @@ use crate::entry::{Body, Change, Entry, Position, RequestKey};
 use crate::gate::{Booked, Gate};
 use crate::lines::SkuId;
 use crate::refusal::{Limit, Refusal};
+use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
-use segstock::{MAX_UNITS, StockCounter};
 use std::borrow::Borrow;
 use std::hash::Hash;
 
@@ -131,7 +131,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.skus.inventory().available(sku)
     }
 
-    /// The stock of a SKU. It waits while a change of the units on hand is made.
+    /// The stock of a SKU, exact at one instant. It waits while a change of the units on hand is made, and brings a stock
+    /// together that many threads use: a call for a dashboard, not for every order.
     pub fn stock<Q>(&self, sku: &Q) -> Option<SkuView>
     where
         K: Borrow<Q>,
@@ -139,9 +140,11 @@ impl<K: Sku + 'static> OrderBook<K> {
     {
         let item = self.skus.item(self.skus.find(sku)?);
         let gate = item.gate.lock();
+        let books = self.skus.inventory().get(sku)?;
         Some(SkuView {
-            available: item.shelf.available(),
+            available: books.available,
             on_hand: gate.on_hand,
+            owed: books.owed,
         })
     }
 
