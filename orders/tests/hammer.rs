@@ -231,3 +231,30 @@ fn the_books_balance_at_every_look() {
 fn the_books_of_a_shop_that_ships_at_once_balance_at_every_look() {
     hammer(3, true);
 }
+
+/// One order takes both SKUs, and the other has the second before it gets there.
+#[test]
+fn units_that_an_order_took_before_it_failed_come_back() {
+    let book = OrderBook::new();
+    book.open("a", 1).unwrap();
+    book.open("b", 1).unwrap();
+    let ttl = Duration::from_secs(900);
+    thread::scope(|scope| {
+        for (thread, lines) in [vec![("a", 1), ("b", 1)], vec![("b", 1)]]
+            .into_iter()
+            .enumerate()
+        {
+            let book = &book;
+            scope.spawn(move || {
+                for number in 0..100_000 {
+                    let id = format!("order-{thread}-{number}");
+                    if book.place(&id, None, lines.clone(), ttl).is_ok() {
+                        book.cancel(&id).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let stock = |sku| book.stock(sku).unwrap().available;
+    assert_eq!((stock("a"), stock("b")), (1, 1));
+}
