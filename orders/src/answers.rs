@@ -137,13 +137,15 @@ pub struct StockAnswer {
     pub uncovered: u64,
 }
 
-/// The stock of a SKU.
+/// The stock of a SKU, at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
 pub struct SkuView {
-    /// Units that orders can have now. A cheap figure: while calls run beside it, at most this many.
+    /// Units that orders can have.
     pub available: u64,
     /// Units that are there: available, held and paid for, less what is owed.
     pub on_hand: u64,
+    /// Units that are promised and not there: a count found fewer. What comes back pays them first.
+    pub owed: u64,
 }

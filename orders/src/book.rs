@@ -31,6 +31,9 @@ use std::time::Duration;
 /// The longest id of an order, customer or request, in bytes.
 pub const MAX_KEY: usize = 200;
 
+/// How often a call that is short of units begins anew, after it has expired other orders.
+const ROUNDS: usize = 8;
+
 /// Orders over an inventory.
 ///
 /// An order has an id that its customer chose. Every call may be made again, with the same arguments: what was done

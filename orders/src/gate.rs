@@ -16,6 +16,8 @@ pub(crate) struct Gate {
 /// What a request changed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Booked {
+    /// When it is forgotten.
+    pub(crate) until: u64,
     pub(crate) body: u64,
     pub(crate) position: Position,
     pub(crate) difference: i64,
@@ -37,21 +39,22 @@ impl Gate {
         }
     }
 
-    /// What the request with this key changed.
-    pub(crate) fn booked(&self, key: &str) -> Option<Booked> {
-        self.requests.as_ref()?.booked.get(key).copied()
+    /// What the request with this key changed, if that is remembered still.
+    pub(crate) fn booked(&self, key: &str, now: u64) -> Option<Booked> {
+        let booked = self.requests.as_ref()?.booked.get(key).copied();
+        booked.filter(|booked| booked.until > now)
     }
 
     pub(crate) fn requests(&self) -> usize {
-        self.requests.as_ref().map_or(0, |all| all.booked.len())
+        self.requests.as_ref().map_or(0, |all| all.by_time.len())
     }
 
-    /// Keeps what a request changed until `until`, which never falls from one request to the next.
-    pub(crate) fn keep(&mut self, request: &RequestKey, booked: Booked, until: u64) {
+    /// Keeps what a request changed. One that was forgotten by its time, and is made again, is kept twice for a while.
+    pub(crate) fn keep(&mut self, request: &RequestKey, booked: Booked) {
         let key: Arc<str> = Arc::from(&*request.key);
         let requests = self.requests.get_or_insert_default();
         requests.booked.insert(Arc::clone(&key), booked);
-        requests.by_time.push_back((until, key));
+        requests.by_time.push_back((booked.until, key));
     }
 
     /// Forgets up to two requests whose time has passed: more than the one that a call adds.
@@ -67,7 +70,12 @@ impl Gate {
             {
                 break;
             }
-            if let Some((_, key)) = requests.by_time.pop_front() {
+            if let Some((until, key)) = requests.by_time.pop_front()
+                && requests
+                    .booked
+                    .get(&key)
+                    .is_some_and(|booked| booked.until == until)
+            {
                 requests.booked.remove(&key);
             }
         }

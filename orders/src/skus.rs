@@ -168,8 +168,14 @@ impl<K: Sku> Skus<K> {
 
     /// Takes units off the shelf that are missing. Returns how many of them no free unit covered.
     pub(crate) fn lose(&self, sku: SkuId, units: u64, gate: &mut Gate) -> Result<u64, Refusal<K>> {
-        self.write_off(sku, units, gate)?;
-        Ok(0)
+        let item = self.item(sku);
+        let unknown = |_| Refusal::UnknownSkus(vec![item.sku().clone()]);
+        let withdrawn = self
+            .inventory
+            .withdraw(item.sku(), units)
+            .map_err(unknown)?;
+        gate.on_hand -= units;
+        Ok(withdrawn.owed)
     }
 
     /// Takes units off the shelf that nobody was promised.

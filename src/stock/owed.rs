@@ -27,6 +27,18 @@ impl Engine {
     pub(crate) fn forgive(&self, units: u64) -> u64 {
         Moves::begin(self).forgive(units)
     }
+
+    /// With `withdrawn` units withdrawn, of which `owed` are owed. It has units, or it is to owe some.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn owing(self, owed: u64, withdrawn: u64) -> Self {
+        if withdrawn > 0 {
+            let mut moves = Moves::begin(&self);
+            let found = moves.withdraw(owed);
+            debug_assert_eq!(found.taken, 0, "a stock that has units owes none");
+            moves.cold().owe(0, withdrawn - owed);
+        }
+        self
+    }
 }
 
 impl Moves<'_> {

@@ -1,6 +1,6 @@
 //! The one place where a change of an order is made.
 
-use super::{Call, OrderBook};
+use super::{Call, OrderBook, ROUNDS};
 use crate::answers::Answer;
 use crate::entry::{Body, Change, Entry, NewOrder, Position, RequestKey};
 use crate::journal::Permit;
@@ -12,9 +12,6 @@ use crate::skus::Gates;
 use crate::table::{Locked, Name, SlotId};
 use segstock::inventory::{ShortLine, Sku};
 use std::time::Duration;
-
-/// How often a call that is short begins anew, after it has expired other orders.
-const ROUNDS: usize = 8;
 
 /// Which units of an order a call is about.
 pub(crate) enum Wanted {

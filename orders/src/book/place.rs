@@ -1,6 +1,6 @@
 //! Orders are placed.
 
-use super::{Call, OrderBook, check_key};
+use super::{Call, OrderBook, ROUNDS, check_key};
 use crate::answers::{Answer, OrderState};
 use crate::entry::{Change, Entry, NewOrder, body_of_order};
 use crate::lines::Lines;
@@ -8,9 +8,6 @@ use crate::refusal::{Limit, Refusal};
 use crate::table::{Locked, SlotId};
 use segstock::inventory::Sku;
 use std::time::Duration;
-
-/// How often a place that is short begins anew, after it has expired other orders.
-const ROUNDS: usize = 8;
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// Places an order: holds the units of all lines for `ttl`, or none.

@@ -1,13 +1,13 @@
 //! The stock of SKUs: opened, restocked, counted, written off.
 
-use super::{Call, OrderBook, check_key};
+use super::{Call, OrderBook, ROUNDS, check_key};
 use crate::answers::{SkuView, StockAnswer};
 use crate::entry::{Body, Change, Entry, Position, RequestKey};
 use crate::gate::{Booked, Gate};
 use crate::lines::SkuId;
 use crate::refusal::{Limit, Refusal};
+use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
-use segstock::{MAX_UNITS, StockCounter};
 use std::borrow::Borrow;
 use std::hash::Hash;
 
@@ -64,7 +64,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         if units == 0 {
             return Err(Refusal::ZeroUnits(sku));
         }
-        self.on_shelf(sku, key, RESTOCK, units, |sku, gate, _| {
+        self.on_shelf(sku, key, RESTOCK, units, |sku, gate| {
             Self::fits_shelf(gate, units)?;
             Ok(Change::Restocked { sku, units })
         })
@@ -85,7 +85,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] beyond [`MAX_UNITS`]; [`Refusal::Conflict`] if the key is known for
     /// another request on this SKU; [`Refusal::Key`]; [`Refusal::Limit`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn count(&self, sku: K, key: &str, counted: u64) -> Result<StockAnswer, Refusal<K>> {
-        self.on_shelf(sku, key, COUNT, counted, |sku, gate, _| {
+        self.on_shelf(sku, key, COUNT, counted, |sku, gate| {
             if counted > MAX_UNITS {
                 let (requested, on_hand) = (counted, 0);
                 return Err(Refusal::Overflow { requested, on_hand });
@@ -116,7 +116,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         if units == 0 {
             return Err(Refusal::ZeroUnits(sku));
         }
-        self.on_shelf(sku, key, WRITE_OFF, units, |sku, gate, _| {
+        self.on_shelf(sku, key, WRITE_OFF, units, |sku, gate| {
             self.skus.write_off(sku, units, gate)?;
             Ok(Change::WrittenOff { sku, units })
         })
@@ -131,7 +131,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.skus.inventory().available(sku)
     }
 
-    /// The stock of a SKU. It waits while a change of the units on hand is made.
+    /// The stock of a SKU, exact at one instant. It waits while a change of the units on hand is made, and brings a stock
+    /// together that many threads use: a call for a dashboard, not for every order.
     pub fn stock<Q>(&self, sku: &Q) -> Option<SkuView>
     where
         K: Borrow<Q>,
@@ -139,9 +140,11 @@ impl<K: Sku + 'static> OrderBook<K> {
     {
         let item = self.skus.item(self.skus.find(sku)?);
         let gate = item.gate.lock();
+        let books = self.skus.inventory().get(sku)?;
         Some(SkuView {
-            available: item.shelf.available(),
+            available: books.available,
             on_hand: gate.on_hand,
+            owed: books.owed,
         })
     }
 
@@ -152,7 +155,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         key: &str,
         what: u64,
         units: u64,
-        take: impl FnOnce(SkuId, &mut Gate, &Call) -> Result<Change<K>, Refusal<K>>,
+        take: impl Fn(SkuId, &mut Gate) -> Result<Change<K>, Refusal<K>>,
     ) -> Result<StockAnswer, Refusal<K>> {
         self.answered(|call| {
             check_key(key)?;
@@ -160,29 +163,48 @@ impl<K: Sku + 'static> OrderBook<K> {
                 return Err(Refusal::UnknownSkus(vec![sku]));
             };
             let request = shelf_request(what, key, units);
-            let mut gate = self.skus.item(id).gate.lock();
-            gate.forget(call.now);
-            if let Some(booked) = gate.booked(key) {
-                call.rest_on(booked.position);
-                if booked.body != request.body {
-                    return Err(Refusal::Conflict);
-                }
-                return Ok(answer(booked, true));
+            for _ in 0..ROUNDS {
+                let expired = self.table.expired();
+                let answer = self.once_on_shelf(call, id, &request, &take);
+                let short = match answer {
+                    Err(Refusal::Short(short)) => short,
+                    answer => return answer,
+                };
+                self.make_room(call, expired, short)?;
             }
-            let limit = self.settings.max_requests_of_sku;
-            if gate.requests() >= limit {
-                return Err(Refusal::Limit(Limit::Requests(limit)));
-            }
-            let permit = self.permit()?;
-            let change = take(id, &mut gate, call)?;
-            let entry = Entry::new(call.now, change).with_request(Some(request));
-            let position = permit.append(&entry);
-            call.rest_on(position);
-            Ok(answer(
-                self.apply_shelf(id, &mut gate, position, &entry),
-                false,
-            ))
+            Err(Refusal::Busy)
         })
+    }
+
+    fn once_on_shelf(
+        &self,
+        call: &mut Call,
+        id: SkuId,
+        request: &RequestKey,
+        take: &impl Fn(SkuId, &mut Gate) -> Result<Change<K>, Refusal<K>>,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        let mut gate = self.skus.item(id).gate.lock();
+        gate.forget(call.now);
+        if let Some(booked) = gate.booked(&request.key, call.now) {
+            call.rest_on(booked.position);
+            if booked.body != request.body {
+                return Err(Refusal::Conflict);
+            }
+            return Ok(answer(booked, true));
+        }
+        let limit = self.settings.max_requests_of_sku;
+        if gate.requests() >= limit {
+            return Err(Refusal::Limit(Limit::Requests(limit)));
+        }
+        let permit = self.permit()?;
+        let change = take(id, &mut gate)?;
+        let entry = Entry::new(call.now, change).with_request(Some(request.clone()));
+        let position = permit.append(&entry);
+        call.rest_on(position);
+        Ok(answer(
+            self.apply_shelf(id, &mut gate, position, &entry),
+            false,
+        ))
     }
 
     /// Gives what an entry about a shelf gives, and keeps its request.
@@ -207,14 +229,14 @@ impl<K: Sku + 'static> OrderBook<K> {
             self.skus.put(id, difference.unsigned_abs(), gate);
         }
         let booked = Booked {
+            until: entry.time.saturating_add(self.settings.retention),
             body: entry.request.as_ref().map_or(0, |request| request.body),
             position,
             difference,
             uncovered,
         };
         if let Some(request) = &entry.request {
-            let until = entry.time.saturating_add(self.settings.retention);
-            gate.keep(request, booked, until);
+            gate.keep(request, booked);
         }
         booked
     }
