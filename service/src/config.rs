@@ -1,19 +1,21 @@
 //! [`Config`]: from arguments, the environment and a file, in this order of weight.
 
-use crate::routes::Limits;
+use crate::address::Address;
+use crate::app::{Limits, Sku};
+use crate::ledger::LedgerPlace;
 use clap::{Args, Parser};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use std::{fs, num};
 
-/// SKUs for who only wants to look.
+/// SKUs for a first look.
 const DEMO: [(&str, u64); 3] = [("phone", 1_000), ("case", 5_000), ("last-one", 1)];
 
-/// An order service: stock counted in memory, never sold twice.
+/// An order service over a stock that is never sold twice.
 #[derive(Debug, Parser)]
 #[command(version, allow_negative_numbers = true)]
 pub struct Arguments {
@@ -30,51 +32,93 @@ pub struct Arguments {
 #[derive(Debug, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Settings {
-    /// Where to listen [default: 127.0.0.1:8080]
+    /// Where customers' programs are listened to [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", env = "SEGSTOCK_LISTEN")]
-    listen: Option<SocketAddr>,
+    listen: Option<Address>,
 
-    /// Where the shop is kept across restarts [default: nowhere]
-    #[arg(long, value_name = "FILE", env = "SEGSTOCK_SNAPSHOT")]
-    snapshot: Option<PathBuf>,
+    /// Where the shop is listened to: payments, stock, lists, metrics [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS", env = "SEGSTOCK_SHOP_LISTEN")]
+    shop_listen: Option<Address>,
 
-    /// How often it is written [default: 5]
-    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_SNAPSHOT_EVERY")]
-    snapshot_every: Option<Seconds>,
+    /// What the shop's listener asks for, as a bearer token; needed unless it is on loopback. Better set by the
+    /// environment or the file: others see arguments [default: none]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "SEGSTOCK_TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<Token>,
+
+    /// Where what was answered is kept: sqlite:FILE, or none [default: sqlite:segstock.db]
+    #[arg(long, value_name = "LEDGER", env = "SEGSTOCK_LEDGER")]
+    ledger: Option<LedgerPlace>,
 
     /// How long an order is held that does not say [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HOLD")]
     hold: Option<Seconds>,
 
+    /// The longest time for which an order is held [default: 3600]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_LONGEST_HOLD")]
+    longest_hold: Option<Seconds>,
+
     /// How long it stays known what became of an order [default: 3600]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_RETENTION")]
     retention: Option<Seconds>,
 
-    /// How long a request may take [default: 10]
-    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_REQUEST_TIMEOUT")]
-    request_timeout: Option<Seconds>,
+    /// What is paid for leaves at once: tickets, downloads [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "SEGSTOCK_SHIPS_AT_ONCE")]
+    ships_at_once: Option<bool>,
 
-    /// The most bytes of a body [default: 65536]
+    /// The most lines of an order [default: 1000]
+    #[arg(long, value_name = "LINES", env = "SEGSTOCK_MAX_LINES")]
+    max_lines: Option<usize>,
+
+    /// The most units of an order [default: 100000]
+    #[arg(long, value_name = "UNITS", env = "SEGSTOCK_MAX_UNITS")]
+    max_units: Option<u64>,
+
+    /// The most orders that are known at a time [default: 2000000]
+    #[arg(long, value_name = "ORDERS", env = "SEGSTOCK_MAX_ORDERS")]
+    max_orders: Option<usize>,
+
+    /// The most SKUs [default: 1000000]
+    #[arg(long, value_name = "SKUS", env = "SEGSTOCK_MAX_SKUS")]
+    max_skus: Option<usize>,
+
+    /// The most bytes of a body [default: 131072]
     #[arg(long, value_name = "BYTES", env = "SEGSTOCK_MAX_BODY")]
     max_body: Option<usize>,
 
-    /// The most lines of an order [default: 100]
-    #[arg(long, value_name = "LINES", env = "SEGSTOCK_MAX_LINES")]
-    max_lines: Option<usize>,
+    /// The most connections of customers; fewer, if the system allows fewer open files [default: 10000]
+    #[arg(long, value_name = "CONNECTIONS", env = "SEGSTOCK_MAX_CONNECTIONS")]
+    max_connections: Option<usize>,
+
+    /// How long a request's headers may take, and how long a connection may be idle [default: 30]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HEADER_TIMEOUT")]
+    header_timeout: Option<Seconds>,
+
+    /// How long a request may take after its headers [default: 10]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_REQUEST_TIMEOUT")]
+    request_timeout: Option<Seconds>,
+
+    /// How long it goes on, not ready, once it is told to stop: until a proxy has noticed [default: 0]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_DRAIN")]
+    drain: Option<Seconds>,
 
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", env = "SEGSTOCK_LOG")]
     log: Option<LogLevel>,
 
-    /// Count nothing, to measure what counting costs. Not in the file: a line that somebody left there
-    /// would sell what is not there.
+    /// Answer everything without any work, to measure what the work costs. Not in the file: a line that somebody
+    /// left there would answer orders that nobody has.
     #[arg(long, hide = true)]
     #[serde(skip)]
-    uncounted: bool,
+    idle: bool,
 
-    /// The SKUs to open that are not there yet.
+    /// The SKUs to open that are not open yet.
     #[arg(skip)]
-    stock: Option<BTreeMap<String, u64>>,
+    stock: Option<BTreeMap<Sku, u64>>,
 }
 
 impl Settings {
@@ -82,17 +126,66 @@ impl Settings {
     fn or(self, other: Self) -> Self {
         Self {
             listen: self.listen.or(other.listen),
-            snapshot: self.snapshot.or(other.snapshot),
-            snapshot_every: self.snapshot_every.or(other.snapshot_every),
+            shop_listen: self.shop_listen.or(other.shop_listen),
+            token: self.token.or(other.token),
+            ledger: self.ledger.or(other.ledger),
             hold: self.hold.or(other.hold),
+            longest_hold: self.longest_hold.or(other.longest_hold),
             retention: self.retention.or(other.retention),
-            request_timeout: self.request_timeout.or(other.request_timeout),
-            max_body: self.max_body.or(other.max_body),
+            ships_at_once: self.ships_at_once.or(other.ships_at_once),
             max_lines: self.max_lines.or(other.max_lines),
+            max_units: self.max_units.or(other.max_units),
+            max_orders: self.max_orders.or(other.max_orders),
+            max_skus: self.max_skus.or(other.max_skus),
+            max_body: self.max_body.or(other.max_body),
+            max_connections: self.max_connections.or(other.max_connections),
+            header_timeout: self.header_timeout.or(other.header_timeout),
+            request_timeout: self.request_timeout.or(other.request_timeout),
+            drain: self.drain.or(other.drain),
             log: self.log.or(other.log),
-            uncounted: self.uncounted,
+            idle: self.idle,
             stock: self.stock.or(other.stock),
         }
+    }
+}
+
+/// A token that can stand in a header: printable, without spaces.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Token(String);
+
+impl Token {
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Token {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text))
+        } else {
+            Err("a token has at least 16 printable characters of ASCII and no spaces")
+        }
+    }
+}
+
+impl FromStr for Token {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        text.to_owned().try_into()
+    }
+}
+
+/// Does not show it.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").finish_non_exhaustive()
     }
 }
 
@@ -150,22 +243,53 @@ impl<'de> Deserialize<'de> for Seconds {
 /// How the service runs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Where it is kept across restarts.
-    pub snapshot: Option<PathBuf>,
-    /// How often it is written there.
-    pub snapshot_every: Duration,
+    /// Where customers' programs are listened to.
+    pub listen: Address,
+    /// Where the shop is listened to.
+    pub shop_listen: Address,
+    /// What the shop's listener asks for.
+    pub token: Option<Token>,
+    /// Where what was answered is kept.
+    pub ledger: LedgerPlace,
     /// How long it stays known what became of an order.
     pub retention: Duration,
+    /// Whether what is paid for leaves at once.
+    pub ships_at_once: bool,
+    /// The most lines of an order.
+    pub max_lines: usize,
+    /// The most units of an order.
+    pub max_units: u64,
+    /// The most orders that are known at a time.
+    pub max_orders: usize,
+    /// The most SKUs.
+    pub max_skus: usize,
     /// What requests may ask for.
     pub limits: Limits,
+    /// The most connections of customers.
+    pub max_connections: usize,
+    /// How long a request's headers may take.
+    pub header_timeout: Duration,
+    /// How long it goes on once it is told to stop.
+    pub drain: Duration,
     /// How much is logged.
     pub log: tracing::Level,
-    /// Whether orders are counted.
-    pub counted: bool,
-    /// The SKUs to open that are not there yet, and how many of each.
-    pub stock: BTreeMap<String, u64>,
+    /// Whether everything is answered without any work.
+    pub idle: bool,
+    /// The SKUs to open that are not open yet, and how many units of each; if that was not said, demo SKUs in a book
+    /// without any.
+    pub stock: Option<BTreeMap<Sku, u64>>,
+}
+
+impl Config {
+    /// The SKUs to open in a book that has `open` SKUs.
+    #[must_use]
+    pub fn stock(&self, open: usize) -> BTreeMap<Sku, u64> {
+        match &self.stock {
+            Some(stock) => stock.clone(),
+            None if open > 0 => BTreeMap::new(),
+            None => DEMO.map(|(sku, units)| (sku.to_owned(), units)).into(),
+        }
+    }
 }
 
 impl Arguments {
@@ -178,7 +302,7 @@ impl Arguments {
         let file = match &self.config {
             None => Settings::default(),
             Some(path) => {
-                let say = |error: &dyn std::fmt::Display| {
+                let say = |error: &dyn fmt::Display| {
                     format!("cannot read configuration {}: {error}", path.display())
                 };
                 let text = fs::read_to_string(path).map_err(|error| say(&error))?;
@@ -202,27 +326,34 @@ impl From<Settings> for Config {
     fn from(settings: Settings) -> Self {
         let usual = Limits::default();
         let seconds = |set: Option<Seconds>, usual| set.map_or(usual, |Seconds(time)| time);
-        let default_hold = seconds(settings.hold, usual.default_hold);
-        let demo = || DEMO.map(|(sku, units)| (sku.to_owned(), units)).into();
+        let hold = seconds(settings.hold, usual.hold);
+        // A default that is longer than the longest raises that, unless the longest is set, too.
+        let longest_hold = seconds(settings.longest_hold, usual.longest_hold.max(hold));
         Self {
-            listen: settings
-                .listen
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
-            snapshot: settings.snapshot,
-            snapshot_every: seconds(settings.snapshot_every, Duration::from_secs(5)),
+            listen: settings.listen.unwrap_or_else(|| Address::local(8080)),
+            shop_listen: settings.shop_listen.unwrap_or_else(|| Address::local(8081)),
+            token: settings.token,
+            ledger: settings.ledger.unwrap_or_else(LedgerPlace::here),
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),
+            ships_at_once: settings.ships_at_once.unwrap_or(false),
+            max_lines: settings.max_lines.unwrap_or(1_000),
+            max_units: settings.max_units.unwrap_or(100_000),
+            max_orders: settings.max_orders.unwrap_or(2_000_000),
+            max_skus: settings.max_skus.unwrap_or(1_000_000),
             limits: Limits {
                 body: settings.max_body.unwrap_or(usual.body),
-                lines: settings.max_lines.unwrap_or(usual.lines),
-                hold: usual.hold.max(default_hold),
-                default_hold,
+                hold: hold.min(longest_hold),
+                longest_hold,
                 request: seconds(settings.request_timeout, usual.request),
             },
+            max_connections: settings.max_connections.unwrap_or(10_000),
+            header_timeout: seconds(settings.header_timeout, Duration::from_secs(30)),
+            drain: seconds(settings.drain, Duration::ZERO),
             log: settings
                 .log
                 .map_or(tracing::Level::INFO, |LogLevel(log)| log),
-            counted: !settings.uncounted,
-            stock: settings.stock.unwrap_or_else(demo),
+            idle: settings.idle,
+            stock: settings.stock,
         }
     }
 }

@@ -1,10 +1,12 @@
-//! What requests may say: bodies, SKUs and keys, within their limits.
+//! What requests may say: bodies, names in paths, keys, SKUs, within their limits.
 
 use crate::problem::{Problem, kinds};
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::body::HttpBody;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use segstock_orders::MAX_KEY;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -13,8 +15,6 @@ use std::marker::PhantomData;
 
 /// The longest SKU, in bytes.
 pub const MAX_SKU: usize = 64;
-/// The longest idempotency key, in bytes.
-pub const MAX_KEY: usize = 64;
 
 /// A JSON body, which is an object; whatever is wrong with it is a [`Problem`].
 #[derive(Debug)]
@@ -30,8 +30,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// A JSON object, with the fields of `T`. What derives its `Deserialize` would take a list of their values as
-/// well, in the sequence in which they stand in the code: `[[["phone", 1]], 3]` would be an order.
+/// A JSON body, or no body at all.
+#[derive(Debug)]
+pub struct MaybeJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        let Json(body) = Json::from_request(request, state).await?;
+        Ok(Self(Some(body)))
+    }
+}
+
+/// A JSON object, with the fields of `T`. A derived `Deserialize` would take a list of their values as well, in the
+/// sequence in which they stand in the code: `[[["phone", 1]], 3]` would be an order.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -65,6 +81,23 @@ fn refused(rejection: JsonRejection) -> Problem {
     Problem::new(kind, rejection.body_text())
 }
 
+/// What stands behind the question mark of a path.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query: Result<_, QueryRejection> =
+            axum::extract::Query::from_request_parts(parts, state).await;
+        match query {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+        }
+    }
+}
+
 /// The one name in a path: an order's id, or a SKU.
 #[derive(Debug)]
 pub struct Named(pub String);
@@ -82,13 +115,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-/// Whether it is a step within a path, and no name: clients resolve it before they send the path, in
-/// percents (`%2e`) too, so that nobody could ask for what is called so.
+/// Whether it is a step within a path, and no name: clients resolve it before they send the path, in percents (`%2e`) too,
+/// so that nobody could ask for what is called so.
 fn is_a_step(name: &[u8]) -> bool {
     matches!(name, b"." | b"..")
 }
 
-/// A SKU as it may be: something printable, not too long.
+/// Checks a SKU that is to be opened: something printable, not too long.
 ///
 /// # Errors
 ///
@@ -108,7 +141,7 @@ pub fn check_sku(sku: &str) -> Result<(), Problem> {
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The `Idempotency-Key` header: what the order, or the count, is known by from now on.
+/// The `Idempotency-Key` header: the id of a new order, or what another request is known by from then on.
 #[derive(Debug)]
 pub struct IdempotencyKey(pub String);
 
@@ -137,6 +170,17 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for IdempotencyKey {
     }
 }
 
+/// The key of a part of an order.
+///
+/// # Errors
+///
+/// A [`Problem`] if there is none.
+pub fn key_of_part(key: Option<IdempotencyKey>) -> Result<String, Problem> {
+    let detail = "lines of an order need an Idempotency-Key, so that a retry changes nothing again";
+    key.map(|IdempotencyKey(key)| key)
+        .ok_or_else(|| no_key(detail))
+}
+
 fn usable_key(key: &[u8]) -> Result<IdempotencyKey, Problem> {
     // The header's draft has it in quotes; most clients send it without.
     let key = key
@@ -144,7 +188,7 @@ fn usable_key(key: &[u8]) -> Result<IdempotencyKey, Problem> {
         .and_then(|key| key.strip_suffix(b"\""))
         .unwrap_or(key);
     // It stands in the paths of the order, as it is.
-    let in_paths = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    let in_paths = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(byte);
     match str::from_utf8(key) {
         Ok(text)
             if (1..=MAX_KEY).contains(&key.len())
@@ -154,8 +198,7 @@ fn usable_key(key: &[u8]) -> Result<IdempotencyKey, Problem> {
             Ok(IdempotencyKey(text.to_owned()))
         }
         _ => Err(no_key(format!(
-            "an Idempotency-Key has 1 to {MAX_KEY} letters, digits, or -._~, and is not . or ..: \
-             best a random UUID"
+            "an Idempotency-Key has 1 to {MAX_KEY} letters, digits, or -._~:, and is not . or ..: best a random UUID"
         ))),
     }
 }

@@ -1,18 +1,18 @@
-//! An order service over [`segstock`], small enough to read in an hour and to begin your own with.
+//! An order service over [`segstock_orders`], small enough to read in an hour and to begin your own with.
 //!
-//! [`routes`] answers requests by way of a [`Shop`](shop::Shop); [`serve`] starts it, keeps its snapshots
-//! and stops it. See the README beside it for the interface.
+//! [`routes`] answers requests by way of the order book of an [`App`](app::App); [`serve`] starts it and stops it. See the
+//! README beside it for the interface.
 
-pub mod book;
-mod calls;
+pub mod address;
+pub mod answers;
+pub mod app;
 pub mod config;
-pub mod counts;
-pub mod doors;
+pub mod connections;
+pub mod description;
 pub mod input;
-pub mod keeping;
+pub mod ledger;
+pub mod numbers;
 pub mod problem;
 pub mod routes;
 pub mod serve;
-pub mod shop;
 pub mod telemetry;
-mod uncounted;

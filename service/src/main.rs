@@ -40,22 +40,20 @@ async fn run(config: Config) -> ExitCode {
         .init();
     let started = async {
         let service = Service::start(config).await?;
-        let address = service.address()?;
-        writeln!(
-            io::stdout(),
-            "segstock-service: look at http://{address}/healthz, /metrics and /openapi.json"
-        )?;
+        // At once: whoever reads the first line may not read on.
+        let (addresses, found) = (service.addresses()?, service.found());
+        let lines = format!("segstock-service: {addresses}\nsegstock-service: {found}\n");
+        io::stdout().write_all(lines.as_bytes())?;
         Ok::<_, Box<dyn Error>>(service)
     };
-    let service = match started.await {
-        Ok(service) => service,
-        Err(error) => return refuse(&error),
-    };
-    match service.run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("segstock-service: {error}");
-            ExitCode::FAILURE
-        }
+    match started.await {
+        Ok(service) => match service.run().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("segstock-service: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => refuse(&error),
     }
 }

@@ -1,14 +1,16 @@
 //! [`Problem`]: the one shape of all errors, problem details for HTTP (RFC 9457).
 
-use crate::book::Sku;
-use crate::doors::Closed;
+use crate::app::Sku;
+use crate::telemetry;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock::inventory::{OrderRefused, ShortLine};
+use segstock::inventory::ShortLine;
+use segstock_orders::{Limit, OrderState, Refusal};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
+use utoipa::ToSchema;
 
 /// Where each kind is explained, by its name.
 const EXPLAINED: &str = "https://github.com/segstock/segstock/blob/main/service/README.md#";
@@ -43,36 +45,40 @@ pub mod kinds {
 
     kinds! {
         OUT_OF_STOCK: CONFLICT "out-of-stock" "Out of stock";
+        NOT_ON_HAND: CONFLICT "not-on-hand" "Not on hand";
+        NOT_IN_ORDER: CONFLICT "not-in-order" "Not in the order";
+        WRONG_STATE: CONFLICT "wrong-state" "Not in this state";
+        CLOSED_SKUS: CONFLICT "closed-skus" "Closed for new orders";
         UNKNOWN_SKUS: UNPROCESSABLE_ENTITY "unknown-skus" "Unknown SKUs";
         UNKNOWN_SKU: NOT_FOUND "unknown-sku" "Unknown SKU";
         UNKNOWN_ORDER: NOT_FOUND "unknown-order" "Unknown order";
-        EXPIRED: GONE "expired" "The order expired";
-        CANCELLED: GONE "cancelled" "The order was cancelled";
-        SOLD: CONFLICT "sold" "The order is sold";
-        OTHER_ORDER: UNPROCESSABLE_ENTITY "other-order" "Another order under the same key";
-        OTHER_COUNT: UNPROCESSABLE_ENTITY "other-count" "Another count under the same key";
-        IN_PROGRESS: CONFLICT "in-progress" "In progress";
+        OTHER_REQUEST: UNPROCESSABLE_ENTITY "other-request" "Another request under the same key";
         IDEMPOTENCY_KEY: BAD_REQUEST "idempotency-key" "No idempotency key";
         INVALID_REQUEST: UNPROCESSABLE_ENTITY "invalid-request" "Invalid request";
         MALFORMED: BAD_REQUEST "malformed" "Malformed request";
         NOT_JSON: UNSUPPORTED_MEDIA_TYPE "not-json" "Unsupported media type";
         TOO_LARGE: PAYLOAD_TOO_LARGE "too-large" "Body too large";
         TOO_SLOW: REQUEST_TIMEOUT "too-slow" "Request timed out";
-        CLOSED: SERVICE_UNAVAILABLE "closed" "The service is stopping";
+        NO_TOKEN: UNAUTHORIZED "no-token" "Not authorized";
+        FULL: SERVICE_UNAVAILABLE "full" "Full";
+        BUSY: SERVICE_UNAVAILABLE "busy" "Busy";
+        UNAVAILABLE: SERVICE_UNAVAILABLE "unavailable" "Unavailable";
+        OUTCOME_UNKNOWN: SERVICE_UNAVAILABLE "outcome-unknown" "Outcome unknown";
+        NOT_READY: SERVICE_UNAVAILABLE "not-ready" "Not ready";
         UNKNOWN_ROUTE: NOT_FOUND "unknown-route" "Unknown route";
         WRONG_METHOD: METHOD_NOT_ALLOWED "wrong-method" "Wrong method";
     }
 }
 
-/// What went wrong with a request, for programs (`type`, and the numbers) and for people (`title`,
-/// `detail`).
+/// What went wrong with a request, for programs (`type`, and the numbers) and for people (`title`, `detail`).
 #[derive(Debug, Clone)]
 #[must_use = "a problem does nothing until it is answered"]
 pub struct Problem {
     kind: &'static Kind,
     detail: String,
+    state: Option<OrderState>,
     short_lines: Vec<ShortLine<Sku>>,
-    unknown_skus: Vec<Sku>,
+    skus: Vec<Sku>,
 }
 
 impl Problem {
@@ -81,8 +87,9 @@ impl Problem {
         Self {
             kind,
             detail: detail.into(),
+            state: None,
             short_lines: Vec::new(),
-            unknown_skus: Vec::new(),
+            skus: Vec::new(),
         }
     }
 
@@ -91,96 +98,98 @@ impl Problem {
         Self::new(kinds::INVALID_REQUEST, detail)
     }
 
-    /// There is no such order, or none that is remembered.
-    pub fn unknown_order() -> Self {
-        let detail = "there is no such order, or it is forgotten";
-        Self::new(kinds::UNKNOWN_ORDER, detail)
-    }
-
     /// There is no such SKU.
     pub fn unknown_sku() -> Self {
         Self::new(kinds::UNKNOWN_SKU, "there is no such SKU")
     }
 
-    /// Another request for the same order is being worked on.
-    pub fn in_progress() -> Self {
-        let detail = "another request for this order is being worked on: ask again";
-        Self::new(kinds::IN_PROGRESS, detail)
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static Kind {
+        self.kind
     }
 
-    /// The order's time is over.
-    pub fn expired() -> Self {
-        let detail = "its units were not paid for in time, and went back in stock";
-        Self::new(kinds::EXPIRED, detail)
-    }
-
-    /// The order was cancelled.
-    pub fn cancelled() -> Self {
-        Self::new(kinds::CANCELLED, "its units are back in stock")
-    }
-
-    /// The order is paid for.
-    pub fn sold() -> Self {
-        let detail = "an order that is paid for cannot be cancelled";
-        Self::new(kinds::SOLD, detail)
-    }
-
-    /// The same problem, and the lines that lack units.
-    pub fn short_of(self, short_lines: &[ShortLine<Sku>]) -> Self {
-        let short_lines = short_lines.to_vec();
-        Self {
-            short_lines,
-            ..self
+    /// The same of a request whose path names the only SKU.
+    pub fn of_sku(self) -> Self {
+        if self.kind == kinds::UNKNOWN_SKUS {
+            return Self::unknown_sku();
         }
+        self
     }
 }
 
-impl From<Closed> for Problem {
-    fn from(closed: Closed) -> Self {
-        Self::new(kinds::CLOSED, closed.to_string())
-    }
-}
-
-impl From<OrderRefused<Sku>> for Problem {
-    fn from(refused: OrderRefused<Sku>) -> Self {
-        let detail = refused.to_string();
-        match refused {
-            OrderRefused::OutOfStock(lines) => {
-                Self::new(kinds::OUT_OF_STOCK, detail).short_of(&lines)
+impl From<Refusal<Sku>> for Problem {
+    fn from(refusal: Refusal<Sku>) -> Self {
+        let detail = refusal.to_string();
+        let kind = match &refusal {
+            Refusal::UnknownOrder => {
+                let detail = "there is no such order, or it is forgotten";
+                return Self::new(kinds::UNKNOWN_ORDER, detail);
             }
-            OrderRefused::UnknownSkus(unknown_skus) => Self {
-                unknown_skus,
-                ..Self::new(kinds::UNKNOWN_SKUS, detail)
-            },
-            _ => Self::invalid(detail),
+            Refusal::Short(_) => kinds::OUT_OF_STOCK,
+            Refusal::NotOnHand(_) => kinds::NOT_ON_HAND,
+            Refusal::NotInOrder(_) => kinds::NOT_IN_ORDER,
+            Refusal::UnknownSkus(_) => kinds::UNKNOWN_SKUS,
+            Refusal::Closed(_) => kinds::CLOSED_SKUS,
+            Refusal::State(_) => kinds::WRONG_STATE,
+            Refusal::Conflict => kinds::OTHER_REQUEST,
+            Refusal::Limit(Limit::Orders(_) | Limit::Skus(_) | Limit::Requests(_)) => kinds::FULL,
+            Refusal::Busy => kinds::BUSY,
+            Refusal::Unavailable => kinds::UNAVAILABLE,
+            Refusal::Unknown => kinds::OUTCOME_UNKNOWN,
+            _ => kinds::INVALID_REQUEST,
+        };
+        let mut problem = Self::new(kind, detail);
+        match refusal {
+            Refusal::State(state) => problem.state = Some(state),
+            Refusal::UnknownSkus(skus) | Refusal::Closed(skus) => problem.skus = skus,
+            refusal => problem.short_lines = refusal.short_lines().to_vec(),
         }
+        problem
     }
 }
 
-/// As it is answered.
-#[derive(Serialize)]
-struct Body<'a> {
+/// Problem details (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Body {
+    /// Where the kind of problem is explained.
     r#type: String,
-    title: &'a str,
+    /// The kind of problem, for people.
+    #[schema(value_type = String)]
+    title: &'static str,
+    /// The status of the answer.
     status: u16,
-    detail: &'a str,
+    /// This problem, for people.
+    detail: String,
+    /// Of `wrong-state`: the state of the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state: Option<String>,
+    /// Lines that lack units, each SKU's lines summed: all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    short_lines: Vec<Short<'a>>,
-    #[serde(skip_serializing_if = "<[Sku]>::is_empty")]
-    unknown_skus: &'a [Sku],
+    #[schema(required = false)]
+    short_lines: Vec<Short>,
+    /// SKUs that are unknown or closed: all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    skus: Vec<Sku>,
 }
 
-#[derive(Serialize)]
-struct Short<'a> {
-    sku: &'a str,
+/// A line that lacks units.
+#[derive(Debug, Serialize, ToSchema)]
+struct Short {
+    sku: Sku,
+    /// Units that are asked for.
     requested: u64,
+    /// Units that are there.
     available: u64,
 }
 
-impl<'a> From<&'a Problem> for Body<'a> {
-    fn from(problem: &'a Problem) -> Self {
-        let short = |line: &'a ShortLine<Sku>| Short {
-            sku: &line.sku,
+impl From<Problem> for Body {
+    fn from(problem: Problem) -> Self {
+        let short = |line: ShortLine<Sku>| Short {
+            sku: line.sku,
             requested: line.requested,
             available: line.available,
         };
@@ -188,9 +197,10 @@ impl<'a> From<&'a Problem> for Body<'a> {
             r#type: format!("{EXPLAINED}{}", problem.kind.name),
             title: problem.kind.title,
             status: problem.kind.status.as_u16(),
-            detail: &problem.detail,
-            short_lines: problem.short_lines.iter().map(short).collect(),
-            unknown_skus: &problem.unknown_skus,
+            detail: problem.detail,
+            state: problem.state.map(|state| state.to_string()),
+            short_lines: problem.short_lines.into_iter().map(short).collect(),
+            skus: problem.skus,
         }
     }
 }
@@ -205,14 +215,19 @@ impl Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = axum::Json(Body::from(&self));
-        let mut response = (self.kind.status, body).into_response();
+        let kind = self.kind;
+        telemetry::refused(kind);
+        let mut response = (kind.status, axum::Json(Body::from(self))).into_response();
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, json);
-        if self.kind == kinds::IN_PROGRESS || self.kind == kinds::CLOSED {
-            // In seconds: no place takes one, and a service that stops is up again or another is.
+        if kind.status == StatusCode::SERVICE_UNAVAILABLE {
+            // In seconds.
             headers.insert(RETRY_AFTER, HeaderValue::from(1));
+        }
+        if kind == kinds::NO_TOKEN {
+            let bearer = HeaderValue::from_static("Bearer");
+            headers.insert(axum::http::header::WWW_AUTHENTICATE, bearer);
         }
         response
     }

@@ -1,105 +1,132 @@
 //! The routes, in one table, and what stands around all of them.
 
-mod about;
-mod orders;
-mod stock;
+pub(crate) mod about;
+pub(crate) mod deeds;
+pub(crate) mod lists;
+pub(crate) mod orders;
+pub(crate) mod stock;
 
+use crate::app::App;
 use crate::problem::{Problem, kinds};
-use crate::shop::Shop;
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::{Method, StatusCode, Version};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post, put};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use axum::routing::{MethodRouter, get, post, put};
+use std::time::Instant;
+use subtle::ConstantTimeEq;
 
-/// What requests may ask for.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes of a body.
-    pub body: usize,
-    /// Lines of an order.
-    pub lines: usize,
-    /// The longest that an order may be held.
-    pub hold: Duration,
-    /// How long an order is held that does not say.
-    pub default_hold: Duration,
-    /// How long a request may take, its body included.
-    pub request: Duration,
+/// Whom a route is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody: how the service is.
+    Everybody,
+    /// Customers' programs, and the shop.
+    Customers,
+    /// The shop alone.
+    Shop,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 64 * 1024,
-            lines: 100,
-            hold: Duration::from_secs(24 * 60 * 60),
-            default_hold: Duration::from_secs(10 * 60),
-            request: Duration::from_secs(10),
-        }
-    }
-}
-
-/// What every handler can reach.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// The shop.
-    pub shop: Arc<Shop>,
-    /// What requests may ask for.
-    pub limits: Arc<Limits>,
-    /// The metrics.
-    pub telemetry: Telemetry,
-}
-
-/// A route: its method, its path, and what answers it.
+/// A route: its method, its path, whom it is for, and what answers it.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The method.
     pub method: Method,
     /// The path, with names of its parts in braces.
     pub path: &'static str,
+    /// Whom it is for.
+    pub audience: Audience,
     handler: fn() -> MethodRouter<App>,
 }
 
-/// All routes: what the router is made of, and what the description of the interface is held against.
+/// All routes: what the routers are made of, and what the description of the interface is held against.
 pub const ROUTES: &[Route] = &[
-    Route::new(Method::POST, "/orders", || post(orders::place)),
-    Route::new(Method::GET, "/orders/{id}", || get(orders::show)),
-    Route::new(Method::DELETE, "/orders/{id}", || delete(orders::cancel)),
-    Route::new(Method::POST, "/orders/{id}/pay", || post(orders::pay)),
-    Route::new(Method::GET, "/stock/{sku}", || get(stock::show)),
-    Route::new(Method::PUT, "/stock/{sku}", || put(stock::set)),
-    Route::new(Method::POST, "/stock/{sku}/restock", || {
+    customers(Method::POST, "/v1/orders", || post(orders::place)),
+    customers(Method::GET, "/v1/orders/{id}", || get(orders::show)),
+    customers(Method::POST, "/v1/orders/{id}/amend", || {
+        post(orders::amend)
+    }),
+    customers(Method::POST, "/v1/orders/{id}/cancel", || {
+        post(deeds::cancel)
+    }),
+    shop(Method::GET, "/v1/orders", || get(lists::orders)),
+    shop(Method::POST, "/v1/orders/{id}/extend", || {
+        post(orders::extend)
+    }),
+    shop(Method::POST, "/v1/orders/{id}/pay", || post(deeds::pay)),
+    shop(Method::POST, "/v1/orders/{id}/ship", || post(deeds::ship)),
+    shop(Method::POST, "/v1/orders/{id}/return", || {
+        post(deeds::return_units)
+    }),
+    shop(Method::GET, "/v1/stock/{sku}", || get(stock::show)),
+    shop(Method::PUT, "/v1/stock/{sku}", || put(stock::open)),
+    shop(Method::POST, "/v1/stock/{sku}/restock", || {
         post(stock::restock)
     }),
-    Route::new(Method::GET, "/healthz", || get(about::health)),
-    Route::new(Method::GET, "/metrics", || get(about::metrics)),
-    Route::new(Method::GET, "/openapi.json", || get(about::openapi)),
+    shop(Method::POST, "/v1/stock/{sku}/count", || post(stock::count)),
+    shop(Method::POST, "/v1/stock/{sku}/write-off", || {
+        post(stock::write_off)
+    }),
+    shop(Method::GET, "/metrics", || get(about::metrics)),
+    everybody("/livez", || get(about::live)),
+    everybody("/readyz", || get(about::ready)),
+    everybody("/openapi.json", || get(about::openapi)),
 ];
 
-impl Route {
-    const fn new(method: Method, path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
-        Self {
-            method,
-            path,
-            handler,
-        }
+const fn customers(
+    method: Method,
+    path: &'static str,
+    handler: fn() -> MethodRouter<App>,
+) -> Route {
+    Route {
+        method,
+        path,
+        audience: Audience::Customers,
+        handler,
     }
 }
 
-/// The service, to be served or to be called.
-pub fn router(app: App) -> Router {
-    let body = DefaultBodyLimit::max(app.limits.body);
-    let routes = ROUTES.iter().fold(Router::new(), |router, route| {
+const fn shop(method: Method, path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+    Route {
+        method,
+        path,
+        audience: Audience::Shop,
+        handler,
+    }
+}
+
+const fn everybody(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+    Route {
+        method: Method::GET,
+        path,
+        audience: Audience::Everybody,
+        handler,
+    }
+}
+
+/// What the customers' listener answers.
+pub fn customers_router(app: App) -> Router {
+    let app = App { token: None, ..app };
+    router(app, |audience| audience != Audience::Shop)
+}
+
+/// What the shop's listener answers: everything, and only with its token, if it has one.
+pub fn shop_router(app: App) -> Router {
+    router(app, |_| true)
+}
+
+fn router(app: App, wanted: impl Fn(Audience) -> bool) -> Router {
+    let routes = ROUTES.iter().filter(|route| wanted(route.audience));
+    let routes = routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
     });
     routes
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
-        .layer(body)
+        .layer(DefaultBodyLimit::max(app.limits.body))
         .layer(middleware::from_fn_with_state(app.clone(), observe))
         .with_state(app)
 }
@@ -113,22 +140,58 @@ async fn wrong_method() -> Problem {
     Problem::new(kinds::WRONG_METHOD, detail)
 }
 
-/// Ends a request that takes too long, and counts and logs it.
+/// Ends a request that takes too long or may not be made, and counts and logs it.
 async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let answered = tokio::time::timeout(app.limits.request, next.run(request)).await;
-    let response = answered.unwrap_or_else(|_| too_slow().into_response());
-    let (path, took) = (
-        path.as_ref().map_or("other", MatchedPath::as_str),
-        began.elapsed(),
-    );
+    let route = route_of(&request);
+    let response = match check(&app, route, &request) {
+        Err(problem) => problem.into_response(),
+        Ok(()) if app.idle => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) => {
+            let answered = tokio::time::timeout(app.limits.request, next.run(request)).await;
+            answered.unwrap_or_else(|_| too_slow().into_response())
+        }
+    };
+    let (path, took) = (route.map_or("other", |route| route.path), began.elapsed());
     telemetry::answered(&method, path, response.status(), took);
     tracing::debug!(%method, path, status = response.status().as_u16(), ?took);
     response
 }
 
+fn route_of(request: &Request) -> Option<&'static Route> {
+    let path = request.extensions().get::<MatchedPath>()?.as_str();
+    ROUTES.iter().find(|route| route.path == path)
+}
+
+fn check(app: &App, route: Option<&Route>, request: &Request) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        let detail = "a request has one Host header";
+        return Err(Problem::new(kinds::MALFORMED, detail));
+    }
+    let is_free = route.is_some_and(|route| route.audience == Audience::Everybody);
+    match &app.token {
+        Some(token) if !is_free && !has_token(request, token) => {
+            let detail = "the shop's listener asks for its token: Authorization: Bearer TOKEN";
+            Err(Problem::new(kinds::NO_TOKEN, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_token(request: &Request, token: &str) -> bool {
+    let sent = request.headers().get(AUTHORIZATION);
+    let sent = sent.and_then(|value| value.to_str().ok());
+    let sent = sent.and_then(|text| text.split_once(' '));
+    sent.is_some_and(|(scheme, sent)| {
+        scheme.eq_ignore_ascii_case("bearer") && bool::from(sent.as_bytes().ct_eq(token.as_bytes()))
+    })
+}
+
 fn too_slow() -> Problem {
-    Problem::new(kinds::TOO_SLOW, "the request did not arrive in time")
+    Problem::new(
+        kinds::TOO_SLOW,
+        "the request did not arrive and was not answered in time",
+    )
 }

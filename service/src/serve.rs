@@ -1,69 +1,117 @@
-//! Starting, running and stopping.
+//! [`Service`]: start, timers, stop.
 
+use crate::address::reachable;
+use crate::app::{App, Book, Sku};
 use crate::config::Config;
+use crate::connections::{Door, files, shares};
 use crate::input::check_sku;
-use crate::keeping::SnapshotFile;
-use crate::routes::{App, router};
-use crate::shop::{Opening, Shop};
-use crate::telemetry::{self, Telemetry};
+use crate::ledger::{self, Kept};
+use crate::routes::{customers_router, shop_router};
+use crate::telemetry::{LISTENERS, Telemetry};
+use segstock_orders::{Journal, Position, Refusal};
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal;
-use tokio::sync::{oneshot, watch};
-use tokio::task::{self, JoinHandle};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::sync::watch;
+use tokio::task;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-/// How often expired orders are taken back, and latencies folded.
+/// How often expired orders give their units back, and latencies are folded.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// The most orders taken back at once: no request should wait behind more.
-const SWEEP_LIMIT: usize = 10_000;
-/// How much longer than a request may take those go on that are under way when it stops.
+/// The most orders that expire in one step of the sweep: no worker should be busy with more.
+const SWEEP_LIMIT: usize = 1_000;
+/// How much longer than a request may take the service waits for those under way when it stops.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A service that is open for requests as soon as it runs.
 #[derive(Debug)]
 pub struct Service {
-    listener: TcpListener,
+    customers: Door,
+    shop: Door,
     app: App,
-    file: Option<Arc<SnapshotFile>>,
-    config: Config,
+    drain: Duration,
+    found: String,
+}
+
+/// Where a service can be reached from this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Where customers' programs are listened to.
+    pub customers: SocketAddr,
+    /// Where the shop is listened to.
+    pub shop: SocketAddr,
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { customers, shop } = self;
+        write!(
+            f,
+            "orders at http://{customers}/v1/orders, the shop at http://{shop}: look at http://{shop}/readyz, /metrics and /openapi.json"
+        )
+    }
 }
 
 impl Service {
-    /// Opens the shop, from its snapshot if there is one, and binds the address.
+    /// Opens the book and binds the addresses.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from starting: a snapshot that is refused or cannot be written, a SKU of
-    /// too many units, an address in use.
+    /// Whatever keeps it from starting: an address in use, a shop's listener that everybody could reach, a ledger that
+    /// cannot be opened, a SKU of too many units.
     pub async fn start(config: Config) -> Result<Self, Box<dyn Error>> {
-        if !config.counted {
-            tracing::warn!("nothing is counted: orders are sold whatever there is (--uncounted)");
+        if config.idle {
+            tracing::warn!("nothing is done: every request is answered without any work (--idle)");
         }
-        // First the address: who is second must not touch the other one's snapshot.
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
-        let file = config.snapshot.clone().map(SnapshotFile::new).map(Arc::new);
-        let shop = open(&config, file.as_deref())?;
-        if let Some(file) = &file {
-            // Now rather than in the first hour of sales.
-            file.write(&shop.keep())?;
+        let customers = config.listen.bind().await?;
+        let shop = config.shop_listen.bind().await?;
+        if config.token.is_none() && !shop.local_addr()?.ip().is_loopback() {
+            let shop = &config.shop_listen;
+            return Err(format!(
+                "the shop's listener {shop} is not on loopback and has no token: set SEGSTOCK_TOKEN"
+            )
+            .into());
         }
+        // A second service on the same addresses never comes here: it leaves the ledger alone.
+        let Kept {
+            book,
+            writer,
+            found,
+        } = open(&config)?;
+        let telemetry = Telemetry::install()?;
+        telemetry.limit_orders(config.max_orders);
+        let token = config.token.as_ref();
         let app = App {
-            shop: Arc::new(shop),
-            limits: Arc::new(config.limits.clone()),
-            telemetry: Telemetry::install()?,
+            token: token.map(|token| token.text().into()),
+            idle: config.idle,
+            writer,
+            ..App::new(book, config.limits.clone(), telemetry)
+        };
+        let (of_customers, of_shop) = shares(config.max_connections, files());
+        let header_time = config.header_timeout;
+        let door = |name, listener, connections| Door {
+            name,
+            listener,
+            connections,
+            header_time,
         };
         Ok(Self {
-            listener,
+            customers: door(LISTENERS[0], customers, of_customers),
+            shop: door(LISTENERS[1], shop, of_shop),
             app,
-            file,
-            config,
+            drain: config.drain,
+            found,
         })
+    }
+
+    /// What it found in its ledger, in one line.
+    #[must_use]
+    pub fn found(&self) -> &str {
+        &self.found
     }
 
     /// Where it can be reached from this machine.
@@ -71,161 +119,137 @@ impl Service {
     /// # Errors
     ///
     /// As the system says.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr().map(reachable)
+    pub fn addresses(&self) -> std::io::Result<Addresses> {
+        Ok(Addresses {
+            customers: self.customers.listener.local_addr().map(reachable)?,
+            shop: self.shop.listener.local_addr().map(reachable)?,
+        })
     }
 
-    /// Serves until it is told to stop: lets requests under way finish, then writes a last snapshot.
+    /// Serves until it is told to stop, until the requests under way are answered, and until all is in the ledger.
     ///
     /// # Errors
     ///
-    /// If the last snapshot cannot be written.
+    /// If the ledger failed: not all that was asked for is in it.
     pub async fn run(self) -> Result<(), Box<dyn Error>> {
-        let shop = Arc::clone(&self.app.shop);
-        let (running, until) = watch::channel(());
-        let timers = self.timers(&until);
+        let (stop, stopped) = watch::channel(false);
         let grace = self.app.limits.request + GRACE;
-        let (stopping, stopped) = oneshot::channel();
-        let serving = axum::serve(self.listener, router(self.app)).with_graceful_shutdown(async {
-            told_to_stop().await;
-            tracing::info!("stopping: requests under way may finish");
-            _ = stopping.send(());
-        });
-        let serving = task::spawn(async move { serving.await });
-        _ = stopped.await;
-        if timeout(grace, serving).await.is_err() {
-            tracing::warn!("answers are still under way after {grace:?}");
+        let sweep = task::spawn(sweep(self.app.clone()));
+        let customers = customers_router(self.app.clone());
+        let shop = shop_router(self.app.clone());
+        let doors = [
+            task::spawn(self.customers.serve(customers, stopped.clone())),
+            task::spawn(self.shop.serve(shop, stopped)),
+        ];
+        told_to_stop().await;
+        self.app.stopping.store(true, Ordering::Relaxed);
+        if !self.drain.is_zero() {
+            tracing::info!("stopping in {:?}: not ready from now on", self.drain);
+            sleep(self.drain).await;
         }
-        // The last snapshot must not be overtaken by the one before.
-        drop((running, until));
-        for timer in timers {
-            timer.await?;
-        }
-        if let Some(file) = self.file {
-            // A request that is still under way, or whose connection is, is refused from now on:
-            // confirmed after this, it would be lost.
-            file.write(&shop.close())?;
-            tracing::info!("the last snapshot is written");
-        }
-        Ok(())
-    }
-
-    fn timers(&self, until: &watch::Receiver<()>) -> Vec<JoinHandle<()>> {
-        let (app, file) = (self.app.clone(), self.file.clone());
-        let sweep = move || {
-            app.shop.sweep(SWEEP_LIMIT);
-            app.telemetry.tidy();
+        tracing::info!("stopping: requests under way may finish");
+        _ = stop.send(true);
+        let all = async {
+            for door in doors {
+                _ = door.await;
+            }
         };
-        let mut timers = vec![task::spawn(each(SWEEP_EVERY, until.clone(), sweep))];
-        // So often that what is remembered is at most a tenth more than it has to be.
-        let (shop, period) = (Arc::clone(&self.app.shop), self.config.retention / 10);
-        timers.push(task::spawn(each(period, until.clone(), move || {
-            shop.forget();
-        })));
-        if let Some(file) = file {
-            let (shop, period) = (Arc::clone(&self.app.shop), self.config.snapshot_every);
-            let keep = move || keep(&shop, &file);
-            timers.push(task::spawn(each(period, until.clone(), keep)));
+        if timeout(grace, all).await.is_err() {
+            tracing::warn!("requests are still under way after {grace:?}");
         }
-        timers
+        sweep.abort();
+        let Some(writer) = self.app.writer else {
+            return Ok(());
+        };
+        let failed = writer.status().dead;
+        let closing = Arc::clone(&writer);
+        task::spawn_blocking(move || closing.close()).await?;
+        // A ledger that is closed counts as dead, for that reason if there is no other.
+        let status = writer.status();
+        let unwritten = status.dead.filter(|_| status.durable < status.appended);
+        match failed.or(unwritten) {
+            None => Ok(()),
+            Some(error) => Err(format!("the ledger failed: {error}").into()),
+        }
     }
 }
 
-/// The shop as it was kept, and the SKUs of the configuration that it does not have.
-fn open(config: &Config, file: Option<&SnapshotFile>) -> Result<Shop, Box<dyn Error>> {
-    let opening = Opening {
-        retention: config.retention,
-        counted: config.counted,
-        ..Opening::default()
-    };
-    let kept = file.map(SnapshotFile::read).transpose()?.flatten();
-    let shop = match kept {
-        None => Shop::new(opening),
-        Some(kept) => {
-            let (shop, freed) = Shop::restore(kept, opening)
-                .map_err(|error| format!("the snapshot is refused: {error}"))?;
-            let (skus, held) = (shop.skus(), shop.held());
-            tracing::info!(skus, held, freed, "opened from the snapshot");
-            shop
-        }
-    };
-    for (sku, &units) in &config.stock {
+/// The book as its ledger has it, and the SKUs of the configuration.
+fn open(config: &Config) -> Result<Kept, Box<dyn Error>> {
+    let mut builder = Book::builder()
+        .retention(config.retention)
+        .longest_hold(config.limits.longest_hold)
+        .max_lines(config.max_lines)
+        .max_units(config.max_units)
+        .max_orders(config.max_orders)
+        .max_skus(config.max_skus);
+    if config.ships_at_once {
+        builder = builder.ships_at_once();
+    }
+    let kept = ledger::open(builder, &config.ledger)?;
+    let mut rests_on = Position::default();
+    for (sku, units) in config.stock(kept.book.skus()) {
         let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
-        check_sku(sku).map_err(|error| refused(&error))?;
-        shop.open(sku.as_str(), units)
-            .map_err(|error| refused(&error))?;
+        check_sku(&sku).map_err(|error| refused(&error))?;
+        let open = || kept.book.open(sku.clone(), units);
+        // Not one after another: each would wait for the disk.
+        let opened = match &kept.writer {
+            None => open(),
+            Some(writer) => writer.decide(open).answer,
+        };
+        match opened {
+            Ok(position) => rests_on = position,
+            Err(Refusal::AlreadyOpen) => {}
+            Err(error) => return Err(refused(&error).into()),
+        }
     }
-    Ok(shop)
+    wait(&kept, rests_on)?;
+    Ok(kept)
 }
 
-/// An address to ask: who listens on all of them listens on none that is called so.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
+/// Waits until what was opened is durable.
+fn wait(kept: &Kept, position: Position) -> Result<(), Box<dyn Error>> {
+    let Some(writer) = &kept.writer else {
+        return Ok(());
+    };
+    Ok(Journal::<Sku>::wait(&**writer, position)?)
 }
 
+/// Gives the units of expired orders back where no request comes that would.
+async fn sweep(app: App) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let swept = Arc::clone(&app.book);
+        // A sweep may wait until what it did is durable.
+        let swept = task::spawn_blocking(move || swept.sweep(SWEEP_LIMIT)).await;
+        app.telemetry.tidy();
+        match swept {
+            Ok(Ok(SWEEP_LIMIT)) => ticks.reset_immediately(),
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) => tracing::warn!("expired orders stay: {refusal}"),
+            Err(_) => tracing::error!("the sweep panicked; it goes on"),
+        }
+    }
+}
+
+/// Waits for SIGTERM or Ctrl-C. SIGHUP, which a terminal sends when it is closed, ends nothing: there is nothing to read
+/// again.
 async fn told_to_stop() {
     #[cfg(unix)]
     {
         use signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = signal::ctrl_c() => {}
+        let hangup = signal(SignalKind::hangup());
+        if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), hangup) {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => return,
+                    _ = signal::ctrl_c() => return,
+                    _ = hangup.recv() => tracing::info!("SIGHUP changes nothing: settings are read at the start"),
+                }
             }
-            return;
         }
     }
     _ = signal::ctrl_c().await;
-}
-
-/// Does it once every `period` until the other end of `until` is gone, where it may take its time.
-async fn each(
-    period: Duration,
-    mut until: watch::Receiver<()>,
-    act: impl Fn() + Send + Sync + 'static,
-) {
-    let act = Arc::new(act);
-    // As short as the timer can tell.
-    let period = period.max(Duration::from_millis(1));
-    let mut ticks = interval_at(Instant::now() + period, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = until.changed() => return,
-            _ = ticks.tick() => {}
-        }
-        let act = Arc::clone(&act);
-        if task::spawn_blocking(move || act()).await.is_err() {
-            tracing::error!("a timer panicked; it goes on");
-        }
-    }
-}
-
-fn keep(shop: &Shop, file: &SnapshotFile) {
-    let written = file.write(&shop.keep());
-    telemetry::kept(written.is_ok());
-    if let Err(error) = written {
-        tracing::error!("{error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::reachable;
-
-    #[test]
-    fn who_listens_everywhere_is_reached_here() {
-        for (listening, reached) in [
-            ("0.0.0.0:80", "127.0.0.1:80"),
-            ("[::]:80", "[::1]:80"),
-            ("192.0.2.1:80", "192.0.2.1:80"),
-        ] {
-            assert_eq!(reachable(listening.parse().unwrap()).to_string(), reached);
-        }
-    }
 }

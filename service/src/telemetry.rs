@@ -1,8 +1,10 @@
 //! [`Telemetry`]: what the service counts of itself, as Prometheus reads it.
 
-use crate::shop::Shop;
+use crate::app::App;
+use crate::problem::{Kind, kinds};
+use crate::routes::ROUTES;
 use axum::http::{Method, StatusCode};
-use metrics::{SharedString, counter, gauge, histogram};
+use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use std::fmt;
 use std::time::Duration;
@@ -10,63 +12,146 @@ use std::time::Duration;
 /// Upper bounds in seconds: most requests take well under a millisecond.
 const BUCKETS: [f64; 9] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0, 10.0];
 
-const ANSWERS: &str = "http_requests_total";
-const SECONDS: &str = "http_request_seconds";
-const ORDERS: &str = "orders_total";
-const SNAPSHOTS: &str = "snapshots_total";
+const ANSWERS: &str = "segstock_http_requests_total";
+const SECONDS: &str = "segstock_http_request_seconds";
+const CHANGES: &str = "segstock_changes_total";
+const REPLAYED: &str = "segstock_replayed_total";
+const REFUSED: &str = "segstock_refused_total";
+const CONNECTIONS: &str = "segstock_connections";
+const ACCEPT_ERRORS: &str = "segstock_accept_errors_total";
+const LONG_HEADERS: &str = "segstock_connections_failed_total";
+const ORDERS: &str = "segstock_orders";
+const MAX_ORDERS: &str = "segstock_orders_limit";
+const SKUS: &str = "segstock_skus";
+const DURABLE: &str = "segstock_ledger_durable";
+const ON_THE_WAY: &str = "segstock_ledger_on_the_way";
+const BATCHES: &str = "segstock_ledger_batches_total";
+const FAILED: &str = "segstock_ledger_failed";
 
-/// What happens to an order.
+const STATUSES: [&str; 4] = ["2xx", "4xx", "5xx", "other"];
+/// The listeners, by their names.
+pub const LISTENERS: [&str; 2] = ["customers", "shop"];
+
+/// What a request does to orders or to stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// Its units were set aside.
-    Held,
-    /// It was placed, paid for or cancelled once more.
-    Repeated,
-    /// It was refused.
-    Refused,
-    /// It was paid for.
-    Sold,
-    /// It was cancelled.
-    Cancelled,
+pub enum Deed {
+    /// Places an order.
+    Place,
+    /// Changes what an order is for.
+    Amend,
+    /// Holds an order for longer.
+    Extend,
+    /// Pays for an order.
+    Pay,
+    /// Cancels an order.
+    Cancel,
+    /// Ships an order.
+    Ship,
+    /// Takes units back from a customer.
+    Return,
+    /// Opens a SKU.
+    Open,
+    /// Adds units.
+    Restock,
+    /// Books a count.
+    Count,
+    /// Writes units off.
+    WriteOff,
 }
 
-impl Event {
+impl Deed {
+    const ALL: [Self; 11] = [
+        Self::Place,
+        Self::Amend,
+        Self::Extend,
+        Self::Pay,
+        Self::Cancel,
+        Self::Ship,
+        Self::Return,
+        Self::Open,
+        Self::Restock,
+        Self::Count,
+        Self::WriteOff,
+    ];
+
     const fn name(self) -> &'static str {
         match self {
-            Self::Held => "held",
-            Self::Repeated => "repeated",
-            Self::Refused => "refused",
-            Self::Sold => "sold",
-            Self::Cancelled => "cancelled",
+            Self::Place => "place",
+            Self::Amend => "amend",
+            Self::Extend => "extend",
+            Self::Pay => "pay",
+            Self::Cancel => "cancel",
+            Self::Ship => "ship",
+            Self::Return => "return",
+            Self::Open => "open",
+            Self::Restock => "restock",
+            Self::Count => "count",
+            Self::WriteOff => "write_off",
         }
     }
 }
 
-/// Counts what happened to an order.
-pub fn count(event: Event) {
-    counter!(ORDERS, "event" => event.name()).increment(1);
+/// Counts a request that did something, or a retry of it.
+pub fn done(deed: Deed, replayed: bool) {
+    let name = if replayed { REPLAYED } else { CHANGES };
+    counter!(name, "deed" => deed.name()).increment(1);
+}
+
+/// Counts a request that was refused.
+pub fn refused(kind: &'static Kind) {
+    counter!(REFUSED, "kind" => kind.name).increment(1);
 }
 
 /// Counts an answer, and the time that it took.
-pub fn answered(method: &Method, path: &str, status: StatusCode, took: Duration) {
-    let path = SharedString::from_owned(path.to_owned());
-    // Methods are whatever a client makes up: only those of the routes get a row.
-    let method = match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
+pub fn answered(method: &Method, path: &'static str, status: StatusCode, took: Duration) {
+    let method = name_of(method);
+    let status = match status.as_u16() {
+        200..=299 => "2xx",
+        400..=499 => "4xx",
+        500..=599 => "5xx",
         _ => "other",
     };
-    let status = SharedString::from_owned(status.as_str().to_owned());
-    counter!(ANSWERS, "method" => method, "path" => path.clone(), "status" => status).increment(1);
+    counter!(ANSWERS, "method" => method, "path" => path, "status" => status).increment(1);
     histogram!(SECONDS, "method" => method, "path" => path).record(took.as_secs_f64());
 }
 
-/// Counts a snapshot.
-pub fn kept(well: bool) {
-    let result = if well { "written" } else { "failed" };
-    counter!(SNAPSHOTS, "result" => result).increment(1);
+/// Methods are whatever a client makes up: only those of the routes get a row.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        _ => "other",
+    }
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+#[must_use = "it counts as closed when this is dropped"]
+pub struct Connected(&'static str);
+
+impl Connected {
+    /// Counts a connection of the listener with this name.
+    pub fn to(listener: &'static str) -> Self {
+        gauge!(CONNECTIONS, "listener" => listener).increment(1);
+        Self(listener)
+    }
+
+    /// It ended because its client did not keep to HTTP, or sent its headers too slowly.
+    pub fn failed(&self) {
+        counter!(LONG_HEADERS, "listener" => self.0).increment(1);
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        gauge!(CONNECTIONS, "listener" => self.0).decrement(1);
+    }
+}
+
+/// Counts a connection that the system could not open.
+pub fn accept_failed(listener: &'static str) {
+    counter!(ACCEPT_ERRORS, "listener" => listener).increment(1);
 }
 
 /// The metrics of the process.
@@ -76,7 +161,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Begins to count; once in a process.
+    /// Begins to count; once in a process. All series are there from now on.
     ///
     /// # Errors
     ///
@@ -87,31 +172,79 @@ impl Telemetry {
             .install_recorder()?;
         metrics::describe_counter!(ANSWERS, "Requests that were answered.");
         metrics::describe_histogram!(SECONDS, "Seconds until the answer began.");
-        metrics::describe_counter!(ORDERS, "What happened to orders.");
-        metrics::describe_counter!(SNAPSHOTS, "Snapshots that were to be written.");
-        metrics::describe_gauge!("orders_held", "Orders whose units are set aside.");
-        metrics::describe_gauge!("orders_remembered", "Orders that a retry still finds.");
+        metrics::describe_counter!(CHANGES, "Requests that changed orders or stock.");
+        metrics::describe_counter!(REPLAYED, "Retries, which changed nothing again.");
         metrics::describe_counter!(
-            "orders_expired_total",
-            "Orders that were not paid for in time."
+            REFUSED,
+            "Requests that were refused, by the kind of problem."
         );
-        metrics::describe_gauge!("skus", "SKUs.");
+        metrics::describe_gauge!(CONNECTIONS, "Connections that are open.");
+        metrics::describe_counter!(ACCEPT_ERRORS, "Connections that could not be opened.");
+        metrics::describe_counter!(
+            LONG_HEADERS,
+            "Connections that did not keep to HTTP, or were too slow."
+        );
+        metrics::describe_gauge!(ORDERS, "Orders that are known.");
+        metrics::describe_gauge!(MAX_ORDERS, "Orders that may be known at most.");
+        metrics::describe_gauge!(SKUS, "SKUs that are open.");
+        metrics::describe_gauge!(DURABLE, "The number of the last durable change.");
+        metrics::describe_gauge!(ON_THE_WAY, "Changes on their way to the ledger.");
+        metrics::describe_counter!(BATCHES, "Batches that were written.");
+        metrics::describe_gauge!(FAILED, "1 once nothing can be written any more.");
+        begin();
         Ok(Self { recorder })
     }
 
-    /// All figures, those of the shop as they are now.
+    /// All figures, those of the book and its ledger as they are now.
     #[must_use]
-    pub fn render(&self, shop: &Shop) -> String {
-        gauge!("orders_held").set(shop.held() as f64);
-        gauge!("orders_remembered").set(shop.remembered() as f64);
-        counter!("orders_expired_total").absolute(shop.expired());
-        gauge!("skus").set(shop.skus() as f64);
+    pub fn render(&self, app: &App) -> String {
+        gauge!(ORDERS).set(app.book.orders() as f64);
+        gauge!(SKUS).set(app.book.skus() as f64);
+        if let Some(status) = app.status() {
+            let (durable, appended) = (status.durable.number(), status.appended.number());
+            gauge!(DURABLE).set(durable as f64);
+            gauge!(ON_THE_WAY).set(appended.saturating_sub(durable) as f64);
+            counter!(BATCHES).absolute(status.batches);
+            gauge!(FAILED).set(f64::from(u8::from(status.dead.is_some())));
+        }
         self.recorder.render()
+    }
+
+    /// Says how many orders may be known.
+    pub fn limit_orders(&self, orders: usize) {
+        gauge!(MAX_ORDERS).set(orders as f64);
     }
 
     /// Folds latencies into their buckets; on a timer, or they pile up until somebody asks.
     pub fn tidy(&self) {
         self.recorder.run_upkeep();
+    }
+}
+
+/// Makes all series, with nothing in them.
+fn begin() {
+    for deed in Deed::ALL {
+        counter!(CHANGES, "deed" => deed.name()).absolute(0);
+        counter!(REPLAYED, "deed" => deed.name()).absolute(0);
+    }
+    for kind in kinds::ALL {
+        counter!(REFUSED, "kind" => kind.name).absolute(0);
+    }
+    for route in ROUTES {
+        let method = name_of(&route.method);
+        for status in STATUSES {
+            counter!(ANSWERS, "method" => method, "path" => route.path, "status" => status)
+                .absolute(0);
+        }
+    }
+    for name in [DURABLE, ON_THE_WAY, FAILED] {
+        gauge!(name).set(0.0);
+    }
+    counter!(BATCHES).absolute(0);
+    for listener in LISTENERS {
+        gauge!(CONNECTIONS, "listener" => listener).set(0.0);
+        counter!(ACCEPT_ERRORS, "listener" => listener).absolute(0);
+        counter!(LONG_HEADERS, "listener" => listener).absolute(0);
     }
 }
 

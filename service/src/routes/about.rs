@@ -1,33 +1,95 @@
-//! What operators ask: is it well, what has it done, what does it answer.
+//! What operators ask: does it live, is it ready, what has it done, what does it answer.
 
-use super::App;
+use crate::app::App;
+use crate::description;
+use crate::problem::{Body as ProblemBody, Problem, kinds};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Debug, Serialize)]
-pub(super) struct Health {
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    #[schema(value_type = String)]
     status: &'static str,
+    /// SKUs that are open.
     skus: usize,
+    /// Orders that are known.
+    orders: usize,
+    /// How the ledger is; none, if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ledger: Option<LedgerHealth>,
 }
 
-/// `GET /healthz`
-pub(super) async fn health(State(app): State<App>) -> axum::Json<Health> {
+/// How the ledger is.
+#[derive(Debug, Serialize, ToSchema)]
+struct LedgerHealth {
+    /// The number of the last durable change.
+    durable: u64,
+    /// Changes that are on their way.
+    on_the_way: u64,
+    /// Why nothing can be written any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    failed: Option<String>,
+}
+
+fn health(app: &App) -> axum::Json<Health> {
     axum::Json(Health {
         status: "ok",
-        skus: app.shop.skus(),
+        skus: app.book.skus(),
+        orders: app.book.orders(),
+        ledger: app.status().map(|status| LedgerHealth {
+            durable: status.durable.number(),
+            on_the_way: status
+                .appended
+                .number()
+                .saturating_sub(status.durable.number()),
+            failed: status.dead.map(|error| error.to_string()),
+        }),
     })
 }
 
-/// `GET /metrics`
-pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    let text = app.telemetry.render(&app.shop);
+/// Whether the process answers.
+#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, body = Health)))]
+pub async fn live(State(app): State<App>) -> axum::Json<Health> {
+    health(&app)
+}
+
+/// Whether the service wants more requests: not while it stops, and not once its ledger failed.
+#[utoipa::path(get, path = "/readyz", tag = "operators", responses(
+    (status = 200, body = Health),
+    (status = 503, description = "It stops, or its ledger failed.", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub async fn ready(State(app): State<App>) -> Result<axum::Json<Health>, Problem> {
+    if let Some(error) = app.status().and_then(|status| status.dead) {
+        let detail = format!("the ledger failed: {error}");
+        return Err(Problem::new(kinds::UNAVAILABLE, detail));
+    }
+    if app.is_ready() {
+        Ok(health(&app))
+    } else {
+        Err(Problem::new(kinds::NOT_READY, "the service is stopping"))
+    }
+}
+
+/// Figures, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "operators", responses(
+    (status = 200, body = String, content_type = "text/plain"),
+))]
+pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let text = app.telemetry.render(&app);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
-/// `GET /openapi.json`
-pub(super) async fn openapi() -> impl IntoResponse {
-    let text = include_str!("../../openapi.json");
-    ([(CONTENT_TYPE, "application/json")], text)
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "operators", responses(
+    (status = 200, body = Object),
+))]
+pub async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], description::text())
 }

@@ -1,185 +1,142 @@
-//! Orders: placed, paid for, cancelled.
+//! Orders: placed, shown, amended, extended.
 
-use super::App;
-use crate::book::{Lines, Sku};
-use crate::doors::ShopError;
-use crate::input::{IdempotencyKey, Json, Named, Object, check_sku};
-use crate::problem::{Problem, kinds};
-use crate::shop::{NotPaid, NotPlaced, Standing};
-use crate::telemetry::{self, Event};
+use crate::answers::{Answered, Order};
+use crate::app::{App, Sku};
+use crate::input::{IdempotencyKey, Json, Named, Object};
+use crate::numbers::{Whole, given};
+use crate::problem::Problem;
+use crate::telemetry::{self, Deed};
 use axum::extract::State;
 use axum::http::StatusCode;
-use segstock::{HoldError, PlaceError, RetakeError, Settled};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
+use utoipa::ToSchema;
 
-/// The body of an order.
-#[derive(Debug, Deserialize)]
+/// A line of an order.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewOrder {
-    lines: Vec<Object<Line>>,
-    hold_minutes: Option<u64>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
+pub struct Line {
+    /// The SKU.
     sku: Sku,
-    units: u64,
+    /// Units, at least 1.
+    #[schema(value_type = u64, minimum = 1, maximum = 1_099_511_627_776_u64)]
+    units: Whole,
 }
 
-/// An order as it is answered.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    id: String,
-    status: &'static str,
-    lines: Vec<Line>,
-    /// Seconds until it expires, of one that is held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<f64>,
+/// The lines of a body, as the book takes them.
+pub(super) fn lines_of(lines: Vec<Object<Line>>) -> impl Iterator<Item = (Sku, u64)> {
+    let lines = lines.into_iter();
+    lines.map(|Object(line)| (line.sku, line.units.0))
 }
 
-impl Answer {
-    fn new(id: String, lines: Lines, standing: Standing) -> Self {
-        let (status, expires_in) = match standing {
-            Standing::Held(remaining) => ("held", Some(remaining.as_secs_f64())),
-            Standing::Sold => ("sold", None),
-            Standing::Cancelled => ("cancelled", None),
-            Standing::Expired => ("expired", None),
-        };
-        let lines = lines.into_iter().map(|(sku, units)| Line { sku, units });
-        Self {
-            id,
-            status,
-            lines: lines.collect(),
-            expires_in,
-        }
-    }
+/// An order that is to be placed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// What it is for. Lines of one SKU are added up.
+    #[schema(value_type = Vec<Line>, min_items = 1)]
+    lines: Vec<Object<Line>>,
+    /// For how long its units are held without being paid for; at most `--longest-hold`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = u64, required = false, minimum = 1)]
+    hold_minutes: Option<Whole>,
+    /// Whose it is.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    customer: Option<String>,
 }
 
-type Answered = Result<(StatusCode, axum::Json<Answer>), Problem>;
+/// Lines that an order is for from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLines {
+    /// All of them, not only those that change.
+    #[schema(value_type = Vec<Line>, min_items = 1)]
+    lines: Vec<Object<Line>>,
+}
 
-/// `POST /orders`
-pub(super) async fn place(
+/// For how long an order is held from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// At most `--longest-hold`, from now.
+    #[schema(value_type = u64, minimum = 1)]
+    hold_minutes: Whole,
+}
+
+fn minutes(Whole(minutes): Whole) -> Duration {
+    Duration::from_secs(minutes.saturating_mul(60))
+}
+
+/// Hold the units of an order: all lines, or none
+#[utoipa::path(post, path = "/v1/orders", tag = "customers",
+    params(("Idempotency-Key" = String, Header, description = "The order's id from then on: 1 to 200 letters, digits, or -._~:, best a random UUID. The same key with the same lines is the same order.")),
+    request_body = NewOrder,
+    responses(
+        (status = 201, description = "The units are held.", body = Order),
+        (status = 200, description = "The order was placed before: Idempotent-Replayed.", body = Order),
+    ))]
+pub async fn place(
     State(app): State<App>,
     IdempotencyKey(id): IdempotencyKey,
     Json(order): Json<NewOrder>,
-) -> Answered {
-    let (lines, ttl) = checked(&app, order)?;
-    match app.shop.place(id.clone(), lines.clone(), ttl) {
-        Ok((_, Standing::Expired)) => Err(Problem::expired()),
-        Ok((_, Standing::Cancelled)) => Err(Problem::cancelled()),
-        Ok((new, standing)) => {
-            let (status, event) = match new {
-                true => (StatusCode::CREATED, Event::Held),
-                false => (StatusCode::OK, Event::Repeated),
-            };
-            telemetry::count(event);
-            Ok((status, axum::Json(Answer::new(id, lines, standing))))
-        }
-        Err(ShopError::Closed(closed)) => Err(closed.into()),
-        Err(ShopError::Refused(error)) => Err(not_placed(error)),
-    }
+) -> Result<Answered<Order>, Problem> {
+    let ttl = order.hold_minutes.map_or(app.limits.hold, minutes);
+    let lines = lines_of(order.lines);
+    let customer = order.customer.as_deref();
+    let placed = app.call(|book| Ok((book.place(&id, customer, lines, ttl)?, book.get(&id)?)));
+    let placed = placed.await?;
+    telemetry::done(Deed::Place, placed.0.before);
+    Ok(Order::changed(StatusCode::CREATED, placed))
 }
 
-fn not_placed(error: NotPlaced) -> Problem {
-    match error {
-        PlaceError::InProgress => Problem::in_progress(),
-        PlaceError::Conflict => other_order(),
-        PlaceError::Refused(refused) => {
-            telemetry::count(Event::Refused);
-            refused.into()
-        }
-        error => Problem::invalid(error.to_string()),
-    }
+/// How an order stands
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "customers",
+    params(("id" = String, Path, description = "The order's Idempotency-Key.")),
+    responses((status = 200, body = Order)))]
+pub async fn show(State(app): State<App>, Named(id): Named) -> Result<axum::Json<Order>, Problem> {
+    let order = app.call(|book| book.get(&id)).await?;
+    Ok(axum::Json(order.into()))
 }
 
-/// The lines and the time of an order that keeps to the limits.
-fn checked(app: &App, order: NewOrder) -> Result<(Lines, Duration), Problem> {
-    let limits = &app.limits;
-    if order.lines.len() > limits.lines {
-        let detail = format!("an order has at most {} lines", limits.lines);
-        return Err(Problem::invalid(detail));
-    }
-    for Object(line) in &order.lines {
-        check_sku(&line.sku)?;
-    }
-    let ttl = match order.hold_minutes {
-        Some(minutes) => Duration::from_secs(minutes.saturating_mul(60)),
-        None => limits.default_hold,
-    };
-    if ttl.is_zero() || ttl > limits.hold {
-        let most = limits.hold.as_secs() / 60;
-        let detail = format!("an order is held for 1 to {most} minutes");
-        return Err(Problem::invalid(detail));
-    }
-    let lines = order.lines.into_iter();
-    let lines = lines.map(|Object(line)| (line.sku, line.units));
-    Ok((lines.collect(), ttl))
-}
-
-fn other_order() -> Problem {
-    let detail = "the Idempotency-Key belongs to an order of other lines";
-    Problem::new(kinds::OTHER_ORDER, detail)
-}
-
-/// `GET /orders/{id}`
-pub(super) async fn show(State(app): State<App>, Named(id): Named) -> Answered {
-    let (order, standing) = app.shop.order(&id).map_err(unsettled)?;
-    let answer = Answer::new(id, order.lines.clone(), standing);
-    Ok((StatusCode::OK, axum::Json(answer)))
-}
-
-/// `POST /orders/{id}/pay`
-pub(super) async fn pay(State(app): State<App>, Named(id): Named) -> Answered {
-    match app.shop.pay(&id) {
-        Ok((order, settled)) => {
-            telemetry::count(settled_as(settled, Event::Sold));
-            let answer = Answer::new(id, order.lines.clone(), Standing::Sold);
-            Ok((StatusCode::OK, axum::Json(answer)))
-        }
-        Err(ShopError::Closed(closed)) => Err(closed.into()),
-        Err(ShopError::Refused(error)) => Err(unpaid(error)),
-    }
-}
-
-fn unpaid(error: NotPaid) -> Problem {
-    match error {
-        RetakeError::Refused(refused) => Problem::expired().short_of(refused.short_lines()),
-        RetakeError::Hold(error) => unsettled(error),
-        error => Problem::invalid(error.to_string()),
-    }
-}
-
-/// `DELETE /orders/{id}`
-pub(super) async fn cancel(
+/// Change what a held order is for
+///
+/// It takes what it lacks and gives back what it does not need any more, at once, or nothing changes. Its deadline stays.
+#[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = "customers",
+    params(("id" = String, Path, description = "The order's Idempotency-Key."),
+        ("Idempotency-Key" = String, Header, description = "By which a retry is known.")),
+    request_body = NewLines,
+    responses((status = 200, body = Order)))]
+pub async fn amend(
     State(app): State<App>,
     Named(id): Named,
-) -> Result<StatusCode, Problem> {
-    match app.shop.cancel(&id) {
-        Ok(settled) => {
-            telemetry::count(settled_as(settled, Event::Cancelled));
-            Ok(StatusCode::NO_CONTENT)
-        }
-        Err(ShopError::Closed(closed)) => Err(closed.into()),
-        Err(ShopError::Refused(error)) => Err(unsettled(error)),
-    }
+    IdempotencyKey(key): IdempotencyKey,
+    Json(order): Json<NewLines>,
+) -> Result<Answered<Order>, Problem> {
+    let lines = lines_of(order.lines);
+    // The later of this and its deadline: its deadline.
+    let now = Duration::from_nanos(1);
+    let amended = app.call(|book| Ok((book.amend(&id, &key, lines, now)?, book.get(&id)?)));
+    let amended = amended.await?;
+    telemetry::done(Deed::Amend, amended.0.before);
+    Ok(Order::changed(StatusCode::OK, amended))
 }
 
-fn settled_as(settled: Settled, event: Event) -> Event {
-    match settled {
-        Settled::Now => event,
-        _ => Event::Repeated,
-    }
-}
-
-fn unsettled(error: HoldError) -> Problem {
-    match error {
-        HoldError::Unknown => Problem::unknown_order(),
-        HoldError::InProgress => Problem::in_progress(),
-        HoldError::Expired => Problem::expired(),
-        HoldError::Released => Problem::cancelled(),
-        HoldError::Confirmed => Problem::sold(),
-        _ => Problem::invalid(error.to_string()),
-    }
+/// Hold an order for longer
+///
+/// From now, if that is later than its deadline.
+#[utoipa::path(post, path = "/v1/orders/{id}/extend", tag = "shop",
+    params(("id" = String, Path, description = "The order's Idempotency-Key.")),
+    request_body = Extension,
+    responses((status = 200, body = Order)))]
+pub async fn extend(
+    State(app): State<App>,
+    Named(id): Named,
+    Json(extension): Json<Extension>,
+) -> Result<Answered<Order>, Problem> {
+    let ttl = minutes(extension.hold_minutes);
+    let extended = app.call(|book| Ok((book.extend(&id, ttl)?, book.get(&id)?)));
+    let extended = extended.await?;
+    telemetry::done(Deed::Extend, extended.0.before);
+    Ok(Order::changed(StatusCode::OK, extended))
 }

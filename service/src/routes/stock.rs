@@ -1,92 +1,160 @@
-//! Stock: looked at, counted, restocked.
+//! Stock: opened, shown, restocked, counted, written off.
 
-use super::App;
-use crate::doors::ShopError;
+use crate::answers::{Answered, Stock};
+use crate::app::{App, Book, Sku};
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
-use crate::problem::{Problem, kinds};
-use crate::shop::CountError;
+use crate::numbers::Whole;
+use crate::problem::Problem;
+use crate::telemetry::{self, Deed};
 use axum::extract::State;
 use axum::http::StatusCode;
-use segstock::inventory::{SkuError, SkuSnapshot};
-use serde::{Deserialize, Serialize};
+use segstock::MAX_UNITS;
+use segstock_orders::{Refusal, StockAnswer};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-/// The body of what changes stock.
-#[derive(Debug, Deserialize)]
+/// Units that came or that go.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Units {
-    units: u64,
+pub struct Units {
+    /// At least 1.
+    #[schema(value_type = u64, minimum = 1, maximum = 1_099_511_627_776_u64)]
+    units: Whole,
 }
 
-/// The books of a SKU as they are answered.
-#[derive(Debug, Serialize)]
-pub(super) struct Answer {
-    sku: String,
-    on_hand: u64,
-    #[serde(flatten)]
-    books: SkuSnapshot,
+/// Units that were counted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// All that are there, those that are held or paid for included.
+    #[schema(value_type = u64, minimum = 0, maximum = 1_099_511_627_776_u64)]
+    units: Whole,
 }
 
-type Answered = Result<(StatusCode, axum::Json<Answer>), Problem>;
-
-fn answer(app: &App, sku: String, status: StatusCode) -> Answered {
-    let books = app.shop.stock(&sku).ok_or_else(Problem::unknown_sku)?;
-    let on_hand = books.on_hand();
-    Ok((
-        status,
-        axum::Json(Answer {
-            sku,
-            on_hand,
-            books,
-        }),
-    ))
+fn stock_of(book: &Book, sku: Sku, answer: Option<&StockAnswer>) -> Result<Stock, Refusal<Sku>> {
+    match book.stock(&sku) {
+        Some(view) => Ok(Stock::new(sku, view, answer)),
+        None => Err(Refusal::UnknownSkus(vec![sku])),
+    }
 }
 
-/// `GET /stock/{sku}`
-pub(super) async fn show(State(app): State<App>, Named(sku): Named) -> Answered {
-    answer(&app, sku, StatusCode::OK)
+/// The stock of a SKU
+#[utoipa::path(get, path = "/v1/stock/{sku}", tag = "shop",
+    params(("sku" = String, Path, description = "The SKU.")),
+    responses((status = 200, body = Stock)))]
+pub async fn show(State(app): State<App>, Named(sku): Named) -> Result<axum::Json<Stock>, Problem> {
+    let stock = app.figures(|book| stock_of(book, sku, None)).await;
+    stock.map(axum::Json).map_err(Problem::of_sku)
 }
 
-/// `PUT /stock/{sku}`
-pub(super) async fn set(
-    State(app): State<App>,
-    Named(sku): Named,
-    key: Option<IdempotencyKey>,
-    Json(Units { units }): Json<Units>,
-) -> Answered {
+/// Open a SKU
+///
+/// It has no units yet: restock it. A SKU that is open stays as it is.
+#[utoipa::path(put, path = "/v1/stock/{sku}", tag = "shop",
+    params(("sku" = String, Path, description = "The SKU: 1 to 64 bytes, no control characters.")),
+    responses(
+        (status = 201, description = "The SKU is open now.", body = Stock),
+        (status = 200, description = "It was open before: Idempotent-Replayed.", body = Stock),
+    ))]
+pub async fn open(State(app): State<App>, Named(sku): Named) -> Result<Answered<Stock>, Problem> {
     check_sku(&sku)?;
-    let key = key.map(|IdempotencyKey(key)| key);
-    match app.shop.set_on_hand(sku.as_str().into(), units, key) {
-        Ok(true) => answer(&app, sku, StatusCode::CREATED),
-        Ok(false) => answer(&app, sku, StatusCode::OK),
-        Err(ShopError::Closed(closed)) => Err(closed.into()),
-        Err(ShopError::Refused(CountError::Sku(error))) => Err(refused(error)),
-        Err(ShopError::Refused(CountError::OtherUnits)) => Err(other_count()),
-    }
+    let opened = app.call(|book| {
+        let replayed = match book.open(sku.clone(), 0) {
+            Ok(_) => false,
+            Err(Refusal::AlreadyOpen) => true,
+            Err(refusal) => return Err(refusal),
+        };
+        Ok((replayed, stock_of(book, sku, None)?))
+    });
+    let (replayed, body) = opened.await?;
+    telemetry::done(Deed::Open, replayed);
+    let status = StatusCode::CREATED;
+    Ok(Answered {
+        status,
+        replayed,
+        body,
+    })
 }
 
-fn other_count() -> Problem {
-    let detail = "the Idempotency-Key belongs to a count of other units";
-    Problem::new(kinds::OTHER_COUNT, detail)
+/// Makes a change of the units on hand.
+async fn changed(
+    app: &App,
+    deed: Deed,
+    sku: Sku,
+    call: impl FnOnce(&Book, Sku) -> Result<StockAnswer, Refusal<Sku>>,
+) -> Result<Answered<Stock>, Problem> {
+    let changed = app.call(|book| {
+        let answer = call(book, sku.clone())?;
+        Ok((answer, stock_of(book, sku, Some(&answer))?))
+    });
+    let (answer, body) = changed.await.map_err(Problem::of_sku)?;
+    telemetry::done(deed, answer.before);
+    Ok(Answered {
+        status: StatusCode::OK,
+        replayed: answer.before,
+        body,
+    })
 }
 
-/// `POST /stock/{sku}/restock`
-pub(super) async fn restock(
+/// Add units that came
+#[utoipa::path(post, path = "/v1/stock/{sku}/restock", tag = "shop",
+    params(("sku" = String, Path, description = "The SKU."),
+        ("Idempotency-Key" = String, Header, description = "By which a retry is known: it adds nothing again.")),
+    request_body = Units,
+    responses((status = 200, body = Stock)))]
+pub async fn restock(
     State(app): State<App>,
     Named(sku): Named,
+    IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
-) -> Answered {
-    match app.shop.restock(&sku, units) {
-        Ok(()) => answer(&app, sku, StatusCode::OK),
-        Err(ShopError::Closed(closed)) => Err(closed.into()),
-        Err(ShopError::Refused(error)) => Err(refused(error)),
-    }
+) -> Result<Answered<Stock>, Problem> {
+    changed(&app, Deed::Restock, sku, |book, sku| {
+        book.restock(sku, &key, units.0)
+    })
+    .await
 }
 
-fn refused(error: SkuError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        SkuError::UnknownSku => Problem::unknown_sku(),
-        SkuError::OutOfStock(_) => Problem::new(kinds::OUT_OF_STOCK, detail),
-        _ => Problem::invalid(detail),
+/// Book a count
+///
+/// The difference to what was on hand by the books is found, or is missing. Units that are missing and promised are owed:
+/// what comes next pays them.
+#[utoipa::path(post, path = "/v1/stock/{sku}/count", tag = "shop",
+    params(("sku" = String, Path, description = "The SKU."),
+        ("Idempotency-Key" = String, Header, description = "By which a retry is known: it changes nothing again.")),
+    request_body = Counted,
+    responses((status = 200, body = Stock)))]
+pub async fn count(
+    State(app): State<App>,
+    Named(sku): Named,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(Counted { units }): Json<Counted>,
+) -> Result<Answered<Stock>, Problem> {
+    if units.0 > MAX_UNITS {
+        let detail = format!("a count finds at most {MAX_UNITS} units");
+        return Err(Problem::invalid(detail));
     }
+    changed(&app, Deed::Count, sku, |book, sku| {
+        book.count(sku, &key, units.0)
+    })
+    .await
+}
+
+/// Write units off that are broken or lost
+///
+/// Only units that are not promised can be: count a shelf that lacks more.
+#[utoipa::path(post, path = "/v1/stock/{sku}/write-off", tag = "shop",
+    params(("sku" = String, Path, description = "The SKU."),
+        ("Idempotency-Key" = String, Header, description = "By which a retry is known: it changes nothing again.")),
+    request_body = Units,
+    responses((status = 200, body = Stock)))]
+pub async fn write_off(
+    State(app): State<App>,
+    Named(sku): Named,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(Units { units }): Json<Units>,
+) -> Result<Answered<Stock>, Problem> {
+    changed(&app, Deed::WriteOff, sku, |book, sku| {
+        book.write_off(sku, &key, units.0)
+    })
+    .await
 }

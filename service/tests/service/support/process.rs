@@ -2,8 +2,19 @@
 
 use super::Client;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+/// Free ports at both listeners, and no ledger.
+pub const WITHOUT_LEDGER: [&str; 6] = [
+    "--listen",
+    "127.0.0.1:0",
+    "--shop-listen",
+    "127.0.0.1:0",
+    "--ledger",
+    "none",
+];
+/// Free ports at both listeners.
+pub const PORTS: &[&str] = WITHOUT_LEDGER.split_at(4).0;
 
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segstock-service"));
@@ -17,6 +28,7 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = command(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .env("SEGSTOCK_LOG", "error")
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -24,6 +36,7 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     stdout.read_line(&mut line).unwrap();
     if !line.is_empty() {
         child.kill().unwrap();
+        child.wait().unwrap();
         panic!("{arguments:?} started: {line}");
     }
     let output = child.wait_with_output().unwrap();
@@ -36,39 +49,40 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
 /// A service that runs; killed when it is dropped.
 pub struct Process {
     child: Child,
+    /// At the shop's listener, which answers everything.
     pub client: Client,
-    /// The path that it says to look at first.
-    pub look_at: String,
+    /// At the customers' listener.
+    pub customers: Client,
+    /// The line that says what it found in its ledger.
+    pub found: String,
 }
 
 impl Process {
-    /// A service that keeps itself in `file`.
-    pub fn kept(file: &Path, more: &[&str]) -> Self {
-        let file = file.to_str().unwrap();
-        let usual = ["--listen", "127.0.0.1:0", "--snapshot", file];
-        Self::start(&[&usual, more].concat())
-    }
-
+    /// A service on free ports, without a ledger.
     pub fn start(arguments: &[&str]) -> Self {
-        Self::spawn(&mut command(arguments))
+        Self::spawn(&mut command(&[&WITHOUT_LEDGER, arguments].concat()))
     }
 
     pub fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
+        let (mut line, mut found) = (String::new(), String::new());
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let (address, path) = line
-            .split_once("http://")
-            .and_then(|(_, rest)| rest.split_once('/'))
-            .unwrap_or_else(|| panic!("it says where it listens: {line:?}"));
-        let client = Client::new(address.parse().unwrap());
-        let path = path.split(',').next().unwrap_or_default();
-        let look_at = format!("/{path}");
+        stdout.read_line(&mut found).unwrap();
+        let mut addresses = line.split("http://").skip(1).map(|rest| {
+            // A path, a colon with a space, or the end of the line follows.
+            let end = rest.find(['/', ' ', '\n']).unwrap_or(rest.len());
+            Client::new(rest[..end].trim_end_matches(':').parse().unwrap())
+        });
+        let (Some(customers), Some(client)) = (addresses.next(), addresses.next()) else {
+            panic!("it says where it listens: {line:?}");
+        };
+        drop(addresses);
         Self {
             child,
             client,
-            look_at,
+            customers,
+            found,
         }
     }
 
@@ -78,13 +92,24 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// As an operator does; returns the exit code.
+    /// Sends a signal by its name.
     #[cfg(unix)]
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(killed.unwrap().success());
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until it has ended; returns the exit code.
+    pub fn ended(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// As an operator stops it; returns the exit code.
+    #[cfg(unix)]
+    pub fn terminate(self) -> Option<i32> {
+        self.signal("-TERM");
+        self.ended()
     }
 }
 

@@ -1,0 +1,78 @@
+//! [`Whole`]: numbers of requests, which may be written as `1` or as `1.0`.
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+
+/// Above this, a floating-point number no longer says which whole number it stands for.
+const EXACT: f64 = (1_u64 << 53) as f64;
+
+/// A whole number from 0 on. `1.0` and `1e3` are whole numbers as well, as JSON Schema has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole(pub u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+
+        impl Visitor<'_> for Number {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number from 0 on")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Whole, E> {
+                if number.fract() == 0.0 && (0.0..EXACT).contains(&number) {
+                    // It is whole and below 2^53.
+                    return Ok(Whole(number as u64));
+                }
+                Err(E::custom(format!(
+                    "{number} is not a whole number from 0 on"
+                )))
+            }
+        }
+
+        deserializer.deserialize_u64(Number)
+    }
+}
+
+/// A field that may be left out, and is not `null`: `#[serde(default, deserialize_with = "given")]`.
+///
+/// # Errors
+///
+/// Those of the field's value.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Whole;
+
+    #[test]
+    fn whole_numbers_may_be_written_with_a_fraction_of_zero() {
+        let read = |text| serde_json::from_str(text).map(|Whole(number)| number).ok();
+        for (text, number) in [("0", 0), ("7", 7), ("1.0", 1), ("1e3", 1_000), ("-0.0", 0)] {
+            assert_eq!(read(text), Some(number), "{text}");
+        }
+        for text in [
+            "-1",
+            "1.5",
+            "-1.0",
+            "1e300",
+            "18446744073709551616",
+            "null",
+            "\"1\"",
+            "[1]",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The command line: what it starts with, the one line of what it refuses, signals.
+
+use crate::support::process::{Process, WITHOUT_LEDGER, command, refusal};
+use crate::support::{Client, JSON, key};
+use clap::{CommandFactory, Parser};
+use segstock_service::config::Arguments;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Refused with exit code 2 and one line that says all of `what`.
+#[track_caller]
+fn assert_refused(arguments: &[&str], what: &[&str]) {
+    let (code, complaint) = refusal(arguments);
+    assert_eq!(code, Some(2), "{complaint}");
+    assert_eq!(complaint.trim().lines().count(), 1, "{complaint}");
+    for what in what {
+        assert!(complaint.contains(what), "{what:?} in {complaint}");
+    }
+}
+
+#[test]
+fn starts_with_demo_skus() {
+    let service = Process::start(&[]);
+    assert_eq!(service.client.stock("phone"), (1_000, 1_000));
+    assert_eq!(service.client.stock("last-one"), (1, 1));
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+}
+
+#[test]
+fn arguments_outweigh_the_environment_and_that_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("service.toml");
+    let text = "listen = '127.0.0.1:1'\nmax_lines = 1\nhold = 1.5\nlog = 'error'\n[stock]\nx = 5\ny = 5\nz = 5\n";
+    fs::write(&config, text).unwrap();
+    let service = Process::spawn(
+        command(&WITHOUT_LEDGER)
+            .env("SEGSTOCK_CONFIG", &config)
+            .env("SEGSTOCK_LISTEN", "127.0.0.1:2")
+            .env("SEGSTOCK_MAX_LINES", "2"),
+    );
+    let client = &service.client;
+    assert_eq!(client.stock("x"), (5, 5));
+    client.get("/v1/stock/phone").problem(404, "unknown-sku");
+    client.order("a", &[("x", 1), ("y", 1)]).expect(201);
+    let three = client.order("b", &[("x", 1), ("y", 1), ("z", 1)]);
+    three.problem(422, "invalid-request");
+    let body = r#"{"lines":[{"sku":"x","units":1}]}"#;
+    let held = client.send("POST", "/v1/orders", &[JSON, key("c")], body);
+    assert_eq!(held.expect(201)["expires_in"], 2, "1.5 s, rounded up");
+}
+
+#[test]
+fn addresses_may_be_names_and_ports_alone() {
+    let service = Process::spawn(&mut command(&[
+        "--listen",
+        ":0",
+        "--shop-listen",
+        "localhost:0",
+        "--ledger",
+        "none",
+    ]));
+    assert!(service.customers.address.ip().is_loopback());
+    service.customers.get("/readyz").expect(200);
+    service.client.get("/readyz").expect(200);
+}
+
+#[test]
+fn a_shop_that_everybody_could_reach_needs_a_token() {
+    let mut open = WITHOUT_LEDGER;
+    open[3] = "0.0.0.0:0";
+    assert_refused(&open, &["not on loopback", "SEGSTOCK_TOKEN"]);
+    let short = [&open[..], &["--token", "short"]].concat();
+    assert_refused(&short, &["--token"]);
+    let service = Process::spawn(command(&open).env("SEGSTOCK_TOKEN", "0123456789abcdef"));
+    service.client.get("/metrics").problem(401, "no-token");
+    let header = [("authorization", "Bearer 0123456789abcdef")];
+    assert_eq!(
+        service.client.send("GET", "/metrics", &header, "").status,
+        200
+    );
+}
+
+#[test]
+fn the_help_says_what_is_so_when_nobody_sets_it() {
+    let config = Arguments::parse_from(["segstock-service"]).resolve();
+    let config = config.unwrap();
+    let limits = &config.limits;
+    let seconds = |time: Duration| time.as_secs_f64().to_string();
+    let real = [
+        ("listen", config.listen.to_string()),
+        ("shop_listen", config.shop_listen.to_string()),
+        ("token", config.token.map_or("none", |_| "some").to_owned()),
+        ("ledger", config.ledger.to_string()),
+        ("hold", seconds(limits.hold)),
+        ("longest_hold", seconds(limits.longest_hold)),
+        ("retention", seconds(config.retention)),
+        ("ships_at_once", config.ships_at_once.to_string()),
+        ("max_lines", config.max_lines.to_string()),
+        ("max_units", config.max_units.to_string()),
+        ("max_orders", config.max_orders.to_string()),
+        ("max_skus", config.max_skus.to_string()),
+        ("max_body", limits.body.to_string()),
+        ("max_connections", config.max_connections.to_string()),
+        ("header_timeout", seconds(config.header_timeout)),
+        ("request_timeout", seconds(limits.request)),
+        ("drain", seconds(config.drain)),
+        ("log", config.log.to_string().to_lowercase()),
+    ];
+    let real = real.map(|(name, value)| (name.to_owned(), value));
+    let said = Arguments::command();
+    let said = said.get_arguments().filter_map(|argument| {
+        let help = argument.get_help()?.to_string();
+        let (_, value) = help.split_once("[default: ")?;
+        let (value, _) = value.split_once(']')?;
+        Some((argument.get_id().to_string(), value.to_owned()))
+    });
+    assert_eq!(said.collect::<BTreeMap<_, _>>(), real.into());
+}
+
+#[test]
+fn mistakes_are_named() {
+    assert_refused(&["--retention", "0"], &["--retention", "seconds"]);
+    assert_refused(&["--hold", "1e10"], &["--hold", "seconds"]);
+    assert_refused(
+        &["--listen", "nowhere"],
+        &["--listen", "nowhere", "HOST:PORT"],
+    );
+    assert_refused(&["--bogus"], &["--bogus"]);
+    assert_refused(&["--ledger", "shop.db"], &["--ledger", "sqlite:FILE"]);
+    assert_refused(&["--config", "/no/such.toml"], &["/no/such.toml"]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_refused(&["--listen", &address], &["cannot listen", &address]);
+}
+
+#[test]
+fn configurations_that_cannot_be_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("service.toml");
+    let named = ["--config", config.to_str().unwrap()];
+    let arguments = [&WITHOUT_LEDGER[..], &named].concat();
+    for (text, what) in [
+        ("max_liens = 1", "max_liens"),
+        ("hold = -1", "-1"),
+        ("log = 'loud'", "cannot read"),
+        (
+            "hold = 5\n[stock]\nx = -1",
+            "line 3: invalid value: integer `-1`",
+        ),
+        ("[stock]\nx = 1099511627777", "SKU \"x\""),
+        ("[stock]\n\"a\\nb\" = 1", "SKU"),
+        ("[stock]\n\"..\" = 1", "SKU \"..\""),
+        ("max_lines = ", "cannot read"),
+        ("token = 'short'", "token"),
+        ("idle = true", "idle"),
+    ] {
+        fs::write(&config, text).unwrap();
+        assert_refused(&arguments, &[what]);
+    }
+}
+
+fn wait_for(what: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn expired_orders_give_their_units_back_by_themselves() {
+    let service = Process::start(&["--hold", "0.5"]);
+    let order = |client: &Client, id: &str| {
+        let body = json!({"lines": [{"sku": "phone", "units": 1}]}).to_string();
+        client
+            .send("POST", "/v1/orders", &[JSON, key(id)], &body)
+            .expect(201);
+    };
+    for id in ["a", "b", "c", "d"] {
+        order(&service.customers, id);
+    }
+    // To look at the stock touches no order.
+    wait_for(|| service.client.stock("phone") == (1_000, 1_000));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_ends_nothing_and_a_term_lets_it_drain() {
+    let service = Process::start(&["--drain", "1.5"]);
+    service.signal("-HUP");
+    thread::sleep(Duration::from_millis(100));
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    service.signal("-TERM");
+    // It goes on, and says that it does not want more.
+    wait_for(|| service.customers.get("/readyz").status == 503);
+    service.customers.get("/readyz").problem(503, "not-ready");
+    service.customers.get("/livez").expect(200);
+    service.customers.order("b", &[("phone", 1)]).expect(201);
+    assert_eq!(service.ended(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn it_stops_at_once_though_idle_connections_are_open() {
+    let service = Process::start(&[]);
+    let idle = std::net::TcpStream::connect(service.customers.address).unwrap();
+    service.client.get("/livez").expect(200);
+    let began = Instant::now();
+    assert_eq!(service.terminate(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    drop(idle);
+}
+
+#[test]
+fn all_series_are_there_from_the_start_with_one_prefix() {
+    let service = Process::start(&[]);
+    let metrics = service.client.get("/metrics").text;
+    for series in [
+        "segstock_changes_total{deed=\"pay\"} 0",
+        "segstock_replayed_total{deed=\"restock\"} 0",
+        "segstock_refused_total{kind=\"out-of-stock\"} 0",
+        "segstock_http_requests_total{method=\"POST\",path=\"/v1/orders\",status=\"5xx\"} 0",
+        "segstock_connections{listener=\"customers\"} 0",
+        "segstock_accept_errors_total{listener=\"shop\"} 0",
+        "segstock_orders 0",
+        "segstock_orders_limit 2000000",
+        "segstock_skus 3",
+        "segstock_ledger_failed 0",
+    ] {
+        assert!(
+            metrics.lines().any(|line| line == series),
+            "{series}:\n{metrics}"
+        );
+    }
+    let series = metrics
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for line in series {
+        assert!(line.starts_with("segstock_"), "{line}");
+    }
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    let more = [("phone", 2_000)];
+    service
+        .customers
+        .order("b", &more)
+        .problem(409, "out-of-stock");
+    let metrics = service.client.get("/metrics").text;
+    assert!(metrics.contains("segstock_changes_total{deed=\"place\"} 1\n"));
+    assert!(metrics.contains("segstock_refused_total{kind=\"out-of-stock\"} 1\n"));
+}
+
+#[test]
+fn connections_are_counted() {
+    let service = Process::start(&[]);
+    let open = || {
+        let metrics = service.client.get("/metrics").text;
+        let line = "segstock_connections{listener=\"customers\"} ";
+        let found = metrics.lines().find_map(|it| it.strip_prefix(line));
+        found.unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(open(), 0);
+    let connect = || TcpStream::connect(service.customers.address).unwrap();
+    let streams = [connect(), connect()];
+    wait_for(|| open() == 2);
+    drop(streams);
+    wait_for(|| open() == 0);
+}

@@ -1,0 +1,102 @@
+//! Who is let in: the two listeners, the shop's token, the number of connections, the time of their headers.
+
+use crate::support::{JSON, Server, Setting, key};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+const TOKEN: &str = "a-token-of-24-characters";
+const ORDER: &str = r#"{"lines":[{"sku":"phone","units":1}]}"#;
+
+#[test]
+fn customers_have_orders_and_the_shop_has_everything() {
+    let shop = Server::start(&[("phone", 10)]);
+    let customers = &shop.customers;
+    customers.order("a", &[("phone", 1)]).expect(201);
+    customers.get("/v1/orders/a").expect(200);
+    customers
+        .part("amend", "a", "k", &[("phone", 2)])
+        .expect(200);
+    for deed in ["pay", "ship", "return", "extend"] {
+        customers.deed(deed, "a").problem(404, "unknown-route");
+    }
+    for path in ["/v1/stock/phone", "/metrics"] {
+        customers.get(path).problem(404, "unknown-route");
+    }
+    customers.get("/v1/orders").problem(405, "wrong-method");
+    customers.deed("cancel", "a").expect(200);
+    for path in ["/livez", "/readyz", "/openapi.json"] {
+        customers.get(path).expect(200);
+        shop.client.get(path).expect(200);
+    }
+    shop.client.order("b", &[("phone", 1)]).expect(201);
+}
+
+#[test]
+fn the_shop_asks_for_its_token_and_customers_are_not_asked() {
+    let setting = Setting {
+        token: Some(TOKEN),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 10)], setting);
+    shop.customers.order("a", &[("phone", 1)]).expect(201);
+    let with = |token: &str| {
+        let header = [("authorization", token)];
+        shop.client.send("POST", "/v1/orders/a/pay", &header, "")
+    };
+    for wrong in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Basic a-token-of-24-characters",
+        TOKEN,
+    ] {
+        with(wrong).problem(401, "no-token");
+    }
+    let refused = shop
+        .client
+        .send("POST", "/v1/orders", &[JSON, key("b")], ORDER);
+    refused.problem(401, "no-token");
+    assert_eq!(refused.headers["www-authenticate"], "Bearer");
+    shop.client.get("/metrics").problem(401, "no-token");
+    shop.client.get("/nope").problem(401, "no-token");
+    shop.client.get("/readyz").expect(200);
+    with(&format!("Bearer {TOKEN}")).expect(200);
+    with(&format!("bearer {TOKEN}")).expect(200);
+}
+
+/// A connection that has sent part of its headers.
+fn half_sent(at: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nho").unwrap();
+    stream
+}
+
+#[test]
+fn half_sent_headers_are_timed_out_and_make_room() {
+    let setting = Setting {
+        connections: 3,
+        header_time: Duration::from_millis(300),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[], setting);
+    let streams: Vec<_> = (0..6).map(|_| half_sent(shop.customers.address)).collect();
+    let began = Instant::now();
+    // It waits for one of those before it, whose time ends.
+    shop.customers.get("/livez").expect(200);
+    assert!(
+        began.elapsed() >= Duration::from_millis(100),
+        "it had to wait"
+    );
+    for mut stream in streams {
+        let mut rest = String::new();
+        // Closed, with or without a word.
+        _ = stream.read_to_string(&mut rest);
+    }
+    // The shop has connections of its own.
+    shop.client.get("/livez").expect(200);
+}
