@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
+//! | `Options::check_schedules` (feature `shuttle`) | its rounds in schedules that shuttle chooses |
 //! | [`Judging`] | the same judgement on histories that you recorded yourself |
 //! | [`Subject`] | what a counter must offer for that: three calls |
 //! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |
@@ -40,11 +41,14 @@ mod reduced;
 mod report;
 mod request;
 mod rounds;
+#[cfg(feature = "shuttle")]
+mod schedules;
 mod subject;
 mod suite;
 mod tally;
 mod trials;
 mod window;
+mod words;
 
 pub use checker::{Checker, Undecided, Verdict};
 pub use error::{HistoryError, Mistake};

@@ -1,6 +1,7 @@
 //! [`Answer`] and [`OrderView`]: what the calls on orders answer.
 
 use crate::entry::Position;
+use crate::limits::SkuLimits;
 use std::fmt;
 use std::time::Duration;
 
@@ -50,9 +51,10 @@ pub struct Answer {
     pub position: Position,
     /// What is said of the order after the call.
     pub state: OrderState,
-    /// Units that the call moved; 0 if an earlier call did.
+    /// Units that the call moved; if an earlier request with the same key did, those that it moved.
     pub units: u64,
-    /// Those of them that were paid for, and are to be refunded.
+    /// Those of them that were paid for, and are to be refunded. If an earlier call on the whole order did it, all of the
+    /// order that are to be refunded.
     pub refunded: u64,
     /// Those of them that had come back at the deadline, and were taken again.
     pub late: u64,
@@ -144,8 +146,14 @@ pub struct StockAnswer {
 pub struct SkuView {
     /// Units that orders can have.
     pub available: u64,
-    /// Units that are there: available, held and paid for, less what is owed.
+    /// Units that are there: available, safety stock, held and paid for, less what is owed.
     pub on_hand: u64,
     /// Units that are promised and not there: a count found fewer. What comes back pays them first.
     pub owed: u64,
+    /// Units of the safety stock that are there.
+    pub safety: u64,
+    /// Units that orders wait for.
+    pub waiting: u64,
+    /// What is set for the SKU.
+    pub limits: SkuLimits,
 }

@@ -8,7 +8,7 @@ use crate::parts::Stage;
 use crate::table::SlotId;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fmt;
 
@@ -58,12 +58,18 @@ pub(crate) struct Replaying<'a, K: Sku> {
     book: &'a OrderBook<K>,
     /// Where the orders lie: number of the shard, and slot.
     orders: HashMap<Position, (usize, SlotId)>,
+    /// Units that were uncovered. An entry says so of the instant at which it was made: units that another change had taken
+    /// by then, and whose entry follows, are still free here. So they are withheld at the end.
+    uncovered: BTreeMap<SkuId, u64>,
 }
 
 impl<'a, K: Sku + 'static> Replaying<'a, K> {
     pub(crate) fn new(book: &'a OrderBook<K>) -> Self {
-        let orders = HashMap::new();
-        Self { book, orders }
+        Self {
+            book,
+            orders: HashMap::new(),
+            uncovered: BTreeMap::new(),
+        }
     }
 
     /// Applies entries, and returns the position of the last.
@@ -77,18 +83,37 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if position <= last {
                 return Err(error(ReplayReason::Sequence));
             }
+            let id = self.id_of(&entry.change);
+            if let Some(feed) = &self.book.feed {
+                feed.tell(&entry, id.as_deref(), || position);
+            }
             self.one(position, entry).map_err(error)?;
             last = position;
+        }
+        for (sku, units) in self.uncovered {
+            _ = self.book.skus.withhold(sku, units);
         }
         Ok(last)
     }
 
+    /// The id of the order that a change is about.
+    fn id_of(&self, change: &Change<K>) -> Option<Box<str>> {
+        match change {
+            Change::Placed { order, .. } | Change::Waiting { order, .. } => Some(order.id.clone()),
+            change => {
+                let (number, slot) = self.orders.get(&change.order()?)?;
+                Some(self.book.table.lock(*number)[*slot].id.clone())
+            }
+        }
+    }
+
     fn one(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
         match &entry.change {
-            Change::Opened { sku, id, units } => self.open(sku, *id, *units),
+            Change::Opened { sku, id, units } => self.open(sku, *id, *units, position),
             Change::Restocked { sku, .. }
             | Change::Counted { sku, .. }
-            | Change::WrittenOff { sku, .. } => self.shelf(*sku, position, &entry),
+            | Change::WrittenOff { sku, .. }
+            | Change::Limited { sku, .. } => self.shelf(*sku, position, &entry),
             Change::Placed { order, .. } => {
                 self.take(&order.lines)?;
                 let order = order.clone();
@@ -105,36 +130,68 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         }
     }
 
-    fn open(&self, sku: &K, id: SkuId, units: u64) -> Result<(), ReplayReason> {
+    fn open(&self, sku: &K, id: SkuId, units: u64, position: Position) -> Result<(), ReplayReason> {
         let skus = &self.book.skus;
         let is_next = id.index() == skus.len() && skus.find(sku).is_none();
         if !is_next || units > MAX_UNITS {
             return Err(ReplayReason::Sku);
         }
-        skus.open(id, sku.clone(), units);
+        skus.announce(id, sku.clone());
+        skus.open(id, sku.clone(), units, position);
         Ok(())
     }
 
-    fn shelf(&self, sku: SkuId, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
+    fn shelf(
+        &mut self,
+        sku: SkuId,
+        position: Position,
+        entry: &Entry<K>,
+    ) -> Result<(), ReplayReason> {
         self.knows(sku)?;
         let skus = &self.book.skus;
         let mut gate = skus.item(sku).gate.lock();
         let room = MAX_UNITS - gate.on_hand;
+        let withhold = |units| match skus.withhold(sku, units) {
+            0 => Ok(()),
+            _ => Err(ReplayReason::Units),
+        };
         match entry.change {
             Change::WrittenOff { units, .. } => {
                 let written_off = skus.write_off(sku, units, &mut gate);
                 written_off.map_err(|_| ReplayReason::Units)?;
             }
-            Change::Counted { difference, .. } if difference < 0 => {
+            Change::Counted {
+                difference,
+                uncovered,
+                ..
+            } if difference < 0 => {
                 let missing = difference.unsigned_abs();
                 if missing > gate.on_hand {
                     return Err(ReplayReason::Units);
                 }
-                let lost = skus.lose(sku, missing, &mut gate);
-                lost.map_err(|_| ReplayReason::Units)?;
+                gate.on_hand -= missing;
+                *self.uncovered.entry(sku).or_default() += uncovered;
+                let covered = missing.checked_sub(uncovered).ok_or(ReplayReason::Units)?;
+                withhold(covered)?;
             }
             Change::Counted { difference, .. } if difference.unsigned_abs() > room => {
                 return Err(ReplayReason::Units);
+            }
+            Change::Limited {
+                safety, uncovered, ..
+            } => {
+                let before = gate.limits.safety;
+                if before
+                    .checked_add_signed(safety)
+                    .is_none_or(|now| now > MAX_UNITS)
+                {
+                    return Err(ReplayReason::Units);
+                }
+                if safety > 0 {
+                    *self.uncovered.entry(sku).or_default() += uncovered;
+                    let covered = safety.unsigned_abs().checked_sub(uncovered);
+                    withhold(covered.ok_or(ReplayReason::Units)?)?;
+                }
             }
             Change::Restocked { units, .. } if units > room => return Err(ReplayReason::Units),
             _ => {}
@@ -164,6 +221,13 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             self.orders.remove(&shard[slot].number);
             shard.forget(slot);
         }
+        self.count(order.customer.as_deref(), &order.lines);
+        if matches!(entry.change, Change::Waiting { .. }) {
+            for line in order.lines.iter() {
+                let queue = &self.book.skus.item(line.sku).queue;
+                _ = queue.set_aside(line.units, u64::MAX);
+            }
+        }
         let slot = self.book.apply_new(&mut shard, name, position, entry);
         let slot = slot.ok_or(ReplayReason::Unknown)?;
         self.orders.insert(position, (shard.number, slot));
@@ -186,7 +250,12 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let mut gates = None;
         match &entry.change {
             Change::Served { lines, .. } => self.take(lines)?,
-            Change::Amended { taken, .. } => self.take(taken)?,
+            Change::Amended { taken, .. } => {
+                self.take(taken)?;
+                let (had, new) = shard[slot].split(taken);
+                self.recount(&shard[slot], &had);
+                self.count(shard[slot].customer.as_deref(), &new);
+            }
             Change::Paid {
                 held,
                 retaken,
@@ -194,6 +263,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 ..
             } => {
                 self.take(retaken)?;
+                self.recount(&shard[slot], retaken);
                 if *shipped {
                     self.ship(&held.clone().and(retaken))?;
                 }
@@ -211,6 +281,22 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         self.book
             .apply(&mut shard, slot, position, entry, gates.as_mut());
         Ok(())
+    }
+
+    /// Counts units that come to an order, of SKUs that are counted.
+    fn count(&self, customer: Option<&str>, lines: &Lines) {
+        let counted = self.book.counted(customer, lines);
+        if let Some(customer) = customer {
+            _ = self.book.customers.take(customer, &counted, |_| None);
+        }
+    }
+
+    /// Counts units that come to an order, of SKUs that are counted in it.
+    fn recount(&self, order: &Order, lines: &Lines) {
+        if let Some(customer) = &order.customer {
+            let counted = order.counted(lines);
+            _ = self.book.customers.take(customer, &counted, |_| None);
+        }
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {

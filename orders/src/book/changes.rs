@@ -11,12 +11,13 @@ use crate::refusal::{Limit, Refusal};
 use crate::skus::Gates;
 use crate::table::{Locked, Name, SlotId};
 use segstock::inventory::{ShortLine, Sku};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which units of an order a call is about.
 pub(crate) enum Wanted {
-    /// All that the call can change.
-    Whole,
+    /// All that the call can change: once for each kind of call.
+    Whole(u64),
     /// These, once for each key.
     Part { request: RequestKey, lines: Lines },
 }
@@ -31,16 +32,12 @@ impl Wanted {
         Self::Part { request, lines }
     }
 
-    fn request(&self) -> Option<&RequestKey> {
-        match self {
-            Self::Whole => None,
-            Self::Part { request, .. } => Some(request),
-        }
-    }
-
-    /// The key that the entry carries.
+    /// The request that the entry carries. That of a call on the whole order has an empty key.
     pub(crate) fn key(&self) -> Option<RequestKey> {
-        self.request().cloned()
+        Some(match self {
+            Self::Whole(what) => RequestKey::new("".into(), *what),
+            Self::Part { request, .. } => request.clone(),
+        })
     }
 }
 
@@ -55,8 +52,9 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Result<Answer, Refusal<K>> {
         let name = self.table.name(id);
         for _ in 0..ROUNDS {
-            let expired = self.table.expired();
+            let given = self.table.given();
             let mut shard = self.table.lock_shard_of(name);
+            call.now = self.now();
             let slot = shard.find(name).ok_or(Refusal::UnknownOrder)?;
             if self.is_forgotten(&mut shard, slot, call.now) {
                 return Err(Refusal::UnknownOrder);
@@ -66,11 +64,11 @@ impl<K: Sku + 'static> OrderBook<K> {
             call.rest_on(shard[slot].last);
             self.tidy(&mut shard, call.now);
             drop(shard);
-            let short = match answer {
-                Err(Refusal::Short(short)) => short,
+            let lacks = match answer {
+                Err(lacks) if lacks.may_be_helped() => lacks,
                 answer => return answer,
             };
-            self.make_room(call, expired, short)?;
+            self.make_room(call, given, lacks)?;
         }
         Err(Refusal::Busy)
     }
@@ -85,7 +83,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         entry: &Entry<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        let position = permit.append(entry);
+        let position = self.append(permit, entry, Some(&shard[slot].id));
         self.apply(shard, slot, position, entry, gates);
     }
 
@@ -98,16 +96,50 @@ impl<K: Sku + 'static> OrderBook<K> {
         entry: &Entry<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        shard.apply(slot, position, entry, self.settings.retention);
+        let order = &shard[slot];
+        let number = order.number;
+        let uncounted = match &entry.change {
+            Change::Amended { given, .. } => order.counted(given),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => order.counted(&waiting.clone().and(held).and(paid)),
+            Change::Expired { lines, .. } => order.counted(lines),
+            Change::Returned {
+                on_sale,
+                written_off,
+                ..
+            } => order.counted(&on_sale.clone().and(written_off)),
+            _ => Lines::new(),
+        };
+        let counted = match &entry.change {
+            Change::Amended { taken, .. } => self.counted(order.customer.as_deref(), taken),
+            _ => Lines::new(),
+        };
+        shard.apply(slot, position, entry, self.settings.retention, &counted);
+        self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
         match &entry.change {
-            Change::Amended { given, .. } => self.skus.give_all(given),
-            Change::Cancelled { held, paid, .. } => {
+            Change::Amended { given, .. } => {
+                self.skus.give_all(given);
+                shard.count_given();
+            }
+            Change::Served { lines, .. } => self.leave_queues(shard, slot, number, lines),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => {
+                self.leave_queues(shard, slot, number, waiting);
                 self.skus.give_all(held);
                 self.skus.give_all(paid);
+                shard.count_given();
             }
             Change::Expired { lines, .. } => {
                 self.skus.give_all(lines);
-                shard.count_expired();
+                shard.count_given();
             }
             Change::Returned { on_sale, .. } => {
                 if let Some(gates) = gates {
@@ -129,7 +161,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         permit: Permit<'_, K>,
         entry: Entry<K>,
     ) -> Option<SlotId> {
-        let position = permit.append(&entry);
+        let position = self.append(permit, &entry, Some(name.id));
         self.apply_new(shard, name, position, entry)
     }
 
@@ -141,29 +173,73 @@ impl<K: Sku + 'static> OrderBook<K> {
         position: Position,
         entry: Entry<K>,
     ) -> Option<SlotId> {
-        let placed = |order: NewOrder, stage, until| Order::placed(position, order, stage, until);
+        let placed = |order: NewOrder, stage, until| {
+            let counted = self.counted(order.customer.as_deref(), &order.lines);
+            Order::placed(position, order, (stage, until), &counted)
+        };
         let order = match entry.change {
             Change::Placed { order, until } => placed(order, Stage::Held, until),
-            Change::Waiting { order, ttl } => placed(order, Stage::Waiting, ttl),
+            Change::Waiting { order, ttl } => {
+                self.join_queues(position, &order);
+                placed(order, Stage::Waiting, ttl)
+            }
             _ => return None,
         };
         Some(shard.insert(name, order))
     }
 
-    /// Whether a request of this key was made on the order before. One of another body is a conflict; a new one must have
-    /// room.
-    pub(crate) fn was_made(&self, order: &Order, wanted: &Wanted) -> Result<bool, Refusal<K>> {
-        let Some(request) = wanted.request() else {
-            return Ok(false);
+    /// Has an order wait whose places are set aside. If units came back meanwhile, it is to be served at once.
+    fn join_queues(&self, position: Position, order: &NewOrder) {
+        let id: Arc<str> = Arc::from(&*order.id);
+        for line in order.lines.iter() {
+            self.skus.item(line.sku).queue.join(position, &id);
+            self.skus.wake(line.sku);
+        }
+    }
+
+    /// Gives the places of units back that wait no more. Where none is left, the order leaves the queue, and the next one
+    /// may be served.
+    fn leave_queues(&self, shard: &Locked<'_>, slot: SlotId, order: Position, lines: &Lines) {
+        for line in lines.iter() {
+            let queue = &self.skus.item(line.sku).queue;
+            queue.give_back(line.units);
+            if shard[slot].parts.of(line.sku, Stage::Waiting) == 0 {
+                queue.leave(order);
+            }
+            self.skus.wake(line.sku);
+        }
+        // What is left of it may be served.
+        let left = shard[slot].parts.at(Stage::Waiting);
+        left.iter().for_each(|line| self.skus.wake(line.sku));
+    }
+
+    /// The answer to a request that was made on the order before. One with the key of another is a conflict; a new one must
+    /// have room.
+    pub(crate) fn made_before(
+        &self,
+        order: &Order,
+        wanted: &Wanted,
+        now: u64,
+    ) -> Result<Option<Answer>, Refusal<K>> {
+        let request = match wanted {
+            Wanted::Whole(what) => {
+                return Ok(order.was_made(*what).then(|| Self::before(order, now)));
+            }
+            Wanted::Part { request, .. } => request,
         };
         match order.request(&request.key) {
-            Some(known) if known.body == request.body => Ok(true),
+            Some(made) if made.request.body == request.body => Ok(Some(Answer {
+                units: made.moved.units,
+                refunded: made.moved.refunded,
+                late: made.moved.late,
+                ..Self::before(order, now)
+            })),
             Some(_) => Err(Refusal::Conflict),
             None if order.requests() >= self.settings.max_requests_of_order => {
                 let limit = self.settings.max_requests_of_order;
                 Err(Refusal::Limit(Limit::Requests(limit)))
             }
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 
@@ -210,7 +286,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             position: order.last,
             state: order.state(),
             units: 0,
-            refunded: 0,
+            refunded: order.refunded(),
             late: 0,
             remaining: remaining(order, now),
         }
@@ -222,6 +298,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         Answer {
             before: false,
             units,
+            refunded: 0,
             ..before
         }
     }

@@ -30,7 +30,8 @@ impl<K: Sku + 'static> OrderBook<K> {
                 return Err(Refusal::Overflow { requested, on_hand });
             }
             let _opening = self.skus.opening();
-            if self.skus.find(&sku).is_some() {
+            if let Some(id) = self.skus.find(&sku) {
+                call.rest_on(self.skus.item(id).opened);
                 return Err(Refusal::AlreadyOpen);
             }
             let limit = self.settings.max_skus;
@@ -40,13 +41,12 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             let permit = self.permit()?;
             let id = SkuId::new(number);
-            let opened = Change::Opened {
-                sku: sku.clone(),
-                id,
-                units,
-            };
-            let position = permit.append(&Entry::new(call.now, opened));
-            self.skus.open(id, sku, units);
+            // The SKU's own code first: it may panic.
+            let name = sku.clone();
+            self.skus.announce(id, sku.clone());
+            let opened = Change::Opened { sku, id, units };
+            let position = self.append(permit, &Entry::new(call.now, opened), None);
+            self.skus.open(id, name, units, position);
             call.rest_on(position);
             Ok(position)
         })
@@ -92,7 +92,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             let missing = gate.on_hand.saturating_sub(counted);
             let found = counted.saturating_sub(gate.on_hand);
-            let uncovered = self.skus.lose(sku, missing, gate)?;
+            let uncovered = self.skus.lose(sku, missing, gate);
             let difference = found.cast_signed() - missing.cast_signed();
             Ok(Change::Counted {
                 sku,
@@ -128,7 +128,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.skus.inventory().available(sku)
+        Some(self.skus.item(self.skus.find(sku)?).available())
     }
 
     /// The stock of a SKU, exact at one instant. It waits while a change of the units on hand is made, and brings a stock
@@ -138,13 +138,18 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let item = self.skus.item(self.skus.find(sku)?);
+        let id = self.skus.find(sku)?;
+        let item = self.skus.item(id);
         let gate = item.gate.lock();
-        let books = self.skus.inventory().get(sku)?;
+        let books = self.skus.books(id);
+        let safety = gate.limits.safety;
         Some(SkuView {
             available: books.available,
             on_hand: gate.on_hand,
-            owed: books.owed,
+            owed: books.owed.saturating_sub(safety),
+            safety: safety.saturating_sub(books.owed),
+            waiting: item.queue.units(),
+            limits: gate.limits,
         })
     }
 
@@ -164,13 +169,13 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
             let request = shelf_request(what, key, units);
             for _ in 0..ROUNDS {
-                let expired = self.table.expired();
+                let given = self.table.given();
                 let answer = self.once_on_shelf(call, id, &request, &take);
-                let short = match answer {
-                    Err(Refusal::Short(short)) => short,
+                let lacks = match answer {
+                    Err(lacks) if lacks.may_be_helped() => lacks,
                     answer => return answer,
                 };
-                self.make_room(call, expired, short)?;
+                self.make_room(call, given, lacks)?;
             }
             Err(Refusal::Busy)
         })
@@ -199,7 +204,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let permit = self.permit()?;
         let change = take(id, &mut gate)?;
         let entry = Entry::new(call.now, change).with_request(Some(request.clone()));
-        let position = permit.append(&entry);
+        let position = self.append(permit, &entry, None);
         call.rest_on(position);
         Ok(answer(
             self.apply_shelf(id, &mut gate, position, &entry),
@@ -223,6 +228,14 @@ impl<K: Sku + 'static> OrderBook<K> {
                 uncovered,
                 ..
             } => (difference, uncovered),
+            Change::Limited { safety, limits, .. } => {
+                if safety < 0 {
+                    _ = self.skus.unwithhold(id, safety.unsigned_abs());
+                }
+                gate.limits = limits;
+                self.skus.item(id).rules.set(&limits);
+                (0, 0)
+            }
             _ => (0, 0),
         };
         if difference > 0 {
@@ -236,6 +249,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             uncovered,
         };
         if let Some(request) = &entry.request {
+            gate.forget(entry.time);
             gate.keep(request, booked);
         }
         booked
