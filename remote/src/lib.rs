@@ -10,6 +10,10 @@
     feature = "judge",
     doc = "| [`Judged`] | a design as a subject of the suite |"
 )]
+#![cfg_attr(
+    all(feature = "servers", unix),
+    doc = "| [`servers`] | private servers and a proxy that makes faults, for tests |"
+)]
 //!
 //! # The rules that every design keeps
 //!
@@ -31,6 +35,8 @@ mod id;
 #[cfg(feature = "judge")]
 mod judged;
 mod patience;
+#[cfg(all(feature = "servers", unix))]
+pub mod servers;
 mod stock;
 mod units;
 
