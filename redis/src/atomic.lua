@@ -107,6 +107,25 @@ local function restock(keys, args)
   return { 'done' }
 end
 
+-- ARGV: again, ttl, prefix, most; then for each order its id, its units, and whether it is a restock.
+local function batch(keys, args)
+  local said = {}
+  for at = 5, #args, 3 do
+    local own = { keys[1], args[3] .. args[at], keys[2] }
+    local answer
+    repeat
+      if args[at + 2] == '1' then
+        answer = restock(own, { args[at + 1], args[1], args[2], args[4] })
+      else
+        answer = deduct(own, { args[at + 1], args[1], args[2], args[3] })
+      end
+    until answer[1] ~= 'busy'
+    said[#said + 1] = answer[1]
+    said[#said + 1] = answer[2] or -1
+  end
+  return said
+end
+
 -- ARGV: ttl. What is not known is refused from now on.
 local function outcome(keys, args)
   local what = known(keys[2])
@@ -181,6 +200,7 @@ end
 redis.register_function('segstock_atomic_1_create', create)
 redis.register_function('segstock_atomic_1_deduct', deduct)
 redis.register_function('segstock_atomic_1_restock', restock)
+redis.register_function('segstock_atomic_1_batch', batch)
 redis.register_function('segstock_atomic_1_outcome', outcome)
 redis.register_function('segstock_atomic_1_available', available)
 redis.register_function('segstock_atomic_1_reserve', reserve)

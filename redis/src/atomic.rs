@@ -26,7 +26,7 @@ use crate::{OpenError, Redis};
 use redis::cmd;
 use segstock_remote::{
     Answer, Driver, Fault, HoldAnswer, MAX_UNITS, OrderId, Refused, RemoteHolds, RemoteStock,
-    Resolved, Units, Unknown,
+    Resolved, Units, Unknown, Wanted,
 };
 use std::time::Duration;
 
@@ -139,6 +139,12 @@ impl Atomic {
         self.driver.unanswered()
     }
 
+    /// The key of the record of an order's id begins so; the id follows.
+    #[must_use]
+    pub fn records(&self) -> &str {
+        &self.prefix
+    }
+
     /// Calls a function with the keys of `order`; `args` depend on whether an attempt may be under way already.
     async fn call(
         &self,
@@ -175,6 +181,37 @@ impl Atomic {
         }
     }
 
+    /// Has the function decide a batch of orders.
+    pub(crate) async fn batch(&self, batch: &[Wanted]) -> Vec<Answer> {
+        let send = |link: Connection, attempt: segstock_remote::Attempt| async move {
+            let again = attempt.is_again() || self.strict;
+            let mut call = cmd("FCALL");
+            call.arg("segstock_atomic_1_batch").arg(2);
+            call.arg(&self.key).arg(&self.deadlines);
+            call.arg(u8::from(again)).arg(self.ttl).arg(&self.prefix);
+            call.arg(MAX_UNITS);
+            for wanted in batch {
+                call.arg(wanted.order.as_str()).arg(wanted.units.get());
+                call.arg(u8::from(wanted.restocks));
+            }
+            let said: Vec<(String, i64)> = link.ask(&call).await?;
+            if said.len() != batch.len() || said.iter().any(|(what, _)| what == "nostock") {
+                return Err(Fault::Final("there is no stock of this name".into()));
+            }
+            Ok(said)
+        };
+        match self.driver.ask(send).await {
+            Ok(said) => said
+                .into_iter()
+                .map(|(what, left)| answer(&what, u64::try_from(left).ok()))
+                .collect(),
+            Err(unknown) => batch
+                .iter()
+                .map(|_| Answer::Unknown(unknown.clone()))
+                .collect(),
+        }
+    }
+
     async fn change(
         &self,
         function: &str,
@@ -182,11 +219,7 @@ impl Atomic {
         args: impl Fn(&mut redis::Cmd, bool) + Sync,
     ) -> Answer {
         match self.call(function, order.as_str(), args).await {
-            Ok((what, available)) => match what.as_str() {
-                "done" => Answer::Done(()),
-                "refused" => Answer::Refused(Refused { available }),
-                _ => Answer::Unknown(Unknown::new(1, "the id is known for another call")),
-            },
+            Ok((what, available)) => answer(&what, available),
             Err(unknown) => Answer::Unknown(unknown),
         }
     }
@@ -211,6 +244,14 @@ impl Atomic {
             },
             Err(unknown) => HoldAnswer::Unknown(unknown),
         }
+    }
+}
+
+fn answer(what: &str, available: Option<u64>) -> Answer {
+    match what {
+        "done" => Answer::Done(()),
+        "refused" => Answer::Refused(Refused { available }),
+        _ => Answer::Unknown(Unknown::new(1, "the id is known for another call")),
     }
 }
 

@@ -13,6 +13,11 @@ pub enum OpenError {
     Name(InvalidId),
     /// The stock cannot begin with this number of units.
     Units(InvalidUnits),
+    /// A stock has 1 to 1,000 segments.
+    Segments {
+        /// What was asked for.
+        segments: usize,
+    },
     /// Ids are forgotten while copies of their requests can be under way.
     Patience(InvalidPatience),
     /// There is a stock of this name.
@@ -39,6 +44,9 @@ impl fmt::Display for OpenError {
             Self::Url(error) => write!(f, "no server's URL: {error}"),
             Self::Name(error) => write!(f, "no stock's name: {error}"),
             Self::Units(error) => error.fmt(f),
+            Self::Segments { segments } => {
+                write!(f, "a stock has 1 to 1000 segments, and this has {segments}")
+            }
             Self::Patience(error) => error.fmt(f),
             Self::Exists => write!(f, "there is a stock of this name"),
             Self::NoStock => write!(f, "there is no stock of this name"),

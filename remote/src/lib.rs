@@ -6,6 +6,7 @@
 //! | [`Answer`], [`Unknown`] | done, refused, or unknown |
 //! | [`OrderId`], [`Units`] | what is asked for; what is no id and no number of units is refused before any trip |
 //! | [`Driver`], [`Patience`] | attempts with a time-out each, pauses with jitter, and a limit to all of it |
+//! | [`Batches`] | a writer that sends many orders in one call |
 #![cfg_attr(
     feature = "judge",
     doc = "| [`Judged`] | a design as a subject of the suite |"
@@ -30,6 +31,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+mod batches;
 mod driver;
 mod id;
 #[cfg(feature = "judge")]
@@ -41,6 +43,7 @@ mod stock;
 mod units;
 
 pub use answer::{Answer, Refused, Unknown};
+pub use batches::{Batches, Wanted};
 pub use driver::{Attempt, Connect, Driver, Fault};
 pub use id::{InvalidId, OrderId};
 #[cfg(feature = "judge")]

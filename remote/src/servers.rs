@@ -14,17 +14,29 @@
 //! It is a part of this crate because the tests of `segstock-redis`, `segstock-postgres` and the benchmarks need it: a
 //! crate of tests alone could not be published, and then the tests of a published package would not compile.
 
+#[cfg(feature = "judge")]
+mod clocked;
+pub mod contract;
 mod faults;
 mod find;
+pub mod mistakes;
 mod postgres;
 mod private;
 mod proxy;
 mod redis;
+#[cfg(feature = "judge")]
+mod scene;
+mod shown;
 
+#[cfg(feature = "judge")]
+pub use clocked::Clocked;
 pub use faults::Faults;
 pub use postgres::PostgresServer;
 pub use proxy::{Proxy, Upstream};
 pub use redis::RedisServer;
+#[cfg(feature = "judge")]
+pub use scene::{Scene, Seen};
+pub use shown::{OwnServer, Server, Site, Tests};
 
 use std::fmt;
 

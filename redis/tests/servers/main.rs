@@ -1,16 +1,17 @@
 //! The designs on a real Redis server. Without one every test is shown as ignored, and says why.
 
+mod atomic;
+mod designs;
+mod faults;
 mod support;
 
-mod atomic;
-
-use libtest_mimic::Arguments;
+use segstock_remote::servers::Tests;
 use std::process::ExitCode;
-use support::Tests;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let tests = Tests::new(&arguments);
+    let tests = Tests::new();
     atomic::add(&tests);
-    tests.run(&arguments)
+    designs::add(&tests);
+    faults::add(&tests);
+    tests.run()
 }

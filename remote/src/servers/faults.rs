@@ -48,14 +48,14 @@ impl Faults {
         late: 0,
     };
 
-    /// All of them: 4 % of the pieces are cut, lost or late, and 2 % are delayed.
+    /// All of them: 9 % of the pieces are cut, lost or late, and 2 % are delayed.
     pub const ALL: Self = Self {
-        cut_before: 8,
-        cut_after: 10,
+        cut_before: 20,
+        cut_after: 25,
         delayed: 20,
-        silent: 6,
-        half_open: 4,
-        late: 12,
+        silent: 8,
+        half_open: 7,
+        late: 30,
     };
 
     pub(super) fn draw(&self, chance: &mut SmallRng) -> Option<Fault> {

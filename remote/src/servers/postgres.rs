@@ -1,7 +1,7 @@
 //! [`PostgresServer`]: a `PostgreSQL` server for tests.
 
 use super::private::{Account, Private};
-use super::{NoServer, Upstream, find, variable};
+use super::{NoServer, Server, Upstream, find, variable};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,12 +19,15 @@ pub struct PostgresServer {
 const SOCKET: &str = ".s.PGSQL.5432";
 
 impl PostgresServer {
-    /// The server that the environment names, or a private one.
-    ///
-    /// # Errors
-    ///
-    /// [`NoServer`] if none is named, and no `postgres` is found or it does not start.
-    pub fn find() -> Result<Self, NoServer> {
+    /// Its process id, if it is a private one that runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.private.as_ref()?.id()
+    }
+}
+
+impl Server for PostgresServer {
+    fn find() -> Result<Self, NoServer> {
         if let Some(url) = variable("SEGSTOCK_POSTGRES_URL") {
             return Ok(Self { url, private: None });
         }
@@ -57,32 +60,16 @@ impl PostgresServer {
         })
     }
 
-    /// Where it is, as `tokio-postgres` reads it.
-    #[must_use]
-    pub fn url(&self) -> &str {
+    fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where a [`Proxy`](super::Proxy) finds it; `None` if it is not a private one. Through the proxy its user and its
-    /// database are `postgres`.
-    #[must_use]
-    pub fn upstream(&self) -> Option<Upstream> {
+    fn upstream(&self) -> Option<Upstream> {
         let private = self.private.as_ref()?;
         Some(Upstream::Unix(private.folder().join(SOCKET)))
     }
 
-    /// Its process id, if it is a private one that runs.
-    #[must_use]
-    pub fn process_id(&self) -> Option<u32> {
-        self.private.as_ref()?.id()
-    }
-
-    /// Kills a private server as `kill -9` does, and starts it again on what it had written.
-    ///
-    /// # Errors
-    ///
-    /// [`NoServer`] if it is not a private one, or does not start again.
-    pub fn kill_and_start(&mut self) -> Result<(), NoServer> {
+    fn kill_and_start(&mut self) -> Result<(), NoServer> {
         let server = self.private.as_mut();
         let server = server.ok_or_else(|| NoServer::new("only a private server may be killed"))?;
         server.kill();

@@ -1,7 +1,7 @@
 //! [`RedisServer`]: a Redis server for tests.
 
 use super::private::Private;
-use super::{NoServer, Upstream, find, variable};
+use super::{NoServer, Server, Upstream, find, variable};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -16,27 +16,7 @@ pub struct RedisServer {
     private: Option<Private>,
 }
 
-/// How a private server writes its changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sync {
-    Always,
-    EverySecond,
-    Never,
-}
-
 impl RedisServer {
-    /// The server that the environment names, or a private one.
-    ///
-    /// # Errors
-    ///
-    /// [`NoServer`] if none is named, and no `redis-server` is found or it does not start.
-    pub fn find() -> Result<Self, NoServer> {
-        match variable("SEGSTOCK_REDIS_URL") {
-            Some(url) => Ok(Self { url, private: None }),
-            None => Self::private(Sync::Always),
-        }
-    }
-
     /// A private server that syncs its log once a second: what it acknowledged within the last second may be lost when
     /// the machine fails.
     ///
@@ -44,7 +24,7 @@ impl RedisServer {
     ///
     /// [`NoServer`] if no `redis-server` is found, or it does not start.
     pub fn every_second() -> Result<Self, NoServer> {
-        Self::private(Sync::EverySecond)
+        Self::private("yes", "everysec")
     }
 
     /// A private server that keeps nothing: what it acknowledged is lost when its process ends.
@@ -53,10 +33,10 @@ impl RedisServer {
     ///
     /// [`NoServer`] if no `redis-server` is found, or it does not start.
     pub fn without_log() -> Result<Self, NoServer> {
-        Self::private(Sync::Never)
+        Self::private("no", "no")
     }
 
-    fn private(sync: Sync) -> Result<Self, NoServer> {
+    fn private(appendonly: &str, appendfsync: &str) -> Result<Self, NoServer> {
         let places = ["/usr/bin", "/usr/local/bin", "/usr/sbin"];
         let program = find::program("redis-server", &places)
             .ok_or_else(|| NoServer::new("no redis-server found"))?;
@@ -71,18 +51,7 @@ impl RedisServer {
             .args(["--port", "0", "--save", "", "--logfile", "log"])
             .arg("--unixsocket")
             .arg(socket)
-            .args([
-                "--appendonly",
-                if sync == Sync::Never { "no" } else { "yes" },
-            ])
-            .args([
-                "--appendfsync",
-                if sync == Sync::Always {
-                    "always"
-                } else {
-                    "everysec"
-                },
-            ]);
+            .args(["--appendonly", appendonly, "--appendfsync", appendfsync]);
         let private = Private::start(folder, command, is_ready)?;
         Ok(Self {
             url,
@@ -90,31 +59,31 @@ impl RedisServer {
         })
     }
 
-    /// Where it is, as `redis-rs` reads it.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Where a [`Proxy`](super::Proxy) finds it; `None` if it is not a private one.
-    #[must_use]
-    pub fn upstream(&self) -> Option<Upstream> {
-        let private = self.private.as_ref()?;
-        Some(Upstream::Unix(private.folder().join("socket")))
-    }
-
     /// Its process id, if it is a private one that runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.private.as_ref()?.id()
     }
+}
 
-    /// Kills a private server as `kill -9` does, and starts it again on what it had written.
-    ///
-    /// # Errors
-    ///
-    /// [`NoServer`] if it is not a private one, or does not start again.
-    pub fn kill_and_start(&mut self) -> Result<(), NoServer> {
+impl Server for RedisServer {
+    fn find() -> Result<Self, NoServer> {
+        match variable("SEGSTOCK_REDIS_URL") {
+            Some(url) => Ok(Self { url, private: None }),
+            None => Self::private("yes", "always"),
+        }
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn upstream(&self) -> Option<Upstream> {
+        let private = self.private.as_ref()?;
+        Some(Upstream::Unix(private.folder().join("socket")))
+    }
+
+    fn kill_and_start(&mut self) -> Result<(), NoServer> {
         let server = self.private.as_mut();
         let server = server.ok_or_else(|| NoServer::new("only a private server may be killed"))?;
         server.kill();
