@@ -95,7 +95,7 @@ fn kept<S: RemoteStock + 'static>(
     let test = format!("faults::{what}_is_kept");
     tests.add_with_own(&test, RedisServer::find, move |server, runtime| {
         let options = Options::new()
-            .rounds(60)
+            .rounds(30)
             .name(format!("{what} under faults"));
         let options = options.for_at_least(Duration::from_secs(10));
         let scene = Scene::new(options).with_kills(Duration::from_millis(1_500));
