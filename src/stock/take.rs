@@ -94,10 +94,6 @@ impl Engine {
         self.take_slow::<RESERVE>(units)
     }
 
-<<<<<<< HEAD
-    /// Takes by every means, until the call is served or refused. Each retry means that
-    /// some other call succeeded.
-=======
     /// Goes on with a call whose own segment is short. In a stock that is nearly sold out this refuses: it does not
     /// look at the own segment again first, as [`take_beyond`](Self::take_beyond) does.
     #[cold]
@@ -107,9 +103,8 @@ impl Engine {
         answer.unwrap_or_else(|| self.take_slow::<RESERVE>(units))
     }
 
-    /// Takes by every means, until the call is served or refused. Each turn of the loop is the success
-    /// of some other call.
->>>>>>> eafa922fccfff8fb0e7f59b6248b408f5ae347b1
+    /// Takes by every means, until the call is served or refused. Each retry means that
+    /// some other call succeeded.
     #[cold]
     #[inline(never)]
     fn take_slow<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
@@ -134,19 +129,9 @@ impl Engine {
         }
     }
 
-<<<<<<< HEAD
     /// Takes `units` from a wide stock where the fast path did not. `None` if the stock has changed its form.
     fn take_beyond<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
-        let stripes = self.stripes();
-        if units > MAX_UNITS {
-            return Some(Err(self.available()));
-        }
         // Try the own segment first, which may be another one by now: a pass over all costs more.
-=======
-    /// Takes from a wide stock. `None` if the units lie otherwise by now.
-    fn take_beyond<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
-        // The own segment first, which may be another one by now; only then what costs a pass.
->>>>>>> eafa922fccfff8fb0e7f59b6248b408f5ae347b1
         if Segment::takes_at_once::<RESERVE>(units)
             && self.stripes().own().take::<RESERVE>(units) == Take::Taken
         {
