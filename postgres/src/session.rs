@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{FromSqlOwned, ToSql};
+use tokio_postgres::types::{FromSqlOwned, ToSql, WrongType};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement};
 
 /// How to reach a server.
@@ -155,7 +155,13 @@ pub(crate) fn column<T: FromSqlOwned>(row: &Row, number: usize) -> Result<T, Fau
 fn fault(error: &Error) -> Fault {
     let words = words(error);
     let Some(code) = error.code() else {
-        return Fault::MayBeDone(words);
+        let source = std::error::Error::source(error);
+        return if source.is_some_and(|source| source.is::<WrongType>()) {
+            // The statement is not this release's, and was not sent.
+            Fault::Final(words)
+        } else {
+            Fault::MayBeDone(words)
+        };
     };
     match code.code() {
         // The server ends the session, perhaps after the commit.

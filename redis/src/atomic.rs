@@ -7,8 +7,8 @@
 //!
 //! **It does not**, where the server loses what it acknowledged:
 //!
-//! - with `appendfsync everysec`, up to a second of it when the machine fails; with no append-only file, all since the
-//!   last dump when the process ends;
+//! - with `appendfsync everysec`, up to a second of it when the machine fails, and what waits for a slow sync when the
+//!   process is killed; with no append-only file, all since the last dump when the process ends;
 //! - at a failover, what the replica did not have yet. Replication is asynchronous, `WAIT` or not.
 //!
 //! A sale that is lost is sold again. So the server's replication id is noticed when a connection is made, and if it is

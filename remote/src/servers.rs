@@ -10,6 +10,7 @@
 //! | `SEGSTOCK_REDIS_URL` | the Redis server to use, for instance `redis://localhost` |
 //! | `SEGSTOCK_POSTGRES_URL` | the database to use, for instance `postgresql://me@localhost/test` |
 //! | `SEGSTOCK_DEMAND_SERVERS` | set and not empty: a test without its server fails |
+//! | `SEGSTOCK_UNANSWERED` | attempts without an answer that each design is judged with, at least; 500 by default |
 //!
 //! It is a part of this crate because the tests of `segstock-redis`, `segstock-postgres` and the benchmarks need it: a
 //! crate of tests alone could not be published, and then the tests of a published package would not compile.
@@ -65,6 +66,18 @@ impl std::error::Error for NoServer {}
 #[must_use]
 pub fn demanded() -> bool {
     variable("SEGSTOCK_DEMAND_SERVERS").is_some()
+}
+
+/// Attempts without an answer that a design is judged with, at least: `SEGSTOCK_UNANSWERED`, or 500.
+///
+/// # Panics
+///
+/// If the variable is no number.
+#[must_use]
+pub fn attempts_unanswered() -> u64 {
+    let attempts = variable("SEGSTOCK_UNANSWERED").unwrap_or_else(|| "500".to_owned());
+    let number = attempts.parse();
+    number.unwrap_or_else(|_| panic!("SEGSTOCK_UNANSWERED={attempts} is no number"))
 }
 
 /// The value of an environment variable that is set and not empty.

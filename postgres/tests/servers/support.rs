@@ -21,11 +21,12 @@ pub fn postgres(url: &str) -> Postgres {
         .remembered(Duration::from_secs(600))
 }
 
-/// The server at `url`, asked with little patience: up to `attempts` of 100 ms each.
+/// The server at `url`, asked with little patience: up to `attempts` of 300 ms each.
 pub fn hurried(url: &str, attempts: u32) -> Postgres {
-    let attempt = Duration::from_millis(100);
+    let attempt = Duration::from_millis(300);
     let total = attempt * attempts + Duration::from_millis(30) * (attempts - 1);
-    postgres(url).patience(Patience::new(attempt, total).expect("it is valid"))
+    let few = postgres(url).connections(4);
+    few.patience(Patience::new(attempt, total).expect("it is valid"))
 }
 
 /// The database of a test, with the tables.

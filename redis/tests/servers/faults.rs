@@ -5,14 +5,11 @@ use crate::support::{Site, Tests, connect, hurried, judged, name, redis};
 use segstock_conformance::{Answer as Judgement, Options, Promise, Report, Subject};
 use segstock_redis::{Atomic, Batched, Locked, OpenError, Redis};
 use segstock_remote::servers::mistakes::{LostIsRefused, RetriesWithoutKey};
-use segstock_remote::servers::{OwnServer, RedisServer, Scene, Seen, Server};
+use segstock_remote::servers::{OwnServer, RedisServer, Scene, Seen, Server, attempts_unanswered};
 use segstock_remote::{Answer, OrderId, RemoteStock, Units, Unknown};
 use std::cell::Cell;
 use std::time::Duration;
 use tokio::runtime::Handle;
-
-/// Attempts without an answer that a run must have had.
-const ENOUGH: u64 = 500;
 
 pub fn add(tests: &Tests) {
     kept("atomic", tests, Atomic::unanswered, open);
@@ -30,6 +27,7 @@ pub fn add(tests: &Tests) {
         "mistakes::a_lock_without_fencing_whose_lease_runs_out_is_found",
         without_fencing,
     );
+    tests.add("mistakes::a_walk_that_refuses_is_found", walks);
     broken("a_retry_without_a_key", tests, |site| {
         RetriesWithoutKey::new(open(site))
     });
@@ -94,20 +92,19 @@ fn kept<S: RemoteStock + 'static>(
 ) {
     let test = format!("faults::{what}_is_kept");
     tests.add_with_own(&test, RedisServer::find, move |server, runtime| {
-        let options = Options::new()
-            .rounds(30)
-            .name(format!("{what} under faults"));
-        let options = options.for_at_least(Duration::from_secs(10));
-        let scene = Scene::new(options).with_kills(Duration::from_millis(1_500));
+        let options = Options::new().name(format!("{what} under faults"));
+        let enough = attempts_unanswered();
+        let scene = Scene::new(options.rounds(15))
+            .with_kills(Duration::from_secs(2))
+            .until_unanswered(enough);
         let seen = judge(&scene, server, runtime, 6, open, unanswered);
-        let Seen {
-            report,
-            unanswered,
-            kills,
-        } = seen;
-        println!("{report}\n{unanswered} attempts unanswered, {kills} kills");
-        report.assert_kept();
-        assert!(unanswered >= ENOUGH, "{unanswered} unanswered");
+        for report in &seen.reports {
+            println!("{report}");
+            report.assert_kept();
+        }
+        let (unanswered, kills) = (seen.unanswered, seen.kills);
+        println!("{unanswered} attempts unanswered, {kills} kills");
+        assert!(unanswered >= enough, "{unanswered} unanswered");
         assert!(kills >= 3, "{kills} kills");
     });
 }
@@ -124,7 +121,7 @@ fn broken<S: RemoteStock + 'static>(
         let options = Options::new().rounds(300).name(what);
         let scene = Scene::new(options.stop_when_broken([promise]));
         let seen = judge(&scene, server, runtime, 1, open, |_| 0);
-        assert_breaks(&seen.report, promise);
+        assert_breaks(&seen.reports[0], promise);
     });
 }
 
@@ -274,6 +271,18 @@ fn without_fencing(site: &Site<'_>) {
             .lease(Duration::from_millis(2))
             .flow(Duration::from_millis(8));
         judged(slow.without_fencing(), site.runtime)
+    });
+    assert_breaks(&report, promise);
+}
+
+/// Segments with a lock each, and a refusal after a walk: what lies in several of them is not sold.
+fn walks(site: &Site<'_>) {
+    let (server, promise) = (redis(site.server.url()), Promise::ExactRefusal);
+    let options = Options::new().rounds(300).name("a walk that refuses");
+    let report = options.stop_when_broken([promise]).check(|units, _| {
+        let name = name();
+        let stock = Locked::create(&server, &name, units, 4);
+        judged(site.runtime.block_on(stock).unwrap(), site.runtime)
     });
     assert_breaks(&report, promise);
 }

@@ -20,9 +20,9 @@ pub fn redis(url: &str) -> Redis {
         .restarts(Restarts::Keep)
 }
 
-/// The server at `url`, asked with little patience: up to `attempts` of 100 ms each.
+/// The server at `url`, asked with little patience: up to `attempts` of 150 ms each.
 pub fn hurried(url: &str, attempts: u32) -> Redis {
-    let attempt = Duration::from_millis(100);
+    let attempt = Duration::from_millis(150);
     let total = attempt * attempts + Duration::from_millis(30) * (attempts - 1);
     redis(url).patience(Patience::new(attempt, total).expect("it is valid"))
 }

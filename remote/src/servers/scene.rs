@@ -17,14 +17,18 @@ pub struct Scene {
     options: Options,
     faults: Faults,
     kills: Option<Duration>,
+    unanswered: u64,
 }
+
+/// How often a scene is judged at most.
+const MOST_CHECKS: u64 = 100;
 
 /// What a scene found.
 #[derive(Debug)]
 #[must_use]
 pub struct Seen {
-    /// The judge's report.
-    pub report: Report,
+    /// The judge's reports.
+    pub reports: Vec<Report>,
     /// Attempts that may have happened though no answer came.
     pub unanswered: u64,
     /// How often the server was killed.
@@ -38,12 +42,19 @@ impl Scene {
             options,
             faults: Faults::ALL,
             kills: None,
+            unanswered: 0,
         }
     }
 
     /// Kills the server again and again, at this distance.
     pub const fn with_kills(mut self, every: Duration) -> Self {
         self.kills = Some(every);
+        self
+    }
+
+    /// Judges again, with other calls, until so many attempts had no answer; 100 times at most.
+    pub const fn until_unanswered(mut self, attempts: u64) -> Self {
+        self.unanswered = attempts;
         self
     }
 
@@ -70,14 +81,21 @@ impl Scene {
             unanswered,
             total: Arc::clone(&total),
         };
-        let (report, kills) = thread::scope(|scope| {
+        let (reports, kills) = thread::scope(|scope| {
             let killer = scope.spawn(|| self.kill(server, &ends));
-            let report = self.options.check(watched);
+            let mut reports = Vec::new();
+            for seed in 1..=MOST_CHECKS {
+                let options = self.options.clone().seed(seed);
+                reports.push(options.check(watched));
+                if total.load(Ordering::Relaxed) >= self.unanswered {
+                    break;
+                }
+            }
             ends.store(true, Ordering::Relaxed);
-            (report, killer.join().expect("the server starts again"))
+            (reports, killer.join().expect("the server starts again"))
         });
         Seen {
-            report,
+            reports,
             unanswered: total.load(Ordering::Relaxed),
             kills,
         }
