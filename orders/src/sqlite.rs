@@ -55,7 +55,7 @@ use std::path::PathBuf;
 /// shop.book.place("order-17", None, [("phone".to_owned(), 2)], Duration::from_secs(900))?;
 /// drop(shop);
 ///
-/// let shop = OrderBook::builder().recover(SqliteLedger::at(&file))?;
+/// let shop = OrderBook::<String>::builder().recover(SqliteLedger::at(&file))?;
 /// assert_eq!(shop.found.orders, 1);
 /// assert!(shop.book.pay("order-17").is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
