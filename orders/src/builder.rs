@@ -7,7 +7,7 @@ use crate::replay::{ReplayError, Replaying};
 use crate::skus::Skus;
 use crate::table::Table;
 use segstock::inventory::Sku;
-use segstock::{Clock, Inventory, SystemClock};
+use segstock::{Clock, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -196,7 +196,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
         let nowhere = || Arc::new(Nowhere::after(last)) as Arc<dyn Journal<K>>;
         OrderBook {
-            skus: Skus::new(Inventory::new()),
+            skus: Skus::new(),
             table: Table::new(shards),
             journal: self.journal.unwrap_or_else(nowhere),
             clock: self.clock,

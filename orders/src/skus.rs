@@ -1,35 +1,66 @@
 //! [`Skus`]: the SKUs of a book, by name and by number, and how units are taken and given.
+//!
+//! The inventory knows SKUs by their numbers. So a SKU's own code (`Hash`, `Eq`) runs where a call looks its SKUs up, and
+//! never under a lock of the book: whatever happens after an entry is appended cannot panic there. And a number is hashed
+//! by one multiplication.
 
 use crate::gate::Gate;
 use crate::lines::{LineUnits, Lines, SkuId};
 use crate::refusal::Refusal;
 use parking_lot::{Mutex, MutexGuard};
-use segstock::inventory::{Shelf, ShortLine, Sku, SkuError};
+use segstock::inventory::{Shelf, ShortLine, Sku, SkuError, SkuSnapshot};
 use segstock::{Inventory, Reserving, StockCounter};
 use smallvec::SmallVec;
 use std::borrow::Borrow;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 /// The SKUs. They are never taken away: an entry names them by their number.
 pub(crate) struct Skus<K: Sku> {
-    inventory: Arc<Inventory<K>>,
+    stocks: Arc<Stocks>,
     numbers: papaya::HashMap<K, SkuId>,
     items: boxcar::Vec<Item<K>>,
     /// Locked while a SKU is opened.
     opening: Mutex<()>,
 }
 
+type Stocks = Inventory<SkuId, BuildHasherDefault<ByNumber>>;
+
+/// Hashes the numbers of SKUs.
+#[derive(Debug, Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
 /// One SKU.
 pub(crate) struct Item<K: Sku> {
-    pub(crate) shelf: Shelf<Arc<Inventory<K>>>,
+    sku: K,
+    shelf: Shelf<Arc<Stocks>>,
     /// Passed by what changes the units on hand.
     pub(crate) gate: Mutex<Gate>,
 }
 
 impl<K: Sku> Item<K> {
     pub(crate) fn sku(&self) -> &K {
-        self.shelf.sku()
+        &self.sku
+    }
+
+    /// Units that orders can have, in one cheap pass.
+    pub(crate) fn available(&self) -> u64 {
+        self.shelf.available()
     }
 
     fn short(&self, requested: u64, available: u64) -> ShortLine<K> {
@@ -41,17 +72,19 @@ impl<K: Sku> Item<K> {
 pub(crate) struct Gates<'a>(SmallVec<[(SkuId, MutexGuard<'a, Gate>); 2]>);
 
 impl<K: Sku> Skus<K> {
-    pub(crate) fn new(inventory: Inventory<K>) -> Self {
+    pub(crate) fn new() -> Self {
+        let stocks = Inventory::builder().hasher(BuildHasherDefault::default());
         Self {
-            inventory: Arc::new(inventory),
+            stocks: Arc::new(stocks.build()),
             numbers: papaya::HashMap::new(),
             items: boxcar::Vec::new(),
             opening: Mutex::new(()),
         }
     }
 
-    pub(crate) fn inventory(&self) -> &Inventory<K> {
-        &self.inventory
+    /// What the inventory says of a SKU, exact at one instant.
+    pub(crate) fn books(&self, sku: SkuId) -> SkuSnapshot {
+        self.stocks.get(&sku).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,11 +107,12 @@ impl<K: Sku> Skus<K> {
     /// Opens a SKU that is not there, under the lock of [`opening`](Self::opening). The inventory takes any number of
     /// units that the caller has checked.
     pub(crate) fn open(&self, id: SkuId, sku: K, units: u64) {
-        let inserted = self.inventory.insert(sku.clone(), units);
-        debug_assert!(inserted.is_ok(), "the SKU is new to the inventory as well");
-        let nothing = Arc::clone(&self.inventory).reserve_owned(&sku, 0);
+        let inserted = self.stocks.insert(id, units);
+        debug_assert!(inserted.is_ok(), "the number is new");
+        let nothing = Arc::clone(&self.stocks).reserve_owned(&id, 0);
         let Ok(nothing) = nothing else { return };
         let index = self.items.push(Item {
+            sku: sku.clone(),
             shelf: nothing.stock().clone(),
             gate: Mutex::new(Gate::new(units)),
         });
@@ -170,10 +204,7 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn lose(&self, sku: SkuId, units: u64, gate: &mut Gate) -> Result<u64, Refusal<K>> {
         let item = self.item(sku);
         let unknown = |_| Refusal::UnknownSkus(vec![item.sku().clone()]);
-        let withdrawn = self
-            .inventory
-            .withdraw(item.sku(), units)
-            .map_err(unknown)?;
+        let withdrawn = self.stocks.withdraw(&sku, units).map_err(unknown)?;
         gate.on_hand -= units;
         Ok(withdrawn.owed)
     }
@@ -186,7 +217,7 @@ impl<K: Sku> Skus<K> {
         gate: &mut Gate,
     ) -> Result<(), Refusal<K>> {
         let item = self.item(sku);
-        match self.inventory.write_off(item.sku(), units) {
+        match self.stocks.write_off(&sku, units) {
             Ok(()) => {
                 gate.on_hand -= units;
                 Ok(())

@@ -128,7 +128,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.skus.inventory().available(sku)
+        Some(self.skus.item(self.skus.find(sku)?).available())
     }
 
     /// The stock of a SKU, exact at one instant. It waits while a change of the units on hand is made, and brings a stock
@@ -138,9 +138,9 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let item = self.skus.item(self.skus.find(sku)?);
-        let gate = item.gate.lock();
-        let books = self.skus.inventory().get(sku)?;
+        let id = self.skus.find(sku)?;
+        let gate = self.skus.item(id).gate.lock();
+        let books = self.skus.books(id);
         Some(SkuView {
             available: books.available,
             on_hand: gate.on_hand,
