@@ -4,18 +4,22 @@ mod amend;
 mod cancel;
 mod changes;
 mod expiry;
+mod limit;
 mod lists;
 mod pay;
 mod place;
 mod return_units;
 mod ship;
 mod stock;
+mod takes;
 mod views;
+mod waiting;
 
 pub use lists::{Cursor, Filter, Page};
 pub use return_units::Returned;
 
 use crate::builder::{OrderBookBuilder, Settings};
+use crate::customers::Customers;
 use crate::entry::Position;
 use crate::journal::Journal;
 use crate::lines::Lines;
@@ -77,6 +81,7 @@ const ROUNDS: usize = 8;
 pub struct OrderBook<K: Sku> {
     pub(crate) skus: Skus<K>,
     pub(crate) table: Table,
+    pub(crate) customers: Customers,
     pub(crate) journal: Arc<dyn Journal<K>>,
     pub(crate) clock: Arc<dyn Clock + Send + Sync>,
     pub(crate) settings: Settings,
@@ -119,6 +124,9 @@ impl<K: Sku + 'static> OrderBook<K> {
             rests_on: Position::default(),
         };
         let answer = work(&mut call);
+        if self.skus.to_serve.any() {
+            self.serve(call.now);
+        }
         if call.rests_on > Position::default() {
             self.journal
                 .wait(call.rests_on)

@@ -1,6 +1,7 @@
 //! [`OrderBookBuilder`]: a book whose clock, limits and journal are chosen.
 
 use crate::book::{OrderBook, nanos};
+use crate::customers::Customers;
 use crate::entry::{Entry, Position};
 use crate::journal::{Journal, Nowhere};
 use crate::replay::{ReplayError, Replaying};
@@ -26,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) longest_hold: Duration,
     pub(crate) max_orders: usize,
     pub(crate) max_skus: usize,
+    pub(crate) max_customers: usize,
     pub(crate) max_lines: usize,
     pub(crate) max_units: u64,
     pub(crate) max_requests_of_order: usize,
@@ -41,6 +43,7 @@ pub(crate) struct Settings {
 /// | [`ships_at_once`](Self::ships_at_once) | no |
 /// | [`max_orders`](Self::max_orders) | 10 million |
 /// | [`max_skus`](Self::max_skus) | 4 million |
+/// | [`max_customers`](Self::max_customers) | 10 million |
 /// | [`max_lines`](Self::max_lines), [`max_units`](Self::max_units) of an order | 100, and no limit |
 /// | [`max_requests`](Self::max_requests) of an order, of a SKU | 64, 10,000 |
 ///
@@ -81,6 +84,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
                 longest_hold: Duration::from_secs(24 * 60 * 60),
                 max_orders: 10_000_000,
                 max_skus: 4_000_000,
+                max_customers: 10_000_000,
                 max_lines: 100,
                 max_units: u64::MAX,
                 max_requests_of_order: 64,
@@ -141,6 +145,12 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self
     }
 
+    /// How many customers are known at most, of those for whom units are [counted](crate::SkuLimits::per_customer).
+    pub const fn max_customers(mut self, customers: usize) -> Self {
+        self.settings.max_customers = customers;
+        self
+    }
+
     /// How many SKUs an order has at most.
     pub const fn max_lines(mut self, lines: usize) -> Self {
         self.settings.max_lines = lines;
@@ -198,6 +208,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         OrderBook {
             skus: Skus::new(),
             table: Table::new(shards),
+            customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),
             clock: self.clock,
             settings: self.settings,
