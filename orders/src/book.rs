@@ -3,6 +3,7 @@
 mod amend;
 mod cancel;
 mod changes;
+mod events;
 mod expiry;
 mod limit;
 mod lists;
@@ -21,6 +22,7 @@ pub use return_units::Returned;
 use crate::builder::{OrderBookBuilder, Settings};
 use crate::customers::Customers;
 use crate::entry::Position;
+use crate::feed::Feed;
 use crate::journal::Journal;
 use crate::lines::Lines;
 use crate::refusal::{Limit, Refusal};
@@ -83,6 +85,7 @@ pub struct OrderBook<K: Sku> {
     pub(crate) table: Table,
     pub(crate) customers: Customers,
     pub(crate) journal: Arc<dyn Journal<K>>,
+    pub(crate) feed: Option<Feed<K>>,
     pub(crate) clock: Arc<dyn Clock + Send + Sync>,
     pub(crate) settings: Settings,
 }

@@ -3,6 +3,7 @@
 use crate::book::{OrderBook, nanos};
 use crate::customers::Customers;
 use crate::entry::{Entry, Position};
+use crate::feed::Feed;
 use crate::journal::{Journal, Nowhere};
 use crate::replay::{ReplayError, Replaying};
 use crate::skus::Skus;
@@ -67,6 +68,7 @@ pub(crate) struct Settings {
 pub struct OrderBookBuilder<K> {
     clock: Arc<dyn Clock + Send + Sync>,
     journal: Option<Arc<dyn Journal<K>>>,
+    events: Option<usize>,
     shards: usize,
     settings: Settings,
 }
@@ -77,6 +79,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         Self {
             clock: Arc::new(SystemClock::new()),
             journal: None,
+            events: None,
             shards: 32 * parallelism,
             settings: Settings {
                 retention: nanos(Duration::from_secs(60 * 60)),
@@ -102,6 +105,13 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     /// Has all entries go to `journal`.
     pub fn journal(mut self, journal: Arc<dyn Journal<K>>) -> Self {
         self.journal = Some(journal);
+        self
+    }
+
+    /// Keeps the last `events` for readers of the [feed](OrderBook::events); none by default. All changes take turns to tell
+    /// what happened.
+    pub const fn events(mut self, events: usize) -> Self {
+        self.events = Some(events);
         self
     }
 
@@ -210,6 +220,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
             table: Table::new(shards),
             customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),
+            feed: self.events.map(Feed::new),
             clock: self.clock,
             settings: self.settings,
         }

@@ -42,6 +42,7 @@ mod book;
 mod builder;
 mod customers;
 pub mod entry;
+mod feed;
 mod gate;
 mod journal;
 mod limits;
@@ -58,6 +59,7 @@ pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer
 pub use book::{Cursor, Filter, MAX_KEY, OrderBook, Page, Returned};
 pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
+pub use feed::{Event, Events, What};
 pub use journal::{Journal, Lost, NoPlace};
 pub use limits::SkuLimits;
 pub use lines::{LineUnits, Lines, SkuId};

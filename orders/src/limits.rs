@@ -10,13 +10,13 @@ pub struct SkuLimits {
     pub safety: u64,
     /// Whether no new order has it. Orders that have it are paid for, shipped and returned as before.
     pub closed: bool,
-    /// Units that may wait at most; see `OrderBook::place_or_wait`.
+    /// Units that may wait at most; see [`OrderBook::place_or_wait`](crate::OrderBook::place_or_wait).
     pub waiting: u64,
     /// Units of the orders of one customer that are held, paid for or shipped at most. It counts the orders that are
     /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused.
     pub per_customer: Option<u64>,
     /// Below how many units that orders can have the SKU is low; 0 is never. It is for the
-    /// feed of events.
+    /// [feed](crate::OrderBook::events).
     pub low: u64,
 }
 

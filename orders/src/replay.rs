@@ -77,10 +77,25 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if position <= last {
                 return Err(error(ReplayReason::Sequence));
             }
+            let id = self.id_of(&entry.change);
+            if let Some(feed) = &self.book.feed {
+                feed.tell(&entry, id.as_deref(), || position);
+            }
             self.one(position, entry).map_err(error)?;
             last = position;
         }
         Ok(last)
+    }
+
+    /// The id of the order that a change is about.
+    fn id_of(&self, change: &Change<K>) -> Option<Box<str>> {
+        match change {
+            Change::Placed { order, .. } | Change::Waiting { order, .. } => Some(order.id.clone()),
+            change => {
+                let (number, slot) = self.orders.get(&change.order()?)?;
+                Some(self.book.table.lock(*number)[*slot].id.clone())
+            }
+        }
     }
 
     fn one(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {

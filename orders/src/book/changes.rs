@@ -86,7 +86,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         entry: &Entry<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        let position = permit.append(entry);
+        let position = self.append(permit, entry, Some(&shard[slot].id));
         self.apply(shard, slot, position, entry, gates);
     }
 
@@ -160,7 +160,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         permit: Permit<'_, K>,
         entry: Entry<K>,
     ) -> Option<SlotId> {
-        let position = permit.append(&entry);
+        let position = self.append(permit, &entry, Some(name.id));
         self.apply_new(shard, name, position, entry)
     }
 

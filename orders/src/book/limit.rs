@@ -58,7 +58,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 limits,
             };
             let entry = Entry::new(call.now, change);
-            let position = permit.append(&entry);
+            let position = self.append(permit, &entry, None);
             call.rest_on(position);
             _ = self.apply_shelf(id, &mut gate, position, &entry);
             Ok(Some(position))

@@ -45,7 +45,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 id,
                 units,
             };
-            let position = permit.append(&Entry::new(call.now, opened));
+            let position = self.append(permit, &Entry::new(call.now, opened), None);
             self.skus.open(id, sku, units);
             call.rest_on(position);
             Ok(position)
@@ -204,7 +204,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let permit = self.permit()?;
         let change = take(id, &mut gate)?;
         let entry = Entry::new(call.now, change).with_request(Some(request.clone()));
-        let position = permit.append(&entry);
+        let position = self.append(permit, &entry, None);
         call.rest_on(position);
         Ok(answer(
             self.apply_shelf(id, &mut gate, position, &entry),

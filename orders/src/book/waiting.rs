@@ -19,7 +19,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// Units that come back serve first what is owed, then the orders that wait, in the sequence in which they were placed,
     /// and then the sale. An order is served as a whole, once it is the first in the queue of each of its SKUs; its units
-    /// are held for `ttl` from then on. Until then nobody else gets units of those SKUs. The feed of events says who
+    /// are held for `ttl` from then on. Until then nobody else gets units of those SKUs. The [feed](Self::events) says who
     /// was served.
     ///
     /// # Errors
