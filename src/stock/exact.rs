@@ -206,8 +206,9 @@ impl Moves<'_> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::HEADROOM;
+    use crate::limits::MAX_UNITS;
+    use crate::stock::Stock;
     use crate::stock::testing::sit_at;
-    use crate::{MAX_UNITS, Stock};
 
     #[test]
     fn a_full_block_of_restocks_has_the_limit_checked() {

@@ -1,4 +1,4 @@
-//! What cannot be, whatever the order: sums alone show it, and no search is needed.
+//! Histories that sums alone refute, without a search, and no search is needed.
 //!
 //! At any instant, each call that returned before has happened, and none that was called later. So the
 //! units in stock lie between two sums:
