@@ -1,6 +1,7 @@
 //! [`LockedStock`]: segment locks as published, with the whole order flow under one of them.
 
 mod builder;
+mod locking;
 mod orders;
 mod owed;
 mod reserving;
@@ -18,8 +19,9 @@ use crate::snapshot::{Snapshot, Withdrawn};
 use crate::stock::probe;
 use crate::sync;
 use crossbeam_utils::CachePadded;
+use locking::{Found, Locked, freeze, take};
 use owed::{Debt, open_gates};
-use segment::{CounterLock, OrderLock, Segment};
+use segment::Segment;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -394,126 +396,6 @@ impl LockedStock {
     fn own(&self) -> &Segment {
         &self.segments[probe::segment(self.segments.len())]
     }
-
-    /// Locks segments that hold `units` together, one if one will do.
-    fn lock(&self, units: u64) -> Result<Locked<'_>, OutOfStock> {
-        if units == 0 {
-            return Ok(Locked::None);
-        }
-        loop {
-            match self.find(units) {
-                Found::Free(lock) => return Ok(Locked::One(lock)),
-                Found::Busy(segment) => {
-                    let lock = segment.lock();
-                    if segment.held() >= units {
-                        return Ok(Locked::One(lock));
-                    }
-                }
-                Found::Scattered => {
-                    let bound = self.bound();
-                    if bound < units {
-                        return Err(OutOfStock::new(units, bound));
-                    }
-                    let (locked, held) = self.lock_in_turn(units);
-                    if held >= units {
-                        return Ok(Locked::Several(locked));
-                    }
-                }
-            }
-            // Another order took the units before they were locked.
-        }
-    }
-
-    /// A segment that holds `units`: rather one that nobody is at.
-    fn find(&self, units: u64) -> Found<'_> {
-        let first = self.selection.first(self.segments.len());
-        let (before, from) = self.segments.split_at(first);
-        let mut busy = None;
-        for segment in from.iter().chain(before) {
-            if segment.held() < units {
-                continue;
-            }
-            match segment.try_lock() {
-                Some(lock) if segment.held() >= units => return Found::Free(lock),
-                Some(_) => {}
-                None => busy = busy.or(Some(segment)),
-            }
-        }
-        busy.map_or(Found::Scattered, |segment| Found::Busy(segment))
-    }
-
-    /// Locks one segment after another until they hold `units` together, or all are locked.
-    fn lock_in_turn(&self, units: u64) -> (Vec<OrderLock<'_>>, u64) {
-        let mut locked = Vec::with_capacity(self.segments.len());
-        let mut held = 0;
-        for segment in self.iter() {
-            locked.push(segment.lock());
-            held += segment.held();
-            if held >= units {
-                break;
-            }
-        }
-        (locked, held)
-    }
-}
-
-/// Where a deduct finds its units.
-#[derive(Debug)]
-enum Found<'a> {
-    Free(OrderLock<'a>),
-    /// An order in flight has the lock.
-    Busy(&'a Segment),
-    /// No single segment has them.
-    Scattered,
-}
-
-/// What an order runs under.
-#[derive(Debug)]
-enum Locked<'a> {
-    /// An order of no units waits for nobody.
-    None,
-    One(OrderLock<'a>),
-    Several(Vec<OrderLock<'a>>),
-}
-
-impl Locked<'_> {
-    fn take(&self, units: u64) {
-        self.take_and(units, |_| ());
-    }
-
-    /// Takes `units` from segments that hold them, and has `note` write to one of them at the same instant.
-    fn take_and(&self, units: u64, note: impl FnOnce(&CounterLock<'_>)) {
-        match self {
-            Self::None => {}
-            Self::One(lock) => {
-                let counters = lock.segment.lock_counters();
-                counters.take(units);
-                note(&counters);
-            }
-            Self::Several(locks) => {
-                let counters = freeze(locks.iter().map(|lock| lock.segment));
-                take(&counters, units);
-                note(&counters[0]);
-            }
-        }
-    }
-}
-
-/// Takes `units` from segments that hold them. With the counters of all of them locked, so that no snapshot
-/// sees half of it.
-fn take(counters: &[CounterLock<'_>], mut units: u64) {
-    for counters in counters {
-        let part = counters.segment.held().min(units);
-        counters.take(part);
-        units -= part;
-    }
-    debug_assert_eq!(units, 0, "locked segments hold what is taken");
-}
-
-/// Locks the counters of `segments`, which come in the order of their index: from here on nothing
-/// changes there.
-fn freeze<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<CounterLock<'a>> {
-    segments.map(Segment::lock_counters).collect()
 }
 
 forward_to_inherent!(LockedStock);

@@ -1,0 +1,89 @@
+//! Orders of several lines beside each other, and beside a deduct.
+
+use super::*;
+
+#[test]
+fn orders_in_opposite_sequence() {
+    race(
+        "orders_in_opposite_sequence",
+        &[("a", 1), ("b", 1)],
+        |shop| buy(shop, &[("a", 1), ("b", 1)]).is_ok(),
+        |shop| buy(shop, &[("b", 1), ("a", 1)]).is_ok(),
+        |subject, one, other| {
+            assert!(one != other, "one of them is served, and one only");
+            for sku in ["a", "b"] {
+                assert_eq!(figures(&subject.shop, sku), Some((0, 0, 1)));
+            }
+        },
+    );
+}
+
+/// The first line lies in both segments, so that who takes it has to gather.
+#[test]
+fn orders_of_wide_stocks() {
+    race_wide(
+        "orders_of_wide_stocks",
+        &[("a", 2), ("b", 1)],
+        |shop| buy(shop, &[("a", 2), ("b", 1)]).is_ok(),
+        |shop| buy(shop, &[("b", 1), ("a", 2)]).is_ok(),
+        |subject, one, other| {
+            assert!(one != other, "one of them is served, and one only");
+            assert_eq!(figures(&subject.shop, "a"), Some((0, 0, 2)));
+            assert_eq!(figures(&subject.shop, "b"), Some((0, 0, 1)));
+        },
+    );
+}
+
+#[test]
+fn orders_that_are_not_paid() {
+    race(
+        "orders_that_are_not_paid",
+        &[("a", 1), ("b", 1)],
+        |shop| drop(shop.order([("a", 1), ("b", 1)])),
+        |shop| drop(shop.order([("b", 1), ("a", 1)])),
+        |subject, (), ()| {
+            for sku in ["a", "b"] {
+                assert_eq!(figures(&subject.shop, sku), Some((1, 0, 0)));
+            }
+        },
+    );
+}
+
+#[test]
+fn order_against_a_deduct_of_its_last_line() {
+    race(
+        "order_against_a_deduct_of_its_last_line",
+        &[("a", 1), ("b", 1)],
+        |shop| buy(shop, &[("a", 1), ("b", 1)]),
+        |shop| shop.deduct("b", 1).is_ok(),
+        |subject, order, deducted| match order {
+            Ok(()) => assert!(!deducted),
+            Err(refused) => {
+                assert!(deducted);
+                assert_eq!(short(&refused), [("b", 1, 0)]);
+                assert_eq!(figures(&subject.shop, "a"), Some((1, 0, 0)), "it is back");
+            }
+        },
+    );
+}
+
+/// Lines before the one that failed were there; those after it are looked at as well.
+#[test]
+fn order_refused_in_the_middle() {
+    race(
+        "order_refused_in_the_middle",
+        &[("a", 1), ("b", 1), ("c", 1)],
+        |shop| shop.order([("c", 1), ("b", 1), ("a", 1)]).map(drop),
+        |shop| shop.order([("c", 1), ("b", 1)]).map(drop),
+        |subject, one, other| {
+            for refused in [one, other].into_iter().filter_map(Result::err) {
+                let short = short(&refused);
+                assert!(!short.is_empty());
+                assert!(short.iter().all(|&(sku, _, left)| sku != "a" && left == 0));
+            }
+            for sku in ["a", "b", "c"] {
+                assert_eq!(figures(&subject.shop, sku), Some((1, 0, 0)));
+            }
+        },
+    );
+}

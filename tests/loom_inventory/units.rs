@@ -1,0 +1,55 @@
+//! Calls on the units of one SKU: withdraw, and what is low.
+
+use super::*;
+
+/// What is released beside a withdraw is withdrawn too, or pays what is owed: nobody gets it.
+#[test]
+fn withdraw_against_release() {
+    race(
+        "withdraw_against_release",
+        &[("a", 2)],
+        |shop| drop(shop.reserve("a", 1)),
+        |shop| shop.withdraw("a", 2).unwrap(),
+        |subject, (), withdrawn| {
+            assert_eq!(withdrawn.taken + withdrawn.owed, 2);
+            let last = subject.shop.get("a").unwrap();
+            assert_eq!((last.available, last.reserved, last.sold), (0, 0, 0));
+            assert_eq!((last.owed, last.withdrawn), (0, 2));
+        },
+    );
+}
+
+/// A unit that is restocked beside a withdraw of all is sold only if that was before the withdraw.
+#[test]
+fn withdraw_against_restock() {
+    race(
+        "withdraw_against_restock",
+        &[("a", 1)],
+        |shop| shop.restock("a", 1).is_ok() && shop.deduct("a", 1).is_ok(),
+        |shop| shop.withdraw("a", 2).unwrap(),
+        |subject, sold, withdrawn| {
+            let last = subject.shop.get("a").unwrap();
+            assert_eq!(withdrawn.taken + withdrawn.owed, 2);
+            assert_eq!((last.restocked, last.withdrawn), (1, 2));
+            assert_eq!((last.available, last.owed), (0, u64::from(sold)));
+            assert_eq!(last.sold, u64::from(sold));
+        },
+    );
+}
+
+#[test]
+fn low_stock_against_deduct() {
+    race(
+        "low_stock_against_deduct",
+        &[("a", 2)],
+        |shop| shop.deduct("a", 1).unwrap(),
+        |shop| {
+            shop.set_low_stock("a", 2).unwrap();
+            shop.low_stock().map(|(_, low)| low.available).collect()
+        },
+        |subject, (), low: Vec<u64>| {
+            assert!(matches!(low[..], [] | [1]), "{low:?}");
+            assert_eq!(subject.shop.low_stock().count(), 1);
+        },
+    );
+}
