@@ -26,8 +26,9 @@ pub use errors::{AmendError, HoldError, PartError, PlaceError, RetakeError};
 pub use hook::{Change, Declined, Hook, NoHook};
 pub use walk::{Entry, Frozen, HeldEntry, ResolvedEntry};
 
+use crate::clock::{Clock, SystemClock};
+use crate::settle::Settle;
 use crate::sync::{AtomicU64, Mutex};
-use crate::{Clock, Settle, SystemClock};
 use crossbeam_utils::CachePadded;
 use shard::Shard;
 use std::collections::hash_map::RandomState;

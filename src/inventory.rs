@@ -31,6 +31,7 @@ mod snapshot;
 mod stocks;
 mod stocktake;
 mod sums;
+mod withdraw;
 
 pub use builder::InventoryBuilder;
 pub use errors::{InsertError, OrderRefused, RemoveError, RestoreError, ShortLine, SkuError};

@@ -29,6 +29,8 @@ enum Step {
     Merge(usize, usize),
     ReserveUpTo(u8, u64),
     LowStock(u8, u64),
+    Withdraw(u8, u64),
+    Forgive(u8, u64),
     KeepAndOpen,
 }
 
@@ -53,11 +55,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize, 0..4_usize).prop_map(|(one, other)| Step::Merge(one, other)),
         1 => (sku(), units()).prop_map(|(sku, units)| Step::ReserveUpTo(sku, units)),
         2 => (sku(), units()).prop_map(|(sku, units)| Step::LowStock(sku, units)),
+        2 => (sku(), units()).prop_map(|(sku, units)| Step::Withdraw(sku, units)),
+        1 => (sku(), units()).prop_map(|(sku, units)| Step::Forgive(sku, units)),
         1 => Just(Step::KeepAndOpen),
     ]
 }
 
-/// Available, reserved, sold, written off, moved out; initial and restocked; the threshold.
+/// What a SKU has. `came` is initial and restocked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Has {
     available: u64,
@@ -66,10 +70,35 @@ struct Has {
     written_off: u64,
     moved_out: u64,
     came: u64,
+    owed: u64,
+    withdrawn: u64,
     threshold: u64,
 }
 
 impl Has {
+    /// Units come back: they pay what is owed, and the rest is available.
+    fn put(&mut self, units: u64) {
+        let paid = self.owed.min(units);
+        self.owed -= paid;
+        self.available += units - paid;
+    }
+
+    /// Takes and owes as many as it returns.
+    fn withdraw(&mut self, units: u64) -> (u64, u64) {
+        let taken = self.available.min(units);
+        self.available -= taken;
+        self.owed += units - taken;
+        self.withdrawn += units;
+        (taken, units - taken)
+    }
+
+    fn forgive(&mut self, units: u64) -> u64 {
+        let forgiven = self.owed.min(units);
+        self.owed -= forgiven;
+        self.withdrawn -= forgiven;
+        forgiven
+    }
+
     fn take(&mut self, units: u64) -> bool {
         let enough = self.available >= units;
         if enough {
@@ -147,18 +176,31 @@ fn kind(refused: &OrderRefused<u8>) -> (&'static str, Vec<u8>) {
 fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
     let kept = shop.snapshot();
     let (again, restored) = Inventory::builder().restore(&kept).unwrap();
-    let reserved: u64 = model.skus.values().map(|has| has.reserved).sum();
-    assert_eq!(
-        (restored.skus, restored.freed),
-        (model.skus.len(), reserved)
-    );
+    assert_eq!(restored.skus, model.skus.len());
+    let mut freed = 0;
     for (sku, has) in &model.skus {
-        let books = again.get(sku).unwrap();
-        let (available, sold) = (has.available + has.reserved, has.sold);
-        assert_eq!((books.available, books.reserved), (available, 0));
-        assert_eq!((books.sold, books.written_off), (sold, has.written_off));
-        assert_eq!(books.moved_out, has.moved_out);
+        let mut opened = *has;
+        let back = std::mem::take(&mut opened.reserved);
+        opened.put(back);
+        freed += opened.available - has.available;
+        check_books(&again, *sku, &opened);
+        // What is still owed keeps those units from everybody.
+        assert_eq!(again.restock(sku, 3), Ok(()));
+        opened.put(3);
+        assert_eq!(again.available(sku), Some(opened.available));
     }
+    assert_eq!(restored.freed, freed);
+}
+
+#[track_caller]
+fn check_books(shop: &Inventory<u8>, sku: u8, has: &Has) {
+    let books = shop.get(&sku).unwrap();
+    let here = (books.available, books.reserved, books.on_the_way);
+    assert_eq!(here, (has.available, has.reserved, 0), "{sku}");
+    let gone = (books.sold, books.written_off, books.moved_out);
+    assert_eq!(gone, (has.sold, has.written_off, has.moved_out), "{sku}");
+    assert_eq!((books.owed, books.withdrawn), (has.owed, has.withdrawn));
+    assert_eq!(books.initial + books.restocked, has.came);
 }
 
 /// Takes `units` off a line, if it has as many.
@@ -205,7 +247,7 @@ fn run(steps: Vec<Step>) {
             }
             Step::Restock(sku, units) => {
                 let came = model.skus.get_mut(&sku).map(|has| {
-                    has.available += units;
+                    has.put(units);
                     has.came += units;
                 });
                 assert_eq!(shop.restock(&sku, units).is_ok(), came.is_some());
@@ -218,7 +260,7 @@ fn run(steps: Vec<Step>) {
                 let (found, missing) = (counted.saturating_sub(book), book.saturating_sub(counted));
                 let done = model.take(sku, missing, |has| {
                     has.written_off += missing;
-                    has.available += found;
+                    has.put(found);
                     has.came += found;
                 });
                 assert_eq!(shop.stocktake(&sku, book, counted).is_ok(), done);
@@ -228,7 +270,7 @@ fn run(steps: Vec<Step>) {
                     && model.take(from, units, |has| has.moved_out += units);
                 if moved {
                     let to = model.skus.get_mut(&to).unwrap();
-                    to.available += units;
+                    to.put(units);
                     to.came += units;
                 }
                 assert_eq!(shop.move_units(&from, &to, units).is_ok(), moved);
@@ -253,7 +295,7 @@ fn run(steps: Vec<Step>) {
                 for (sku, units) in lines {
                     let has = model.skus.get_mut(&sku).unwrap();
                     has.reserved -= units;
-                    has.available += units;
+                    has.put(units);
                 }
             }
             Step::CommitLine(place, sku) if place < open.len() => {
@@ -271,7 +313,7 @@ fn run(steps: Vec<Step>) {
                 assert_eq!(order.release_part(&sku, units).is_ok(), released);
                 if let Some(has) = model.skus.get_mut(&sku).filter(|_| released) {
                     has.reserved -= units;
-                    has.available += units;
+                    has.put(units);
                 }
             }
             Step::Split(place, sku, units) if place < open.len() => {
@@ -311,6 +353,15 @@ fn run(steps: Vec<Step>) {
                 });
                 assert_eq!(shop.set_low_stock(&sku, threshold).is_ok(), set.is_some());
             }
+            Step::Withdraw(sku, units) => {
+                let expected = model.skus.get_mut(&sku).map(|has| has.withdraw(units));
+                let withdrawn = shop.withdraw(&sku, units).ok();
+                assert_eq!(withdrawn.map(|it| (it.taken, it.owed)), expected);
+            }
+            Step::Forgive(sku, units) => {
+                let expected = model.skus.get_mut(&sku).map(|has| has.forgive(units));
+                assert_eq!(shop.forgive(&sku, units).ok(), expected);
+            }
             Step::KeepAndOpen => keep_and_open(&shop, &model),
         }
         let low = shop.low_stock().map(|(sku, low)| (sku, low.available));
@@ -324,19 +375,7 @@ fn run(steps: Vec<Step>) {
         }
         assert_eq!(shop.len(), model.skus.len());
         for (sku, has) in &model.skus {
-            let books = shop.get(sku).unwrap();
-            let expected = (has.available, has.reserved, has.sold);
-            assert_eq!(
-                (books.available, books.reserved, books.sold),
-                expected,
-                "{sku}"
-            );
-            assert_eq!(
-                (books.written_off, books.moved_out),
-                (has.written_off, has.moved_out)
-            );
-            assert_eq!(books.initial + books.restocked, has.came);
-            assert_eq!(books.on_the_way, 0);
+            check_books(&shop, *sku, has);
         }
     }
 }

@@ -79,6 +79,86 @@ fn comes_back_as_it_was() {
     assert_eq!(phone.collect::<Vec<_>>(), [90]);
 }
 
+/// A SKU that owes, with two holds and units reserved without one: these pay, and those that are held do not.
+#[test]
+fn what_is_owed_comes_back() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    shop.insert("a".to_owned(), 10).unwrap();
+    place(&shop, &holds, "order-1", &[("a", 2)]);
+    place(&shop, &holds, "order-2", &[("a", 3)]);
+    let without_a_hold = shop.reserve("a", 1).unwrap();
+    let withdrawn = shop.withdraw("a", 8).unwrap();
+    assert_eq!((withdrawn.taken, withdrawn.owed), (4, 4));
+    let kept = shop.snapshot_with(&holds);
+    drop(without_a_hold);
+
+    let (again, restored) = Inventory::builder().restore(&kept).unwrap();
+    assert_eq!(restored.freed, 0, "it paid");
+    let again: Shop = Arc::new(again);
+    let books = again.get("a").unwrap();
+    assert_eq!((books.owed, books.withdrawn, books.sold), (3, 8, 0));
+    let held: Orders<'_> = Holds::builder().clock(&clock).build();
+    assert_eq!(kept.place_holds(&again, &held).unwrap(), 2);
+    assert_eq!(again.get("a"), shop.get("a"));
+    // They owe both the same from here on.
+    for (shop, holds) in [(&shop, &holds), (&again, &held)] {
+        holds.release("order-1").unwrap();
+        holds.confirm("order-2").unwrap();
+        let books = shop.get("a").unwrap();
+        assert_eq!((books.available, books.owed, books.sold), (0, 1, 3));
+        shop.restock("a", 3).unwrap();
+        assert_eq!(shop.available("a"), Some(2));
+    }
+}
+
+/// Whether holds are placed again or not, no unit that is owed is for sale at the end.
+#[test]
+fn a_hold_that_ended_meanwhile_pays_what_is_owed() {
+    let clock = ManualClock::new();
+    let (shop, holds): (Shop, Orders<'_>) =
+        (Arc::default(), Holds::builder().clock(&clock).build());
+    shop.insert("a".to_owned(), 5).unwrap();
+    place(&shop, &holds, "order-1", &[("a", 5)]);
+    _ = shop.withdraw("a", 2).unwrap();
+    let kept = shop.snapshot_with(&holds);
+
+    let (again, restored) = Inventory::builder()
+        .restore(&kept.clone().after(MINUTE))
+        .unwrap();
+    assert_eq!(restored.freed, 3);
+    assert_eq!(
+        again.get("a").map(|it| (it.available, it.owed)),
+        Some((3, 0))
+    );
+
+    // Forgiven before the holds are placed: part of what waits for them.
+    let (again, _) = Inventory::builder().restore(&kept).unwrap();
+    let again: Shop = Arc::new(again);
+    assert_eq!(again.forgive("a", 1), Ok(1));
+    let held: Orders<'_> = Holds::builder().clock(&clock).build();
+    assert_eq!(kept.place_holds(&again, &held).unwrap(), 1);
+    holds.release("order-1").unwrap();
+    held.release("order-1").unwrap();
+    assert_eq!(
+        (shop.available("a"), again.available("a")),
+        (Some(3), Some(4))
+    );
+    assert_eq!(kept.place_holds(&again, &held).unwrap_or(0), 0);
+    assert_eq!(again.get("a").unwrap().withdrawn, 1, "owed once");
+}
+
+#[test]
+fn a_snapshot_without_withdrawn_units_is_read() {
+    let mut old = kept();
+    let books = old["skus"][0]["books"].as_object_mut().unwrap();
+    assert!(books.remove("owed").is_some() && books.remove("withdrawn").is_some());
+    let read = serde_json::from_value::<InventorySnapshot<String, String>>(old).unwrap();
+    let kept = serde_json::from_value(kept()).unwrap();
+    assert_eq!(read, kept);
+}
+
 /// A small snapshot as JSON, to be spoilt.
 fn kept() -> Value {
     let clock = ManualClock::new();
@@ -119,7 +199,15 @@ fn what_cannot_be_true_is_refused() {
     assert_eq!(error, RestoreError::DuplicateSku(a()));
     assert_eq!(error.to_string(), "SKU a stands in the snapshot twice");
 
-    for sum in ["initial", "restocked", "available", "sold", "moved_out"] {
+    for sum in [
+        "initial",
+        "restocked",
+        "available",
+        "sold",
+        "moved_out",
+        "owed",
+        "withdrawn",
+    ] {
         let mut sums = kept();
         let was = sums["skus"][0]["books"][sum].as_u64().unwrap();
         sums["skus"][0]["books"][sum] = json!(was + 1);
@@ -127,6 +215,20 @@ fn what_cannot_be_true_is_refused() {
         assert_eq!(error, RestoreError::Sums(a()), "{sum}");
         assert_eq!(error.to_string(), "the sums of SKU a do not add up");
     }
+
+    // It adds up, but more is owed than was ever withdrawn.
+    let mut conjured = kept();
+    conjured["skus"][0]["books"]["owed"] = json!(2);
+    conjured["skus"][0]["books"]["withdrawn"] = json!(1);
+    conjured["skus"][0]["books"]["available"] = json!(6);
+    assert_eq!(refused(conjured), RestoreError::Sums(a()));
+
+    let mut owing = kept();
+    owing["skus"][0]["books"]["owed"] = json!(MAX_UNITS + 1);
+    owing["skus"][0]["books"]["withdrawn"] = json!(MAX_UNITS + 1);
+    let error = refused(owing);
+    assert_eq!(error, RestoreError::TooManyUnits(a()));
+    assert!(error.to_string().ends_with("on hand or owed"));
 
     let mut many = kept();
     many["skus"][0]["books"]["available"] = json!(MAX_UNITS);

@@ -463,6 +463,41 @@ fn remove_of_a_wide_stock() {
     }
 }
 
+/// What is released beside a withdraw is withdrawn too, or pays what is owed: nobody gets it.
+#[test]
+fn withdraw_against_release() {
+    race(
+        "withdraw_against_release",
+        &[("a", 2)],
+        |shop| drop(shop.reserve("a", 1)),
+        |shop| shop.withdraw("a", 2).unwrap(),
+        |subject, (), withdrawn| {
+            assert_eq!(withdrawn.taken + withdrawn.owed, 2);
+            let last = subject.shop.get("a").unwrap();
+            assert_eq!((last.available, last.reserved, last.sold), (0, 0, 0));
+            assert_eq!((last.owed, last.withdrawn), (0, 2));
+        },
+    );
+}
+
+/// A unit that is restocked beside a withdraw of all is sold only if that was before the withdraw.
+#[test]
+fn withdraw_against_restock() {
+    race(
+        "withdraw_against_restock",
+        &[("a", 1)],
+        |shop| shop.restock("a", 1).is_ok() && shop.deduct("a", 1).is_ok(),
+        |shop| shop.withdraw("a", 2).unwrap(),
+        |subject, sold, withdrawn| {
+            let last = subject.shop.get("a").unwrap();
+            assert_eq!(withdrawn.taken + withdrawn.owed, 2);
+            assert_eq!((last.restocked, last.withdrawn), (1, 2));
+            assert_eq!((last.available, last.owed), (0, u64::from(sold)));
+            assert_eq!(last.sold, u64::from(sold));
+        },
+    );
+}
+
 #[test]
 fn low_stock_against_deduct() {
     race(

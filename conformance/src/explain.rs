@@ -175,6 +175,10 @@ fn by_sums(found: &Contradiction, calls: &[Call], are_numbers_judged: bool) -> E
             format!("between {least} and {most} units had been restocked")
         }
         Sum::Reserved(least) => format!("{least} units were reserved throughout"),
+        Sum::ReservedAtMost(most) => {
+            format!("at every instant in between at most {most} units were reserved")
+        }
+        Sum::Sold(most) => format!("a snapshot before it showed {most} units as sold"),
         Sum::OnHand(most) => format!("at most {most} units can have been on hand"),
         _ => "at no instant in between can that be".to_owned(),
     };

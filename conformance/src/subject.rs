@@ -143,8 +143,9 @@ pub trait Subject: Send + Sync {
         None
     }
 
-    /// The books of one instant of the call; how what left the shelf divides into reserved and sold
-    /// may lag, towards sold.
+    /// The books of one instant of the call. Commits and confirms that overlap it may be shown as not made yet, their
+    /// units as reserved still; but what is shown as reserved was reserved at some instant of the call, and what is
+    /// shown as sold never falls from one snapshot to the next.
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
         None
     }

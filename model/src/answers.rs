@@ -1,4 +1,4 @@
-//! [`outcomes`]: all that the threads of a scenario may be answered.
+//! [`outcomes`]: every answer that the model allows to the threads of a scenario.
 
 use crate::script::{Refused, Script};
 use crate::{Model, Outcome, Refusal};

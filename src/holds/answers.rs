@@ -1,6 +1,6 @@
 //! What the calls on holds answer; the errors are in `errors.rs`.
 
-use crate::SettleParts;
+use crate::settle::SettleParts;
 use std::fmt;
 use std::time::Duration;
 

@@ -3,8 +3,9 @@
 use super::shard::Shard;
 use super::{Holds, Hook, NoHook};
 use crate::clock::nanos;
+use crate::clock::{Clock, SystemClock};
+use crate::settle::Settle;
 use crate::sync::{AtomicU64, Mutex, parallelism};
-use crate::{Clock, Settle, SystemClock};
 use crossbeam_utils::CachePadded;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};

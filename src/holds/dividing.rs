@@ -5,7 +5,8 @@ use super::errors::{HoldError, PartError};
 use super::hook::{Change, Declined, Hook};
 use super::shard::{Call, Marked, Name, Shard};
 use super::slots::Id;
-use crate::{NotReserved, SettleParts};
+use crate::error::NotReserved;
+use crate::settle::SettleParts;
 use std::borrow::Borrow;
 use std::mem;
 

@@ -1,7 +1,7 @@
 //! Why a call on holds changed nothing.
 
 use super::answers::Resolution;
-use crate::NotReserved;
+use crate::error::NotReserved;
 use std::error::Error;
 use std::fmt;
 

@@ -6,7 +6,7 @@ use super::shard::{Call, Shard};
 use super::slots::Id;
 use super::state::{Moment, State};
 use super::times::{Timed, Times};
-use crate::Settle;
+use crate::settle::Settle;
 use std::mem;
 
 /// How many expired holds, and how many keys past their retention, a call frees besides its own key:
@@ -152,10 +152,12 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    use crate::error::OutOfStock;
     use crate::holds::hook::NoHook;
     use crate::holds::settling::Retake;
     use crate::holds::shard::{Found, Name};
-    use crate::{OutOfStock, Reservation, Stock};
+    use crate::reservation::Reservation;
+    use crate::stock::Stock;
 
     const RUSH: u64 = 10_000;
     const LONG_AGO: Moment = Moment { now: 0, until: 1 };

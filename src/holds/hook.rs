@@ -1,15 +1,15 @@
-//! [`Hook`]: called before a change of a hold shows.
+//! [`Hook`]: called before a change of a hold becomes visible.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Called before each change of a hold shows, under the lock of its key, once, whichever call causes
-/// the change. So a ledger can write each change in the sequence in which the changes take effect.
+/// Called before each change of a hold becomes visible, under the lock of the key's shard, once, whichever call
+/// causes the change. So a ledger can write the changes of each key in the sequence in which they take effect.
 ///
 /// The change takes effect as soon as the hook has returned a mark: nothing can fail or panic between
-/// the two. The mark stays with the key until the next change, and
+/// the hook's return and the change. The mark stays with the key until the next change, and
 /// [detailed](crate::Holds::detailed) calls return it with every answer. If the hook declines, nothing
 /// changes. If it panics, nothing changes, and the panic goes to the caller.
 ///
@@ -59,7 +59,8 @@ pub trait Hook<K, R, Q> {
     /// What a key is marked with: a position in a log, say. Each key keeps one, so make it small.
     type Mark: Copy;
 
-    /// Decides a change of `key`, which was placed for `request`, and returns the key's next mark.
+    /// Allows a change of `key` by returning the key's next mark, or declines it. `request` is the key's current
+    /// request: for [`Change::Placed`] the one that it is placed for.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ pub trait Hook<K, R, Q> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Change<'a, R, Q> {
-    /// The key is placed.
+    /// A hold is placed under the key.
     Placed {
         /// What was reserved.
         hold: &'a R,
@@ -100,14 +101,14 @@ pub enum Change<'a, R, Q> {
         /// What is given back.
         hold: &'a R,
     },
-    /// The deadline moves.
+    /// The deadline is to move.
     Extended {
         /// What is held.
         hold: &'a R,
         /// Time until the new deadline.
         remaining: Duration,
     },
-    /// The hold is for another request from now on.
+    /// The hold is to be for another request.
     Amended {
         /// The new request.
         to: &'a Q,

@@ -8,7 +8,8 @@ use super::hook::Hook;
 use super::shard::{Call, Freed, Marked};
 use super::slots::Id;
 use super::work::{InProgress, Lockable, Short};
-use crate::{Clock, Settle, SettleParts};
+use crate::clock::Clock;
+use crate::settle::{Settle, SettleParts};
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
@@ -23,22 +24,22 @@ where
     /// Changes what is held under `key` from one request to another, in one step: all or nothing. The
     /// deadline stays.
     ///
-    /// `change` is given all that is held and the new request. It reserves what is missing, and says what
-    /// is too much. What it reserves is added and what is too much is given back when the amendment
-    /// takes effect, so no unit is given up before all that is missing is reserved. It runs as
-    /// `reserve` does in [`place`](Self::place); meanwhile the key is in progress.
+    /// `change` gets all that is held and the new request. It returns the missing units, reserved, and the part that
+    /// is to be given back. When the amendment takes effect, the first are added and then the second given back, so no
+    /// unit is given up before all missing ones are reserved. `change` runs without a lock, and again after expired
+    /// holds were freed if it was refused; meanwhile the key is in progress.
     ///
-    /// A retry, whose request the hold is already for, is answered [`Placed::Before`].
+    /// If the hold already has this request (a retry), the answer is [`Placed::Before`].
     ///
     /// # Errors
     ///
     /// - [`AmendError::Refused`] and [`AmendError::Busy`], as for [`place`](Self::place);
     /// - [`AmendError::NotReserved`] if something is to be given back that is not held;
-    /// - [`AmendError::OtherStock`] if what was reserved cannot be added to the hold;
+    /// - [`AmendError::OtherStock`] if what was reserved is of another stock or inventory than the hold;
     /// - [`AmendError::ZeroUnits`] if nothing would stay held;
     /// - [`AmendError::Hold`] for whatever else [`release`](Self::release) answers.
     ///
-    /// After an error, the hold and its request are as they were.
+    /// After an error, this call has changed nothing of the hold and its request; the hold may have expired meanwhile.
     ///
     /// # Examples
     ///
@@ -77,8 +78,8 @@ where
         self.amend_marked(key, request, change, None).0
     }
 
-    /// Sells a part of what is held under `key`, and returns what stays held; nothing, if the hold is
-    /// confirmed now. The request stays what it was.
+    /// Sells a part of what is held under `key`, and returns what stays held: `None` if this part was the last and the
+    /// hold is now confirmed. The request stays what it was.
     ///
     /// The call cannot tell a retry from a second part: see [`get`](Self::get) for the units that are
     /// still held.
@@ -116,8 +117,8 @@ where
         self.part_marked(key, part, Resolution::Confirmed, None).0
     }
 
-    /// Gives back a part of what is held under `key`, and returns what stays held; nothing, if the hold
-    /// is released now. Otherwise it is as [`confirm_part`](Self::confirm_part).
+    /// Gives back a part of what is held under `key`, and returns what stays held: `None` if this part was the last
+    /// and the hold is now released. Otherwise it is as [`confirm_part`](Self::confirm_part).
     ///
     /// # Errors
     ///
@@ -175,7 +176,7 @@ where
                 let name = self.name(key);
                 let (active, mark) =
                     self.with(shard, &mut call, |shard, call| shard.look(name, call));
-                (Err(error.unless_over(active)), mark)
+                (Err(error.or_what_became(active)), mark)
             }
         }
     }
@@ -210,15 +211,16 @@ impl<E> From<NotAmended> for AmendError<E> {
             NotAmended::OtherStock => Self::OtherStock,
             NotAmended::ZeroUnits => Self::ZeroUnits,
             NotAmended::Declined => Self::Hold(HoldError::Declined),
-            // Freed since, unless it could not be; see `unless_over`.
+            // `or_what_became` replaces it by what became of the hold.
             NotAmended::Expired => Self::Hold(HoldError::Overdue),
         }
     }
 }
 
 impl<E> AmendError<E> {
-    /// If the deadline passed while the hold was being amended: what became of it.
-    fn unless_over(self, active: Result<(), HoldError>) -> Self {
+    /// If the deadline passed while the hold was being amended: what became of the hold since. If another call has
+    /// placed the key again, the caller is to ask again: *in progress*.
+    fn or_what_became(self, active: Result<(), HoldError>) -> Self {
         match (self, active) {
             (Self::Hold(HoldError::Overdue), Err(error)) => Self::Hold(error),
             (Self::Hold(HoldError::Overdue), Ok(())) => Self::Hold(HoldError::InProgress),

@@ -6,7 +6,7 @@ use super::hook::{Change, Declined, Hook};
 use super::shard::{Call, Marked, Name, Shard};
 use super::slots::Id;
 use super::state::{Resolved, State};
-use crate::Settle;
+use crate::settle::Settle;
 use std::borrow::Borrow;
 use std::mem;
 use std::time::Duration;

@@ -2,17 +2,20 @@
 //!
 //! | a key is | it is in | it leaves by |
 //! |---|---|---|
-//! | being placed: its reserve runs without the lock | nothing | the end of that call |
-//! | held | `deadlines` | confirm, release, its deadline |
+//! | being placed: its reserve runs without the lock | no queue; `placing` counts it | the end of that call |
+//! | held | `deadlines` | a confirm or a release of all, and the call that frees it after its deadline |
 //! | resolved | `retained` | the end of the retention, a late confirm, a forget |
 //! | held or resolved, and a call reserves for it without the lock | `in_progress` | the end of that call |
 //!
-//! Units are sold and given back while the shard is locked. So a call that finds no expired hold
-//! knows that the units of every expired hold are back, and nobody is told of a change before its
-//! units have moved.
+//! To users the first and the last row are *in progress*.
 //!
-//! A call first works on its own key, and frees other expired holds afterwards: its answer is what it
-//! found. Whatever a change writes is written before a caller's code runs that could panic. The steps
+//! Units are sold and given back while the shard is locked. So a call that finds no expired hold
+//! knows that the units of every expired hold are back, and no caller gets its answer
+//! before the units have moved.
+//!
+//! A call first works on its own key and frees other expired holds afterwards, so that its answer is what it found;
+//! only a place whose reserve is refused frees others first. After the hook, a change is written completely before
+//! the reservation or a `freed` closure runs, which are code of the caller and may panic. The steps
 //! of a call are in `settling.rs`, `dividing.rs` and `expiring.rs`.
 
 use super::answers::{Held, Placed, Resolution, Status};
@@ -21,7 +24,7 @@ use super::hook::{Change, Declined, Hook};
 use super::slots::{Id, Slots};
 use super::state::{Hold, Moment, State};
 use super::times::{Timed, Times};
-use crate::Settle;
+use crate::settle::Settle;
 use std::borrow::Borrow;
 use std::fmt;
 use std::time::Duration;
@@ -33,7 +36,7 @@ pub(super) struct Name<'a, B: ?Sized> {
     pub(super) key: &'a B,
 }
 
-/// Is called with the key and the request of each hold that a call expires.
+/// Is called with the key and the request of each expired hold that a call frees.
 pub(super) type Freed<'a, K, Q> = Option<&'a mut (dyn FnMut(&K, &Q) + 'a)>;
 
 /// What a call brings with it to each shard that it works on.
@@ -57,7 +60,7 @@ impl<K, Q, W> fmt::Debug for Call<'_, K, Q, W> {
 /// An answer, and the mark of the key that it is about, if anything is known of that key.
 pub(super) type Marked<T, M> = (T, Option<M>);
 
-/// The answer of a place, apart from the error of its reserve.
+/// The answer of a place. `E` is the error of its reserve.
 pub(super) type PlaceAnswer<E> = Result<Placed, PlaceError<E>>;
 
 #[derive(Debug)]
@@ -65,19 +68,20 @@ pub(super) struct Shard<K, R, Q, M> {
     pub(super) slots: Slots<K, State<R, Q, M>>,
     pub(super) deadlines: Times,
     pub(super) retained: Times,
-    /// Before this time no deadline and no retention ends. The first may end later.
+    /// A lower bound: no deadline and no retention ends before this time.
     pub(super) quiet_until: u64,
     /// How many keys are being placed. While it is not 0, slots must stay where they are.
     pub(super) placing: usize,
     /// Keys of which something is known, and for which a call reserves without the lock. While there
     /// are any, slots must stay where they are.
     pub(super) in_progress: Vec<Id>,
-    /// Keys that are held, and the units of all of them. The sum wraps: nothing limits what a
-    /// reservation says of its units.
+    /// Keys that are held.
     pub(super) held: usize,
+    /// The units of all of them. The sum wraps: a reservation of a user's own type may say any number.
     pub(super) units: u64,
-    /// How often units were given back, and how many holds expired.
+    /// How many times a hold or a part of one was given back.
     pub(super) given_back: u64,
+    /// How many holds expired.
     pub(super) expired: u64,
 }
 
@@ -122,7 +126,7 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
         self.in_progress.contains(&id)
     }
 
-    /// Adds a key, which is in no queue, to that of its state.
+    /// Adds a key that is in no queue to the queue of its state.
     fn enqueue(&mut self, id: Id) {
         let state = &self.slots[id].state;
         let time = state.time();
@@ -248,7 +252,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         Ok(mark)
     }
 
-    /// Gives a hold to a key that has no state and is in no queue.
+    /// Gives a hold to a key that is being placed and is in no queue.
     pub(super) fn enter_hold(&mut self, id: Id, hold: Hold<R, Q, M>) {
         let deadline = hold.deadline;
         self.held += 1;
@@ -262,8 +266,8 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         self.slots[id].state.hold().held(at)
     }
 
-    /// Whether a key is held and active; else why not. If its hold has expired, it is freed first, unless
-    /// this call leaves it or the hook declines.
+    /// `Ok` if the key is held and active, and the reason if not. If its hold has expired, this frees it first, unless
+    /// this call leaves expired holds or the hook declines.
     #[inline]
     pub(super) fn active<W>(
         &mut self,
@@ -289,7 +293,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         }
     }
 
-    /// Whether a key is held and active; else why not.
+    /// As [`active`](Self::active), for a key that the caller names.
     pub(super) fn look<B, W>(
         &mut self,
         name: Name<'_, B>,
@@ -311,6 +315,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         self.slots[id].state.mark()
     }
 
+    /// What is known of a key, after its hold was freed if it has expired.
     pub(super) fn status<B, W>(
         &mut self,
         name: Name<'_, B>,

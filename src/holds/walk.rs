@@ -6,8 +6,9 @@ use super::hook::Hook;
 use super::shard::Shard;
 use super::slots::Slot;
 use super::state::{Moment, State};
+use crate::clock::Clock;
+use crate::settle::Settle;
 use crate::sync::MutexGuard;
-use crate::{Clock, Settle};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 

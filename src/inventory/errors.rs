@@ -215,10 +215,10 @@ pub enum RestoreError<K> {
     UnknownVersion(u32),
     /// The SKU stands in it twice.
     DuplicateSku(K),
-    /// What came to the SKU is not what it has and what left it: the sums were never true, or one of them has
-    /// wrapped. Sums that add up may still be untrue.
+    /// What came to the SKU is not what it has and what left it, or it owes more than was withdrawn: the sums were
+    /// never true, or one of them has wrapped. Sums that add up may still be untrue.
     Sums(K),
-    /// More units of the SKU than a stock holds.
+    /// More units of the SKU than a stock holds, or owes.
     TooManyUnits(K),
     /// More units of the SKU are held than are reserved, or it is not there.
     NotReserved(K),
@@ -239,7 +239,10 @@ impl<K: fmt::Display> fmt::Display for RestoreError<K> {
             Self::DuplicateSku(sku) => write!(f, "SKU {sku} stands in the snapshot twice"),
             Self::Sums(sku) => write!(f, "the sums of SKU {sku} do not add up"),
             Self::TooManyUnits(sku) => {
-                write!(f, "more than {MAX_UNITS} units of SKU {sku} are on hand")
+                write!(
+                    f,
+                    "more than {MAX_UNITS} units of SKU {sku} are on hand or owed"
+                )
             }
             Self::NotReserved(sku) => {
                 write!(

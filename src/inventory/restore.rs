@@ -2,7 +2,7 @@
 
 use super::snapshot::VERSION;
 use super::{Inventory, InventoryBuilder, InventoryHandle, InventorySnapshot, OrderHolds};
-use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuRow};
+use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuRow, SkuSnapshot};
 use crate::stock::Engine;
 use crate::{Clock, Holds, Hook, MAX_UNITS, PlaceError, Resolution, Settle};
 use std::collections::BTreeMap;
@@ -16,13 +16,17 @@ use std::time::Duration;
 pub struct Restored {
     /// SKUs that were opened.
     pub skus: usize,
-    /// Units that were reserved without a hold, or on the way, and are available again.
+    /// Units that were reserved without a hold, or on the way, and are available again. Those that paid what was
+    /// owed are not.
     pub freed: u64,
 }
 
 impl<K: Sku, S: BuildHasher + Send + Sync> InventoryBuilder<K, S> {
     /// Opens an inventory as it was. Reserved units come back as available. Call
     /// [`place_holds`](InventorySnapshot::place_holds) first, before any other sale.
+    ///
+    /// Where a SKU owes, what comes back pays that first, as it always does; but the units of active holds do not.
+    /// What is still owed then keeps everybody from the SKU's units as soon as the holds are placed.
     ///
     /// # Errors
     ///
@@ -40,20 +44,47 @@ impl<K: Sku, S: BuildHasher + Send + Sync> InventoryBuilder<K, S> {
             low_stock,
         } in &snapshot.skus
         {
-            let stock = Engine::restored(books.initial, books.restocked, books.on_hand());
-            if inventory.open(sku.clone(), stock).is_err() {
+            let unheld = unheld.get(sku).copied().unwrap_or(0);
+            let reopened = Reopened::new(books, unheld);
+            if inventory.open(sku.clone(), reopened.stock).is_err() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
             inventory.sums.lock().change(sku, |sums| {
                 sums.written_off = books.written_off;
                 sums.moved_out = books.moved_out;
+                sums.owed_after_holds = reopened.owed_after_holds;
                 sums.low_stock = *low_stock;
             });
-            let free = unheld.get(sku).copied().unwrap_or(0) + books.on_the_way;
-            freed = freed.saturating_add(free);
+            freed = freed.saturating_add(reopened.freed);
         }
         let skus = snapshot.skus.len();
         Ok((inventory, Restored { skus, freed }))
+    }
+}
+
+/// A SKU as it comes back.
+struct Reopened {
+    stock: Engine,
+    /// What the stock owes once the holds are placed: until then their units are available.
+    owed_after_holds: u64,
+    freed: u64,
+}
+
+impl Reopened {
+    /// `unheld` of the units that are reserved are not those of a hold.
+    fn new(books: &SkuSnapshot, unheld: u64) -> Self {
+        let freed = unheld + books.on_the_way;
+        let paid = books.owed.min(books.available + freed);
+        let owed = books.owed - paid;
+        let is_held = books.reserved > unheld;
+        let owed_after_holds = if is_held { owed } else { 0 };
+        let stock = Engine::restored(books.initial, books.restocked, books.on_hand() - paid)
+            .owing(owed - owed_after_holds, books.withdrawn - owed_after_holds);
+        Self {
+            stock,
+            owed_after_holds,
+            freed: freed - paid.saturating_sub(books.available),
+        }
     }
 }
 
@@ -65,11 +96,11 @@ impl<K: Sku, N: Ord, Q> InventorySnapshot<K, N, Q> {
         }
         let mut unheld = BTreeMap::new();
         for SkuRow { sku, books, .. } in &self.skus {
-            if books.on_hand() > MAX_UNITS {
+            if books.on_hand().max(books.owed) > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
             }
             // Sums that have wrapped cannot be told from sums that were never true. So they are refused.
-            if books.came() != books.went() {
+            if books.came() != books.went() || books.owed > books.withdrawn {
                 return Err(RestoreError::Sums(sku.clone()));
             }
             if books.reserved > 0 && unheld.insert(sku, books.reserved).is_some() {
@@ -171,6 +202,8 @@ impl<K: Sku, N: Hash + Ord + Clone, Q: Clone + PartialEq> InventorySnapshot<K, N
             _ = answer.map_err(PlaceError::widen)?;
             placed += 1;
         }
+        let owing = self.skus.iter().filter(|row| row.books.owed > 0);
+        owing.for_each(|row| inventory.inventory().owe_after_holds(&row.sku));
         Ok(placed)
     }
 

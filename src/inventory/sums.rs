@@ -18,6 +18,8 @@ pub(super) struct SkuSums {
     pub(super) moved_out: u64,
     /// Reserved in the stock, on the way to another.
     pub(super) on_the_way: u64,
+    /// Withdrawn and owed, but for the stock: it owes them once the holds of a snapshot are placed again.
+    pub(super) owed_after_holds: u64,
     /// The SKU is low below this; 0 is never.
     pub(super) low_stock: u64,
 }
@@ -60,24 +62,25 @@ impl<K: Sku> Sums<K> {
     pub(super) fn books(&self, sku: &K, stock: &Engine) -> SkuSnapshot {
         let books = stock.snapshot();
         let sums = self.by_sku.get(sku).copied().unwrap_or_default();
-        // The stock's figure may lag while calls run, towards sold: never below nothing.
-        let reserved = books.reserved.saturating_sub(sums.on_the_way);
+        // What is on the way is reserved in the stock, and stays so while the sums are locked.
+        debug_assert!(
+            books.reserved >= sums.on_the_way,
+            "reserved units are missing"
+        );
         SkuSnapshot {
             initial: books.initial,
             restocked: books.restocked,
             available: books.available,
-            reserved,
+            reserved: books.reserved.saturating_sub(sums.on_the_way),
             on_the_way: sums.on_the_way,
             sold: books
-                .initial
-                .wrapping_add(books.restocked)
-                .wrapping_sub(books.available)
-                .wrapping_sub(reserved)
-                .wrapping_sub(sums.on_the_way)
+                .sold
                 .wrapping_sub(sums.written_off)
                 .wrapping_sub(sums.moved_out),
             written_off: sums.written_off,
             moved_out: sums.moved_out,
+            owed: books.owed + sums.owed_after_holds,
+            withdrawn: books.withdrawn.wrapping_add(sums.owed_after_holds),
         }
     }
 }

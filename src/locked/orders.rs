@@ -1,4 +1,4 @@
-//! Which stocks the calling thread is running an order of.
+//! The stocks in which the calling thread is inside an order.
 //!
 //! An order that takes from its own stock would wait for itself. Every build detects that, whichever segments
 //! the two calls would have used, so that it cannot work in a test and hang in production.

@@ -1,11 +1,11 @@
 //! Moves: what happens under the cold mutex, one at a time.
 //!
-//! Units that are between places stay in every sum by the *pocket*. Every move keeps one order:
+//! The *pocket* counts the units that a move has in hand, so every sum includes them. Every move keeps one order:
 //! **announce** (to the pocket), **take**, **put**, **close**. From the announcement to the close
-//! the sum is too high, which can only send others to the mutex, never to a false refusal.
+//! the bound is too high, which can only send others to the mutex, never to a false refusal.
 //!
-//! While a thread holds the mutex, a wide word stays wide: only a holder makes it narrow. The
-//! reverse is not so. A put or a take that came too late reopens a narrow word without the mutex.
+//! Only the holder of the mutex makes a wide word narrow. Any thread can make a narrow word wide: a late put or a
+//! late take reopens it without the mutex.
 
 use super::engine::Engine;
 use super::probe;
@@ -30,9 +30,9 @@ pub(super) enum Goal {
 pub(super) enum Gather {
     /// It took this number of units.
     Done(u64),
-    /// At some instant no more than this was in stock, which is too few.
+    /// At some instant no more than this was in stock, and that is fewer than the call asked for.
     Refused(u64),
-    /// The units lie otherwise than the caller thought: look again.
+    /// The stock has changed its form: begin again with a look at the word.
     Again,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Grows the stock if it is not grown: call it only where it is, or is to be.
+    /// The segments, which are allocated if need be. Call it only if the stock has grown or is about to grow.
     pub(super) fn stripes(&self) -> &'a Stripes {
         self.engine.stripes()
     }
@@ -78,15 +78,15 @@ impl<'a> Moves<'a> {
         self.stripes().pocket()
     }
 
-    /// Takes `units` that no single segment has, and reserves them if `RESERVE`; `bound` is what there was when the
-    /// caller looked.
+    /// Takes `units` out of several segments, and reserves them if `RESERVE`. `bound` is the caller's upper bound on
+    /// what there was.
     pub(super) fn gather<const RESERVE: bool>(
         &mut self,
         units: u64,
         bound: u64,
         goal: Goal,
     ) -> Gather {
-        if self.is_elsewhere(units, bound) {
+        if self.has_changed_form(units, bound) {
             return Gather::Again;
         }
         self.cold().count_gather();
@@ -117,14 +117,13 @@ impl<'a> Moves<'a> {
         Gather::Done(in_hand)
     }
 
-    /// Whether a caller that would gather should look again first: the stock is narrow, or this made it so or
-    /// dealt out the word's units. The bound may be old by now, which changes where the units are brought,
-    /// and no answer.
-    fn is_elsewhere(&mut self, units: u64, bound: u64) -> bool {
+    /// Whether the caller must begin again: the stock is narrow, or this call has just made it narrow or dealt out the
+    /// word's units. An old `bound` affects only that choice, never an answer.
+    fn has_changed_form(&mut self, units: u64, bound: u64) -> bool {
         let word = self.word.load();
         if !word.is_wide() {
-            // There the word is the whole truth, and units in hand would look sold out to a
-            // refusal of one load.
+            // A narrow word is the whole stock. If this call held units in hand, another thread would be refused by
+            // one load although they exist.
             return true;
         }
         if self.tuning.is_enough(word.units()) {
@@ -174,14 +173,15 @@ impl<'a> Moves<'a> {
         taken_from.map_or(0, take)
     }
 
-    /// Puts units to a segment that a move has in hand. The segment counts them as released.
+    /// Puts units that a move has in hand into `segment`, which counts them as released. They were not reserved: so
+    /// they are counted as reserved here, and the two cancel out.
     fn bring(&mut self, segment: &Segment, units: u64) {
         self.sums.reserved = self.sums.reserved.wrapping_add(units);
         segment.bring(units);
     }
 
-    /// Widens for a thread that has lost the narrow word `losses` times to others, if that is
-    /// enough.
+    /// Widens for a thread whose exchanges of the narrow word failed `losses` times, if that is often enough or there
+    /// are plenty of units.
     pub(super) fn widen_for(&mut self, order: u64, losses: u32) {
         let narrowings = self.engine.stripes.get();
         let narrowings = narrowings.map_or(0, |stripes| stripes.cold().narrowings());
@@ -203,7 +203,7 @@ impl<'a> Moves<'a> {
 
     /// Announces the word's units, takes them out, which leaves it plainly wide, and deals them out.
     ///
-    /// It announces somewhat more than there are, so that nothing comes between a lost exchange and the next:
+    /// It announces somewhat more than there are, so that the retry after a failed exchange need not announce again:
     /// under traffic the word would change in that time, again and again.
     pub(super) fn spread(&mut self) {
         let mut announced = 0;
@@ -222,8 +222,8 @@ impl<'a> Moves<'a> {
         self.pocket().close(announced);
     }
 
-    /// Tries once to make the stock narrow; whether it is. A thread that changes a segment meanwhile cancels
-    /// it; units may then be left in the wide word, as ordinary stock.
+    /// Tries once to make the stock narrow, and returns whether it is. A thread that changes a segment meanwhile
+    /// cancels that; units may then be left in the wide word, as ordinary stock.
     pub(super) fn narrow(&mut self) -> bool {
         self.prove(false).is_some() && self.close(true)
     }
@@ -238,8 +238,8 @@ impl<'a> Moves<'a> {
         closed
     }
 
-    /// After a proof: deals the `units` that were left in the word out again if the stock was wide and they are
-    /// enough, and makes it narrow otherwise.
+    /// After a proof: deals out again the `units` in the word if the stock was wide and they are enough, and makes it
+    /// narrow otherwise.
     pub(super) fn finish(&mut self, was_wide: bool, units: u64) {
         if was_wide && self.tuning.is_enough(units) {
             self.spread();
@@ -248,20 +248,21 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Tries once to bring all units to the word and to prove the segments empty; with `sink`, each is sunk
-    /// first, and stays so. Returns what was taken and what came at an instant between the passes. Of a stock that
-    /// never grew, the word is all, and nothing is to be proved.
+    /// Tries once to bring all units to the word and to prove the segments empty. With `sink`, each segment is sunk
+    /// first, and stays so if the proof succeeds. Returns the segments' counters at the instant of the proof, or `None`
+    /// if a segment was not empty. A stock that never grew has nothing to prove: the word is all of it.
     ///
     /// From that instant until the word is closed or opened, the units in the word are the whole stock, unless
     /// the proof is cancelled; then they are the stock at the cancellation. The cases, for a change of a
     /// segment by a thread that read the word as plainly wide before:
-    /// - it comes before that segment is settled: then the segment is not empty, or was drained;
+    /// - it comes before [`Stripes::settle`] reads that segment: then the segment is not empty, or was drained;
     /// - a put after: it happens after *proving* was set, sees that, and cancels;
     /// - a take after: only of units of such a put, so it sees that, too, and cancels.
     ///
-    /// A thread that reads the word later puts to the word. A call that cancels has not returned then, and no
-    /// thread but this one changes a word that is plainly wide: so the call happens after the instant that the
-    /// word shows. Tested by the scenarios of narrowing in `tests/loom_stock.rs`.
+    /// A thread that loads the word after *proving* was set puts to the word. A call that changed a segment too late
+    /// returns only after it has cancelled the proof. From then on only the holder of the mutex, this thread, changes
+    /// the plainly wide word. So the effect of that call comes after the state that the word shows. Tested by the
+    /// scenarios of narrowing in `tests/loom_stock.rs`.
     pub(super) fn prove(&mut self, sink: bool) -> Option<Totals> {
         let Some(stripes) = self.engine.stripes.get() else {
             return Some(Totals::default());
@@ -287,7 +288,7 @@ impl<'a> Moves<'a> {
         None
     }
 
-    /// [`prove`](Self::prove), however often that is cancelled.
+    /// Repeats [`prove`](Self::prove) until it succeeds.
     pub(super) fn prove_surely(&mut self, sink: bool) -> Totals {
         loop {
             if let Some(totals) = self.prove(sink) {
@@ -297,8 +298,9 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Sinks all segments, so that no take finds units there, not even those of a late put. The pocket
-    /// announces what is missing: the sum is too high.
+    /// Sinks all segments, so that no take finds units there, not even those of a late put. The pocket announces what
+    /// is missing from the bound: [`Segment::raise`] of the pocket adds [`SUNK`] units to it, and
+    /// [`Segment::sink`] takes them out again.
     fn sink(&self) {
         for segment in self.stripes().iter() {
             self.pocket().raise();
@@ -346,7 +348,7 @@ impl<'a> Moves<'a> {
         );
     }
 
-    /// Counts what `word` had reserved when it was balanced, and `units` more, which may be negative.
+    /// Adds to `Sums` what `word` had reserved when it was balanced, and `units` more; a wrapped negative subtracts.
     pub(super) fn count_reserved(&mut self, word: Word, units: u64) {
         let reserved = self.sums.reserved.wrapping_add(word.reserved());
         self.sums.reserved = reserved.wrapping_add(units);
@@ -355,10 +357,10 @@ impl<'a> Moves<'a> {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use crate::Stock;
+    use crate::stock::Stock;
 
     #[test]
-    fn what_is_entered_in_the_sums_leaves_room_in_the_word() {
+    fn a_full_field_is_moved_to_the_sums() {
         let stock = Stock::new(10_000);
         let mut reservations: Vec<_> = (0..2).map(|_| stock.reserve(300).unwrap()).collect();
         let in_word = stock.engine.word.load().reserved();

@@ -1,12 +1,13 @@
-//! Stock that owes: units that are withdrawn but not here yet.
+//! A stock that owes: more was withdrawn than it had.
 //!
-//! A stock that owes is narrow and marked as [owing](Word::owing): the word holds no units, so that a deduct
-//! is refused by one load, and no restock or release fits, so that each takes the cold mutex and pays first.
-//! Only the holder of the mutex changes that word.
+//! Its word is narrow and [owing](Word::owing): it holds no units, so that a deduct is refused by one load, and no
+//! restock or release fits, so that each takes the cold mutex and pays first. Only the holder of the mutex changes
+//! that word.
 //!
-//! All segments are *sunk* meanwhile: no take finds units there. So a put that read the word as plainly wide
-//! before, and comes to a segment late, is not lost to a take that did so, too. Its thread looks at the word
-//! again, takes the mutex, and pays with the units. Tested by the scenarios `owed_…` in `tests/loom_stock.rs`.
+//! A late put is one whose thread read the word as plainly wide before, and that changes a segment now. A late take
+//! must not have its units. So all segments are *sunk* while the stock owes: no take finds units there. The thread of
+//! the late put looks at the word again, takes the mutex, and pays with the units. Tested by the scenarios `owed_…`
+//! in `tests/loom_stock.rs`.
 
 use super::engine::Engine;
 use super::moves::Moves;
@@ -26,14 +27,26 @@ impl Engine {
     pub(crate) fn forgive(&self, units: u64) -> u64 {
         Moves::begin(self).forgive(units)
     }
+
+    /// With `withdrawn` units withdrawn, of which `owed` are owed. It has units, or it is to owe some.
+    #[cfg(feature = "inventory")]
+    pub(crate) fn owing(self, owed: u64, withdrawn: u64) -> Self {
+        if withdrawn > 0 {
+            let mut moves = Moves::begin(&self);
+            let found = moves.withdraw(owed);
+            debug_assert_eq!(found.taken, 0, "a stock that has units owes none");
+            moves.cold().owe(0, withdrawn - owed);
+        }
+        self
+    }
 }
 
 impl Moves<'_> {
     fn withdraw(&mut self, units: u64) -> Withdrawn {
-        // What is owed and withdrawn is counted beside the segments, which are made here if need be.
         if self.word.load().is_owing() {
             self.pay_late_puts();
         }
+        // What is owed is counted beside the segments: `cold` allocates them if need be.
         let units = units.min(MAX_UNITS - self.cold().owed());
         let taken = if self.word.load().is_owing() {
             0
@@ -45,7 +58,7 @@ impl Moves<'_> {
         Withdrawn { taken, owed }
     }
 
-    /// Takes at most `units`. If there are fewer, the stock owes from that instant on.
+    /// Takes at most `units`, and returns how many it took. If there are fewer, the stock owes from that instant on.
     fn withdraw_at_hand(&mut self, units: u64) -> u64 {
         let was_wide = self.word.load().is_wide();
         loop {
@@ -69,15 +82,15 @@ impl Moves<'_> {
         }
     }
 
-    /// Pays with the units that late puts brought to segments since the stock owes; each put whole, since it is
-    /// one change of one counter. Returns the segments' counters.
+    /// Pays with the units that late puts have added to segments since the stock began to owe. A put pays whole,
+    /// since it is one change of one counter. Returns the segments' counters.
     ///
-    /// A late put that this does not see yet is one whose thread has not looked at the word: it waits for the
-    /// mutex, and happens later.
+    /// If this call misses a late put, the thread of that put has not looked at the word yet. It will, and then waits
+    /// for the mutex: the put happens later.
     pub(super) fn pay_late_puts(&mut self) -> Totals {
         let mut totals = Totals::default();
         if !self.word.load().is_owing() {
-            // All is paid by now, and the late put is as any other that comes while a stock is narrow.
+            // All is paid by now, and the late put is handled like any late put to a narrow stock.
             _ = self.word.reopen_unless_wide();
             return totals;
         }
@@ -98,10 +111,12 @@ impl Moves<'_> {
         totals
     }
 
-    /// `None` if late puts have paid all that was owed: then it is a restock like any other.
+    /// Restocks `units` in a stock that owes. `None` if late puts have paid all that was owed: then it is a restock
+    /// like any other.
     ///
-    /// That is asked after each payment of late puts. A late put may come between two of them, and only a stock
-    /// that owes is left: what leaves, sets the word and raises the segments. Tested by
+    /// It looks whether the stock still owes after every call of `pay_late_puts`, because a late put may pay the last
+    /// unit in between. `leave_if_paid`, which sets the word and raises the segments, must run only while the stock
+    /// owes. Tested by
     /// `owed_beside_two_late_restocks` in `tests/explorer`.
     pub(super) fn restock_owing(&mut self, units: u64) -> Option<Result<(), u64>> {
         loop {
@@ -114,7 +129,7 @@ impl Moves<'_> {
             if rest == 0 || on_hand.saturating_add(rest) <= MAX_UNITS {
                 break;
             }
-            // If more was committed since, it was counted as on hand, and the refusal may be false.
+            // Units that were committed since were counted as on hand. So to refuse now could be wrong: try again.
             if self.committed() == totals.committed {
                 return Some(Err(on_hand));
             }

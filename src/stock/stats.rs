@@ -1,4 +1,4 @@
-//! What a person asks who tunes a stock.
+//! Figures for people who tune a stock.
 
 /// How often a [`Stock`](crate::Stock) left its fast path; from [`Stock::stats`](crate::Stock::stats).
 ///

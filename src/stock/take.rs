@@ -1,7 +1,7 @@
 //! Calls that take units: deduct, reserve, and deduct up to.
 //!
-//! Deduct and reserve are one path. Each is one read-modify-write of the word or of a segment, which counts
-//! the units as reserved in the same instant if they are. A call that no single read-modify-write can serve
+//! Deduct and reserve are one path. Each is one read-modify-write of the word or of a segment, which for a
+//! reserve also counts the units as reserved. A call that no single read-modify-write can serve
 //! takes the cold mutex, and is counted under it: so whoever holds the mutex sees each reservation whole.
 
 use super::engine::Engine;
@@ -14,9 +14,9 @@ use crate::error::OutOfStock;
 use crate::limits::MAX_UNITS;
 use crate::sync::spin_loop;
 
-// The paths that most calls take. An error is what was available: that fits two registers, and an
-// `OutOfStock` would go through memory. A store just before the next exchange delays that, in the calls
-// that succeed as well. A call, or a register that is saved, is a store, too: so all of it is inlined.
+// The paths that most calls take. The error is a bare `u64`, so that the result is returned in two registers; an
+// `OutOfStock` would be written to memory. A store shortly before a locked instruction delays it, in calls that
+// succeed as well. A function call and a saved register are stores, too: so all of it is inlined.
 impl Engine {
     #[inline(always)]
     pub(crate) fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
@@ -39,7 +39,7 @@ impl Engine {
         if word.is_wide() {
             return match self.take_own::<RESERVE>(units) {
                 Take::Taken => Ok(()),
-                Take::Short => self.take_slow::<RESERVE>(units),
+                Take::Short => self.take_short::<RESERVE>(units),
                 Take::Lost => self.take_lost::<RESERVE>(units),
             };
         }
@@ -54,8 +54,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes `units` from the calling thread's own segment of a wide stock, if that goes at once:
-    /// what most calls do while it pays to be wide.
+    /// Takes `units` from the calling thread's own segment of a wide stock, if one exchange
+    /// can do it: what most calls do while it pays to be wide.
     #[inline(always)]
     fn take_own<const RESERVE: bool>(&self, units: u64) -> Take {
         let own = self.stripes.get().and_then(Stripes::own_if_known);
@@ -74,7 +74,7 @@ impl Engine {
     #[cold]
     #[inline(never)]
     fn taken_too_late(&self) {
-        // Of a stock that owes, the take came before its segment was sunk: it needs no second look.
+        // `false` means that the stock owes. Then this take came before its segment was sunk, and nothing is to be done.
         _ = self.word.reopen_unless_wide();
     }
 
@@ -86,7 +86,7 @@ impl Engine {
         self.take_slow::<RESERVE>(units)
     }
 
-    /// Goes on with a call that lost the own segment to another thread, and elsewhere.
+    /// Goes on with a call whose exchange on the own segment failed. The thread leaves that segment.
     #[cold]
     #[inline(never)]
     fn take_lost<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
@@ -94,8 +94,17 @@ impl Engine {
         self.take_slow::<RESERVE>(units)
     }
 
-    /// Takes by every means, until the call is served or refused. Each turn of the loop is the success
-    /// of some other call.
+    /// Goes on with a call whose own segment is short. In a stock that is nearly sold out this refuses: it does not
+    /// look at the own segment again first, as [`take_beyond`](Self::take_beyond) does.
+    #[cold]
+    #[inline(never)]
+    fn take_short<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
+        let answer = self.take_elsewhere::<RESERVE>(units);
+        answer.unwrap_or_else(|| self.take_slow::<RESERVE>(units))
+    }
+
+    /// Takes by every means, until the call is served or refused. Each retry means that
+    /// some other call succeeded.
     #[cold]
     #[inline(never)]
     fn take_slow<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
@@ -120,20 +129,25 @@ impl Engine {
         }
     }
 
-    /// Takes from a wide stock what the own segment is short of. `None` if the units lie otherwise by now.
+    /// Takes `units` from a wide stock where the fast path did not. `None` if the stock has changed its form.
     fn take_beyond<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
-        let stripes = self.stripes();
-        if units > MAX_UNITS {
-            return Some(Err(self.available()));
-        }
-        // The own segment first, which may be another one by now; only then what costs a pass.
+        // Try the own segment first, which may be another one by now: a pass over all costs more.
         if Segment::takes_at_once::<RESERVE>(units)
-            && stripes.own().take::<RESERVE>(units) == Take::Taken
+            && self.stripes().own().take::<RESERVE>(units) == Take::Taken
         {
             _ = self.word.reopen_unless_wide();
             return Some(Ok(()));
         }
-        let bound = stripes.bound(&self.word);
+        self.take_elsewhere::<RESERVE>(units)
+    }
+
+    /// Takes from a wide stock whose own segment is short. `None` if the units lie otherwise by now.
+    #[inline]
+    fn take_elsewhere<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
+        if units > MAX_UNITS {
+            return Some(Err(self.available()));
+        }
+        let bound = self.stripes().bound(&self.word);
         if bound < units {
             self.narrow_if_little(bound);
             return Some(Err(bound));
@@ -141,9 +155,9 @@ impl Engine {
         self.take_scattered::<RESERVE>(units, bound)
     }
 
-    /// Goes on where the own segment is short, but the stock has `bound`.
+    /// Goes on where the own segment is short, and the stock has at most `bound`.
     ///
-    /// Out of line: a refusal by proof saves no registers for it.
+    /// It is not inlined, so that a refusal by the bound saves no registers for it.
     #[inline(never)]
     fn take_scattered<const RESERVE: bool>(
         &self,
@@ -195,7 +209,7 @@ impl Engine {
         }
     }
 
-    /// `None` if the stock is narrow after all.
+    /// `None` if the stock has changed its form.
     #[inline(never)]
     fn take_striped_up_to<const RESERVE: bool>(&self, units: u64) -> Option<u64> {
         if self.take_own::<RESERVE>(units) == Take::Taken {
@@ -213,16 +227,16 @@ impl Engine {
     }
 }
 
-// When the stock changes its form.
+// The calls that change the form of the stock.
 impl Engine {
-    /// After a refusal that is proved: with little left, one word will do.
+    /// After a refusal by the bound: with little left, one word is enough.
     fn narrow_if_little(&self, bound: u64) {
         if self.tuning.is_little(bound) {
             self.try_narrow();
         }
     }
 
-    /// Tries once to make the stock narrow, unless another thread is moving units; whether it is narrow.
+    /// Tries once to make the stock narrow, unless another thread is moving units. Returns whether it is narrow.
     pub(super) fn try_narrow(&self) -> bool {
         let Some(mut moves) = Moves::try_begin(self) else {
             return false;
@@ -244,7 +258,7 @@ impl Engine {
         }
     }
 
-    /// Counts it as a lost exchange if another thread changes the word within some hundred nanoseconds.
+    /// Counts a lost exchange if another thread changes the word within a few hundred nanoseconds.
     ///
     /// A reservation is two exchanges, and some processors let the core that has the cache line finish
     /// both: the line goes back and forth with every call, and no exchange is ever lost.
@@ -265,7 +279,7 @@ impl Engine {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use crate::Stock;
+    use crate::stock::Stock;
 
     #[test]
     fn a_thread_that_sees_others_on_the_word_widens() {

@@ -1,4 +1,4 @@
-//! The one word that most calls read and nothing else.
+//! The first word of a stock: calls on a narrow stock read nothing else.
 //!
 //! ```text
 //!   63    62       61 ......... 20   19 ..... 10   9 .. 0
@@ -9,17 +9,17 @@
 //!
 //! - **Narrow** (no flag): `units` is the whole stock.
 //! - **Wide**: the stock lies in segments; `units` may hold some of it.
-//! - **Proving**, only ever beside wide: the holder of the cold mutex is about to learn how much there is.
+//! - **Proving**, only ever beside wide: the holder of the cold mutex counts all units.
 //!
-//! `n > word >> SUM_BITS` refuses in every form: either flag makes the right side the larger.
+//! `n > word >> SUM_BITS` refuses in every form: with WIDE set, the right side exceeds any stock.
 //!
 //! The two low fields change in the same exchange as the units, so that a snapshot sees a restock or a
-//! reservation whole or not at all. A call that does not fit into a field takes the cold mutex and moves
+//! reservation whole or not at all. A call whose units do not fit into a field takes the cold mutex and moves
 //! the field's number to [`Sums`](super::sums::Sums).
 //!
-//! - *reserved*: units that the word reserved, less those that it released or committed. It begins at
-//!   [`CENTRE`], since a segment may reserve what the word releases.
-//! - *fresh*: units restocked by the word that are not in `Sums` yet, or one of two marks. Both are larger
+//! - *reserved*: units that the word reserved, less those that it released or committed. The field starts at
+//!   [`CENTRE`] and may go below it: units that a segment reserved may be released to the word.
+//! - *fresh*: units restocked by the word that are not in `Sums` yet, or one of two flags. Both are larger
 //!   than [`MAX_FRESH`], so that no restock fits and every one takes the cold mutex:
 //!   - [`NEAR`]: the stock is near its limit.
 //!   - [`OWING`]: units are owed. The word is narrow and holds no units, and *reserved* is at its lowest,
@@ -34,7 +34,7 @@ const FIELD_BITS: u32 = 10;
 const FIELD: u64 = (1 << FIELD_BITS) - 1;
 const SUM_BITS: u32 = 2 * FIELD_BITS;
 const UNITS: u64 = !(WIDE | PROVING) >> SUM_BITS;
-/// The largest restock that can be fresh.
+/// The most restocked units that the field can count.
 const MAX_FRESH: u64 = FIELD >> 1;
 const NEAR: u64 = MAX_FRESH + 1;
 const OWING: u64 = NEAR + 1;
@@ -43,8 +43,8 @@ const CENTRE: u64 = 1 << (FIELD_BITS - 1);
 
 /// From this far below the limit on, each restock is checked by the exact number on hand.
 ///
-/// Farther away a restock is checked only now and then: a segment takes less than
-/// [`BLOCK`](super::segment::BLOCK) units of restocks before the next check, all segments together
+/// Farther away a restock is checked only now and then: a segment receives fewer than
+/// [`BLOCK`](super::segment::BLOCK) restocked units before the next check, 1,024 segments together
 /// 2^30. That leaves room for thousands of threads that have restocked and not yet checked.
 pub(super) const HEADROOM: u64 = 1 << 32;
 
@@ -56,26 +56,26 @@ const _: () = assert!(MAX_UNITS * 4 == UNITS + 1);
 pub(super) struct Word(u64);
 
 impl Word {
-    /// A new stock of `units`.
+    /// A narrow word with `units`, nothing reserved and nothing fresh.
     pub(super) const fn narrow(units: u64) -> Self {
         Self(units << SUM_BITS | CENTRE << FIELD_BITS).checked(units)
     }
 
-    /// With nothing fresh, and marked if `on_hand` units are near the limit.
+    /// Clears *fresh*, and sets [`NEAR`] if `on_hand` is within [`HEADROOM`] of the limit.
     pub(super) const fn checked(self, on_hand: u64) -> Self {
         let near = on_hand > MAX_UNITS - HEADROOM;
         Self(self.0 & !FIELD | if near { NEAR } else { 0 })
     }
 
-    /// The one compare that decides most calls.
+    /// Whether the word alone does not refuse `units`.
     #[inline]
     pub(super) const fn covers(self, units: u64) -> bool {
         units <= self.0 >> SUM_BITS
     }
 
     /// What a refusal by the word alone reports as available. A wide word refuses only more than any
-    /// stock can hold, and reports the limit. Without a branch or a call, so that it costs nothing to
-    /// a caller who ignores it.
+    /// stock can hold, and reports the limit. It compiles to a conditional move, so that it costs
+    /// nothing to a caller who ignores it.
     #[inline]
     pub(super) const fn available(self) -> u64 {
         let in_word = self.0 >> SUM_BITS;
@@ -139,19 +139,19 @@ impl Word {
         self.reserved_field().wrapping_sub(CENTRE)
     }
 
-    /// With `units` fewer, which the word must hold.
+    /// Takes `units` out; the word must hold them.
     #[inline]
     pub(super) const fn less(self, units: u64) -> Self {
         Self(self.0 - (units << SUM_BITS))
     }
 
-    /// With `units` more, wherever they come from.
+    /// Adds `units`, wherever they come from.
     #[inline]
     pub(super) const fn more(self, units: u64) -> Self {
         Self(self.0 + (units << SUM_BITS))
     }
 
-    /// With `units` deducted or, if `RESERVE`, reserved; the word must hold them. `None` if they do not fit
+    /// Deducts `units` or, if `RESERVE`, reserves them; the word must hold them. `None` if they do not fit
     /// into the field *reserved*.
     #[inline]
     pub(super) fn taken<const RESERVE: bool>(self, units: u64) -> Option<Self> {
@@ -162,7 +162,7 @@ impl Word {
         fits.then(|| Self(self.less(units).0 + (units << FIELD_BITS)))
     }
 
-    /// With `units` restocked or, if not `RESTOCK`, released. `None` if they do not fit into the field.
+    /// Restocks `units` or, if not `RESTOCK`, releases them. `None` if they do not fit into the field.
     #[inline]
     pub(super) fn put<const RESTOCK: bool>(self, units: u64) -> Option<Self> {
         if !RESTOCK {
@@ -172,14 +172,14 @@ impl Word {
         fits.then(|| Self(self.more(units).0 + units))
     }
 
-    /// With `units` that were reserved committed. `None` if they do not fit into the field.
+    /// Moves `units` from reserved to committed. `None` if they do not fit into the field.
     #[inline]
     pub(super) fn committed(self, units: u64) -> Option<Self> {
         let fits = units <= self.reserved_field();
         fits.then(|| Self(self.0 - (units << FIELD_BITS)))
     }
 
-    /// With nothing reserved by the word: for the holder of the mutex, who adds that to
+    /// Clears the field *reserved*. The caller holds the mutex and adds what it was to
     /// [`Sums`](super::sums::Sums).
     pub(super) const fn balanced(self) -> Self {
         if self.is_owing() {
@@ -188,7 +188,7 @@ impl Word {
         Self(self.0 & !(FIELD << FIELD_BITS) | CENTRE << FIELD_BITS)
     }
 
-    /// Owing, narrow and empty, with both fields moved to [`Sums`](super::sums::Sums).
+    /// Owing, narrow and empty. The caller has moved both fields to [`Sums`](super::sums::Sums).
     pub(super) const fn owing() -> Self {
         Self(OWING)
     }
@@ -229,8 +229,8 @@ impl WordCell {
         Word(self.0.load(Ordering::Acquire))
     }
 
-    /// Writes `next` if the word is still `current`; otherwise returns what it is instead, to go on
-    /// with: loading it again would be another cache miss.
+    /// Writes `next` if the word is still `current`; otherwise returns what it is: to load it
+    /// again would be another cache miss.
     #[inline]
     pub(super) fn exchange(&self, current: Word, next: Word) -> Result<(), Word> {
         self.0
@@ -239,7 +239,8 @@ impl WordCell {
             .map_err(Word)
     }
 
-    /// Exchanges the word for `next` of it, and returns what it was; `None` as soon as there is no `next`.
+    /// Exchanges the word for what `next` makes of it, until that succeeds, and returns what the word was. `None` if
+    /// `next` returns `None`.
     pub(super) fn update(&self, mut next: impl FnMut(Word) -> Option<Word>) -> Option<Word> {
         let mut word = self.load();
         loop {
@@ -255,28 +256,29 @@ impl WordCell {
         self.0.fetch_add(units << SUM_BITS, Ordering::AcqRel);
     }
 
-    /// From here on puts go to the word, and takes that find their segment empty wait for the cold mutex,
-    /// which the caller holds.
+    /// From here on puts go to the word, and takes that find their segment empty and are not refused by the bound wait
+    /// for the cold mutex, which the caller holds.
     pub(super) fn begin_proving(&self) {
         self.0.fetch_or(WIDE | PROVING, Ordering::AcqRel);
     }
 
-    /// Gives up the proof. The word is wide.
+    /// Gives up the proof. The word stays wide.
     pub(super) fn end_proving(&self) {
         self.0.fetch_and(!PROVING, Ordering::AcqRel);
     }
 
-    /// The second look of a call that changed a segment: if the word is not plainly wide, the change came
-    /// too late for the thread that is proving, and this cancels the proof. `false` if the stock owes, which
-    /// only the holder of the cold mutex changes.
+    /// The second look of a call that changed a segment: makes a word plainly wide that is proving or narrow by
+    /// now. The change came too late for the thread that was proving, and this cancels its proof. Returns `false`
+    /// and changes nothing if the stock owes: only the holder of the cold mutex changes an owing word.
     ///
-    /// Its partner is [`Stripes::settle`](super::stripes::Stripes::settle), which reads what came to a segment
-    /// by a read-modify-write. A put comes
-    /// - *before* it in the order of that counter: then the proof counts the put;
-    /// - *after* it: then the put happens after *proving* was set, and sees that, or what followed, here.
+    /// Its partner is [`Stripes::settle`](super::stripes::Stripes::settle), which reads `added` and `returned` of
+    /// a segment by read-modify-writes. A put comes
+    /// - *before* that read in the order of the counter: then the proof counts the put;
+    /// - *after* that read: then the put happens after *proving* was set, and this look sees *proving* or a later
+    ///   word.
     ///
-    /// A take of units of such a late put sees the same through that put. It must look, too: returned without
-    /// a look, it would have sold a unit of a stock whose word still refuses the rest of the put. Tested by
+    /// A take of a late put's units sees *proving* as well. It must look: if it returned without, it would have sold
+    /// a unit while the word still refuses the rest of that put. Tested by
     /// `narrowing_against_puts` and `late_take_then_refusal` in `tests/loom_stock.rs`.
     pub(super) fn reopen_unless_wide(&self) -> bool {
         let mut owing = false;
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_end_where_they_are_full() {
+    fn a_full_field_rejects_more() {
         let word = Word::narrow(2_000);
         let most = word.taken::<true>(CENTRE - 1).unwrap();
         assert_eq!(
@@ -321,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_owes_serves_and_takes_nothing() {
+    fn a_word_that_owes_serves_and_accepts_nothing() {
         let word = Word::owing();
         assert!(!word.covers(1) && !word.is_wide() && word.is_owing());
         assert_eq!(

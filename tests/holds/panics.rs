@@ -128,6 +128,35 @@ fn a_reservation_that_panics_when_it_is_given_back() {
 }
 
 #[test]
+fn a_late_payment_whose_units_panic_when_they_are_sold() {
+    let (stock, clock) = (Stock::new(10), ManualClock::new());
+    let holds = holds_of(&clock);
+    held(place_one(&holds, &stock, 1, None).unwrap());
+    clock.advance(MINUTE);
+    assert_eq!(holds.sweep(1), 1);
+    let late = |when| {
+        holds.confirm_or_retake(&1, |_, units| {
+            let inside = stock.reserve(units)?;
+            Ok::<_, OutOfStock>(Touchy { inside, when })
+        })
+    };
+    panics(|| late(Some(When::Units)));
+    assert_eq!(
+        holds.confirm(&1),
+        Err(HoldError::Expired),
+        "nothing changed"
+    );
+    panics(|| late(Some(When::Commit)));
+    assert_eq!(
+        late(None),
+        Ok(Settled::Before),
+        "it counts as confirmed, and no unit is sold a second time"
+    );
+    assert_eq!(figures(&stock), (10, 0, 0), "its drop gave its units back");
+    assert_whole(&holds, &stock, &clock, 0);
+}
+
+#[test]
 fn a_request_that_panics_when_it_is_compared() {
     let (stock, clock) = (Stock::new(10), ManualClock::new());
     let holds = holds_of(&clock);

@@ -20,8 +20,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// How many executions of each rotation but the first are explored. That is all of them in nine of ten
-/// scenarios; `.ci/loom long` explores all of them in each.
+/// How many executions of the first rotation are explored: all of them, but for a few scenarios with three threads.
+/// `.ci/loom long` explores all of them in each.
+const OF_THE_FIRST: usize = 100_000;
+
+/// How many of each other rotation: all of them in nine of ten scenarios.
 const OF_A_ROTATION: usize = 20_000;
 
 /// A scenario.
@@ -141,7 +144,11 @@ impl<S: Subject> Scenario<S> {
         let (open, scripts) = (Arc::clone(&self.open), self.scripts.clone());
         let seen = Arc::clone(seen);
         let began = Instant::now();
-        let most = (first > 0).then_some(OF_A_ROTATION);
+        let most = if first > 0 {
+            OF_A_ROTATION
+        } else {
+            OF_THE_FIRST
+        };
         let name = self.name;
         // The explorer has the steps of `Stock`.
         let is_stock = TypeId::of::<S>() == TypeId::of::<Stock>();
@@ -213,14 +220,14 @@ impl<S: Subject> Scenario<S> {
 /// Explores `body`, two preemptions unless `LOOM_MAX_PREEMPTIONS` says otherwise, and returns how
 /// many executions that took.
 pub fn model(body: impl Fn() + Send + Sync + 'static) -> u64 {
-    model_up_to(None, body)
+    model_up_to(usize::MAX, body)
 }
 
 /// [`model`], but no more than `most` executions unless `LOOM_MAX_PERMUTATIONS` says otherwise.
-fn model_up_to(most: Option<usize>, body: impl Fn() + Send + Sync + 'static) -> u64 {
+fn model_up_to(most: usize, body: impl Fn() + Send + Sync + 'static) -> u64 {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(2));
-    builder.max_permutations = builder.max_permutations.or(most);
+    builder.max_permutations = builder.max_permutations.or(Some(most));
     builder.max_branches = 20_000;
     let executions = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counter = Arc::clone(&executions);

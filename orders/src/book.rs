@@ -1,0 +1,214 @@
+//! [`OrderBook`]: orders over an inventory.
+
+mod amend;
+mod cancel;
+mod changes;
+mod events;
+mod expiry;
+mod limit;
+mod lists;
+mod pay;
+mod place;
+mod return_units;
+mod ship;
+mod stock;
+mod takes;
+mod views;
+mod waiting;
+
+pub use lists::{Cursor, Filter, Page};
+pub use return_units::Returned;
+
+use crate::builder::{OrderBookBuilder, Settings};
+use crate::customers::Customers;
+use crate::entry::Position;
+use crate::feed::Feed;
+use crate::journal::Journal;
+use crate::lines::Lines;
+use crate::refusal::{Limit, Refusal};
+use crate::skus::Skus;
+use crate::table::Table;
+use segstock::inventory::Sku;
+use segstock::{Clock, MAX_UNITS};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest id of an order, customer or request, in bytes.
+pub const MAX_KEY: usize = 200;
+
+/// How often a call that is short of units begins anew, after it has expired other orders.
+const ROUNDS: usize = 8;
+
+/// Orders over an inventory.
+///
+/// An order has an id that its customer chose. Every call may be made again, with the same arguments: what was done
+/// [before](crate::Answer::before) is answered as it was, and changes nothing.
+///
+/// `K` is the SKU.
+///
+/// # Examples
+///
+/// ```
+/// use segstock_orders::{OrderBook, OrderState, Refusal};
+/// use std::time::Duration;
+///
+/// let book = OrderBook::new();
+/// book.open("phone", 2)?;
+/// let quarter = Duration::from_secs(15 * 60);
+///
+/// book.place("order-17", None, [("phone", 2)], quarter)?;
+/// let again = book.place("order-17", None, [("phone", 1), ("phone", 1)], quarter)?;
+/// assert!(again.before, "the lines may come in parts");
+/// assert!(matches!(book.place("order-18", None, [("phone", 1)], quarter), Err(Refusal::Short(_))));
+///
+/// let paid = book.pay("order-17")?;
+/// assert_eq!(paid.state, OrderState::Paid);
+/// // The two phones are promised, and on the shelf until they are shipped.
+/// book.count("phone", "count-1", 2)?;
+/// assert_eq!(book.available("phone"), Some(0));
+/// book.ship("order-17")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Consistency
+///
+/// Each call takes effect at one instant. A place is refused as [short](Refusal::Short) only if for each line that it
+/// names there was an instant of the call at which fewer units were available, after all orders past their deadline had
+/// given theirs back.
+///
+/// # Panics
+///
+/// No call panics, unless the SKU's own code (`Hash`, `Eq`, `Clone`) does. That code must not call the book.
+pub struct OrderBook<K: Sku> {
+    pub(crate) skus: Skus<K>,
+    pub(crate) table: Table,
+    pub(crate) customers: Customers,
+    pub(crate) journal: Arc<dyn Journal<K>>,
+    pub(crate) feed: Option<Feed<K>>,
+    pub(crate) clock: Arc<dyn Clock + Send + Sync>,
+    pub(crate) settings: Settings,
+}
+
+/// What a call knows.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Nanoseconds of the book's clock. It is read again when the call has to begin anew.
+    pub(crate) now: u64,
+    /// The entry that must be durable before the answer is given.
+    pub(crate) rests_on: Position,
+}
+
+impl Call {
+    pub(crate) fn rest_on(&mut self, position: Position) {
+        self.rests_on = self.rests_on.max(position);
+    }
+}
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// A book without SKUs and without a ledger, with [default settings](OrderBookBuilder).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A book with a say in its settings.
+    pub fn builder() -> OrderBookBuilder<K> {
+        OrderBookBuilder::new()
+    }
+
+    /// Does the work of a call, and waits until what its answer rests on is durable.
+    fn answered<T>(
+        &self,
+        work: impl FnOnce(&mut Call) -> Result<T, Refusal<K>>,
+    ) -> Result<T, Refusal<K>> {
+        let mut call = Call {
+            now: self.now(),
+            rests_on: Position::default(),
+        };
+        let answer = work(&mut call);
+        if self.skus.to_serve.any() {
+            self.serve(call.now);
+        }
+        if call.rests_on > Position::default() {
+            self.journal
+                .wait(call.rests_on)
+                .map_err(|_| Refusal::Unknown)?;
+        }
+        answer
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        nanos(self.clock.now())
+    }
+
+    /// The lines that a call names, each SKU once, within the limits of an order.
+    pub(crate) fn lines_of(
+        &self,
+        lines: impl IntoIterator<Item = (K, u64)>,
+    ) -> Result<Lines, Refusal<K>> {
+        let mut all = Lines::new();
+        let mut unknown = Vec::new();
+        for (sku, units) in lines {
+            if units == 0 {
+                return Err(Refusal::ZeroUnits(sku));
+            }
+            let Some(id) = self.skus.find(&sku) else {
+                unknown.push(sku);
+                continue;
+            };
+            if !all.add(id, units) || all.of(id) > MAX_UNITS {
+                return Err(Refusal::TooManyUnits(sku));
+            }
+            if all.len() > self.settings.max_lines {
+                return Err(Refusal::Limit(Limit::Lines(self.settings.max_lines)));
+            }
+        }
+        if !unknown.is_empty() {
+            unknown.sort_unstable();
+            unknown.dedup();
+            return Err(Refusal::UnknownSkus(unknown));
+        }
+        if all.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn until(&self, now: u64, ttl: Duration) -> Result<u64, Refusal<K>> {
+        let longest = self.settings.longest_hold;
+        if ttl.is_zero() || ttl > longest {
+            return Err(Refusal::Ttl { longest });
+        }
+        Ok(now.saturating_add(nanos(ttl)))
+    }
+}
+
+pub(crate) fn check_key<K>(key: &str) -> Result<(), Refusal<K>> {
+    if (1..=MAX_KEY).contains(&key.len()) {
+        Ok(())
+    } else {
+        Err(Refusal::Key)
+    }
+}
+
+/// Nanoseconds, as many as 64 bits hold.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl<K: Sku + 'static> Default for OrderBook<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shows numbers.
+impl<K: Sku> fmt::Debug for OrderBook<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderBook")
+            .field("skus", &self.skus.len())
+            .field("orders", &self.table.known())
+            .finish_non_exhaustive()
+    }
+}

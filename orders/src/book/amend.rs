@@ -1,0 +1,119 @@
+//! Orders that are held are changed: their lines and their deadlines.
+
+use super::changes::Wanted;
+use super::{OrderBook, check_key};
+use crate::answers::{Answer, OrderState};
+use crate::entry::{Change, Entry};
+use crate::order::Order;
+use crate::parts::Stage;
+use crate::refusal::{Limit, Refusal};
+use segstock::inventory::Sku;
+use std::time::Duration;
+
+/// Tells the requests of different calls apart, in the hashes of their bodies.
+const AMEND: u64 = 6;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now. It takes what it
+    /// lacks and gives back what it does not need any more, at once, or nothing changes. A retry with the same `key` changes
+    /// nothing again, however often the order was amended since.
+    ///
+    /// A retry of [`place`](Self::place) with the first lines is still known as that of this order.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Short`] names every line that lacks units; its `requested` are the units that the order needs more.
+    /// [`Refusal::State`] if a unit of it is not held: paid for, shipped, cancelled, expired. [`Refusal::Conflict`] if the
+    /// key is known for another request on this order. Those of [`place`](Self::place) for what no book takes;
+    /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
+    pub fn amend(
+        &self,
+        id: &str,
+        key: &str,
+        lines: impl IntoIterator<Item = (K, u64)>,
+        ttl: Duration,
+    ) -> Result<Answer, Refusal<K>> {
+        self.answered(|call| {
+            check_key(key)?;
+            let lines = self.lines_of(lines)?;
+            if lines.units() > self.settings.max_units {
+                return Err(Refusal::Limit(Limit::Units(self.settings.max_units)));
+            }
+            let wanted = Wanted::part(AMEND, key, lines.clone());
+            self.on_order(call, id, |shard, slot, call| {
+                let order = &shard[slot];
+                if self.was_made(order, &wanted)? {
+                    return Ok(Self::before(order, call.now));
+                }
+                Self::is_held(order)?;
+                let until = self.until(call.now, ttl)?.max(order.until);
+                let held = order.parts.at(Stage::Held);
+                let (taken, given) = (lines.beyond(&held), held.beyond(&lines));
+                self.are_open(&taken)?;
+                let permit = self.permit()?;
+                self.take_more(order, &taken)?;
+                let order = order.number;
+                let units = taken.units() + given.units();
+                let change = Change::Amended {
+                    order,
+                    taken,
+                    given,
+                    until,
+                };
+                let entry = Entry::new(call.now, change).with_request(wanted.key());
+                self.record(shard, slot, permit, &entry, None);
+                Ok(Self::done(&shard[slot], call.now, units))
+            })
+        })
+    }
+
+    /// The order's units are held for `ttl` from now, if that is later than their deadline. It may be called again and
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::State`] if no unit is held. [`Refusal::Ttl`], [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a
+    /// ledger adds.
+    pub fn extend(&self, id: &str, ttl: Duration) -> Result<Answer, Refusal<K>> {
+        self.answered(|call| {
+            self.on_order(call, id, |shard, slot, call| {
+                let order = &shard[slot];
+                if !order.parts.any(&[Stage::Held]) {
+                    return Err(Refusal::State(order.state()));
+                }
+                let until = self.until(call.now, ttl)?;
+                if until <= order.until {
+                    return Ok(Self::before(order, call.now));
+                }
+                let order = order.number;
+                let permit = self.permit()?;
+                let entry = Entry::new(call.now, Change::Extended { order, until });
+                self.record(shard, slot, permit, &entry, None);
+                Ok(Self::done(&shard[slot], call.now, 0))
+            })
+        })
+    }
+
+    /// Whether all units of the order that are not cancelled are held.
+    fn is_held(order: &Order) -> Result<(), Refusal<K>> {
+        let others = [
+            Stage::Paid,
+            Stage::Shipped,
+            Stage::Returned,
+            Stage::WrittenOff,
+        ];
+        if order.parts.any(&others) {
+            let served = order.parts.any(&[Stage::Paid]);
+            let shipped = order.parts.any(&[Stage::Shipped]);
+            return Err(Refusal::State(match (served, shipped) {
+                (true, _) => OrderState::Paid,
+                (_, true) => OrderState::Shipped,
+                _ => OrderState::Returned,
+            }));
+        }
+        match order.state() {
+            OrderState::Held => Ok(()),
+            state => Err(Refusal::State(state)),
+        }
+    }
+}

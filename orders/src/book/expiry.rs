@@ -1,0 +1,140 @@
+//! Orders past their deadline, and orders past their retention.
+
+use super::{Call, OrderBook};
+use crate::entry::{Change, Entry};
+use crate::order::Due;
+use crate::parts::Stage;
+use crate::refusal::Refusal;
+use crate::table::{Locked, SlotId};
+use segstock::inventory::Sku;
+
+/// How many orders a call expires for itself, in one round.
+const FOR_ROOM: usize = 64;
+/// How many orders each call expires for others, and forgets.
+const FOR_OTHERS: usize = 2;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// Gives the units of orders back whose deadline has passed, up to `limit` orders, and returns how many. Every call
+    /// does that for a few; a timer may call this so that units are back soon where no call comes.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Busy`] and [`Refusal::Unavailable`] if not even one could be written.
+    pub fn sweep(&self, limit: usize) -> Result<usize, Refusal<K>> {
+        let now = self.now();
+        let swept = self.expire_others(now, limit);
+        if self.skus.to_serve.any() {
+            self.serve(now);
+        }
+        match swept.hindered {
+            Some(refusal) if swept.orders == 0 => Err(refusal),
+            _ => Ok(swept.orders),
+        }
+    }
+
+    /// Expires an order whose deadline has passed.
+    pub(super) fn expire_if_overdue(
+        &self,
+        shard: &mut Locked<'_>,
+        slot: SlotId,
+        now: u64,
+    ) -> Result<(), Refusal<K>> {
+        match shard[slot].due() {
+            Due::Expires(until) if until <= now => self.expire(shard, slot, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn expire(&self, shard: &mut Locked<'_>, slot: SlotId, now: u64) -> Result<(), Refusal<K>> {
+        let permit = self.permit()?;
+        let order = shard[slot].number;
+        let lines = shard[slot].parts.at(Stage::Held);
+        let entry = Entry::new(now, Change::Expired { order, lines });
+        self.record(shard, slot, permit, &entry, None);
+        Ok(())
+    }
+
+    /// Whether the order's retention is over, and it is forgotten with this look.
+    pub(super) fn is_forgotten(&self, shard: &mut Locked<'_>, slot: SlotId, now: u64) -> bool {
+        let is_over = matches!(shard[slot].due(), Due::Forgotten(until) if until <= now);
+        let forgets = is_over && self.journal.may_forget(shard[slot].number);
+        if forgets {
+            shard.forget(slot);
+        }
+        forgets
+    }
+
+    /// Does a little for others: expires and forgets a few orders of a shard.
+    pub(super) fn tidy(&self, shard: &mut Locked<'_>, now: u64) {
+        for _ in 0..FOR_OTHERS {
+            let Some(slot) = shard.first_expired(now) else {
+                break;
+            };
+            if self.expire(shard, slot, now).is_err() {
+                break;
+            }
+        }
+        for _ in 0..FOR_OTHERS {
+            let Some(slot) = shard.first_to_forget(now) else {
+                break;
+            };
+            if !self.is_forgotten(shard, slot, now) {
+                break;
+            }
+        }
+    }
+
+    /// Called without a lock by a call that lacked something which orders past their deadline may have. If there is a reason to try again, reads the clock again and
+    /// returns; else the call is refused: then no order was past its deadline, and none had given units back since the
+    /// call read `expired`.
+    pub(super) fn make_room(
+        &self,
+        call: &mut Call,
+        expired: u64,
+        lacks: Refusal<K>,
+    ) -> Result<(), Refusal<K>> {
+        let swept = self.expire_others(call.now, FOR_ROOM);
+        if swept.orders == 0 {
+            if let Some(refusal) = swept.hindered {
+                return Err(refusal);
+            }
+            if self.table.expired() == expired {
+                return Err(lacks);
+            }
+        }
+        call.now = self.now();
+        Ok(())
+    }
+
+    /// Expires orders in one shard after another.
+    fn expire_others(&self, now: u64, limit: usize) -> Swept<K> {
+        let mut swept = Swept {
+            orders: 0,
+            hindered: None,
+        };
+        for number in self.table.expiring_at(now) {
+            if swept.orders >= limit {
+                break;
+            }
+            let mut shard = self.table.lock(number);
+            shard.visit();
+            while swept.orders < limit {
+                let Some(slot) = shard.first_expired(now) else {
+                    break;
+                };
+                if let Err(refusal) = self.expire(&mut shard, slot, now) {
+                    swept.hindered = Some(refusal);
+                    break;
+                }
+                swept.orders += 1;
+            }
+        }
+        swept
+    }
+}
+
+/// How many orders were expired, and why no more.
+struct Swept<K> {
+    orders: usize,
+    hindered: Option<Refusal<K>>,
+}

@@ -1,0 +1,178 @@
+//! Lists of orders, page by page.
+
+use super::OrderBook;
+use crate::answers::{OrderState, OrderView};
+use crate::entry::Position;
+use crate::order::Order;
+use crate::refusal::Refusal;
+use segstock::inventory::Sku;
+
+/// How many places for orders one call looks at: a few hundred microseconds.
+const LOOKS: usize = 2_000;
+
+/// Which orders a list shows. [`Default`] shows all.
+///
+/// `K` is the SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Filter<K> {
+    /// Only orders of which this is said.
+    pub state: Option<OrderState>,
+    /// Only orders of this customer.
+    pub customer: Option<Box<str>>,
+    /// Only orders with a line of this SKU.
+    pub sku: Option<K>,
+    /// Only orders whose number is at least this: those that were placed since.
+    pub from: Position,
+    /// Only orders whose number is at most this, if it is given: those that were placed before.
+    pub to: Option<Position>,
+}
+
+impl<K> Default for Filter<K> {
+    fn default() -> Self {
+        Self {
+            state: None,
+            customer: None,
+            sku: None,
+            from: Position::default(),
+            to: None,
+        }
+    }
+}
+
+/// Where a list goes on. It stays valid whatever changes; [`Default`] is the beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    shard: u32,
+    slot: u32,
+}
+
+impl Cursor {
+    /// The cursor as one number, to be handed out.
+    #[must_use]
+    pub const fn to_number(self) -> u64 {
+        (self.shard as u64) << 32 | self.slot as u64
+    }
+
+    /// The cursor that was handed out. Any number is a cursor.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self {
+            shard: (number >> 32) as u32,
+            slot: number as u32,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page<K> {
+    /// The orders, in no promised sequence. There may be none, though the list goes on.
+    pub orders: Vec<OrderView<K>>,
+    /// Where the next page begins; none at the end of the list.
+    pub next: Option<Cursor>,
+}
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// A page of the orders that `filter` lets through, at most `limit` of them (0 counts as 1).
+    ///
+    /// A call looks at a bounded number of orders, and locks one shard at a time: nobody waits for a long list. So a page
+    /// may have fewer orders than `limit`, or none, though more pages follow.
+    ///
+    /// # Consistency
+    ///
+    /// Over all pages, an order that is known, and let through, from the first call to the last is shown once. One that
+    /// comes or goes meanwhile may be shown.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSkus`] if the filter names a SKU that is not open; what a ledger adds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::{Cursor, Filter, OrderBook, OrderState};
+    /// use std::time::Duration;
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone", 2)?;
+    /// book.place("order-17", None, [("phone", 2)], Duration::from_secs(900))?;
+    ///
+    /// let mut held = Filter::default();
+    /// held.state = Some(OrderState::Held);
+    /// let (mut cursor, mut orders) = (Some(Cursor::default()), Vec::new());
+    /// while let Some(from) = cursor {
+    ///     let page = book.list(&held, from, 100)?;
+    ///     orders.extend(page.orders);
+    ///     cursor = page.next;
+    /// }
+    /// assert_eq!(&*orders[0].id, "order-17");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn list(
+        &self,
+        filter: &Filter<K>,
+        cursor: Cursor,
+        limit: usize,
+    ) -> Result<Page<K>, Refusal<K>> {
+        self.answered(|call| {
+            let sku = match &filter.sku {
+                None => None,
+                Some(sku) => {
+                    let id = self.skus.find(sku);
+                    Some(id.ok_or_else(|| Refusal::UnknownSkus(vec![sku.clone()]))?)
+                }
+            };
+            let shows = |order: &Order| {
+                let is_customers = filter.customer.is_none() || filter.customer == order.customer;
+                let has_sku = sku.is_none_or(|sku| order.parts.iter().any(|part| part.0 == sku));
+                filter.from <= order.number
+                    && filter.to.is_none_or(|to| order.number <= to)
+                    && is_customers
+                    && has_sku
+                    && filter.state.is_none_or(|state| state == order.state())
+            };
+            let (found, next) = self.walk(cursor, limit.max(1), shows);
+            found.iter().for_each(|order| call.rest_on(order.last));
+            let orders = found.into_iter().map(|order| self.view(order, call.now));
+            Ok(Page {
+                orders: orders.collect(),
+                next,
+            })
+        })
+    }
+
+    fn walk(
+        &self,
+        from: Cursor,
+        limit: usize,
+        shows: impl Fn(&Order) -> bool,
+    ) -> (Vec<Order>, Option<Cursor>) {
+        let mut found = Vec::new();
+        let mut looks = LOOKS;
+        let Cursor {
+            mut shard,
+            mut slot,
+        } = from;
+        while (shard as usize) < self.table.shards() {
+            let locked = self.table.lock(shard as usize);
+            let end = locked.end();
+            while (slot as usize) < end {
+                if looks == 0 || found.len() >= limit {
+                    return (found, Some(Cursor { shard, slot }));
+                }
+                looks -= 1;
+                found.extend(
+                    locked
+                        .at(slot as usize)
+                        .filter(|order| shows(order))
+                        .cloned(),
+                );
+                slot += 1;
+            }
+            (shard, slot) = (shard + 1, 0);
+        }
+        (found, None)
+    }
+}

@@ -1,0 +1,280 @@
+//! The stock of SKUs: opened, restocked, counted, written off.
+
+use super::{Call, OrderBook, ROUNDS, check_key};
+use crate::answers::{SkuView, StockAnswer};
+use crate::entry::{Body, Change, Entry, Position, RequestKey};
+use crate::gate::{Booked, Gate};
+use crate::lines::SkuId;
+use crate::refusal::{Limit, Refusal};
+use segstock::MAX_UNITS;
+use segstock::inventory::Sku;
+use std::borrow::Borrow;
+use std::hash::Hash;
+
+/// Tells the requests of different calls apart, in the hashes of their bodies.
+const RESTOCK: u64 = 11;
+const COUNT: u64 = 12;
+const WRITE_OFF: u64 = 13;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// Opens a SKU with `units` on hand. A SKU is never taken away again.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::AlreadyOpen`], whatever the units; [`Refusal::Overflow`] beyond [`MAX_UNITS`];
+    /// [`Refusal::Limit`]; [`Refusal::Busy`] and what a ledger adds.
+    pub fn open(&self, sku: K, units: u64) -> Result<Position, Refusal<K>> {
+        self.answered(|call| {
+            if units > MAX_UNITS {
+                let (requested, on_hand) = (units, 0);
+                return Err(Refusal::Overflow { requested, on_hand });
+            }
+            let _opening = self.skus.opening();
+            if self.skus.find(&sku).is_some() {
+                return Err(Refusal::AlreadyOpen);
+            }
+            let limit = self.settings.max_skus;
+            let number = u32::try_from(self.skus.len()).unwrap_or(u32::MAX);
+            if number as usize >= limit {
+                return Err(Refusal::Limit(Limit::Skus(limit)));
+            }
+            let permit = self.permit()?;
+            let id = SkuId::new(number);
+            let opened = Change::Opened {
+                sku: sku.clone(),
+                id,
+                units,
+            };
+            let position = self.append(permit, &Entry::new(call.now, opened), None);
+            self.skus.open(id, sku, units);
+            call.rest_on(position);
+            Ok(position)
+        })
+    }
+
+    /// `units` of a SKU came. Those that are owed are paid first. A retry with the same `key` changes nothing, however many
+    /// other requests came since, for as long as the book [remembers](crate::OrderBookBuilder::retention).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] if more than [`MAX_UNITS`] would be on hand; [`Refusal::ZeroUnits`];
+    /// [`Refusal::Conflict`] if the key is known for another request on this SKU; [`Refusal::Key`]; [`Refusal::Limit`];
+    /// [`Refusal::Busy`] and what a ledger adds.
+    pub fn restock(&self, sku: K, key: &str, units: u64) -> Result<StockAnswer, Refusal<K>> {
+        if units == 0 {
+            return Err(Refusal::ZeroUnits(sku));
+        }
+        self.on_shelf(sku, key, RESTOCK, units, |sku, gate| {
+            Self::fits_shelf(gate, units)?;
+            Ok(Change::Restocked { sku, units })
+        })
+    }
+
+    /// A shelf was counted: `counted` units are there, those that are held or paid for included. The difference to what
+    /// was [on hand](SkuView::on_hand) is found, or is missing. Nothing is shipped, restocked, returned or written off
+    /// while the count is booked; whoever counts sees to it that nothing of that happens between counting and this call.
+    ///
+    /// If fewer units are there than are promised, the count is booked all the same, and the rest is owed: what comes back
+    /// pays that first.
+    ///
+    /// A retry with the same `key` changes nothing, however many other requests came since, for as long as the book
+    /// [remembers](crate::OrderBookBuilder::retention).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] beyond [`MAX_UNITS`]; [`Refusal::Conflict`] if the key is known for
+    /// another request on this SKU; [`Refusal::Key`]; [`Refusal::Limit`]; [`Refusal::Busy`] and what a ledger adds.
+    pub fn count(&self, sku: K, key: &str, counted: u64) -> Result<StockAnswer, Refusal<K>> {
+        self.on_shelf(sku, key, COUNT, counted, |sku, gate| {
+            if counted > MAX_UNITS {
+                let (requested, on_hand) = (counted, 0);
+                return Err(Refusal::Overflow { requested, on_hand });
+            }
+            let missing = gate.on_hand.saturating_sub(counted);
+            let found = counted.saturating_sub(gate.on_hand);
+            let uncovered = self.skus.lose(sku, missing, gate);
+            let difference = found.cast_signed() - missing.cast_signed();
+            Ok(Change::Counted {
+                sku,
+                counted,
+                difference,
+                uncovered,
+            })
+        })
+    }
+
+    /// `units` of a SKU are broken, lost or given away. Only units that are not promised can be: [count](Self::count) a
+    /// shelf that lacks more. A retry with the same `key` changes nothing, however many other requests came since, for as
+    /// long as the book [remembers](crate::OrderBookBuilder::retention).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Short`] if fewer units are available; [`Refusal::UnknownSkus`]; [`Refusal::ZeroUnits`];
+    /// [`Refusal::Conflict`] if the key is known for another request on this SKU; [`Refusal::Key`]; [`Refusal::Limit`];
+    /// [`Refusal::Busy`] and what a ledger adds.
+    pub fn write_off(&self, sku: K, key: &str, units: u64) -> Result<StockAnswer, Refusal<K>> {
+        if units == 0 {
+            return Err(Refusal::ZeroUnits(sku));
+        }
+        self.on_shelf(sku, key, WRITE_OFF, units, |sku, gate| {
+            self.skus.write_off(sku, units, gate)?;
+            Ok(Change::WrittenOff { sku, units })
+        })
+    }
+
+    /// Units of a SKU that orders can have now: a cheap figure, at least what is there while calls run beside it.
+    pub fn available<Q>(&self, sku: &Q) -> Option<u64>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        Some(self.skus.item(self.skus.find(sku)?).available())
+    }
+
+    /// The stock of a SKU, exact at one instant. It waits while a change of the units on hand is made, and brings a stock
+    /// together that many threads use: a call for a dashboard, not for every order.
+    pub fn stock<Q>(&self, sku: &Q) -> Option<SkuView>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let id = self.skus.find(sku)?;
+        let item = self.skus.item(id);
+        let gate = item.gate.lock();
+        let books = self.skus.books(id);
+        let safety = gate.limits.safety;
+        Some(SkuView {
+            available: books.available,
+            on_hand: gate.on_hand,
+            owed: books.owed.saturating_sub(safety),
+            safety: safety.saturating_sub(books.owed),
+            waiting: item.queue.units(),
+            limits: gate.limits,
+        })
+    }
+
+    /// Changes the units on hand of a SKU, behind its gate, once for each key. `take` applies what the change takes.
+    fn on_shelf(
+        &self,
+        sku: K,
+        key: &str,
+        what: u64,
+        units: u64,
+        take: impl Fn(SkuId, &mut Gate) -> Result<Change<K>, Refusal<K>>,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        self.answered(|call| {
+            check_key(key)?;
+            let Some(id) = self.skus.find(&sku) else {
+                return Err(Refusal::UnknownSkus(vec![sku]));
+            };
+            let request = shelf_request(what, key, units);
+            for _ in 0..ROUNDS {
+                let expired = self.table.expired();
+                let answer = self.once_on_shelf(call, id, &request, &take);
+                let lacks = match answer {
+                    Err(lacks) if lacks.may_be_helped() => lacks,
+                    answer => return answer,
+                };
+                self.make_room(call, expired, lacks)?;
+            }
+            Err(Refusal::Busy)
+        })
+    }
+
+    fn once_on_shelf(
+        &self,
+        call: &mut Call,
+        id: SkuId,
+        request: &RequestKey,
+        take: &impl Fn(SkuId, &mut Gate) -> Result<Change<K>, Refusal<K>>,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        let mut gate = self.skus.item(id).gate.lock();
+        gate.forget(call.now);
+        if let Some(booked) = gate.booked(&request.key, call.now) {
+            call.rest_on(booked.position);
+            if booked.body != request.body {
+                return Err(Refusal::Conflict);
+            }
+            return Ok(answer(booked, true));
+        }
+        let limit = self.settings.max_requests_of_sku;
+        if gate.requests() >= limit {
+            return Err(Refusal::Limit(Limit::Requests(limit)));
+        }
+        let permit = self.permit()?;
+        let change = take(id, &mut gate)?;
+        let entry = Entry::new(call.now, change).with_request(Some(request.clone()));
+        let position = self.append(permit, &entry, None);
+        call.rest_on(position);
+        Ok(answer(
+            self.apply_shelf(id, &mut gate, position, &entry),
+            false,
+        ))
+    }
+
+    /// Gives what an entry about a shelf gives, and keeps its request.
+    pub(crate) fn apply_shelf(
+        &self,
+        id: SkuId,
+        gate: &mut Gate,
+        position: Position,
+        entry: &Entry<K>,
+    ) -> Booked {
+        let (difference, uncovered) = match entry.change {
+            Change::Restocked { units, .. } => (units.cast_signed(), 0),
+            Change::WrittenOff { units, .. } => (-units.cast_signed(), 0),
+            Change::Counted {
+                difference,
+                uncovered,
+                ..
+            } => (difference, uncovered),
+            Change::Limited { safety, limits, .. } => {
+                if safety < 0 {
+                    _ = self.skus.unwithhold(id, safety.unsigned_abs());
+                }
+                gate.limits = limits;
+                self.skus.item(id).rules.set(&limits);
+                (0, 0)
+            }
+            _ => (0, 0),
+        };
+        if difference > 0 {
+            self.skus.put(id, difference.unsigned_abs(), gate);
+        }
+        let booked = Booked {
+            until: entry.time.saturating_add(self.settings.retention),
+            body: entry.request.as_ref().map_or(0, |request| request.body),
+            position,
+            difference,
+            uncovered,
+        };
+        if let Some(request) = &entry.request {
+            gate.keep(request, booked);
+        }
+        booked
+    }
+
+    fn fits_shelf(gate: &Gate, requested: u64) -> Result<(), Refusal<K>> {
+        let on_hand = gate.on_hand;
+        match on_hand.checked_add(requested) {
+            Some(sum) if sum <= MAX_UNITS => Ok(()),
+            _ => Err(Refusal::Overflow { requested, on_hand }),
+        }
+    }
+}
+
+fn shelf_request(what: u64, key: &str, units: u64) -> RequestKey {
+    let mut body = Body::new();
+    body.number(what);
+    body.number(units);
+    RequestKey::new(key.into(), body.finish())
+}
+
+const fn answer(booked: Booked, before: bool) -> StockAnswer {
+    StockAnswer {
+        before,
+        position: booked.position,
+        difference: booked.difference,
+        uncovered: booked.uncovered,
+    }
+}

@@ -1,0 +1,80 @@
+//! What a book shows of its orders.
+
+use super::OrderBook;
+use super::changes::remaining;
+use crate::answers::{OrderLine, OrderView};
+use crate::order::Order;
+use crate::parts::Stage;
+use crate::refusal::Refusal;
+use segstock::inventory::Sku;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// The order with this id. An order past its deadline is shown as expired, once that is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownOrder`] if nothing is known of it; [`Refusal::Busy`] and [`Refusal::Unavailable`] if it is past
+    /// its deadline and that could not be written; what a ledger adds.
+    pub fn get(&self, id: &str) -> Result<OrderView<K>, Refusal<K>> {
+        self.answered(|call| {
+            let name = self.table.name(id);
+            let mut shard = self.table.lock_shard_of(name);
+            let slot = shard.find(name).ok_or(Refusal::UnknownOrder)?;
+            if self.is_forgotten(&mut shard, slot, call.now) {
+                return Err(Refusal::UnknownOrder);
+            }
+            self.expire_if_overdue(&mut shard, slot, call.now)?;
+            call.rest_on(shard[slot].last);
+            let order = shard[slot].clone();
+            self.tidy(&mut shard, call.now);
+            drop(shard);
+            Ok(self.view(order, call.now))
+        })
+    }
+
+    /// How many orders are known: those that are open, and those that ended and are remembered.
+    #[must_use]
+    pub fn orders(&self) -> usize {
+        self.table.known()
+    }
+
+    /// How many SKUs are open.
+    #[must_use]
+    pub fn skus(&self) -> usize {
+        self.skus.len()
+    }
+
+    pub(super) fn view(&self, order: Order, now: u64) -> OrderView<K> {
+        let mut lines: Vec<OrderLine<K>> = Vec::new();
+        let mut last = None;
+        for (sku, stage, units) in order.parts.iter() {
+            if last.replace(sku) != Some(sku) {
+                lines.push(OrderLine::new(self.skus.item(sku).sku().clone()));
+            }
+            let Some(line) = lines.last_mut() else {
+                continue;
+            };
+            let figure = match stage {
+                Stage::Waiting => &mut line.waiting,
+                Stage::Held => &mut line.held,
+                Stage::Paid => &mut line.paid,
+                Stage::Shipped => &mut line.shipped,
+                Stage::Returned => &mut line.returned,
+                Stage::WrittenOff => &mut line.written_off,
+                Stage::Cancelled => &mut line.cancelled,
+                Stage::Refunded => &mut line.refunded,
+                Stage::Expired => &mut line.expired,
+            };
+            *figure = units;
+        }
+        OrderView {
+            number: order.number,
+            position: order.last,
+            state: order.state(),
+            remaining: remaining(&order, now),
+            lines,
+            id: order.id,
+            customer: order.customer,
+        }
+    }
+}

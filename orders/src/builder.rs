@@ -1,0 +1,236 @@
+//! [`OrderBookBuilder`]: a book whose clock, limits and journal are chosen.
+
+use crate::book::{OrderBook, nanos};
+use crate::customers::Customers;
+use crate::entry::{Entry, Position};
+use crate::feed::Feed;
+use crate::journal::{Journal, Nowhere};
+use crate::replay::{ReplayError, Replaying};
+use crate::skus::Skus;
+use crate::table::Table;
+use segstock::inventory::Sku;
+use segstock::{Clock, SystemClock};
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+const MAX_SHARDS: usize = 1024;
+/// Slots have numbers of 32 bits.
+const MOST_ORDERS: usize = u32::MAX as usize / 2;
+
+/// What is set once for a book's life.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// In nanoseconds.
+    pub(crate) retention: u64,
+    pub(crate) ships_at_once: bool,
+    pub(crate) longest_hold: Duration,
+    pub(crate) max_orders: usize,
+    pub(crate) max_skus: usize,
+    pub(crate) max_customers: usize,
+    pub(crate) max_lines: usize,
+    pub(crate) max_units: u64,
+    pub(crate) max_requests_of_order: usize,
+    pub(crate) max_requests_of_sku: usize,
+}
+
+/// Opens an [`OrderBook`]; made by [`OrderBook::builder`].
+///
+/// | setting | default |
+/// |---|---|
+/// | [`retention`](Self::retention) | an hour |
+/// | [`longest_hold`](Self::longest_hold) | a day |
+/// | [`ships_at_once`](Self::ships_at_once) | no |
+/// | [`max_orders`](Self::max_orders) | 10 million |
+/// | [`max_skus`](Self::max_skus) | 4 million |
+/// | [`max_customers`](Self::max_customers) | 10 million |
+/// | [`max_lines`](Self::max_lines), [`max_units`](Self::max_units) of an order | 100, and no limit |
+/// | [`max_requests`](Self::max_requests) of an order, of a SKU | 64, 10,000 |
+///
+/// # Examples
+///
+/// ```
+/// use segstock::ManualClock;
+/// use segstock_orders::OrderBook;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// let clock = Arc::new(ManualClock::new());
+/// let tickets: OrderBook<&str> = OrderBook::builder()
+///     .clock(clock)
+///     .ships_at_once()
+///     .retention(Duration::from_secs(24 * 60 * 60))
+///     .build();
+/// assert_eq!(tickets.orders(), 0);
+/// ```
+#[must_use = "a builder does nothing until it is built"]
+pub struct OrderBookBuilder<K> {
+    pub(crate) clock: Arc<dyn Clock + Send + Sync>,
+    journal: Option<Arc<dyn Journal<K>>>,
+    events: Option<usize>,
+    shards: usize,
+    settings: Settings,
+}
+
+impl<K: Sku + 'static> OrderBookBuilder<K> {
+    pub(crate) fn new() -> Self {
+        let parallelism = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            journal: None,
+            events: None,
+            shards: 32 * parallelism,
+            settings: Settings {
+                retention: nanos(Duration::from_secs(60 * 60)),
+                ships_at_once: false,
+                longest_hold: Duration::from_secs(24 * 60 * 60),
+                max_orders: 10_000_000,
+                max_skus: 4_000_000,
+                max_customers: 10_000_000,
+                max_lines: 100,
+                max_units: u64::MAX,
+                max_requests_of_order: 64,
+                max_requests_of_sku: 10_000,
+            },
+        }
+    }
+
+    /// Asks another clock what time it is.
+    pub fn clock(mut self, clock: Arc<dyn Clock + Send + Sync>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Has all entries go to `journal`.
+    pub fn journal(mut self, journal: Arc<dyn Journal<K>>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// Keeps the last `events` for readers of the [feed](OrderBook::events); none by default. All changes take turns to tell
+    /// what happened.
+    pub const fn events(mut self, events: usize) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    /// How long an order is known after it has ended (shipped, returned, cancelled or expired), and how long the keys of
+    /// restocks, counts and write-offs are. A retry that comes later is a new request.
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = nanos(retention);
+        self
+    }
+
+    /// What is paid for leaves at once: tickets, downloads. An order that is paid for is shipped.
+    pub const fn ships_at_once(mut self) -> Self {
+        self.settings.ships_at_once = true;
+        self
+    }
+
+    /// The longest time for which units are held without being paid for.
+    pub const fn longest_hold(mut self, longest: Duration) -> Self {
+        self.settings.longest_hold = longest;
+        self
+    }
+
+    /// How many orders are known at most. At the limit no order is placed. It is kept to the order, but for the places
+    /// that run at the same time.
+    pub const fn max_orders(mut self, orders: usize) -> Self {
+        self.settings.max_orders = if orders < MOST_ORDERS {
+            orders
+        } else {
+            MOST_ORDERS
+        };
+        self
+    }
+
+    /// How many SKUs are open at most.
+    pub const fn max_skus(mut self, skus: usize) -> Self {
+        self.settings.max_skus = if skus < MOST_ORDERS {
+            skus
+        } else {
+            MOST_ORDERS
+        };
+        self
+    }
+
+    /// How many customers are known at most, of those for whom units are [counted](crate::SkuLimits::per_customer).
+    pub const fn max_customers(mut self, customers: usize) -> Self {
+        self.settings.max_customers = customers;
+        self
+    }
+
+    /// How many SKUs an order has at most.
+    pub const fn max_lines(mut self, lines: usize) -> Self {
+        self.settings.max_lines = lines;
+        self
+    }
+
+    /// How many units all lines of an order have at most.
+    pub const fn max_units(mut self, units: u64) -> Self {
+        self.settings.max_units = units;
+        self
+    }
+
+    /// How many keys of requests are known at most, of one order and of one SKU. At the limit such requests are refused
+    /// until one is forgotten.
+    pub const fn max_requests(mut self, of_order: usize, of_sku: usize) -> Self {
+        self.settings.max_requests_of_order = of_order;
+        self.settings.max_requests_of_sku = of_sku;
+        self
+    }
+
+    /// How many shards the orders are spread over, each with a lock; 32 for each core by default. Rounded up to a power
+    /// of two, from 1 to 1,024.
+    pub const fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// Opens a book without SKUs and orders.
+    #[must_use]
+    pub fn build(self) -> OrderBook<K> {
+        let after = Position::default();
+        self.build_after(after)
+    }
+
+    /// Opens a book that its entries make again, in the sequence of their positions.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`] for the first entry that cannot follow those before it.
+    pub fn replay(
+        self,
+        entries: impl IntoIterator<Item = (Position, Entry<K>)>,
+    ) -> Result<OrderBook<K>, ReplayError> {
+        // No entry of these is written again.
+        let journal = self.journal.clone();
+        let mut book = self.build_after(Position::default());
+        let last = Replaying::new(&book).all(entries)?;
+        book.journal = journal.unwrap_or_else(|| Arc::new(Nowhere::after(last)));
+        Ok(book)
+    }
+
+    fn build_after(self, last: Position) -> OrderBook<K> {
+        let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
+        let nowhere = || Arc::new(Nowhere::after(last)) as Arc<dyn Journal<K>>;
+        OrderBook {
+            skus: Skus::new(),
+            table: Table::new(shards),
+            customers: Customers::new(self.settings.max_customers),
+            journal: self.journal.unwrap_or_else(nowhere),
+            feed: self.events.map(Feed::new),
+            clock: self.clock,
+            settings: self.settings,
+        }
+    }
+}
+
+impl<K> fmt::Debug for OrderBookBuilder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderBookBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! [`Order`]: what is known of one order, and how an entry changes it.
+
+use crate::answers::OrderState;
+use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
+use crate::lines::Lines;
+use crate::parts::{Parts, Stage};
+
+/// What is known of one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) id: Box<str>,
+    pub(crate) customer: Option<Box<str>>,
+    /// The position of the entry that placed it.
+    pub(crate) number: Position,
+    /// The position of its last entry.
+    pub(crate) last: Position,
+    /// The hash of what was placed.
+    pub(crate) body: u64,
+    /// While units are held: their deadline. While it waits: for how long its units will be held. Once it has ended:
+    /// when it is forgotten. In nanoseconds.
+    pub(crate) until: u64,
+    pub(crate) parts: Parts,
+    /// The requests on it that had keys of their own. Most orders have none.
+    #[expect(
+        clippy::box_collection,
+        reason = "8 bytes in place of 24, for what most orders do not have"
+    )]
+    pub(crate) requests: Option<Box<Vec<RequestKey>>>,
+}
+
+/// What happens to an order by itself, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It stays until a call changes it.
+    Never,
+    /// Its units come back.
+    Expires(u64),
+    /// It is forgotten.
+    Forgotten(u64),
+}
+
+impl Order {
+    /// The order that an entry at `position` places.
+    pub(crate) fn placed(
+        position: Position,
+        order: NewOrder,
+        (stage, until): (Stage, u64),
+        counted: &Lines,
+    ) -> Self {
+        Self {
+            parts: Parts::new(&order.lines, stage, counted),
+            id: order.id,
+            customer: order.customer,
+            number: position,
+            last: position,
+            body: order.body,
+            until,
+            requests: None,
+        }
+    }
+
+    /// Shows what the entry at `position` says of this order. Of SKUs that are new to it, those among `counted` count for
+    /// what its customer can have.
+    pub(crate) fn apply<K>(
+        &mut self,
+        position: Position,
+        entry: &Entry<K>,
+        retention: u64,
+        counted: &Lines,
+    ) {
+        let parts = &mut self.parts;
+        match &entry.change {
+            Change::Served { lines, until, .. } => {
+                parts.advance(lines, Stage::Waiting, Stage::Held);
+                self.until = *until;
+            }
+            Change::Amended {
+                taken,
+                given,
+                until,
+                ..
+            } => {
+                parts.remove(given, Stage::Held);
+                parts.add(taken, Stage::Held, counted);
+                self.until = *until;
+            }
+            Change::Extended { until, .. } => self.until = *until,
+            Change::Paid {
+                held,
+                retaken,
+                shipped,
+                ..
+            } => {
+                let to = if *shipped {
+                    Stage::Shipped
+                } else {
+                    Stage::Paid
+                };
+                parts.advance(held, Stage::Held, to);
+                parts.advance(retaken, Stage::Expired, to);
+            }
+            Change::Shipped { lines, .. } => parts.advance(lines, Stage::Paid, Stage::Shipped),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => {
+                parts.advance(waiting, Stage::Waiting, Stage::Cancelled);
+                parts.advance(held, Stage::Held, Stage::Cancelled);
+                parts.advance(paid, Stage::Paid, Stage::Refunded);
+            }
+            Change::Expired { lines, .. } => parts.advance(lines, Stage::Held, Stage::Expired),
+            Change::Returned {
+                on_sale,
+                written_off,
+                ..
+            } => {
+                parts.advance(on_sale, Stage::Shipped, Stage::Returned);
+                parts.advance(written_off, Stage::Shipped, Stage::WrittenOff);
+            }
+            // The others change no order that is there already.
+            _ => debug_assert!(entry.change.order().is_none(), "every change is applied"),
+        }
+        self.last = position;
+        if self.has_ended() {
+            self.until = entry.time.saturating_add(retention);
+        }
+        if let Some(request) = &entry.request {
+            let requests = self.requests.get_or_insert_default();
+            requests.push(request.clone());
+        }
+    }
+
+    /// Those of `lines` whose SKUs count for what the customer can have.
+    pub(crate) fn counted(&self, lines: &Lines) -> Lines {
+        self.parts.counted(lines)
+    }
+
+    /// Those of `lines` whose SKUs it has, and the others.
+    pub(crate) fn split(&self, lines: &Lines) -> (Lines, Lines) {
+        let mut both = (Lines::new(), Lines::new());
+        for line in lines.iter() {
+            let lines = if self.parts.has(line.sku) {
+                &mut both.0
+            } else {
+                &mut both.1
+            };
+            _ = lines.add(line.sku, line.units);
+        }
+        both
+    }
+
+    /// Whether it changes by itself no more: nothing of it waits, is held, or is to be shipped.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.parts.any(&[Stage::Waiting, Stage::Held, Stage::Paid])
+    }
+
+    pub(crate) fn due(&self) -> Due {
+        if self.parts.any(&[Stage::Held]) {
+            Due::Expires(self.until)
+        } else if self.has_ended() {
+            Due::Forgotten(self.until)
+        } else {
+            Due::Never
+        }
+    }
+
+    /// What is said of the order as a whole.
+    pub(crate) fn state(&self) -> OrderState {
+        use Stage::{Expired, Held, Paid, Returned, Shipped, Waiting, WrittenOff};
+        let stages: [(&[Stage], OrderState); 6] = [
+            (&[Held], OrderState::Held),
+            (&[Waiting], OrderState::Waiting),
+            (&[Paid], OrderState::Paid),
+            (&[Shipped], OrderState::Shipped),
+            (&[Returned, WrittenOff], OrderState::Returned),
+            (&[Expired], OrderState::Expired),
+        ];
+        let first = stages.iter().find(|(stages, _)| self.parts.any(stages));
+        first.map_or(OrderState::Cancelled, |(_, state)| *state)
+    }
+
+    /// The request on it with this key.
+    pub(crate) fn request(&self, key: &str) -> Option<&RequestKey> {
+        let requests = self.requests.iter().flat_map(|requests| requests.iter());
+        requests.into_iter().find(|request| &*request.key == key)
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.as_ref().map_or(0, |requests| requests.len())
+    }
+}

@@ -1,0 +1,141 @@
+//! [`Parts`]: the units of an order, by SKU and by how far they are.
+
+use crate::lines::{LineUnits, Lines, SkuId};
+use smallvec::SmallVec;
+
+/// How far units of an order are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Stage {
+    Waiting,
+    Held,
+    Paid,
+    Shipped,
+    /// Came back, and are on sale.
+    Returned,
+    /// Came back, and were written off.
+    WrittenOff,
+    Cancelled,
+    /// Cancelled after they were paid for.
+    Refunded,
+    /// Came back to the stock at the deadline.
+    Expired,
+}
+
+/// Units of one SKU at one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    units: u64,
+    sku: SkuId,
+    stage: Stage,
+    /// Whether they count for what their customer can have. All parts of a SKU in an order do, or none.
+    counted: bool,
+}
+
+/// The units of an order. An order of two lines, each at one stage, takes no memory of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Parts(SmallVec<[Part; 2]>);
+
+impl Parts {
+    pub(crate) fn new(lines: &Lines, stage: Stage, counted: &Lines) -> Self {
+        let part = |line: &LineUnits| Part {
+            units: line.units,
+            sku: line.sku,
+            stage,
+            counted: counted.of(line.sku) > 0,
+        };
+        Self(lines.iter().map(part).collect())
+    }
+
+    /// Whether any unit is at one of `stages`.
+    pub(crate) fn any(&self, stages: &[Stage]) -> bool {
+        self.0.iter().any(|part| stages.contains(&part.stage))
+    }
+
+    /// The units at `stage`.
+    pub(crate) fn at(&self, stage: Stage) -> Lines {
+        let parts = self.0.iter().filter(|part| part.stage == stage);
+        parts.map(|part| line(part.sku, part.units)).collect()
+    }
+
+    /// Units of one SKU at `stage`.
+    pub(crate) fn of(&self, sku: SkuId, stage: Stage) -> u64 {
+        self.find(sku, stage).map_or(0, |index| self.0[index].units)
+    }
+
+    /// SKU, stage and units of all parts, in the sequence of SKUs and stages.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SkuId, Stage, u64)> {
+        self.0.iter().map(|part| (part.sku, part.stage, part.units))
+    }
+
+    /// Moves units from one stage to another.
+    pub(crate) fn advance(&mut self, lines: &Lines, from: Stage, to: Stage) {
+        let counted = self.counted(lines);
+        self.remove(lines, from);
+        self.add(lines, to, &counted);
+    }
+
+    /// Takes units out of the order. They are in it: the entry that says so was made under the order's lock.
+    pub(crate) fn remove(&mut self, lines: &Lines, from: Stage) {
+        for line in lines.iter() {
+            let found = self.find(line.sku, from);
+            debug_assert!(found.is_ok(), "an entry takes units that the order has");
+            let Ok(index) = found else { continue };
+            let part = &mut self.0[index];
+            debug_assert!(part.units >= line.units, "and no more than it has");
+            part.units = part.units.saturating_sub(line.units);
+            if part.units == 0 {
+                self.0.remove(index);
+            }
+        }
+        if self.0.spilled() && self.0.len() <= self.0.inline_size() {
+            self.0.shrink_to_fit();
+        }
+    }
+
+    /// Whether the order has units of a SKU.
+    pub(crate) fn has(&self, sku: SkuId) -> bool {
+        self.0.iter().any(|part| part.sku == sku)
+    }
+
+    /// Those of `lines` whose SKUs count for what the customer can have.
+    pub(crate) fn counted(&self, lines: &Lines) -> Lines {
+        let is_counted = |line: &&LineUnits| {
+            let part = self.0.iter().find(|part| part.sku == line.sku);
+            part.is_some_and(|part| part.counted)
+        };
+        lines.iter().filter(is_counted).copied().collect()
+    }
+
+    /// Adds units to the order. Those of a SKU that it has not yet are counted if the SKU is among `counted`.
+    pub(crate) fn add(&mut self, lines: &Lines, stage: Stage, counted: &Lines) {
+        for &LineUnits { sku, units } in lines.iter() {
+            let of_sku = self.0.iter().find(|part| part.sku == sku);
+            let counted = of_sku.map_or(counted.of(sku) > 0, |part| part.counted);
+            match self.find(sku, stage) {
+                Ok(index) => self.0[index].units += units,
+                Err(index) => self.0.insert(
+                    index,
+                    Part {
+                        units,
+                        sku,
+                        stage,
+                        counted,
+                    },
+                ),
+            }
+        }
+    }
+
+    fn find(&self, sku: SkuId, stage: Stage) -> Result<usize, usize> {
+        let place = (sku, stage);
+        self.0
+            .binary_search_by_key(&place, |part| (part.sku, part.stage))
+    }
+}
+
+const fn line(sku: SkuId, units: u64) -> LineUnits {
+    LineUnits { sku, units }
+}
+
+// Two lines in 32 bytes.
+const _: () = assert!(size_of::<Part>() == 16);

@@ -1,0 +1,316 @@
+//! A book is made again from its entries.
+
+use crate::book::OrderBook;
+use crate::entry::{Change, Entry, NewOrder, Position};
+use crate::lines::{LineUnits, Lines, SkuId};
+use crate::order::Order;
+use crate::parts::Stage;
+use crate::table::SlotId;
+use segstock::MAX_UNITS;
+use segstock::inventory::Sku;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+
+/// An entry cannot follow those before it: they are not all entries of one book, in their sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ReplayError {
+    /// Where the entry stands.
+    pub position: Position,
+    /// What is wrong with it.
+    pub reason: ReplayReason,
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReplayReason {
+    /// Its position is not after that of the entry before.
+    Sequence,
+    /// It is about a SKU that was not opened, or opens one that is open or not the next.
+    Sku,
+    /// It is about an order that was not placed, or places one whose id is known.
+    Order,
+    /// It moves units that are not there.
+    Units,
+    /// This release does not know such changes.
+    Unknown,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = match self.reason {
+            ReplayReason::Sequence => "does not come after the entry before it",
+            ReplayReason::Sku => "is about a SKU that is not as it says",
+            ReplayReason::Order => "is about an order that is not as it says",
+            ReplayReason::Units => "moves units that are not there",
+            ReplayReason::Unknown => "is of a kind that this release does not know",
+        };
+        write!(f, "entry {} {reason}", self.position.number())
+    }
+}
+
+impl Error for ReplayError {}
+
+/// Makes a book again that nobody else uses yet.
+pub(crate) struct Replaying<'a, K: Sku> {
+    book: &'a OrderBook<K>,
+    /// Where the orders lie: number of the shard, and slot.
+    orders: HashMap<Position, (usize, SlotId)>,
+}
+
+impl<'a, K: Sku + 'static> Replaying<'a, K> {
+    pub(crate) fn new(book: &'a OrderBook<K>) -> Self {
+        let orders = HashMap::new();
+        Self { book, orders }
+    }
+
+    /// Applies entries, and returns the position of the last.
+    pub(crate) fn all(
+        mut self,
+        entries: impl IntoIterator<Item = (Position, Entry<K>)>,
+    ) -> Result<Position, ReplayError> {
+        let mut last = Position::default();
+        for (position, entry) in entries {
+            let error = |reason| ReplayError { position, reason };
+            if position <= last {
+                return Err(error(ReplayReason::Sequence));
+            }
+            let id = self.id_of(&entry.change);
+            if let Some(feed) = &self.book.feed {
+                feed.tell(&entry, id.as_deref(), || position);
+            }
+            self.one(position, entry).map_err(error)?;
+            last = position;
+        }
+        Ok(last)
+    }
+
+    /// The id of the order that a change is about.
+    fn id_of(&self, change: &Change<K>) -> Option<Box<str>> {
+        match change {
+            Change::Placed { order, .. } | Change::Waiting { order, .. } => Some(order.id.clone()),
+            change => {
+                let (number, slot) = self.orders.get(&change.order()?)?;
+                Some(self.book.table.lock(*number)[*slot].id.clone())
+            }
+        }
+    }
+
+    fn one(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
+        match &entry.change {
+            Change::Opened { sku, id, units } => self.open(sku, *id, *units),
+            Change::Restocked { sku, .. }
+            | Change::Counted { sku, .. }
+            | Change::WrittenOff { sku, .. }
+            | Change::Limited { sku, .. } => self.shelf(*sku, position, &entry),
+            Change::Placed { order, .. } => {
+                self.take(&order.lines)?;
+                let order = order.clone();
+                self.new_order(position, entry, &order)
+            }
+            Change::Waiting { order, .. } => {
+                let order = order.clone();
+                self.new_order(position, entry, &order)
+            }
+            change => {
+                let order = change.order().ok_or(ReplayReason::Unknown)?;
+                self.change(order, position, &entry)
+            }
+        }
+    }
+
+    fn open(&self, sku: &K, id: SkuId, units: u64) -> Result<(), ReplayReason> {
+        let skus = &self.book.skus;
+        let is_next = id.index() == skus.len() && skus.find(sku).is_none();
+        if !is_next || units > MAX_UNITS {
+            return Err(ReplayReason::Sku);
+        }
+        skus.open(id, sku.clone(), units);
+        Ok(())
+    }
+
+    fn shelf(&self, sku: SkuId, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
+        self.knows(sku)?;
+        let skus = &self.book.skus;
+        let mut gate = skus.item(sku).gate.lock();
+        let room = MAX_UNITS - gate.on_hand;
+        match entry.change {
+            Change::WrittenOff { units, .. } => {
+                let written_off = skus.write_off(sku, units, &mut gate);
+                written_off.map_err(|_| ReplayReason::Units)?;
+            }
+            Change::Counted { difference, .. } if difference < 0 => {
+                let missing = difference.unsigned_abs();
+                if missing > gate.on_hand {
+                    return Err(ReplayReason::Units);
+                }
+                _ = skus.lose(sku, missing, &mut gate);
+            }
+            Change::Counted { difference, .. } if difference.unsigned_abs() > room => {
+                return Err(ReplayReason::Units);
+            }
+            Change::Limited { safety, .. } => {
+                let before = gate.limits.safety;
+                if before
+                    .checked_add_signed(safety)
+                    .is_none_or(|now| now > MAX_UNITS)
+                {
+                    return Err(ReplayReason::Units);
+                }
+                if safety > 0 {
+                    _ = skus.withhold(sku, safety.unsigned_abs());
+                }
+            }
+            Change::Restocked { units, .. } if units > room => return Err(ReplayReason::Units),
+            _ => {}
+        }
+        self.book.apply_shelf(sku, &mut gate, position, entry);
+        Ok(())
+    }
+
+    fn new_order(
+        &mut self,
+        position: Position,
+        entry: Entry<K>,
+        order: &NewOrder,
+    ) -> Result<(), ReplayReason> {
+        order
+            .lines
+            .iter()
+            .try_for_each(|line| self.knows(line.sku))?;
+        let table = &self.book.table;
+        let name = table.name(&order.id);
+        let mut shard = table.lock_shard_of(name);
+        if let Some(slot) = shard.find(name) {
+            // Forgetting is no entry: an id that is placed again was forgotten.
+            if !shard[slot].has_ended() {
+                return Err(ReplayReason::Order);
+            }
+            self.orders.remove(&shard[slot].number);
+            shard.forget(slot);
+        }
+        self.count(order.customer.as_deref(), &order.lines);
+        if matches!(entry.change, Change::Waiting { .. }) {
+            for line in order.lines.iter() {
+                let queue = &self.book.skus.item(line.sku).queue;
+                _ = queue.set_aside(line.units, u64::MAX);
+            }
+        }
+        let slot = self.book.apply_new(&mut shard, name, position, entry);
+        let slot = slot.ok_or(ReplayReason::Unknown)?;
+        self.orders.insert(position, (shard.number, slot));
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        order: Position,
+        position: Position,
+        entry: &Entry<K>,
+    ) -> Result<(), ReplayReason> {
+        let skus = &self.book.skus;
+        let place = self.orders.get(&order).ok_or(ReplayReason::Order)?;
+        let (number, slot) = *place;
+        let mut shard = self.book.table.lock(number);
+        if !has_units(&shard[slot], &entry.change) {
+            return Err(ReplayReason::Units);
+        }
+        let mut gates = None;
+        match &entry.change {
+            Change::Served { lines, .. } => self.take(lines)?,
+            Change::Amended { taken, .. } => {
+                self.take(taken)?;
+                let (had, new) = shard[slot].split(taken);
+                self.recount(&shard[slot], &had);
+                self.count(shard[slot].customer.as_deref(), &new);
+            }
+            Change::Paid {
+                held,
+                retaken,
+                shipped,
+                ..
+            } => {
+                self.take(retaken)?;
+                self.recount(&shard[slot], retaken);
+                if *shipped {
+                    self.ship(&held.clone().and(retaken))?;
+                }
+            }
+            Change::Shipped { lines, .. } => self.ship(lines)?,
+            Change::Returned { on_sale, .. } => {
+                let passed = gates.insert(skus.pass(on_sale));
+                let fits = |line: &LineUnits| passed.of(line.sku).on_hand + line.units <= MAX_UNITS;
+                if !on_sale.iter().all(fits) {
+                    return Err(ReplayReason::Units);
+                }
+            }
+            _ => {}
+        }
+        self.book
+            .apply(&mut shard, slot, position, entry, gates.as_mut());
+        Ok(())
+    }
+
+    /// Counts units that come to an order, of SKUs that are counted.
+    fn count(&self, customer: Option<&str>, lines: &Lines) {
+        let counted = self.book.counted(customer, lines);
+        if let Some(customer) = customer {
+            _ = self.book.customers.take(customer, &counted, |_| None);
+        }
+    }
+
+    /// Counts units that come to an order, of SKUs that are counted in it.
+    fn recount(&self, order: &Order, lines: &Lines) {
+        if let Some(customer) = &order.customer {
+            let counted = order.counted(lines);
+            _ = self.book.customers.take(customer, &counted, |_| None);
+        }
+    }
+
+    fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {
+        let known = self.book.skus.knows(sku);
+        known.then_some(()).ok_or(ReplayReason::Sku)
+    }
+
+    fn take(&self, lines: &Lines) -> Result<(), ReplayReason> {
+        lines.iter().try_for_each(|line| self.knows(line.sku))?;
+        self.book.skus.take(lines).map_err(|_| ReplayReason::Units)
+    }
+
+    fn ship(&self, lines: &Lines) -> Result<(), ReplayReason> {
+        let skus = &self.book.skus;
+        let shipped = skus.ship(lines, &mut skus.pass(lines));
+        shipped.map_err(|_| ReplayReason::Units)
+    }
+}
+
+/// Whether an order has the units that a change moves.
+fn has_units<K>(order: &Order, change: &Change<K>) -> bool {
+    let has = |lines: &Lines, stage| {
+        let mut lines = lines.iter();
+        lines.all(|line| order.parts.of(line.sku, stage) >= line.units)
+    };
+    match change {
+        Change::Served { lines, .. } => has(lines, Stage::Waiting),
+        Change::Amended { given, .. } => has(given, Stage::Held),
+        Change::Paid { held, retaken, .. } => {
+            has(held, Stage::Held) && has(retaken, Stage::Expired)
+        }
+        Change::Shipped { lines, .. } => has(lines, Stage::Paid),
+        Change::Cancelled {
+            waiting,
+            held,
+            paid,
+            ..
+        } => has(waiting, Stage::Waiting) && has(held, Stage::Held) && has(paid, Stage::Paid),
+        Change::Expired { lines, .. } => has(lines, Stage::Held),
+        Change::Returned {
+            on_sale,
+            written_off,
+            ..
+        } => has(&on_sale.clone().and(written_off), Stage::Shipped),
+        _ => true,
+    }
+}

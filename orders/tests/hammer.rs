@@ -1,0 +1,271 @@
+//! Threads call a book at random. At every look, while no call runs, the books of each SKU balance; and the entries,
+//! and every prefix of them that is tried, make a book again.
+
+mod support;
+
+use segstock::ManualClock;
+use segstock_orders::{
+    Change, Cursor, Entry, Filter, OrderBook, OrderLine, Position, Returned, SkuId, SkuLimits,
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+use std::thread;
+use std::time::Duration;
+use support::Recorded;
+
+const SKUS: [&str; 3] = ["a", "b", "c"];
+/// Orders that the threads call at a time.
+const IDS: u64 = 40;
+const THREADS: u64 = 4;
+const CALLS: u64 = 8_000;
+const LOOKS: u64 = 200;
+
+type Sku = &'static str;
+
+/// Numbers that look random, the same for each seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    fn sku(&mut self) -> Sku {
+        SKUS[self.below(3) as usize]
+    }
+
+    fn lines(&mut self) -> Vec<(Sku, u64)> {
+        let count = 1 + self.below(3);
+        (0..count)
+            .map(|_| (self.sku(), 1 + self.below(2)))
+            .collect()
+    }
+}
+
+fn call(book: &OrderBook<Sku>, clock: &ManualClock, number: u64, chance: &mut Chance) {
+    let id = format!("order-{}", number / 8 + chance.below(IDS));
+    let key = format!("key-{}", chance.below(8));
+    let shelf_key = format!("key-{}", chance.below(400));
+    let ttl = Duration::from_secs(1 + chance.below(20));
+    // Refusals are answers as good as any: the books tell whether they were right.
+    match chance.below(28) {
+        0..6 => drop(book.place(&id, Some("ann"), chance.lines(), ttl)),
+        6..9 => drop(book.pay(&id)),
+        9 => drop(book.pay_part(&id, &key, chance.lines())),
+        10..12 => drop(book.ship(&id)),
+        12 => drop(book.ship_part(&id, &key, chance.lines())),
+        13 => drop(book.cancel(&id)),
+        14 => drop(book.cancel_part(&id, &key, chance.lines())),
+        15 => drop(book.return_order(&id, Returned::OnSale)),
+        16 => drop(book.return_part(&id, &key, chance.lines(), Returned::WrittenOff)),
+        17 => drop(book.amend(&id, &key, chance.lines(), ttl)),
+        18 => drop(book.extend(&id, ttl)),
+        19 => drop(book.restock(chance.sku(), &shelf_key, 1 + chance.below(30))),
+        20 => drop(book.count(chance.sku(), &shelf_key, chance.below(60))),
+        21 => drop(book.write_off(chance.sku(), &shelf_key, 1 + chance.below(2))),
+        22 => clock.advance(Duration::from_secs(chance.below(4))),
+        23..26 => drop(book.place_or_wait(&id, Some("ann"), chance.lines(), ttl)),
+        26 => {
+            let mut limits = SkuLimits::default();
+            limits.safety = chance.below(4);
+            limits.closed = chance.below(8) == 0;
+            limits.per_customer = (chance.below(4) == 0).then(|| 20 + chance.below(30));
+            _ = book.limit(chance.sku(), limits);
+        }
+        _ => drop(book.get(&id)),
+    }
+}
+
+/// Units of one SKU, each sum counted by itself.
+#[derive(Debug, Default)]
+struct Books {
+    initial: u64,
+    restocked: u64,
+    found: u64,
+    missing: u64,
+    written_off: u64,
+    waiting: u64,
+    held: u64,
+    paid: u64,
+    /// Units that ever left.
+    shipped: u64,
+    returned_on_sale: u64,
+    returned_written_off: u64,
+}
+
+impl Books {
+    fn count_entry(&mut self, number: u32, change: &Change<Sku>) {
+        let is_it = |sku: &SkuId| sku.number() == number;
+        match change {
+            Change::Opened { id, units, .. } if is_it(id) => self.initial += units,
+            Change::Restocked { sku, units } if is_it(sku) => self.restocked += units,
+            Change::Counted {
+                sku, difference, ..
+            } if is_it(sku) => {
+                self.found += (*difference).max(0).unsigned_abs();
+                self.missing += (*difference).min(0).unsigned_abs();
+            }
+            Change::WrittenOff { sku, units } if is_it(sku) => self.written_off += units,
+            _ => {}
+        }
+    }
+
+    fn count_line(&mut self, line: &OrderLine<Sku>) {
+        self.waiting += line.waiting;
+        self.held += line.held;
+        self.paid += line.paid;
+        self.shipped += line.shipped + line.returned + line.written_off;
+        self.returned_on_sale += line.returned;
+        self.returned_written_off += line.written_off;
+    }
+
+    fn came(&self) -> u64 {
+        let returned = self.returned_on_sale + self.returned_written_off;
+        self.initial + self.restocked + self.found + returned
+    }
+}
+
+/// Looks at a book that nobody calls.
+fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
+    let mut orders = Vec::new();
+    let mut cursor = Some(Cursor::default());
+    while let Some(from) = cursor {
+        let page = book.list(&Filter::default(), from, 7).unwrap();
+        orders.extend(page.orders);
+        cursor = page.next;
+    }
+    for (number, sku) in SKUS.into_iter().enumerate() {
+        let number = number as u32;
+        let mut books = Books::default();
+        entries
+            .iter()
+            .for_each(|(_, entry)| books.count_entry(number, &entry.change));
+        let lines = orders.iter().flat_map(|order| &order.lines);
+        lines
+            .filter(|line| line.sku == sku)
+            .for_each(|line| books.count_line(line));
+        let stock = book.stock(sku).unwrap();
+        let gone = books.written_off + books.missing + books.returned_written_off;
+        let here = stock.available + stock.safety + books.held + books.paid;
+        assert_eq!(
+            books.came() + stock.owed,
+            here + books.shipped + gone,
+            "{sku}: {books:?}"
+        );
+        assert_eq!(
+            stock.on_hand + stock.owed,
+            here,
+            "{sku}: {books:?}, {stock:?}"
+        );
+        assert_eq!(stock.waiting, books.waiting, "{sku}: {stock:?}");
+        assert!(stock.owed == 0 || stock.available == 0, "{sku}: {stock:?}");
+    }
+}
+
+fn hammer(seed: u64, ships_at_once: bool) {
+    let clock = Arc::new(ManualClock::new());
+    let journal = Arc::new(Recorded::default());
+    let builder = || {
+        let builder = OrderBook::builder()
+            .clock(Arc::clone(&clock) as _)
+            .shards(4);
+        if ships_at_once {
+            builder.ships_at_once()
+        } else {
+            builder
+        }
+    };
+    // Nothing is forgotten: the orders are all there to be counted.
+    let forever = Duration::from_secs(1 << 30);
+    let book = builder()
+        .retention(forever)
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    for sku in SKUS {
+        book.open(sku, 20).unwrap();
+    }
+    let (still, done) = (RwLock::new(()), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (book, clock, still) = (&book, &clock, &still);
+            scope.spawn(move || {
+                let mut chance = Chance(seed * 1_000 + thread + 1);
+                for number in 0..CALLS {
+                    let _calling = still.read().unwrap();
+                    call(book, clock, number, &mut chance);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..LOOKS {
+                let _still = still.write().unwrap();
+                assert_eq!(journal.places(), 0, "no call runs: no place is set aside");
+                journal.while_still(|entries| assert_balanced(&book, entries));
+            }
+            done.store(true, Ordering::Release);
+        });
+    });
+    assert!(done.load(Ordering::Acquire));
+    let entries = journal.entries();
+    assert!(
+        entries.len() > 2_000,
+        "{} entries: the calls did something",
+        entries.len()
+    );
+    for prefix in (0..entries.len())
+        .step_by(entries.len() / 20)
+        .chain([entries.len()])
+    {
+        let again = builder()
+            .retention(forever)
+            .replay(entries[..prefix].to_vec());
+        assert_balanced_if_whole(again.unwrap(), &entries[..prefix]);
+    }
+}
+
+fn assert_balanced_if_whole(book: OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
+    if book.skus() == SKUS.len() {
+        assert_balanced(&book, entries);
+    }
+}
+
+#[test]
+fn the_books_balance_at_every_look() {
+    hammer(1, false);
+    hammer(2, false);
+}
+
+#[test]
+fn the_books_of_a_shop_that_ships_at_once_balance_at_every_look() {
+    hammer(3, true);
+}
+
+/// One order takes both SKUs, and the other has the second before it gets there.
+#[test]
+fn units_that_an_order_took_before_it_failed_come_back() {
+    let book = OrderBook::new();
+    book.open("a", 1).unwrap();
+    book.open("b", 1).unwrap();
+    let ttl = Duration::from_secs(900);
+    thread::scope(|scope| {
+        for (thread, lines) in [vec![("a", 1), ("b", 1)], vec![("b", 1)]]
+            .into_iter()
+            .enumerate()
+        {
+            let book = &book;
+            scope.spawn(move || {
+                for number in 0..100_000 {
+                    let id = format!("order-{thread}-{number}");
+                    if book.place(&id, None, lines.clone(), ttl).is_ok() {
+                        book.cancel(&id).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let stock = |sku| book.stock(sku).unwrap().available;
+    assert_eq!((stock("a"), stock("b")), (1, 1));
+}
