@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
+//! | `Options::check_schedules` (feature `shuttle`) | its rounds in schedules that shuttle chooses |
 //! | [`Judging`] | the same judgement on histories that you recorded yourself |
 //! | [`Subject`] | what a counter must offer for that: three calls |
 //! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Judges a counter by all that it can promise; `open` opens a fresh one with so many units, in so
 /// many segments if it has any.
 ///
-/// It records some eight hundred histories from real threads and has the [`Checker`](crate::Checker) judge them;
+/// It records some 1,400 histories from real threads and has the [`Checker`](crate::Checker) judge them;
 /// that takes seconds where calls are quick. No finding is proof: threads that race may not have met. A model
 /// checker like loom goes further, for less code.
 ///

@@ -3,6 +3,9 @@
 //!
 //! `RACES_RUNS=20 cargo test -p segstock-conformance --test races -- --nocapture --test-threads 1` prints medians.
 
+mod cpu;
+
+use cpu::process_seconds;
 use segstock_conformance::{Answer, Options, Subject};
 use segstock_model::{Refusal, Snapshot};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,11 +18,15 @@ fn runs() -> u64 {
     said.and_then(|runs| runs.parse().ok()).unwrap_or(1)
 }
 
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
 /// Finds the mistake in every run.
 #[track_caller]
 fn found<S: Subject + 'static>(what: &str, open: impl Fn(u64) -> S) {
-    let mut seconds = Vec::new();
-    let mut calls = Vec::new();
+    let (mut walls, mut cpus, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..runs() {
         let options = Options::new()
             .name(what)
@@ -30,17 +37,20 @@ fn found<S: Subject + 'static>(what: &str, open: impl Fn(u64) -> S) {
             .for_at_least(Duration::from_secs(900))
             .total_patience(Duration::from_secs(900))
             .stop_at_first();
-        let began = Instant::now();
+        let (began, cpu) = (Instant::now(), process_seconds());
         let report = options.check(|units, _| open(units));
         assert!(!report.broken().is_empty(), "{report}");
-        seconds.push(began.elapsed().as_secs_f64());
-        calls.push(report.calls);
+        walls.push(began.elapsed().as_secs_f64());
+        cpus.push(process_seconds() - cpu);
+        calls.push(report.calls as f64);
     }
-    seconds.sort_by(f64::total_cmp);
-    calls.sort_unstable();
-    let middle = seconds.len() / 2;
-    let (median, after) = (seconds[middle], calls[middle]);
-    println!("{what}: median {median:.2} s, {after} calls; {seconds:.2?}, {calls:?}");
+    println!("{what}: {walls:.2?} s");
+    println!(
+        "{what}: medians {:.2} s, {:.2} s of CPU time, {:.0} calls",
+        median(walls),
+        median(cpus),
+        median(calls)
+    );
 }
 
 fn restocked(left: &mut u64, units: u64) -> Answer {
