@@ -1,6 +1,7 @@
 //! [`Answer`] and [`OrderView`]: what the calls on orders answer.
 
 use crate::entry::Position;
+use crate::limits::SkuLimits;
 use std::fmt;
 use std::time::Duration;
 
@@ -144,8 +145,14 @@ pub struct StockAnswer {
 pub struct SkuView {
     /// Units that orders can have.
     pub available: u64,
-    /// Units that are there: available, held and paid for, less what is owed.
+    /// Units that are there: available, safety stock, held and paid for, less what is owed.
     pub on_hand: u64,
     /// Units that are promised and not there: a count found fewer. What comes back pays them first.
     pub owed: u64,
+    /// Units of the safety stock that are there.
+    pub safety: u64,
+    /// Units that orders wait for.
+    pub waiting: u64,
+    /// What is set for the SKU.
+    pub limits: SkuLimits,
 }

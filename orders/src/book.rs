@@ -3,20 +3,26 @@
 mod amend;
 mod cancel;
 mod changes;
+mod events;
 mod expiry;
+mod limit;
 mod lists;
 mod pay;
 mod place;
 mod return_units;
 mod ship;
 mod stock;
+mod takes;
 mod views;
+mod waiting;
 
 pub use lists::{Cursor, Filter, Page};
 pub use return_units::Returned;
 
 use crate::builder::{OrderBookBuilder, Settings};
+use crate::customers::Customers;
 use crate::entry::Position;
+use crate::feed::Feed;
 use crate::journal::Journal;
 use crate::lines::Lines;
 use crate::refusal::{Limit, Refusal};
@@ -77,7 +83,9 @@ const ROUNDS: usize = 8;
 pub struct OrderBook<K: Sku> {
     pub(crate) skus: Skus<K>,
     pub(crate) table: Table,
+    pub(crate) customers: Customers,
     pub(crate) journal: Arc<dyn Journal<K>>,
+    pub(crate) feed: Option<Feed<K>>,
     pub(crate) clock: Arc<dyn Clock + Send + Sync>,
     pub(crate) settings: Settings,
 }
@@ -119,6 +127,9 @@ impl<K: Sku + 'static> OrderBook<K> {
             rests_on: Position::default(),
         };
         let answer = work(&mut call);
+        if self.skus.to_serve.any() {
+            self.serve(call.now);
+        }
         if call.rests_on > Position::default() {
             self.journal
                 .wait(call.rests_on)

@@ -1,13 +1,15 @@
 //! [`OrderBookBuilder`]: a book whose clock, limits and journal are chosen.
 
 use crate::book::{OrderBook, nanos};
+use crate::customers::Customers;
 use crate::entry::{Entry, Position};
+use crate::feed::Feed;
 use crate::journal::{Journal, Nowhere};
 use crate::replay::{ReplayError, Replaying};
 use crate::skus::Skus;
 use crate::table::Table;
 use segstock::inventory::Sku;
-use segstock::{Clock, Inventory, SystemClock};
+use segstock::{Clock, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -26,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) longest_hold: Duration,
     pub(crate) max_orders: usize,
     pub(crate) max_skus: usize,
+    pub(crate) max_customers: usize,
     pub(crate) max_lines: usize,
     pub(crate) max_units: u64,
     pub(crate) max_requests_of_order: usize,
@@ -41,6 +44,7 @@ pub(crate) struct Settings {
 /// | [`ships_at_once`](Self::ships_at_once) | no |
 /// | [`max_orders`](Self::max_orders) | 10 million |
 /// | [`max_skus`](Self::max_skus) | 4 million |
+/// | [`max_customers`](Self::max_customers) | 10 million |
 /// | [`max_lines`](Self::max_lines), [`max_units`](Self::max_units) of an order | 100, and no limit |
 /// | [`max_requests`](Self::max_requests) of an order, of a SKU | 64, 10,000 |
 ///
@@ -64,6 +68,7 @@ pub(crate) struct Settings {
 pub struct OrderBookBuilder<K> {
     pub(crate) clock: Arc<dyn Clock + Send + Sync>,
     journal: Option<Arc<dyn Journal<K>>>,
+    events: Option<usize>,
     shards: usize,
     settings: Settings,
 }
@@ -74,6 +79,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         Self {
             clock: Arc::new(SystemClock::new()),
             journal: None,
+            events: None,
             shards: 32 * parallelism,
             settings: Settings {
                 retention: nanos(Duration::from_secs(60 * 60)),
@@ -81,6 +87,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
                 longest_hold: Duration::from_secs(24 * 60 * 60),
                 max_orders: 10_000_000,
                 max_skus: 4_000_000,
+                max_customers: 10_000_000,
                 max_lines: 100,
                 max_units: u64::MAX,
                 max_requests_of_order: 64,
@@ -98,6 +105,13 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     /// Has all entries go to `journal`.
     pub fn journal(mut self, journal: Arc<dyn Journal<K>>) -> Self {
         self.journal = Some(journal);
+        self
+    }
+
+    /// Keeps the last `events` for readers of the [feed](OrderBook::events); none by default. All changes take turns to tell
+    /// what happened.
+    pub const fn events(mut self, events: usize) -> Self {
+        self.events = Some(events);
         self
     }
 
@@ -138,6 +152,12 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         } else {
             MOST_ORDERS
         };
+        self
+    }
+
+    /// How many customers are known at most, of those for whom units are [counted](crate::SkuLimits::per_customer).
+    pub const fn max_customers(mut self, customers: usize) -> Self {
+        self.settings.max_customers = customers;
         self
     }
 
@@ -196,9 +216,11 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
         let nowhere = || Arc::new(Nowhere::after(last)) as Arc<dyn Journal<K>>;
         OrderBook {
-            skus: Skus::new(Inventory::new()),
+            skus: Skus::new(),
             table: Table::new(shards),
+            customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),
+            feed: self.events.map(Feed::new),
             clock: self.clock,
             settings: self.settings,
         }

@@ -6,6 +6,7 @@
 //! A change *takes* units that others could have had, or *gives* units that others can have from then on. What takes is
 //! applied before its entry is appended, what gives after. So in every prefix of the entries, each take finds its units.
 
+use crate::limits::SkuLimits;
 use crate::lines::{Lines, SkuId};
 use segstock::MAX_UNITS;
 
@@ -134,13 +135,10 @@ pub enum Change<K> {
         sku: SkuId,
         /// Units of safety stock more than before; negative: fewer.
         safety: i64,
-        /// Units of safety stock more than before that no free unit covered, and are owed from then on; negative: units
-        /// that were owed and are not any more.
-        uncovered: i64,
-        /// Whether the SKU is closed for new orders from then on.
-        closed: bool,
-        /// Units for each customer from then on.
-        per_customer: Option<u64>,
+        /// Units of safety stock more than before that no free unit covered: they are owed from then on.
+        uncovered: u64,
+        /// What is set from then on.
+        limits: SkuLimits,
     },
     /// An order has its units.
     Placed {

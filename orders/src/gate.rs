@@ -1,6 +1,7 @@
 //! [`Gate`]: what is said of a SKU's shelf, passed by whatever changes the units on it.
 
 use crate::entry::{Position, RequestKey};
+use crate::limits::SkuLimits;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use std::sync::Arc;
 pub(crate) struct Gate {
     /// Units that are there: available, held and paid for, less what is owed.
     pub(crate) on_hand: u64,
+    /// What is set for the SKU.
+    pub(crate) limits: SkuLimits,
     /// The requests that changed it. Most SKUs have none.
     requests: Option<Box<Requests>>,
 }
@@ -32,9 +35,10 @@ struct Requests {
 }
 
 impl Gate {
-    pub(crate) const fn new(on_hand: u64) -> Self {
+    pub(crate) fn new(on_hand: u64) -> Self {
         Self {
             on_hand,
+            limits: SkuLimits::default(),
             requests: None,
         }
     }

@@ -97,7 +97,7 @@ pub trait Ledger<K>: Send {
     /// Up to `limit` entries after a position, in the sequence of their positions. No entries: there are no more.
     ///
     /// A ledger that forgot orders ends with entries that stand for them: what they took for good. Their positions are
-    /// after [`Opened::last`], and they are stored nowhere.
+    /// after [`Opened::last`], and they are stored nowhere. New entries come after them.
     ///
     /// # Errors
     ///

@@ -40,13 +40,17 @@
 mod answers;
 mod book;
 mod builder;
+mod customers;
 pub mod entry;
+mod feed;
 mod gate;
 mod journal;
 pub mod ledger;
+mod limits;
 mod lines;
 mod order;
 mod parts;
+mod queue;
 mod refusal;
 mod replay;
 mod skus;
@@ -58,7 +62,9 @@ pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer
 pub use book::{Cursor, Filter, MAX_KEY, OrderBook, Page, Returned};
 pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
+pub use feed::{Event, Events, What};
 pub use journal::{Journal, Lost, NoPlace};
+pub use limits::SkuLimits;
 pub use lines::{LineUnits, Lines, SkuId};
 pub use refusal::{Limit, Refusal};
 pub use replay::{ReplayError, ReplayReason};

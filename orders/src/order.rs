@@ -2,6 +2,7 @@
 
 use crate::answers::OrderState;
 use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
+use crate::lines::Lines;
 use crate::parts::{Parts, Stage};
 
 /// What is known of one order.
@@ -40,9 +41,14 @@ pub(crate) enum Due {
 
 impl Order {
     /// The order that an entry at `position` places.
-    pub(crate) fn placed(position: Position, order: NewOrder, stage: Stage, until: u64) -> Self {
+    pub(crate) fn placed(
+        position: Position,
+        order: NewOrder,
+        (stage, until): (Stage, u64),
+        counted: &Lines,
+    ) -> Self {
         Self {
-            parts: Parts::new(&order.lines, stage),
+            parts: Parts::new(&order.lines, stage, counted),
             id: order.id,
             customer: order.customer,
             number: position,
@@ -53,8 +59,15 @@ impl Order {
         }
     }
 
-    /// Shows what the entry at `position` says of this order.
-    pub(crate) fn apply<K>(&mut self, position: Position, entry: &Entry<K>, retention: u64) {
+    /// Shows what the entry at `position` says of this order. Of SKUs that are new to it, those among `counted` count for
+    /// what its customer can have.
+    pub(crate) fn apply<K>(
+        &mut self,
+        position: Position,
+        entry: &Entry<K>,
+        retention: u64,
+        counted: &Lines,
+    ) {
         let parts = &mut self.parts;
         match &entry.change {
             Change::Served { lines, until, .. } => {
@@ -68,7 +81,7 @@ impl Order {
                 ..
             } => {
                 parts.remove(given, Stage::Held);
-                parts.add(taken, Stage::Held);
+                parts.add(taken, Stage::Held, counted);
                 self.until = *until;
             }
             Change::Extended { until, .. } => self.until = *until,
@@ -117,6 +130,25 @@ impl Order {
             let requests = self.requests.get_or_insert_default();
             requests.push(request.clone());
         }
+    }
+
+    /// Those of `lines` whose SKUs count for what the customer can have.
+    pub(crate) fn counted(&self, lines: &Lines) -> Lines {
+        self.parts.counted(lines)
+    }
+
+    /// Those of `lines` whose SKUs it has, and the others.
+    pub(crate) fn split(&self, lines: &Lines) -> (Lines, Lines) {
+        let mut both = (Lines::new(), Lines::new());
+        for line in lines.iter() {
+            let lines = if self.parts.has(line.sku) {
+                &mut both.0
+            } else {
+                &mut both.1
+            };
+            _ = lines.add(line.sku, line.units);
+        }
+        both
     }
 
     /// Whether it changes by itself no more: nothing of it waits, is held, or is to be shipped.

@@ -27,6 +27,8 @@ struct Part {
     units: u64,
     sku: SkuId,
     stage: Stage,
+    /// Whether they count for what their customer can have. All parts of a SKU in an order do, or none.
+    counted: bool,
 }
 
 /// The units of an order. An order of two lines, each at one stage, takes no memory of its own.
@@ -34,11 +36,12 @@ struct Part {
 pub(crate) struct Parts(SmallVec<[Part; 2]>);
 
 impl Parts {
-    pub(crate) fn new(lines: &Lines, stage: Stage) -> Self {
+    pub(crate) fn new(lines: &Lines, stage: Stage, counted: &Lines) -> Self {
         let part = |line: &LineUnits| Part {
             units: line.units,
             sku: line.sku,
             stage,
+            counted: counted.of(line.sku) > 0,
         };
         Self(lines.iter().map(part).collect())
     }
@@ -66,8 +69,9 @@ impl Parts {
 
     /// Moves units from one stage to another.
     pub(crate) fn advance(&mut self, lines: &Lines, from: Stage, to: Stage) {
+        let counted = self.counted(lines);
         self.remove(lines, from);
-        self.add(lines, to);
+        self.add(lines, to, &counted);
     }
 
     /// Takes units out of the order. They are in it: the entry that says so was made under the order's lock.
@@ -88,12 +92,36 @@ impl Parts {
         }
     }
 
-    /// Adds units to the order.
-    pub(crate) fn add(&mut self, lines: &Lines, stage: Stage) {
+    /// Whether the order has units of a SKU.
+    pub(crate) fn has(&self, sku: SkuId) -> bool {
+        self.0.iter().any(|part| part.sku == sku)
+    }
+
+    /// Those of `lines` whose SKUs count for what the customer can have.
+    pub(crate) fn counted(&self, lines: &Lines) -> Lines {
+        let is_counted = |line: &&LineUnits| {
+            let part = self.0.iter().find(|part| part.sku == line.sku);
+            part.is_some_and(|part| part.counted)
+        };
+        lines.iter().filter(is_counted).copied().collect()
+    }
+
+    /// Adds units to the order. Those of a SKU that it has not yet are counted if the SKU is among `counted`.
+    pub(crate) fn add(&mut self, lines: &Lines, stage: Stage, counted: &Lines) {
         for &LineUnits { sku, units } in lines.iter() {
+            let of_sku = self.0.iter().find(|part| part.sku == sku);
+            let counted = of_sku.map_or(counted.of(sku) > 0, |part| part.counted);
             match self.find(sku, stage) {
                 Ok(index) => self.0[index].units += units,
-                Err(index) => self.0.insert(index, Part { units, sku, stage }),
+                Err(index) => self.0.insert(
+                    index,
+                    Part {
+                        units,
+                        sku,
+                        stage,
+                        counted,
+                    },
+                ),
             }
         }
     }

@@ -24,6 +24,12 @@ pub enum Refusal<K> {
     Closed(Vec<K>),
     /// These lines lack units: all of them.
     Short(Vec<ShortLine<K>>),
+    /// The customer can have fewer units, with those of other orders: all such lines.
+    PerCustomer(Vec<ShortLine<K>>),
+    /// An order of these SKUs names its customer: all such SKUs.
+    CustomerNeeded(Vec<K>),
+    /// Fewer units than that can wait: all such lines.
+    QueueFull(Vec<ShortLine<K>>),
     /// Fewer units are there than are to leave, since units are owed: all such lines.
     NotOnHand(Vec<ShortLine<K>>),
     /// The order has fewer units that the call could change: all such lines.
@@ -70,6 +76,8 @@ pub enum Limit {
     Orders(usize),
     /// The SKUs that are open.
     Skus(usize),
+    /// The customers for whom units are counted.
+    Customers(usize),
     /// The lines of an order.
     Lines(usize),
     /// The units of an order.
@@ -83,9 +91,18 @@ impl<K> Refusal<K> {
     #[must_use]
     pub fn short_lines(&self) -> &[ShortLine<K>] {
         match self {
-            Self::Short(lines) | Self::NotOnHand(lines) | Self::NotInOrder(lines) => lines,
+            Self::Short(lines)
+            | Self::PerCustomer(lines)
+            | Self::QueueFull(lines)
+            | Self::NotOnHand(lines)
+            | Self::NotInOrder(lines) => lines,
             _ => &[],
         }
+    }
+
+    /// Whether orders past their deadline may have what is lacking.
+    pub(crate) const fn may_be_helped(&self) -> bool {
+        matches!(self, Self::Short(_) | Self::PerCustomer(_))
     }
 
     /// Whether the same call may succeed in a moment, though nobody else changes anything.
@@ -112,6 +129,9 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
             Self::AlreadyOpen => f.write_str("the SKU is open already"),
             Self::Closed(skus) => listed(f, "closed for new orders:", skus),
             Self::Short(lines) => short(f, "out of stock:", lines, "available"),
+            Self::PerCustomer(lines) => short(f, "too many for one customer:", lines, "left"),
+            Self::CustomerNeeded(skus) => listed(f, "no customer is named for", skus),
+            Self::QueueFull(lines) => short(f, "too many wait:", lines, "left"),
             Self::NotOnHand(lines) => short(f, "not on hand:", lines, "on hand"),
             Self::NotInOrder(lines) => short(f, "not in the order:", lines, "there"),
             Self::Conflict => f.write_str("the id or key is known for something else"),
@@ -146,6 +166,7 @@ impl fmt::Display for Limit {
         match self {
             Self::Orders(limit) => write!(f, "the limit of {limit} known orders is reached"),
             Self::Skus(limit) => write!(f, "the limit of {limit} SKUs is reached"),
+            Self::Customers(limit) => write!(f, "the limit of {limit} customers is reached"),
             Self::Lines(limit) => write!(f, "an order has at most {limit} lines"),
             Self::Units(limit) => write!(f, "an order has at most {limit} units"),
             Self::Requests(limit) => write!(f, "the limit of {limit} known requests is reached"),

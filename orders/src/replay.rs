@@ -77,10 +77,25 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if position <= last {
                 return Err(error(ReplayReason::Sequence));
             }
+            let id = self.id_of(&entry.change);
+            if let Some(feed) = &self.book.feed {
+                feed.tell(&entry, id.as_deref(), || position);
+            }
             self.one(position, entry).map_err(error)?;
             last = position;
         }
         Ok(last)
+    }
+
+    /// The id of the order that a change is about.
+    fn id_of(&self, change: &Change<K>) -> Option<Box<str>> {
+        match change {
+            Change::Placed { order, .. } | Change::Waiting { order, .. } => Some(order.id.clone()),
+            change => {
+                let (number, slot) = self.orders.get(&change.order()?)?;
+                Some(self.book.table.lock(*number)[*slot].id.clone())
+            }
+        }
     }
 
     fn one(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
@@ -88,7 +103,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             Change::Opened { sku, id, units } => self.open(sku, *id, *units),
             Change::Restocked { sku, .. }
             | Change::Counted { sku, .. }
-            | Change::WrittenOff { sku, .. } => self.shelf(*sku, position, &entry),
+            | Change::WrittenOff { sku, .. }
+            | Change::Limited { sku, .. } => self.shelf(*sku, position, &entry),
             Change::Placed { order, .. } => {
                 self.take(&order.lines)?;
                 let order = order.clone();
@@ -130,11 +146,22 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 if missing > gate.on_hand {
                     return Err(ReplayReason::Units);
                 }
-                let lost = skus.lose(sku, missing, &mut gate);
-                lost.map_err(|_| ReplayReason::Units)?;
+                _ = skus.lose(sku, missing, &mut gate);
             }
             Change::Counted { difference, .. } if difference.unsigned_abs() > room => {
                 return Err(ReplayReason::Units);
+            }
+            Change::Limited { safety, .. } => {
+                let before = gate.limits.safety;
+                if before
+                    .checked_add_signed(safety)
+                    .is_none_or(|now| now > MAX_UNITS)
+                {
+                    return Err(ReplayReason::Units);
+                }
+                if safety > 0 {
+                    _ = skus.withhold(sku, safety.unsigned_abs());
+                }
             }
             Change::Restocked { units, .. } if units > room => return Err(ReplayReason::Units),
             _ => {}
@@ -164,6 +191,13 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             self.orders.remove(&shard[slot].number);
             shard.forget(slot);
         }
+        self.count(order.customer.as_deref(), &order.lines);
+        if matches!(entry.change, Change::Waiting { .. }) {
+            for line in order.lines.iter() {
+                let queue = &self.book.skus.item(line.sku).queue;
+                _ = queue.set_aside(line.units, u64::MAX);
+            }
+        }
         let slot = self.book.apply_new(&mut shard, name, position, entry);
         let slot = slot.ok_or(ReplayReason::Unknown)?;
         self.orders.insert(position, (shard.number, slot));
@@ -186,7 +220,12 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let mut gates = None;
         match &entry.change {
             Change::Served { lines, .. } => self.take(lines)?,
-            Change::Amended { taken, .. } => self.take(taken)?,
+            Change::Amended { taken, .. } => {
+                self.take(taken)?;
+                let (had, new) = shard[slot].split(taken);
+                self.recount(&shard[slot], &had);
+                self.count(shard[slot].customer.as_deref(), &new);
+            }
             Change::Paid {
                 held,
                 retaken,
@@ -194,6 +233,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 ..
             } => {
                 self.take(retaken)?;
+                self.recount(&shard[slot], retaken);
                 if *shipped {
                     self.ship(&held.clone().and(retaken))?;
                 }
@@ -211,6 +251,22 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         self.book
             .apply(&mut shard, slot, position, entry, gates.as_mut());
         Ok(())
+    }
+
+    /// Counts units that come to an order, of SKUs that are counted.
+    fn count(&self, customer: Option<&str>, lines: &Lines) {
+        let counted = self.book.counted(customer, lines);
+        if let Some(customer) = customer {
+            _ = self.book.customers.take(customer, &counted, |_| None);
+        }
+    }
+
+    /// Counts units that come to an order, of SKUs that are counted in it.
+    fn recount(&self, order: &Order, lines: &Lines) {
+        if let Some(customer) = &order.customer {
+            let counted = order.counted(lines);
+            _ = self.book.customers.take(customer, &counted, |_| None);
+        }
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {

@@ -1,35 +1,73 @@
 //! [`Skus`]: the SKUs of a book, by name and by number, and how units are taken and given.
+//!
+//! The inventory knows SKUs by their numbers. So a SKU's own code (`Hash`, `Eq`) runs where a call looks its SKUs up, and
+//! never under a lock of the book: whatever happens after an entry is appended cannot panic there. And a number is hashed
+//! by one multiplication.
 
 use crate::gate::Gate;
+use crate::limits::Rules;
 use crate::lines::{LineUnits, Lines, SkuId};
+use crate::queue::Queue;
 use crate::refusal::Refusal;
 use parking_lot::{Mutex, MutexGuard};
-use segstock::inventory::{Shelf, ShortLine, Sku, SkuError};
+use segstock::inventory::{Shelf, ShortLine, Sku, SkuError, SkuSnapshot};
 use segstock::{Inventory, Reserving, StockCounter};
 use smallvec::SmallVec;
 use std::borrow::Borrow;
-use std::hash::Hash;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The SKUs. They are never taken away: an entry names them by their number.
 pub(crate) struct Skus<K: Sku> {
-    inventory: Arc<Inventory<K>>,
+    stocks: Arc<Stocks>,
     numbers: papaya::HashMap<K, SkuId>,
     items: boxcar::Vec<Item<K>>,
     /// Locked while a SKU is opened.
     opening: Mutex<()>,
+    pub(crate) to_serve: ToServe,
+}
+
+type Stocks = Inventory<SkuId, BuildHasherDefault<ByNumber>>;
+
+/// Hashes the numbers of SKUs.
+#[derive(Debug, Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
 }
 
 /// One SKU.
 pub(crate) struct Item<K: Sku> {
-    pub(crate) shelf: Shelf<Arc<Inventory<K>>>,
+    sku: K,
+    shelf: Shelf<Arc<Stocks>>,
     /// Passed by what changes the units on hand.
     pub(crate) gate: Mutex<Gate>,
+    pub(crate) rules: Rules,
+    pub(crate) queue: Queue,
 }
 
 impl<K: Sku> Item<K> {
     pub(crate) fn sku(&self) -> &K {
-        self.shelf.sku()
+        &self.sku
+    }
+
+    /// Units that orders can have, in one cheap pass.
+    pub(crate) fn available(&self) -> u64 {
+        self.shelf.available()
     }
 
     fn short(&self, requested: u64, available: u64) -> ShortLine<K> {
@@ -37,21 +75,51 @@ impl<K: Sku> Item<K> {
     }
 }
 
+/// SKUs of which units came back while orders wait for them.
+#[derive(Debug, Default)]
+pub(crate) struct ToServe {
+    skus: Mutex<BTreeSet<SkuId>>,
+    /// Read without the lock.
+    any: AtomicBool,
+}
+
+impl ToServe {
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn add(&self, sku: SkuId) {
+        let mut skus = self.skus.lock();
+        skus.insert(sku);
+        self.any.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn next(&self) -> Option<SkuId> {
+        let mut skus = self.skus.lock();
+        let next = skus.pop_first();
+        self.any.store(!skus.is_empty(), Ordering::Release);
+        next
+    }
+}
+
 /// The gates of some SKUs, passed in the sequence of their numbers.
 pub(crate) struct Gates<'a>(SmallVec<[(SkuId, MutexGuard<'a, Gate>); 2]>);
 
 impl<K: Sku> Skus<K> {
-    pub(crate) fn new(inventory: Inventory<K>) -> Self {
+    pub(crate) fn new() -> Self {
+        let stocks = Inventory::builder().hasher(BuildHasherDefault::default());
         Self {
-            inventory: Arc::new(inventory),
+            stocks: Arc::new(stocks.build()),
             numbers: papaya::HashMap::new(),
             items: boxcar::Vec::new(),
             opening: Mutex::new(()),
+            to_serve: ToServe::default(),
         }
     }
 
-    pub(crate) fn inventory(&self) -> &Inventory<K> {
-        &self.inventory
+    /// What the inventory says of a SKU, exact at one instant.
+    pub(crate) fn books(&self, sku: SkuId) -> SkuSnapshot {
+        self.stocks.get(&sku).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,13 +142,16 @@ impl<K: Sku> Skus<K> {
     /// Opens a SKU that is not there, under the lock of [`opening`](Self::opening). The inventory takes any number of
     /// units that the caller has checked.
     pub(crate) fn open(&self, id: SkuId, sku: K, units: u64) {
-        let inserted = self.inventory.insert(sku.clone(), units);
-        debug_assert!(inserted.is_ok(), "the SKU is new to the inventory as well");
-        let nothing = Arc::clone(&self.inventory).reserve_owned(&sku, 0);
+        let inserted = self.stocks.insert(id, units);
+        debug_assert!(inserted.is_ok(), "the number is new");
+        let nothing = Arc::clone(&self.stocks).reserve_owned(&id, 0);
         let Ok(nothing) = nothing else { return };
         let index = self.items.push(Item {
+            sku: sku.clone(),
             shelf: nothing.stock().clone(),
             gate: Mutex::new(Gate::new(units)),
+            rules: Rules::new(),
+            queue: Queue::default(),
         });
         debug_assert_eq!(index, id.index(), "SKUs are opened one at a time");
         self.numbers.pin().insert(sku, id);
@@ -98,6 +169,35 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn pass(&self, lines: &Lines) -> Gates<'_> {
         let gate = |line: &LineUnits| (line.sku, self.item(line.sku).gate.lock());
         Gates(lines.iter().map(gate).collect())
+    }
+
+    /// Takes the units of all lines, or none; then these lack units. A SKU that orders wait for has none for others.
+    pub(crate) fn take_after_queue(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
+        if let Some(short) = self.short_behind_queue(lines) {
+            return Err(short);
+        }
+        self.take(lines)?;
+        // An order that came to wait meanwhile is first: the units may be those that it lacks.
+        let Some(short) = self.short_behind_queue(lines) else {
+            return Ok(());
+        };
+        self.give_all(lines);
+        Err(short)
+    }
+
+    /// If orders wait for one of the SKUs: those lines, and the others that lack units.
+    fn short_behind_queue(&self, lines: &Lines) -> Option<Vec<ShortLine<K>>> {
+        let is_waited_for = |line: &LineUnits| self.item(line.sku).queue.is_waited_for();
+        lines.iter().any(is_waited_for).then(|| {
+            let short = |line| {
+                if is_waited_for(line) {
+                    Some(self.item(line.sku).short(line.units, 0))
+                } else {
+                    self.lacks(line)
+                }
+            };
+            lines.iter().filter_map(short).collect()
+        })
     }
 
     /// Takes the units of all lines, or none; then these lack units.
@@ -136,6 +236,14 @@ impl<K: Sku> Skus<K> {
     /// Gives units back that were taken.
     pub(crate) fn give(&self, line: &LineUnits) {
         self.item(line.sku).shelf.release_units(line.units);
+        self.wake(line.sku);
+    }
+
+    /// Units of a SKU came back: if orders wait for it, they are to be served.
+    pub(crate) fn wake(&self, sku: SkuId) {
+        if self.item(sku).queue.is_waited_for_now() {
+            self.to_serve.add(sku);
+        }
     }
 
     pub(crate) fn give_all(&self, lines: &Lines) {
@@ -167,15 +275,9 @@ impl<K: Sku> Skus<K> {
     }
 
     /// Takes units off the shelf that are missing. Returns how many of them no free unit covered.
-    pub(crate) fn lose(&self, sku: SkuId, units: u64, gate: &mut Gate) -> Result<u64, Refusal<K>> {
-        let item = self.item(sku);
-        let unknown = |_| Refusal::UnknownSkus(vec![item.sku().clone()]);
-        let withdrawn = self
-            .inventory
-            .withdraw(item.sku(), units)
-            .map_err(unknown)?;
+    pub(crate) fn lose(&self, sku: SkuId, units: u64, gate: &mut Gate) -> u64 {
         gate.on_hand -= units;
-        Ok(withdrawn.owed)
+        self.withhold(sku, units)
     }
 
     /// Takes units off the shelf that nobody was promised.
@@ -186,7 +288,7 @@ impl<K: Sku> Skus<K> {
         gate: &mut Gate,
     ) -> Result<(), Refusal<K>> {
         let item = self.item(sku);
-        match self.inventory.write_off(item.sku(), units) {
+        match self.stocks.write_off(&sku, units) {
             Ok(()) => {
                 gate.on_hand -= units;
                 Ok(())
@@ -203,6 +305,24 @@ impl<K: Sku> Skus<K> {
         gate.on_hand += units;
         let restocked = self.item(sku).shelf.restock(units);
         debug_assert!(restocked.is_ok(), "the gate knows what fits");
+        self.wake(sku);
+    }
+
+    /// Takes units off sale. Returns how many of them no free unit covered.
+    pub(crate) fn withhold(&self, sku: SkuId, units: u64) -> u64 {
+        let withdrawn = self.stocks.withdraw(&sku, units);
+        withdrawn.map_or(0, |withdrawn| withdrawn.owed)
+    }
+
+    /// Has units on sale again that were taken off it. Returns how many of them were owed.
+    pub(crate) fn unwithhold(&self, sku: SkuId, units: u64) -> u64 {
+        let forgiven = self.stocks.forgive(&sku, units).unwrap_or(0);
+        if forgiven < units {
+            let restocked = self.item(sku).shelf.restock(units - forgiven);
+            debug_assert!(restocked.is_ok(), "they are on hand, which the gate limits");
+        }
+        self.wake(sku);
+        forgiven
     }
 }
 

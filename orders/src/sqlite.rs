@@ -29,7 +29,7 @@ mod rows;
 mod schema;
 
 use crate::entry::{Entry, Position};
-use crate::ledger::forgotten::{left_with, stands_for};
+use crate::ledger::forgotten::{Counted, left_with, stands_for};
 use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
 use crate::lines::SkuId;
 use errors::{closed, line};
@@ -55,7 +55,7 @@ use std::path::PathBuf;
 /// shop.book.place("order-17", None, [("phone".to_owned(), 2)], Duration::from_secs(900))?;
 /// drop(shop);
 ///
-/// let shop = OrderBook::builder().recover(SqliteLedger::at(&file))?;
+/// let shop = OrderBook::<String>::builder().recover(SqliteLedger::at(&file))?;
 /// assert_eq!(shop.found.orders, 1);
 /// assert!(shop.book.pay("order-17").is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -65,6 +65,7 @@ pub struct SqliteLedger {
     connection: Option<Connection>,
     last: Position,
     time: u64,
+    counted: Counted,
 }
 
 impl SqliteLedger {
@@ -76,6 +77,7 @@ impl SqliteLedger {
             connection: None,
             last: Position::default(),
             time: 0,
+            counted: Counted::default(),
         }
     }
 
@@ -90,6 +92,7 @@ impl SqliteLedger {
     /// One transaction: where the ledger stands, the entries, and what is forgotten.
     fn write_all<K: Serialize + DeserializeOwned>(
         connection: &mut Connection,
+        counted: &Counted,
         batch: &Batch<K>,
     ) -> Result<Written, rusqlite::Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -98,7 +101,7 @@ impl SqliteLedger {
         }
         rows::insert(&transaction, batch)?;
         for order in &batch.forget {
-            forget::<K>(&transaction, *order)?;
+            forget::<K>(&transaction, counted, *order)?;
         }
         transaction.commit()?;
         Ok(Written::Durable)
@@ -140,12 +143,19 @@ impl<K: Serialize + DeserializeOwned> Ledger<K> for SqliteLedger {
             }
             Ok(page)
         })();
-        page.map_err(|error| self.error(&error))
+        let page: Vec<(Position, Entry<K>)> = page.map_err(|error| self.error(&error))?;
+        page.iter().for_each(|(_, entry)| self.counted.note(entry));
+        Ok(page)
     }
 
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
-        let connection = self.connection().map_err(WriteError::Dead)?;
-        match Self::write_all(connection, batch) {
+        batch
+            .entries
+            .iter()
+            .for_each(|entry| self.counted.note(entry));
+        let connection = self.connection.as_mut().ok_or_else(closed);
+        let connection = connection.map_err(WriteError::Dead)?;
+        match Self::write_all(connection, &self.counted, batch) {
             Ok(Written::Durable) => Ok(()),
             Ok(Written::Void) => {
                 let line = format!("{} was written by another process", self.path.display());
@@ -182,9 +192,13 @@ fn is_next<K>(transaction: &Transaction<'_>, batch: &Batch<K>) -> rusqlite::Resu
 /// Deletes the entries of an order, and adds what it took for good to its SKUs.
 fn forget<K: DeserializeOwned>(
     transaction: &Transaction<'_>,
+    counted: &Counted,
     order: Position,
 ) -> rusqlite::Result<()> {
     let entries = rows::of_order::<K>(transaction, order)?;
+    if counted.keeps(&entries) {
+        return Ok(());
+    }
     let mut add = transaction.prepare_cached(
         "INSERT INTO sku (id, left) VALUES (?1, ?2)
          ON CONFLICT (id) DO UPDATE SET left = left + excluded.left",
@@ -226,7 +240,7 @@ impl fmt::Debug for SqliteLedger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OrderBook, Refusal};
+    use crate::{Change, OrderBook, Refusal};
     use std::time::Duration;
 
     /// A ledger on a disk that has room for a few pages more.
@@ -294,5 +308,42 @@ mod tests {
             shop.found.orders >= placed as usize,
             "nothing that was answered is lost"
         );
+    }
+
+    #[test]
+    fn a_batch_that_is_not_the_next_is_void() {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let mut ledger = SqliteLedger::at(directory.path().join("shop.db"));
+        let opened = Ledger::<String>::open(&mut ledger).expect("a new ledger");
+        let batch = |epoch, number| Batch {
+            epoch,
+            number,
+            first: Position::new(number),
+            entries: vec![Entry::new(
+                0,
+                Change::Opened {
+                    sku: number.to_string(),
+                    id: SkuId::new(0),
+                    units: 1,
+                },
+            )],
+            forget: Vec::new(),
+            time: 0,
+            wall: 0,
+        };
+        let epoch = opened.epoch;
+        let is_void = |written| matches!(written, Err(WriteError::Dead(error)) if error.reason() == LedgerReason::Superseded);
+        assert_eq!(ledger.write(&batch(epoch, 1)), Ok(()));
+        for (epoch, number) in [(epoch, 1), (epoch, 3), (epoch - 1, 2), (epoch + 1, 2)] {
+            assert!(
+                is_void(ledger.write(&batch(epoch, number))),
+                "{epoch} {number}"
+            );
+        }
+        let mut asks = |epoch, number| Ledger::<String>::ask(&mut ledger, epoch, number);
+        assert_eq!(asks(epoch, 1), Ok(Standing::Written));
+        assert_eq!(asks(epoch, 2), Ok(Standing::NotWritten));
+        assert_eq!(asks(epoch - 1, 1), Ok(Standing::Superseded));
+        assert_eq!(ledger.write(&batch(epoch, 2)), Ok(()));
     }
 }

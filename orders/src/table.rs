@@ -4,6 +4,7 @@ mod slots;
 mod times;
 
 use crate::entry::{Entry, Position};
+use crate::lines::Lines;
 use crate::order::{Due, Order};
 use crossbeam_utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
@@ -132,9 +133,10 @@ impl Locked<'_> {
         position: Position,
         entry: &Entry<K>,
         retention: u64,
+        counted: &Lines,
     ) {
         self.dequeue(slot);
-        self.shard.slots[slot].apply(position, entry, retention);
+        self.shard.slots[slot].apply(position, entry, retention, counted);
         self.enqueue(slot);
     }
 

@@ -5,7 +5,7 @@ mod support;
 
 use segstock::ManualClock;
 use segstock_orders::{
-    Change, Cursor, Entry, Filter, OrderBook, OrderLine, Position, Returned, SkuId,
+    Change, Cursor, Entry, Filter, OrderBook, OrderLine, Position, Returned, SkuId, SkuLimits,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -51,7 +51,7 @@ fn call(book: &OrderBook<Sku>, clock: &ManualClock, number: u64, chance: &mut Ch
     let shelf_key = format!("key-{}", chance.below(400));
     let ttl = Duration::from_secs(1 + chance.below(20));
     // Refusals are answers as good as any: the books tell whether they were right.
-    match chance.below(24) {
+    match chance.below(28) {
         0..6 => drop(book.place(&id, Some("ann"), chance.lines(), ttl)),
         6..9 => drop(book.pay(&id)),
         9 => drop(book.pay_part(&id, &key, chance.lines())),
@@ -67,6 +67,14 @@ fn call(book: &OrderBook<Sku>, clock: &ManualClock, number: u64, chance: &mut Ch
         20 => drop(book.count(chance.sku(), &shelf_key, chance.below(60))),
         21 => drop(book.write_off(chance.sku(), &shelf_key, 1 + chance.below(2))),
         22 => clock.advance(Duration::from_secs(chance.below(4))),
+        23..26 => drop(book.place_or_wait(&id, Some("ann"), chance.lines(), ttl)),
+        26 => {
+            let mut limits = SkuLimits::default();
+            limits.safety = chance.below(4);
+            limits.closed = chance.below(8) == 0;
+            limits.per_customer = (chance.below(4) == 0).then(|| 20 + chance.below(30));
+            _ = book.limit(chance.sku(), limits);
+        }
         _ => drop(book.get(&id)),
     }
 }
@@ -79,6 +87,7 @@ struct Books {
     found: u64,
     missing: u64,
     written_off: u64,
+    waiting: u64,
     held: u64,
     paid: u64,
     /// Units that ever left.
@@ -105,6 +114,7 @@ impl Books {
     }
 
     fn count_line(&mut self, line: &OrderLine<Sku>) {
+        self.waiting += line.waiting;
         self.held += line.held;
         self.paid += line.paid;
         self.shipped += line.shipped + line.returned + line.written_off;
@@ -139,7 +149,7 @@ fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
             .for_each(|line| books.count_line(line));
         let stock = book.stock(sku).unwrap();
         let gone = books.written_off + books.missing + books.returned_written_off;
-        let here = stock.available + books.held + books.paid;
+        let here = stock.available + stock.safety + books.held + books.paid;
         assert_eq!(
             books.came() + stock.owed,
             here + books.shipped + gone,
@@ -150,6 +160,7 @@ fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
             here,
             "{sku}: {books:?}, {stock:?}"
         );
+        assert_eq!(stock.waiting, books.waiting, "{sku}: {stock:?}");
         assert!(stock.owed == 0 || stock.available == 0, "{sku}: {stock:?}");
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use segstock::ManualClock;
 use segstock_orders::ledger::{Found, LedgerReason, RecoverError, Recovered, WriterSettings};
 use segstock_orders::sqlite::SqliteLedger;
-use segstock_orders::{OrderBook, OrderState, Refusal, Returned};
+use segstock_orders::{OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -353,5 +353,30 @@ fn people_can_read_it() -> Outcome {
         lines[2],
         r#"3 paid {"order":2,"held":{"0":2},"retaken":{},"shipped":false}"#
     );
+    Ok(())
+}
+
+#[test]
+fn what_a_customer_had_counts_after_it_was_forgotten_and_after_a_restart() -> Outcome {
+    let place = Place::new();
+    let first = place.recover()?;
+    let book = &first.book;
+    book.open(phone(), 100)?;
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(3);
+    _ = book.limit(phone(), limits)?;
+    _ = book.place("old", Some("ann"), [(phone(), 2)], TTL)?;
+    _ = book.pay("old")?;
+    _ = book.ship("old")?;
+    place.pass(Duration::from_secs(601));
+    assert_eq!(book.get("old"), Err(Refusal::UnknownOrder));
+    let refused = |recovered: &Recovered<String>| {
+        let book = &recovered.book;
+        let placed = book.place("new", Some("ann"), [(phone(), 2)], TTL);
+        assert!(matches!(placed, Err(Refusal::PerCustomer(_))), "{placed:?}");
+    };
+    refused(&first);
+    drop(first);
+    refused(&place.recover()?);
     Ok(())
 }

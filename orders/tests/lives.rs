@@ -6,11 +6,11 @@ mod support;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::ManualClock;
-use segstock_orders::{OrderBook, OrderBookBuilder};
+use segstock_orders::{OrderBook, OrderBookBuilder, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
 use support::Recorded;
-use support::model::{Line, Lines, Op, Said, Shop, Sku, to};
+use support::model::{Limits, Line, Lines, Op, Said, Shop, Sku, customer, to};
 
 const SKUS: [Sku; 3] = ["a", "b", "c"];
 const UNITS: u64 = 8;
@@ -32,11 +32,25 @@ fn part() -> impl Strategy<Value = Option<(u8, Lines)>> {
     prop::option::of((0..4u8, line))
 }
 
+fn limits() -> impl Strategy<Value = Limits> {
+    let per_customer = prop::option::weighted(0.3, 1..6u64);
+    (0..4u64, prop::bool::weighted(0.2), per_customer, 0..8u64).prop_map(
+        |(safety, closed, per_customer, waiting)| Limits {
+            safety,
+            closed,
+            per_customer,
+            waiting,
+        },
+    )
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let (id, key) = (0..4u8, 0..4u8);
     let sku = || prop::sample::select(&SKUS[..]);
     prop_oneof![
-        8 => (id.clone(), lines(), 1..20u64).prop_map(|(id, lines, ttl)| Op::Place { id, lines, ttl }),
+        8 => (id.clone(), lines(), 1..20u64, any::<bool>())
+            .prop_map(|(id, lines, ttl, waits)| Op::Place { id, lines, ttl, waits }),
+        2 => (sku(), limits()).prop_map(|(sku, limits)| Op::Limit { sku, limits }),
         3 => (id.clone(), key.clone(), lines(), 1..20u64)
             .prop_map(|(id, key, lines, ttl)| Op::Amend { id, key, lines, ttl }),
         1 => (id.clone(), 1..20u64).prop_map(|(id, ttl)| Op::Extend { id, ttl }),
@@ -55,18 +69,27 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![3 => op().prop_map(Step::New), 1 => (0..12usize).prop_map(Step::Again)]
 }
 
-fn call(book: &OrderBook<Sku>, clock: &ManualClock, op: &Op) -> Said {
+fn call(book: &OrderBook<Sku>, clock: &ManualClock, op: &Op, waited_for: bool) -> Said {
     let id = |id: &u8| format!("order-{id}");
     let key = |key: &u8| format!("key-{key}");
     let seconds = |ttl: &u64| Duration::from_secs(*ttl);
     match op {
-        Op::Place { id: of, lines, ttl } => {
+        Op::Place {
+            id: of,
+            lines,
+            ttl,
+            waits,
+        } => {
             // In parts, the last first: the same order.
             let lines = lines
                 .iter()
                 .rev()
                 .flat_map(|(sku, units)| vec![(*sku, 1); *units as usize]);
-            Said::of_order(book.place(&id(of), None, lines, seconds(ttl)))
+            Said::of_order(if *waits {
+                book.place_or_wait(&id(of), customer(*of), lines, seconds(ttl))
+            } else {
+                book.place(&id(of), customer(*of), lines, seconds(ttl))
+            })
         }
         Op::Amend {
             id: of,
@@ -74,6 +97,15 @@ fn call(book: &OrderBook<Sku>, clock: &ManualClock, op: &Op) -> Said {
             lines,
             ttl,
         } => Said::of_order(book.amend(&id(of), &key(by), lines.clone(), seconds(ttl))),
+        Op::Limit { sku, limits } => {
+            let mut set = SkuLimits::default();
+            set.safety = limits.safety;
+            set.closed = limits.closed;
+            set.per_customer = limits.per_customer;
+            set.waiting = limits.waiting;
+            book.limit(sku, set).unwrap();
+            Said::Passed
+        }
         Op::Extend { id: of, ttl } => Said::of_order(book.extend(&id(of), seconds(ttl))),
         Op::Pay { id: of, part: None } => Said::of_order(book.pay(&id(of))),
         Op::Pay {
@@ -119,6 +151,10 @@ fn call(book: &OrderBook<Sku>, clock: &ManualClock, op: &Op) -> Said {
             // An order is remembered from when its expiry was written.
             book.sweep(usize::MAX).unwrap();
             clock.advance(seconds(time));
+            if waited_for {
+                // Whoever waits is served when the units come back, which is when somebody looks.
+                book.sweep(usize::MAX).unwrap();
+            }
             Said::Passed
         }
     }
@@ -142,6 +178,7 @@ fn assert_shown(book: &OrderBook<Sku>, shop: &Shop) {
         let lines = |view: segstock_orders::OrderView<Sku>| {
             let line = |line: segstock_orders::OrderLine<Sku>| {
                 let figures = Line {
+                    waiting: line.waiting,
                     held: line.held,
                     paid: line.paid,
                     shipped: line.shipped,
@@ -162,6 +199,7 @@ fn assert_shown(book: &OrderBook<Sku>, shop: &Shop) {
         let stock = book.stock(sku).unwrap();
         assert_eq!(stock.on_hand, shop.on_hand[sku], "on hand: {sku}");
         assert_eq!(stock.available, shop.available(sku), "available: {sku}");
+        assert_eq!(stock.waiting, shop.waiting(sku), "waiting: {sku}");
     }
 }
 
@@ -191,6 +229,11 @@ fn live(steps: Vec<Step>, ships_at_once: bool) {
     for sku in SKUS {
         book.open(sku, UNITS).unwrap();
         shop.on_hand.insert(sku, UNITS);
+        let limits = Limits {
+            waiting: u64::MAX,
+            ..Limits::default()
+        };
+        shop.limits.insert(sku, limits);
     }
     let mut made: Vec<Op> = Vec::new();
     for step in steps {
@@ -205,8 +248,9 @@ fn live(steps: Vec<Step>, ships_at_once: bool) {
             // How much a count leaves uncovered depends on what has come back.
             book.sweep(usize::MAX).unwrap();
         }
+        let waited_for = SKUS.iter().any(|sku| shop.waiting(sku) > 0);
         let expected = shop.call(&op);
-        let said = call(&book, &clock, &op);
+        let said = call(&book, &clock, &op, waited_for);
         assert_eq!(said, expected, "{op:?} after {made:?}");
         made.push(op);
     }
@@ -233,7 +277,7 @@ fn live(steps: Vec<Step>, ships_at_once: bool) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 600,
+        cases: 400,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
     })]

@@ -49,9 +49,10 @@ impl<K: Sku + 'static> OrderBook<K> {
                 let until = self.until(call.now, ttl)?.max(order.until);
                 let held = order.parts.at(Stage::Held);
                 let (taken, given) = (lines.beyond(&held), held.beyond(&lines));
-                let order = order.number;
+                self.are_open(&taken)?;
                 let permit = self.permit()?;
-                self.skus.take(&taken).map_err(Refusal::Short)?;
+                self.take_more(order, &taken)?;
+                let order = order.number;
                 let units = taken.units() + given.units();
                 let change = Change::Amended {
                     order,

@@ -11,6 +11,7 @@ use crate::refusal::{Limit, Refusal};
 use crate::skus::Gates;
 use crate::table::{Locked, Name, SlotId};
 use segstock::inventory::{ShortLine, Sku};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which units of an order a call is about.
@@ -66,11 +67,11 @@ impl<K: Sku + 'static> OrderBook<K> {
             call.rest_on(shard[slot].last);
             self.tidy(&mut shard, call.now);
             drop(shard);
-            let short = match answer {
-                Err(Refusal::Short(short)) => short,
+            let lacks = match answer {
+                Err(lacks) if lacks.may_be_helped() => lacks,
                 answer => return answer,
             };
-            self.make_room(call, expired, short)?;
+            self.make_room(call, expired, lacks)?;
         }
         Err(Refusal::Busy)
     }
@@ -85,7 +86,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         entry: &Entry<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        let position = permit.append(entry);
+        let position = self.append(permit, entry, Some(&shard[slot].id));
         self.apply(shard, slot, position, entry, gates);
     }
 
@@ -98,10 +99,40 @@ impl<K: Sku + 'static> OrderBook<K> {
         entry: &Entry<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        shard.apply(slot, position, entry, self.settings.retention);
+        let order = &shard[slot];
+        let number = order.number;
+        let uncounted = match &entry.change {
+            Change::Amended { given, .. } => order.counted(given),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => order.counted(&waiting.clone().and(held).and(paid)),
+            Change::Expired { lines, .. } => order.counted(lines),
+            Change::Returned {
+                on_sale,
+                written_off,
+                ..
+            } => order.counted(&on_sale.clone().and(written_off)),
+            _ => Lines::new(),
+        };
+        let counted = match &entry.change {
+            Change::Amended { taken, .. } => self.counted(order.customer.as_deref(), taken),
+            _ => Lines::new(),
+        };
+        shard.apply(slot, position, entry, self.settings.retention, &counted);
+        self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
         match &entry.change {
             Change::Amended { given, .. } => self.skus.give_all(given),
-            Change::Cancelled { held, paid, .. } => {
+            Change::Served { lines, .. } => self.leave_queues(shard, slot, number, lines),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => {
+                self.leave_queues(shard, slot, number, waiting);
                 self.skus.give_all(held);
                 self.skus.give_all(paid);
             }
@@ -129,7 +160,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         permit: Permit<'_, K>,
         entry: Entry<K>,
     ) -> Option<SlotId> {
-        let position = permit.append(&entry);
+        let position = self.append(permit, &entry, Some(name.id));
         self.apply_new(shard, name, position, entry)
     }
 
@@ -141,13 +172,44 @@ impl<K: Sku + 'static> OrderBook<K> {
         position: Position,
         entry: Entry<K>,
     ) -> Option<SlotId> {
-        let placed = |order: NewOrder, stage, until| Order::placed(position, order, stage, until);
+        let placed = |order: NewOrder, stage, until| {
+            let counted = self.counted(order.customer.as_deref(), &order.lines);
+            Order::placed(position, order, (stage, until), &counted)
+        };
         let order = match entry.change {
             Change::Placed { order, until } => placed(order, Stage::Held, until),
-            Change::Waiting { order, ttl } => placed(order, Stage::Waiting, ttl),
+            Change::Waiting { order, ttl } => {
+                self.join_queues(position, &order);
+                placed(order, Stage::Waiting, ttl)
+            }
             _ => return None,
         };
         Some(shard.insert(name, order))
+    }
+
+    /// Has an order wait whose places are set aside. If units came back meanwhile, it is to be served at once.
+    fn join_queues(&self, position: Position, order: &NewOrder) {
+        let id: Arc<str> = Arc::from(&*order.id);
+        for line in order.lines.iter() {
+            self.skus.item(line.sku).queue.join(position, &id);
+            self.skus.wake(line.sku);
+        }
+    }
+
+    /// Gives the places of units back that wait no more. Where none is left, the order leaves the queue, and the next one
+    /// may be served.
+    fn leave_queues(&self, shard: &Locked<'_>, slot: SlotId, order: Position, lines: &Lines) {
+        for line in lines.iter() {
+            let queue = &self.skus.item(line.sku).queue;
+            queue.give_back(line.units);
+            if shard[slot].parts.of(line.sku, Stage::Waiting) == 0 {
+                queue.leave(order);
+            }
+            self.skus.wake(line.sku);
+        }
+        // What is left of it may be served.
+        let left = shard[slot].parts.at(Stage::Waiting);
+        left.iter().for_each(|line| self.skus.wake(line.sku));
     }
 
     /// Whether a request of this key was made on the order before. One of another body is a conflict; a new one must have

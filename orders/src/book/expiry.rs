@@ -6,7 +6,7 @@ use crate::order::Due;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use crate::table::{Locked, SlotId};
-use segstock::inventory::{ShortLine, Sku};
+use segstock::inventory::Sku;
 
 /// How many orders a call expires for itself, in one round.
 const FOR_ROOM: usize = 64;
@@ -21,7 +21,11 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// [`Refusal::Busy`] and [`Refusal::Unavailable`] if not even one could be written.
     pub fn sweep(&self, limit: usize) -> Result<usize, Refusal<K>> {
-        let swept = self.expire_others(self.now(), limit);
+        let now = self.now();
+        let swept = self.expire_others(now, limit);
+        if self.skus.to_serve.any() {
+            self.serve(now);
+        }
         match swept.hindered {
             Some(refusal) if swept.orders == 0 => Err(refusal),
             _ => Ok(swept.orders),
@@ -80,14 +84,14 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
-    /// Called by a call that lacked units, without a lock. If there is a reason to try again, reads the clock again and
+    /// Called without a lock by a call that lacked something which orders past their deadline may have. If there is a reason to try again, reads the clock again and
     /// returns; else the call is refused: then no order was past its deadline, and none had given units back since the
     /// call read `expired`.
     pub(super) fn make_room(
         &self,
         call: &mut Call,
         expired: u64,
-        short: Vec<ShortLine<K>>,
+        lacks: Refusal<K>,
     ) -> Result<(), Refusal<K>> {
         let swept = self.expire_others(call.now, FOR_ROOM);
         if swept.orders == 0 {
@@ -95,7 +99,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 return Err(refusal);
             }
             if self.table.expired() == expired {
-                return Err(Refusal::Short(short));
+                return Err(lacks);
             }
         }
         call.now = self.now();

@@ -84,14 +84,14 @@ impl<K: Sku + 'static> OrderBook<K> {
         let permit = self.permit()?;
         let shipped = self.settings.ships_at_once;
         let all = held.clone().and(&retaken);
-        self.skus.take(&retaken).map_err(Refusal::Short)?;
+        self.take_again(&shard[slot], &retaken)?;
         let gates = shipped.then(|| {
             let mut gates = self.skus.pass(&all);
             self.skus.ship(&all, &mut gates).map(|()| gates)
         });
         if let Some(Err(short)) = gates {
             // A take that was not written is undone without an entry.
-            self.skus.give_all(&retaken);
+            self.give_again(&shard[slot], &retaken);
             return Err(Refusal::NotOnHand(short));
         }
         let late = retaken.units();

@@ -33,19 +33,22 @@ impl<K: Sku + 'static> OrderBook<K> {
             check_key(id)?;
             customer.map_or(Ok(()), check_key)?;
             let lines = self.lines_of(lines);
-            self.place_lines(call, id, customer, lines, ttl)
+            self.place_lines(call, id, customer, lines, ttl, false)
         })
     }
 
-    fn place_lines(
+    /// Places an order. One that lacks units waits, if it `waits`.
+    pub(super) fn place_lines(
         &self,
         call: &mut Call,
         id: &str,
         customer: Option<&str>,
         lines: Result<Lines, Refusal<K>>,
         ttl: Duration,
+        waits: bool,
     ) -> Result<Answer, Refusal<K>> {
         let name = self.table.name(id);
+        let mut is_short = false;
         for _ in 0..ROUNDS {
             let expired = self.table.expired();
             let mut shard = self.table.lock_shard_of(name);
@@ -57,25 +60,36 @@ impl<K: Sku + 'static> OrderBook<K> {
             let lines = lines.as_ref().map_err(Clone::clone)?;
             let until = self.until(call.now, ttl)?;
             self.has_room(lines)?;
+            self.are_open(lines)?;
             let permit = self.permit()?;
-            let taken = self.skus.take(lines);
-            if let Err(short) = taken {
-                drop(permit);
-                self.tidy(&mut shard, call.now);
-                drop(shard);
-                self.make_room(call, expired, short)?;
-                continue;
+            match self.take_for(customer, lines) {
+                Ok(()) => {
+                    let order = NewOrder::new(id, customer, lines.clone());
+                    let entry = Entry::new(call.now, Change::Placed { order, until });
+                    let slot = self.record_new(&mut shard, name, permit, entry);
+                    let slot = slot.ok_or(Refusal::Busy)?;
+                    call.rest_on(shard[slot].last);
+                    let answer = Self::done(&shard[slot], call.now, lines.units());
+                    self.tidy(&mut shard, call.now);
+                    return Ok(answer);
+                }
+                Err(Refusal::Short(_)) if is_short && waits => {
+                    drop(permit);
+                    let lines = (lines, until - call.now);
+                    return self.wait_in_queue(call, &mut shard, name, customer, lines);
+                }
+                Err(lacks) if lacks.may_be_helped() => {
+                    drop(permit);
+                    self.tidy(&mut shard, call.now);
+                    drop(shard);
+                    match self.make_room(call, expired, lacks) {
+                        // Now it is known that nobody can give the units. It looks once more, and waits.
+                        Err(Refusal::Short(_)) if waits => is_short = true,
+                        answer => answer?,
+                    }
+                }
+                Err(refusal) => return Err(refusal),
             }
-            let order = NewOrder::new(id, customer, lines.clone());
-            let entry = Entry::new(call.now, Change::Placed { order, until });
-            let slot = self.record_new(&mut shard, name, permit, entry);
-            let Some(slot) = slot else {
-                return Err(Refusal::Busy);
-            };
-            call.rest_on(shard[slot].last);
-            let answer = Self::done(&shard[slot], call.now, lines.units());
-            self.tidy(&mut shard, call.now);
-            return Ok(answer);
         }
         Err(Refusal::Busy)
     }

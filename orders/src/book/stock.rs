@@ -45,7 +45,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 id,
                 units,
             };
-            let position = permit.append(&Entry::new(call.now, opened));
+            let position = self.append(permit, &Entry::new(call.now, opened), None);
             self.skus.open(id, sku, units);
             call.rest_on(position);
             Ok(position)
@@ -92,7 +92,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             let missing = gate.on_hand.saturating_sub(counted);
             let found = counted.saturating_sub(gate.on_hand);
-            let uncovered = self.skus.lose(sku, missing, gate)?;
+            let uncovered = self.skus.lose(sku, missing, gate);
             let difference = found.cast_signed() - missing.cast_signed();
             Ok(Change::Counted {
                 sku,
@@ -128,7 +128,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.skus.inventory().available(sku)
+        Some(self.skus.item(self.skus.find(sku)?).available())
     }
 
     /// The stock of a SKU, exact at one instant. It waits while a change of the units on hand is made, and brings a stock
@@ -138,13 +138,18 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let item = self.skus.item(self.skus.find(sku)?);
+        let id = self.skus.find(sku)?;
+        let item = self.skus.item(id);
         let gate = item.gate.lock();
-        let books = self.skus.inventory().get(sku)?;
+        let books = self.skus.books(id);
+        let safety = gate.limits.safety;
         Some(SkuView {
             available: books.available,
             on_hand: gate.on_hand,
-            owed: books.owed,
+            owed: books.owed.saturating_sub(safety),
+            safety: safety.saturating_sub(books.owed),
+            waiting: item.queue.units(),
+            limits: gate.limits,
         })
     }
 
@@ -166,11 +171,11 @@ impl<K: Sku + 'static> OrderBook<K> {
             for _ in 0..ROUNDS {
                 let expired = self.table.expired();
                 let answer = self.once_on_shelf(call, id, &request, &take);
-                let short = match answer {
-                    Err(Refusal::Short(short)) => short,
+                let lacks = match answer {
+                    Err(lacks) if lacks.may_be_helped() => lacks,
                     answer => return answer,
                 };
-                self.make_room(call, expired, short)?;
+                self.make_room(call, expired, lacks)?;
             }
             Err(Refusal::Busy)
         })
@@ -199,7 +204,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let permit = self.permit()?;
         let change = take(id, &mut gate)?;
         let entry = Entry::new(call.now, change).with_request(Some(request.clone()));
-        let position = permit.append(&entry);
+        let position = self.append(permit, &entry, None);
         call.rest_on(position);
         Ok(answer(
             self.apply_shelf(id, &mut gate, position, &entry),
@@ -223,6 +228,14 @@ impl<K: Sku + 'static> OrderBook<K> {
                 uncovered,
                 ..
             } => (difference, uncovered),
+            Change::Limited { safety, limits, .. } => {
+                if safety < 0 {
+                    _ = self.skus.unwithhold(id, safety.unsigned_abs());
+                }
+                gate.limits = limits;
+                self.skus.item(id).rules.set(&limits);
+                (0, 0)
+            }
             _ => (0, 0),
         };
         if difference > 0 {

@@ -23,7 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::forgotten::{left_with, stands_for};
+use super::forgotten::{Counted, left_with, stands_for};
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
 use crate::entry::{Entry, Position};
 use crate::lines::SkuId;
@@ -171,6 +171,12 @@ impl<K: Clone> State<K> {
         let is_its = |(position, entry): &(Position, Entry<K>)| {
             *position == order || entry.change.order() == Some(order)
         };
+        let mut counted = Counted::default();
+        self.log.iter().for_each(|(_, entry)| counted.note(entry));
+        let its = self.log.iter().filter(|row| is_its(row));
+        if counted.keeps(its.map(|(_, entry)| entry)) {
+            return;
+        }
         let its: Vec<_> = self.log.extract_if(.., |row| is_its(row)).collect();
         for (sku, units) in left_with(its.iter().map(|(_, entry)| entry)) {
             *self.left.entry(sku).or_default() += units;

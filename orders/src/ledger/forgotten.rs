@@ -3,6 +3,41 @@
 use super::sums::Sums;
 use crate::entry::{Change, Entry};
 use crate::lines::SkuId;
+use std::collections::HashSet;
+
+/// The SKUs of which each customer can have so many units, over the whole sale. What customers had of them counts for ever,
+/// so the entries of such orders stay.
+#[derive(Debug, Default)]
+pub(crate) struct Counted(HashSet<SkuId>);
+
+impl Counted {
+    /// Notes a SKU whose limit an entry sets.
+    pub(crate) fn note<K>(&mut self, entry: &Entry<K>) {
+        if let Change::Limited { sku, limits, .. } = &entry.change
+            && limits.per_customer.is_some()
+        {
+            self.0.insert(*sku);
+        }
+    }
+
+    /// Whether the entries of an order stay. `entries` are all of them.
+    pub(crate) fn keeps<'a, K: 'a>(&self, entries: impl IntoIterator<Item = &'a Entry<K>>) -> bool {
+        let mut is_of_a_customer = false;
+        let mut is_counted = false;
+        for entry in entries {
+            let lines = match &entry.change {
+                Change::Placed { order, .. } | Change::Waiting { order, .. } => {
+                    is_of_a_customer |= order.customer.is_some();
+                    &order.lines
+                }
+                Change::Amended { taken, .. } => taken,
+                _ => continue,
+            };
+            is_counted |= lines.iter().any(|line| self.0.contains(&line.sku));
+        }
+        is_of_a_customer && is_counted
+    }
+}
 
 /// By SKU: how many units left with an order that has ended, and did not come back. `entries` are all of the order's.
 pub(crate) fn left_with<'a, K: 'a>(

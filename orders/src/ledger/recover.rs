@@ -216,6 +216,8 @@ impl<K: Sku + 'static> Loaded<K> {
         let mut pages = Pages::of(&mut *ledger);
         let book = builder.replay(&mut pages);
         let (sums, entries, error) = (pages.sums, pages.entries, pages.error);
+        // Entries that stand for forgotten orders have positions, too: new ones come after them.
+        let last = opened.last.max(pages.after);
         if let Some(error) = error {
             return Err(RecoverError::Ledger(error));
         }
@@ -228,7 +230,7 @@ impl<K: Sku + 'static> Loaded<K> {
             epoch: opened.epoch,
             passed,
         };
-        let writer = Arc::new(writer(ledger, &opened, sums)?);
+        let writer = Arc::new(writer(ledger, &Opened { last, ..opened }, sums)?);
         book.journal = Arc::clone(&writer) as _;
         Ok(Recovered {
             book,

@@ -280,6 +280,10 @@ impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
         }
     }
 
+    fn durable(&self) -> Position {
+        self.shared.waiters.durable()
+    }
+
     /// The book forgets at once, under the order's lock: so no entry of the order can follow. Its entries go later. If
     /// they are found after a crash, the order is known a little longer.
     fn may_forget(&self, order: Position) -> bool {

@@ -3,7 +3,7 @@
 //! Units of a SKU that orders can have are those on hand that no order was promised, or none.
 
 use segstock_orders::{Answer, OrderState, Refusal, Returned, StockAnswer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub type Sku = &'static str;
 pub type Lines = BTreeMap<Sku, u64>;
@@ -15,6 +15,11 @@ pub enum Op {
         id: u8,
         lines: Lines,
         ttl: u64,
+        waits: bool,
+    },
+    Limit {
+        sku: Sku,
+        limits: Limits,
     },
     Amend {
         id: u8,
@@ -64,6 +69,20 @@ pub enum Op {
     },
 }
 
+/// What is set for a SKU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub safety: u64,
+    pub closed: bool,
+    pub per_customer: Option<u64>,
+    pub waiting: u64,
+}
+
+/// Whose order it is.
+pub fn customer(id: u8) -> Option<&'static str> {
+    [Some("ann"), Some("bob"), Some("ann"), None][id as usize % 4]
+}
+
 /// What a call is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
@@ -84,6 +103,10 @@ pub enum Said {
     State(OrderState),
     Short(Vec<Sku>),
     NotOnHand(Vec<Sku>),
+    Closed(Vec<Sku>),
+    PerCustomer(Vec<Sku>),
+    CustomerNeeded(Vec<Sku>),
+    QueueFull(Vec<Sku>),
     NotInOrder(Vec<Sku>),
     Passed,
 }
@@ -122,6 +145,10 @@ impl Said {
             Refusal::State(state) => Self::State(*state),
             Refusal::Short(_) => Self::Short(short),
             Refusal::NotOnHand(_) => Self::NotOnHand(short),
+            Refusal::Closed(skus) => Self::Closed(skus.clone()),
+            Refusal::CustomerNeeded(skus) => Self::CustomerNeeded(skus.clone()),
+            Refusal::PerCustomer(_) => Self::PerCustomer(short),
+            Refusal::QueueFull(_) => Self::QueueFull(short),
             Refusal::NotInOrder(_) => Self::NotInOrder(short),
             other => panic!("the model does not say {other}"),
         }
@@ -131,6 +158,7 @@ impl Said {
 /// Units of a line by how far they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Line {
+    pub waiting: u64,
     pub held: u64,
     pub paid: u64,
     pub shipped: u64,
@@ -145,6 +173,10 @@ pub struct Line {
 pub struct Order {
     pub lines: BTreeMap<Sku, Line>,
     placed: Lines,
+    number: u64,
+    ttl: u64,
+    /// The SKUs that count for its customer.
+    counted: BTreeSet<Sku>,
     /// When what is held comes back.
     until: u64,
     /// When it ended last.
@@ -160,6 +192,8 @@ impl Order {
     pub fn state(&self) -> OrderState {
         if self.sum(|line| line.held) > 0 {
             OrderState::Held
+        } else if self.sum(|line| line.waiting) > 0 {
+            OrderState::Waiting
         } else if self.sum(|line| line.paid) > 0 {
             OrderState::Paid
         } else if self.sum(|line| line.shipped) > 0 {
@@ -174,7 +208,7 @@ impl Order {
     }
 
     fn has_ended(&self) -> bool {
-        self.sum(|line| line.held + line.paid) == 0
+        self.sum(|line| line.waiting + line.held + line.paid) == 0
     }
 }
 
@@ -183,8 +217,13 @@ impl Order {
 pub struct Shop {
     pub orders: BTreeMap<u8, Order>,
     pub on_hand: BTreeMap<Sku, u64>,
+    pub limits: BTreeMap<Sku, Limits>,
+    pub counted: BTreeSet<Sku>,
+    pub last: u64,
     pub booked: BTreeMap<(Sku, u8), (&'static str, u64, Said, u64)>,
     pub now: u64,
+    /// Units of customers in orders that are forgotten.
+    pub forgotten: BTreeMap<(String, Sku), u64>,
     pub retention: u64,
     pub ships_at_once: bool,
 }
@@ -199,17 +238,130 @@ impl Shop {
     }
 
     pub fn available(&self, sku: Sku) -> u64 {
-        self.on_hand[sku].saturating_sub(self.promised(sku))
+        self.on_hand[sku].saturating_sub(self.promised(sku) + self.limits[sku].safety)
+    }
+
+    pub fn waiting(&self, sku: Sku) -> u64 {
+        let lines = self
+            .orders
+            .values()
+            .filter_map(|order| order.lines.get(sku));
+        lines.map(|line| line.waiting).sum()
+    }
+
+    /// Units that a customer has, of the orders that count.
+    fn has(&self, customer: &str, sku: Sku) -> u64 {
+        let orders = self
+            .orders
+            .iter()
+            .filter(|(id, _)| super::model::customer(**id) == Some(customer));
+        let lines = orders
+            .filter(|(_, order)| order.counted.contains(sku))
+            .filter_map(|(_, order)| order.lines.get(sku));
+        lines
+            .map(|line| line.waiting + line.held + line.paid + line.shipped)
+            .sum::<u64>()
+            + self
+                .forgotten
+                .get(&(customer.to_owned(), sku))
+                .copied()
+                .unwrap_or(0)
+    }
+
+    /// Whether the customer of an order can have more units.
+    fn for_customer(&self, id: u8, lines: &Lines) -> Result<(), Said> {
+        let limit = |sku: Sku| self.limits[sku].per_customer;
+        let Some(customer) = customer(id) else {
+            let limited: Vec<_> = lines
+                .keys()
+                .copied()
+                .filter(|sku| limit(sku).is_some())
+                .collect();
+            return if limited.is_empty() {
+                Ok(())
+            } else {
+                Err(Said::CustomerNeeded(limited))
+            };
+        };
+        let short = lines.iter().filter(|(sku, units)| {
+            limit(sku).is_some_and(|limit| self.has(customer, sku) + **units > limit)
+        });
+        let short: Vec<_> = short.map(|(sku, _)| *sku).collect();
+        if short.is_empty() {
+            Ok(())
+        } else {
+            Err(Said::PerCustomer(short))
+        }
+    }
+
+    fn closed(&self, lines: &Lines) -> Result<(), Said> {
+        let closed: Vec<_> = lines
+            .keys()
+            .copied()
+            .filter(|sku| self.limits[sku].closed)
+            .collect();
+        if closed.is_empty() {
+            Ok(())
+        } else {
+            Err(Said::Closed(closed))
+        }
+    }
+
+    /// Serves who waits, the first in the queues of all its SKUs.
+    fn serve(&mut self) {
+        while let Some(id) = self.next() {
+            let now = self.now;
+            let order = self.orders.get_mut(&id).unwrap();
+            for line in order.lines.values_mut() {
+                line.held += std::mem::take(&mut line.waiting);
+            }
+            order.until = now + order.ttl;
+        }
+    }
+
+    fn next(&self) -> Option<u8> {
+        let waits =
+            |order: &Order, sku: Sku| order.lines.get(sku).is_some_and(|line| line.waiting > 0);
+        let mut orders = self.orders.iter();
+        let next = orders.find(|(_, order)| {
+            let lines = order.lines.iter().filter(|(_, line)| line.waiting > 0);
+            let mut lines = lines.peekable();
+            lines.peek().is_some()
+                && lines.all(|(sku, line)| {
+                    let earlier = |other: &&Order| other.number < order.number && waits(other, sku);
+                    self.available(sku) >= line.waiting
+                        && self.orders.values().find(earlier).is_none()
+                })
+        });
+        next.map(|(id, _)| *id)
     }
 
     pub fn call(&mut self, op: &Op) -> Said {
+        let said = self.called(op);
+        self.serve();
+        said
+    }
+
+    fn called(&mut self, op: &Op) -> Said {
         match op {
+            Op::Limit { sku, limits } => {
+                if limits.per_customer.is_some() {
+                    self.counted.insert(sku);
+                }
+                self.limits.insert(sku, *limits);
+                Said::Passed
+            }
             Op::Pass { seconds } => {
                 self.now += seconds;
                 self.expire();
                 Said::Passed
             }
-            Op::Place { id, lines, ttl } => self.place(*id, lines, *ttl),
+            Op::Place {
+                id,
+                lines,
+                ttl,
+                waits,
+            } => self.place(*id, lines, *ttl, *waits),
             Op::Restock { sku, key, units } => {
                 self.book(sku, *key, "restock", *units, |_| Ok((*units as i64, 0)))
             }
@@ -230,7 +382,7 @@ impl Shop {
                 lines,
                 ttl,
             } => self.on_order(*id, Some((*key, "amend", lines)), |shop, order| {
-                shop.amend(order, lines, *ttl)
+                shop.amend(*id, order, lines, *ttl)
             }),
             Op::Extend { id, ttl } => self.on_order(*id, None, |shop, order| {
                 if order.state() != OrderState::Held {
@@ -245,7 +397,7 @@ impl Shop {
             }),
             Op::Pay { id, part } => {
                 let request = part.as_ref().map(|(key, lines)| (*key, "pay", lines));
-                self.on_order(*id, request, |shop, order| shop.pay(order, part))
+                self.on_order(*id, request, |shop, order| shop.pay(*id, order, part))
             }
             Op::Ship { id, part } => {
                 let request = part.as_ref().map(|(key, lines)| (*key, "ship", lines));
@@ -275,19 +427,36 @@ impl Shop {
             }
         }
         let (now, retention) = (self.now, self.retention);
+        for (id, order) in &self.orders {
+            let (Some(customer), true) = (
+                customer(*id),
+                order.has_ended() && order.ended + retention <= now,
+            ) else {
+                continue;
+            };
+            for (sku, line) in order
+                .lines
+                .iter()
+                .filter(|(sku, _)| order.counted.contains(**sku))
+            {
+                *self
+                    .forgotten
+                    .entry((customer.to_owned(), sku))
+                    .or_default() += line.shipped;
+            }
+        }
         self.orders
             .retain(|_, order| !order.has_ended() || order.ended + retention > now);
         self.booked.retain(|_, booked| booked.3 + retention > now);
     }
 
     fn short(&self, lines: &Lines) -> Vec<Sku> {
-        let short = lines
-            .iter()
-            .filter(|(sku, units)| self.available(sku) < **units);
+        let is_short = |sku: Sku, units: u64| self.waiting(sku) > 0 || self.available(sku) < units;
+        let short = lines.iter().filter(|(sku, units)| is_short(sku, **units));
         short.map(|(sku, _)| *sku).collect()
     }
 
-    fn place(&mut self, id: u8, lines: &Lines, ttl: u64) -> Said {
+    fn place(&mut self, id: u8, lines: &Lines, ttl: u64, waits: bool) -> Said {
         if let Some(order) = self.orders.get(&id) {
             return match order.state() {
                 _ if order.placed != *lines => Said::Conflict,
@@ -295,27 +464,51 @@ impl Shop {
                 state => Said::Before(state),
             };
         }
+        if let Err(said) = self
+            .closed(lines)
+            .and_then(|()| self.for_customer(id, lines))
+        {
+            return said;
+        }
         let short = self.short(lines);
-        if !short.is_empty() {
+        if !short.is_empty() && !waits {
             return Said::Short(short);
         }
-        let held = |units: &u64| Line {
-            held: *units,
+        let is_short = !short.is_empty();
+        let full = lines
+            .iter()
+            .filter(|(sku, units)| self.waiting(sku) + **units > self.limits[*sku].waiting);
+        let full: Vec<_> = full.map(|(sku, _)| *sku).collect();
+        if is_short && !full.is_empty() {
+            return Said::QueueFull(full);
+        }
+        let line = |units: &u64| Line {
+            held: if is_short { 0 } else { *units },
+            waiting: if is_short { *units } else { 0 },
             ..Line::default()
         };
+        self.last += 1;
+        let counted = lines
+            .keys()
+            .copied()
+            .filter(|sku| self.counted.contains(sku));
         let order = Order {
             lines: lines
                 .iter()
-                .map(|(sku, units)| (*sku, held(units)))
+                .map(|(sku, units)| (*sku, line(units)))
                 .collect(),
             placed: lines.clone(),
+            number: self.last,
+            ttl,
+            counted: counted.collect(),
             until: self.now + ttl,
             ended: 0,
             requests: BTreeMap::new(),
         };
+        let state = order.state();
         self.orders.insert(id, order);
         Said::Done {
-            state: OrderState::Held,
+            state,
             units: lines.values().sum(),
             refunded: 0,
             late: 0,
@@ -361,7 +554,13 @@ impl Shop {
         }
     }
 
-    fn amend(&self, order: &mut Order, lines: &Lines, ttl: u64) -> Result<(u64, u64, u64), Said> {
+    fn amend(
+        &self,
+        id: u8,
+        order: &mut Order,
+        lines: &Lines,
+        ttl: u64,
+    ) -> Result<(u64, u64, u64), Said> {
         if order.sum(|line| line.paid) > 0 {
             return Err(Said::State(OrderState::Paid));
         }
@@ -379,6 +578,10 @@ impl Shop {
             .iter()
             .map(|(sku, units)| (*sku, units.saturating_sub(held(sku))));
         let more: Lines = more.filter(|(_, units)| *units > 0).collect();
+        self.closed(&more)?;
+        let is_counted = |sku: &Sku| !order.lines.contains_key(sku) || order.counted.contains(sku);
+        let counted = more.iter().filter(|(sku, _)| is_counted(sku));
+        self.for_customer(id, &counted.map(|(sku, units)| (*sku, *units)).collect())?;
         let short = self.short(&more);
         if !short.is_empty() {
             return Err(Said::Short(short));
@@ -389,15 +592,21 @@ impl Shop {
             moved += line.held.saturating_sub(wanted);
             line.held = line.held.min(wanted);
         }
+        order
+            .lines
+            .retain(|sku, line| *line != Line::default() || more.contains_key(sku));
+        order.counted.retain(|sku| order.lines.contains_key(sku));
         for (sku, units) in more {
+            if !order.lines.contains_key(sku) && self.counted.contains(sku) {
+                order.counted.insert(sku);
+            }
             order.lines.entry(sku).or_default().held += units;
         }
-        order.lines.retain(|_, line| *line != Line::default());
         order.until = order.until.max(self.now + ttl);
         Ok((moved, 0, 0))
     }
 
-    fn pay(&mut self, order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
+    fn pay(&mut self, id: u8, order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
         let wanted = wanted(order, part, |line| line.held + line.expired)?;
         if wanted.is_empty() {
             return Err(match order.state() {
@@ -413,6 +622,11 @@ impl Shop {
             .map(late)
             .filter(|(_, units)| *units > 0)
             .collect();
+        let counted = late.iter().filter(|(sku, _)| order.counted.contains(**sku));
+        let counted: Lines = counted.map(|(sku, units)| (*sku, *units)).collect();
+        if customer(id).is_some() {
+            self.for_customer(id, &counted)?;
+        }
         let short = self.short(&late);
         if !short.is_empty() {
             return Err(Said::Short(short));
@@ -543,7 +757,7 @@ fn wanted(order: &Order, part: &Part, there: impl Fn(&Line) -> u64) -> Result<Li
 }
 
 fn cancel(order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
-    let wanted = wanted(order, part, |line| line.held + line.paid)?;
+    let wanted = wanted(order, part, |line| line.waiting + line.held + line.paid)?;
     if wanted.is_empty() {
         return Err(match order.state() {
             state @ OrderState::Cancelled => Said::Before(state),
@@ -553,12 +767,15 @@ fn cancel(order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
     let mut refunded = 0;
     for (sku, units) in &wanted {
         let line = order.lines.get_mut(sku).unwrap();
-        let of_held = line.held.min(*units);
+        let of_waiting = line.waiting.min(*units);
+        let of_held = line.held.min(units - of_waiting);
+        let of_paid = units - of_waiting - of_held;
+        line.waiting -= of_waiting;
         line.held -= of_held;
-        line.cancelled += of_held;
-        line.paid -= units - of_held;
-        line.refunded += units - of_held;
-        refunded += units - of_held;
+        line.cancelled += of_waiting + of_held;
+        line.paid -= of_paid;
+        line.refunded += of_paid;
+        refunded += of_paid;
     }
     Ok((wanted.values().sum(), refunded, 0))
 }

@@ -1,0 +1,54 @@
+//! What a book tells of what happened.
+
+use super::OrderBook;
+use crate::entry::{Entry, Position};
+use crate::feed::Events;
+use crate::journal::Permit;
+use segstock::inventory::Sku;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// What happened after `after`, in the sequence of the entries: at most `limit` events, or a few more, since those of
+    /// one entry come together. Nothing in a book without [events](crate::OrderBookBuilder::events).
+    ///
+    /// The last events are kept, to the number that was chosen. A reader that is slower is told
+    /// [what it missed](Events::missed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::{OrderBook, Position, What};
+    /// use std::time::Duration;
+    ///
+    /// let book = OrderBook::builder().events(1_000).build();
+    /// book.open("phone", 2)?;
+    /// book.place("order-17", None, [("phone", 2)], Duration::from_secs(900))?;
+    /// let told = book.events(Position::default(), 100);
+    /// let what: Vec<_> = told.events.into_iter().map(|event| event.what).collect();
+    /// assert_eq!(what, [What::Placed("order-17".into()), What::SoldOut("phone")]);
+    /// assert_eq!(book.events(told.next, 100).events, []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn events(&self, after: Position, limit: usize) -> Events<K> {
+        match &self.feed {
+            Some(feed) => feed.after(after, self.journal.durable(), limit),
+            None => Events {
+                events: Vec::new(),
+                next: after,
+                missed: None,
+            },
+        }
+    }
+
+    /// Appends an entry, about the order with this id. All entries go this way.
+    pub(super) fn append(
+        &self,
+        permit: Permit<'_, K>,
+        entry: &Entry<K>,
+        id: Option<&str>,
+    ) -> Position {
+        match &self.feed {
+            Some(feed) => feed.tell(entry, id, || permit.append(entry)),
+            None => permit.append(entry),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What an order takes: units of the stock, a place in the queue, and of what its customer can have.
+
+use super::OrderBook;
+use crate::customers::NotCounted;
+use crate::lines::{LineUnits, Lines, SkuId};
+use crate::order::Order;
+use crate::refusal::{Limit, Refusal};
+use segstock::inventory::{ShortLine, Sku};
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// Whether no line is of a SKU that is closed.
+    pub(super) fn are_open(&self, lines: &Lines) -> Result<(), Refusal<K>> {
+        let closed = lines.iter().map(|line| self.skus.item(line.sku));
+        let closed = closed.filter(|item| item.rules.is_closed());
+        let closed: Vec<_> = closed.map(|item| item.sku().clone()).collect();
+        if closed.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::Closed(closed))
+        }
+    }
+
+    /// The lines of SKUs whose units are counted for each customer.
+    pub(crate) fn counted(&self, customer: Option<&str>, lines: &Lines) -> Lines {
+        if customer.is_none() {
+            return Lines::new();
+        }
+        let counted = |line: &&LineUnits| self.skus.item(line.sku).rules.is_counted();
+        lines.iter().filter(counted).copied().collect()
+    }
+
+    /// Counts what a customer takes, if it is counted. Returns what was.
+    pub(super) fn count_for(
+        &self,
+        customer: Option<&str>,
+        lines: &Lines,
+    ) -> Result<Lines, Refusal<K>> {
+        let limit = |sku: SkuId| self.skus.item(sku).rules.per_customer();
+        let Some(customer) = customer else {
+            let limited = lines.iter().filter(|line| limit(line.sku).is_some());
+            let limited: Vec<K> = limited.map(|line| self.name_of(line.sku)).collect();
+            return if limited.is_empty() {
+                Ok(Lines::new())
+            } else {
+                Err(Refusal::CustomerNeeded(limited))
+            };
+        };
+        let counted = self.counted(Some(customer), lines);
+        match self.customers.take(customer, &counted, limit) {
+            Ok(()) => Ok(counted),
+            Err(NotCounted::Customers(limit)) => Err(Refusal::Limit(Limit::Customers(limit))),
+            Err(NotCounted::Limited(short)) => {
+                let short = short
+                    .into_iter()
+                    .map(|(line, left)| ShortLine::new(self.name_of(line.sku), line.units, left));
+                Err(Refusal::PerCustomer(short.collect()))
+            }
+        }
+    }
+
+    /// Takes what an order lacks: what its customer can have, and units. All of it, or nothing.
+    pub(super) fn take_for(&self, customer: Option<&str>, lines: &Lines) -> Result<(), Refusal<K>> {
+        let counted = self.count_for(customer, lines)?;
+        self.skus.take_after_queue(lines).map_err(|short| {
+            self.uncount_for(customer, &counted);
+            Refusal::Short(short)
+        })
+    }
+
+    /// Takes units that an order holds more. A SKU that it had without being counted is not counted now.
+    pub(super) fn take_more(&self, order: &Order, lines: &Lines) -> Result<(), Refusal<K>> {
+        let customer = order.customer.as_deref();
+        let (had, new) = order.split(lines);
+        let counted = self.count_for(customer, &order.counted(&had).and(&new))?;
+        self.skus.take_after_queue(lines).map_err(|short| {
+            self.uncount_for(customer, &counted);
+            Refusal::Short(short)
+        })
+    }
+
+    /// Takes units again that an order had.
+    pub(super) fn take_again(&self, order: &Order, lines: &Lines) -> Result<(), Refusal<K>> {
+        let counted = order.counted(lines);
+        let customer = order.customer.as_deref();
+        if let Some(customer) = customer.filter(|_| !counted.is_empty()) {
+            _ = self.count_for(Some(customer), &counted)?;
+        }
+        self.skus.take_after_queue(lines).map_err(|short| {
+            self.uncount_for(customer, &counted);
+            Refusal::Short(short)
+        })
+    }
+
+    /// Undoes what [`take_again`](Self::take_again) took.
+    pub(super) fn give_again(&self, order: &Order, lines: &Lines) {
+        self.uncount_for(order.customer.as_deref(), &order.counted(lines));
+        self.skus.give_all(lines);
+    }
+
+    pub(crate) fn uncount_for(&self, customer: Option<&str>, counted: &Lines) {
+        if let Some(customer) = customer {
+            self.customers.give(customer, counted);
+        }
+    }
+
+    /// Sets places in the queues aside, for all lines or for none.
+    pub(super) fn set_places_aside(&self, lines: &Lines) -> Result<(), Refusal<K>> {
+        let short: Vec<_> = lines
+            .iter()
+            .filter_map(|line| {
+                let item = self.skus.item(line.sku);
+                let limit = item.rules.waiting();
+                let set = item.queue.set_aside(line.units, limit);
+                let left = || limit.saturating_sub(item.queue.units());
+                (!set).then(|| ShortLine::new(item.sku().clone(), line.units, left()))
+            })
+            .collect();
+        if short.is_empty() {
+            return Ok(());
+        }
+        let is_short = |line: &&LineUnits| {
+            let name = self.skus.item(line.sku).sku();
+            short.iter().any(|short| short.sku == *name)
+        };
+        let set = lines.iter().filter(|line| !is_short(line));
+        set.for_each(|line| self.skus.item(line.sku).queue.give_back(line.units));
+        Err(Refusal::QueueFull(short))
+    }
+
+    fn name_of(&self, sku: SkuId) -> K {
+        self.skus.item(sku).sku().clone()
+    }
+}

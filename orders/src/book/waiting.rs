@@ -1,0 +1,131 @@
+//! Orders that wait for units, and how they are served.
+
+use super::{Call, OrderBook, check_key};
+use crate::answers::Answer;
+use crate::entry::{Change, Entry, NewOrder};
+use crate::lines::{Lines, SkuId};
+use crate::parts::Stage;
+use crate::refusal::Refusal;
+use crate::table::{Locked, Name};
+use segstock::inventory::Sku;
+use std::time::Duration;
+
+/// How many waiting orders a call serves. Those that are left are served by the calls that follow, whatever they are.
+const SERVED_AT_ONCE: usize = 8;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// [Places](Self::place) an order; and if lines lack units, has it wait for them: a preorder, a waiting list. The
+    /// answer's [`state`](Answer::state) says which.
+    ///
+    /// Units that come back serve first what is owed, then the orders that wait, in the sequence in which they were placed,
+    /// and then the sale. An order is served as a whole, once it is the first in the queue of each of its SKUs; its units
+    /// are held for `ttl` from then on. Until then nobody else gets units of those SKUs. The [feed](Self::events) says who
+    /// was served.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`place`](Self::place), without [`Refusal::Short`]. [`Refusal::QueueFull`] names all lines for which more
+    /// units would wait than [the limit](crate::SkuLimits::waiting) lets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::{OrderBook, OrderState};
+    /// use std::time::Duration;
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone", 0)?;
+    /// let quarter = Duration::from_secs(900);
+    /// let answer = book.place_or_wait("order-17", None, [("phone", 2)], quarter)?;
+    /// assert_eq!(answer.state, OrderState::Waiting);
+    ///
+    /// book.restock("phone", "delivery-1", 5)?;
+    /// assert_eq!(book.get("order-17")?.state, OrderState::Held);
+    /// assert_eq!(book.available("phone"), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn place_or_wait(
+        &self,
+        id: &str,
+        customer: Option<&str>,
+        lines: impl IntoIterator<Item = (K, u64)>,
+        ttl: Duration,
+    ) -> Result<Answer, Refusal<K>> {
+        self.answered(|call| {
+            check_key(id)?;
+            customer.map_or(Ok(()), check_key)?;
+            let lines = self.lines_of(lines);
+            self.place_lines(call, id, customer, lines, ttl, true)
+        })
+    }
+
+    /// Has a new order wait, which lacks units.
+    pub(super) fn wait_in_queue(
+        &self,
+        call: &mut Call,
+        shard: &mut Locked<'_>,
+        name: Name<'_>,
+        customer: Option<&str>,
+        (lines, ttl): (&Lines, u64),
+    ) -> Result<Answer, Refusal<K>> {
+        let permit = self.permit()?;
+        let counted = self.count_for(customer, lines)?;
+        self.set_places_aside(lines).inspect_err(|_| {
+            self.uncount_for(customer, &counted);
+        })?;
+        let order = NewOrder::new(name.id, customer, lines.clone());
+        let entry = Entry::new(call.now, Change::Waiting { order, ttl });
+        let slot = self.record_new(shard, name, permit, entry);
+        let slot = slot.ok_or(Refusal::Busy)?;
+        call.rest_on(shard[slot].last);
+        Ok(Self::done(&shard[slot], call.now, lines.units()))
+    }
+
+    /// Serves waiting orders of SKUs of which units came back. Called without a lock.
+    pub(super) fn serve(&self, now: u64) {
+        for _ in 0..SERVED_AT_ONCE {
+            let Some(sku) = self.skus.to_serve.next() else {
+                return;
+            };
+            let served = self.serve_first(sku, now);
+            // The next in the queues of the same SKUs may be served, too. After a failure the next units that come wake
+            // them again; but not if the journal had no place.
+            match served {
+                Ok(lines) => lines.iter().for_each(|line| self.skus.wake(line.sku)),
+                Err(Refusal::Busy) => return self.skus.to_serve.add(sku),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Serves the first order in the queue of a SKU, and returns its lines; none if it cannot be served.
+    fn serve_first(&self, sku: SkuId, now: u64) -> Result<Lines, Refusal<K>> {
+        let Some((order, id)) = self.skus.item(sku).queue.first() else {
+            return Ok(Lines::new());
+        };
+        let name = self.table.name(&id);
+        let mut shard = self.table.lock_shard_of(name);
+        let slot = shard.find(name).filter(|slot| shard[*slot].number == order);
+        let Some(slot) = slot else {
+            return Ok(Lines::new());
+        };
+        let lines = shard[slot].parts.at(Stage::Waiting);
+        let is_first = |sku| self.skus.item(sku).queue.is_first(order);
+        if lines.is_empty() || !lines.iter().all(|line| is_first(line.sku)) {
+            return Ok(Lines::new());
+        }
+        let permit = self.permit()?;
+        if self.skus.take(&lines).is_err() {
+            return Ok(Lines::new());
+        }
+        let until = now.saturating_add(shard[slot].until);
+        let served = lines.clone();
+        let change = Change::Served {
+            order,
+            lines,
+            until,
+        };
+        self.record(&mut shard, slot, permit, &Entry::new(now, change), None);
+        Ok(served)
+    }
+}

@@ -1,0 +1,270 @@
+//! The feed of what happened, in the sequence of the entries.
+
+use crate::entry::{Change, Entry, Position};
+use crate::lines::{Lines, SkuId};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+
+/// Something that happened.
+///
+/// `K` is the SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event<K> {
+    /// The entry by which it happened. One entry may be more than one event.
+    pub position: Position,
+    /// What happened.
+    pub what: What<K>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What<K> {
+    /// An order has its units.
+    Placed(Box<str>),
+    /// An order waits for its units.
+    Waits(Box<str>),
+    /// An order that waited has its units.
+    Served(Box<str>),
+    /// An order is for other lines.
+    Amended(Box<str>),
+    /// An order's deadline is later.
+    Extended(Box<str>),
+    /// Units of an order are paid for.
+    Paid(Box<str>),
+    /// Units of an order left.
+    Shipped(Box<str>),
+    /// Units of an order were cancelled.
+    Cancelled(Box<str>),
+    /// An order was not paid for in time.
+    Expired(Box<str>),
+    /// Units of an order came back.
+    Returned(Box<str>),
+    /// Fewer units of a SKU can be had than its [threshold](crate::SkuLimits::low). Said once, until enough can be had.
+    Low {
+        /// The SKU.
+        sku: K,
+        /// Units that can be had.
+        left: u64,
+    },
+    /// As many units of a SKU can be had as its threshold, after it was low.
+    Enough(K),
+    /// No unit of a SKU can be had any more.
+    SoldOut(K),
+    /// Units of a SKU can be had again.
+    BackInStock(K),
+}
+
+/// A part of the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Events<K> {
+    /// What happened, in the sequence of the entries.
+    pub events: Vec<Event<K>>,
+    /// Where to go on: after this position.
+    pub next: Position,
+    /// If the reader was too slow: the events of the entries after where it was, up to this position, are dropped.
+    pub missed: Option<Position>,
+}
+
+/// The last events, and what can be had of each SKU by what the entries say.
+#[derive(Debug)]
+pub(crate) struct Feed<K>(Mutex<State<K>>);
+
+#[derive(Debug)]
+struct State<K> {
+    capacity: usize,
+    events: VecDeque<Event<K>>,
+    /// The position of the last event that was dropped.
+    dropped: Position,
+    skus: Vec<Left<K>>,
+}
+
+/// What can be had of a SKU.
+#[derive(Debug)]
+struct Left<K> {
+    sku: K,
+    /// Units that no order has; negative: that are owed.
+    free: i64,
+    /// Units that orders wait for. While there are any, others get none.
+    waiting: i64,
+    low: i64,
+    is_low: bool,
+    is_out: bool,
+}
+
+impl<K> Left<K> {
+    const fn left(&self) -> i64 {
+        if self.free < 0 || self.waiting > 0 {
+            0
+        } else {
+            self.free
+        }
+    }
+}
+
+impl<K: Clone> Feed<K> {
+    pub(crate) const fn new(capacity: usize) -> Self {
+        Self(Mutex::new(State {
+            capacity,
+            events: VecDeque::new(),
+            dropped: Position::new(0),
+            skus: Vec::new(),
+        }))
+    }
+
+    /// Has `append` append an entry, about the order with this id, and tells what happened by it. No other entry is
+    /// appended meanwhile, so that the events are in the sequence of the entries.
+    pub(crate) fn tell(
+        &self,
+        entry: &Entry<K>,
+        id: Option<&str>,
+        append: impl FnOnce() -> Position,
+    ) -> Position {
+        let mut state = self.0.lock();
+        let position = append();
+        if let Some(what) = id.and_then(|id| of_order(&entry.change, id)) {
+            state.push(position, what);
+        }
+        state.follow(position, &entry.change);
+        position
+    }
+
+    pub(crate) fn after(&self, after: Position, durable: Position, limit: usize) -> Events<K> {
+        let state = self.0.lock();
+        let missed = (state.dropped > after).then_some(state.dropped);
+        let first = state
+            .events
+            .partition_point(|event| event.position <= after);
+        let mut events: Vec<Event<K>> = Vec::new();
+        for event in state.events.range(first..) {
+            // All events of one entry, or none.
+            let is_full = events.len() >= limit.max(1);
+            let is_next = events
+                .last()
+                .is_some_and(|last| last.position < event.position);
+            if event.position > durable || (is_full && is_next) {
+                break;
+            }
+            events.push(event.clone());
+        }
+        let next = events.last().map_or(after, |last| last.position);
+        Events {
+            next: missed.map_or(next, |missed| next.max(missed)),
+            events,
+            missed,
+        }
+    }
+}
+
+impl<K: Clone> State<K> {
+    fn push(&mut self, position: Position, what: What<K>) {
+        self.events.push_back(Event { position, what });
+        while self.events.len() > self.capacity
+            && let Some(event) = self.events.pop_front()
+        {
+            self.dropped = event.position;
+        }
+    }
+
+    /// Follows what can be had of each SKU.
+    fn follow(&mut self, position: Position, change: &Change<K>) {
+        let add = |lines: &Lines, free: i64, waiting: i64, state: &mut Self| {
+            for line in lines.iter() {
+                let units = line.units.cast_signed();
+                state.add(position, line.sku, free * units, waiting * units);
+            }
+        };
+        match change {
+            Change::Opened { sku, units, .. } => self.skus.push(Left {
+                sku: sku.clone(),
+                free: units.cast_signed(),
+                waiting: 0,
+                low: 0,
+                is_low: false,
+                is_out: *units == 0,
+            }),
+            Change::Restocked { sku, units } => self.add(position, *sku, units.cast_signed(), 0),
+            Change::Counted {
+                sku, difference, ..
+            } => self.add(position, *sku, *difference, 0),
+            Change::WrittenOff { sku, units } => self.add(position, *sku, -units.cast_signed(), 0),
+            Change::Limited {
+                sku,
+                safety,
+                limits,
+                ..
+            } => {
+                if let Some(left) = self.skus.get_mut(sku.index()) {
+                    left.low = i64::try_from(limits.low).unwrap_or(i64::MAX);
+                }
+                self.add(position, *sku, -safety, 0);
+            }
+            Change::Placed { order, .. } => add(&order.lines, -1, 0, self),
+            Change::Waiting { order, .. } => add(&order.lines, 0, 1, self),
+            Change::Served { lines, .. } => add(lines, -1, -1, self),
+            Change::Amended { taken, given, .. } => {
+                add(taken, -1, 0, self);
+                add(given, 1, 0, self);
+            }
+            Change::Paid { retaken, .. } => add(retaken, -1, 0, self),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => {
+                add(waiting, 0, -1, self);
+                add(&held.clone().and(paid), 1, 0, self);
+            }
+            Change::Expired { lines, .. } => add(lines, 1, 0, self),
+            Change::Returned { on_sale, .. } => add(on_sale, 1, 0, self),
+            Change::Extended { .. } | Change::Shipped { .. } => {}
+        }
+    }
+
+    /// Tells each crossing once.
+    fn add(&mut self, position: Position, sku: SkuId, free: i64, waiting: i64) {
+        let Some(left) = self.skus.get_mut(sku.index()) else {
+            return;
+        };
+        left.free += free;
+        left.waiting += waiting;
+        let (units, name) = (left.left(), left.sku.clone());
+        let (was_low, was_out) = (left.is_low, left.is_out);
+        (left.is_low, left.is_out) = (units < left.low, units == 0);
+        let (is_low, is_out) = (left.is_low, left.is_out);
+        if was_out && !is_out {
+            self.push(position, What::BackInStock(name.clone()));
+        }
+        if was_low && !is_low {
+            self.push(position, What::Enough(name.clone()));
+        }
+        if is_low && !was_low {
+            let (sku, left) = (name.clone(), units.unsigned_abs());
+            self.push(position, What::Low { sku, left });
+        }
+        if is_out && !was_out {
+            self.push(position, What::SoldOut(name));
+        }
+    }
+}
+
+/// What happened to an order.
+fn of_order<K>(change: &Change<K>, id: &str) -> Option<What<K>> {
+    let what = match change {
+        Change::Placed { .. } => What::Placed,
+        Change::Waiting { .. } => What::Waits,
+        Change::Served { .. } => What::Served,
+        Change::Amended { .. } => What::Amended,
+        Change::Extended { .. } => What::Extended,
+        Change::Paid { .. } => What::Paid,
+        Change::Shipped { .. } => What::Shipped,
+        Change::Cancelled { .. } => What::Cancelled,
+        Change::Expired { .. } => What::Expired,
+        Change::Returned { .. } => What::Returned,
+        _ => return None,
+    };
+    Some(what(id.into()))
+}

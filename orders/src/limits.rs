@@ -1,0 +1,84 @@
+//! [`SkuLimits`]: what is set for a SKU.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What is set for a SKU; by [`OrderBook::limit`](crate::OrderBook::limit). [`Default`] limits nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[non_exhaustive]
+pub struct SkuLimits {
+    /// Units that are not for sale. While fewer are on hand, units that come back fill them up first.
+    pub safety: u64,
+    /// Whether no new order has it. Orders that have it are paid for, shipped and returned as before.
+    pub closed: bool,
+    /// Units that may wait at most; see [`OrderBook::place_or_wait`](crate::OrderBook::place_or_wait).
+    pub waiting: u64,
+    /// Units of the orders of one customer that are held, paid for or shipped at most. It counts the orders that are
+    /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused.
+    pub per_customer: Option<u64>,
+    /// Below how many units that orders can have the SKU is low; 0 is never. It is for the
+    /// [feed](crate::OrderBook::events).
+    pub low: u64,
+}
+
+impl Default for SkuLimits {
+    fn default() -> Self {
+        Self {
+            safety: 0,
+            closed: false,
+            waiting: u64::MAX,
+            per_customer: None,
+            low: 0,
+        }
+    }
+}
+
+/// Those of them that are read without a lock.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    closed: AtomicBool,
+    waiting: AtomicU64,
+    /// The largest number if there is no limit.
+    per_customer: AtomicU64,
+    /// Whether units are counted for each customer: once they are, for ever.
+    counted: AtomicBool,
+}
+
+impl Rules {
+    pub(crate) const fn new() -> Self {
+        Self {
+            closed: AtomicBool::new(false),
+            waiting: AtomicU64::new(u64::MAX),
+            per_customer: AtomicU64::new(u64::MAX),
+            counted: AtomicBool::new(false),
+        }
+    }
+
+    /// Called behind the gate of the SKU.
+    pub(crate) fn set(&self, limits: &SkuLimits) {
+        if limits.per_customer.is_some() {
+            self.counted.store(true, Ordering::Release);
+        }
+        let per_customer = limits.per_customer.unwrap_or(u64::MAX);
+        self.per_customer.store(per_customer, Ordering::Release);
+        self.waiting.store(limits.waiting, Ordering::Release);
+        self.closed.store(limits.closed, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn per_customer(&self) -> Option<u64> {
+        let limit = self.per_customer.load(Ordering::Acquire);
+        (limit < u64::MAX).then_some(limit)
+    }
+}

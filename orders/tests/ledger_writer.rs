@@ -1,0 +1,402 @@
+//! The writer: what waits, what is refused, and what a dead ledger answers.
+
+use segstock_orders::ledger::faults::{Disk, Faults, FaultyLedger};
+use segstock_orders::ledger::{
+    Batch, Ledger, LedgerError, LedgerReason, Opened, Recovered, Standing, Step, WriteError,
+    WriterSettings,
+};
+use segstock_orders::{Entry, Lost, OrderBook, Position, Refusal, SkuId};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+const TTL: Duration = Duration::from_secs(60);
+
+/// A ledger that does with each batch what it is told.
+struct Told {
+    inner: FaultyLedger<String>,
+    orders: Receiver<Do>,
+    /// The numbers of the batches, as they come.
+    seen: Arc<Mutex<Vec<Batch<String>>>>,
+}
+
+/// What is done with a batch.
+enum Do {
+    Write,
+    /// It is not written, and the writer is told that nobody knows.
+    Lose,
+    /// It is written, and the writer is told that nobody knows.
+    LoseAnswer,
+    Fail,
+    Panic,
+}
+
+impl Ledger<String> for Told {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        self.inner.open()
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
+        self.inner.load(after, limit)
+    }
+
+    fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+        self.seen.lock().expect("not poisoned").push(batch.clone());
+        let error = || LedgerError::new(LedgerReason::Failed, "as the test wants");
+        match self.orders.recv() {
+            Ok(Do::Write) => self.inner.write(batch),
+            Ok(Do::Lose) => Err(WriteError::Unknown(error())),
+            Ok(Do::LoseAnswer) => {
+                self.inner.write(batch)?;
+                Err(WriteError::Unknown(error()))
+            }
+            Ok(Do::Fail) => Err(WriteError::Dead(error())),
+            Ok(Do::Panic) => panic!("as the test wants"),
+            // The test is over.
+            Err(_) => Err(WriteError::Dead(error())),
+        }
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        self.inner.ask(epoch, number)
+    }
+}
+
+struct Shop {
+    /// Dropped first: then the ledger fails, and nobody waits for it.
+    orders: Sender<Do>,
+    recovered: Recovered<String>,
+    seen: Arc<Mutex<Vec<Batch<String>>>>,
+    disk: Disk<String>,
+}
+
+/// A shop with 10 phones, of which all is durable.
+fn shop(places: usize) -> Shop {
+    let disk = Disk::new();
+    let (orders, told) = mpsc::channel();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let ledger = Told {
+        inner: disk.ledger(),
+        orders: told,
+        seen: Arc::clone(&seen),
+    };
+    let settings = WriterSettings::new().places(places);
+    let recovered = OrderBook::builder().recover_with(ledger, settings);
+    let recovered = recovered.expect("an empty disk");
+    orders.send(Do::Write).expect("the writer runs");
+    recovered
+        .book
+        .open("phone".to_owned(), 10)
+        .expect("a new SKU");
+    Shop {
+        recovered,
+        orders,
+        seen,
+        disk,
+    }
+}
+
+impl Shop {
+    /// Places an order without waiting, and returns the position of its entry.
+    fn place(&self, id: &str) -> Result<Position, Refusal<String>> {
+        let book = &self.recovered.book;
+        let lines = [("phone".to_owned(), 1)];
+        let decided = self
+            .recovered
+            .writer
+            .decide(|| book.place(id, None, lines, TTL));
+        decided.answer.map(|_| decided.rests_on)
+    }
+
+    fn send(&self, what: Do) {
+        self.orders.send(what).expect("the writer runs");
+    }
+
+    fn wait(&self, position: Position) -> Result<(), Lost> {
+        pollster::block_on(self.recovered.writer.durable(position))
+    }
+
+    /// Waits until the writer has given a batch to the ledger.
+    fn batches(&self, count: usize) {
+        while self.seen.lock().expect("not poisoned").len() < count {
+            thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn while_a_batch_is_written_the_next_collects() {
+    let shop = shop(100);
+    let first = shop.place("1").expect("units");
+    shop.batches(2);
+    let others: Vec<_> = (2..8)
+        .map(|number| shop.place(&number.to_string()))
+        .collect();
+    assert_eq!(shop.recovered.writer.outcome(first), None);
+    shop.send(Do::Write);
+    shop.send(Do::Write);
+    let last = others.last().cloned().and_then(Result::ok).expect("units");
+    assert_eq!(shop.wait(last), Ok(()));
+    let seen = shop.seen.lock().expect("not poisoned");
+    let sizes: Vec<_> = seen.iter().map(|batch| batch.entries.len()).collect();
+    assert_eq!(sizes, [1, 1, 6]);
+    assert_eq!(seen[2].first, Position::new(first.number() + 1));
+}
+
+#[test]
+fn a_full_queue_is_busy_before_anything_is_taken() {
+    let shop = shop(2);
+    assert!(shop.place("1").is_ok() && shop.place("2").is_ok());
+    assert_eq!(shop.place("3"), Err(Refusal::Busy));
+    assert_eq!(shop.recovered.book.available("phone"), Some(8));
+    // A retry and a plain refusal need no place.
+    assert!(shop.place("1").is_ok());
+    let book = &shop.recovered.book;
+    assert_eq!(book.get("4"), Err(Refusal::UnknownOrder));
+    // One batch, or two.
+    shop.send(Do::Write);
+    shop.send(Do::Write);
+    assert_eq!(shop.wait(Position::new(3)), Ok(()));
+    assert!(shop.place("3").is_ok(), "there is a place again");
+}
+
+#[test]
+fn a_refused_change_gives_its_place_back() {
+    let shop = shop(1);
+    let book = &shop.recovered.book;
+    for _ in 0..5 {
+        let lines = [("phone".to_owned(), 99)];
+        let short = book.place("1", None, lines, TTL);
+        assert!(matches!(short, Err(Refusal::Short(_))), "{short:?}");
+    }
+    assert!(shop.place("2").is_ok());
+}
+
+#[test]
+fn a_batch_of_unknown_result_is_sent_again_unchanged() {
+    let shop = shop(100);
+    let position = shop.place("1").expect("units");
+    shop.batches(2);
+    let later = shop.place("2").expect("units");
+    shop.send(Do::Lose);
+    shop.send(Do::Write);
+    assert_eq!(shop.wait(position), Ok(()));
+    let seen = shop.seen.lock().expect("not poisoned").clone();
+    assert_eq!(seen[1], seen[2]);
+    // One that is there is not sent again.
+    shop.send(Do::LoseAnswer);
+    assert_eq!(shop.wait(later), Ok(()));
+    let numbers: Vec<_> = shop
+        .disk
+        .entries()
+        .iter()
+        .map(|(at, _)| at.number())
+        .collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[test]
+fn a_dead_ledger_answers_what_is_durable_and_nothing_else() {
+    for ends in [Do::Fail, Do::Panic] {
+        let shop = shop(100);
+        let durable = shop.place("durable").expect("units");
+        shop.send(Do::Write);
+        assert_eq!(shop.wait(durable), Ok(()));
+        let lost = shop.place("lost").expect("units");
+        shop.send(ends);
+        assert_eq!(shop.wait(lost), Err(Lost));
+        // Nothing is taken for a call that cannot be written.
+        assert_eq!(shop.place("new"), Err(Refusal::Unavailable));
+        let book = &shop.recovered.book;
+        assert_eq!(
+            book.available("phone"),
+            Some(8),
+            "units of an unknown order stay taken"
+        );
+        assert!(book.get("durable").is_ok());
+        assert_eq!(book.get("lost"), Err(Refusal::Unknown));
+        let lines = || [("phone".to_owned(), 1)];
+        assert!(
+            book.place("durable", None, lines(), TTL)
+                .is_ok_and(|answer| answer.before)
+        );
+        assert_eq!(
+            book.place("lost", None, lines(), TTL),
+            Err(Refusal::Unknown)
+        );
+        assert!(shop.recovered.writer.status().dead.is_some());
+
+        let again = OrderBook::builder()
+            .recover(shop.disk.ledger())
+            .expect("a new process");
+        assert!(again.book.get("durable").is_ok());
+        assert_eq!(again.book.get("lost"), Err(Refusal::UnknownOrder));
+    }
+}
+
+#[test]
+fn an_order_that_cannot_expire_makes_others_busy_or_unavailable_and_never_short() {
+    let clock = Arc::new(segstock::ManualClock::new());
+    let disk = Disk::<String>::new();
+    let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let settings = WriterSettings::new().places(2);
+    let (shop, mut driver) = builder
+        .recover_by_hand(disk.ledger(), settings)
+        .expect("an empty disk");
+    let place = |id: &str| {
+        let lines = [("phone".to_owned(), 1)];
+        shop.writer
+            .decide(|| shop.book.place(id, None, lines, TTL))
+            .answer
+    };
+    let open = shop.writer.decide(|| shop.book.open("phone".to_owned(), 1));
+    assert!(open.answer.is_ok() && place("first").is_ok());
+    clock.advance(TTL);
+    // Its unit could be had, and the queue has no place to write that.
+    assert_eq!(place("second"), Err(Refusal::Busy));
+    assert_eq!(driver.step(), Step::Written);
+    assert!(place("second").is_ok());
+    assert_eq!(driver.step(), Step::Written);
+    clock.advance(TTL);
+    drop(driver);
+    assert_eq!(place("third"), Err(Refusal::Unavailable));
+}
+
+#[test]
+fn figures_are_those_of_what_is_durable() {
+    let shop = shop(100);
+    let phone = SkuId::new(0);
+    let position = shop.place("1").expect("units");
+    assert_eq!(shop.recovered.book.available("phone"), Some(9));
+    assert_eq!(shop.recovered.writer.stock(phone).available(), 10);
+    shop.send(Do::Write);
+    assert_eq!(shop.wait(position), Ok(()));
+    let stock = shop.recovered.writer.stock(phone);
+    assert_eq!((stock.on_hand, stock.held, stock.available()), (10, 1, 9));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_future_is_woken_once_by_the_batch_that_it_waits_for() {
+    let disk = Disk::<String>::new();
+    let (shop, mut driver) = OrderBook::builder()
+        .recover_by_hand(disk.ledger(), WriterSettings::new())
+        .expect("an empty disk");
+    let open = |sku: &str| {
+        let decided = shop.writer.decide(|| shop.book.open(sku.to_owned(), 1));
+        assert!(decided.answer.is_ok());
+        decided.rests_on
+    };
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    let first = open("phone");
+    let mut waits = pin!(shop.writer.durable(first));
+    let later = Position::new(first.number() + 1);
+    let mut waits_longer = Box::pin(shop.writer.durable(later));
+    for _ in 0..3 {
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+    }
+    assert!(waits_longer.as_mut().poll(&mut context).is_pending());
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert_eq!(waits.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+    // Whoever stops waiting is not woken.
+    drop(waits_longer);
+    open("tablet");
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert_eq!(driver.step(), Step::Idle);
+}
+
+#[test]
+fn what_is_queued_is_written_before_the_writer_ends() {
+    let disk = Disk::<String>::new();
+    let shop = OrderBook::builder()
+        .recover(disk.ledger())
+        .expect("an empty disk");
+    for number in 0..100 {
+        let decided = shop
+            .writer
+            .decide(|| shop.book.open(format!("sku-{number}"), 1));
+        assert!(decided.answer.is_ok());
+    }
+    shop.writer.close();
+    assert_eq!(disk.entries().len(), 100);
+    assert_eq!(
+        shop.book.open("late".to_owned(), 1),
+        Err(Refusal::Unavailable)
+    );
+}
+
+#[test]
+fn two_processes_on_one_disk_never_both_write() {
+    let disk = Disk::<String>::new();
+    let first = OrderBook::builder()
+        .recover(disk.ledger())
+        .expect("an empty disk");
+    first.book.open("phone".to_owned(), 1).expect("a new SKU");
+    let second = OrderBook::builder()
+        .recover(disk.ledger())
+        .expect("the epoch is raised");
+    assert_eq!(
+        first.book.open("tablet".to_owned(), 1),
+        Err(Refusal::Unknown)
+    );
+    let dead = first.writer.status().dead;
+    assert_eq!(
+        dead.map(|error| error.reason()),
+        Some(LedgerReason::Superseded)
+    );
+    second.book.open("tablet".to_owned(), 1).expect("a new SKU");
+}
+
+#[test]
+fn forgotten_orders_leave_the_memory_ledger_and_what_they_took_stays() {
+    let clock = Arc::new(segstock::ManualClock::new());
+    let disk = Disk::<String>::new();
+    let open = |faults| {
+        let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+        let builder = builder.retention(TTL);
+        builder
+            .recover(disk.faulty(1, faults))
+            .expect("the disk can be read")
+    };
+    let shop = open(Faults::none());
+    shop.book.open("phone".to_owned(), 5).expect("a new SKU");
+    let lines = || [("phone".to_owned(), 2)];
+    assert!(shop.book.place("old", None, lines(), TTL).is_ok());
+    assert!(shop.book.pay("old").is_ok() && shop.book.ship("old").is_ok());
+    clock.advance(TTL);
+    assert_eq!(shop.book.get("old"), Err(Refusal::UnknownOrder));
+    // The id is free again.
+    assert!(
+        shop.book
+            .place("old", None, lines(), TTL)
+            .is_ok_and(|answer| !answer.before)
+    );
+    shop.writer.close();
+    drop(shop);
+    assert_eq!(disk.entries().len(), 2, "the SKU and the new order");
+    let shop = open(Faults::none());
+    let stock = shop.book.stock("phone").expect("it is open");
+    assert_eq!((stock.on_hand, stock.available), (3, 1));
+}
