@@ -1,0 +1,40 @@
+//! The command `stores` measures the servers that there are, and says what it left out.
+
+use std::process::{Command, Output};
+
+fn stores(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stores"));
+    command.args(arguments).output().expect("it starts")
+}
+
+#[test]
+fn the_table_has_the_servers_that_there_are() {
+    let output = stores(&["--customers", "4", "--window-ms", "20", "--turns", "1"]);
+    let (shown, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    if !output.status.success() {
+        let demanded = std::env::var_os("SEGSTOCK_DEMAND_SERVERS");
+        assert!(demanded.is_none_or(|value| value.is_empty()), "{errors}");
+        assert_eq!(errors.trim(), "stores: there is no server to measure");
+        return;
+    }
+    for (way, absent) in [
+        ("Redis, one key", "no redis-server found"),
+        ("PostgreSQL, one row", "no postgres found"),
+    ] {
+        assert!(shown.contains(way) || shown.contains(absent), "{shown}");
+    }
+    let right = "0 orders were unanswered or answered wrongly";
+    assert!(shown.contains(right), "{shown}");
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused() {
+    for arguments in [["--turns", "0"], ["--customers", "0"], ["--window-ms", "x"]] {
+        let output = stores(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
