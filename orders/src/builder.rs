@@ -66,7 +66,7 @@ pub(crate) struct Settings {
 /// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct OrderBookBuilder<K> {
-    clock: Arc<dyn Clock + Send + Sync>,
+    pub(crate) clock: Arc<dyn Clock + Send + Sync>,
     journal: Option<Arc<dyn Journal<K>>>,
     events: Option<usize>,
     shards: usize,

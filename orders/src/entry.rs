@@ -15,6 +15,11 @@ pub const ENTRY_VERSION: u32 = 1;
 
 /// Where an entry stands in the sequence of all entries of a book. The first is 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(transparent)
+)]
 pub struct Position(u64);
 
 impl Position {
@@ -33,6 +38,7 @@ impl Position {
 
 /// One change of a book.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct Entry<K> {
     /// When, in nanoseconds of the book's clock.
@@ -63,6 +69,7 @@ impl<K> Entry<K> {
 
 /// The key that a caller chose for a request on an order or on a SKU, by which its retries are known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct RequestKey {
     /// The key. It is the order's or the SKU's: another order may have a request with the same key.
@@ -81,6 +88,11 @@ impl RequestKey {
 
 /// What changed. Orders are named by the [`Position`] of the entry that placed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Change<K> {
     /// A SKU was opened. Its number is the count of those before.
@@ -218,6 +230,7 @@ pub enum Change<K> {
 
 /// An order as it is placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct NewOrder {
     /// The id that the customer chose.

@@ -45,6 +45,7 @@ pub mod entry;
 mod feed;
 mod gate;
 mod journal;
+pub mod ledger;
 mod limits;
 mod lines;
 mod order;
@@ -53,6 +54,8 @@ mod queue;
 mod refusal;
 mod replay;
 mod skus;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod table;
 
 pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer};

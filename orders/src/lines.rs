@@ -7,6 +7,11 @@ use std::ops::Deref;
 /// The number of a SKU in its book: 0 for the SKU that was opened first. It stays what it is for the book's life, across
 /// restarts too, since it stands in every [`Entry`](crate::Entry).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(transparent)
+)]
 pub struct SkuId(u32);
 
 impl SkuId {
@@ -124,5 +129,25 @@ impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.0.iter().map(|line| (line.sku.0, line.units));
         f.debug_map().entries(lines).finish()
+    }
+}
+
+/// From the number of each SKU to its units.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Lines {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|line| (line.sku.0, line.units)))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Lines {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let units = std::collections::BTreeMap::<u32, u64>::deserialize(deserializer)?;
+        let line = |(sku, units)| LineUnits {
+            sku: SkuId(sku),
+            units,
+        };
+        Ok(units.into_iter().map(line).collect())
     }
 }

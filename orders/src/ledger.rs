@@ -1,0 +1,282 @@
+//! [`Ledger`]: where the entries of a book are durable, and [`Writer`], which brings them there in batches.
+//!
+//! # The flow
+//!
+//! A call decides in memory, and appends its entry to the writer's queue. The writer's one thread takes all that the queue
+//! holds as one [`Batch`], and has the ledger write it. Meanwhile the next batch collects: the more load, the larger the
+//! batches. A call's answer waits until its entry is durable.
+//!
+//! # Batches
+//!
+//! Batches are numbered, and batch `n` is written only on top of batch `n - 1` of the same *epoch*: the ledger checks that
+//! in the write itself. Opening raises the epoch, before anything is loaded. So a write that got lost on its way and lands
+//! late is void, whenever it lands: the batch after it was written, or another process has opened the ledger.
+//!
+//! A write may end without a result: the connection broke, or the disk said no after the fact. Then the writer asks for
+//! the batch by epoch and number. If it is not there, the writer sends it again unchanged. Nothing behind it is sent before.
+//!
+//! # A dead ledger
+//!
+//! If a batch cannot be settled, the ledger is dead for this process. Let `d` be the last durable position. A call that
+//! waits for a position up to `d` is answered. A call that waits for a later one is told [`Lost`](crate::Lost): the same
+//! call tells after a restart. Changes are refused as [`Unavailable`](crate::NoPlace::Unavailable) before anything is taken.
+
+mod driver;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(any(feature = "faults", feature = "sqlite"))]
+pub(crate) mod forgotten;
+mod queue;
+mod recover;
+mod sums;
+mod waiters;
+mod writer;
+
+pub use driver::{Driver, Step};
+pub use recover::{Found, RecoverError, Recovered, WallClock};
+pub use sums::SkuSums;
+pub use waiters::Durable;
+pub use writer::{Decided, Writer, WriterSettings, WriterStatus};
+
+use crate::entry::{Entry, Position};
+use std::error::Error;
+use std::fmt;
+
+/// Keeps the entries of one book. One thread calls it.
+///
+/// # Examples
+///
+/// A ledger in memory, which forgets everything with its process:
+///
+/// ```
+/// use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
+/// use segstock_orders::{Entry, OrderBook, Position};
+///
+/// #[derive(Default)]
+/// struct InMemory {
+///     entries: Vec<(Position, Entry<String>)>,
+///     at: Opened,
+/// }
+///
+/// impl Ledger<String> for InMemory {
+///     fn open(&mut self) -> Result<Opened, LedgerError> {
+///         self.at.epoch += 1;
+///         Ok(self.at)
+///     }
+///
+///     fn load(&mut self, after: Position, limit: usize) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
+///         let later = self.entries.iter().filter(|(position, _)| *position > after);
+///         Ok(later.take(limit).cloned().collect())
+///     }
+///
+///     fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+///         self.entries.extend(batch.positions().zip(batch.entries.iter().cloned()));
+///         self.at.batch = batch.number;
+///         Ok(())
+///     }
+///
+///     fn ask(&mut self, _: u64, number: u64) -> Result<Standing, LedgerError> {
+///         Ok(if self.at.batch >= number { Standing::Written } else { Standing::NotWritten })
+///     }
+/// }
+///
+/// let recovered = OrderBook::builder().recover(InMemory::default())?;
+/// recovered.book.open("phone".to_owned(), 2)?;
+/// assert_eq!(recovered.writer.status().durable.number(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Ledger<K>: Send {
+    /// Raises the epoch, durably, and says where the ledger stands. From then on no batch of an earlier epoch can be
+    /// written. Called once, before everything else.
+    ///
+    /// # Errors
+    ///
+    /// If that is not possible. Then nothing was changed.
+    fn open(&mut self) -> Result<Opened, LedgerError>;
+
+    /// Up to `limit` entries after a position, in the sequence of their positions. No entries: there are no more.
+    ///
+    /// A ledger that forgot orders ends with entries that stand for them: what they took for good. Their positions are
+    /// after [`Opened::last`], and they are stored nowhere.
+    ///
+    /// # Errors
+    ///
+    /// If the entries cannot be read.
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<K>)>, LedgerError>;
+
+    /// Writes a batch on top of (`batch.epoch`, `batch.number - 1`). Returns once all of it is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Unknown`] if it may be there or not, and may land later; [`WriteError::Dead`] if nothing can be
+    /// written any more.
+    fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError>;
+
+    /// Whether batch `number` of `epoch` is there.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out now. It is asked again.
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError>;
+}
+
+impl<K> Ledger<K> for Box<dyn Ledger<K>> {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        (**self).open()
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
+        (**self).load(after, limit)
+    }
+
+    fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
+        (**self).write(batch)
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        (**self).ask(epoch, number)
+    }
+}
+
+/// Entries that become durable together, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Batch<K> {
+    /// The epoch of the writer.
+    pub epoch: u64,
+    /// Its number: one more than that of the batch before, across epochs.
+    pub number: u64,
+    /// The position of the first entry. The others follow without a gap.
+    pub first: Position,
+    /// The entries.
+    pub entries: Vec<Entry<K>>,
+    /// Orders that the book has forgotten: their entries may go. Each is the position of the entry that placed it.
+    pub forget: Vec<Position>,
+    /// The book's time when the batch was made, in nanoseconds.
+    pub time: u64,
+    /// The wall clock's time then, in nanoseconds since 1970.
+    pub wall: u64,
+}
+
+impl<K> Batch<K> {
+    /// The positions of its entries.
+    pub fn positions(&self) -> impl Iterator<Item = Position> + use<K> {
+        let first = self.first.number();
+        let end = first + self.entries.len() as u64;
+        (first..end).map(Position::new)
+    }
+
+    /// The position of its last entry; if it has none, of the last entry before it.
+    #[must_use]
+    pub fn last(&self) -> Position {
+        let end = self.first.number() + self.entries.len() as u64;
+        Position::new(end.saturating_sub(1))
+    }
+}
+
+/// Where a ledger stands that was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The epoch that was raised.
+    pub epoch: u64,
+    /// The number of the last batch; 0 if there is none.
+    pub batch: u64,
+    /// The position of the last entry that was written.
+    pub last: Position,
+    /// The book's time at the last batch, in nanoseconds.
+    pub time: u64,
+    /// The wall clock's time at the last batch, in nanoseconds since 1970; 0 if there is none.
+    pub wall: u64,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It is durable.
+    Written,
+    /// It is not there now. It may still land, unless it is sent again.
+    NotWritten,
+    /// Another process has opened the ledger: no batch of this epoch is written any more. What this batch became is not
+    /// known.
+    Superseded,
+}
+
+/// A batch was not written, or that is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteError {
+    /// It may be there or not. The writer asks.
+    Unknown(LedgerError),
+    /// Nothing can be written any more. The batch may be there or not.
+    Dead(LedgerError),
+}
+
+/// What is wrong with a ledger, in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerError {
+    reason: LedgerReason,
+    line: Box<str>,
+}
+
+/// What kind of thing is wrong with a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LedgerReason {
+    /// Another process has it open.
+    InUse,
+    /// It is something else: not a ledger of this program.
+    NotALedger,
+    /// It was written by a later release.
+    Later,
+    /// There is no room left.
+    Full,
+    /// It can be read only.
+    ReadOnly,
+    /// What was written cannot be read.
+    Damaged,
+    /// Another process has opened it since.
+    Superseded,
+    /// Anything else.
+    Failed,
+}
+
+impl LedgerError {
+    /// An error, with a line for people.
+    #[must_use]
+    pub fn new(reason: LedgerReason, line: impl Into<Box<str>>) -> Self {
+        let line = line.into();
+        Self { reason, line }
+    }
+
+    /// What kind of thing is wrong.
+    #[must_use]
+    pub const fn reason(&self) -> LedgerReason {
+        self.reason
+    }
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl Error for LedgerError {}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(error) | Self::Dead(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for WriteError {}

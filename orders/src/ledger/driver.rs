@@ -1,0 +1,195 @@
+//! [`Driver`]: writes the batches, one step after another.
+
+use super::queue::Collected;
+use super::writer::Shared;
+use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
+use segstock::Clock;
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Brings what a [`Writer`](super::Writer) queues to its ledger. The writer has a thread for it, unless it was made
+/// [by hand](super::WriterSettings::by_hand). Once it is dropped nothing is written any more.
+pub struct Driver<K> {
+    ledger: Box<dyn Ledger<K>>,
+    shared: Arc<Shared<K>>,
+    wall: Arc<dyn Clock + Send + Sync>,
+    epoch: u64,
+    /// The number of the last batch that is written.
+    number: u64,
+    time: u64,
+    tries: u32,
+    under_way: Option<UnderWay<K>>,
+}
+
+/// A batch that is not known to be written.
+struct UnderWay<K> {
+    batch: Batch<K>,
+    /// What is done next: the batch is asked for, or sent.
+    asks: bool,
+    /// How often it was sent or asked for.
+    tries: u32,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Nothing: nothing is queued.
+    Idle,
+    /// A batch is durable, and those who waited for it are woken.
+    Written,
+    /// It is not known yet what became of the batch. The next step goes on with it.
+    Unsettled,
+    /// Nothing: the ledger is dead.
+    Dead,
+}
+
+impl<K: 'static> Driver<K> {
+    pub(super) fn new(
+        ledger: Box<dyn Ledger<K>>,
+        shared: Arc<Shared<K>>,
+        wall: Arc<dyn Clock + Send + Sync>,
+        opened: &Opened,
+        tries: u32,
+    ) -> Self {
+        Self {
+            ledger,
+            shared,
+            wall,
+            epoch: opened.epoch,
+            number: opened.batch,
+            time: opened.time,
+            tries,
+            under_way: None,
+        }
+    }
+
+    /// Calls the ledger once, if there is anything to write.
+    pub fn step(&mut self) -> Step {
+        if self.shared.reason().is_some() {
+            return Step::Dead;
+        }
+        if self.under_way.is_none() {
+            let Some(collected) = self.shared.queue.collect() else {
+                return Step::Idle;
+            };
+            self.begin(collected);
+        }
+        self.go_on()
+    }
+
+    /// Writes until the queue is closed and empty, or the ledger is dead.
+    pub(super) fn run(&mut self) {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            if self.under_way.is_none() {
+                let Some(collected) = self.shared.queue.wait_and_collect() else {
+                    return;
+                };
+                self.begin(collected);
+            }
+            match self.go_on() {
+                Step::Unsettled => {
+                    thread::sleep(pause);
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
+                Step::Dead => return,
+                Step::Idle | Step::Written => pause = SHORTEST_PAUSE,
+            }
+        }
+    }
+
+    fn begin(&mut self, collected: Collected<K>) {
+        let last = collected.entries.last();
+        self.time = last.map_or(self.time, |entry| entry.time.max(self.time));
+        let wall = self.wall.now().as_nanos();
+        self.under_way = Some(UnderWay {
+            batch: Batch {
+                epoch: self.epoch,
+                number: self.number + 1,
+                first: collected.first,
+                entries: collected.entries,
+                forget: collected.forget,
+                time: self.time,
+                wall: u64::try_from(wall).unwrap_or(u64::MAX),
+            },
+            asks: false,
+            tries: 0,
+        });
+    }
+
+    /// Sends the batch that is under way, or asks for it.
+    fn go_on(&mut self) -> Step {
+        let Some(under_way) = &mut self.under_way else {
+            return Step::Idle;
+        };
+        under_way.tries += 1;
+        let batch = &under_way.batch;
+        let unsettled = if under_way.asks {
+            match self.ledger.ask(batch.epoch, batch.number) {
+                Ok(Standing::Written) => return self.is_written(),
+                // Sent again as it is.
+                Ok(Standing::NotWritten) => {
+                    under_way.asks = false;
+                    LedgerError::new(LedgerReason::Failed, "the batch is not there")
+                }
+                Ok(Standing::Superseded) => return self.is_superseded(),
+                Err(error) => error,
+            }
+        } else {
+            match self.ledger.write(batch) {
+                Ok(()) => return self.is_written(),
+                Err(WriteError::Unknown(error)) => {
+                    under_way.asks = true;
+                    error
+                }
+                Err(WriteError::Dead(error)) => return self.dies(&error),
+            }
+        };
+        if under_way.tries >= self.tries {
+            return self.dies(&unsettled);
+        }
+        Step::Unsettled
+    }
+
+    fn is_written(&mut self) -> Step {
+        if let Some(UnderWay { batch, .. }) = self.under_way.take() {
+            self.number = batch.number;
+            self.shared.is_durable(&batch);
+        }
+        Step::Written
+    }
+
+    fn is_superseded(&mut self) -> Step {
+        let line = "another process has opened the ledger";
+        self.dies(&LedgerError::new(LedgerReason::Superseded, line))
+    }
+
+    fn dies(&mut self, error: &LedgerError) -> Step {
+        self.under_way = None;
+        self.shared.die(error);
+        Step::Dead
+    }
+}
+
+/// Whatever ends the driver, a panic of the ledger included: nobody waits for it in vain.
+impl<K> Drop for Driver<K> {
+    fn drop(&mut self) {
+        let line = "the ledger is closed";
+        self.shared
+            .die(&LedgerError::new(LedgerReason::Failed, line));
+    }
+}
+
+impl<K> fmt::Debug for Driver<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("epoch", &self.epoch)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,285 @@
+//! [`Recovered`]: a book that its ledger made again.
+
+use super::driver::Driver;
+use super::sums::Sums;
+use super::writer::{Writer, WriterSettings};
+use super::{Ledger, LedgerError, LedgerReason, Opened};
+use crate::book::OrderBook;
+use crate::builder::OrderBookBuilder;
+use crate::entry::{Entry, Position};
+use crate::journal::Journal;
+use crate::replay::ReplayError;
+use segstock::Clock;
+use segstock::inventory::Sku;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// How many entries are read at a time.
+const PAGE: usize = 4096;
+
+/// A book that its ledger made again, and its writer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Recovered<K: Sku> {
+    /// The book. Each answer of its calls is durable.
+    pub book: OrderBook<K>,
+    /// The writer: for futures, durable figures, health.
+    pub writer: Arc<Writer<K>>,
+    /// What the ledger said.
+    pub found: Found,
+}
+
+impl<K: Sku + 'static> Recovered<K> {
+    /// Has the book's entries pass a journal of the caller's, which hands every call on to the writer: to look at entries
+    /// as they are appended.
+    #[must_use]
+    pub fn through(mut self, journal: impl FnOnce(Arc<Writer<K>>) -> Arc<dyn Journal<K>>) -> Self {
+        self.book.journal = journal(Arc::clone(&self.writer));
+        self
+    }
+}
+
+/// What was found in a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// Entries that were read.
+    pub entries: u64,
+    /// Orders that are known.
+    pub orders: usize,
+    /// SKUs that are open.
+    pub skus: usize,
+    /// The position of the last entry.
+    pub last: Position,
+    /// The epoch: how often the ledger was opened.
+    pub epoch: u64,
+    /// How much time has passed since the last entry by the wall clock: deadlines have come nearer by it. 0 if that clock
+    /// was set back.
+    pub passed: Duration,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (orders, skus, entries) = (self.orders, self.skus, self.entries);
+        write!(f, "{orders} orders and {skus} SKUs in {entries} entries")?;
+        if self.last > Position::default() {
+            let passed = self.passed.as_secs_f64();
+            write!(f, ", the last {passed:.1} s ago")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a book was not recovered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// The ledger could not be opened or read.
+    Ledger(LedgerError),
+    /// What stands in the ledger is not the life of a book.
+    Replay(ReplayError),
+}
+
+impl fmt::Display for RecoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ledger(error) => error.fmt(f),
+            Self::Replay(error) => write!(f, "the ledger is not the record of a book: {error}"),
+        }
+    }
+}
+
+impl Error for RecoverError {}
+
+/// The time since 1970, by the machine's clock. It can be set back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Duration {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap_or_default()
+    }
+}
+
+/// The book's clock after a restart: it goes on where the ledger's time ended.
+struct GoesOn {
+    clock: Arc<dyn Clock + Send + Sync>,
+    began: Duration,
+    at: Duration,
+}
+
+impl Clock for GoesOn {
+    fn now(&self) -> Duration {
+        self.at + self.clock.now().saturating_sub(self.began)
+    }
+}
+
+impl<K: Sku + 'static> OrderBookBuilder<K> {
+    /// Opens a book whose entries are in `ledger`: makes it again from those, and writes all that come. An empty ledger
+    /// makes an empty book. It takes the place of a [journal](Self::journal).
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError`] if the ledger cannot be opened or read, or holds something else.
+    ///
+    /// # Examples
+    ///
+    /// See [`Ledger`].
+    pub fn recover(self, ledger: impl Ledger<K> + 'static) -> Result<Recovered<K>, RecoverError> {
+        self.recover_with(ledger, WriterSettings::new())
+    }
+
+    /// Like [`recover`](Self::recover), with a say in the writer's settings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recover`](Self::recover).
+    pub fn recover_with(
+        self,
+        ledger: impl Ledger<K> + 'static,
+        settings: WriterSettings,
+    ) -> Result<Recovered<K>, RecoverError> {
+        let opened = Loaded::open(Box::new(ledger))?;
+        opened.recover(self, &settings, |ledger, opened, sums| {
+            let writer = Writer::start(ledger, &settings, opened, sums);
+            let failed = |error: std::io::Error| {
+                let line = format!("no thread for the writer: {error}");
+                RecoverError::Ledger(LedgerError::new(LedgerReason::Failed, line))
+            };
+            writer.map_err(failed)
+        })
+    }
+
+    /// Like [`recover_with`](Self::recover_with), without a thread: whoever has the [`Driver`] writes the batches, step by
+    /// step. For tests, and for programs that have a thread of their own for it. A call that waits while nobody steps
+    /// waits for ever: calls are [decided](Writer::decide).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recover`](Self::recover).
+    pub fn recover_by_hand(
+        self,
+        ledger: impl Ledger<K> + 'static,
+        settings: WriterSettings,
+    ) -> Result<(Recovered<K>, Driver<K>), RecoverError> {
+        let opened = Loaded::open(Box::new(ledger))?;
+        let mut driver = None;
+        let recovered = opened.recover(self, &settings, |ledger, opened, sums| {
+            let (writer, by_hand) = Writer::by_hand(ledger, &settings, opened, sums);
+            driver = Some(by_hand);
+            Ok(writer)
+        })?;
+        let unmade = || LedgerError::new(LedgerReason::Failed, "no writer was made");
+        let driver = driver.ok_or_else(|| RecoverError::Ledger(unmade()))?;
+        Ok((recovered, driver))
+    }
+}
+
+/// A ledger whose epoch is raised.
+struct Loaded<K> {
+    ledger: Box<dyn Ledger<K>>,
+    opened: Opened,
+}
+
+impl<K: Sku + 'static> Loaded<K> {
+    fn open(mut ledger: Box<dyn Ledger<K>>) -> Result<Self, RecoverError> {
+        let opened = ledger.open().map_err(RecoverError::Ledger)?;
+        Ok(Self { ledger, opened })
+    }
+
+    fn recover(
+        self,
+        builder: OrderBookBuilder<K>,
+        settings: &WriterSettings,
+        writer: impl FnOnce(Box<dyn Ledger<K>>, &Opened, Sums) -> Result<Writer<K>, RecoverError>,
+    ) -> Result<Recovered<K>, RecoverError> {
+        let Self { mut ledger, opened } = self;
+        let passed = match opened.wall {
+            0 => Duration::ZERO,
+            wall => settings
+                .wall
+                .now()
+                .saturating_sub(Duration::from_nanos(wall)),
+        };
+        let began = builder.clock.now();
+        let at = match opened.last.number() {
+            // A new ledger: the clock as it is.
+            0 => began,
+            _ => Duration::from_nanos(opened.time) + passed,
+        };
+        let clock = Arc::clone(&builder.clock);
+        let builder = builder.clock(Arc::new(GoesOn { clock, began, at }));
+
+        let mut pages = Pages::of(&mut *ledger);
+        let book = builder.replay(&mut pages);
+        let (sums, entries, error) = (pages.sums, pages.entries, pages.error);
+        if let Some(error) = error {
+            return Err(RecoverError::Ledger(error));
+        }
+        let mut book = book.map_err(RecoverError::Replay)?;
+        let found = Found {
+            entries,
+            orders: book.orders(),
+            skus: book.skus(),
+            last: opened.last,
+            epoch: opened.epoch,
+            passed,
+        };
+        let writer = Arc::new(writer(ledger, &opened, sums)?);
+        book.journal = Arc::clone(&writer) as _;
+        Ok(Recovered {
+            book,
+            writer,
+            found,
+        })
+    }
+}
+
+/// The entries of a ledger, page by page. It ends early at an error, and keeps that.
+struct Pages<'a, K> {
+    ledger: &'a mut dyn Ledger<K>,
+    page: std::vec::IntoIter<(Position, Entry<K>)>,
+    after: Position,
+    entries: u64,
+    sums: Sums,
+    error: Option<LedgerError>,
+}
+
+impl<'a, K> Pages<'a, K> {
+    fn of(ledger: &'a mut dyn Ledger<K>) -> Self {
+        Self {
+            ledger,
+            page: Vec::new().into_iter(),
+            after: Position::default(),
+            entries: 0,
+            sums: Sums::default(),
+            error: None,
+        }
+    }
+
+    fn turn(&mut self) -> Option<(Position, Entry<K>)> {
+        match self.ledger.load(self.after, PAGE) {
+            Ok(page) => self.page = page.into_iter(),
+            Err(error) => self.error = Some(error),
+        }
+        self.page.next()
+    }
+}
+
+impl<K> Iterator for &mut Pages<'_, K> {
+    type Item = (Position, Entry<K>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (position, entry) = match self.page.next() {
+            Some(next) => next,
+            None => self.turn()?,
+        };
+        self.after = position;
+        self.entries += 1;
+        self.sums.add(&entry);
+        Some((position, entry))
+    }
+}

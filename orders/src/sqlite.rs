@@ -1,0 +1,298 @@
+//! [`SqliteLedger`]: the embedded ledger, one file of SQLite.
+//!
+//! # What stands in it
+//!
+//! Its rows are the entries of the book, found by position; what changed is JSON that people can read:
+//!
+//! ```text
+//! $ sqlite3 shop.db 'SELECT position, kind, data FROM entries'
+//! 1|opened|{"sku":"phone","id":0,"units":5}
+//! 2|placed|{"order":{"id":"order-17","customer":null,"lines":{"0":2},"body":…},"until":…}
+//! 3|paid|{"order":2,"held":{"0":2},"retaken":{},"shipped":false}
+//! ```
+//!
+//! The rows are entries, and not orders as they are now, for one reason: opening applies them by the same code that made
+//! the changes, so there is one way in which a book comes to be. A row is written once, in the sequence of the rows, and
+//! never changed. When the book forgets an order, its rows are deleted a few orders at a time, and in the same transaction
+//! what it took for good is added to the row of each of its SKUs.
+//!
+//! # What it promises
+//!
+//! The file is in WAL mode with `synchronous=FULL`: a commit returns once the log is synced. One transaction holds a batch,
+//! its number and the epoch. The process that opens the file locks it, until it ends.
+//!
+//! An error of a commit may come after the fact, and what SQLite shows then need not be what the disk holds. So every
+//! error of a write makes the ledger dead for this process; the next one finds out.
+
+mod errors;
+mod rows;
+mod schema;
+
+use crate::entry::{Entry, Position};
+use crate::ledger::forgotten::{left_with, stands_for};
+use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
+use crate::lines::SkuId;
+use errors::{closed, line};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A ledger in one file of SQLite. The file and its companions (`-wal`, `-journal`) belong together.
+///
+/// # Examples
+///
+/// ```
+/// use segstock_orders::OrderBook;
+/// use segstock_orders::sqlite::SqliteLedger;
+/// use std::time::Duration;
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let file = directory.path().join("shop.db");
+/// let shop = OrderBook::builder().recover(SqliteLedger::at(&file))?;
+/// shop.book.open("phone".to_owned(), 5)?;
+/// shop.book.place("order-17", None, [("phone".to_owned(), 2)], Duration::from_secs(900))?;
+/// drop(shop);
+///
+/// let shop = OrderBook::builder().recover(SqliteLedger::at(&file))?;
+/// assert_eq!(shop.found.orders, 1);
+/// assert!(shop.book.pay("order-17").is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SqliteLedger {
+    path: PathBuf,
+    connection: Option<Connection>,
+    last: Position,
+    time: u64,
+}
+
+impl SqliteLedger {
+    /// The ledger in this file. It is not touched before it is opened; then it is made if it is not there, readable and
+    /// writable for its owner only.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            connection: None,
+            last: Position::default(),
+            time: 0,
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, LedgerError> {
+        self.connection.as_mut().ok_or_else(closed)
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> LedgerError {
+        line(&self.path, error)
+    }
+
+    /// One transaction: where the ledger stands, the entries, and what is forgotten.
+    fn write_all<K: Serialize + DeserializeOwned>(
+        connection: &mut Connection,
+        batch: &Batch<K>,
+    ) -> Result<Written, rusqlite::Error> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if !is_next(&transaction, batch)? {
+            return Ok(Written::Void);
+        }
+        rows::insert(&transaction, batch)?;
+        for order in &batch.forget {
+            forget::<K>(&transaction, *order)?;
+        }
+        transaction.commit()?;
+        Ok(Written::Durable)
+    }
+}
+
+enum Written {
+    Durable,
+    /// The ledger is not where the batch before left it.
+    Void,
+}
+
+impl<K: Serialize + DeserializeOwned> Ledger<K> for SqliteLedger {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        let connection = schema::open(&self.path)?;
+        let opened = schema::raise_epoch(&connection).map_err(|error| self.error(&error))?;
+        self.connection = Some(connection);
+        self.last = opened.last;
+        self.time = opened.time;
+        Ok(opened)
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
+        let (last, time) = (self.last, self.time);
+        let connection = self.connection()?;
+        let page = (|| {
+            let mut page = rows::after(connection, after, limit)?;
+            if page.len() < limit {
+                let skipped = after.number().saturating_sub(last.number());
+                let ends = left(connection, skipped, limit - page.len())?;
+                let ends = (last.number() + skipped + 1..).zip(ends);
+                page.extend(ends.map(|(position, (sku, units))| {
+                    (Position::new(position), stands_for(time, sku, units))
+                }));
+            }
+            Ok(page)
+        })();
+        page.map_err(|error| self.error(&error))
+    }
+
+    fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
+        let connection = self.connection().map_err(WriteError::Dead)?;
+        match Self::write_all(connection, batch) {
+            Ok(Written::Durable) => Ok(()),
+            Ok(Written::Void) => {
+                let line = format!("{} was written by another process", self.path.display());
+                let superseded = LedgerError::new(LedgerReason::Superseded, line);
+                Err(WriteError::Dead(superseded))
+            }
+            Err(error) => Err(WriteError::Dead(self.error(&error))),
+        }
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        let connection = self.connection()?;
+        let at = schema::stands(connection);
+        let at = at.map_err(|error| self.error(&error))?;
+        Ok(match (at.epoch == epoch, at.batch >= number) {
+            (false, _) => Standing::Superseded,
+            (_, true) => Standing::Written,
+            (_, false) => Standing::NotWritten,
+        })
+    }
+}
+
+/// Notes that the batch is there, if it is on top of the one before.
+fn is_next<K>(transaction: &Transaction<'_>, batch: &Batch<K>) -> rusqlite::Result<bool> {
+    let mut update = transaction.prepare_cached(
+        "UPDATE owner SET batch = ?2, last = ?3, time = ?4, wall = ?5
+         WHERE epoch = ?1 AND batch = ?2 - 1",
+    )?;
+    let (last, time, wall) = (batch.last().number(), batch.time, batch.wall);
+    let rows = update.execute(params![batch.epoch, batch.number, last, time, wall])?;
+    Ok(rows == 1)
+}
+
+/// Deletes the entries of an order, and adds what it took for good to its SKUs.
+fn forget<K: DeserializeOwned>(
+    transaction: &Transaction<'_>,
+    order: Position,
+) -> rusqlite::Result<()> {
+    let entries = rows::of_order::<K>(transaction, order)?;
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO sku (id, left) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET left = left + excluded.left",
+    )?;
+    for (sku, units) in left_with(&entries) {
+        add.execute(params![sku.number(), units])?;
+    }
+    for of in ["position", "of_order"] {
+        let delete = format!("DELETE FROM entry WHERE {of} = ?1");
+        transaction
+            .prepare_cached(&delete)?
+            .execute([order.number()])?;
+    }
+    Ok(())
+}
+
+/// The units that left with forgotten orders, by SKU.
+fn left(
+    connection: &Connection,
+    skipped: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<(SkuId, u64)>> {
+    let mut select =
+        connection.prepare_cached("SELECT id, left FROM sku ORDER BY id LIMIT ?2 OFFSET ?1")?;
+    let rows = select.query_map(params![skipped, limit], |row| {
+        Ok((SkuId::new(row.get(0)?), row.get(1)?))
+    })?;
+    rows.collect()
+}
+
+impl fmt::Debug for SqliteLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLedger")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OrderBook, Refusal};
+    use std::time::Duration;
+
+    /// A ledger on a disk that has room for a few pages more.
+    struct Small(SqliteLedger);
+
+    impl Ledger<String> for Small {
+        fn open(&mut self) -> Result<Opened, LedgerError> {
+            let opened = Ledger::<String>::open(&mut self.0)?;
+            let connection = self.0.connection()?;
+            let pages = connection.pragma_query_value(None, "page_count", |row| row.get(0));
+            let most = pages.map(|pages: u32| pages + 10).expect("it has pages");
+            let limited =
+                connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+            limited.expect("a limit");
+            Ok(opened)
+        }
+
+        fn load(
+            &mut self,
+            after: Position,
+            limit: usize,
+        ) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
+            self.0.load(after, limit)
+        }
+
+        fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+            self.0.write(batch)
+        }
+
+        fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+            Ledger::<String>::ask(&mut self.0, epoch, number)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_said_and_a_restart_recovers() {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let path = directory.path().join("shop.db");
+        let shop = OrderBook::builder().recover(Small(SqliteLedger::at(&path)));
+        let shop = shop.expect("a new ledger");
+        let phone = || "phone".to_owned();
+        shop.book.open(phone(), 10_000).expect("a SKU");
+        let place = |number: u32| {
+            let order = format!("order-{number}");
+            let ttl = Duration::from_secs(900);
+            shop.book.place(&order, None, [(phone(), 1)], ttl)
+        };
+        let failed = (0..10_000).find_map(|number| Some((number, place(number).err()?)));
+        let (placed, refusal) = failed.expect("the disk is full at some time");
+        assert_eq!(refusal, Refusal::Unknown);
+        assert_eq!(place(10_001), Err(Refusal::Unavailable));
+        assert_eq!(
+            place(0).map(|answer| answer.before),
+            Ok(true),
+            "what is durable is answered"
+        );
+        let dead = shop.writer.status().dead.expect("a reason");
+        assert_eq!(dead.reason(), LedgerReason::Full);
+        assert!(dead.to_string().contains("its disk is full"), "{dead}");
+        drop(shop);
+
+        let shop = OrderBook::<String>::builder().recover(SqliteLedger::at(&path));
+        let shop = shop.expect("there is room again");
+        assert!(
+            shop.found.orders >= placed as usize,
+            "nothing that was answered is lost"
+        );
+    }
+}

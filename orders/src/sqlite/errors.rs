@@ -1,0 +1,55 @@
+//! What is wrong with a file, in one line.
+
+use crate::ledger::{LedgerError, LedgerReason};
+use rusqlite::{Error, ErrorCode};
+use std::path::Path;
+
+/// The line for an error of SQLite.
+pub(super) fn line(path: &Path, error: &Error) -> LedgerError {
+    let file = path.display();
+    let code = error.sqlite_error_code();
+    let (reason, line) = match code {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            LedgerReason::InUse,
+            format!("{file} is in use by another process"),
+        ),
+        Some(ErrorCode::NotADatabase) => return not_a_ledger(path),
+        Some(ErrorCode::DatabaseCorrupt) => {
+            (LedgerReason::Damaged, format!("{file} is damaged: {error}"))
+        }
+        Some(ErrorCode::ReadOnly) => (LedgerReason::ReadOnly, format!("{file} can be read only")),
+        Some(ErrorCode::DiskFull) => (
+            LedgerReason::Full,
+            format!("no room is left for {file}: its disk is full"),
+        ),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            (LedgerReason::Failed, format!("{file} cannot be opened"))
+        }
+        Some(_) => (LedgerReason::Failed, format!("{file} failed: {error}")),
+        // What stands in a row is not what a ledger writes.
+        None => (LedgerReason::Damaged, format!("{file} is damaged: {error}")),
+    };
+    LedgerError::new(reason, line)
+}
+
+pub(super) fn not_a_ledger(path: &Path) -> LedgerError {
+    let line = format!("{} is not a ledger of segstock", path.display());
+    LedgerError::new(LedgerReason::NotALedger, line)
+}
+
+pub(super) fn later(path: &Path, found: u32, known: u32) -> LedgerError {
+    let line = format!(
+        "{} was written by a later release: its schema is {found}, this release knows {known}",
+        path.display()
+    );
+    LedgerError::new(LedgerReason::Later, line)
+}
+
+pub(super) fn no_file(path: &Path, error: &std::io::Error) -> LedgerError {
+    let line = format!("{} cannot be opened: {error}", path.display());
+    LedgerError::new(LedgerReason::Failed, line)
+}
+
+pub(super) fn closed() -> LedgerError {
+    LedgerError::new(LedgerReason::Failed, "the ledger is not open")
+}

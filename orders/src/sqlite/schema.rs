@@ -1,0 +1,286 @@
+//! How a file is opened: what it is, its settings, its tables, and the steps from one schema to the next.
+
+use super::errors::{later, line, no_file, not_a_ledger};
+use crate::entry::Position;
+use crate::ledger::{LedgerError, Opened};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Says of a file of SQLite that it is a ledger: `segs`.
+const APPLICATION: u32 = 0x7365_6773;
+
+/// Step `n` makes schema `n + 1` of schema `n`. Schema 0 has nothing. A step that was released is never changed.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE owner (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        epoch INTEGER NOT NULL,
+        batch INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        wall INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO owner VALUES (1, 0, 0, 0, 0, 0);
+    CREATE TABLE entry (
+        position INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        of_order INTEGER,
+        request TEXT,
+        change TEXT NOT NULL
+    ) STRICT;
+    -- Of the later entries of orders only. Numbers of orders grow, so that the pages of recent ones lie together.
+    CREATE INDEX entry_of_order ON entry (of_order) WHERE of_order IS NOT NULL;
+    CREATE TABLE sku (
+        id INTEGER PRIMARY KEY,
+        left INTEGER NOT NULL
+    ) STRICT;
+    -- For people.
+    CREATE VIEW entries AS
+        SELECT position, time, of_order, request, kind.key AS kind, kind.value AS data
+        FROM entry, json_each(entry.change) AS kind;
+    "];
+
+/// Pages of the log before they are moved to the file: 16 MB, so that this happens seldom and takes little each time.
+const CHECKPOINT_PAGES: u32 = 4096;
+/// A log that grew larger is cut to this when it begins again.
+const LOG_LIMIT: u32 = 64 << 20;
+
+/// Opens a file for one process, and brings it to the newest schema.
+pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
+    look(path)?;
+    make(path).map_err(|error| no_file(path, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = |error: rusqlite::Error| line(path, &error);
+    let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    lock(&connection).map_err(sqlite)?;
+    let found = version(&connection, path)?;
+    upgrade(&mut connection, found, &STEPS).map_err(sqlite)?;
+    settings(&connection).map_err(sqlite)?;
+    Ok(connection)
+}
+
+/// Looks at the head of a file, so that a file of something else is not touched at all.
+fn look(path: &Path) -> Result<(), LedgerError> {
+    let mut head = [0; 100];
+    let read = File::open(path).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        // What is shorter than a head is no database, unless it is empty.
+        let read = file.read_exact(&mut head);
+        if length == 0 {
+            Ok(false)
+        } else {
+            read.map(|()| true)
+        }
+    });
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(not_a_ledger(path));
+        }
+        Err(error) => return Err(no_file(path, &error)),
+        Ok(false) => return Ok(()),
+        Ok(true) => {}
+    }
+    if !head.starts_with(b"SQLite format 3\0") {
+        return Err(not_a_ledger(path));
+    }
+    if journal_of(path).exists() {
+        // It was being made or brought to a newer schema when its process ended. SQLite puts it right.
+        return Ok(());
+    }
+    let number =
+        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    check(path, number(68), number(60))
+}
+
+/// The file that SQLite has beside another one while it changes that outside of WAL mode.
+fn journal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-journal");
+    name.into()
+}
+
+/// Makes an empty file, for its owner only. SQLite gives the same rights to the files beside it.
+fn make(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Locks the file until the connection is closed, or says at once that another process has it.
+fn lock(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::ZERO)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // The lock is taken by the first transaction, and kept.
+    connection.execute_batch("BEGIN EXCLUSIVE; COMMIT")
+}
+
+/// The schema of the file: 0 for an empty one.
+fn version(connection: &Connection, path: &Path) -> Result<u32, LedgerError> {
+    let sqlite = |error: rusqlite::Error| line(path, &error);
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    let application = number("application_id").map_err(sqlite)?;
+    let found = number("user_version").map_err(sqlite)?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: u32 = connection
+        .query_row(tables, [], |row| row.get(0))
+        .map_err(sqlite)?;
+    if (application, found, tables) == (0, 0, 0) {
+        return Ok(0);
+    }
+    check(path, application, found)?;
+    Ok(found)
+}
+
+fn check(path: &Path, application: u32, found: u32) -> Result<(), LedgerError> {
+    let known = STEPS.len() as u32;
+    if application != APPLICATION || found == 0 {
+        Err(not_a_ledger(path))
+    } else if found > known {
+        Err(later(path, found, known))
+    } else {
+        Ok(())
+    }
+}
+
+/// Brings a file from schema `found` to the last, step by step, each in a transaction.
+///
+/// The head of the file says the schema. So the steps are made outside of WAL mode: the head is written with each of them.
+fn upgrade(connection: &mut Connection, found: u32, steps: &[&str]) -> rusqlite::Result<()> {
+    for (number, step) in (1..).zip(steps).skip(found as usize) {
+        connection.pragma_update(None, "journal_mode", "DELETE")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// What the ledger's promise rests on: the log is synced before a commit returns.
+fn settings(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Where a plain sync leaves data in the disk's own memory (macOS): a full one.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+    let synchronous: u32 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    if mode != "wal" || synchronous != 2 {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    Ok(())
+}
+
+/// Raises the epoch, and says where the ledger stands.
+pub(super) fn raise_epoch(connection: &Connection) -> rusqlite::Result<Opened> {
+    connection.execute("UPDATE owner SET epoch = epoch + 1", [])?;
+    stands(connection)
+}
+
+pub(super) fn stands(connection: &Connection) -> rusqlite::Result<Opened> {
+    let mut select =
+        connection.prepare_cached("SELECT epoch, batch, last, time, wall FROM owner")?;
+    select.query_row([], |row| {
+        Ok(Opened {
+            epoch: row.get(0)?,
+            batch: row.get(1)?,
+            last: Position::new(row.get(2)?),
+            time: row.get(3)?,
+            wall: row.get(4)?,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: [&str; 2] = [
+        STEPS[0],
+        "CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT",
+    ];
+
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let path = directory.path().join("shop.db");
+        (directory, path)
+    }
+
+    fn schema(connection: &Connection) -> u32 {
+        let value = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        value.expect("it has a version")
+    }
+
+    #[test]
+    fn commits_are_synced() {
+        let (_directory, path) = file();
+        let connection = open(&path).expect("a new file");
+        let text = |name| -> String {
+            let value = connection.pragma_query_value(None, name, |row| row.get(0));
+            value.expect("a setting")
+        };
+        assert_eq!(text("journal_mode"), "wal");
+        assert_eq!(text("locking_mode"), "exclusive");
+        let number = |name| -> u32 {
+            let value = connection.pragma_query_value(None, name, |row| row.get(0));
+            value.expect("a setting")
+        };
+        assert_eq!((number("synchronous"), number("fullfsync")), (2, 1));
+    }
+
+    #[test]
+    fn an_older_schema_is_brought_to_the_newest_step_by_step() {
+        let (_directory, path) = file();
+        let mut connection = open(&path).expect("a new file");
+        raise_epoch(&connection).expect("an epoch");
+        assert_eq!(schema(&connection), 1);
+        upgrade(&mut connection, 1, &LATER).expect("one step");
+        assert_eq!(schema(&connection), 2);
+        assert_eq!(
+            stands(&connection).map(|at| at.epoch),
+            Ok(1),
+            "what was there stays"
+        );
+        drop(connection);
+        // This release does not know that schema.
+        assert!(open(&path).is_err_and(|error| error.to_string().contains("later release")));
+    }
+
+    #[test]
+    fn a_step_that_fails_changes_nothing() {
+        let (_directory, path) = file();
+        let mut connection = open(&path).expect("a new file");
+        let broken = [
+            STEPS[0],
+            "CREATE TABLE half (id INTEGER); CREATE TABLE owner (id INTEGER)",
+        ];
+        assert!(upgrade(&mut connection, 1, &broken).is_err());
+        drop(connection);
+        let connection = open(&path).expect("as before");
+        assert_eq!(schema(&connection), 1);
+        assert!(connection.prepare("SELECT * FROM half").is_err());
+    }
+
+    #[test]
+    fn a_file_that_can_be_read_only_is_said() {
+        let (_directory, path) = file();
+        drop(open(&path).expect("a new file"));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = Connection::open_with_flags(&path, flags).expect("it can be read");
+        let error = raise_epoch(&connection).expect_err("and not written");
+        let error = line(&path, &error);
+        assert_eq!(error.reason(), crate::ledger::LedgerReason::ReadOnly);
+        assert!(error.to_string().ends_with("shop.db can be read only"));
+    }
+}

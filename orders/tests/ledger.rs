@@ -1,0 +1,52 @@
+//! Small worlds on a ledger with faults: nothing that was answered is lost, and nothing is sold twice.
+
+#[path = "ledger/calls.rs"]
+mod calls;
+#[path = "ledger/judge.rs"]
+mod judge;
+#[path = "ledger/mistakes.rs"]
+mod mistakes;
+#[path = "ledger/world.rs"]
+mod world;
+
+use mistakes::Mistake;
+use world::World;
+
+const SEEDS: u64 = 10_000;
+/// Every mistake is found in fewer.
+const SEEDS_OF_A_MISTAKE: u64 = 1_000;
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    let mut answered = 0;
+    let mut lives = 0;
+    for seed in 0..SEEDS {
+        let played = World::play(seed, None);
+        assert_eq!(played.found, None, "seed {seed}");
+        answered += played.answered;
+        lives += played.lives;
+    }
+    println!("{answered} answers and {lives} lives of a book in {SEEDS} worlds");
+    assert!(answered > 3 * SEEDS, "the worlds do something");
+    assert!(lives > SEEDS, "books are recovered in them");
+}
+
+#[test]
+fn every_mistake_is_found() {
+    let mut missed = Vec::new();
+    for mistake in Mistake::ALL {
+        let plays = (0..SEEDS_OF_A_MISTAKE).map(|seed| (seed, World::play(seed, Some(mistake))));
+        let mut found = plays.filter_map(|(seed, played)| Some((seed, played.found?)));
+        let mut found = found
+            .by_ref()
+            .filter(|(_, finding)| mistake.explains(finding));
+        match found.next() {
+            Some((seed, finding)) => {
+                let others = found.count();
+                println!("{mistake:?}: seed {seed}, and {others} others: {finding}");
+            }
+            None => missed.push(mistake),
+        }
+    }
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}

@@ -1,0 +1,394 @@
+//! A world: clients of a book on a ledger with faults, which crashes and is recovered.
+
+use crate::calls::{Answered, Book, Call};
+use crate::judge::{self, Finding};
+use crate::mistakes::{Mistake, Mistaken};
+use fastrand::Rng;
+use segstock::ManualClock;
+use segstock_orders::ledger::faults::{Disk, Faults};
+use segstock_orders::ledger::{Driver, Step, Writer, WriterSettings};
+use segstock_orders::{Change, Entry, Journal, Lost, NoPlace, OrderBook, Position, SkuId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const MOST_STEPS: usize = 150;
+
+/// What was found in a world, and how much happened.
+pub struct Played {
+    pub found: Option<Finding>,
+    pub answered: u64,
+    pub lives: u64,
+}
+
+/// What a client was told.
+#[derive(Debug)]
+pub struct Told {
+    pub call: Call,
+    pub answered: Answered,
+    pub rests_on: Position,
+    /// The entry at that position, if this life of the book appended it.
+    pub entry: Option<Entry<String>>,
+    /// The client takes it that nothing changed.
+    pub nothing_changed: bool,
+}
+
+/// Figures that a client was shown.
+#[derive(Debug)]
+pub struct Shown {
+    pub sku: SkuId,
+    pub on_hand: i64,
+    pub available: u64,
+    /// What was durable before.
+    pub durable: Position,
+}
+
+/// A client: at most one call of it is under way.
+#[derive(Default)]
+struct Client {
+    last: Option<Call>,
+    waits: Option<Waits>,
+}
+
+struct Waits {
+    life: usize,
+    answered: Answered,
+    rests_on: Position,
+}
+
+/// A process: its book, until it is killed.
+struct Life {
+    book: Book,
+    writer: Arc<Writer<String>>,
+    journal: Arc<Watched>,
+    /// Nothing is heard of it any more.
+    is_killed: bool,
+}
+
+/// Between book and writer: remembers what was appended, and lets the writer go on in the middle of a call.
+struct Watched {
+    writer: Arc<Writer<String>>,
+    driver: Mutex<Option<Driver<String>>>,
+    appended: Mutex<BTreeMap<Position, Entry<String>>>,
+    chance: Mutex<Rng>,
+    skips_expiries: bool,
+}
+
+impl Watched {
+    fn step(&self) -> Option<Step> {
+        let mut driver = self.driver.lock().expect("no test panics with it");
+        driver.as_mut().map(Driver::step)
+    }
+
+    fn may_step(&self) {
+        if self.chance.lock().expect("no test panics with it").u8(0..4) == 0 {
+            self.step();
+        }
+    }
+}
+
+impl Journal<String> for Watched {
+    fn permit(&self) -> Result<(), NoPlace> {
+        self.may_step();
+        self.writer.permit()
+    }
+
+    fn give_back(&self) {
+        self.writer.give_back();
+    }
+
+    fn append(&self, entry: &Entry<String>) -> Position {
+        self.may_step();
+        if self.skips_expiries && matches!(entry.change, Change::Expired { .. }) {
+            self.writer.give_back();
+            return self.writer.status().appended;
+        }
+        let position = self.writer.append(entry);
+        let mut appended = self.appended.lock().expect("no test panics with it");
+        appended.insert(position, entry.clone());
+        drop(appended);
+        self.may_step();
+        position
+    }
+
+    fn wait(&self, position: Position) -> Result<(), Lost> {
+        self.writer.wait(position)
+    }
+
+    fn may_forget(&self, order: Position) -> bool {
+        self.writer.may_forget(order)
+    }
+}
+
+pub struct World {
+    chance: Rng,
+    mistake: Option<Mistake>,
+    disk: Disk<String>,
+    clock: Arc<ManualClock>,
+    wall: Arc<ManualClock>,
+    skus: usize,
+    lives: Vec<Life>,
+    clients: Vec<Client>,
+    calls_left: usize,
+    told: Vec<Told>,
+    shown: Vec<Shown>,
+}
+
+impl World {
+    /// Plays the world of a seed, and judges it.
+    pub fn play(seed: u64, mistake: Option<Mistake>) -> Played {
+        let mut world = Self::new(seed, mistake);
+        let found = world.run().err().or_else(|| world.judge());
+        Played {
+            found,
+            answered: world.told.len() as u64,
+            lives: world.lives.len() as u64,
+        }
+    }
+
+    fn new(seed: u64, mistake: Option<Mistake>) -> Self {
+        let mut chance = Rng::with_seed(seed);
+        let wall = Arc::new(ManualClock::new());
+        wall.advance(Duration::from_secs(1_000_000));
+        Self {
+            mistake,
+            disk: Disk::new(),
+            clock: Arc::new(ManualClock::new()),
+            wall,
+            skus: chance.usize(1..3),
+            lives: Vec::new(),
+            clients: (0..chance.usize(2..4)).map(|_| Client::default()).collect(),
+            calls_left: chance.usize(2..9),
+            told: Vec::new(),
+            shown: Vec::new(),
+            chance,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Finding> {
+        self.begin(Faults::none())?;
+        for sku in 0..self.skus {
+            let units = self.chance.u64(0..6);
+            let life = &self.lives[0];
+            let opened = life
+                .writer
+                .decide(|| life.book.open(format!("sku-{sku}"), units));
+            opened.answer.expect("a new SKU is opened");
+        }
+        while self.lives[0].journal.step() == Some(Step::Written) {}
+        self.end_life(0);
+        self.begin(Faults::some())?;
+        for _ in 0..MOST_STEPS {
+            let is_over =
+                self.calls_left == 0 && self.clients.iter().all(|client| client.waits.is_none());
+            if is_over {
+                break;
+            }
+            self.step()?;
+        }
+        (0..self.lives.len()).for_each(|life| self.end_life(life));
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Finding> {
+        match self.chance.u8(0..20) {
+            0..8 => {
+                let client = self.chance.usize(0..self.clients.len());
+                self.client(client);
+            }
+            8..15 => {
+                let life = self.chance.usize(0..self.lives.len());
+                self.lives[life].journal.step();
+                self.lives[self.lives.len() - 1].journal.step();
+            }
+            15..17 => {
+                let time = Duration::from_secs(self.chance.u64(1..8));
+                self.clock.advance(time);
+                self.wall.advance(time);
+            }
+            17..19 => self.show(),
+            _ => {
+                // A process that is only slow goes on beside the next.
+                if self.chance.bool() {
+                    self.end_life(self.lives.len() - 1);
+                }
+                self.begin(Faults::some())?;
+            }
+        }
+        let newest = &self.lives[self.lives.len() - 1];
+        if newest.writer.status().dead.is_some() && self.chance.u8(0..8) == 0 {
+            self.begin(Faults::some())?;
+        }
+        Ok(())
+    }
+
+    /// A process opens the ledger.
+    fn begin(&mut self, faults: Faults) -> Result<(), Finding> {
+        let seed = self.chance.u64(..);
+        let ledger = self.disk.faulty(seed, faults);
+        let mistake = self.mistake.filter(|_| faults != Faults::none());
+        let ledger = Mistaken::new(&self.disk, ledger, mistake, seed);
+        let settings = WriterSettings::new().places(6).tries(12);
+        let settings = settings.wall(Arc::clone(&self.wall) as _);
+        let builder = OrderBook::builder()
+            .clock(Arc::clone(&self.clock) as _)
+            .shards(1);
+        let recovered = builder.recover_by_hand(ledger, settings);
+        let (recovered, driver) =
+            recovered.map_err(|error| Finding::NotRecovered(error.to_string()))?;
+        let writer = Arc::clone(&recovered.writer);
+        let journal = Arc::new(Watched {
+            writer: Arc::clone(&writer),
+            driver: Mutex::new(Some(driver)),
+            appended: Mutex::new(BTreeMap::new()),
+            chance: Mutex::new(self.chance.fork()),
+            skips_expiries: mistake == Some(Mistake::ExpiryNotWritten),
+        });
+        let watched = Arc::clone(&journal);
+        self.lives.push(Life {
+            book: recovered.through(|_| watched).book,
+            writer,
+            journal,
+            is_killed: false,
+        });
+        Ok(())
+    }
+
+    /// A process is killed: whoever waits for it hears nothing.
+    fn end_life(&mut self, life: usize) {
+        // Perhaps in the middle of a write.
+        self.lives[life].journal.may_step();
+        self.lives[life].is_killed = true;
+        *self.lives[life]
+            .journal
+            .driver
+            .lock()
+            .expect("no test panics with it") = None;
+        for client in &mut self.clients {
+            if client
+                .waits
+                .as_ref()
+                .is_some_and(|waits| waits.life == life)
+            {
+                client.waits = None;
+            }
+        }
+    }
+
+    /// A client goes on: makes a call, or hears of it.
+    fn client(&mut self, number: usize) {
+        if self.clients[number].waits.is_some() {
+            self.hear(number);
+            return;
+        }
+        if self.calls_left == 0 {
+            return;
+        }
+        self.calls_left -= 1;
+        let again = self.clients[number]
+            .last
+            .clone()
+            .filter(|_| self.chance.u8(0..3) == 0);
+        let call =
+            again.unwrap_or_else(|| Call::draw(&mut self.chance, self.skus, self.calls_left));
+        let life = self.lives.len() - 1;
+        let Life { book, writer, .. } = &self.lives[life];
+        let decided = writer.decide(|| call.make(book));
+        self.clients[number].last = Some(call);
+        self.clients[number].waits = Some(Waits {
+            life,
+            answered: decided.answer,
+            rests_on: decided.rests_on,
+        });
+        self.hear(number);
+    }
+
+    fn hear(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let Some((waits, call)) = client.waits.take().zip(client.last.clone()) else {
+            return;
+        };
+        let life = &self.lives[waits.life];
+        let is_hasty = self.mistake == Some(Mistake::RetryAnsweredBeforeDurable);
+        let outcome = match waits.answered {
+            Answered::Before if is_hasty => Some(Ok(())),
+            _ => life.writer.outcome(waits.rests_on),
+        };
+        let nothing_changed = match outcome {
+            None => {
+                client.waits = Some(waits);
+                return;
+            }
+            Some(Ok(())) => false,
+            Some(Err(Lost)) if self.mistake == Some(Mistake::UnknownTakenForFailed) => true,
+            // The client knows that it does not know.
+            Some(Err(Lost)) => return,
+        };
+        let is_own = matches!(waits.answered, Answered::Done);
+        if nothing_changed && !is_own {
+            return;
+        }
+        let appended = life
+            .journal
+            .appended
+            .lock()
+            .expect("no test panics with it");
+        self.told.push(Told {
+            call,
+            rests_on: waits.rests_on,
+            entry: appended.get(&waits.rests_on).cloned(),
+            answered: waits.answered,
+            nothing_changed,
+        });
+    }
+
+    /// A client is shown the stock of a SKU.
+    fn show(&mut self) {
+        let life = &self.lives[self.chance.usize(0..self.lives.len())];
+        if life.is_killed {
+            return;
+        }
+        let number = self.chance.u32(0..self.skus as u32);
+        let sku = SkuId::new(number);
+        let durable = life.writer.status().durable;
+        let sums = life.writer.stock(sku);
+        let mut shown = Shown {
+            sku,
+            on_hand: sums.on_hand,
+            available: sums.available(),
+            durable,
+        };
+        if self.mistake == Some(Mistake::StockShownFromMemory)
+            && let Some(view) = life.book.stock(&format!("sku-{number}"))
+        {
+            shown.on_hand = view.on_hand.cast_signed();
+            shown.available = view.available;
+        }
+        self.shown.push(shown);
+    }
+
+    fn judge(&mut self) -> Option<Finding> {
+        let log = self.disk.entries();
+        judge::balance(&log)
+            .or_else(|| judge::positions(&log))
+            .or_else(|| judge::told(&self.told, &log))
+            .or_else(|| judge::shown(&self.shown, &log))
+            .or_else(|| self.ask_again())
+    }
+
+    /// After the last restart every client asks again what it was answered.
+    fn ask_again(&mut self) -> Option<Finding> {
+        if let Err(finding) = self.begin(Faults::none()) {
+            return Some(finding);
+        }
+        let Life { book, writer, .. } = &self.lives[self.lives.len() - 1];
+        self.told.iter().find_map(|told| {
+            let was_told = matches!(told.answered, Answered::Done | Answered::Before);
+            if told.nothing_changed || !was_told {
+                return None;
+            }
+            let again = writer.decide(|| told.call.make(book)).answer;
+            judge::again(&told.call, &again)
+        })
+    }
+}
