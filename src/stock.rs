@@ -182,8 +182,9 @@ impl Stock {
     ///
     /// [`RestockOverflow`] if available and reserved units would exceed [`MAX_UNITS`]. Nothing was added. The
     /// limit is exact, and so is the refusal: at one instant of the call the units on hand left no room for
-    /// `units`. (It would take thousands of threads that are all stopped in the middle of a restock to exceed
-    /// the limit, each by less than 2^20 units. Those units are counted and sold like any.)
+    /// `units`. (To exceed it takes thousands of threads that are all stopped in the middle of a restock, or one
+    /// such thread beside a restock of nearly 2^32 units or more. Each exceeds it by less than 2^20 units, which are
+    /// counted and sold like any.)
     ///
     /// # Consistency
     ///

@@ -272,6 +272,32 @@ scenarios! {
     limit_beside_a_deduct: wide(MAX_UNITS, STILL), [Deduct(1)], [Restock(1)];
 }
 
+/// Beside commits that do not pause, a restock near the limit counts some as not made yet. It refuses only if that is
+/// not why. It looks at the commits once here, in place of 16 times, so that two are as many as it takes.
+#[test]
+fn limit_beside_commits_that_do_not_pause() {
+    const ROOM: u64 = 1 << 32;
+    testing::look_at_commits(1);
+    let executions = model(|| {
+        let (_, stock) = reserved(2, wide(MAX_UNITS - ROOM, STILL))();
+        let stock = Arc::new(stock);
+        let first = {
+            let stock = Arc::clone(&stock);
+            thread::spawn(move || {
+                stock.commit_units(1);
+                thread::spawn(move || {
+                    stock.commit_units(1);
+                    stock.restock(2).unwrap();
+                })
+            })
+        };
+        assert_eq!(stock.restock(ROOM), Ok(()), "there was room throughout");
+        first.join().unwrap().join().unwrap();
+    });
+    testing::look_at_commits(16);
+    println!("limit_beside_commits_that_do_not_pause {executions:>9} executions");
+}
+
 /// Narrow for ever.
 fn single(units: u64) -> impl Fn() -> (Model, Stock) {
     move || {

@@ -1,9 +1,10 @@
 //! [`Explanation`]: why no order explains a history, in words.
 
 use crate::window::{Shrinker, Window, solve};
+use crate::words::{beside, only, time, told, units_were};
 use crate::{Call, hold_words};
 use segstock_model::search::bounds::{Contradiction, Sum, contradiction};
-use segstock_model::search::{Effort, Found, Item, Problem};
+use segstock_model::search::{Effort, Found, Problem};
 use segstock_model::{Op, Outcome, Refusal};
 use std::cell::RefCell;
 use std::fmt;
@@ -96,7 +97,7 @@ impl fmt::Display for Explanation {
 }
 
 impl Explanation {
-    /// The same, with what must be known first.
+    /// The explanation with what must be known first.
     pub(super) fn with_words_before(self, before: &str) -> Self {
         let words = format!("{before} {}", self.words);
         Self { words, ..self }
@@ -174,6 +175,10 @@ fn by_sums(found: &Contradiction, calls: &[Call], are_numbers_judged: bool) -> E
             format!("between {least} and {most} units had been restocked")
         }
         Sum::Reserved(least) => format!("{least} units were reserved throughout"),
+        Sum::ReservedAtMost(most) => {
+            format!("at every instant in between at most {most} units were reserved")
+        }
+        Sum::Sold(most) => format!("a snapshot before it showed {most} units as sold"),
         Sum::OnHand(most) => format!("at most {most} units can have been on hand"),
         _ => "at no instant in between can that be".to_owned(),
     };
@@ -270,7 +275,7 @@ impl Speaker<'_> {
         let least = self.least()?;
         Some(format!(
             "at every instant in between at least {} in stock",
-            were(least)
+            units_were(least)
         ))
     }
 
@@ -377,7 +382,7 @@ impl Speaker<'_> {
             .map(|case| case.start.snapshot().available);
         let (least, most) = (starts.clone().min().unwrap_or(0), starts.max().unwrap_or(0));
         let many = if least == most {
-            were(least)
+            units_were(least)
         } else {
             format!("{least} to {most} units were")
         };
@@ -391,70 +396,11 @@ impl Speaker<'_> {
     }
 }
 
-pub(super) fn beside(call: &Call, offender: &Item) -> String {
-    let told = told(call);
-    if call.returned < offender.called {
-        format!("{told} before, by {}", time(call.returned))
-    } else if call.called > offender.returned {
-        format!("{told} later, after {}", time(call.called))
-    } else {
-        format!(
-            "{told} beside it, between {} and {}",
-            time(call.called),
-            time(call.returned)
-        )
-    }
-}
-
-pub(super) fn told(call: &Call) -> String {
-    let Call {
-        thread,
-        op,
-        outcome,
-        ..
-    } = call;
-    match outcome {
-        Outcome::Done => format!("{op} of thread {thread} was done"),
-        Outcome::Took(units) => format!("{op} of thread {thread} took {units}"),
-        Outcome::Refused(why) => format!("{op} of thread {thread} was refused ({why})"),
-        said => format!("{op} of thread {thread} said \u{201c}{said}\u{201d}"),
-    }
-}
-
-fn only(most: u64) -> String {
-    let most = units(most);
-    format!("beside all other sales no more than {most} can have been left for it")
-}
-
-pub(super) fn units(units: u64) -> String {
-    match units {
-        1 => "1 unit".to_owned(),
-        units => format!("{units} units"),
-    }
-}
-
-fn were(units: u64) -> String {
-    match units {
-        1 => "1 unit was".to_owned(),
-        units => format!("{units} units were"),
-    }
-}
-
-/// A stamp in a unit that a person can read.
-pub(super) fn time(nanos: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "to be read by people")]
-    let stamp = nanos as f64;
-    match nanos {
-        0..10_000 => format!("{nanos} ns"),
-        10_000..10_000_000 => format!("{:.3} µs", stamp / 1e3),
-        _ => format!("{:.6} ms", stamp / 1e6),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Checker;
+    use segstock_model::search::Item;
 
     /// What is said of a call beside others, if so many states may be looked at for it.
     fn words(offender: Call, budget: u64) -> String {

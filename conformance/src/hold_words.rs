@@ -1,7 +1,7 @@
 //! What is said of a hold: until when it was held, by whose clock, and which calls moved that.
 
 use crate::Call;
-use crate::explain::{time, told};
+use crate::words::{time, told};
 use segstock_model::{Op, Outcome, Refusal};
 
 /// More calls than this nobody reads.

@@ -1,4 +1,4 @@
-//! Which promise a history breaks: each is judged by the calls that it is about.
+//! Which promises a history breaks. Each promise is judged by the calls that it is about.
 
 use crate::play::Played;
 use crate::{Call, Checker, Explanation, Promise, Undecided, Unjudged, Verdict};
@@ -46,8 +46,8 @@ pub(super) struct Judge<'a> {
     checker: Checker,
     promised: Promised,
     played: &'a Played,
-    /// The history's calls, reads that nothing ran beside taken at their word. What ran beside them is
-    /// known of the whole history only: a refusal that is not judged may be a sale that was not found.
+    /// The history's calls. A read that no call ran beside counts as exact. That is looked up in the whole history,
+    /// before calls are left out: also a refusal that is not judged ran beside a read.
     calls: Vec<Call>,
     undecided: Cell<Option<Undecided>>,
 }
@@ -68,7 +68,7 @@ impl<'a> Judge<'a> {
         self.undecided.get()
     }
 
-    /// The history's rulings; none about what is not promised.
+    /// How the history stands to each promise that the counter makes.
     pub(super) fn rulings(&self) -> Vec<(Promise, Ruling)> {
         let mut rulings = self.found();
         for (promise, ruling) in &mut rulings {
@@ -84,7 +84,7 @@ impl<'a> Judge<'a> {
         rulings
     }
 
-    /// Whether there is a call that a promise is about, be its outcome known or not.
+    /// Whether a call that the promise is about was made, with a known outcome or an unknown one.
     fn asks_of(&self, promise: Promise) -> bool {
         let (_, at_rest) = self.parts();
         match promise {
@@ -94,7 +94,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a promise could have been seen to break: what is unknown proves nothing.
+    /// Whether the history can show that the promise is broken. An unknown outcome shows nothing.
     fn tells_of(&self, promise: Promise) -> bool {
         let (before, at_rest) = self.parts();
         let any = |calls: &[Call], is: fn(&Call) -> bool| {
@@ -116,7 +116,7 @@ impl<'a> Judge<'a> {
         let mut rulings = Vec::new();
         let whole = self.rule(&self.all());
         rulings.push((Promise::Linearizable, whole));
-        // What a whole history keeps, its parts keep: one search for most of them.
+        // A promise that the whole history keeps, each part of it keeps: most histories need one search.
         let of = |calls: Vec<Call>| match whole {
             Ruling::Kept => Ruling::Kept,
             _ => self.rule(&calls),
@@ -129,7 +129,7 @@ impl<'a> Judge<'a> {
             of(self.conserved())
         };
         rulings.push((Promise::Conservation, conserved));
-        // Beside units that were never there, nobody can say what was in stock.
+        // After an oversell the number of units in stock is not known, so a refusal cannot be judged.
         if self.promised.exact_refusals {
             let refused = match oversold {
                 Ruling::Kept => of(self.refused()),
@@ -169,19 +169,18 @@ impl<'a> Judge<'a> {
         Ruling::from(&found)
     }
 
-    /// Everything that is promised to be true.
+    /// The calls whose answers are promised to be true.
     fn all(&self) -> Vec<Call> {
         let calls = self.calls.iter().copied();
         calls.filter(|call| self.promised.covers(call)).collect()
     }
 
-    /// What was sold, added and moved, whatever anybody was told.
+    /// The calls that sold, added or moved units. Reads and refusals are left out.
     fn taken(&self) -> Vec<Call> {
-        self.calls.iter().filter_map(effect).collect()
+        self.calls.iter().filter_map(movement).collect()
     }
 
-    /// The same, and what was seen when all was over. Who is refused then is refused falsely; unless
-    /// nothing else tells how much is left, that is another matter.
+    /// The calls that sold, added or moved units, and the calls at rest.
     fn conserved(&self) -> Vec<Call> {
         let (before, at_rest) = self.parts();
         let at_rest = at_rest
@@ -191,7 +190,7 @@ impl<'a> Judge<'a> {
         before.iter().filter_map(effect).chain(at_rest).collect()
     }
 
-    /// What was sold, added and moved, and who was told that there was too little for it.
+    /// The calls that sold, added or moved units, and the refusals for too few units.
     fn refused(&self) -> Vec<Call> {
         let calls = self.calls.iter().filter_map(|call| match call.outcome {
             Outcome::Refused(Refusal::Short { .. }) => Some(*call),
@@ -205,7 +204,7 @@ impl<'a> Judge<'a> {
         self.calls.split_at(at_rest)
     }
 
-    /// A snapshot that loses units or has them twice.
+    /// The first snapshot whose figures do not add up.
     fn unbalanced(&self) -> Option<Call> {
         let mut calls = self.calls.iter();
         let unbalanced = calls.find(|call| match call.outcome {
@@ -216,23 +215,39 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What a call did, if it did something.
+/// The call as a change of the stock, if it changed it.
 fn effect(call: &Call) -> Option<Call> {
-    match call.outcome {
-        Outcome::Done | Outcome::Unknown => Some(*call),
-        Outcome::Took(units) => Some(Call {
-            op: Op::Deduct(units),
-            outcome: Outcome::Done,
-            ..*call
-        }),
+    match (call.op, call.outcome) {
+        // The number that a withdraw took decides how many units are owed.
+        (_, Outcome::Done | Outcome::Unknown)
+        | (Op::Withdraw(_) | Op::Forgive(_), Outcome::Took(_)) => Some(*call),
+        (_, Outcome::Took(units)) => Some(sale(call, units)),
         _ => None,
+    }
+}
+
+fn sale(call: &Call, units: u64) -> Call {
+    Call {
+        op: Op::Deduct(units),
+        outcome: Outcome::Done,
+        ..*call
+    }
+}
+
+/// The call as a change of the stock of a counter that never owes. Such a counter has at least as many units in stock,
+/// so that no sale is blamed for units that were paid.
+fn movement(call: &Call) -> Option<Call> {
+    match (call.op, call.outcome) {
+        (Op::Forgive(_), _) => None,
+        (Op::Withdraw(_), Outcome::Took(units)) => Some(sale(call, units)),
+        _ => effect(call),
     }
 }
 
 fn takes(call: &Call) -> bool {
     matches!(
         call.op,
-        Op::Deduct(_) | Op::DeductUpTo(_) | Op::Reserve(_) | Op::Place { .. }
+        Op::Deduct(_) | Op::DeductUpTo(_) | Op::Reserve(_) | Op::Withdraw(_) | Op::Place { .. }
     )
 }
 

@@ -40,11 +40,14 @@ mod reduced;
 mod report;
 mod request;
 mod rounds;
+#[cfg(feature = "shuttle")]
+mod schedules;
 mod subject;
 mod suite;
 mod tally;
 mod trials;
 mod window;
+mod words;
 
 pub use checker::{Checker, Undecided, Verdict};
 pub use error::{HistoryError, Mistake};

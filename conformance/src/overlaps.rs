@@ -14,6 +14,8 @@ pub(super) const fn kind(op: Op) -> &'static str {
         Op::Reserve(_) => "reserve",
         Op::Commit(_) => "commit",
         Op::Release(_) => "release",
+        Op::Withdraw(_) => "withdraw",
+        Op::Forgive(_) => "forgive",
         Op::Available => "available",
         Op::Snapshot => "snapshot",
         Op::Place { .. } => "place",

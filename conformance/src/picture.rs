@@ -1,13 +1,16 @@
 //! A history as a picture: a lane for each thread, a bar for each call.
 
-use crate::explain::{time, told, units};
-use crate::{Call, Explanation, History};
+use crate::words::{time, told, units};
+use crate::{Call, Explanation, Fault, History};
 use segstock_model::{Op, Outcome, Refusal};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// More bars than this nobody reads.
+/// The most bars of a picture: more cannot be read.
 const MOST_CALLS: usize = 60;
+
+/// The most calls before the window that are drawn for a wrong number.
+const MOST_BEFORE: usize = 4;
 
 /// In pixels.
 const MARGIN: usize = 110;
@@ -20,9 +23,9 @@ const GAP: usize = 14;
 /// Draws a history as SVG: a lane for each thread, a bar for each call, from left to right in the
 /// sequence of their stamps.
 ///
-/// What is told here is which call began before which returned, so stamps are spread as labels need, and
-/// written below. With an explanation, its window is drawn and what ran beside it, the offending call in red,
-/// and the words stand below; without, the last calls of the history.
+/// The picture shows which call began before which other returned. The distance of two stamps is what their labels
+/// need; the stamps are written below. With an explanation, the calls of its window and those beside it are drawn, the
+/// offending call in red, with the words below. Without one, the last calls of the history are drawn.
 ///
 /// # Examples
 ///
@@ -53,7 +56,15 @@ fn chosen(calls: &[Call], why: Option<&Explanation>) -> Vec<Call> {
         .iter()
         .filter(|call| call.called <= end && begin <= call.returned);
     let mut chosen: Vec<Call> = beside.copied().collect();
-    // Nearest to the offender first, but what the words speak of before all.
+    // The wrong number was left by a call that returned before the window.
+    if why.fault == Fault::Number {
+        let changed = |call: &&Call| Look::of(call, Some(why)) == Look::Changed;
+        let before = calls.iter().filter(|call| call.returned < begin);
+        let mut before: Vec<Call> = before.filter(changed).copied().collect();
+        before.sort_by_key(|call| call.returned);
+        chosen.extend_from_slice(&before[before.len().saturating_sub(MOST_BEFORE)..]);
+    }
+    // The calls that the words name come first, then those nearest to the offender.
     chosen.sort_by_key(|call| {
         (
             !is_in_window(call, why),
@@ -65,7 +76,7 @@ fn chosen(calls: &[Call], why: Option<&Explanation>) -> Vec<Call> {
     chosen
 }
 
-/// The same call, be its answer put differently.
+/// Whether both are one call, though their answers may be written in two ways.
 fn is_same(one: &Call, other: &Call) -> bool {
     (one.thread, one.called, one.returned) == (other.thread, other.called, other.returned)
 }
@@ -103,7 +114,7 @@ impl Look {
         }
     }
 
-    /// Of the area, and of its border.
+    /// Colours of the area and of its border.
     const fn style(self) -> &'static str {
         match self {
             Self::Offender => "fill=\"#fbd3d3\" stroke=\"#c01818\" stroke-width=\"3\"",
@@ -118,7 +129,7 @@ impl Look {
 struct Bar {
     call: Call,
     look: Look,
-    /// Whether the words speak of it.
+    /// Whether the words do not name the call.
     pale: bool,
     lane: usize,
     from: usize,
@@ -129,7 +140,7 @@ struct Picture<'a> {
     why: Option<&'a Explanation>,
     bars: Vec<Bar>,
     threads: Vec<usize>,
-    /// Where a stamp is.
+    /// Where each stamp is, and the stamp.
     stamps: Vec<(usize, u64)>,
     width: usize,
     initial: u64,
@@ -160,7 +171,8 @@ impl<'a> Picture<'a> {
                 to: 0,
             })
             .collect();
-        // Stamp, whether it is a return, and whose: calls first, so that what may overlap does.
+        // The stamp, whether it is a return, and of which bar. At one stamp a call comes before a return, so that
+        // calls that may overlap are drawn so.
         let mut events: Vec<(u64, bool, usize)> = Vec::with_capacity(2 * bars.len());
         for (index, bar) in bars.iter().enumerate() {
             events.push((bar.call.called, false, index));
@@ -262,7 +274,7 @@ impl<'a> Picture<'a> {
         Ok(())
     }
 
-    /// As many as fit beside each other.
+    /// Writes the stamps, and leaves out those that would cover the one before.
     fn draw_stamps(&self, to: &mut fmt::Formatter<'_>, bottom: usize) -> fmt::Result {
         let mut free = 0;
         for &(x, at) in &self.stamps {
@@ -376,7 +388,7 @@ fn draw_legend(to: &mut fmt::Formatter<'_>, y: usize) -> fmt::Result {
     Ok(())
 }
 
-/// Lines that fit a screen.
+/// The text in lines of at most 100 letters.
 fn wrapped(text: &str) -> Vec<String> {
     const LETTERS: usize = 100;
     let mut lines = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::crew::Crew;
 use crate::recorder::Watch;
-use crate::rounds::{Round, Step};
+use crate::rounds::{Draw, Round, Step, Waits};
 use crate::subject::perform;
 use crate::{Call, Explanation, History, Log, Recording, Subject};
 use rand::rngs::SmallRng;
@@ -32,11 +32,24 @@ enum What {
     Panicked(String),
     /// So many threads never returned.
     Stuck(usize),
+    /// A model checker ended its schedule, for this reason.
+    #[cfg(feature = "shuttle")]
+    Ended(String),
 }
 
 impl Failure {
     pub(super) const fn is_stuck(&self) -> bool {
-        matches!(self.what, What::Stuck(_))
+        !matches!(self.what, What::Panicked(_))
+    }
+
+    /// Of a schedule that a model checker ended by a panic, for instance since all threads wait for each other.
+    /// `calls` are those that are known.
+    #[cfg(feature = "shuttle")]
+    pub(super) fn ended(payload: &(dyn Any + Send), calls: &[Vec<Call>]) -> Self {
+        Self {
+            what: What::Ended(message(payload)),
+            call: first_pending(calls),
+        }
     }
 
     /// With the call marked that it happened in.
@@ -55,12 +68,21 @@ impl fmt::Display for Failure {
             (What::Panicked(message), None) => write!(f, "a thread panicked: {message}"),
             (What::Stuck(threads), call) => {
                 write!(f, "threads did not return in time: {threads}")?;
-                let Some(call) = call else { return Ok(()) };
-                let (op, thread) = (call.op, call.thread);
-                write!(f, "; thread {thread} is in {op}")
+                write_pending(f, call.as_ref())
+            }
+            #[cfg(feature = "shuttle")]
+            (What::Ended(why), call) => {
+                write!(f, "the schedule was ended: {why}")?;
+                write_pending(f, call.as_ref())
             }
         }
     }
+}
+
+fn write_pending(f: &mut fmt::Formatter<'_>, call: Option<&Call>) -> fmt::Result {
+    let Some(call) = call else { return Ok(()) };
+    let (op, thread) = (call.op, call.thread);
+    write!(f, "; thread {thread} is in {op}")
 }
 
 /// What a round left behind.
@@ -72,8 +94,10 @@ pub(super) struct Played {
     pub(super) at_rest: usize,
 }
 
-/// A thread of a long round stops after so much time, so that a slow counter is judged by fewer calls.
+/// A thread of a round stops after this time, so that a slow counter is judged by fewer calls. A thread that is
+/// alone has longer: it makes ten thousands of calls, and others may take its core.
 const ENOUGH: Duration = Duration::from_secs(2);
+const ENOUGH_ALONE: Duration = Duration::from_secs(10);
 
 /// Plays `round` on `subject`, at most for `patience`.
 pub(super) fn play<S: Subject + 'static>(
@@ -85,25 +109,36 @@ pub(super) fn play<S: Subject + 'static>(
     let threads = round.scripts.len();
     let script = {
         let round = round.clone();
-        move |subject: &S, log: &mut Log| {
-            let thread = log.thread();
-            let mut player = Player::new(subject, log, round.seed ^ thread as u64, round.is_tight);
-            let began = Instant::now();
-            for step in &round.scripts[thread] {
-                player.step(*step);
-                if began.elapsed() > ENOUGH {
-                    break;
-                }
-            }
-            player.put_rest_back();
-        }
+        move |subject: &S, log: &mut Log| follow(subject, log, &round, round.waits)
     };
-    let rest = move |subject: &S, log: &mut Log| {
-        log.run(subject, Op::Available);
-        log.run(subject, Op::Snapshot);
-        drain(subject, log);
-    };
+    let draw = round.draw;
+    let rest = move |subject: &S, log: &mut Log| look_at_rest(subject, log, draw);
     together(crew, subject, round.units, threads, patience, script, rest)
+}
+
+/// Calls what `round` has the thread of this log call.
+pub(super) fn follow<S: Subject>(subject: &S, log: &mut Log, round: &Round, waits: Waits) {
+    let thread = log.thread();
+    let mut player = Player::new(subject, log, round.seed ^ thread as u64, waits);
+    let enough = match waits {
+        Waits::Never => ENOUGH_ALONE,
+        _ => ENOUGH,
+    };
+    let began = Instant::now();
+    for step in &round.scripts[thread] {
+        player.step(*step);
+        if began.elapsed() > enough {
+            break;
+        }
+    }
+    player.put_rest_back(round.draw);
+}
+
+/// Reads when all other calls are over, then sells until nothing is left.
+pub(super) fn look_at_rest<S: Subject>(subject: &S, log: &mut Log, draw: Draw) {
+    log.run(subject, Op::Available);
+    log.run(subject, Op::Snapshot);
+    drain(subject, log, draw);
 }
 
 /// Runs `script` on some threads that begin together, each with a log of its own, and when they are
@@ -120,38 +155,39 @@ pub(super) fn together<S: Subject + 'static>(
     let deadline = Instant::now() + patience;
     let recording = Recording::begin(units);
     let subject = Arc::new(subject);
-    let script = Arc::new(script);
+    let (script, rest) = (Arc::new(script), Arc::new(rest));
     let (sender, receiver) = mpsc::channel();
     let gate = Arc::new(AtomicU64::new(threads as u64));
+    let running = Arc::new(AtomicU64::new(threads as u64));
+    let (last, last_watch) = recording.watched(threads);
     let mut watches = BTreeMap::new();
     for thread in 0..threads {
-        let (subject, script) = (Arc::clone(&subject), Arc::clone(&script));
-        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        let (subject, script, rest) =
+            (Arc::clone(&subject), Arc::clone(&script), Arc::clone(&rest));
+        let (gate, running) = (Arc::clone(&gate), Arc::clone(&running));
+        let (sender, last) = (sender.clone(), last.clone());
         let (log, watch) = recording.watched(thread);
         watches.insert(thread, watch);
         crew.run(thread, move || {
             pass(&gate);
-            let done = guarded(log, |log| script(&subject, log));
-            // The last to hold the counter is the thread that closes it.
-            drop(subject);
-            _ = sender.send(done);
+            _ = sender.send(guarded(log, |log| script(&subject, log)));
+            // The last to return looks at what is left, also after a panic: to wake another thread for that takes
+            // longer than most rounds.
+            if running.fetch_sub(1, Ordering::AcqRel) == 1 {
+                let last = guarded(last, |log| {
+                    rest(&subject, log);
+                    subject.close();
+                });
+                drop(subject);
+                _ = sender.send(last);
+            }
         });
     }
+    drop(subject);
     let (mut calls, mut failure) = collect(&receiver, watches, deadline);
     let mut at_rest = 0;
-    // What a panic left behind is looked at, too.
     if !failure.as_ref().is_some_and(Failure::is_stuck) {
-        // On a thread of its own: a lock that was never released must not hang the caller.
-        let (log, watch) = recording.watched(threads);
-        let watches = BTreeMap::from([(threads, watch)]);
-        crew.run(threads, move || {
-            let last = guarded(log, |log| {
-                rest(&subject, log);
-                subject.close();
-            });
-            drop(subject);
-            _ = sender.send(last);
-        });
+        let watches = BTreeMap::from([(threads, last_watch)]);
         let (last, failed) = collect(&receiver, watches, deadline);
         at_rest = last.len();
         calls.extend(last);
@@ -167,9 +203,9 @@ pub(super) fn together<S: Subject + 'static>(
     }
 }
 
-type Sent = (Log, Option<Failure>);
+pub(super) type Sent = (Log, Option<Failure>);
 
-fn guarded(mut log: Log, body: impl FnOnce(&mut Log)) -> Sent {
+pub(super) fn guarded(mut log: Log, body: impl FnOnce(&mut Log)) -> Sent {
     let ran = catch_unwind(AssertUnwindSafe(|| body(&mut log)));
     let failure = ran.err().map(|payload| Failure {
         what: What::Panicked(message(&*payload)),
@@ -184,6 +220,11 @@ fn pending(calls: &[Call]) -> Option<Call> {
         .last()
         .filter(|call| call.returned == u64::MAX)
         .copied()
+}
+
+fn first_pending(threads: &[Vec<Call>]) -> Option<Call> {
+    let pending = threads.iter().filter_map(|calls| pending(calls));
+    pending.min_by_key(|call| call.called)
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -208,10 +249,7 @@ fn collect(
             let seen: Vec<Vec<Call>> = watches.values().map(Watch::calls).collect();
             let stuck = Failure {
                 what: What::Stuck(seen.len()),
-                call: seen
-                    .iter()
-                    .filter_map(|calls| pending(calls))
-                    .min_by_key(|call| call.called),
+                call: first_pending(&seen),
             };
             calls.extend(seen.into_iter().flatten());
             return (calls, failure.or(Some(stuck)));
@@ -241,13 +279,18 @@ fn pass(gate: &AtomicU64) {
 /// More units than this are not taken out one by one.
 const MOST_DRAINED: u64 = 100;
 
-/// Takes out what is left, and one more: what is there can be sold, and no more.
-pub(super) fn drain<S: Subject>(subject: &S, log: &mut Log) {
+/// Takes out what is left, and one more: what is there can be sold, and no more. Of a counter that deals in single
+/// units some may stay.
+pub(super) fn drain<S: Subject>(subject: &S, log: &mut Log, draw: Draw) {
     let Some(Outcome::AtMost(left)) = log.run(subject, Op::Available) else {
         return;
     };
-    let pieces = if left <= MOST_DRAINED { left } else { 1 };
-    if left > MOST_DRAINED {
+    let pieces = match left {
+        0..=MOST_DRAINED => left,
+        _ if draw.single => MOST_DRAINED,
+        _ => 1,
+    };
+    if left > MOST_DRAINED && !draw.single {
         log.run(subject, Op::Deduct(left - 1));
     }
     for _ in 0..=pieces {
@@ -259,27 +302,31 @@ struct Player<'a, S> {
     subject: &'a S,
     log: &'a mut Log,
     chance: SmallRng,
-    is_tight: bool,
+    waits: Waits,
     /// Units that are set aside.
     mine: u64,
 }
 
 impl<'a, S: Subject> Player<'a, S> {
-    fn new(subject: &'a S, log: &'a mut Log, seed: u64, is_tight: bool) -> Self {
+    fn new(subject: &'a S, log: &'a mut Log, seed: u64, waits: Waits) -> Self {
         let chance = SmallRng::seed_from_u64(seed);
         Self {
             subject,
             log,
             chance,
-            is_tight,
+            waits,
             mine: 0,
         }
     }
 
     fn step(&mut self, step: Step) {
         // Threads that do the same in the same time would meet at the same places only.
-        let most = if self.is_tight { 4 } else { 64 };
-        for _ in 0..self.chance.random_range(0..most) {
+        let most = match self.waits {
+            Waits::Never => 0,
+            Waits::Briefly => 4,
+            Waits::AndYields => 64,
+        };
+        for _ in 0..self.chance.random_range(0..=most) {
             spin_loop();
         }
         match step {
@@ -308,8 +355,8 @@ impl<'a, S: Subject> Player<'a, S> {
         }
         // A thread that loses its core on the way in or out makes calls overlap that would not, where
         // there are fewer cores than threads.
-        let is_tight = self.is_tight;
-        let mut stumble = || !is_tight && self.chance.random_range(0..8) == 0;
+        let yields = self.waits == Waits::AndYields;
+        let mut stumble = || yields && self.chance.random_range(0..8) == 0;
         let (late, slow) = (stumble(), stumble());
         let outcome = self.log.write(op, || {
             if late {
@@ -331,7 +378,13 @@ impl<'a, S: Subject> Player<'a, S> {
         outcome
     }
 
-    fn put_rest_back(&mut self) {
-        self.call(Op::Release(self.mine));
+    fn put_rest_back(&mut self, draw: Draw) {
+        if !draw.single {
+            self.call(Op::Release(self.mine));
+            return;
+        }
+        for _ in 0..self.mine {
+            self.call(Op::Release(1));
+        }
     }
 }

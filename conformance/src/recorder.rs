@@ -4,6 +4,8 @@ use crate::request::InCall;
 use crate::subject::perform;
 use crate::{Call, History, Subject};
 use segstock_model::{Op, Outcome};
+#[cfg(feature = "shuttle")]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -42,8 +44,32 @@ use std::time::Instant;
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Recording {
-    began: Instant,
+    clock: Clock,
     initial: u64,
+}
+
+/// Where stamps come from.
+#[derive(Debug, Clone, Copy)]
+enum Clock {
+    /// Nanoseconds since then.
+    Since(Instant),
+    /// Stamps that were taken since this one: where one thread runs at a time, their sequence is that of what
+    /// happened.
+    #[cfg(feature = "shuttle")]
+    Steps(u64),
+}
+
+#[cfg(feature = "shuttle")]
+static STEPS: AtomicU64 = AtomicU64::new(0);
+
+impl Clock {
+    fn stamp(self) -> u64 {
+        match self {
+            Self::Since(began) => u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1),
+            #[cfg(feature = "shuttle")]
+            Self::Steps(began) => STEPS.fetch_add(1, Ordering::Relaxed) - began,
+        }
+    }
 }
 
 impl Recording {
@@ -51,7 +77,16 @@ impl Recording {
     #[must_use]
     pub fn begin(initial: u64) -> Self {
         Self {
-            began: Instant::now(),
+            clock: Clock::Since(Instant::now()),
+            initial,
+        }
+    }
+
+    /// As [`begin`](Self::begin), where one thread runs at a time: stamps are numbered in their sequence.
+    #[cfg(feature = "shuttle")]
+    pub(super) fn in_steps(initial: u64) -> Self {
+        Self {
+            clock: Clock::Steps(STEPS.load(Ordering::Relaxed)),
             initial,
         }
     }
@@ -60,14 +95,14 @@ impl Recording {
     #[must_use]
     pub fn log(&self, thread: usize) -> Log {
         Log {
-            began: self.began,
+            clock: self.clock,
             thread,
             calls: Vec::with_capacity(64),
             watch: None,
         }
     }
 
-    /// The same, and what can be seen of it while its thread is in a call.
+    /// The log of a thread, and what can be seen of it while its thread is in a call.
     pub(super) fn watched(&self, thread: usize) -> (Log, Watch) {
         let watch = Watch::default();
         let log = Log {
@@ -95,7 +130,7 @@ impl Recording {
 /// What one thread called.
 #[derive(Debug, Clone)]
 pub struct Log {
-    began: Instant,
+    clock: Clock,
     thread: usize,
     calls: Vec<Call>,
     watch: Option<Watch>,
@@ -263,12 +298,12 @@ impl Log {
 
     /// For stamps inside of a call.
     pub(super) fn clock(&self) -> impl Fn() -> u64 + use<> {
-        let began = self.began;
-        move || stamp(began)
+        let clock = self.clock;
+        move || clock.stamp()
     }
 
     fn now(&self) -> u64 {
-        stamp(self.began)
+        self.clock.stamp()
     }
 
     /// The thread whose calls they are.
@@ -282,8 +317,4 @@ impl Log {
     pub fn calls(&self) -> &[Call] {
         &self.calls
     }
-}
-
-fn stamp(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
 }

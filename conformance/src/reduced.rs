@@ -43,6 +43,14 @@ impl<S: Subject> Subject for Reduced<S> {
         self.inner.deduct_up_to(units)
     }
 
+    fn withdraw(&self, units: u64) -> Option<Answer<u64>> {
+        self.inner.withdraw(units)
+    }
+
+    fn forgive(&self, units: u64) -> Option<Answer<u64>> {
+        self.inner.forgive(units)
+    }
+
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
         self.snapshots.then(|| self.inner.snapshot())?
     }

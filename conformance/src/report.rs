@@ -325,7 +325,7 @@ impl Report {
             let Slowest { kind, took, median } = slowest;
             write!(
                 f,
-                "  the slowest call, a {kind}, took {took:.1?}; the median of its kind is {median:.1?}"
+                "  the slowest call ({kind}) took {took:.1?}; the median of its kind is {median:.1?}"
             )?;
             let remark = if slowest.is_remarkable() {
                 ": SLOW"

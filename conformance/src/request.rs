@@ -69,6 +69,12 @@ fn run() -> u64 {
     })
 }
 
+/// Runs `call`, which is not recorded, under a name of its own.
+pub(super) fn named<T>(call: impl FnOnce() -> T) -> T {
+    let _in_call = InCall::begin();
+    call()
+}
+
 /// A call of this thread, until it is dropped.
 pub(super) struct InCall;
 

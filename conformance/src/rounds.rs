@@ -41,6 +41,8 @@ pub(super) enum Kind {
     HoldsAlone,
     /// Holds whose deadlines pass.
     Holds,
+    /// Two threads that make many calls as fast as they can.
+    Duel,
     /// One unit in and out as fast as can be, by threads that do nothing else in between.
     Tight,
     /// A bit of everything, by all threads, for long.
@@ -78,6 +80,8 @@ impl Draw {
             Op::Reserve(units) => Op::Reserve(self.order(units)),
             Op::Commit(units) => Op::Commit(self.order(units)),
             Op::Release(units) => Op::Release(self.order(units)),
+            Op::Withdraw(units) => Op::Withdraw(self.order(units)),
+            Op::Forgive(units) => Op::Forgive(self.order(units)),
             Op::Place { key, units, ttl } => Op::Place {
                 key,
                 units: self.order(units),
@@ -102,24 +106,36 @@ pub(super) struct Round {
     pub(super) units: u64,
     pub(super) scripts: Vec<Vec<Step>>,
     pub(super) seed: u64,
-    /// Whether threads never wait between their calls, nor on the way into them and out.
-    pub(super) is_tight: bool,
+    pub(super) waits: Waits,
+    pub(super) draw: Draw,
+}
+
+/// How a thread of a round waits between its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// It is alone: there is nobody to meet.
+    Never,
+    /// For some turns of a loop.
+    Briefly,
+    /// For a longer loop, and now and then it gives up its core on the way into a call or out.
+    AndYields,
 }
 
 /// In the sequence of what they cost: whatever a cheap one finds need not be found by the others.
-const KINDS: [(Kind, usize); 13] = [
+const KINDS: [(Kind, usize); 14] = [
     (Kind::Alone, 8),
     (Kind::AloneLarge, 16),
+    (Kind::Marathon, 1_000),
     (Kind::HoldsAlone, 20),
+    (Kind::Duel, 40),
     (Kind::LastUnits, 4),
-    (Kind::Tight, 2),
+    (Kind::Tight, 4),
     (Kind::Moving, 6),
     (Kind::Mixed, 4),
     (Kind::Large, 16),
     (Kind::Crowd, 12),
     (Kind::CrowdMoving, 20),
     (Kind::Holds, 8),
-    (Kind::Marathon, 1_000),
     (Kind::Long, 200),
 ];
 
@@ -136,8 +152,21 @@ pub(super) fn rounds(options: &Options, seed: u64, holds: bool) -> Vec<Round> {
     all.collect()
 }
 
+/// The rounds in which threads race and make few calls.
+#[cfg(feature = "shuttle")]
+pub(super) fn racing(options: &Options, seed: u64) -> Vec<Round> {
+    const MOST_STEPS: usize = 200;
+    let steps = |round: &Round| round.scripts.iter().map(Vec::len).sum::<usize>();
+    let mut all = rounds(options, seed, options.reservations);
+    all.retain(|round| round.scripts.len() > 1 && steps(round) <= MOST_STEPS);
+    all
+}
+
 /// More calls of one counter than a mistake may hide behind, one of them in ten thousand.
 const MARATHON: usize = 16_000;
+
+/// Calls of each thread of a [`Kind::Duel`]: many beside what it costs to begin a round.
+const DUEL: usize = 1_000;
 
 impl Round {
     fn new(kind: Kind, threads: usize, draw: Draw, seed: u64) -> Self {
@@ -160,11 +189,17 @@ impl Round {
                 10,
                 chance.random_range(0..2),
             ),
+            Kind::Duel => (threads.min(2), DUEL, chance.random_range(0..3)),
             Kind::Marathon => (1, MARATHON, 40),
+        };
+        let waits = match kind {
+            _ if threads == 1 => Waits::Never,
+            Kind::Tight | Kind::Duel => Waits::Briefly,
+            _ => Waits::AndYields,
         };
         let script = |thread: usize, chance: &mut SmallRng| {
             let steps = 0..steps;
-            let steps = steps.map(|step| kind.step(thread, step, chance));
+            let steps = steps.map(|step| kind.step(thread, step, seed, chance));
             steps.map(|step| draw.limited_step(step)).collect()
         };
         let scripts: Vec<Vec<Step>> = (0..threads).map(|t| script(t, &mut chance)).collect();
@@ -177,7 +212,8 @@ impl Round {
             units: draw.stock(units),
             scripts,
             seed,
-            is_tight: kind == Kind::Tight,
+            waits,
+            draw,
         }
     }
 }
@@ -202,7 +238,7 @@ fn enough_for(scripts: &[Vec<Step>]) -> u64 {
 }
 
 impl Kind {
-    fn step(self, thread: usize, step: usize, chance: &mut SmallRng) -> Step {
+    fn step(self, thread: usize, step: usize, seed: u64, chance: &mut SmallRng) -> Step {
         let units = chance.random_range(1..4);
         match self {
             Self::LastUnits | Self::Crowd => Step::Call(match chance.random_range(0..8) {
@@ -239,6 +275,7 @@ impl Kind {
                 6..11 => Op::Restock(1),
                 _ => Op::Available,
             }),
+            Self::Duel => Step::Call(duel(thread, seed, chance)),
             // As much comes as goes, so that there is something to be wrong about to the end.
             Self::Marathon => Step::Call(match chance.random_range(0..10) {
                 0..4 => Op::Deduct(units),
@@ -247,18 +284,40 @@ impl Kind {
                 _ => Op::Available,
             }),
             Self::Alone | Self::Mixed | Self::Long => {
-                Step::Call(match chance.random_range(0..16) {
+                Step::Call(match chance.random_range(0..18) {
                     0..5 => Op::Deduct(units),
                     5..9 => Op::Restock(1),
                     9..11 => Op::Reserve(units),
                     11 => Op::Commit(units),
                     12 => Op::Release(units),
                     13 => Op::DeductUpTo(units),
-                    14 => Op::Snapshot,
+                    14 => Op::Withdraw(units),
+                    15 => Op::Forgive(units),
+                    16 => Op::Snapshot,
                     _ => Op::Available,
                 })
             }
         }
+    }
+}
+
+/// One thread sells and restocks. The other does that too, or it reads, or it reserves: by the seed.
+fn duel(thread: usize, seed: u64, chance: &mut SmallRng) -> Op {
+    let (role, draw) = (seed % 3, chance.random_range(0..12));
+    match (thread, role) {
+        (1, 1) if draw < 9 => Op::Snapshot,
+        (1, 1) => Op::Available,
+        (1, 2) if draw < 9 => match draw {
+            0..4 => Op::Reserve(1),
+            4..7 => Op::Release(1),
+            _ => Op::Commit(1),
+        },
+        _ => match draw {
+            0..4 => Op::Deduct(1),
+            4..6 => Op::Deduct(2),
+            6..11 => Op::Restock(1),
+            _ => Op::DeductUpTo(2),
+        },
     }
 }
 

@@ -130,8 +130,22 @@ pub trait Subject: Send + Sync {
         None
     }
 
-    /// The books of one instant of the call; how what left the shelf divides into reserved and sold
-    /// may lag, towards sold.
+    /// Takes `units` out of stock for good, or as many as there are, and says how many it took. The rest is owed:
+    /// whatever comes back later pays that first, and is in stock only when nothing is owed.
+    fn withdraw(&self, units: u64) -> Option<Answer<u64>> {
+        let _ = units;
+        None
+    }
+
+    /// Owes `units` fewer, or nothing if fewer are owed; says how many it is fewer.
+    fn forgive(&self, units: u64) -> Option<Answer<u64>> {
+        let _ = units;
+        None
+    }
+
+    /// The books of one instant of the call. Commits and confirms that overlap it may be shown as not made yet, their
+    /// units as reserved still; but what is shown as reserved was reserved at some instant of the call, and what is
+    /// shown as sold never falls from one snapshot to the next.
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
         None
     }
@@ -208,6 +222,15 @@ impl<T: StockCounter> Subject for T {
         self.try_deduct_up_to(units).map(Answer::Done)
     }
 
+    fn withdraw(&self, units: u64) -> Option<Answer<u64>> {
+        let withdrawn = self.try_withdraw(units)?;
+        Some(Answer::Done(withdrawn.taken))
+    }
+
+    fn forgive(&self, units: u64) -> Option<Answer<u64>> {
+        self.try_forgive(units).map(Answer::Done)
+    }
+
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
         self.try_snapshot().map(Answer::from)
     }
@@ -242,14 +265,14 @@ impl<T: StockCounter> Subject for T {
 /// Calls `op` of `subject`; nothing if it does not offer that.
 pub(super) fn perform(subject: &(impl Subject + ?Sized), op: Op) -> Option<Outcome> {
     let done = |answer: Answer| answer.outcome(|()| Outcome::Done);
+    let took = |answer: Option<Answer<u64>>| answer.map(|answer| answer.outcome(Outcome::Took));
     match op {
         Op::Deduct(units) => Some(done(subject.deduct(units))),
         Op::Restock(units) => Some(done(subject.restock(units))),
         Op::Available => Some(subject.available().outcome(Outcome::AtMost)),
-        Op::DeductUpTo(units) => {
-            let answer = subject.deduct_up_to(units)?;
-            Some(answer.outcome(Outcome::Took))
-        }
+        Op::DeductUpTo(units) => took(subject.deduct_up_to(units)),
+        Op::Withdraw(units) => took(subject.withdraw(units)),
+        Op::Forgive(units) => took(subject.forgive(units)),
         Op::Snapshot => Some(subject.snapshot()?.outcome(Outcome::Snapshot)),
         Op::Reserve(units) => subject.reserve(units).map(done),
         Op::Commit(units) => subject.commit(units).map(done),

@@ -4,6 +4,7 @@ use crate::crew::Crew;
 use crate::play::play;
 use crate::reduced::Reduced;
 use crate::report::{Promise, Report, State, Unjudged};
+use crate::request::named;
 use crate::rounds::rounds;
 use crate::tally::Tally;
 use crate::{Options, Subject, trials};
@@ -74,6 +75,35 @@ impl Options {
         }
         Ok(check.tally.report(began))
     }
+
+    /// Why a check ends that has seen these promises broken, if it does.
+    pub(super) fn end_of_check(
+        &self,
+        broken: &[Promise],
+        began: Instant,
+    ) -> Option<(Unjudged, String)> {
+        let is_found = if self.stops_when.is_empty() {
+            self.stops_at_first && !broken.is_empty()
+        } else {
+            self.stops_when
+                .iter()
+                .all(|promise| broken.contains(promise))
+        };
+        if is_found {
+            return Some((
+                Unjudged::Stopped,
+                "the check ended at its finding".to_owned(),
+            ));
+        }
+        if began.elapsed() >= self.total_patience {
+            let seconds = self.total_patience.as_secs_f64();
+            return Some((
+                Unjudged::OutOfTime,
+                format!("the check was given up after {seconds:.0} s, not all was tried"),
+            ));
+        }
+        None
+    }
 }
 
 /// A check under way.
@@ -91,7 +121,7 @@ impl Check<'_> {
         open: impl Fn(u64) -> Result<Reduced<S>, E>,
     ) -> Result<(), E> {
         let probe = open(1)?;
-        let holds = self.options.reservations && probe.place(1, 1, 1).is_some();
+        let holds = self.options.reservations && named(|| probe.place(1, 1, 1)).is_some();
         probe.close();
         if self.trials(&open)? {
             return Ok(());
@@ -117,7 +147,7 @@ impl Check<'_> {
                 }
             }
             if pass == 0 {
-                self.panics(&open, 1..self.options.rounds.div_ceil(20).max(1))?;
+                self.racing_trials(&open)?;
                 if self.is_over() {
                     return Ok(());
                 }
@@ -132,7 +162,7 @@ impl Check<'_> {
         &mut self,
         open: &impl Fn(u64) -> Result<Reduced<S>, E>,
     ) -> Result<bool, E> {
-        let (options, few) = (self.options, self.options.rounds.div_ceil(20));
+        let options = self.options;
         for trial in trials::zero(options, &mut self.crew, open)? {
             self.tally.add_trial(Promise::Zero, &trial);
         }
@@ -146,7 +176,7 @@ impl Check<'_> {
             return Ok(true);
         }
         if options.draw.most.is_none() {
-            for trial in trials::overflow(options, &mut self.crew, open, few)? {
+            for trial in trials::overflow(options, &mut self.crew, open)? {
                 self.tally.add_trial(Promise::Overflow, &trial);
             }
         }
@@ -155,6 +185,20 @@ impl Check<'_> {
         }
         self.panics(open, 0..1)?;
         Ok(self.is_over())
+    }
+
+    /// Plays the trials in which many threads race.
+    fn racing_trials<S: Subject + 'static, E>(
+        &mut self,
+        open: &impl Fn(u64) -> Result<Reduced<S>, E>,
+    ) -> Result<(), E> {
+        let (options, few) = (self.options, self.options.rounds.div_ceil(20).max(1));
+        if options.draw.most.is_none() {
+            for trial in trials::overflow_races(options, &mut self.crew, open, few)? {
+                self.tally.add_trial(Promise::Overflow, &trial);
+            }
+        }
+        self.panics(open, 1..few)
     }
 
     /// Plays the trials of callers that panic: the first is of one caller alone.
@@ -184,24 +228,11 @@ impl Check<'_> {
             progress.show(&self.tally.progressed(self.began));
             self.shown = Instant::now();
         }
-        let stops_when = &self.options.stops_when;
-        let is_found = if stops_when.is_empty() {
-            self.options.stops_at_first && !self.tally.broken().is_empty()
-        } else {
-            let broken = self.tally.broken();
-            stops_when.iter().all(|promise| broken.contains(promise))
-        };
-        if is_found {
-            let trouble = "the check ended at its finding".to_owned();
-            self.tally.give_up(Unjudged::Stopped, trouble);
-            return true;
+        let end = self.options.end_of_check(&self.tally.broken(), self.began);
+        let is_over = end.is_some();
+        if let Some((why, trouble)) = end {
+            self.tally.give_up(why, trouble);
         }
-        if self.began.elapsed() >= self.options.total_patience {
-            let seconds = self.options.total_patience.as_secs_f64();
-            let trouble = format!("the check was given up after {seconds:.0} s, not all was tried");
-            self.tally.give_up(Unjudged::OutOfTime, trouble);
-            return true;
-        }
-        false
+        is_over
     }
 }

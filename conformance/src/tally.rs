@@ -73,6 +73,14 @@ impl<'a> Tally<'a> {
         tally
     }
 
+    /// Of schedules under a model checker: no trial is made.
+    #[cfg(feature = "shuttle")]
+    pub(super) fn of_schedules(options: &'a Options, counter: String) -> Self {
+        let mut tally = Self::of_recordings(options, counter);
+        tally.set(Promise::ManyThreads, State::NotJudged(Unjudged::NoAnswer));
+        tally
+    }
+
     pub(super) fn set(&mut self, promise: Promise, state: State) {
         if let Some(finding) = self.findings.get_mut(&promise) {
             finding.state = state;

@@ -1,11 +1,11 @@
-//! Trials of what a random mix does not reach: nothing, too much, and a caller that panics.
+//! Trials of what random calls do not reach: orders of nothing, orders of too much, and callers that panic.
 
 mod held;
 mod orders;
 mod overflow;
 mod panics;
 
-pub(super) use overflow::overflow;
+pub(super) use overflow::{overflow, overflow_races};
 pub(super) use panics::panics;
 
 use crate::crew::Crew;
@@ -19,15 +19,15 @@ pub(super) struct Trial {
     pub(super) played: Played,
     pub(super) ruling: Ruling,
     pub(super) fault: Option<Explanation>,
-    /// Whether it is wrong, but not in what the trial is about.
+    /// Whether the history breaks another promise than the trial's.
     pub(super) is_wrong_otherwise: bool,
-    /// Calls of which it is known that they panicked in the caller's code, and so did not happen.
+    /// Calls that panicked in the caller's code, and so did not happen.
     pub(super) panicked: usize,
 }
 
 impl Trial {
-    /// What was played, with the fault that `look` finds in it, unless it did not come to its end; it
-    /// proves something only if an answer to a call that it is `about` is known.
+    /// The trial of what was played: broken by a failure, or by the fault that `look` finds. It is judged only if a call
+    /// that it is `about` has a known answer.
     fn of(
         played: Played,
         about: impl Fn(&Call) -> bool,
@@ -55,7 +55,7 @@ impl Trial {
     }
 }
 
-/// Of nothing there is always enough, also where there is nothing.
+/// Calls of 0 units, which are always done: also on a counter that is empty.
 pub(super) fn zero<S: Subject + 'static, E>(
     options: &Options,
     crew: &mut Crew,
@@ -68,6 +68,8 @@ pub(super) fn zero<S: Subject + 'static, E>(
                 Op::Restock(0),
                 Op::DeductUpTo(0),
                 Op::Reserve(0),
+                Op::Withdraw(0),
+                Op::Forgive(0),
             ] {
                 log.run(subject, op);
             }
@@ -88,8 +90,8 @@ pub(super) fn zero<S: Subject + 'static, E>(
     Ok(vec![trial(0)?, trial(few)?])
 }
 
-/// A commit and a release of what was never reserved, for a counter that promises to refuse them. Nothing if
-/// it does not reserve.
+/// A commit and a release of units that were never reserved, for a counter that promises to refuse them. `None` if the
+/// counter does not reserve.
 pub(super) fn unreserved<S: Subject + 'static, E>(
     options: &Options,
     crew: &mut Crew,
@@ -148,7 +150,7 @@ fn settled_unreserved(played: &Played) -> Option<(Call, String)> {
     None
 }
 
-/// The first call that was refused nothing, or that changed something, where nothing was asked for.
+/// The first call of 0 units that was refused, or the first read that shows a change.
 fn of_nothing(played: &Played, options: &Options, units: u64) -> Option<(Call, String)> {
     let wrong = |call: &&Call| match (call.op, call.outcome) {
         (

@@ -1,5 +1,7 @@
-//! Mistakes that show only where threads meet at them: each is found in every run, without a pause put where it
-//! is. The time that it takes is printed: it depends on what else the machine does.
+//! Mistakes that show only where threads meet at them: each is found, without a pause put where it is. The check ends
+//! at its finding. What it takes is printed: on a machine with other work the threads seldom run at once.
+//!
+//! `RACES_RUNS=20 cargo test -p segstock-conformance --test races -- --nocapture --test-threads 1` prints medians.
 
 use segstock_conformance::{Answer, Options, Subject};
 use segstock_model::{Refusal, Snapshot};
@@ -7,30 +9,38 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-const RUNS: u64 = 3;
+/// Runs of each counter; `RACES_RUNS` says otherwise.
+fn runs() -> u64 {
+    let said = std::env::var("RACES_RUNS").ok();
+    said.and_then(|runs| runs.parse().ok()).unwrap_or(1)
+}
 
 /// Finds the mistake in every run.
 #[track_caller]
 fn found<S: Subject + 'static>(what: &str, open: impl Fn(u64) -> S) {
-    let mut seconds: Vec<f64> = (0..RUNS)
-        .map(|run| {
-            let options = Options::new()
-                .name(what)
-                .limit(u64::MAX)
-                .seed(1 + run * 1_000)
-                .patience(Duration::from_secs(1))
-                .directory(env!("CARGO_TARGET_TMPDIR"))
-                .for_at_least(Duration::from_secs(120))
-                .stop_at_first();
-            let began = Instant::now();
-            let report = options.check(|units, _| open(units));
-            assert!(!report.broken().is_empty(), "{report}");
-            began.elapsed().as_secs_f64()
-        })
-        .collect();
+    let mut seconds = Vec::new();
+    let mut calls = Vec::new();
+    for run in 0..runs() {
+        let options = Options::new()
+            .name(what)
+            .limit(u64::MAX)
+            .seed(1 + run * 1_000)
+            .patience(Duration::from_secs(1))
+            .directory(env!("CARGO_TARGET_TMPDIR"))
+            .for_at_least(Duration::from_secs(900))
+            .total_patience(Duration::from_secs(900))
+            .stop_at_first();
+        let began = Instant::now();
+        let report = options.check(|units, _| open(units));
+        assert!(!report.broken().is_empty(), "{report}");
+        seconds.push(began.elapsed().as_secs_f64());
+        calls.push(report.calls);
+    }
     seconds.sort_by(f64::total_cmp);
-    let median = seconds[seconds.len() / 2];
-    println!("{what}: median {median:.2} s of {seconds:.2?}");
+    calls.sort_unstable();
+    let middle = seconds.len() / 2;
+    let (median, after) = (seconds[middle], calls[middle]);
+    println!("{what}: median {median:.2} s, {after} calls; {seconds:.2?}, {calls:?}");
 }
 
 fn restocked(left: &mut u64, units: u64) -> Answer {

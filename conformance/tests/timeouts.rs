@@ -59,9 +59,14 @@ fn an_oversell_is_found_beside_any_number_of_time_outs() {
 }
 
 #[test]
-fn an_oversell_at_the_end_of_a_thousand_calls_is_found() {
+fn an_oversell_after_a_thousand_calls_with_25_time_outs_is_found() {
     let mut chance = SmallRng::seed_from_u64(7);
-    let mut plan = Plan::new(1_000, 1_000, 0.025, &mut chance);
+    let mut plan = Plan::new(1_000, 2_000, 0.0, &mut chance);
+    // The calls were made in the sequence in which they happened.
+    plan.calls.truncate(1_000);
+    for call in plan.calls.iter_mut().step_by(40) {
+        call.outcome = Outcome::Unknown;
+    }
     let at = plan.end();
     plan.calls.push(Call::new(
         9,
@@ -70,6 +75,9 @@ fn an_oversell_at_the_end_of_a_thousand_calls_is_found() {
         Op::Deduct(1_000_000),
         Outcome::Done,
     ));
+    let unknown = |call: &&Call| call.outcome == Outcome::Unknown;
+    assert_eq!(plan.calls.len(), 1_001);
+    assert_eq!(plan.calls.iter().filter(unknown).count(), 25);
     let words = assert_broken_in_a_second(plan.initial, plan.calls);
     assert!(
         words.contains("deduct(1000000) of thread 9 was done"),

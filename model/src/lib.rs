@@ -126,13 +126,23 @@ impl Model {
     /// happened; if it never did, it is not stepped at all.
     #[must_use]
     pub fn step(&self, op: Op, outcome: Outcome) -> Option<Self> {
+        self.step_beside(op, outcome, 0)
+    }
+
+    /// [`step`](Self::step), of a call that overlaps commits of `committed` units that have happened by now: a
+    /// [`Snapshot`](Outcome::Snapshot) may show them as not made yet.
+    #[must_use]
+    pub fn step_beside(&self, op: Op, outcome: Outcome, committed: u64) -> Option<Self> {
         let mut after = self.clone();
         let answer = after.apply(op);
         let allowed = match (answer, outcome) {
             (_, Outcome::Unknown) => true,
             // A bound is enough to decide by, and cheaper than a count.
             (Outcome::Exactly(units), Outcome::AtMost(bound)) => units <= bound,
-            (Outcome::ExactSnapshot(books), Outcome::Snapshot(said)) => books.may_be_read_as(&said),
+            // A commit moves no unit that anybody could have: a look at all of them may miss it.
+            (Outcome::ExactSnapshot(books), Outcome::Snapshot(said)) => {
+                books.may_be_read_as(&said, committed)
+            }
             (Outcome::Refused(why), Outcome::Refused(said)) => why.may_be_said_as(said, op),
             (answer, said) => answer == said,
         };
@@ -233,6 +243,11 @@ impl Model {
         }
         self.part_with(units, back);
         Outcome::Done
+    }
+
+    /// Units that are, or were, held under `key`.
+    pub(crate) fn units_under(&self, key: u64) -> u64 {
+        self.holds.get(&key).map_or(0, |hold| hold.units)
     }
 
     /// Units that are held under keys.

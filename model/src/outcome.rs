@@ -20,7 +20,9 @@ pub enum Outcome {
     AtMost(u64),
     /// At some instant of the call exactly so many units were in stock.
     Exactly(u64),
-    /// The books of some instant of the call; units that are reserved may be called sold.
+    /// The books of some instant of the call; commits that overlap it may be shown as not made yet. What is shown as
+    /// reserved was reserved at some instant of the call, and what is shown as sold never falls from one snapshot to
+    /// the next.
     Snapshot(Snapshot),
     /// The books of some instant of the call, right in every sum.
     ExactSnapshot(Snapshot),

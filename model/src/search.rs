@@ -21,6 +21,7 @@
 //! - **A call of unknown outcome is placed only where another call needs it.** It may happen at any
 //!   instant after its call, so it can always wait for the first call that would fail without it.
 
+mod beside;
 pub mod bounds;
 mod effect;
 mod effort;

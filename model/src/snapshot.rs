@@ -45,17 +45,18 @@ impl Snapshot {
         self.available.wrapping_add(self.reserved)
     }
 
-    /// Whether `said` could be read off these books by calls that run beside others: how what left
-    /// the shelf divides into reserved and sold may lag, towards sold, since a counter that had to
-    /// keep both in step would pay for it in every sale.
-    pub(super) const fn may_be_read_as(&self, said: &Self) -> bool {
+    /// Whether `said` could be read off these books beside commits of `committed` units: it may show them as not
+    /// made yet, their units as reserved still. A counter that had to keep both sums in step would pay for it in
+    /// every commit.
+    pub(super) const fn may_be_read_as(&self, said: &Self, committed: u64) -> bool {
         self.initial == said.initial
             && self.restocked == said.restocked
             && self.available == said.available
             && self.owed == said.owed
             && self.withdrawn == said.withdrawn
             && said.balanced()
-            && said.reserved <= self.reserved
+            && said.reserved >= self.reserved
+            && said.reserved - self.reserved <= committed
     }
 }
 

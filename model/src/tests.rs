@@ -1,6 +1,7 @@
 //! What is not said by the examples and by the tests of the counters.
 
-use super::{Model, Op, Outcome, Refusal};
+use super::search::{Found, Problem, bounds};
+use super::{Call, Model, Op, Outcome, Refusal, Snapshot};
 
 fn place(key: u64, units: u64) -> Op {
     Op::Place {
@@ -103,4 +104,120 @@ fn what_comes_back_pays_what_is_owed_first() {
     let end = stock.snapshot();
     assert_eq!((end.available, end.owed, end.withdrawn), (6, 0, 6));
     assert!(end.balanced());
+}
+
+/// Of a stock of 10 units that sells only what was reserved.
+fn books(available: u64, reserved: u64) -> Outcome {
+    Outcome::Snapshot(Snapshot {
+        initial: 10,
+        available,
+        reserved,
+        sold: 10 - available - reserved,
+        ..Snapshot::default()
+    })
+}
+
+/// Five units are reserved until 10 and committed from 20 to `committed`; snapshots are `(called, returned, said)`.
+fn is_explained(committed: u64, snapshots: &[(u64, u64, Outcome)]) -> bool {
+    let mut calls = vec![
+        Call::new(0, 0, 10, Op::Reserve(5), Outcome::Done),
+        Call::new(0, 20, committed, Op::Commit(5), Outcome::Done),
+        Call::new(0, committed, 60, Op::Deduct(1), Outcome::Done),
+    ];
+    let read = |&(called, returned, said)| Call::new(1, called, returned, Op::Snapshot, said);
+    calls.extend(snapshots.iter().map(read));
+    calls.sort_by_key(|call| call.called);
+    let problem = Problem::new(Model::new(10), &calls);
+    match problem.solve(u64::MAX, &mut 0) {
+        Found::Order => true,
+        Found::NoOrder => false,
+        Found::Nothing => panic!("there was no limit"),
+    }
+}
+
+#[test]
+fn a_snapshot_shows_no_reserved_unit_as_sold() {
+    assert!(is_explained(30, &[(12, 15, books(5, 5))]));
+    for reserved in [0, 4] {
+        assert!(!is_explained(30, &[(12, 15, books(5, reserved))]));
+        // Nor beside the reserve: units that left are reserved in the same instant.
+        assert!(!is_explained(30, &[(5, 9, books(5, reserved))]));
+    }
+}
+
+#[test]
+fn a_snapshot_may_show_a_commit_beside_it_as_not_made_yet() {
+    // The deduct that follows the commit is in it, and the commit is not.
+    let late = Outcome::Snapshot(Snapshot {
+        initial: 10,
+        available: 4,
+        reserved: 5,
+        sold: 1,
+        ..Snapshot::default()
+    });
+    assert!(is_explained(30, &[(25, 70, late)]));
+    assert!(
+        !is_explained(30, &[(31, 70, late)]),
+        "the commit was over before"
+    );
+    assert!(!is_explained(30, &[(70, 80, late)]));
+}
+
+#[test]
+fn a_snapshot_shows_no_more_reserved_than_there_was() {
+    // Committed first and reserved again by another: never were ten reserved.
+    let calls = |said| {
+        vec![
+            Call::new(0, 0, 10, Op::Reserve(5), Outcome::Done),
+            Call::new(0, 20, 30, Op::Commit(5), Outcome::Done),
+            Call::new(1, 25, 80, Op::Snapshot, said),
+            Call::new(0, 40, 50, Op::Reserve(5), Outcome::Done),
+        ]
+    };
+    for (reserved, is_right) in [(5, true), (10, false)] {
+        let problem = Problem::new(Model::new(10), &calls(books(0, reserved)));
+        let found = problem.solve(u64::MAX, &mut 0);
+        assert_eq!(found == Found::Order, is_right, "{reserved}");
+        let sum = bounds::contradiction(&problem).map(|found| found.sum);
+        assert_eq!(sum.is_none(), is_right, "{sum:?}");
+    }
+}
+
+#[test]
+fn what_snapshots_show_as_sold_never_falls() {
+    let (before, after) = (books(5, 5), books(5, 0));
+    assert!(is_explained(58, &[(21, 30, before), (31, 55, after)]));
+    assert!(is_explained(58, &[(21, 30, before), (31, 55, before)]));
+    assert!(!is_explained(58, &[(21, 30, after), (31, 55, before)]));
+}
+
+#[test]
+fn a_confirm_beside_a_snapshot_may_be_shown_as_not_made_yet() {
+    let history = |retried: u64| {
+        let calls = [
+            Call::new(0, 0, 10, place(1, 5), Outcome::Done),
+            Call::new(0, 20, 70, Op::Confirm { key: 1 }, Outcome::Done),
+            Call::new(1, 25, retried, Op::Confirm { key: 1 }, Outcome::Done),
+            Call::new(2, 35, 40, Op::Restock(1), Outcome::Done),
+            Call::new(
+                3,
+                32,
+                80,
+                Op::Snapshot,
+                Outcome::Snapshot(Snapshot {
+                    initial: 10,
+                    restocked: 1,
+                    available: 6,
+                    reserved: 5,
+                    ..Snapshot::default()
+                }),
+            ),
+            Call::new(2, 41, 50, Op::Confirm { key: 1 }, Outcome::Done),
+        ];
+        let mut calls = calls.to_vec();
+        calls.sort_by_key(|call| call.called);
+        Problem::new(Model::new(10), &calls).solve(u64::MAX, &mut 0)
+    };
+    assert_eq!(history(33), Found::Order);
+    assert_eq!(history(31), Found::NoOrder, "a retry knew of it before");
 }

@@ -2,7 +2,7 @@
 
 use crate::{Patience, Unknown};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -60,6 +60,7 @@ pub struct Driver<C: Connect> {
     patience: Patience,
     slots: Vec<Mutex<Slot<C::Connection>>>,
     turn: AtomicUsize,
+    unanswered: AtomicU64,
 }
 
 /// A place for a connection, and how many were there before it.
@@ -92,6 +93,7 @@ impl<C: Connect> Driver<C> {
             patience,
             slots: (0..connections.max(1)).map(slot).collect(),
             turn: AtomicUsize::new(0),
+            unanswered: AtomicU64::new(0),
         }
     }
 
@@ -99,6 +101,12 @@ impl<C: Connect> Driver<C> {
     #[must_use]
     pub const fn patience(&self) -> Patience {
         self.patience
+    }
+
+    /// Attempts that may have happened though no answer came, of all calls so far.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     /// Makes attempts by `call` until one is answered.
@@ -121,6 +129,7 @@ impl<C: Connect> Driver<C> {
                 Err(Fault::NotDone(error)) => error,
                 Err(Fault::MayBeDone(error)) => {
                     attempt = Attempt::Again;
+                    self.unanswered.fetch_add(1, Ordering::Relaxed);
                     error
                 }
             };

@@ -6,9 +6,14 @@
 //! | [`Answer`], [`Unknown`] | done, refused, or unknown |
 //! | [`OrderId`], [`Units`] | what is asked for; what is no id and no number of units is refused before any trip |
 //! | [`Driver`], [`Patience`] | attempts with a time-out each, pauses with jitter, and a limit to all of it |
+//! | [`Batches`] | a writer that sends many orders in one call |
 #![cfg_attr(
     feature = "judge",
     doc = "| [`Judged`] | a design as a subject of the suite |"
+)]
+#![cfg_attr(
+    all(feature = "servers", unix),
+    doc = "| [`servers`] | private servers and a proxy that makes faults, for tests |"
 )]
 //!
 //! # The rules that every design keeps
@@ -26,15 +31,19 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+mod batches;
 mod driver;
 mod id;
 #[cfg(feature = "judge")]
 mod judged;
 mod patience;
+#[cfg(all(feature = "servers", unix))]
+pub mod servers;
 mod stock;
 mod units;
 
 pub use answer::{Answer, Refused, Unknown};
+pub use batches::{Batches, Wanted};
 pub use driver::{Attempt, Connect, Driver, Fault};
 pub use id::{InvalidId, OrderId};
 #[cfg(feature = "judge")]

@@ -4,6 +4,7 @@ use super::engine::Engine;
 use super::moves::Moves;
 use super::stripes::{Stripes, Totals};
 use super::taken::left;
+use super::testing::looks_at_commits;
 use super::word::{HEADROOM, Word};
 use crate::limits::MAX_UNITS;
 use crate::snapshot::Snapshot;
@@ -46,7 +47,6 @@ impl Moves<'_> {
     /// threads may have many reservations to commit, and others wait. After some tries a commit that came between
     /// is left out, as if it were still to come.
     fn look(&mut self) -> (Word, Totals) {
-        const TRIES: u32 = 16;
         let Some(stripes) = self.engine.stripes.get() else {
             return (self.word.load(), Totals::default());
         };
@@ -55,7 +55,7 @@ impl Moves<'_> {
             totals.reserved = stripes.reserved();
             totals.committed = stripes.committed();
             let mut word = self.word.load();
-            for _ in 0..TRIES {
+            for _ in 0..looks_at_commits() {
                 let committed = stripes.committed();
                 if committed == totals.committed {
                     break;

@@ -39,7 +39,7 @@ impl Engine {
         if word.is_wide() {
             return match self.take_own::<RESERVE>(units) {
                 Take::Taken => Ok(()),
-                Take::Short => self.take_slow::<RESERVE>(units),
+                Take::Short => self.take_short::<RESERVE>(units),
                 Take::Lost => self.take_lost::<RESERVE>(units),
             };
         }
@@ -94,6 +94,15 @@ impl Engine {
         self.take_slow::<RESERVE>(units)
     }
 
+    /// Goes on with a call whose own segment is short. In a stock that is nearly sold out this refuses: it does not
+    /// look at the own segment again first, as [`take_beyond`](Self::take_beyond) does.
+    #[cold]
+    #[inline(never)]
+    fn take_short<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
+        let answer = self.take_elsewhere::<RESERVE>(units);
+        answer.unwrap_or_else(|| self.take_slow::<RESERVE>(units))
+    }
+
     /// Takes by every means, until the call is served or refused. Each retry means that
     /// some other call succeeded.
     #[cold]
@@ -122,18 +131,23 @@ impl Engine {
 
     /// Takes `units` from a wide stock where the fast path did not. `None` if the stock has changed its form.
     fn take_beyond<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
-        let stripes = self.stripes();
-        if units > MAX_UNITS {
-            return Some(Err(self.available()));
-        }
         // Try the own segment first, which may be another one by now: a pass over all costs more.
         if Segment::takes_at_once::<RESERVE>(units)
-            && stripes.own().take::<RESERVE>(units) == Take::Taken
+            && self.stripes().own().take::<RESERVE>(units) == Take::Taken
         {
             _ = self.word.reopen_unless_wide();
             return Some(Ok(()));
         }
-        let bound = stripes.bound(&self.word);
+        self.take_elsewhere::<RESERVE>(units)
+    }
+
+    /// Takes from a wide stock whose own segment is short. `None` if the units lie otherwise by now.
+    #[inline]
+    fn take_elsewhere<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
+        if units > MAX_UNITS {
+            return Some(Err(self.available()));
+        }
+        let bound = self.stripes().bound(&self.word);
         if bound < units {
             self.narrow_if_little(bound);
             return Some(Err(bound));

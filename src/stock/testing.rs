@@ -9,6 +9,31 @@ use super::Stock;
 use super::moves::Moves;
 use super::probe;
 
+/// How often a snapshot looks at what is committed before it leaves out what is committed meanwhile.
+#[cfg(not(loom))]
+pub(super) const fn looks_at_commits() -> u32 {
+    LOOKS_AT_COMMITS
+}
+
+const LOOKS_AT_COMMITS: u32 = 16;
+
+#[cfg(loom)]
+std::thread_local! {
+    static LOOKS: std::cell::Cell<u32> = const { std::cell::Cell::new(LOOKS_AT_COMMITS) };
+}
+
+/// Settable under loom, where no scenario has as many commits. All threads of a scenario are one of the system.
+#[cfg(loom)]
+pub(super) fn looks_at_commits() -> u32 {
+    LOOKS.get()
+}
+
+/// From now on a snapshot, and a restock near the limit, looks `times` at what is committed.
+#[cfg(loom)]
+pub fn look_at_commits(times: u32) {
+    LOOKS.set(times);
+}
+
 /// From now on the calling thread's segment is `index` of `segments`.
 pub fn sit_at(index: usize, segments: usize) {
     probe::stay(index, segments);

@@ -67,7 +67,7 @@ fn answer(outcome: Outcome) -> String {
         }) => format!("refused({bound})"),
         Outcome::Took(units) => format!("took({units})"),
         Outcome::AtMost(_) => "at_most".to_owned(),
-        Outcome::Snapshot(it) => format!(
+        Outcome::ExactSnapshot(it) => format!(
             "snapshot({}+{}, {} restocked, {} of {} owed)",
             it.available, it.reserved, it.restocked, it.owed, it.withdrawn
         ),

@@ -3,8 +3,8 @@
 use crate::{Call, Options};
 use segstock_model::{Op, Outcome, Refusal};
 
-/// A number of units between two bounds. They part where an outcome is unknown: such a call may have
-/// happened, or happen later, or never.
+/// A number of units between two bounds. The bounds differ after a call of unknown outcome: it may have happened, or
+/// happen later, or never.
 #[derive(Debug, Clone, Copy)]
 struct Between {
     least: i128,
@@ -38,7 +38,7 @@ impl Between {
     }
 }
 
-/// Units in stock and set aside, as the answers so far have it.
+/// Units in stock and reserved, by the answers so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
     shelf: Between,
@@ -53,7 +53,7 @@ impl Held {
         }
     }
 
-    /// Counts what a call did, or may have done.
+    /// Counts the units that a call took or added, or may have.
     pub(super) fn count(&mut self, call: &Call) {
         let (shelf, aside) = match call.op {
             Op::Deduct(units) | Op::DeductUpTo(units) => (-i128::from(units), 0),
@@ -76,8 +76,8 @@ impl Held {
         }
     }
 
-    /// Whether no number of units makes the answer a true one, if nobody else calls. More than the
-    /// limit may be counted, if it is.
+    /// Whether the answer is false for every number of units between the bounds, if no other thread calls. A counter may
+    /// accept more than its limit, and must then count it.
     pub(super) fn contradicts(&self, call: &Call, options: &Options) -> bool {
         let units = |units: u64| i128::from(units);
         match (call.op, call.outcome) {
@@ -112,7 +112,7 @@ impl Held {
         self.shelf.most + self.aside.most
     }
 
-    /// What must be in stock, in words.
+    /// The number of units in stock, or its bounds, in words.
     pub(super) fn told(&self) -> String {
         let Between { least, most } = self.shelf;
         if least == most {
@@ -123,7 +123,7 @@ impl Held {
     }
 }
 
-/// The first of `calls`, made one after another, whose answer those before it contradict.
+/// The first of `calls`, which ran one after another, whose answer contradicts the answers before it.
 pub(super) fn contradiction(
     mut held: Held,
     calls: &[Call],

@@ -21,24 +21,24 @@ pub(super) struct Flow {
 pub(super) enum Sound {
     Yes,
     Undecided,
-    /// Only if orders that panicked may have taken units along.
+    /// An order explains it only if orders that panicked may have lost units.
     ButForPanics(Box<Explanation>),
-    /// Not even so.
+    /// No order explains it, whatever the orders that panicked did.
     No,
 }
 
 /// What an order whose flow panicked did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Panicked {
-    /// Nothing that lasts.
+    /// It gave all units back.
     Nothing,
-    /// It may have taken any part of its units along.
+    /// It may have lost any part of its units.
     Anything,
 }
 
 pub(super) struct Orders {
     initial: u64,
-    /// Reads that nothing ran beside taken at their word.
+    /// The calls. A read that no call ran beside counts as exact.
     calls: Vec<Call>,
     flows: BTreeMap<(usize, u64), Flow>,
 }
@@ -50,7 +50,7 @@ impl Orders {
             .map(|flow| ((flow.thread, flow.called), *flow))
             .collect();
         let mut calls = played.history.calls().to_vec();
-        // It is known that they ended, be it in a panic: what is read later ran beside nothing.
+        // An order that panicked has ended, so that a later read does not run beside it.
         let is_over = |call: &Call| {
             let flow = flows.get(&(call.thread, call.called));
             flow.is_some_and(|flow| flow.panicked)
@@ -65,8 +65,8 @@ impl Orders {
         }
     }
 
-    /// Where an order runs under a lock, it happens at one instant; where its units are set aside
-    /// first, at two. Each counter does it in one way, and either is right.
+    /// An order under a lock happens at one instant. An order whose units are reserved first happens at two. Either is
+    /// right, so the history is kept if one of the two readings explains it.
     pub(super) fn judge(&self, options: &Options) -> Sound {
         let readings = |panicked| [self.at_once(panicked), self.in_two_steps(panicked)];
         let rule = |calls: &[Call]| self.rule(calls, options);
@@ -168,7 +168,7 @@ impl Orders {
     }
 }
 
-/// An order that may have taken any part of its units, as orders of one unit of unknown outcome.
+/// An order that may have lost any part of its units, as orders of one unit with an unknown outcome.
 fn parts(call: &Call) -> Vec<Call> {
     let Op::Deduct(units) = call.op else {
         return Vec::new();

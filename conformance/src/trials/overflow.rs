@@ -1,21 +1,22 @@
-//! More than can be counted: asked for, brought, set aside, and brought by several at once.
+//! More units than a counter can count: ordered, restocked, reserved, and restocked by several threads at once.
 
 use super::Trial;
 use super::held::{Held, contradiction};
 use crate::crew::Crew;
 use crate::play::{Played, together};
+use crate::request::named;
 use crate::{Answer, Call, Log, Options, Subject};
 use segstock_model::{Op, Outcome, Refusal};
 
 /// What each counter is opened with.
 const UNITS: u64 = 5;
 
-/// What cannot be counted is refused and changes nothing; what is done is counted.
+/// One thread orders and restocks more than can be counted. A refused call must change nothing, and an accepted one
+/// must be counted.
 pub(in super::super) fn overflow<S: Subject + 'static, E>(
     options: &Options,
     crew: &mut Crew,
     open: impl Fn(u64) -> Result<S, E>,
-    races: usize,
 ) -> Result<Vec<Trial>, E> {
     let mut trials = Vec::new();
     for script in scripts(options) {
@@ -26,7 +27,18 @@ pub(in super::super) fn overflow<S: Subject + 'static, E>(
             miscounted(played, options)
         }));
     }
-    for _ in 0..races {
+    Ok(trials)
+}
+
+/// Several threads restock more together than can be counted, in some rounds.
+pub(in super::super) fn overflow_races<S: Subject + 'static, E>(
+    options: &Options,
+    crew: &mut Crew,
+    open: impl Fn(u64) -> Result<S, E>,
+    rounds: usize,
+) -> Result<Vec<Trial>, E> {
+    let mut trials = Vec::new();
+    for _ in 0..rounds {
         let Some(trial) = race(options, crew, open(UNITS)?) else {
             break;
         };
@@ -62,14 +74,14 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
         let restock = Restock(units);
         vec![restock, Available, Snapshot, Deduct(UNITS), Restock(UNITS)]
     });
-    // What a number of another width, or with a sign, takes for few or for less than none.
+    // Numbers that a narrower type, or one with a sign, takes for small or negative ones.
     let asked_for = [u64::MAX, 1 << 63, 1 << 32, limit.saturating_add(1)];
     let asked_for = asked_for.map(|units| {
         let asks = [Deduct(units), Reserve(units), Available, Snapshot];
         let takes = [DeductUpTo(units), Available, Restock(UNITS)];
         asks.into_iter().chain(takes).collect()
     });
-    // What is set aside may come back, and needs its room.
+    // Reserved units may come back, so there must be room for them.
     let beside = [room, room.saturating_add(UNITS)].map(|units| {
         let (aside, back) = (Reserve(UNITS), Release(UNITS));
         vec![aside, Restock(units), back, Available, Snapshot]
@@ -77,7 +89,7 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
     brought.into_iter().chain(asked_for).chain(beside).collect()
 }
 
-/// Calls one after another; what was not set aside is not put back.
+/// Makes the calls one after another, but releases nothing that was not reserved.
 fn run<S: Subject>(subject: &S, log: &mut Log, script: &[Op]) {
     let mut has_aside = false;
     for &op in script {
@@ -91,20 +103,22 @@ fn run<S: Subject>(subject: &S, log: &mut Log, script: &[Op]) {
     }
 }
 
-/// Whether a counter that nobody else calls counts on as it answers.
+/// The first answer that contradicts those before it; one thread calls.
 fn miscounted(played: &Played, options: &Options) -> Option<(Call, String)> {
     let history = &played.history;
     contradiction(Held::new(history.initial()), history.calls(), options)
 }
 
-/// Several threads bring units to a counter that is all but full. Nothing if it cannot be filled.
+/// Several threads restock a counter that is almost full. `None` if it cannot be filled.
 fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) -> Option<Trial> {
     if options.draw.single {
+        subject.close();
         return None;
     }
     let few = options.limit.saturating_sub(UNITS).min(3);
     let fill = options.limit.saturating_sub(UNITS + few);
-    if subject.restock(fill) != Answer::Done(()) {
+    if named(|| subject.restock(fill)) != Answer::Done(()) {
+        subject.close();
         return None;
     }
     let script = |subject: &S, log: &mut Log| {
@@ -132,8 +146,8 @@ fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) ->
     Some(Trial::of(played, about, |played| raced(played, options)))
 }
 
-/// What is wrong after a race for the last room. Restocks may each be accepted by what they saw: more
-/// than the limit may be counted; but it must be there, and who is refused had no room.
+/// What is wrong after a race for the last room. Restocks that race may together exceed the limit; then all of their
+/// units must be in stock. A restock that is refused must have had no room.
 fn raced(played: &Played, options: &Options) -> Option<(Call, String)> {
     let calls = played.history.calls();
     let (before, at_rest) = calls.split_at(calls.len() - played.at_rest);

@@ -12,9 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// Orders of which every second one panics in the caller's code, first alone, then beside others.
-/// Nothing if the counter runs no code of callers. Where a counter `is_wrong` without panics, those beside others
-/// are not blamed for what is missing.
+/// Orders of which every second one panics in the caller's code: first one thread alone, then many. `None` if the
+/// counter runs no code of callers. If the counter `is_wrong` without panics, units that are missing after a race are
+/// not blamed on a panic.
 pub(in super::super) fn panics<S: Subject + 'static, E>(
     options: &Options,
     crew: &mut Crew,
@@ -35,18 +35,18 @@ pub(in super::super) fn panics<S: Subject + 'static, E>(
                     if !notes.order(subject, log, draw.order(1 + turn / 2 % 2), turn % 2 == 0) {
                         return;
                     }
-                    // Seldom, so that they fight over the last units.
+                    // Fewer units come than are ordered, so that threads race for the last ones.
                     if turn % 3 == 2 {
                         log.run(subject, Op::Restock(1));
                     }
                 }
             }
         };
-        let rest = |subject: &S, log: &mut Log| {
+        let rest = move |subject: &S, log: &mut Log| {
             log.run(subject, Op::Available);
             log.run(subject, Op::Snapshot);
             log.run(subject, Op::Restock(1));
-            drain(subject, log);
+            drain(subject, log, draw);
         };
         let subject = open(units)?;
         let played = together(
@@ -77,12 +77,12 @@ pub(in super::super) fn panics<S: Subject + 'static, E>(
 /// The panic of a caller; it is not a panic of the counter.
 struct CallersPanic;
 
-/// What no history tells of orders.
+/// What is known of orders beside their history.
 #[derive(Debug, Clone, Default)]
 struct Noted {
     is_not_offered: bool,
     flows: Vec<Flow>,
-    /// What became of an order's flow that must not.
+    /// An order whose flow was treated wrongly, and how.
     fault: Option<(Call, &'static str)>,
 }
 
@@ -101,17 +101,17 @@ impl Notes {
             .clone()
     }
 
-    /// Runs an order, whose own panic is nothing special, and says whether orders are offered.
+    /// Runs an order and catches the panic of its flow; returns whether orders are offered.
     fn order<S: Subject>(&self, subject: &S, log: &mut Log, units: u64, panics: bool) -> bool {
         let now = log.clock();
         let mut ran = None;
         let mut flow = || {
             let began = now();
-            // Others come by while the order is under way.
+            // Lets other threads call while the order runs.
             thread::yield_now();
             ran = Some((began, now()));
             if panics {
-                // Past the hook that would print it.
+                // The panic hook is not called, so that nothing is printed.
                 resume_unwind(Box::new(CallersPanic));
             }
         };

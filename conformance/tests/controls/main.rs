@@ -6,6 +6,7 @@
 mod books;
 mod holds;
 mod oversell;
+mod owed;
 mod panics;
 mod refuse;
 mod silent;

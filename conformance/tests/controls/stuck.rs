@@ -12,7 +12,10 @@ struct Breaks {
 impl Subject for Breaks {
     fn deduct(&self, _: u64) -> Answer {
         if self.calls.fetch_add(1, Ordering::Relaxed) >= 2 {
-            assert!(self.hangs, "it is tired");
+            // Past the hook, which would print a backtrace of each of them: that takes long on a busy machine.
+            if !self.hangs {
+                std::panic::resume_unwind(Box::new("it is tired"));
+            }
             loop {
                 std::thread::park();
             }
@@ -29,12 +32,9 @@ impl Subject for Breaks {
     }
 }
 
-fn report(hangs: bool) -> Report {
+fn report(hangs: bool, patience: Duration) -> Report {
     let options = Options::new().rounds(20).threads(3).directory(DIRECTORY);
-    // A panic that prints its backtrace may take long.
-    let patience = if hangs { 300 } else { 20_000 };
-    let options = options.patience(Duration::from_millis(patience));
-    let report = options.check(|_, _| Breaks {
+    let report = options.patience(patience).check(|_, _| Breaks {
         calls: AtomicU64::new(0),
         hangs,
     });
@@ -42,25 +42,29 @@ fn report(hangs: bool) -> Report {
     report
 }
 
+/// On a busy machine a thread may not have come to the call that hangs when the patience ends. Then the check is
+/// made again with more patience. A suite that marks another call fails with any patience.
 #[test]
 fn the_call_that_hangs_is_marked() {
-    let report = report(true);
-    assert_eq!(report.broken(), [ManyThreads]);
+    let is_found = |report: &Report| {
+        let words = report
+            .evidence(ManyThreads)
+            .map_or("", |found| &found.words);
+        report.broken() == [ManyThreads]
+            && words.contains("did not return in time: 1; thread 0 is in deduct(")
+    };
+    let patience = [300, 3_000, 20_000].map(Duration::from_millis);
+    let mut reports = patience.into_iter().map(|patience| report(true, patience));
+    let report = reports.find(is_found).expect("the call is found");
     // All but this one, and what is not promised.
     assert_eq!(report.not_judged().len(), Promise::ALL.len() - 3);
-    let evidence = report.evidence(ManyThreads).unwrap();
-    let words = &evidence.words;
-    assert!(
-        words.contains("did not return in time: 1; thread 0 is in deduct("),
-        "{words}"
-    );
-    assert_eq!(marked(evidence), ["0"]);
+    assert_eq!(marked(report.evidence(ManyThreads).unwrap()), ["0"]);
     assert!(report.to_string().contains("a call before did not return"));
 }
 
 #[test]
 fn the_call_that_panics_is_marked() {
-    let report = report(false);
+    let report = report(false, Duration::from_secs(20));
     assert!(report.broken().contains(&ManyThreads));
     let evidence = report.evidence(ManyThreads).unwrap();
     let words = &evidence.words;

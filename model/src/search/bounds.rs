@@ -9,13 +9,14 @@
 //!   taken.
 //!
 //! What a snapshot calls reserved is more than one instant's: units that were reserved before it began, and
-//! that no call settled until it ended, are reserved throughout, and it may not call them sold.
+//! that no call settled until it ended, are reserved throughout, and it may not call them sold. Nor may it show more
+//! units as reserved than were reserved at any instant of the call, or fewer as sold than a snapshot before it.
 //!
 //! A call of unknown outcome can have happened at any instant from its call on, and never must have.
 
 use super::effect::{Change, Demand};
 use super::{Item, Problem};
-use crate::{Op, Outcome, Refusal};
+use crate::{Op, Outcome, Refusal, Snapshot};
 use std::collections::BTreeMap;
 
 /// A call whose answer no order explains, and the sum that shows it.
@@ -55,6 +56,10 @@ pub enum Sum {
     },
     /// So many units were reserved throughout the snapshot, by reservations that no call touched.
     Reserved(i128),
+    /// At every instant of the snapshot at most so many units were reserved.
+    ReservedAtMost(i128),
+    /// A snapshot that ended before showed so many units as sold.
+    Sold(u64),
     /// At most so many were on hand, and a restock was refused for want of room.
     OnHand(i128),
 }
@@ -68,6 +73,8 @@ pub fn contradiction(problem: &Problem) -> Option<Contradiction> {
         first(problem, |item| sums.in_stock(item)),
         first(problem, |item| sums.restocked(item)),
         reserved(problem),
+        reserved_at_most(problem),
+        sold_fell(problem),
         sums.no_room(problem),
     ];
     let contradictions = contradictions.into_iter().flatten();
@@ -169,10 +176,6 @@ fn oversold(problem: &Problem) -> Option<Contradiction> {
 /// A snapshot that calls units sold, or has lost them, that were reserved throughout it.
 fn reserved(problem: &Problem) -> Option<Contradiction> {
     let items = || problem.threads.iter().flatten();
-    let said = |item: &Item| match item.outcome {
-        Outcome::Snapshot(said) | Outcome::ExactSnapshot(said) => Some(said.reserved),
-        _ => None,
-    };
     if !items().any(|item| said(item).is_some()) {
         return None;
     }
@@ -188,8 +191,68 @@ fn reserved(problem: &Problem) -> Option<Contradiction> {
     first(problem, |item| {
         let untouched = threads.iter().map(|reserved| reserved.throughout(item));
         let least = untouched.sum::<i128>() - unknown.at(item.returned);
-        (i128::from(said(item)?) < least).then_some(Sum::Reserved(least))
+        (i128::from(said(item)?.reserved) < least).then_some(Sum::Reserved(least))
     })
+}
+
+/// A snapshot that shows more units as reserved than were at any of its instants. Keys may hold for ever.
+fn reserved_at_most(problem: &Problem) -> Option<Contradiction> {
+    let mut changes = Vec::new();
+    let mut note = |op: Op, called: u64, returned: Option<u64>| match (op, returned) {
+        (Op::Reserve(units) | Op::Place { units, .. }, _) => {
+            changes.push((called, i128::from(units)));
+        }
+        (Op::Commit(units) | Op::Release(units), Some(returned)) => {
+            changes.push((after(returned), -i128::from(units)));
+        }
+        _ => {}
+    };
+    let items = problem.threads.iter().flatten();
+    for item in items.filter(|item| item.outcome == Outcome::Done) {
+        note(item.op, item.called, Some(item.returned));
+    }
+    for maybe in &problem.maybes {
+        maybe.called.iter().for_each(|&at| note(maybe.op, at, None));
+    }
+    changes.sort_unstable();
+    let most = Course::new(problem.start.snapshot().reserved, changes);
+    first(problem, |item| {
+        let said = said(item)?;
+        let most = most.between(item.called, item.returned).max()?;
+        (i128::from(said.reserved) > most).then_some(Sum::ReservedAtMost(most))
+    })
+}
+
+/// A snapshot that shows fewer units as sold than one that ended before it began. The sum wraps.
+fn sold_fell(problem: &Problem) -> Option<Contradiction> {
+    let items = problem.threads.iter().flatten();
+    let mut snapshots: Vec<_> = items
+        .filter_map(|item| Some((*item, said(item)?.sold)))
+        .collect();
+    snapshots.sort_unstable_by_key(|(item, _)| item.returned);
+    // The most that was shown until each of them ended.
+    let mut shown: Vec<(u64, u64)> = Vec::new();
+    for &(item, sold) in &snapshots {
+        let before = shown.partition_point(|(returned, _)| *returned < item.called);
+        let most = before.checked_sub(1).map(|last| shown[last].1);
+        if let Some(most) =
+            most.filter(|&most| most.wrapping_sub(sold).wrapping_sub(1) < u64::MAX / 2)
+        {
+            let sum = Sum::Sold(most);
+            return Some(Contradiction { item, sum });
+        }
+        let until = shown.last().map_or(sold, |(_, most)| sold.max(*most));
+        shown.push((item.returned, until));
+    }
+    None
+}
+
+/// What a snapshot said.
+const fn said(item: &Item) -> Option<Snapshot> {
+    match item.outcome {
+        Outcome::Snapshot(said) | Outcome::ExactSnapshot(said) => Some(said),
+        _ => None,
+    }
 }
 
 /// What a thread reserved and settled, or all threads together.
@@ -339,9 +402,7 @@ impl Sums {
     }
 
     fn restocked(&self, item: &Item) -> Option<Sum> {
-        let (Outcome::Snapshot(said) | Outcome::ExactSnapshot(said)) = item.outcome else {
-            return None;
-        };
+        let said = said(item)?;
         let least = self.restocked[0].at(item.called);
         let most = self.restocked[1].at(item.returned);
         // The sum is modulo 2^64.

@@ -1,5 +1,6 @@
 //! The search with each call for itself: an order that the model allows, step by step.
 
+use super::beside;
 use super::effect::{Change, Demand};
 use super::pooled::{Dead, Used};
 use super::{Effort, Found, Item, Maybe, Problem, is_up_to};
@@ -230,7 +231,8 @@ impl Search<'_> {
         for lane in lanes {
             let item = self.next(lane).filter(|item| item.called <= first_return);
             let Some(item) = item else { continue };
-            let Some(after) = stock.step(item.op, item.outcome) else {
+            let committed = beside::committed(self.problem, &self.placed, item, stock);
+            let Some(after) = stock.step_beside(item.op, item.outcome, committed) else {
                 missing.note(item, stock);
                 continue;
             };

@@ -7,6 +7,7 @@
 //! who stands at the same place and used more. So what is remembered of a place are the least uses, as
 //! a rule one.
 
+use super::beside;
 use super::effect::{Change, Demand};
 use super::{Effort, Found, Item, Problem};
 use crate::{Op, Outcome, Refusal};
@@ -333,9 +334,13 @@ impl Search<'_> {
                 on_hand + all(&pools.restocked) + i128::from(units) > self.limit
             }
             (_, Outcome::Snapshot(said)) => {
+                let beside =
+                    beside::committed(self.problem, &self.placed, item, &self.problem.start);
+                let most = known.reserved + all(&pools.reserved) + i128::from(beside);
+                let reserved = i128::from(said.reserved);
                 said.balanced()
                     && said.initial == books.initial
-                    && known.reserved + all(&pools.reserved) >= i128::from(said.reserved)
+                    && (known.reserved - all(&pools.settled)..=most).contains(&reserved)
             }
             (_, Outcome::ExactSnapshot(said)) => {
                 let reserved = i128::from(said.reserved);

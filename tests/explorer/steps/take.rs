@@ -42,7 +42,7 @@ impl At {
             Load | Slow if !word.covers(units) => cpu.ret(Value::Refused(word.units)),
             Load if word.wide => match cpu.me.seat {
                 Some(own) if at_once(cpu) => cpu.call(Frame::Take(Own), segment::At::take(own)),
-                _ => cpu.go(Frame::Take(Slow)),
+                _ => proof::At::begin(cpu, Frame::Take(Proof)),
             },
             Slow if word.wide && at_once(cpu) => {
                 let own = cpu.own();
@@ -69,12 +69,10 @@ impl At {
                 cpu.me.move_on();
                 cpu.go(Frame::Take(Slow));
             }
-            (Own, Value::Short) | (Lost, _) | (Gather, Value::Again) => {
-                cpu.go(Frame::Take(Slow));
-            }
+            (Lost, _) | (Gather, Value::Again) => cpu.go(Frame::Take(Slow)),
             (Look, _) | (Gather, Value::Units(_)) => cpu.ret(Value::Done),
             (SlowOwn, Value::Taken) => taken(cpu, second_look::At::Load),
-            (SlowOwn, _) => proof::At::begin(cpu, Frame::Take(Proof)),
+            (Own | SlowOwn, _) => proof::At::begin(cpu, Frame::Take(Proof)),
             (Proof, Value::Units(bound)) if bound < cpu.units() => {
                 if cpu.rules.tuning.is_little(bound) {
                     narrowing::At::try_once(cpu, Frame::Take(Refuse(bound)));

@@ -1,0 +1,32 @@
+//! Stock counters on `PostgreSQL` that never sell a unit twice, and whose retries take nothing.
+//!
+//! Each design is one module that says at its top what it promises, when not, and what limits it. All answer
+//! [done, refused or unknown](segstock_remote::Answer), and all are judged by the suite of `segstock-conformance` on a
+//! real server under faults.
+//!
+//! | design | what it is | exact refusals | takes |
+//! |---|---|---|---|
+//! | [`Row`](row) | one row; the conditional update and the order in one statement | yes | one commit after another |
+//! | [`Rows`](rows) | N rows; the sum of one statement proves a refusal | yes | N commits at once |
+//! | [`Batched`](batched) | one row, and a writer that sends all orders that wait in one statement | yes | one commit for many orders |
+//!
+//! [`Postgres`] says which database is asked, and how. The tables are those of `schema.sql`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod batched;
+mod error;
+pub mod row;
+pub mod rows;
+mod server;
+mod session;
+
+pub use batched::Batched;
+pub use error::OpenError;
+pub use row::Row;
+pub use rows::Rows;
+pub use server::{MAX_PARTS, Postgres};
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,192 @@
+//! [`Postgres`]: a server, and how it is asked.
+
+use crate::OpenError;
+use crate::session::{Reach, Session};
+use segstock_remote::{Driver, InvalidUnits, MAX_UNITS, OrderId, Patience, Units};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Config;
+
+/// The most parts of a stock.
+pub const MAX_PARTS: usize = 1_000;
+
+/// A `PostgreSQL` database, and how it is asked: patience, connections, how long ids are remembered.
+///
+/// Each connection serves one statement at a time. A statement that takes longer than one attempt's time-out is ended by
+/// the server, too.
+///
+/// # Examples
+///
+/// ```no_run
+/// use segstock_postgres::{Postgres, Row};
+/// use segstock_remote::{Answer, RemoteStock, Units};
+///
+/// # async fn sell() -> Result<(), Box<dyn std::error::Error>> {
+/// let postgres = Postgres::new("host=localhost user=shop dbname=shop")?;
+/// postgres.install().await?;
+/// let shoes = Row::create(&postgres, "shoes", 1_000).await?;
+/// match shoes.deduct(&"order:2026-17".parse()?, Units::new(2)?).await {
+///     Answer::Done(()) => println!("sold"),
+///     Answer::Refused(_) => println!("sold out"),
+///     Answer::Unknown(unknown) => println!("ask again: {unknown}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Postgres {
+    config: Config,
+    connections: usize,
+    patience: Patience,
+    remembered: Duration,
+    longest_under_way: Duration,
+    strict: bool,
+}
+
+impl Postgres {
+    /// The database at `url`: `postgresql://me@localhost/shop`, or pairs as in `host=/run/postgresql user=me dbname=shop`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Url`] if it is none.
+    pub fn new(url: &str) -> Result<Self, OpenError> {
+        let config: Config = url
+            .parse()
+            .map_err(|error: tokio_postgres::Error| OpenError::Url(error.to_string()))?;
+        Ok(Self {
+            config,
+            connections: 8,
+            patience: Patience::default(),
+            remembered: Duration::from_secs(24 * 3_600),
+            longest_under_way: Duration::from_secs(60),
+            strict: false,
+        })
+    }
+
+    /// Connections of each stock; 8 by default. Calls share them.
+    pub fn connections(self, connections: usize) -> Self {
+        Self {
+            connections,
+            ..self
+        }
+    }
+
+    /// How long a call is asked for; [`Patience::default`] by default. The server ends a statement after the time-out of
+    /// one attempt.
+    pub fn patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How long an id is remembered, at least; a day by default. It must be longer than patience and
+    /// [`longest_under_way`](Self::longest_under_way) together. [`forget`](Self::forget) deletes what is older.
+    pub fn remembered(self, remembered: Duration) -> Self {
+        Self { remembered, ..self }
+    }
+
+    /// How long a request that was given up may still arrive at the server; a minute by default. The time that the server
+    /// then takes for it is added.
+    pub fn longest_under_way(self, longest_under_way: Duration) -> Self {
+        Self {
+            longest_under_way,
+            ..self
+        }
+    }
+
+    /// Every refusal is remembered, not only that of a retry: for a way to the server that may bring a request twice. A
+    /// refusal then costs a commit.
+    pub fn strict(self) -> Self {
+        let strict = true;
+        Self { strict, ..self }
+    }
+
+    /// Creates the tables and functions of `schema.sql` where they are not there.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Unknown`] if the server does not answer or does not let it.
+    pub async fn install(&self) -> Result<(), OpenError> {
+        let install = |session: Arc<Session>, _| async move { session.install().await };
+        Ok(self.driver()?.ask(install).await?)
+    }
+
+    /// Deletes what is known of ids that are older than [`remembered`](Self::remembered), and says how many there were.
+    /// Holds that are not resolved stay. Call it once in a while.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Unknown`] if the server does not answer.
+    pub async fn forget(&self) -> Result<u64, OpenError> {
+        let seconds = self.remembered.as_secs_f64();
+        let forget = |session: Arc<Session>, _| async move { session.forget(seconds).await };
+        Ok(self.driver()?.ask(forget).await?)
+    }
+
+    /// How a stock's server is asked.
+    pub(crate) fn driver(&self) -> Result<Driver<Reach>, OpenError> {
+        let server_timeout = self.longest_under_way + self.patience.attempt();
+        self.patience
+            .forgets_after(self.remembered, server_timeout)
+            .map_err(OpenError::Patience)?;
+        let reach = Reach::new(&self.config, self.patience.attempt());
+        Ok(Driver::new(reach, self.connections, self.patience))
+    }
+
+    /// Creates a stock whose parts hold `units` together.
+    pub(crate) async fn create(
+        &self,
+        name: &str,
+        parts: usize,
+        units: u64,
+    ) -> Result<Opened, OpenError> {
+        let units = match Units::new(units) {
+            Ok(units) => units.as_i64(),
+            Err(_) if units == 0 => 0,
+            Err(_) => return Err(OpenError::Units(InvalidUnits { units })),
+        };
+        debug_assert!(units.unsigned_abs() <= MAX_UNITS);
+        if parts == 0 || parts > MAX_PARTS {
+            return Err(OpenError::Parts { parts });
+        }
+        let opened = Opened::new(self, name)?;
+        let (stock, made) = (opened.name.as_str(), rand::random::<i64>());
+        let parts = i32::try_from(parts).unwrap_or(i32::MAX);
+        let create = |session: Arc<Session>, _| async move {
+            session.create(stock, parts, units, made).await
+        };
+        if opened.driver.ask(create).await? {
+            Ok(opened)
+        } else {
+            Err(OpenError::Exists)
+        }
+    }
+
+    /// Opens a stock that is there, and says how many parts it has.
+    pub(crate) async fn open(&self, name: &str) -> Result<(Opened, usize), OpenError> {
+        let opened = Opened::new(self, name)?;
+        let stock = opened.name.as_str();
+        let parts = |session: Arc<Session>, _| async move { session.parts(stock).await };
+        match opened.driver.ask(parts).await? {
+            0 => Err(OpenError::NoStock),
+            parts => Ok((opened, parts)),
+        }
+    }
+}
+
+/// What every design has: a stock's name, and how its server is asked.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) driver: Driver<Reach>,
+    pub(crate) name: String,
+    pub(crate) strict: bool,
+}
+
+impl Opened {
+    fn new(postgres: &Postgres, name: &str) -> Result<Self, OpenError> {
+        Ok(Self {
+            driver: postgres.driver()?,
+            name: OrderId::new(name)?.to_string(),
+            strict: postgres.strict,
+        })
+    }
+}

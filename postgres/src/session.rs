@@ -1,0 +1,186 @@
+//! [`Session`]: a connection, its prepared statements, and what the server's errors mean.
+
+use segstock_remote::{Connect, Fault};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSqlOwned, ToSql, WrongType};
+use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement};
+
+/// How to reach a server.
+#[derive(Debug)]
+pub(crate) struct Reach(Config);
+
+impl Reach {
+    /// The server ends a statement after `statement_timeout`, so that no copy of one runs for longer.
+    pub(crate) fn new(config: &Config, statement_timeout: Duration) -> Self {
+        let mut config = config.clone();
+        let own = config.get_options().unwrap_or_default();
+        let milliseconds = statement_timeout.as_millis().max(1);
+        let options = format!(
+            "{own} -c statement_timeout={milliseconds} -c default_transaction_isolation=read\\ committed"
+        );
+        config.options(options);
+        Self(config)
+    }
+}
+
+impl Connect for Reach {
+    type Connection = Arc<Session>;
+
+    async fn connect(&self) -> Result<Arc<Session>, String> {
+        let connected = self.0.connect(NoTls).await;
+        let (client, connection) = connected.map_err(|error| words(&error))?;
+        let task = tokio::spawn(async move {
+            // Its end is seen by the calls.
+            _ = connection.await;
+        });
+        Ok(Arc::new(Session {
+            client,
+            statements: Mutex::default(),
+            task: task.abort_handle(),
+        }))
+    }
+}
+
+/// A connection. It serves one statement at a time, each a transaction of its own.
+pub(crate) struct Session {
+    client: Client,
+    statements: Mutex<HashMap<&'static str, Statement>>,
+    task: AbortHandle,
+}
+
+/// The parameters of a statement.
+pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Session {
+    /// The one row that a statement returns. `None` if it ran into a row that a copy of the call wrote at the same time:
+    /// then nothing was changed, and the statement finds the row when it runs again.
+    pub(crate) async fn row(
+        &self,
+        sql: &'static str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, Fault> {
+        let statement = self.statement(sql).await.map_err(|error| fault(&error))?;
+        match self.client.query_one(&statement, parameters).await {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(None),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
+    async fn statement(&self, sql: &'static str) -> Result<Statement, Error> {
+        if let Some(statement) = self.prepared().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.prepared().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, HashMap<&'static str, Statement>> {
+        let statements = self.statements.lock();
+        statements.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) async fn install(&self) -> Result<(), Fault> {
+        let schema = include_str!("../schema.sql");
+        let installed = self.client.batch_execute(schema).await;
+        installed.map_err(|error| fault(&error))
+    }
+
+    pub(crate) async fn forget(&self, seconds: f64) -> Result<u64, Fault> {
+        const FORGET: &str = "
+            delete from segstock_order
+            where at < now() - make_interval(secs => $1) and state <> 'held'";
+        let statement = self
+            .statement(FORGET)
+            .await
+            .map_err(|error| fault(&error))?;
+        let forgotten = self.client.execute(&statement, &[&seconds]).await;
+        forgotten.map_err(|error| fault(&error))
+    }
+
+    /// Makes the rows of a stock, and says whether they are this attempt's.
+    pub(crate) async fn create(
+        &self,
+        name: &str,
+        parts: i32,
+        units: i64,
+        made: i64,
+    ) -> Result<bool, Fault> {
+        const CREATE: &str = "
+            with made as (
+              insert into segstock_stock (name, part, units, made)
+              select $1, part, $3::bigint / $2::integer + (part < $3::bigint % $2::integer)::integer, $4
+              from generate_series(0, $2::integer - 1) as part
+              where not exists (select from segstock_stock where name = $1)
+              returning part
+            )
+            select exists (select from made)
+                or coalesce((select made = $4 from segstock_stock where name = $1 and part = 0), false)";
+        loop {
+            let parameters: Parameters<'_> = &[&name, &parts, &units, &made];
+            if let Some(row) = self.row(CREATE, parameters).await? {
+                return column(&row, 0);
+            }
+        }
+    }
+
+    pub(crate) async fn parts(&self, name: &str) -> Result<usize, Fault> {
+        const PARTS: &str = "select count(*) from segstock_stock where name = $1";
+        let Some(row) = self.row(PARTS, &[&name]).await? else {
+            return Ok(0);
+        };
+        Ok(usize::try_from(column::<i64>(&row, 0)?).unwrap_or(0))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may wait for an answer that never comes.
+        self.task.abort();
+    }
+}
+
+/// A column of a row.
+pub(crate) fn column<T: FromSqlOwned>(row: &Row, number: usize) -> Result<T, Fault> {
+    row.try_get(number)
+        .map_err(|error| Fault::Final(words(&error)))
+}
+
+/// What an error says of the statement: whether it was done, and whether it is of use to ask again.
+fn fault(error: &Error) -> Fault {
+    let words = words(error);
+    let Some(code) = error.code() else {
+        let source = std::error::Error::source(error);
+        return if source.is_some_and(|source| source.is::<WrongType>()) {
+            // The statement is not this release's, and was not sent.
+            Fault::Final(words)
+        } else {
+            Fault::MayBeDone(words)
+        };
+    };
+    match code.code() {
+        // The server ends the session, perhaps after the commit.
+        "57P01" | "57P02" => Fault::MayBeDone(words),
+        // It undid the statement: locks, deadlocks, time, memory, connections, starting up; a standby.
+        "57014" | "57P03" | "25006" => Fault::NotDone(words),
+        code if ["40", "53", "55"].contains(&&code[..2]) => Fault::NotDone(words),
+        code if code.starts_with("08") => Fault::MayBeDone(words),
+        _ => Fault::Final(words),
+    }
+}
+
+/// The server's words, where there are any.
+fn words(error: &Error) -> String {
+    match error.as_db_error() {
+        Some(server) => format!("{} ({})", server.message(), server.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,119 @@
+//! `Row`: what its calls answer, and what the judge says of it.
+
+use crate::support::{Site, Tests, connect, database, id, judged, name, postgres, units};
+use segstock_conformance::Options;
+use segstock_postgres::{OpenError, Row};
+use segstock_remote::servers::{Clocked, Server, contract};
+use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::types::ToSql;
+
+pub fn add(tests: &Tests) {
+    tests.add("row::the_suite_says_kept", the_suite_says_kept);
+    tests.add("row::the_suite_says_kept_of_holds", of_holds);
+    tests.add("row::calls_are_answered", |site| {
+        let postgres = database(site);
+        let open = async |held| Row::create(&postgres, &name(), held).await.unwrap();
+        site.runtime.block_on(async {
+            contract::of_stock(open).await;
+            contract::of_holds(open).await;
+        });
+    });
+    tests.add("row::old_ids_are_forgotten_and_holds_are_not", |site| {
+        forgets(site);
+    });
+    tests.add("row::the_strict_way_remembers_every_refusal", |site| {
+        let _tables = database(site);
+        site.runtime.block_on(strict(site));
+    });
+    tests.add("row::a_stock_is_created_once", |site| {
+        let _tables = database(site);
+        site.runtime.block_on(creates(site));
+    });
+}
+
+fn the_suite_says_kept(site: &Site<'_>) {
+    let postgres = database(site);
+    let report = Options::new().rounds(30).name("row").check(|held, _| {
+        let name = name();
+        let stock = site.runtime.block_on(Row::create(&postgres, &name, held));
+        judged(stock.unwrap(), site.runtime)
+    });
+    println!("{report}");
+    report.assert_kept();
+}
+
+fn of_holds(site: &Site<'_>) {
+    let postgres = database(site);
+    let client = connect(site.server.url(), site.runtime);
+    let options = Options::new().rounds(30).name("row with holds");
+    let report = options.check(|held, _| {
+        let name = name();
+        let stock = site.runtime.block_on(Row::create(&postgres, &name, held));
+        let (client, runtime) = (Arc::clone(&client), site.runtime.clone());
+        Clocked::new(stock.unwrap(), site.runtime.clone(), move |by: Duration| {
+            let seconds = by.as_secs_f64();
+            let ahead = "update segstock_stock set ahead = ahead + make_interval(secs => $1) where name = $2";
+            let parameters: [&(dyn ToSql + Sync); 2] = [&seconds, &name];
+            let ahead = client.execute(ahead, &parameters);
+            runtime.block_on(ahead).unwrap();
+        })
+    });
+    println!("{report}");
+    report.assert_kept();
+}
+
+async fn strict(site: &Site<'_>) {
+    let strict = postgres(site.server.url()).strict();
+    let stock = Row::create(&strict, &name(), 1).await.unwrap();
+    let refused = stock.deduct(&id("a"), units(2)).await;
+    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+    assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
+    let refused = stock.deduct(&id("a"), units(2)).await;
+    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+}
+
+async fn creates(site: &Site<'_>) {
+    let (postgres, name) = (postgres(site.server.url()), name());
+    let missing = Row::open(&postgres, &name).await;
+    assert!(matches!(missing, Err(OpenError::NoStock)), "{missing:?}");
+    Row::create(&postgres, &name, 3).await.unwrap();
+    let twice = Row::create(&postgres, &name, 9).await;
+    assert!(matches!(twice, Err(OpenError::Exists)), "{twice:?}");
+    let opened = Row::open(&postgres, &name).await.unwrap();
+    assert_eq!(opened.available().await, Ok(3));
+    let invalid = Row::create(&postgres, "two words", 1).await;
+    assert!(matches!(invalid, Err(OpenError::Name(_))), "{invalid:?}");
+    let too_many = Row::create(&postgres, &name, MAX_UNITS + 1).await;
+    assert!(matches!(too_many, Err(OpenError::Units(_))), "{too_many:?}");
+    let short = postgres.remembered(Duration::from_secs(1));
+    let forgets = Row::open(&short, &name).await;
+    assert!(
+        matches!(forgets, Err(OpenError::Patience(_))),
+        "{forgets:?}"
+    );
+}
+
+fn forgets(site: &Site<'_>) {
+    let (postgres, name) = (database(site), name());
+    let client = connect(site.server.url(), site.runtime);
+    site.runtime.block_on(async {
+        let stock = Row::create(&postgres, &name, 5).await.unwrap();
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(stock.deduct(&id("old"), units(1)).await, Answer::Done(()));
+        assert_eq!(
+            stock.reserve(&id("held"), units(1), hour).await,
+            HoldAnswer::Done
+        );
+        let older = "update segstock_order set at = at - interval '1 hour' where stock = $1";
+        client.execute(older, &[&name]).await.unwrap();
+        assert_eq!(stock.deduct(&id("new"), units(1)).await, Answer::Done(()));
+        assert!(postgres.forget().await.unwrap() >= 1);
+        // The old id is as new, the others are known.
+        assert_eq!(stock.deduct(&id("old"), units(1)).await, Answer::Done(()));
+        assert_eq!(stock.deduct(&id("new"), units(1)).await, Answer::Done(()));
+        assert_eq!(stock.confirm(&id("held")).await, HoldAnswer::Done);
+        assert_eq!(stock.available().await, Ok(1));
+    });
+}

@@ -1,0 +1,94 @@
+//! A queue with one writer: it sends all orders that wait at it in one call of the function of [`Atomic`].
+//!
+//! **It promises what [`Atomic`] promises**, under the same conditions: the function decides the orders of a batch one
+//! after another, and remembers each id. So two writers may work on one stock, and a batch whose answer was lost is sent
+//! again as it was.
+//!
+//! What limits it: the time that the server takes for an order, without that of a request. An order waits for the batch
+//! that is under way.
+//! Twin: `designs/queue/batches.rs` of `segstock-sim`; its log is here the server's own.
+
+use crate::{Atomic, OpenError, Redis};
+use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown, Wanted};
+use std::sync::Arc;
+
+/// A queue with one writer. See the [table of the designs](crate).
+///
+/// # Consistency
+///
+/// As of [`Atomic`]: linearizable.
+#[derive(Debug)]
+pub struct Batched {
+    atomic: Arc<Atomic>,
+    batches: Batches,
+}
+
+impl Batched {
+    /// Creates a stock that holds `units`, and starts its writer on the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Atomic::create`].
+    pub async fn create(redis: &Redis, name: &str, units: u64) -> Result<Self, OpenError> {
+        Ok(Self::over(Atomic::create(redis, name, units).await?))
+    }
+
+    /// Opens a stock that was created before, here or by another process, and starts a writer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Atomic::open`].
+    pub async fn open(redis: &Redis, name: &str) -> Result<Self, OpenError> {
+        Ok(Self::over(Atomic::open(redis, name).await?))
+    }
+
+    fn over(atomic: Atomic) -> Self {
+        let atomic = Arc::new(atomic);
+        let writes = Arc::clone(&atomic);
+        let batches = Batches::start(move |batch| {
+            let atomic = Arc::clone(&writes);
+            async move { atomic.batch(&batch).await }
+        });
+        Self { atomic, batches }
+    }
+
+    /// Attempts that may have happened though no answer came; each is of a whole batch.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.atomic.unanswered()
+    }
+}
+
+impl RemoteStock for Batched {
+    async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
+        let order = order.clone();
+        let restocks = false;
+        self.batches
+            .ask(Wanted {
+                order,
+                units,
+                restocks,
+            })
+            .await
+    }
+
+    async fn restock(&self, order: &OrderId, units: Units) -> Answer {
+        let order = order.clone();
+        let restocks = true;
+        self.batches
+            .ask(Wanted {
+                order,
+                units,
+                restocks,
+            })
+            .await
+    }
+
+    async fn available(&self) -> Result<u64, Unknown> {
+        self.atomic.available().await
+    }
+
+    async fn outcome(&self, order: &OrderId) -> Answer {
+        self.atomic.outcome(order).await
+    }
+}

@@ -1,0 +1,129 @@
+//! `Atomic`: what its calls answer, and what the judge says of it.
+
+use crate::support::{Site, Tests, connect, id, judged, name, redis, units};
+use segstock_conformance::Options;
+use segstock_redis::{Atomic, OpenError, Restarts};
+use segstock_remote::servers::{Clocked, RedisServer, Server, contract};
+use segstock_remote::{Answer, MAX_UNITS, RemoteStock};
+use std::time::Duration;
+
+pub fn add(tests: &Tests) {
+    tests.add("atomic::the_suite_says_kept", the_suite_says_kept);
+    tests.add("atomic::the_suite_says_kept_of_holds", of_holds);
+    tests.add("atomic::calls_are_answered", |site| {
+        let redis = redis(site.server.url());
+        let open = async |held| Atomic::create(&redis, &name(), held).await.unwrap();
+        site.runtime.block_on(async {
+            contract::of_stock(open).await;
+            contract::of_holds(open).await;
+        });
+    });
+    tests.add("atomic::the_strict_way_remembers_every_refusal", |site| {
+        site.runtime.block_on(strict(site));
+    });
+    tests.add("atomic::a_stock_is_created_once", |site| {
+        site.runtime.block_on(creates(site));
+    });
+    tests.add_with_own(
+        "atomic::after_a_restart_that_lost_all_nothing_is_refused",
+        RedisServer::without_log,
+        |server, runtime| {
+            let restarts = async {
+                let url = server.lock().unwrap().url().to_owned();
+                let careful = redis(&url).restarts(Restarts::MayLose);
+                let stock = Atomic::create(&careful, "shoes", 3).await.unwrap();
+                assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
+                server.lock().unwrap().kill_and_start().unwrap();
+                let answer = stock.deduct(&id("b"), units(1)).await;
+                assert!(matches!(answer, Answer::Unknown(_)), "{answer:?}");
+            };
+            runtime.block_on(restarts);
+        },
+    );
+    tests.add_with_own(
+        "atomic::another_replication_id_is_noticed",
+        RedisServer::find,
+        |server, runtime| {
+            let restarts = async {
+                let url = server.lock().unwrap().url().to_owned();
+                let careful = redis(&url).restarts(Restarts::MayLose);
+                let stock = Atomic::create(&careful, "shoes", 3).await.unwrap();
+                server.lock().unwrap().kill_and_start().unwrap();
+                let Answer::Unknown(unknown) = stock.deduct(&id("a"), units(1)).await else {
+                    panic!("the server may have lost sales");
+                };
+                assert!(unknown.last_error.contains("order log"), "{unknown}");
+                // A user who says that the server keeps all may go on.
+                let trusting = Atomic::open(&redis(&url), "shoes").await.unwrap();
+                assert_eq!(trusting.available().await, Ok(3));
+                // And one who counted again from the order log.
+                let again = Atomic::replace(&careful, "shoes", 2).await.unwrap();
+                assert_eq!(again.deduct(&id("a"), units(2)).await, Answer::Done(()));
+            };
+            runtime.block_on(restarts);
+        },
+    );
+}
+
+fn the_suite_says_kept(site: &Site<'_>) {
+    let redis = redis(site.server.url());
+    let report = Options::new().rounds(60).name("atomic").check(|held, _| {
+        let name = name();
+        let stock = site.runtime.block_on(Atomic::create(&redis, &name, held));
+        judged(stock.unwrap(), site.runtime)
+    });
+    println!("{report}");
+    report.assert_kept();
+}
+
+fn of_holds(site: &Site<'_>) {
+    let redis = redis(site.server.url());
+    let connection = connect(site.server.url(), site.runtime);
+    let options = Options::new().rounds(60).name("atomic with holds");
+    let report = options.check(|held, _| {
+        let name = name();
+        let stock = site.runtime.block_on(Atomic::create(&redis, &name, held));
+        let (connection, runtime) = (connection.clone(), site.runtime.clone());
+        Clocked::new(stock.unwrap(), site.runtime.clone(), move |by: Duration| {
+            let mut ahead = redis::cmd("HINCRBY");
+            ahead.arg(format!("segstock:{{{name}}}")).arg("ahead");
+            ahead.arg(u64::try_from(by.as_millis()).unwrap());
+            let mut connection = connection.clone();
+            let ahead = ahead.query_async::<u64>(&mut connection);
+            runtime.block_on(ahead).unwrap();
+        })
+    });
+    println!("{report}");
+    report.assert_kept();
+}
+
+async fn strict(site: &Site<'_>) {
+    let strict = redis(site.server.url()).strict();
+    let stock = Atomic::create(&strict, &name(), 1).await.unwrap();
+    let refused = stock.deduct(&id("a"), units(2)).await;
+    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+    assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
+    let refused = stock.deduct(&id("a"), units(2)).await;
+    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+}
+
+async fn creates(site: &Site<'_>) {
+    let (redis, name) = (redis(site.server.url()), name());
+    let missing = Atomic::open(&redis, &name).await;
+    assert!(matches!(missing, Err(OpenError::NoStock)), "{missing:?}");
+    Atomic::create(&redis, &name, 3).await.unwrap();
+    let twice = Atomic::create(&redis, &name, 9).await;
+    assert!(matches!(twice, Err(OpenError::Exists)), "{twice:?}");
+    let opened = Atomic::open(&redis, &name).await.unwrap();
+    assert_eq!(opened.available().await, Ok(3));
+    let invalid = Atomic::create(&redis, "two words", 1).await;
+    assert!(matches!(invalid, Err(OpenError::Name(_))), "{invalid:?}");
+    let too_many = Atomic::create(&redis, &name, MAX_UNITS + 1).await;
+    assert!(matches!(too_many, Err(OpenError::Units(_))), "{too_many:?}");
+    let short = redis.remembered(Duration::from_secs(1));
+    let forgets = Atomic::open(&short, &name).await;
+    assert!(
+        matches!(forgets, Err(OpenError::Patience(_))),
+        "{forgets:?}"
+    );
+}

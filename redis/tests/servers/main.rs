@@ -1,0 +1,17 @@
+//! The designs on a real Redis server. Without one every test is shown as ignored, and says why.
+
+mod atomic;
+mod designs;
+mod faults;
+mod support;
+
+use segstock_remote::servers::Tests;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = Tests::new();
+    atomic::add(&tests);
+    designs::add(&tests);
+    faults::add(&tests);
+    tests.run()
+}
