@@ -35,7 +35,7 @@ pub trait Journal<K>: Send + Sync {
 
     /// The last position up to which all entries are durable: events are told to there. All are, unless this says
     /// otherwise.
-    fn durable(&self) -> Position {
+    fn last_durable(&self) -> Position {
         Position::new(u64::MAX)
     }
 

@@ -4,7 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What is set for a SKU; by [`OrderBook::limit`](crate::OrderBook::limit). [`Default`] limits nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct SkuLimits {
     /// Units that are not for sale. While fewer are on hand, units that come back fill them up first.

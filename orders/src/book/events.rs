@@ -30,7 +30,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// ```
     pub fn events(&self, after: Position, limit: usize) -> Events<K> {
         match &self.feed {
-            Some(feed) => feed.after(after, self.journal.durable(), limit),
+            Some(feed) => feed.after(after, self.journal.last_durable(), limit),
             None => Events {
                 events: Vec::new(),
                 next: after,

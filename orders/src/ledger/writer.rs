@@ -280,7 +280,7 @@ impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
         }
     }
 
-    fn durable(&self) -> Position {
+    fn last_durable(&self) -> Position {
         self.shared.waiters.durable()
     }
 

@@ -115,6 +115,10 @@ impl Journal<String> for Watched {
         self.writer.wait(position)
     }
 
+    fn last_durable(&self) -> Position {
+        self.writer.last_durable()
+    }
+
     fn may_forget(&self, order: Position) -> bool {
         self.writer.may_forget(order)
     }
