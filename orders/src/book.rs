@@ -155,6 +155,9 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             let Some(id) = self.skus.find(&sku) else {
                 unknown.push(sku);
+                if unknown.len() >= self.settings.max_lines {
+                    break;
+                }
                 continue;
             };
             if !all.add(id, units) || all.of(id) > MAX_UNITS {

@@ -5,6 +5,9 @@ use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
 use crate::lines::Lines;
 use crate::parts::{Parts, Stage};
 
+/// The kind of an amendment, beside those of the calls on whole orders.
+pub(crate) const AMEND: u64 = 6;
+
 /// What is known of one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -20,12 +23,64 @@ pub(crate) struct Order {
     /// when it is forgotten. In nanoseconds.
     pub(crate) until: u64,
     pub(crate) parts: Parts,
+    /// Which calls on the whole order were made: a bit for each kind.
+    whole: u8,
     /// The requests on it that had keys of their own. Most orders have none.
     #[expect(
         clippy::box_collection,
         reason = "8 bytes in place of 24, for what most orders do not have"
     )]
-    pub(crate) requests: Option<Box<Vec<RequestKey>>>,
+    pub(crate) requests: Option<Box<Vec<Made>>>,
+}
+
+/// A request on an order that had a key of its own, and what it moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) request: RequestKey,
+    pub(crate) moved: Moved,
+}
+
+/// Units that a request moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) units: u64,
+    pub(crate) refunded: u64,
+    pub(crate) late: u64,
+}
+
+impl Moved {
+    fn by<K>(change: &Change<K>) -> Self {
+        let units = |lines: &[&Lines]| lines.iter().map(|lines| lines.units()).sum();
+        let moved = |units, refunded, late| Self {
+            units,
+            refunded,
+            late,
+        };
+        match change {
+            Change::Amended { taken, given, .. } => moved(units(&[taken, given]), 0, 0),
+            Change::Paid { held, retaken, .. } => {
+                moved(units(&[held, retaken]), 0, retaken.units())
+            }
+            Change::Shipped { lines, .. } => moved(lines.units(), 0, 0),
+            Change::Cancelled {
+                waiting,
+                held,
+                paid,
+                ..
+            } => moved(units(&[waiting, held, paid]), paid.units(), 0),
+            Change::Returned {
+                on_sale,
+                written_off,
+                ..
+            } => moved(units(&[on_sale, written_off]), 0, 0),
+            _ => Self::default(),
+        }
+    }
+}
+
+/// The bit for a kind of call on the whole order. There are fewer than eight.
+const fn bit(what: u64) -> u8 {
+    1 << (what & 7)
 }
 
 /// What happens to an order by itself, and when.
@@ -55,6 +110,7 @@ impl Order {
             last: position,
             body: order.body,
             until,
+            whole: 0,
             requests: None,
         }
     }
@@ -122,13 +178,22 @@ impl Order {
             // The others change no order that is there already.
             _ => debug_assert!(entry.change.order().is_none(), "every change is applied"),
         }
+        if matches!(entry.change, Change::Amended { .. }) {
+            self.whole |= bit(AMEND);
+        }
         self.last = position;
         if self.has_ended() {
             self.until = entry.time.saturating_add(retention);
         }
-        if let Some(request) = &entry.request {
-            let requests = self.requests.get_or_insert_default();
-            requests.push(request.clone());
+        match &entry.request {
+            Some(request) if request.key.is_empty() => self.whole |= bit(request.body),
+            Some(request) => {
+                let request = request.clone();
+                let moved = Moved::by(&entry.change);
+                let requests = self.requests.get_or_insert_default();
+                requests.push(Made { request, moved });
+            }
+            None => {}
         }
     }
 
@@ -181,10 +246,43 @@ impl Order {
         first.map_or(OrderState::Cancelled, |(_, state)| *state)
     }
 
+    /// Whether a call of this kind on the whole order was made.
+    pub(crate) const fn was_made(&self, what: u64) -> bool {
+        self.whole & bit(what) != 0
+    }
+
+    /// Whether the order can be one that was placed for `lines`: it is, unless it was amended.
+    pub(crate) fn may_be_of(&self, lines: &Lines) -> bool {
+        const AMENDED: u8 = bit(AMEND);
+        self.whole & AMENDED != 0 || {
+            let mut sums = Lines::new();
+            for (sku, _, units) in self.parts.iter() {
+                _ = sums.add(sku, units);
+            }
+            sums == *lines
+        }
+    }
+
+    /// Units that were refunded.
+    pub(crate) fn refunded(&self) -> u64 {
+        self.parts.at(Stage::Refunded).units()
+    }
+
+    /// The order without the requests on it, to be shown.
+    pub(crate) fn shown(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            customer: self.customer.clone(),
+            parts: self.parts.clone(),
+            requests: None,
+            ..*self
+        }
+    }
+
     /// The request on it with this key.
-    pub(crate) fn request(&self, key: &str) -> Option<&RequestKey> {
+    pub(crate) fn request(&self, key: &str) -> Option<&Made> {
         let requests = self.requests.iter().flat_map(|requests| requests.iter());
-        requests.into_iter().find(|request| &*request.key == key)
+        requests.into_iter().find(|made| &*made.request.key == key)
     }
 
     pub(crate) fn requests(&self) -> usize {

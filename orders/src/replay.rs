@@ -8,7 +8,7 @@ use crate::parts::Stage;
 use crate::table::SlotId;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fmt;
 
@@ -58,12 +58,18 @@ pub(crate) struct Replaying<'a, K: Sku> {
     book: &'a OrderBook<K>,
     /// Where the orders lie: number of the shard, and slot.
     orders: HashMap<Position, (usize, SlotId)>,
+    /// Units that were uncovered. An entry says so of the instant at which it was made: units that another change had taken
+    /// by then, and whose entry follows, are still free here. So they are withheld at the end.
+    uncovered: BTreeMap<SkuId, u64>,
 }
 
 impl<'a, K: Sku + 'static> Replaying<'a, K> {
     pub(crate) fn new(book: &'a OrderBook<K>) -> Self {
-        let orders = HashMap::new();
-        Self { book, orders }
+        Self {
+            book,
+            orders: HashMap::new(),
+            uncovered: BTreeMap::new(),
+        }
     }
 
     /// Applies entries, and returns the position of the last.
@@ -84,6 +90,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             self.one(position, entry).map_err(error)?;
             last = position;
         }
+        for (sku, units) in self.uncovered {
+            _ = self.book.skus.withhold(sku, units);
+        }
         Ok(last)
     }
 
@@ -100,7 +109,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
 
     fn one(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
         match &entry.change {
-            Change::Opened { sku, id, units } => self.open(sku, *id, *units),
+            Change::Opened { sku, id, units } => self.open(sku, *id, *units, position),
             Change::Restocked { sku, .. }
             | Change::Counted { sku, .. }
             | Change::WrittenOff { sku, .. }
@@ -121,37 +130,56 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         }
     }
 
-    fn open(&self, sku: &K, id: SkuId, units: u64) -> Result<(), ReplayReason> {
+    fn open(&self, sku: &K, id: SkuId, units: u64, position: Position) -> Result<(), ReplayReason> {
         let skus = &self.book.skus;
         let is_next = id.index() == skus.len() && skus.find(sku).is_none();
         if !is_next || units > MAX_UNITS {
             return Err(ReplayReason::Sku);
         }
-        skus.open(id, sku.clone(), units);
+        skus.announce(id, sku.clone());
+        skus.open(id, sku.clone(), units, position);
         Ok(())
     }
 
-    fn shelf(&self, sku: SkuId, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
+    fn shelf(
+        &mut self,
+        sku: SkuId,
+        position: Position,
+        entry: &Entry<K>,
+    ) -> Result<(), ReplayReason> {
         self.knows(sku)?;
         let skus = &self.book.skus;
         let mut gate = skus.item(sku).gate.lock();
         let room = MAX_UNITS - gate.on_hand;
+        let withhold = |units| match skus.withhold(sku, units) {
+            0 => Ok(()),
+            _ => Err(ReplayReason::Units),
+        };
         match entry.change {
             Change::WrittenOff { units, .. } => {
                 let written_off = skus.write_off(sku, units, &mut gate);
                 written_off.map_err(|_| ReplayReason::Units)?;
             }
-            Change::Counted { difference, .. } if difference < 0 => {
+            Change::Counted {
+                difference,
+                uncovered,
+                ..
+            } if difference < 0 => {
                 let missing = difference.unsigned_abs();
                 if missing > gate.on_hand {
                     return Err(ReplayReason::Units);
                 }
-                _ = skus.lose(sku, missing, &mut gate);
+                gate.on_hand -= missing;
+                *self.uncovered.entry(sku).or_default() += uncovered;
+                let covered = missing.checked_sub(uncovered).ok_or(ReplayReason::Units)?;
+                withhold(covered)?;
             }
             Change::Counted { difference, .. } if difference.unsigned_abs() > room => {
                 return Err(ReplayReason::Units);
             }
-            Change::Limited { safety, .. } => {
+            Change::Limited {
+                safety, uncovered, ..
+            } => {
                 let before = gate.limits.safety;
                 if before
                     .checked_add_signed(safety)
@@ -160,7 +188,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                     return Err(ReplayReason::Units);
                 }
                 if safety > 0 {
-                    _ = skus.withhold(sku, safety.unsigned_abs());
+                    *self.uncovered.entry(sku).or_default() += uncovered;
+                    let covered = safety.unsigned_abs().checked_sub(uncovered);
+                    withhold(covered.ok_or(ReplayReason::Units)?)?;
                 }
             }
             Change::Restocked { units, .. } if units > room => return Err(ReplayReason::Units),

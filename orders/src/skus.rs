@@ -4,6 +4,7 @@
 //! never under a lock of the book: whatever happens after an entry is appended cannot panic there. And a number is hashed
 //! by one multiplication.
 
+use crate::entry::Position;
 use crate::gate::Gate;
 use crate::limits::Rules;
 use crate::lines::{LineUnits, Lines, SkuId};
@@ -53,6 +54,8 @@ impl Hasher for ByNumber {
 /// One SKU.
 pub(crate) struct Item<K: Sku> {
     sku: K,
+    /// The position of the entry that opened it.
+    pub(crate) opened: Position,
     shelf: Shelf<Arc<Stocks>>,
     /// Passed by what changes the units on hand.
     pub(crate) gate: Mutex<Gate>,
@@ -131,7 +134,8 @@ impl<K: Sku> Skus<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.numbers.pin().get(sku).copied()
+        let number = self.numbers.pin().get(sku).copied();
+        number.filter(|id| self.knows(*id))
     }
 
     /// One SKU at a time is opened while this is kept.
@@ -139,22 +143,27 @@ impl<K: Sku> Skus<K> {
         self.opening.lock()
     }
 
-    /// Opens a SKU that is not there, under the lock of [`opening`](Self::opening). The inventory takes any number of
+    /// Says which number a SKU will have, under the lock of [`opening`](Self::opening). Until it is opened nobody finds it.
+    pub(crate) fn announce(&self, id: SkuId, sku: K) {
+        self.numbers.pin().insert(sku, id);
+    }
+
+    /// Opens a SKU that was announced, under the lock of [`opening`](Self::opening). The inventory takes any number of
     /// units that the caller has checked.
-    pub(crate) fn open(&self, id: SkuId, sku: K, units: u64) {
+    pub(crate) fn open(&self, id: SkuId, sku: K, units: u64, opened: Position) {
         let inserted = self.stocks.insert(id, units);
         debug_assert!(inserted.is_ok(), "the number is new");
         let nothing = Arc::clone(&self.stocks).reserve_owned(&id, 0);
         let Ok(nothing) = nothing else { return };
         let index = self.items.push(Item {
-            sku: sku.clone(),
+            sku,
+            opened,
             shelf: nothing.stock().clone(),
             gate: Mutex::new(Gate::new(units)),
             rules: Rules::new(),
             queue: Queue::default(),
         });
         debug_assert_eq!(index, id.index(), "SKUs are opened one at a time");
-        self.numbers.pin().insert(sku, id);
     }
 
     pub(crate) fn item(&self, sku: SkuId) -> &Item<K> {

@@ -23,8 +23,9 @@ pub(crate) struct Table {
     /// Of each shard: no units of it come back before this time. Raised only under the shard's lock, when the units of
     /// every order whose time has passed are back.
     expiring: Box<[AtomicU64]>,
-    /// How many orders have expired. Counted after their units are back, and before the shard says that none is left.
-    expired: AtomicU64,
+    /// How often an order gave units back. Counted after the units are back, and before the shard says that no order is past
+    /// its deadline.
+    given: AtomicU64,
     known: AtomicUsize,
     hasher: RandomState,
 }
@@ -35,8 +36,8 @@ pub(crate) struct Shard {
     slots: Slots,
     deadlines: Times,
     retained: Times,
-    /// Orders that expired since the shard was locked.
-    expired: u64,
+    /// How often an order gave units back since the shard was locked.
+    given: u64,
     /// Whether a call came to expire orders since the shard was locked.
     visited: bool,
 }
@@ -54,7 +55,7 @@ impl Table {
         Self {
             shards: (0..shards).map(shard).collect(),
             expiring: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
-            expired: AtomicU64::new(0),
+            given: AtomicU64::new(0),
             known: AtomicUsize::new(0),
             hasher: RandomState::new(),
         }
@@ -74,9 +75,9 @@ impl Table {
         self.known.load(Ordering::Relaxed)
     }
 
-    /// How many orders have expired: their units are back.
-    pub(crate) fn expired(&self) -> u64 {
-        self.expired.load(Ordering::Acquire)
+    /// How often an order gave units back.
+    pub(crate) fn given(&self) -> u64 {
+        self.given.load(Ordering::Acquire)
     }
 
     pub(crate) fn lock_shard_of(&self, name: Name<'_>) -> Locked<'_> {
@@ -153,9 +154,9 @@ impl Locked<'_> {
         self.shard.visited = true;
     }
 
-    /// An order that has expired gave its units back.
-    pub(crate) fn count_expired(&mut self) {
-        self.shard.expired += 1;
+    /// An order gave units back.
+    pub(crate) fn count_given(&mut self) {
+        self.shard.given += 1;
     }
 
     /// The first order whose deadline has passed.
@@ -170,9 +171,9 @@ impl Locked<'_> {
         first.filter(|(time, _)| *time <= now).map(|(_, slot)| slot)
     }
 
-    /// The order in a slot.
-    pub(crate) fn at(&self, slot: usize) -> Option<&Order> {
-        self.shard.slots.at(slot)
+    /// The slot with this index, if an order lies there.
+    pub(crate) fn used(&self, index: usize) -> Option<SlotId> {
+        self.shard.slots.used(index)
     }
 
     /// One more than the last slot.
@@ -219,14 +220,14 @@ impl DerefMut for Locked<'_> {
     }
 }
 
-/// A call that was refused by the stock looks at the shards' times after that, and then at the count of expired orders.
+/// A call that was refused by the stock looks at the shards' times after that, and then at the count of orders that gave units back.
 /// So it misses no units that came back: before it sees the new time of a shard, it sees the count.
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let expired = std::mem::take(&mut self.shard.expired);
+        let given = std::mem::take(&mut self.shard.given);
         let visited = std::mem::take(&mut self.shard.visited);
-        if expired > 0 {
-            self.table.expired.fetch_add(expired, Ordering::AcqRel);
+        if given > 0 {
+            self.table.given.fetch_add(given, Ordering::AcqRel);
         } else if !visited {
             return;
         }
@@ -242,7 +243,7 @@ impl Shard {
             slots: Slots::default(),
             deadlines: Times::default(),
             retained: Times::default(),
-            expired: 0,
+            given: 0,
             visited: false,
         }
     }

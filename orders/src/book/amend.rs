@@ -4,14 +4,11 @@ use super::changes::Wanted;
 use super::{OrderBook, check_key};
 use crate::answers::{Answer, OrderState};
 use crate::entry::{Change, Entry};
-use crate::order::Order;
+use crate::order::{AMEND, Order};
 use crate::parts::Stage;
 use crate::refusal::{Limit, Refusal};
 use segstock::inventory::Sku;
 use std::time::Duration;
-
-/// Tells the requests of different calls apart, in the hashes of their bodies.
-const AMEND: u64 = 6;
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now. It takes what it
@@ -42,8 +39,8 @@ impl<K: Sku + 'static> OrderBook<K> {
             let wanted = Wanted::part(AMEND, key, lines.clone());
             self.on_order(call, id, |shard, slot, call| {
                 let order = &shard[slot];
-                if self.was_made(order, &wanted)? {
-                    return Ok(Self::before(order, call.now));
+                if let Some(before) = self.made_before(order, &wanted, call.now)? {
+                    return Ok(before);
                 }
                 Self::is_held(order)?;
                 let until = self.until(call.now, ttl)?.max(order.until);

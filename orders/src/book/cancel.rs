@@ -21,7 +21,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// [`Refusal::State`] if no such unit is left: all were shipped, or not paid for in time. [`Refusal::UnknownOrder`];
     /// [`Refusal::Busy`] and what a ledger adds.
     pub fn cancel(&self, id: &str) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| self.cancel_wanted(call, id, &Wanted::Whole))
+        self.answered(|call| self.cancel_wanted(call, id, &Wanted::Whole(CANCEL)))
     }
 
     /// Some lines of the order, or parts of them, are not wanted any more: of each line the units that it waits for, then
@@ -52,8 +52,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Result<Answer, Refusal<K>> {
         self.on_order(call, id, |shard, slot, call| {
             let order = &shard[slot];
-            if self.was_made(order, wanted)? {
-                return Ok(Self::before(order, call.now));
+            if let Some(before) = self.made_before(order, wanted, call.now)? {
+                return Ok(before);
             }
             let stages = [Stage::Waiting, Stage::Held, Stage::Paid];
             let [waiting, held, paid] = self.select(&order.parts, wanted, stages)?;

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// Which units of an order a call is about.
 pub(crate) enum Wanted {
-    /// All that the call can change.
-    Whole,
+    /// All that the call can change: once for each kind of call.
+    Whole(u64),
     /// These, once for each key.
     Part { request: RequestKey, lines: Lines },
 }
@@ -32,16 +32,12 @@ impl Wanted {
         Self::Part { request, lines }
     }
 
-    fn request(&self) -> Option<&RequestKey> {
-        match self {
-            Self::Whole => None,
-            Self::Part { request, .. } => Some(request),
-        }
-    }
-
-    /// The key that the entry carries.
+    /// The request that the entry carries. That of a call on the whole order has an empty key.
     pub(crate) fn key(&self) -> Option<RequestKey> {
-        self.request().cloned()
+        Some(match self {
+            Self::Whole(what) => RequestKey::new("".into(), *what),
+            Self::Part { request, .. } => request.clone(),
+        })
     }
 }
 
@@ -56,8 +52,9 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Result<Answer, Refusal<K>> {
         let name = self.table.name(id);
         for _ in 0..ROUNDS {
-            let expired = self.table.expired();
+            let given = self.table.given();
             let mut shard = self.table.lock_shard_of(name);
+            call.now = self.now();
             let slot = shard.find(name).ok_or(Refusal::UnknownOrder)?;
             if self.is_forgotten(&mut shard, slot, call.now) {
                 return Err(Refusal::UnknownOrder);
@@ -71,7 +68,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 Err(lacks) if lacks.may_be_helped() => lacks,
                 answer => return answer,
             };
-            self.make_room(call, expired, lacks)?;
+            self.make_room(call, given, lacks)?;
         }
         Err(Refusal::Busy)
     }
@@ -124,7 +121,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         shard.apply(slot, position, entry, self.settings.retention, &counted);
         self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
         match &entry.change {
-            Change::Amended { given, .. } => self.skus.give_all(given),
+            Change::Amended { given, .. } => {
+                self.skus.give_all(given);
+                shard.count_given();
+            }
             Change::Served { lines, .. } => self.leave_queues(shard, slot, number, lines),
             Change::Cancelled {
                 waiting,
@@ -135,10 +135,11 @@ impl<K: Sku + 'static> OrderBook<K> {
                 self.leave_queues(shard, slot, number, waiting);
                 self.skus.give_all(held);
                 self.skus.give_all(paid);
+                shard.count_given();
             }
             Change::Expired { lines, .. } => {
                 self.skus.give_all(lines);
-                shard.count_expired();
+                shard.count_given();
             }
             Change::Returned { on_sale, .. } => {
                 if let Some(gates) = gates {
@@ -212,20 +213,33 @@ impl<K: Sku + 'static> OrderBook<K> {
         left.iter().for_each(|line| self.skus.wake(line.sku));
     }
 
-    /// Whether a request of this key was made on the order before. One of another body is a conflict; a new one must have
-    /// room.
-    pub(crate) fn was_made(&self, order: &Order, wanted: &Wanted) -> Result<bool, Refusal<K>> {
-        let Some(request) = wanted.request() else {
-            return Ok(false);
+    /// The answer to a request that was made on the order before. One with the key of another is a conflict; a new one must
+    /// have room.
+    pub(crate) fn made_before(
+        &self,
+        order: &Order,
+        wanted: &Wanted,
+        now: u64,
+    ) -> Result<Option<Answer>, Refusal<K>> {
+        let request = match wanted {
+            Wanted::Whole(what) => {
+                return Ok(order.was_made(*what).then(|| Self::before(order, now)));
+            }
+            Wanted::Part { request, .. } => request,
         };
         match order.request(&request.key) {
-            Some(known) if known.body == request.body => Ok(true),
+            Some(made) if made.request.body == request.body => Ok(Some(Answer {
+                units: made.moved.units,
+                refunded: made.moved.refunded,
+                late: made.moved.late,
+                ..Self::before(order, now)
+            })),
             Some(_) => Err(Refusal::Conflict),
             None if order.requests() >= self.settings.max_requests_of_order => {
                 let limit = self.settings.max_requests_of_order;
                 Err(Refusal::Limit(Limit::Requests(limit)))
             }
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 
@@ -272,7 +286,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             position: order.last,
             state: order.state(),
             units: 0,
-            refunded: 0,
+            refunded: order.refunded(),
             late: 0,
             remaining: remaining(order, now),
         }
@@ -284,6 +298,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         Answer {
             before: false,
             units,
+            refunded: 0,
             ..before
         }
     }

@@ -1,7 +1,7 @@
 //! Orders past their deadline, and orders past their retention.
 
 use super::{Call, OrderBook};
-use crate::entry::{Change, Entry};
+use crate::entry::{Change, Entry, Position};
 use crate::order::Due;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
@@ -25,6 +25,11 @@ impl<K: Sku + 'static> OrderBook<K> {
         let swept = self.expire_others(now, limit);
         if self.skus.to_serve.any() {
             self.serve(now);
+        }
+        self.forget_others(now);
+        if swept.orders > 0 {
+            let durable = self.journal.wait(swept.last);
+            durable.map_err(|_| Refusal::Unknown)?;
         }
         match swept.hindered {
             Some(refusal) if swept.orders == 0 => Err(refusal),
@@ -86,23 +91,23 @@ impl<K: Sku + 'static> OrderBook<K> {
 
     /// Called without a lock by a call that lacked something which orders past their deadline may have. If there is a reason to try again, reads the clock again and
     /// returns; else the call is refused: then no order was past its deadline, and none had given units back since the
-    /// call read `expired`.
+    /// call read `given`.
     pub(super) fn make_room(
         &self,
         call: &mut Call,
-        expired: u64,
+        given: u64,
         lacks: Refusal<K>,
     ) -> Result<(), Refusal<K>> {
+        call.now = self.now();
         let swept = self.expire_others(call.now, FOR_ROOM);
         if swept.orders == 0 {
             if let Some(refusal) = swept.hindered {
                 return Err(refusal);
             }
-            if self.table.expired() == expired {
+            if self.table.given() == given {
                 return Err(lacks);
             }
         }
-        call.now = self.now();
         Ok(())
     }
 
@@ -110,31 +115,56 @@ impl<K: Sku + 'static> OrderBook<K> {
     fn expire_others(&self, now: u64, limit: usize) -> Swept<K> {
         let mut swept = Swept {
             orders: 0,
+            last: Position::default(),
             hindered: None,
         };
         for number in self.table.expiring_at(now) {
-            if swept.orders >= limit {
-                break;
-            }
-            let mut shard = self.table.lock(number);
-            shard.visit();
-            while swept.orders < limit {
-                let Some(slot) = shard.first_expired(now) else {
-                    break;
-                };
-                if let Err(refusal) = self.expire(&mut shard, slot, now) {
-                    swept.hindered = Some(refusal);
-                    break;
-                }
-                swept.orders += 1;
-            }
+            // Not all at once: others want the shard, too.
+            while swept.hindered.is_none()
+                && swept.orders < limit
+                && self.expire_some(number, now, limit, &mut swept)
+            {}
         }
         swept
+    }
+
+    /// Expires orders of one shard, a constant number. Returns whether there may be more.
+    fn expire_some(&self, number: usize, now: u64, limit: usize, swept: &mut Swept<K>) -> bool {
+        let mut shard = self.table.lock(number);
+        shard.visit();
+        for _ in 0..FOR_ROOM.min(limit - swept.orders) {
+            let Some(slot) = shard.first_expired(now) else {
+                return false;
+            };
+            if let Err(refusal) = self.expire(&mut shard, slot, now) {
+                swept.hindered = Some(refusal);
+                return false;
+            }
+            swept.orders += 1;
+            swept.last = swept.last.max(shard[slot].last);
+        }
+        true
+    }
+
+    /// Forgets some orders that are past their retention, a constant number in each shard.
+    pub(super) fn forget_others(&self, now: u64) {
+        for number in 0..self.table.shards() {
+            let mut shard = self.table.lock(number);
+            for _ in 0..FOR_ROOM {
+                let Some(slot) = shard.first_to_forget(now) else {
+                    break;
+                };
+                if !self.is_forgotten(&mut shard, slot, now) {
+                    break;
+                }
+            }
+        }
     }
 }
 
 /// How many orders were expired, and why no more.
 struct Swept<K> {
     orders: usize,
+    last: Position,
     hindered: Option<Refusal<K>>,
 }

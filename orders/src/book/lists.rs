@@ -77,6 +77,8 @@ pub struct Page<K> {
 impl<K: Sku + 'static> OrderBook<K> {
     /// A page of the orders that `filter` lets through, at most `limit` of them (0 counts as 1).
     ///
+    /// Orders past their deadline are expired by it, if that can be written; those past their retention are not shown.
+    ///
     /// A call looks at a bounded number of orders, and locks one shard at a time: nobody waits for a long list. So a page
     /// may have fewer orders than `limit`, or none, though more pages follow.
     ///
@@ -133,7 +135,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                     && has_sku
                     && filter.state.is_none_or(|state| state == order.state())
             };
-            let (found, next) = self.walk(cursor, limit.max(1), shows);
+            let (found, next) = self.walk(cursor, limit.max(1), call.now, shows);
             found.iter().for_each(|order| call.rest_on(order.last));
             let orders = found.into_iter().map(|order| self.view(order, call.now));
             Ok(Page {
@@ -147,6 +149,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         &self,
         from: Cursor,
         limit: usize,
+        now: u64,
         shows: impl Fn(&Order) -> bool,
     ) -> (Vec<Order>, Option<Cursor>) {
         let mut found = Vec::new();
@@ -156,19 +159,24 @@ impl<K: Sku + 'static> OrderBook<K> {
             mut slot,
         } = from;
         while (shard as usize) < self.table.shards() {
-            let locked = self.table.lock(shard as usize);
+            let mut locked = self.table.lock(shard as usize);
             let end = locked.end();
             while (slot as usize) < end {
                 if looks == 0 || found.len() >= limit {
                     return (found, Some(Cursor { shard, slot }));
                 }
                 looks -= 1;
-                found.extend(
-                    locked
-                        .at(slot as usize)
-                        .filter(|order| shows(order))
-                        .cloned(),
-                );
+                if let Some(slot) = locked.used(slot as usize)
+                    && !self.is_forgotten(&mut locked, slot, now)
+                {
+                    // What cannot be written has not happened.
+                    _ = self.expire_if_overdue(&mut locked, slot, now);
+                    found.extend(
+                        Some(&locked[slot])
+                            .filter(|order| shows(order))
+                            .map(Order::shown),
+                    );
+                }
                 slot += 1;
             }
             (shard, slot) = (shard + 1, 0);

@@ -26,7 +26,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// as it was. [`Refusal::State`] if the order was cancelled or waits. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and
     /// what a ledger adds. In a book that ships at once also [`Refusal::NotOnHand`].
     pub fn pay(&self, id: &str) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| self.pay_wanted(call, id, &Wanted::Whole))
+        self.answered(|call| self.pay_wanted(call, id, &Wanted::Whole(PAY)))
     }
 
     /// Some lines of the order, or parts of them, are paid for: those that are held first, then those that have come back
@@ -52,8 +52,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     fn pay_wanted(&self, call: &mut Call, id: &str, wanted: &Wanted) -> Result<Answer, Refusal<K>> {
         self.on_order(call, id, |shard, slot, call| {
             let order = &shard[slot];
-            if self.was_made(order, wanted)? {
-                return Ok(Self::before(order, call.now));
+            if let Some(before) = self.made_before(order, wanted, call.now)? {
+                return Ok(before);
             }
             let found = self.select(&order.parts, wanted, [Stage::Held, Stage::Expired])?;
             if found.iter().all(|lines| lines.is_empty()) {

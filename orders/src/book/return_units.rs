@@ -33,7 +33,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// [`Refusal::State`] if no unit was shipped. [`Refusal::Overflow`] if the stock has no room for them.
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn return_order(&self, id: &str, to: Returned) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| self.return_wanted(call, id, &Wanted::Whole, to))
+        self.answered(|call| self.return_wanted(call, id, &Wanted::Whole(RETURN), to))
     }
 
     /// Some of the units that were shipped come back. A retry with the same `key` brings nothing back again.
@@ -66,8 +66,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Result<Answer, Refusal<K>> {
         self.on_order(call, id, |shard, slot, call| {
             let order = &shard[slot];
-            if self.was_made(order, wanted)? {
-                return Ok(Self::before(order, call.now));
+            if let Some(before) = self.made_before(order, wanted, call.now)? {
+                return Ok(before);
             }
             let [lines] = self.select(&order.parts, wanted, [Stage::Shipped])?;
             if lines.is_empty() {

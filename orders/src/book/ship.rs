@@ -21,7 +21,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// promised. [`Refusal::State`] if no unit is paid for. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger
     /// adds.
     pub fn ship(&self, id: &str) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| self.ship_wanted(call, id, &Wanted::Whole))
+        self.answered(|call| self.ship_wanted(call, id, &Wanted::Whole(SHIP)))
     }
 
     /// A parcel of the order leaves: some of the units that are paid for. A retry with the same `key` ships nothing again.
@@ -51,8 +51,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Result<Answer, Refusal<K>> {
         self.on_order(call, id, |shard, slot, call| {
             let order = &shard[slot];
-            if self.was_made(order, wanted)? {
-                return Ok(Self::before(order, call.now));
+            if let Some(before) = self.made_before(order, wanted, call.now)? {
+                return Ok(before);
             }
             let [lines] = self.select(&order.parts, wanted, [Stage::Paid])?;
             if lines.is_empty() {

@@ -30,7 +30,8 @@ impl<K: Sku + 'static> OrderBook<K> {
                 return Err(Refusal::Overflow { requested, on_hand });
             }
             let _opening = self.skus.opening();
-            if self.skus.find(&sku).is_some() {
+            if let Some(id) = self.skus.find(&sku) {
+                call.rest_on(self.skus.item(id).opened);
                 return Err(Refusal::AlreadyOpen);
             }
             let limit = self.settings.max_skus;
@@ -40,13 +41,12 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             let permit = self.permit()?;
             let id = SkuId::new(number);
-            let opened = Change::Opened {
-                sku: sku.clone(),
-                id,
-                units,
-            };
+            // The SKU's own code first: it may panic.
+            let name = sku.clone();
+            self.skus.announce(id, sku.clone());
+            let opened = Change::Opened { sku, id, units };
             let position = self.append(permit, &Entry::new(call.now, opened), None);
-            self.skus.open(id, sku, units);
+            self.skus.open(id, name, units, position);
             call.rest_on(position);
             Ok(position)
         })
@@ -169,13 +169,13 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
             let request = shelf_request(what, key, units);
             for _ in 0..ROUNDS {
-                let expired = self.table.expired();
+                let given = self.table.given();
                 let answer = self.once_on_shelf(call, id, &request, &take);
                 let lacks = match answer {
                     Err(lacks) if lacks.may_be_helped() => lacks,
                     answer => return answer,
                 };
-                self.make_room(call, expired, lacks)?;
+                self.make_room(call, given, lacks)?;
             }
             Err(Refusal::Busy)
         })
@@ -249,6 +249,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             uncovered,
         };
         if let Some(request) = &entry.request {
+            gate.forget(entry.time);
             gate.keep(request, booked);
         }
         booked

@@ -9,12 +9,12 @@ use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// The order with this id. An order past its deadline is shown as expired, once that is written.
+    /// The order with this id. An order past its deadline is shown as expired, unless that cannot be written: then it is
+    /// held still, for no time.
     ///
     /// # Errors
     ///
-    /// [`Refusal::UnknownOrder`] if nothing is known of it; [`Refusal::Busy`] and [`Refusal::Unavailable`] if it is past
-    /// its deadline and that could not be written; what a ledger adds.
+    /// [`Refusal::UnknownOrder`] if nothing is known of it; what a ledger adds.
     pub fn get(&self, id: &str) -> Result<OrderView<K>, Refusal<K>> {
         self.answered(|call| {
             let name = self.table.name(id);
@@ -23,9 +23,10 @@ impl<K: Sku + 'static> OrderBook<K> {
             if self.is_forgotten(&mut shard, slot, call.now) {
                 return Err(Refusal::UnknownOrder);
             }
-            self.expire_if_overdue(&mut shard, slot, call.now)?;
+            // What cannot be written has not happened: the order is held still.
+            _ = self.expire_if_overdue(&mut shard, slot, call.now);
             call.rest_on(shard[slot].last);
-            let order = shard[slot].clone();
+            let order = shard[slot].shown();
             self.tidy(&mut shard, call.now);
             drop(shard);
             Ok(self.view(order, call.now))

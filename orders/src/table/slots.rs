@@ -6,6 +6,9 @@ use slab::Slab;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
+/// With fewer slots than this, no memory is given back.
+const FEW: usize = 64;
+
 /// The number of a slot, plus one: never zero, so that an optional link takes four bytes. An order keeps its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotId(NonZeroU32);
@@ -66,7 +69,11 @@ impl Slots {
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
             entry.remove();
         }
-        self.slab.remove(slot.index()).order
+        let order = self.slab.remove(slot.index()).order;
+        if self.slab.is_empty() && self.slab.capacity() > FEW {
+            *self = Self::default();
+        }
+        order
     }
 
     pub(super) fn links(&mut self, slot: SlotId) -> &mut Links {
@@ -77,11 +84,14 @@ impl Slots {
         self.slab[slot.index()].links
     }
 
-    pub(super) fn at(&self, slot: usize) -> Option<&Order> {
-        self.slab.get(slot).map(|slot| &slot.order)
+    pub(super) fn used(&self, index: usize) -> Option<SlotId> {
+        self.slab.contains(index).then(|| SlotId::of(index))
     }
 
     pub(super) fn end(&self) -> usize {
+        if self.slab.is_empty() {
+            return 0;
+        }
         self.slab.capacity().min(u32::MAX as usize)
     }
 }

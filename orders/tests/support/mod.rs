@@ -33,11 +33,6 @@ impl<K: Clone> Recorded<K> {
         self.0.lock().unwrap().entries.clone()
     }
 
-    /// Calls `look` while no entry can be appended.
-    pub fn while_still<T>(&self, look: impl FnOnce(&[(Position, Entry<K>)]) -> T) -> T {
-        look(&self.0.lock().unwrap().entries)
-    }
-
     /// Places that are set aside now.
     pub fn places(&self) -> u64 {
         self.0.lock().unwrap().places

@@ -182,6 +182,8 @@ pub struct Order {
     /// When it ended last.
     ended: u64,
     requests: BTreeMap<u8, (&'static str, Lines)>,
+    /// The calls on the whole order that were made.
+    whole: BTreeSet<&'static str>,
 }
 
 impl Order {
@@ -381,10 +383,10 @@ impl Shop {
                 key,
                 lines,
                 ttl,
-            } => self.on_order(*id, Some((*key, "amend", lines)), |shop, order| {
+            } => self.on_order(*id, Some((*key, "amend", lines)), None, |shop, order| {
                 shop.amend(*id, order, lines, *ttl)
             }),
-            Op::Extend { id, ttl } => self.on_order(*id, None, |shop, order| {
+            Op::Extend { id, ttl } => self.on_order(*id, None, None, |shop, order| {
                 if order.state() != OrderState::Held {
                     return Err(Said::State(order.state()));
                 }
@@ -397,22 +399,40 @@ impl Shop {
             }),
             Op::Pay { id, part } => {
                 let request = part.as_ref().map(|(key, lines)| (*key, "pay", lines));
-                self.on_order(*id, request, |shop, order| shop.pay(*id, order, part))
+                self.on_order(
+                    *id,
+                    request,
+                    part.is_none().then_some("pay"),
+                    |shop, order| shop.pay(*id, order, part),
+                )
             }
             Op::Ship { id, part } => {
                 let request = part.as_ref().map(|(key, lines)| (*key, "ship", lines));
-                self.on_order(*id, request, |shop, order| shop.ship(order, part))
+                self.on_order(
+                    *id,
+                    request,
+                    part.is_none().then_some("ship"),
+                    |shop, order| shop.ship(order, part),
+                )
             }
             Op::Cancel { id, part } => {
                 let request = part.as_ref().map(|(key, lines)| (*key, "cancel", lines));
-                self.on_order(*id, request, |_, order| cancel(order, part))
+                self.on_order(
+                    *id,
+                    request,
+                    part.is_none().then_some("cancel"),
+                    |_, order| cancel(order, part),
+                )
             }
             Op::Return { id, part, on_sale } => {
                 let what = if *on_sale { "return" } else { "write off" };
                 let request = part.as_ref().map(|(key, lines)| (*key, what, lines));
-                self.on_order(*id, request, |shop, order| {
-                    shop.give_back(order, part, *on_sale)
-                })
+                self.on_order(
+                    *id,
+                    request,
+                    part.is_none().then_some("return"),
+                    |shop, order| shop.give_back(order, part, *on_sale),
+                )
             }
         }
     }
@@ -504,6 +524,7 @@ impl Shop {
             until: self.now + ttl,
             ended: 0,
             requests: BTreeMap::new(),
+            whole: BTreeSet::new(),
         };
         let state = order.state();
         self.orders.insert(id, order);
@@ -519,6 +540,7 @@ impl Shop {
         &mut self,
         id: u8,
         request: Option<(u8, &'static str, &Lines)>,
+        whole: Option<&'static str>,
         change: impl FnOnce(&mut Self, &mut Order) -> Result<(u64, u64, u64), Said>,
     ) -> Said {
         let Some(mut order) = self.orders.get(&id).cloned() else {
@@ -533,9 +555,13 @@ impl Shop {
                 None => {}
             }
         }
+        if whole.is_some_and(|whole| order.whole.contains(whole)) {
+            return Said::Before(order.state());
+        }
         match change(self, &mut order) {
             Err(said) => said,
             Ok((units, refunded, late)) => {
+                order.whole.extend(whole);
                 if let Some((key, what, lines)) = request {
                     order.requests.insert(key, (what, lines.clone()));
                 }
