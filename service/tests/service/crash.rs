@@ -198,7 +198,7 @@ fn stopped_under_load_it_loses_nothing_that_was_answered() {
     let service = start(directory.path());
     service.client.open("a", UNITS);
     under_load(service, 0, &all, 300, |service| {
-        assert_eq!(service.terminate(), Some(0))
+        assert_eq!(service.terminate(), Some(0));
     });
     audit(&start(directory.path()).client, &all);
 }
