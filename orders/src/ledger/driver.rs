@@ -13,7 +13,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Brings what a [`Writer`](super::Writer) queues to its ledger. The writer has a thread for it, unless it was made
-/// [by hand](super::WriterSettings::by_hand). Once it is dropped nothing is written any more.
+/// [by hand](crate::OrderBookBuilder::recover_by_hand). Once it is dropped nothing is written any more.
 pub struct Driver<K> {
     ledger: Box<dyn Ledger<K>>,
     shared: Arc<Shared<K>>,
