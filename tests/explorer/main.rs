@@ -110,7 +110,7 @@ fn every_order_of_the_steps_is_explained_beside_two_turn_overs() {
 }
 
 #[test]
-fn each_step_that_is_taken_out_is_missed() {
+fn each_step_that_is_taken_out_is_caught() {
     for &(step, name) in Omission::ALL {
         let mut scenarios = LOOM.iter().chain(QUICK);
         let scenario = scenarios.find(|it| it.name == name);
@@ -120,7 +120,8 @@ fn each_step_that_is_taken_out_is_missed() {
             ..scenario.rules()
         };
         let fault = explore(scenario, rules).fault;
-        let fault = fault.unwrap_or_else(|| panic!("{name} does not miss {step:?}"));
+        let fault =
+            fault.unwrap_or_else(|| panic!("{name} does not catch that {step:?} is left out"));
         println!(
             "without {step:<40?} {}",
             fault.lines().next().unwrap_or_default()
