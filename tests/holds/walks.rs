@@ -73,7 +73,7 @@ fn a_walk_shows_what_each_key_holds() {
     holds.confirm(&2).unwrap();
     assert!(holds.confirm_part(&3, &1).is_ok());
     clock.advance(MINUTE / 2);
-    _ = holds.extend(&4, MINUTE / 4).unwrap();
+    _ = holds.extend(&4, MINUTE / 2).unwrap();
     clock.advance(MINUTE / 4);
     let mut seen = Vec::new();
     let placed = holds.place(9, 1, MINUTE, |_| {
@@ -104,15 +104,22 @@ fn a_walk_shows_what_each_key_holds() {
         (1, 2, 2, "held", MINUTE / 4),
         (2, 2, 2, "confirmed", RETENTION - MINUTE * 3 / 4),
         (3, 2, 1, "held", MINUTE / 4),
-        (4, 2, 2, "held", Duration::ZERO),
+        (4, 2, 2, "held", MINUTE / 4),
     ];
     assert_eq!(seen, expected);
     let frozen = holds.freeze();
     let mut held: Vec<_> = frozen.held().map(|held| *held.key).collect();
     held.sort_unstable();
-    assert_eq!(held, [1, 3, 9], "those that are active");
+    assert_eq!(held, [1, 3, 4, 9], "those that are active");
     assert_eq!(frozen.resolved().count(), 1);
     assert_eq!(frozen.entries().count(), 5);
+    drop(frozen);
+
+    clock.advance(MINUTE / 4);
+    let frozen = holds.freeze();
+    let active: Vec<_> = frozen.held().map(|held| *held.key).collect();
+    assert_eq!(active, [9], "the deadline of the others has passed");
+    assert_eq!(frozen.entries().count(), 5, "a look frees none of them");
 }
 
 #[test]
