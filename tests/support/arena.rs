@@ -20,12 +20,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// How many executions of the first rotation are explored: all of them, but for a few scenarios with three threads.
-/// `.ci/loom long` explores all of them in each.
+/// How many executions of the first rotation without a clock are explored: all of them, but for a few scenarios with
+/// three threads. `.ci/loom long` explores all of them in each.
 const OF_THE_FIRST: usize = 100_000;
 
-/// How many of each other rotation: all of them in nine of ten scenarios.
-const OF_A_ROTATION: usize = 20_000;
+/// How many of each other rotation, and with a clock: all of them in nine of ten scenarios.
+const OF_THE_OTHERS: usize = 20_000;
 
 /// A scenario.
 pub struct Scenario<S> {
@@ -144,10 +144,11 @@ impl<S: Subject> Scenario<S> {
         let (open, scripts) = (Arc::clone(&self.open), self.scripts.clone());
         let seen = Arc::clone(seen);
         let began = Instant::now();
-        let most = if first > 0 {
-            OF_A_ROTATION
-        } else {
+        let is_the_first = first == 0 && what != "clock";
+        let most = if is_the_first {
             OF_THE_FIRST
+        } else {
+            OF_THE_OTHERS
         };
         let name = self.name;
         // The explorer has the steps of `Stock`.
