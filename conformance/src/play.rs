@@ -3,7 +3,6 @@
 use crate::crew::Crew;
 use crate::recorder::Watch;
 use crate::rounds::{Draw, Round, Step, Waits};
-use crate::subject::perform;
 use crate::{Call, Explanation, History, Log, Recording, Subject};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -362,7 +361,7 @@ impl<'a, S: Subject> Player<'a, S> {
             if late {
                 thread::yield_now();
             }
-            let outcome = perform(self.subject, op);
+            let outcome = self.subject.perform(op);
             if slow {
                 thread::yield_now();
             }

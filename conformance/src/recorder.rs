@@ -1,7 +1,6 @@
 //! [`Recording`]: what real threads call, with stamps, at a cost that leaves them as they are.
 
 use crate::request::InCall;
-use crate::subject::perform;
 use crate::{Call, History, Subject};
 use segstock_model::{Op, Outcome};
 #[cfg(feature = "shuttle")]
@@ -170,7 +169,7 @@ impl Log {
     ///
     /// If it panics, the outcome is unknown.
     pub fn run(&mut self, subject: &(impl Subject + ?Sized), op: Op) -> Option<Outcome> {
-        self.write(op, || perform(subject, op))
+        self.write(op, || subject.perform(op))
     }
 
     /// As [`run`](Self::run), for `call` that does what `op` means.

@@ -201,6 +201,30 @@ pub trait Subject: Send + Sync {
         None
     }
 
+    /// Calls what `op` names; `None` if the counter does not offer it. The suite makes every call of an operation by
+    /// this.
+    fn perform(&self, op: Op) -> Option<Outcome> {
+        let done = |answer: Answer| answer.outcome(|()| Outcome::Done);
+        let took = |answer: Option<Answer<u64>>| answer.map(|answer| answer.outcome(Outcome::Took));
+        match op {
+            Op::Deduct(units) => Some(done(self.deduct(units))),
+            Op::Restock(units) => Some(done(self.restock(units))),
+            Op::Available => Some(self.available().outcome(Outcome::AtMost)),
+            Op::DeductUpTo(units) => took(self.deduct_up_to(units)),
+            Op::Withdraw(units) => took(self.withdraw(units)),
+            Op::Forgive(units) => took(self.forgive(units)),
+            Op::Snapshot => Some(self.snapshot()?.outcome(Outcome::Snapshot)),
+            Op::Reserve(units) => self.reserve(units).map(done),
+            Op::Commit(units) => self.commit(units).map(done),
+            Op::Release(units) => self.release(units).map(done),
+            Op::Place { key, units, ttl } => self.place(key, units, ttl).map(done),
+            Op::Confirm { key } => self.confirm(key).map(done),
+            Op::ReleaseHold { key } => self.release_hold(key).map(done),
+            Op::Advance { by } => self.advance(by).map(done),
+            _ => None,
+        }
+    }
+
     /// Ends the counter, when all calls have returned: closes its connections, removes what it stored.
     fn close(&self) {}
 }
@@ -259,28 +283,5 @@ impl<T: StockCounter> Subject for T {
             }
             Err(refusal) => Err(refusal).into(),
         })
-    }
-}
-
-/// Calls `op` of `subject`; nothing if it does not offer that.
-pub(super) fn perform(subject: &(impl Subject + ?Sized), op: Op) -> Option<Outcome> {
-    let done = |answer: Answer| answer.outcome(|()| Outcome::Done);
-    let took = |answer: Option<Answer<u64>>| answer.map(|answer| answer.outcome(Outcome::Took));
-    match op {
-        Op::Deduct(units) => Some(done(subject.deduct(units))),
-        Op::Restock(units) => Some(done(subject.restock(units))),
-        Op::Available => Some(subject.available().outcome(Outcome::AtMost)),
-        Op::DeductUpTo(units) => took(subject.deduct_up_to(units)),
-        Op::Withdraw(units) => took(subject.withdraw(units)),
-        Op::Forgive(units) => took(subject.forgive(units)),
-        Op::Snapshot => Some(subject.snapshot()?.outcome(Outcome::Snapshot)),
-        Op::Reserve(units) => subject.reserve(units).map(done),
-        Op::Commit(units) => subject.commit(units).map(done),
-        Op::Release(units) => subject.release(units).map(done),
-        Op::Place { key, units, ttl } => subject.place(key, units, ttl).map(done),
-        Op::Confirm { key } => subject.confirm(key).map(done),
-        Op::ReleaseHold { key } => subject.release_hold(key).map(done),
-        Op::Advance { by } => subject.advance(by).map(done),
-        _ => None,
     }
 }

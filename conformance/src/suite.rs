@@ -8,6 +8,7 @@ use crate::request::named;
 use crate::rounds::rounds;
 use crate::tally::Tally;
 use crate::{Options, Subject, trials};
+use segstock_model::Op;
 use std::any;
 use std::convert::Infallible;
 use std::ops::Range;
@@ -106,6 +107,13 @@ impl Options {
     }
 }
 
+/// What shows whether a counter has holds.
+const A_HOLD: Op = Op::Place {
+    key: 1,
+    units: 1,
+    ttl: 1,
+};
+
 /// A check under way.
 struct Check<'a> {
     options: &'a Options,
@@ -121,7 +129,7 @@ impl Check<'_> {
         open: impl Fn(u64) -> Result<Reduced<S>, E>,
     ) -> Result<(), E> {
         let probe = open(1)?;
-        let holds = self.options.reservations && named(|| probe.place(1, 1, 1)).is_some();
+        let holds = named(|| probe.perform(A_HOLD)).is_some();
         probe.close();
         if self.trials(&open)? {
             return Ok(());
