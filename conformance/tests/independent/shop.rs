@@ -1,0 +1,195 @@
+//! What a stock is, written a second time: nothing here is the model's.
+
+use segstock_model::{Op, Outcome, Refusal, Snapshot};
+
+/// What became of a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fate {
+    Active { until: u64 },
+    Confirmed,
+    Released,
+    Expired,
+}
+
+/// A stock, as a shopkeeper would keep it.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    first: u64,
+    added: u64,
+    shelf: u64,
+    /// Set aside without a key.
+    aside: u64,
+    gone: u64,
+    clock: u64,
+    /// Key, units, and what became of them.
+    pub keys: Vec<(u64, u64, Fate)>,
+}
+
+const NO: Outcome = Outcome::Refused(Refusal::NotReserved);
+
+impl Shop {
+    pub fn new(units: u64) -> Self {
+        Self {
+            first: units,
+            added: 0,
+            shelf: units,
+            aside: 0,
+            gone: 0,
+            clock: 0,
+            keys: Vec::new(),
+        }
+    }
+
+    fn held(&self) -> u64 {
+        let active = self
+            .keys
+            .iter()
+            .filter(|(_, _, fate)| matches!(fate, Fate::Active { .. }));
+        active.map(|(_, units, _)| units).sum()
+    }
+
+    /// What it does and answers; the numbers of a refusal are its own.
+    pub fn serve(&mut self, op: Op) -> Outcome {
+        let short = Outcome::Refused(Refusal::Short {
+            available: Some(self.shelf),
+        });
+        let answer = match op {
+            Op::Deduct(n) if n <= self.shelf => {
+                self.shelf -= n;
+                self.gone += n;
+                Outcome::Done
+            }
+            Op::Reserve(n) if n <= self.shelf => {
+                self.shelf -= n;
+                self.aside += n;
+                Outcome::Done
+            }
+            Op::Deduct(_) | Op::Reserve(_) => short,
+            Op::DeductUpTo(n) => {
+                let taken = if n < self.shelf { n } else { self.shelf };
+                self.shelf -= taken;
+                self.gone += taken;
+                Outcome::Took(taken)
+            }
+            Op::Restock(n) => {
+                self.shelf += n;
+                self.added += n;
+                Outcome::Done
+            }
+            Op::Commit(n) if n <= self.aside => {
+                self.aside -= n;
+                self.gone += n;
+                Outcome::Done
+            }
+            Op::Release(n) if n <= self.aside => {
+                self.aside -= n;
+                self.shelf += n;
+                Outcome::Done
+            }
+            Op::Commit(_) | Op::Release(_) => NO,
+            Op::Available => Outcome::Exactly(self.shelf),
+            Op::Snapshot => Outcome::ExactSnapshot(Snapshot {
+                initial: self.first,
+                restocked: self.added,
+                available: self.shelf,
+                reserved: self.aside + self.held(),
+                sold: self.gone,
+                ..Snapshot::default()
+            }),
+            Op::Place { key, units, ttl } => self.place(key, units, ttl),
+            Op::Confirm { key } => self.end(key, Fate::Confirmed),
+            Op::ReleaseHold { key } => self.end(key, Fate::Released),
+            Op::Advance { by } => {
+                self.clock += by;
+                Outcome::Done
+            }
+            other => panic!("{other} is new: say here what it does"),
+        };
+        self.let_expire();
+        answer
+    }
+
+    fn place(&mut self, key: u64, units: u64, ttl: u64) -> Outcome {
+        if let Some((_, held, fate)) = self.keys.iter().find(|(known, ..)| *known == key) {
+            return match fate {
+                _ if *held != units => Outcome::Refused(Refusal::Conflict),
+                Fate::Active { .. } => Outcome::Done,
+                Fate::Confirmed => Outcome::Refused(Refusal::Confirmed),
+                Fate::Released => Outcome::Refused(Refusal::Released),
+                Fate::Expired => Outcome::Refused(Refusal::Expired),
+            };
+        }
+        if units > self.shelf {
+            return Outcome::Refused(Refusal::Short {
+                available: Some(self.shelf),
+            });
+        }
+        self.shelf -= units;
+        self.keys.push((
+            key,
+            units,
+            Fate::Active {
+                until: self.clock + ttl,
+            },
+        ));
+        Outcome::Done
+    }
+
+    fn end(&mut self, key: u64, wish: Fate) -> Outcome {
+        let Some((_, units, fate)) = self.keys.iter_mut().find(|(known, ..)| *known == key) else {
+            return Outcome::Refused(Refusal::NoHold);
+        };
+        match *fate {
+            Fate::Active { .. } => {
+                *fate = wish;
+                if wish == Fate::Confirmed {
+                    self.gone += *units;
+                } else {
+                    self.shelf += *units;
+                }
+                Outcome::Done
+            }
+            known if known == wish => Outcome::Done,
+            Fate::Confirmed => Outcome::Refused(Refusal::Confirmed),
+            Fate::Released => Outcome::Refused(Refusal::Released),
+            Fate::Expired => Outcome::Refused(Refusal::Expired),
+        }
+    }
+
+    fn let_expire(&mut self) {
+        for (_, units, fate) in &mut self.keys {
+            if matches!(fate, Fate::Active { until } if *until <= self.clock) {
+                *fate = Fate::Expired;
+                self.shelf += *units;
+            }
+        }
+    }
+}
+
+/// Whether a counter may say `said` where the shop answers `truth` to `op`, beside commits of `committed` units.
+pub fn is_honest(op: Op, truth: Outcome, said: Outcome, committed: u64) -> bool {
+    match (truth, said) {
+        (_, Outcome::Unknown) => true,
+        (Outcome::Exactly(is), Outcome::AtMost(bound)) => is <= bound,
+        (Outcome::ExactSnapshot(is), Outcome::Snapshot(said)) => {
+            let whole = said.available + said.reserved + said.sold == said.initial + said.restocked;
+            (is.initial, is.restocked, is.available)
+                == (said.initial, said.restocked, said.available)
+                && whole
+                && (is.reserved..=is.reserved + committed).contains(&said.reserved)
+        }
+        (
+            Outcome::Refused(Refusal::Short {
+                available: Some(is),
+            }),
+            Outcome::Refused(Refusal::Short { available }),
+        ) => {
+            let (Op::Deduct(asked) | Op::Reserve(asked) | Op::Place { units: asked, .. }) = op
+            else {
+                return false;
+            };
+            available.is_none_or(|bound| is <= bound && bound < asked)
+        }
+        (truth, said) => truth == said,
+    }
+}
