@@ -8,7 +8,7 @@ use memory::resident;
 use segstock::Inventory;
 
 const SKUS: u64 = 1_000_000;
-/// What is promised is twice as much; but it is 102, and would hardly grow for a good reason.
+/// What is promised is nearly twice as much; but it is 133, and would hardly grow for a good reason.
 const AT_MOST: u64 = 144;
 const MEGABYTE: u64 = 1_000_000;
 

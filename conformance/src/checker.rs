@@ -17,6 +17,10 @@ use std::time::Duration;
 /// An answer of `available` that nothing ran beside must be exact; else it is a bound. Likewise for what a
 /// snapshot says is reserved.
 ///
+/// Its verdicts are compared on histories drawn at random with those of two checkers that share no code with it: one
+/// that tries every order, in its tests, and the linearizability tester of
+/// [stateright](https://docs.rs/stateright) (`.ci/heavy checker`).
+///
 /// # Examples
 ///
 /// ```
