@@ -90,14 +90,14 @@ impl<'a> Moves<'a> {
             return Gather::Again;
         }
         self.cold().count_gather();
-        let mut in_hand = 0;
+        let (mut in_hand, mut bound) = (0, bound);
         while in_hand < units {
-            in_hand += self.collect(units - in_hand);
+            in_hand += self.collect(units - in_hand, bound.saturating_sub(in_hand));
             if in_hand == units {
                 break;
             }
             // All that is in hand is announced, and so counted once.
-            let bound = self.stripes().bound(self.word);
+            bound = self.stripes().bound(self.word);
             if goal == Goal::UpTo && bound == in_hand {
                 break;
             }
@@ -133,23 +133,39 @@ impl<'a> Moves<'a> {
         self.tuning.is_little_for(bound, units) && self.narrow()
     }
 
-    /// Takes at most `units` out of all segments and a wide word, and leaves them announced.
-    fn collect(&self, units: u64) -> u64 {
-        let mut in_hand = self.collect_from_segments(units);
+    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. `bound` is how many there
+    /// are at most, so that an order of more than there is announces no more than that.
+    fn collect(&self, units: u64, bound: u64) -> u64 {
+        let mut in_hand = self.announcing(units.min(bound), |most| self.take_from_segments(most));
         let in_word = self.word.load().units().min(units - in_hand);
         in_hand += self.announcing(in_word, |most| self.take_from_word(most));
         in_hand
     }
 
-    fn collect_from_segments(&self, units: u64) -> u64 {
-        let mut in_hand = 0;
+    fn take_from_segments(&self, most: u64) -> u64 {
+        let mut taken = 0;
         for (_, segment) in self.stripes().walk() {
-            loop {
-                let expected = segment.held().min(units - in_hand).min(MAX_CHANGE);
-                if expected == 0 {
+            while taken < most {
+                let part = segment.take_up_to(most - taken);
+                if part == 0 {
                     break;
                 }
-                in_hand += self.announcing(expected, |most| segment.take_up_to(most));
+                taken += part;
+            }
+        }
+        taken
+    }
+
+    /// Takes all units out of all segments, and leaves them announced.
+    fn drain(&self) -> u64 {
+        let mut in_hand = 0;
+        for segment in self.stripes().iter() {
+            loop {
+                let held = segment.held().min(MAX_CHANGE);
+                if held == 0 {
+                    break;
+                }
+                in_hand += self.announcing(held, |most| segment.take_up_to(most));
             }
         }
         in_hand
@@ -268,7 +284,7 @@ impl<'a> Moves<'a> {
             return Some(Totals::default());
         };
         self.word.begin_proving();
-        let drained = self.collect_from_segments(u64::MAX);
+        let drained = self.drain();
         if drained > 0 {
             self.word.put_moved(drained);
             self.pocket().close(drained);

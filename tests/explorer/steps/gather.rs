@@ -16,7 +16,9 @@ pub enum At {
     /// Waits for the word's units to be dealt out.
     Spread,
     /// Waits for the stock to be narrow.
-    Narrow,
+    Narrow {
+        bound: u8,
+    },
     /// Waits for what was collected.
     Collect {
         in_hand: u8,
@@ -87,18 +89,20 @@ impl At {
                 cpu.unlock();
                 cpu.ret(value);
             }
-            Spread | Narrow | Collect { .. } | Proof { .. } => unreachable!("{self:?} waits"),
+            Spread | Narrow { .. } | Collect { .. } | Proof { .. } => {
+                unreachable!("{self:?} waits")
+            }
         }
     }
 
     pub fn resume(self, cpu: &mut Cpu, value: Value) {
         match (self, value) {
-            (Spread, _) | (Narrow, Value::Done) => {
+            (Spread, _) | (Narrow { .. }, Value::Done) => {
                 cpu.go(Frame::Gather(Unlock {
                     value: Value::Again,
                 }));
             }
-            (Narrow, _) => go_on(cpu, 0),
+            (Narrow { bound }, _) => go_on(cpu, 0, bound),
             (Collect { in_hand }, Value::Units(part)) => {
                 let in_hand = in_hand + part;
                 if in_hand == cpu.units() {
@@ -122,15 +126,16 @@ fn elsewhere(cpu: &mut Cpu, bound: u8) {
     } else if tuning.is_enough(word.units) {
         spread::At::spread(cpu, Frame::Gather(Spread));
     } else if tuning.is_little(bound) {
-        narrowing::At::narrow(cpu, Frame::Gather(Narrow));
+        narrowing::At::narrow(cpu, Frame::Gather(Narrow { bound }));
     } else {
-        go_on(cpu, 0);
+        go_on(cpu, 0, bound);
     }
 }
 
-fn go_on(cpu: &mut Cpu, in_hand: u8) {
+fn go_on(cpu: &mut Cpu, in_hand: u8, bound: u8) {
     let missing = cpu.units() - in_hand;
-    collect::At::gather(cpu, Frame::Gather(Collect { in_hand }), missing);
+    let bound = bound.saturating_sub(in_hand);
+    collect::At::gather(cpu, Frame::Gather(Collect { in_hand }), missing, bound);
 }
 
 fn is_up_to(cpu: &Cpu) -> bool {
@@ -157,7 +162,7 @@ fn judge(cpu: &mut Cpu, in_hand: u8, bound: u8) {
         if bound == in_hand || cpu.without(Omission::UpToProvesThatItWasAll) {
             done(cpu, in_hand);
         } else {
-            go_on(cpu, in_hand);
+            go_on(cpu, in_hand, bound);
         }
         return;
     }
@@ -167,7 +172,7 @@ fn judge(cpu: &mut Cpu, in_hand: u8, bound: u8) {
         bound
     };
     if bound >= cpu.units() {
-        go_on(cpu, in_hand);
+        go_on(cpu, in_hand, bound);
     } else if in_hand == 0 {
         close(cpu, in_hand, Value::Refused(bound));
     } else if announces(cpu) && cpu.without(Omission::GatherPutsBackBeforeItCloses) {
