@@ -177,7 +177,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                             .map(Order::shown),
                     );
                 }
-                slot += 1;
+                slot = u32::try_from(locked.after(slot as usize)).unwrap_or(u32::MAX);
             }
             (shard, slot) = (shard + 1, 0);
         }
