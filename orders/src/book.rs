@@ -19,7 +19,7 @@ mod units;
 mod views;
 mod waiting;
 
-pub use lists::{Cursor, Filter, Page};
+pub use lists::{Cursor, Filter, Page, StockPage};
 pub use return_units::Returned;
 
 use crate::builder::{MOST_LINES, OrderBookBuilder, Settings};

@@ -6,16 +6,9 @@ use segstock::ManualClock;
 use segstock_orders::{Limit, OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Recorded, short};
+use support::{Recorded, book, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
-
-fn book(units: u64) -> OrderBook<&'static str> {
-    let book = OrderBook::new();
-    book.open("phone", units).unwrap();
-    book.open("case", units).unwrap();
-    book
-}
 
 #[test]
 fn safety_stock_is_not_for_sale_and_fills_up_first() {
@@ -121,6 +114,38 @@ fn all_that_grows_has_a_limit() {
     for key in [String::new(), "x".repeat(201)] {
         assert_eq!(place(&key, &[("phone", 1)]), Err(Refusal::Key));
     }
+}
+
+#[test]
+fn what_is_set_for_a_sku_outlives_a_restart() {
+    let journal = Arc::new(Recorded::default());
+    let book = OrderBook::builder()
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    book.open("phone", 10).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.safety = 3;
+    limits.waiting = 5;
+    limits.per_customer = Some(4);
+    limits.unpaid = Some(80);
+    limits.low = 2;
+    book.limit("phone", limits).unwrap();
+    let lines = [("phone", 2)];
+    book.place("order", Some("ann"), lines, QUARTER).unwrap();
+    let mut closed = limits;
+    closed.closed = true;
+    book.limit("phone", closed).unwrap();
+
+    let again = OrderBook::builder().replay(journal.entries()).unwrap();
+    let stock = again.stock("phone").unwrap();
+    assert_eq!((stock.safety, stock.available), (3, 5));
+    assert_eq!(stock.limits, closed);
+    let refused = again.place("new", Some("ann"), lines, QUARTER);
+    assert_eq!(refused, Err(Refusal::Closed(vec!["phone"])));
+    // What was open goes on to its end.
+    again.pay("order").unwrap();
+    again.ship("order").unwrap();
+    again.return_order("order", Returned::OnSale).unwrap();
 }
 
 /// What is held in no time and never paid for keeps others from buying: a part of the shelf stays for them.

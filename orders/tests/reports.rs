@@ -6,16 +6,9 @@ use segstock::ManualClock;
 use segstock_orders::{Cursor, Filter, OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Recorded, short};
+use support::{Recorded, book, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
-
-fn book(units: u64) -> OrderBook<&'static str> {
-    let book = OrderBook::new();
-    book.open("phone", units).unwrap();
-    book.open("case", units).unwrap();
-    book
-}
 
 #[test]
 fn a_count_of_what_is_paid_and_not_shipped_finds_nothing() {

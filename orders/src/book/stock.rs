@@ -140,12 +140,15 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let id = self.skus.find(sku)?;
+        Some(self.stock_of(self.skus.find(sku)?))
+    }
+
+    pub(super) fn stock_of(&self, id: SkuId) -> SkuView {
         let item = self.skus.item(id);
         let gate = item.gate.lock();
         let books = self.skus.books(id);
         let safety = gate.limits.safety;
-        Some(SkuView {
+        SkuView {
             available: books.available,
             on_hand: gate.on_hand,
             owed: books.owed.saturating_sub(safety),
@@ -154,7 +157,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             on_the_way: gate.on_the_way,
             coming: gate.coming,
             limits: gate.limits,
-        })
+        }
     }
 
     fn on_one_shelf(

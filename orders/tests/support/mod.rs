@@ -5,7 +5,7 @@ pub mod calls;
 pub mod model;
 pub mod player;
 
-use segstock_orders::{Entry, Journal, Lost, NoPlace, Position, Refusal};
+use segstock_orders::{Entry, Journal, Lost, NoPlace, OrderBook, Position, Refusal};
 use std::sync::Mutex;
 
 /// Keeps all entries, and counts the places that were set aside and not used.
@@ -79,4 +79,12 @@ pub fn short(refusal: Refusal<&'static str>) -> Vec<(&'static str, u64, u64)> {
     lines
         .map(|line| (line.sku, line.requested, line.available))
         .collect()
+}
+
+/// A book with `units` of a phone, and of a case.
+pub fn book(units: u64) -> OrderBook<&'static str> {
+    let book = OrderBook::new();
+    book.open("phone", units).unwrap();
+    book.open("case", units).unwrap();
+    book
 }
