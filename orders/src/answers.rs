@@ -125,7 +125,7 @@ impl<K> OrderLine<K> {
     }
 }
 
-/// What a call on the stock of a SKU did.
+/// What a call on the stock of a SKU did. Of units that move, the figures are those of the SKU that the call names first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StockAnswer {
@@ -154,6 +154,10 @@ pub struct SkuView {
     pub safety: u64,
     /// Units that orders wait for.
     pub waiting: u64,
+    /// Units that were [sent](crate::OrderBook::send) to other SKUs, and have not arrived.
+    pub on_the_way: u64,
+    /// Units that were sent here from other SKUs, and have not arrived.
+    pub coming: u64,
     /// What is set for the SKU.
     pub limits: SkuLimits,
 }

@@ -7,26 +7,32 @@ mod events;
 mod expiry;
 mod limit;
 mod lists;
+mod moves;
 mod pay;
 mod place;
 mod return_units;
+mod shelf;
 mod ship;
 mod stock;
 mod takes;
+mod units;
 mod views;
 mod waiting;
 
-pub use lists::{Cursor, Filter, Page};
+pub use lists::{Cursor, Filter, Page, StockPage};
 pub use return_units::Returned;
 
-use crate::builder::{OrderBookBuilder, Settings};
+use crate::builder::{MOST_LINES, OrderBookBuilder, Settings};
 use crate::customers::Customers;
 use crate::entry::Position;
 use crate::feed::Feed;
 use crate::journal::Journal;
 use crate::lines::Lines;
+use crate::on_the_way::OnTheWay;
 use crate::refusal::{Limit, Refusal};
+use crate::requests::Requests;
 use crate::skus::Skus;
+use crate::sync::Mutex;
 use crate::table::Table;
 use segstock::inventory::Sku;
 use segstock::{Clock, MAX_UNITS};
@@ -36,9 +42,6 @@ use std::time::Duration;
 
 /// The longest id of an order, customer or request, in bytes.
 pub const MAX_KEY: usize = 200;
-
-/// How often a call that is short of units begins anew, after it has expired other orders.
-const ROUNDS: usize = 8;
 
 /// Orders over an inventory.
 ///
@@ -85,7 +88,12 @@ pub struct OrderBook<K: Sku> {
     pub(crate) table: Table,
     pub(crate) customers: Customers,
     pub(crate) journal: Arc<dyn Journal<K>>,
+    pub(crate) requests: Requests,
+    pub(crate) on_the_way: OnTheWay,
     pub(crate) feed: Option<Feed<K>>,
+    /// The time of the last entry. Locked while an entry is stamped and appended; no lock is taken after it, but those of
+    /// the feed and of the journal.
+    pub(crate) last_time: Mutex<u64>,
     pub(crate) clock: Arc<dyn Clock + Send + Sync>,
     pub(crate) settings: Settings,
 }
@@ -128,7 +136,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         };
         let answer = work(&mut call);
         if self.skus.to_serve.any() {
-            self.serve(call.now);
+            self.serve();
         }
         if call.rests_on > Position::default() {
             self.journal
@@ -142,7 +150,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         nanos(self.clock.now())
     }
 
-    /// The lines that a call names, each SKU once, within the limits of an order.
+    /// The lines that a call names, each SKU once. Whether a new order can have so many is another question.
     pub(crate) fn lines_of(
         &self,
         lines: impl IntoIterator<Item = (K, u64)>,
@@ -155,7 +163,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             let Some(id) = self.skus.find(&sku) else {
                 unknown.push(sku);
-                if unknown.len() >= self.settings.max_lines {
+                if unknown.len() >= MOST_LINES {
                     break;
                 }
                 continue;
@@ -163,8 +171,8 @@ impl<K: Sku + 'static> OrderBook<K> {
             if !all.add(id, units) || all.of(id) > MAX_UNITS {
                 return Err(Refusal::TooManyUnits(sku));
             }
-            if all.len() > self.settings.max_lines {
-                return Err(Refusal::Limit(Limit::Lines(self.settings.max_lines)));
+            if all.len() > MOST_LINES {
+                return Err(Refusal::Limit(Limit::Lines(MOST_LINES)));
             }
         }
         if !unknown.is_empty() {
@@ -176,6 +184,23 @@ impl<K: Sku + 'static> OrderBook<K> {
             return Err(Refusal::Empty);
         }
         Ok(all)
+    }
+
+    /// Whether an order can have such lines from now on.
+    pub(crate) fn fits_order(&self, lines: &Lines) -> Result<(), Refusal<K>> {
+        let Settings {
+            max_lines,
+            max_units,
+            ..
+        } = self.settings;
+        let limit = if lines.len() > max_lines {
+            Limit::Lines(max_lines)
+        } else if lines.units() > max_units {
+            Limit::Units(max_units)
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::Limit(limit))
     }
 
     pub(crate) fn until(&self, now: u64, ttl: Duration) -> Result<u64, Refusal<K>> {

@@ -5,8 +5,11 @@ use crate::customers::Customers;
 use crate::entry::{Entry, Position};
 use crate::feed::Feed;
 use crate::journal::{Journal, Nowhere};
+use crate::on_the_way::OnTheWay;
 use crate::replay::{ReplayError, Replaying};
+use crate::requests::Requests;
 use crate::skus::Skus;
+use crate::sync::Mutex;
 use crate::table::Table;
 use segstock::inventory::Sku;
 use segstock::{Clock, SystemClock};
@@ -18,6 +21,8 @@ use std::time::Duration;
 const MAX_SHARDS: usize = 1024;
 /// Slots have numbers of 32 bits.
 const MOST_ORDERS: usize = u32::MAX as usize / 2;
+/// What no call looks beyond, whatever the limit was when an order was placed.
+pub(crate) const MOST_LINES: usize = 10_000;
 
 /// What is set once for a book's life.
 #[derive(Debug, Clone)]
@@ -33,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) max_units: u64,
     pub(crate) max_requests_of_order: usize,
     pub(crate) max_requests_of_sku: usize,
+    pub(crate) max_requests: usize,
+    pub(crate) max_sendings: usize,
 }
 
 /// Opens an [`OrderBook`]; made by [`OrderBook::builder`].
@@ -47,6 +54,8 @@ pub(crate) struct Settings {
 /// | [`max_customers`](Self::max_customers) | 10 million |
 /// | [`max_lines`](Self::max_lines), [`max_units`](Self::max_units) of an order | 100, and no limit |
 /// | [`max_requests`](Self::max_requests) of an order, of a SKU | 64, 10,000 |
+/// | [`max_all_requests`](Self::max_all_requests) | 10 million |
+/// | [`max_sendings`](Self::max_sendings) | 100,000 |
 ///
 /// # Examples
 ///
@@ -92,6 +101,8 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
                 max_units: u64::MAX,
                 max_requests_of_order: 64,
                 max_requests_of_sku: 10_000,
+                max_requests: 10_000_000,
+                max_sendings: 100_000,
             },
         }
     }
@@ -155,19 +166,24 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self
     }
 
-    /// How many customers are known at most, of those for whom units are [counted](crate::SkuLimits::per_customer).
+    /// How many customers are known at most, of those for whom units are [counted](crate::SkuLimits::per_customer): each as
+    /// often as SKUs are counted for it.
     pub const fn max_customers(mut self, customers: usize) -> Self {
         self.settings.max_customers = customers;
         self
     }
 
-    /// How many SKUs an order has at most.
+    /// How many SKUs a new order has at most; never more than 10,000.
     pub const fn max_lines(mut self, lines: usize) -> Self {
-        self.settings.max_lines = lines;
+        self.settings.max_lines = if lines < MOST_LINES {
+            lines
+        } else {
+            MOST_LINES
+        };
         self
     }
 
-    /// How many units all lines of an order have at most.
+    /// How many units all lines of a new order have at most.
     pub const fn max_units(mut self, units: u64) -> Self {
         self.settings.max_units = units;
         self
@@ -178,6 +194,19 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     pub const fn max_requests(mut self, of_order: usize, of_sku: usize) -> Self {
         self.settings.max_requests_of_order = of_order;
         self.settings.max_requests_of_sku = of_sku;
+        self
+    }
+
+    /// How many keys of requests are known at most, of all orders and all SKUs together. It is kept to the key, but for the
+    /// calls that run at the same time.
+    pub const fn max_all_requests(mut self, requests: usize) -> Self {
+        self.settings.max_requests = requests;
+        self
+    }
+
+    /// How many [sendings](crate::OrderBook::send) are on their way at most.
+    pub const fn max_sendings(mut self, sendings: usize) -> Self {
+        self.settings.max_sendings = sendings;
         self
     }
 
@@ -195,7 +224,8 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self.build_after(after)
     }
 
-    /// Opens a book that its entries make again, in the sequence of their positions.
+    /// Opens a book that its entries make again, in the sequence of their positions. Its time goes on from the last of them,
+    /// if the clock is behind that: another process has another clock.
     ///
     /// # Errors
     ///
@@ -207,8 +237,13 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         // No entry of these is written again.
         let journal = self.journal.clone();
         let mut book = self.build_after(Position::default());
-        let last = Replaying::new(&book).all(entries)?;
+        let (last, time) = Replaying::new(&book).all(entries)?;
         book.journal = journal.unwrap_or_else(|| Arc::new(Nowhere::after(last)));
+        let behind = time.saturating_sub(book.now());
+        if behind > 0 {
+            let (clock, ahead) = (book.clock, Duration::from_nanos(behind));
+            book.clock = Arc::new(Ahead { clock, ahead });
+        }
         Ok(book)
     }
 
@@ -220,10 +255,25 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
             table: Table::new(shards),
             customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),
+            requests: Requests::new(self.settings.max_requests),
+            on_the_way: OnTheWay::new(self.settings.max_sendings),
             feed: self.events.map(Feed::new),
+            last_time: Mutex::default(),
             clock: self.clock,
             settings: self.settings,
         }
+    }
+}
+
+/// A clock that is set forward.
+struct Ahead {
+    clock: Arc<dyn Clock + Send + Sync>,
+    ahead: Duration,
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Duration {
+        self.clock.now() + self.ahead
     }
 }
 

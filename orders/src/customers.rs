@@ -1,21 +1,22 @@
 //! [`Customers`]: units for each customer and SKU, of SKUs that have such a limit.
 
 use crate::lines::{LineUnits, Lines, SkuId};
-use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
+use crate::sync::{AtomicUsize, Mutex, Ordering, RandomState};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-const SHARDS: usize = 64;
+const SHARDS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
 
-type Shard = Mutex<HashMap<Box<str>, Lines>>;
+/// Units by customer and SKU. A tree, since it is changed under a lock: it never moves more than a node.
+type Shard = Mutex<BTreeMap<Box<[u8]>, u64>>;
 
 /// What is counted for each customer. Its locks are taken after the lock of an order, and before the stock.
 #[derive(Debug)]
 pub(crate) struct Customers {
     shards: Box<[Shard]>,
     hasher: RandomState,
+    /// How many customers are known, each as often as SKUs are counted for it.
     known: AtomicUsize,
     max: usize,
 }
@@ -32,8 +33,8 @@ pub(crate) enum NotCounted {
 impl Customers {
     pub(crate) fn new(max: usize) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            hasher: RandomState::default(),
             known: AtomicUsize::new(0),
             max,
         }
@@ -50,26 +51,40 @@ impl Customers {
             return Ok(());
         }
         let mut shard = self.shard(customer).lock();
-        let known = shard.get_mut(customer);
-        let has = |sku| known.as_ref().map_or(0, |known| known.of(sku));
+        let has = |sku| shard.get(&*key(customer, sku)).copied();
         let left = |line: &LineUnits| {
-            let left = limit(line.sku)?.saturating_sub(has(line.sku));
+            let left = limit(line.sku)?.saturating_sub(has(line.sku).unwrap_or(0));
             (left < line.units).then_some((*line, left))
         };
         let short: Vec<_> = lines.iter().filter_map(left).collect();
         if !short.is_empty() {
             return Err(NotCounted::Limited(short));
         }
-        if let Some(known) = known {
-            *known = std::mem::take(known).and(lines);
-            return Ok(());
-        }
-        if self.known.load(Ordering::Relaxed) >= self.max {
+        let new = lines.iter().filter(|line| has(line.sku).is_none()).count();
+        if new > 0 && self.known.load(Ordering::Relaxed) + new > self.max {
             return Err(NotCounted::Customers(self.max));
         }
-        self.known.fetch_add(1, Ordering::Relaxed);
-        shard.insert(customer.into(), lines.clone());
+        self.add(&mut shard, customer, lines);
         Ok(())
+    }
+
+    /// Counts what entries say that a customer took, whatever the limits are now.
+    pub(crate) fn take_again(&self, customer: &str, lines: &Lines) {
+        if !lines.is_empty() {
+            self.add(&mut self.shard(customer).lock(), customer, lines);
+        }
+    }
+
+    fn add(&self, shard: &mut BTreeMap<Box<[u8]>, u64>, customer: &str, lines: &Lines) {
+        for line in lines.iter() {
+            let key = key(customer, line.sku);
+            if let Some(units) = shard.get_mut(&*key) {
+                *units += line.units;
+            } else {
+                shard.insert(key.as_slice().into(), line.units);
+                self.known.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Counts units of a customer no more.
@@ -78,17 +93,27 @@ impl Customers {
             return;
         }
         let mut shard = self.shard(customer).lock();
-        let Some(known) = shard.get_mut(customer) else {
-            return;
-        };
-        *known = known.beyond(lines);
-        if known.is_empty() {
-            shard.remove(customer);
-            self.known.fetch_sub(1, Ordering::Relaxed);
+        for line in lines.iter() {
+            let key = key(customer, line.sku);
+            let Some(units) = shard.get_mut(&*key) else {
+                continue;
+            };
+            *units = units.saturating_sub(line.units);
+            if *units == 0 {
+                shard.remove(&*key);
+                self.known.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 
     fn shard(&self, customer: &str) -> &Shard {
         &self.shards[(self.hasher.hash_one(customer) >> 40) as usize % SHARDS]
     }
+}
+
+/// The number of the SKU, and the customer.
+fn key(customer: &str, sku: SkuId) -> SmallVec<[u8; 64]> {
+    let mut key = SmallVec::from_slice(&sku.number().to_be_bytes());
+    key.extend_from_slice(customer.as_bytes());
+    key
 }

@@ -9,6 +9,7 @@
 use crate::limits::SkuLimits;
 use crate::lines::{Lines, SkuId};
 use segstock::MAX_UNITS;
+use smallvec::{SmallVec, smallvec};
 
 /// The form of the entries that this release writes.
 pub const ENTRY_VERSION: u32 = 1;
@@ -84,6 +85,11 @@ impl RequestKey {
     pub const fn new(key: Box<str>, body: u64) -> Self {
         Self { key, body }
     }
+
+    /// Whether a book keeps it as a key. A call on a whole order has none: it is known by its kind.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.key.is_empty()
+    }
 }
 
 /// What changed. Orders are named by the [`Position`] of the entry that placed them.
@@ -128,6 +134,38 @@ pub enum Change<K> {
         sku: SkuId,
         /// How many.
         units: u64,
+    },
+    /// Units of one SKU are units of another from then on: another place, another name.
+    Moved {
+        /// The SKU that they were of.
+        from: SkuId,
+        /// The SKU that they are of.
+        to: SkuId,
+        /// How many.
+        units: u64,
+    },
+    /// Units left for another SKU. Until they arrive they are nowhere on hand. The sending is named by the position of this
+    /// entry.
+    Sent {
+        /// The SKU that they were of.
+        from: SkuId,
+        /// The SKU that they will be of.
+        to: SkuId,
+        /// How many.
+        units: u64,
+    },
+    /// Units of a sending are on their way no more.
+    Arrived {
+        /// The position of the entry that sent them.
+        sending: Position,
+        /// The SKU that they were of.
+        from: SkuId,
+        /// The SKU that they are of.
+        to: SkuId,
+        /// Units that came.
+        units: u64,
+        /// Units that were lost on the way.
+        lost: u64,
     },
     /// The limits of a SKU are others.
     Limited {
@@ -258,6 +296,20 @@ impl NewOrder {
 }
 
 impl<K> Change<K> {
+    /// The SKUs whose shelf it changes: none of an order's.
+    pub(crate) fn shelves(&self) -> SmallVec<[SkuId; 2]> {
+        match self {
+            Self::Restocked { sku, .. }
+            | Self::Counted { sku, .. }
+            | Self::WrittenOff { sku, .. }
+            | Self::Limited { sku, .. } => smallvec![*sku],
+            Self::Moved { from, to, .. } | Self::Sent { from, to, .. } => smallvec![*from, *to],
+            // The key of an arrival is known where the units arrive.
+            Self::Arrived { from, to, .. } => smallvec![*to, *from],
+            _ => SmallVec::new(),
+        }
+    }
+
     /// The order that it changes; none for a new order, and for what changes no order.
     #[must_use]
     pub const fn order(&self) -> Option<Position> {

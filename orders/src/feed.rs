@@ -2,8 +2,13 @@
 
 use crate::entry::{Change, Entry, Position};
 use crate::lines::{Lines, SkuId};
-use parking_lot::Mutex;
-use std::collections::VecDeque;
+use crate::steps::Steps;
+use crate::sync::Mutex;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// How many events a call returns at most.
+const PAGE: usize = 1_000;
 
 /// Something that happened.
 ///
@@ -75,10 +80,12 @@ pub(crate) struct Feed<K>(Mutex<State<K>>);
 #[derive(Debug)]
 struct State<K> {
     capacity: usize,
-    events: VecDeque<Event<K>>,
+    /// By position, and by a number that tells those of one entry apart. A tree, since all changes wait for it: it never
+    /// moves more than a node.
+    events: BTreeMap<(Position, u32), What<K>>,
     /// The position of the last event that was dropped.
     dropped: Position,
-    skus: Vec<Left<K>>,
+    skus: Steps<Left<K>>,
 }
 
 /// What can be had of a SKU.
@@ -105,12 +112,12 @@ impl<K> Left<K> {
 }
 
 impl<K: Clone> Feed<K> {
-    pub(crate) const fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self(Mutex::new(State {
             capacity,
-            events: VecDeque::new(),
+            events: BTreeMap::new(),
             dropped: Position::new(0),
-            skus: Vec::new(),
+            skus: Steps::default(),
         }))
     }
 
@@ -134,20 +141,17 @@ impl<K: Clone> Feed<K> {
     pub(crate) fn after(&self, after: Position, durable: Position, limit: usize) -> Events<K> {
         let state = self.0.lock();
         let missed = (state.dropped > after).then_some(state.dropped);
-        let first = state
-            .events
-            .partition_point(|event| event.position <= after);
         let mut events: Vec<Event<K>> = Vec::new();
-        for event in state.events.range(first..) {
+        let later = (Bound::Excluded((after, u32::MAX)), Bound::Unbounded);
+        for ((position, _), what) in state.events.range(later) {
             // All events of one entry, or none.
-            let is_full = events.len() >= limit.max(1);
-            let is_next = events
-                .last()
-                .is_some_and(|last| last.position < event.position);
-            if event.position > durable || (is_full && is_next) {
+            let is_full = events.len() >= limit.clamp(1, PAGE);
+            let is_next = events.last().is_some_and(|last| last.position < *position);
+            if *position > durable || (is_full && is_next) {
                 break;
             }
-            events.push(event.clone());
+            let (position, what) = (*position, what.clone());
+            events.push(Event { position, what });
         }
         let next = events.last().map_or(after, |last| last.position);
         Events {
@@ -160,11 +164,18 @@ impl<K: Clone> Feed<K> {
 
 impl<K: Clone> State<K> {
     fn push(&mut self, position: Position, what: What<K>) {
-        self.events.push_back(Event { position, what });
+        let last = self.events.last_key_value();
+        let number = last.map_or(
+            0,
+            |((last, number), _)| {
+                if *last == position { number + 1 } else { 0 }
+            },
+        );
+        self.events.insert((position, number), what);
         while self.events.len() > self.capacity
-            && let Some(event) = self.events.pop_front()
+            && let Some(((position, _), _)) = self.events.pop_first()
         {
-            self.dropped = event.position;
+            self.dropped = position;
         }
     }
 
@@ -190,6 +201,14 @@ impl<K: Clone> State<K> {
                 sku, difference, ..
             } => self.add(position, *sku, *difference, 0),
             Change::WrittenOff { sku, units } => self.add(position, *sku, -units.cast_signed(), 0),
+            Change::Moved { from, to, units } => {
+                self.add(position, *from, -units.cast_signed(), 0);
+                self.add(position, *to, units.cast_signed(), 0);
+            }
+            Change::Sent { from, units, .. } => {
+                self.add(position, *from, -units.cast_signed(), 0);
+            }
+            Change::Arrived { to, units, .. } => self.add(position, *to, units.cast_signed(), 0),
             Change::Limited {
                 sku,
                 safety,

@@ -2,7 +2,7 @@
 
 use crate::entry::{Position, RequestKey};
 use crate::limits::SkuLimits;
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The shelf of a SKU.
@@ -10,10 +10,14 @@ use std::sync::Arc;
 pub(crate) struct Gate {
     /// Units that are there: available, held and paid for, less what is owed.
     pub(crate) on_hand: u64,
+    /// Units that were sent from here, and have not arrived.
+    pub(crate) on_the_way: u64,
+    /// Units that were sent here, and have not arrived.
+    pub(crate) coming: u64,
     /// What is set for the SKU.
     pub(crate) limits: SkuLimits,
-    /// The requests that changed it. Most SKUs have none.
-    requests: Option<Box<Requests>>,
+    /// The requests that changed it, by key. A tree, since it is changed under a lock: it never moves more than a node.
+    requests: BTreeMap<Arc<str>, Booked>,
 }
 
 /// What a request changed.
@@ -27,64 +31,39 @@ pub(crate) struct Booked {
     pub(crate) uncovered: u64,
 }
 
-/// Requests by key, and in the sequence in which they are forgotten.
-#[derive(Debug, Default)]
-struct Requests {
-    booked: HashMap<Arc<str>, Booked>,
-    by_time: VecDeque<(u64, Arc<str>)>,
-}
-
 impl Gate {
     pub(crate) fn new(on_hand: u64) -> Self {
         Self {
             on_hand,
+            on_the_way: 0,
+            coming: 0,
             limits: SkuLimits::default(),
-            requests: None,
+            requests: BTreeMap::new(),
         }
     }
 
     /// What the request with this key changed, if that is remembered still.
     pub(crate) fn booked(&self, key: &str, now: u64) -> Option<Booked> {
-        let booked = self.requests.as_ref()?.booked.get(key).copied();
+        let booked = self.requests.get(key).copied();
         booked.filter(|booked| booked.until > now)
     }
 
     pub(crate) fn requests(&self) -> usize {
-        self.requests.as_ref().map_or(0, |all| all.by_time.len())
+        self.requests.len()
     }
 
-    /// Keeps what a request changed. One that was forgotten by its time, and is made again, is kept twice for a while.
-    pub(crate) fn keep(&mut self, request: &RequestKey, booked: Booked) {
+    /// Keeps what a request changed, and returns its key if there was none. One that was forgotten by its time, and is made
+    /// again, takes the place of the first.
+    pub(crate) fn keep(&mut self, request: &RequestKey, booked: Booked) -> (Arc<str>, bool) {
         let key: Arc<str> = Arc::from(&*request.key);
-        let requests = self.requests.get_or_insert_default();
-        requests.booked.insert(Arc::clone(&key), booked);
-        requests.by_time.push_back((booked.until, key));
+        let before = self.requests.insert(Arc::clone(&key), booked);
+        (key, before.is_none())
     }
 
-    /// Forgets up to two requests whose time has passed: more than the one that a call adds.
-    pub(crate) fn forget(&mut self, now: u64) {
-        let Some(requests) = &mut self.requests else {
-            return;
-        };
-        for _ in 0..2 {
-            if requests
-                .by_time
-                .front()
-                .is_none_or(|(until, _)| *until > now)
-            {
-                break;
-            }
-            if let Some((until, key)) = requests.by_time.pop_front()
-                && requests
-                    .booked
-                    .get(&key)
-                    .is_some_and(|booked| booked.until == until)
-            {
-                requests.booked.remove(&key);
-            }
-        }
-        if requests.by_time.is_empty() {
-            self.requests = None;
-        }
+    /// Forgets a request, unless it was made again since. Returns whether it did.
+    pub(crate) fn forget(&mut self, key: &str, position: Position) -> bool {
+        let booked = self.requests.get(key);
+        let is_it = booked.is_some_and(|booked| booked.position == position);
+        is_it && self.requests.remove(key).is_some()
     }
 }

@@ -1,9 +1,9 @@
 //! [`Journal`]: where the entries of a book go.
 
 use crate::entry::{Entry, Position};
+use crate::sync::{AtomicU64, Ordering};
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Takes the entries of a book, one after another: a queue before a writer, or nothing at all.
 ///
@@ -44,6 +44,12 @@ pub trait Journal<K>: Send + Sync {
     fn may_forget(&self, order: Position) -> bool {
         _ = order;
         true
+    }
+
+    /// Whether the entries go nowhere: then nobody sees in which sequence their times are.
+    #[doc(hidden)]
+    fn is_nowhere(&self) -> bool {
+        false
     }
 }
 
@@ -88,7 +94,7 @@ pub(crate) struct Nowhere {
 
 impl Nowhere {
     /// Numbers the entries that come after `last`.
-    pub(crate) const fn after(last: Position) -> Self {
+    pub(crate) fn after(last: Position) -> Self {
         Self {
             last: AtomicU64::new(last.number()),
         }
@@ -112,6 +118,11 @@ impl<K> Journal<K> for Nowhere {
     #[inline]
     fn wait(&self, _: Position) -> Result<(), Lost> {
         Ok(())
+    }
+
+    #[inline]
+    fn is_nowhere(&self) -> bool {
+        true
     }
 }
 

@@ -9,18 +9,18 @@
 //!
 //! A call on a whole order, by what is said of the order (a part of an order: see the call):
 //!
-//! | call | nothing known | held | paid | shipped | returned | cancelled | expired |
-//! |---|---|---|---|---|---|---|---|
-//! | place, the order as before | *placed*, or short | before | before | before | before | cancelled | expired |
-//! | place, another order | | conflict | conflict | conflict | conflict | conflict | conflict |
-//! | amend | unknown | *amended*, or short | paid | shipped | returned | cancelled | expired |
-//! | extend | unknown | *extended* | paid | shipped | returned | cancelled | expired |
-//! | pay | unknown | *paid* | before | before | before | cancelled | *paid late*, or short |
-//! | ship | unknown | held | *shipped*, or short | before | before | cancelled | expired |
-//! | cancel | unknown | *cancelled* | *refunded* | shipped | returned | before | expired |
-//! | return | unknown | held | paid | *returned* | before | cancelled | expired |
+//! | call | nothing known | waiting | held | paid | shipped | returned | cancelled | expired |
+//! |---|---|---|---|---|---|---|---|---|
+//! | place, the order as before | *placed*, or short | before | before | before | before | before | cancelled | expired |
+//! | place, another order | | conflict | conflict | conflict | conflict | conflict | conflict | conflict |
+//! | amend | unknown | waiting | *amended*, or short | paid | shipped | returned | cancelled | expired |
+//! | extend | unknown | waiting | *extended* | paid | shipped | returned | cancelled | expired |
+//! | pay | unknown | waiting | *paid* | before | before | before | cancelled | *paid late*, or short |
+//! | ship | unknown | waiting | held | *shipped*, or short | before | before | cancelled | expired |
+//! | cancel | unknown | *cancelled* | *cancelled* | *refunded* | shipped | returned | before | expired |
+//! | return | unknown | waiting | held | paid | *returned* | before | cancelled | expired |
 //!
-//! An order that [waits](OrderBook::place_or_wait) is as one that is held, but it can only be cancelled.
+//! An order waits if it was [placed so](OrderBook::place_or_wait), until its units come.
 //!
 //! A call on a whole order takes effect once: made again it is answered as before, also when units could be moved that
 //! could not then. Such units are moved by the calls on parts, each with a key of its own.
@@ -34,20 +34,35 @@
 //! what *takes* units is applied, the [`Entry`] is appended, the order shows the change, what *gives* units is applied. So
 //! in every prefix of the entries each take finds its units, and the entries alone make the book again.
 //!
-//! Locks are taken in this sequence: the shard of an order, the gates of its SKUs by their numbers, the stock, the
-//! journal. What changes the units on hand passes the gate of its SKU, and a count closes it. No lock is held while a call
+//! Locks are taken in this sequence: the shard of an order, the gates of its SKUs by their numbers, the stock, the time of
+//! the last entry, the journal. What changes the units on hand passes the gate of its SKU, and a count closes it. No lock is held while a call
 //! waits for the journal, and none while it looks at the shard of another order.
 //!
 //! The orders have a table of their own, and not the holds of `segstock`: a hold ends with its payment, while an order goes
 //! on, in parts; its entry has to be written between takes and gives of one call; and a hold with its order takes twice the
 //! memory: 167 bytes here for an order of two lines with an id of 20 bytes, held or remembered.
 //!
+//! # Time
+//!
+//! An entry is stamped where its place in the sequence is given, so the times of entries never go back, and a book that its
+//! entries made again goes on from the last of them. A deadline is that of the instant at which the call looked.
+//!
 //! # What grows, and its limit
 //!
 //! Orders ([`max_orders`](OrderBookBuilder::max_orders)), SKUs, customers that are counted, lines and units of an order,
-//! keys of requests of an order and of a SKU, events. At the limit a call is refused by [`Refusal::Limit`]. Each call does
-//! a constant amount of work for others: it expires and forgets up to two orders of a shard, or up to 512 orders if it lacks
-//! units, and serves up to 8 orders that wait.
+//! keys of requests of an order, of a SKU and of the whole book, units that are on their way, events. At the limit a call is
+//! refused by [`Refusal::Limit`]. A limit is for what is new: under one that was lowered, what was done is answered as
+//! before, and orders go on to their end.
+//!
+//! Each call does a constant amount of work for others: it expires and forgets up to two orders of a shard. If it lacks
+//! units, it looks at up to 4,096 orders past their deadline, eight times, and expires 64 of them each time; and it serves up
+//! to 8 orders that wait. What a book holds grows and shrinks in steps: no call moves more than some kilobytes of it.
+//!
+//! # Short, and busy
+//!
+//! A call is refused as short only if no order past its deadline has what it lacks. It looks only for orders of the SKUs that
+//! it lacks: however many others are past their deadline, they keep it waiting only if it cannot look at all of them
+//! ([`Refusal::Busy`]); and not even then if the units would not do with all that is held and not paid for.
 
 mod answers;
 mod book;
@@ -60,18 +75,22 @@ mod journal;
 pub mod ledger;
 mod limits;
 mod lines;
+mod on_the_way;
 mod order;
 mod parts;
 mod queue;
 mod refusal;
 mod replay;
+mod requests;
 mod skus;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod steps;
+mod sync;
 mod table;
 
 pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer};
-pub use book::{Cursor, Filter, MAX_KEY, OrderBook, Page, Returned};
+pub use book::{Cursor, Filter, MAX_KEY, OrderBook, Page, Returned, StockPage};
 pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
 pub use feed::{Event, Events, What};

@@ -1,6 +1,6 @@
 //! [`SkuLimits`]: what is set for a SKU.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// What is set for a SKU; by [`OrderBook::limit`](crate::OrderBook::limit). [`Default`] limits nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,10 @@ pub struct SkuLimits {
     /// Units of the orders of one customer that are held, paid for or shipped at most. It counts the orders that are
     /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused.
     pub per_customer: Option<u64>,
+    /// How many percent of the units on hand, rounded up, can be held without being paid for; more than 100 is no limit. At
+    /// the limit an order is refused until others are paid for, cancelled or expired. An order that waited is served all the
+    /// same, and counts.
+    pub unpaid: Option<u8>,
     /// Below how many units that orders can have the SKU is low; 0 is never. It is for the
     /// [feed](crate::OrderBook::events).
     pub low: u64,
@@ -32,6 +36,7 @@ impl Default for SkuLimits {
             closed: false,
             waiting: u64::MAX,
             per_customer: None,
+            unpaid: None,
             low: 0,
         }
     }
@@ -44,16 +49,19 @@ pub(crate) struct Rules {
     waiting: AtomicU64,
     /// The largest number if there is no limit.
     per_customer: AtomicU64,
+    /// In percent. The largest number if there is no limit.
+    unpaid: AtomicU64,
     /// Whether units are counted for each customer: once they are, for ever.
     counted: AtomicBool,
 }
 
 impl Rules {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             closed: AtomicBool::new(false),
             waiting: AtomicU64::new(u64::MAX),
             per_customer: AtomicU64::new(u64::MAX),
+            unpaid: AtomicU64::new(u64::MAX),
             counted: AtomicBool::new(false),
         }
     }
@@ -65,6 +73,8 @@ impl Rules {
         }
         let per_customer = limits.per_customer.unwrap_or(u64::MAX);
         self.per_customer.store(per_customer, Ordering::Release);
+        let unpaid = limits.unpaid.map_or(u64::MAX, u64::from);
+        self.unpaid.store(unpaid, Ordering::Release);
         self.waiting.store(limits.waiting, Ordering::Release);
         self.closed.store(limits.closed, Ordering::Release);
     }
@@ -84,5 +94,11 @@ impl Rules {
     pub(crate) fn per_customer(&self) -> Option<u64> {
         let limit = self.per_customer.load(Ordering::Acquire);
         (limit < u64::MAX).then_some(limit)
+    }
+
+    /// Of `on_hand` units, how many can be held without being paid for.
+    pub(crate) fn unpaid_of(&self, on_hand: u64) -> Option<u64> {
+        let percent = self.unpaid.load(Ordering::Acquire);
+        (percent <= 100).then(|| (on_hand * percent).div_ceil(100))
     }
 }

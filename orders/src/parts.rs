@@ -51,6 +51,12 @@ impl Parts {
         self.0.iter().any(|part| stages.contains(&part.stage))
     }
 
+    /// Whether any unit of these SKUs is at `stage`.
+    pub(crate) fn has_any(&self, skus: &[SkuId], stage: Stage) -> bool {
+        let mut parts = self.0.iter();
+        parts.any(|part| part.stage == stage && skus.contains(&part.sku))
+    }
+
     /// The units at `stage`.
     pub(crate) fn at(&self, stage: Stage) -> Lines {
         let parts = self.0.iter().filter(|part| part.stage == stage);

@@ -1,10 +1,9 @@
 //! [`Queue`]: the orders that wait for units of a SKU, in the sequence in which they were placed.
 
 use crate::entry::Position;
-use parking_lot::Mutex;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, fence};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 /// The orders that wait for a SKU. Its lock is the last one that a call takes.
 #[derive(Debug, Default)]

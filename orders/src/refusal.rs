@@ -28,12 +28,25 @@ pub enum Refusal<K> {
     PerCustomer(Vec<ShortLine<K>>),
     /// An order of these SKUs names its customer: all such SKUs.
     CustomerNeeded(Vec<K>),
+    /// Fewer units can be held without being paid for, with those of other orders: all such lines.
+    Unpaid(Vec<ShortLine<K>>),
     /// Fewer units than that can wait: all such lines.
     QueueFull(Vec<ShortLine<K>>),
     /// Fewer units are there than are to leave, since units are owed: all such lines.
     NotOnHand(Vec<ShortLine<K>>),
     /// The order has fewer units that the call could change: all such lines.
     NotInOrder(Vec<ShortLine<K>>),
+    /// No units of such a sending are on their way to this SKU.
+    UnknownSending,
+    /// Fewer units of the sending are on their way.
+    NotOnTheWay {
+        /// Units that were to arrive.
+        requested: u64,
+        /// Units that are on their way.
+        on_the_way: u64,
+    },
+    /// Units move from one SKU to another, not to the same.
+    SameSku(K),
     /// The id or key is known, for something else.
     Conflict,
     /// The call is not for an order in this state.
@@ -84,6 +97,10 @@ pub enum Limit {
     Units(u64),
     /// The keys of requests that are known, of one order or of one SKU.
     Requests(usize),
+    /// The keys of requests that are known, of all orders and SKUs.
+    AllRequests(usize),
+    /// The sendings that are on their way.
+    OnTheWay(usize),
 }
 
 impl<K> Refusal<K> {
@@ -93,6 +110,7 @@ impl<K> Refusal<K> {
         match self {
             Self::Short(lines)
             | Self::PerCustomer(lines)
+            | Self::Unpaid(lines)
             | Self::QueueFull(lines)
             | Self::NotOnHand(lines)
             | Self::NotInOrder(lines) => lines,
@@ -102,7 +120,10 @@ impl<K> Refusal<K> {
 
     /// Whether orders past their deadline may have what is lacking.
     pub(crate) const fn may_be_helped(&self) -> bool {
-        matches!(self, Self::Short(_) | Self::PerCustomer(_))
+        matches!(
+            self,
+            Self::Short(_) | Self::PerCustomer(_) | Self::Unpaid(_)
+        )
     }
 
     /// Whether the same call may succeed in a moment, though nobody else changes anything.
@@ -131,9 +152,19 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
             Self::Short(lines) => short(f, "out of stock:", lines, "available"),
             Self::PerCustomer(lines) => short(f, "too many for one customer:", lines, "left"),
             Self::CustomerNeeded(skus) => listed(f, "no customer is named for", skus),
+            Self::Unpaid(lines) => short(f, "too many are not paid for:", lines, "left"),
             Self::QueueFull(lines) => short(f, "too many wait:", lines, "left"),
             Self::NotOnHand(lines) => short(f, "not on hand:", lines, "on hand"),
             Self::NotInOrder(lines) => short(f, "not in the order:", lines, "there"),
+            Self::UnknownSending => f.write_str("no such units are on their way to the SKU"),
+            Self::NotOnTheWay {
+                requested,
+                on_the_way,
+            } => write!(
+                f,
+                "{requested} units were to arrive, and {on_the_way} are on their way"
+            ),
+            Self::SameSku(sku) => write!(f, "units of {sku} cannot move to {sku}"),
             Self::Conflict => f.write_str("the id or key is known for something else"),
             Self::State(state) => write!(f, "the order is {state}"),
             Self::Empty => f.write_str("no lines"),
@@ -170,6 +201,13 @@ impl fmt::Display for Limit {
             Self::Lines(limit) => write!(f, "an order has at most {limit} lines"),
             Self::Units(limit) => write!(f, "an order has at most {limit} units"),
             Self::Requests(limit) => write!(f, "the limit of {limit} known requests is reached"),
+            Self::AllRequests(limit) => {
+                write!(
+                    f,
+                    "the limit of {limit} known requests of the book is reached"
+                )
+            }
+            Self::OnTheWay(limit) => write!(f, "the limit of {limit} sendings is reached"),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::entry::{Change, Entry, NewOrder, Position};
 use crate::lines::{LineUnits, Lines, SkuId};
 use crate::order::Order;
 use crate::parts::Stage;
+use crate::skus::Gates;
 use crate::table::SlotId;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
@@ -72,12 +73,12 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         }
     }
 
-    /// Applies entries, and returns the position of the last.
+    /// Applies entries, and returns the position and the time of the last.
     pub(crate) fn all(
         mut self,
         entries: impl IntoIterator<Item = (Position, Entry<K>)>,
-    ) -> Result<Position, ReplayError> {
-        let mut last = Position::default();
+    ) -> Result<(Position, u64), ReplayError> {
+        let (mut last, mut time) = (Position::default(), 0);
         for (position, entry) in entries {
             let error = |reason| ReplayError { position, reason };
             if position <= last {
@@ -87,13 +88,15 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if let Some(feed) = &self.book.feed {
                 feed.tell(&entry, id.as_deref(), || position);
             }
+            time = time.max(entry.time);
             self.one(position, entry).map_err(error)?;
             last = position;
         }
         for (sku, units) in self.uncovered {
             _ = self.book.skus.withhold(sku, units);
         }
-        Ok(last)
+        *self.book.last_time.lock() = time;
+        Ok((last, time))
     }
 
     /// The id of the order that a change is about.
@@ -110,12 +113,15 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn one(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
         match &entry.change {
             Change::Opened { sku, id, units } => self.open(sku, *id, *units, position),
-            Change::Restocked { sku, .. }
-            | Change::Counted { sku, .. }
-            | Change::WrittenOff { sku, .. }
-            | Change::Limited { sku, .. } => self.shelf(*sku, position, &entry),
+            Change::Restocked { .. }
+            | Change::Counted { .. }
+            | Change::WrittenOff { .. }
+            | Change::Moved { .. }
+            | Change::Sent { .. }
+            | Change::Arrived { .. }
+            | Change::Limited { .. } => self.shelf(position, &entry),
             Change::Placed { order, .. } => {
-                self.take(&order.lines)?;
+                self.take_to_hold(&order.lines)?;
                 let order = order.clone();
                 self.new_order(position, entry, &order)
             }
@@ -141,63 +147,97 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         Ok(())
     }
 
-    fn shelf(
+    fn shelf(&mut self, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
+        let shelves = entry.change.shelves();
+        shelves.iter().try_for_each(|sku| self.knows(*sku))?;
+        self.book.forget_requests(entry.time, 2);
+        let mut gates = self.book.skus.pass_all(&shelves);
+        self.take_from_shelf(&mut gates, &entry.change)?;
+        self.book.apply_shelf(&mut gates, position, entry);
+        Ok(())
+    }
+
+    /// Takes what a change of shelves takes, and sees whether what it gives fits.
+    fn take_from_shelf(
         &mut self,
-        sku: SkuId,
-        position: Position,
-        entry: &Entry<K>,
+        gates: &mut Gates<'_>,
+        change: &Change<K>,
     ) -> Result<(), ReplayReason> {
-        self.knows(sku)?;
         let skus = &self.book.skus;
-        let mut gate = skus.item(sku).gate.lock();
-        let room = MAX_UNITS - gate.on_hand;
-        let withhold = |units| match skus.withhold(sku, units) {
+        let withhold = |sku, units| match skus.withhold(sku, units) {
             0 => Ok(()),
             _ => Err(ReplayReason::Units),
         };
-        match entry.change {
-            Change::WrittenOff { units, .. } => {
-                let written_off = skus.write_off(sku, units, &mut gate);
-                written_off.map_err(|_| ReplayReason::Units)?;
+        let write_off = |sku, units, gates: &mut Gates<'_>| {
+            let written_off = skus.write_off(sku, units, gates.of(sku));
+            written_off.map_err(|_| ReplayReason::Units)
+        };
+        let fits = |sku, units: u64, gates: &mut Gates<'_>| {
+            let fits = units <= MAX_UNITS - gates.of(sku).on_hand;
+            fits.then_some(()).ok_or(ReplayReason::Units)
+        };
+        match *change {
+            Change::WrittenOff { sku, units } => write_off(sku, units, gates),
+            Change::Moved { from, to, units } => {
+                fits(to, units, gates)?;
+                write_off(from, units, gates)
+            }
+            Change::Sent { from, units, .. } => write_off(from, units, gates),
+            Change::Arrived {
+                sending,
+                from,
+                to,
+                units,
+                lost,
+            } => {
+                let sent = self.book.on_the_way.find(sending);
+                let is_sent = sent.is_some_and(|sent| {
+                    let arrived = units.checked_add(lost);
+                    let are_there = arrived.is_some_and(|arrived| arrived <= sent.units);
+                    (sent.from, sent.to) == (from, to) && are_there
+                });
+                is_sent.then_some(()).ok_or(ReplayReason::Units)?;
+                fits(to, units, gates)
             }
             Change::Counted {
+                sku,
                 difference,
                 uncovered,
                 ..
             } if difference < 0 => {
                 let missing = difference.unsigned_abs();
-                if missing > gate.on_hand {
+                if missing > gates.of(sku).on_hand {
                     return Err(ReplayReason::Units);
                 }
-                gate.on_hand -= missing;
+                skus.lessen(sku, missing, gates.of(sku));
                 *self.uncovered.entry(sku).or_default() += uncovered;
                 let covered = missing.checked_sub(uncovered).ok_or(ReplayReason::Units)?;
-                withhold(covered)?;
+                withhold(sku, covered)
             }
-            Change::Counted { difference, .. } if difference.unsigned_abs() > room => {
-                return Err(ReplayReason::Units);
-            }
+            Change::Counted {
+                sku, difference, ..
+            } => fits(sku, difference.unsigned_abs(), gates),
             Change::Limited {
-                safety, uncovered, ..
+                sku,
+                safety,
+                uncovered,
+                ..
             } => {
-                let before = gate.limits.safety;
-                if before
-                    .checked_add_signed(safety)
-                    .is_none_or(|now| now > MAX_UNITS)
-                {
+                let before = gates.of(sku).limits.safety;
+                let safe = before.checked_add_signed(safety);
+                if safe.is_none_or(|safe| safe > MAX_UNITS) {
                     return Err(ReplayReason::Units);
                 }
-                if safety > 0 {
-                    *self.uncovered.entry(sku).or_default() += uncovered;
-                    let covered = safety.unsigned_abs().checked_sub(uncovered);
-                    withhold(covered.ok_or(ReplayReason::Units)?)?;
+                if safety <= 0 {
+                    return Ok(());
                 }
+                *self.uncovered.entry(sku).or_default() += uncovered;
+                let covered = safety.unsigned_abs().checked_sub(uncovered);
+                withhold(sku, covered.ok_or(ReplayReason::Units)?)
             }
-            Change::Restocked { units, .. } if units > room => return Err(ReplayReason::Units),
-            _ => {}
+            Change::Restocked { sku, units } => fits(sku, units, gates),
+            _ => Ok(()),
         }
-        self.book.apply_shelf(sku, &mut gate, position, entry);
-        Ok(())
     }
 
     fn new_order(
@@ -218,8 +258,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if !shard[slot].has_ended() {
                 return Err(ReplayReason::Order);
             }
-            self.orders.remove(&shard[slot].number);
-            shard.forget(slot);
+            let forgotten = shard.forget(slot);
+            self.orders.remove(&forgotten.number);
+            self.book.requests.remove(forgotten.requests());
         }
         self.count(order.customer.as_deref(), &order.lines);
         if matches!(entry.change, Change::Waiting { .. }) {
@@ -249,9 +290,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         }
         let mut gates = None;
         match &entry.change {
-            Change::Served { lines, .. } => self.take(lines)?,
+            Change::Served { lines, .. } => self.take_to_hold(lines)?,
             Change::Amended { taken, .. } => {
-                self.take(taken)?;
+                self.take_to_hold(taken)?;
                 let (had, new) = shard[slot].split(taken);
                 self.recount(&shard[slot], &had);
                 self.count(shard[slot].customer.as_deref(), &new);
@@ -287,7 +328,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn count(&self, customer: Option<&str>, lines: &Lines) {
         let counted = self.book.counted(customer, lines);
         if let Some(customer) = customer {
-            _ = self.book.customers.take(customer, &counted, |_| None);
+            self.book.customers.take_again(customer, &counted);
         }
     }
 
@@ -295,13 +336,19 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn recount(&self, order: &Order, lines: &Lines) {
         if let Some(customer) = &order.customer {
             let counted = order.counted(lines);
-            _ = self.book.customers.take(customer, &counted, |_| None);
+            self.book.customers.take_again(customer, &counted);
         }
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {
         let known = self.book.skus.knows(sku);
         known.then_some(()).ok_or(ReplayReason::Sku)
+    }
+
+    fn take_to_hold(&self, lines: &Lines) -> Result<(), ReplayReason> {
+        self.take(lines)?;
+        self.book.skus.hold_anyway(lines);
+        Ok(())
     }
 
     fn take(&self, lines: &Lines) -> Result<(), ReplayReason> {

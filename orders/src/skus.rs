@@ -10,7 +10,7 @@ use crate::limits::Rules;
 use crate::lines::{LineUnits, Lines, SkuId};
 use crate::queue::Queue;
 use crate::refusal::Refusal;
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use segstock::inventory::{Shelf, ShortLine, Sku, SkuError, SkuSnapshot};
 use segstock::{Inventory, Reserving, StockCounter};
 use smallvec::SmallVec;
@@ -18,7 +18,6 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The SKUs. They are never taken away: an entry names them by their number.
 pub(crate) struct Skus<K: Sku> {
@@ -61,6 +60,14 @@ pub(crate) struct Item<K: Sku> {
     pub(crate) gate: Mutex<Gate>,
     pub(crate) rules: Rules,
     pub(crate) queue: Queue,
+    /// Units that orders hold and have not paid for. They are counted before they are taken, and until they are back: so
+    /// this and what is available are together never fewer than the units that can come back.
+    held: AtomicU64,
+    /// How often an order gave units back. Counted after they are back, and before the order's shard says that no order is
+    /// past its deadline.
+    given: AtomicU64,
+    /// Units on hand, as the gate says: to be read without it.
+    on_hand: AtomicU64,
 }
 
 impl<K: Sku> Item<K> {
@@ -71,6 +78,25 @@ impl<K: Sku> Item<K> {
     /// Units that orders can have, in one cheap pass.
     pub(crate) fn available(&self) -> u64 {
         self.shelf.available()
+    }
+
+    /// Units that orders hold and have not paid for.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Acquire)
+    }
+
+    /// Counts units that an order holds, if so many can be held; else says how many can be.
+    fn hold(&self, units: u64) -> Result<(), u64> {
+        let limit = self.rules.unpaid_of(self.on_hand.load(Ordering::Acquire));
+        let Some(limit) = limit else {
+            self.held.fetch_add(units, Ordering::AcqRel);
+            return Ok(());
+        };
+        let more = |held: u64| held.checked_add(units).filter(|sum| *sum <= limit);
+        let held = self
+            .held
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        held.map(|_| ()).map_err(|held| limit.saturating_sub(held))
     }
 
     fn short(&self, requested: u64, available: u64) -> ShortLine<K> {
@@ -162,6 +188,9 @@ impl<K: Sku> Skus<K> {
             gate: Mutex::new(Gate::new(units)),
             rules: Rules::new(),
             queue: Queue::default(),
+            held: AtomicU64::new(0),
+            given: AtomicU64::new(0),
+            on_hand: AtomicU64::new(units),
         });
         debug_assert_eq!(index, id.index(), "SKUs are opened one at a time");
     }
@@ -178,6 +207,96 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn pass(&self, lines: &Lines) -> Gates<'_> {
         let gate = |line: &LineUnits| (line.sku, self.item(line.sku).gate.lock());
         Gates(lines.iter().map(gate).collect())
+    }
+
+    /// The gates of some SKUs.
+    pub(crate) fn pass_all(&self, skus: &[SkuId]) -> Gates<'_> {
+        let mut skus: SmallVec<[SkuId; 2]> = skus.into();
+        skus.sort_unstable();
+        skus.dedup();
+        let gate = |sku: SkuId| (sku, self.item(sku).gate.lock());
+        Gates(skus.into_iter().map(gate).collect())
+    }
+
+    /// Counts units that an order holds: all lines, or none; then of these fewer can be held.
+    pub(crate) fn hold(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
+        let hold = |line: &LineUnits| {
+            let item = self.item(line.sku);
+            let held = item.hold(line.units);
+            held.err()
+                .map(|left| (line.sku, item.short(line.units, left)))
+        };
+        let refused: Vec<_> = lines.iter().filter_map(hold).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let is_held = |line: &&LineUnits| refused.iter().all(|(sku, _)| *sku != line.sku);
+        lines
+            .iter()
+            .filter(is_held)
+            .for_each(|line| self.unhold_line(line));
+        Err(refused.into_iter().map(|(_, short)| short).collect())
+    }
+
+    /// Counts units that an order holds, whatever the limit.
+    pub(crate) fn hold_anyway(&self, lines: &Lines) {
+        for line in lines.iter() {
+            self.item(line.sku)
+                .held
+                .fetch_add(line.units, Ordering::AcqRel);
+        }
+    }
+
+    /// Counts units no more that no order holds.
+    pub(crate) fn unhold(&self, lines: &Lines) {
+        lines.iter().for_each(|line| self.unhold_line(line));
+    }
+
+    fn unhold_line(&self, line: &LineUnits) {
+        self.item(line.sku)
+            .held
+            .fetch_sub(line.units, Ordering::AcqRel);
+    }
+
+    /// The lines that lack units now.
+    pub(crate) fn short(&self, lines: &Lines) -> Vec<ShortLine<K>> {
+        lines.iter().filter_map(|line| self.lacks(line)).collect()
+    }
+
+    /// Whether each of these lines lacks units now.
+    pub(crate) fn are_short(&self, lines: &[ShortLine<K>], skus: &[SkuId]) -> bool {
+        let mut both = lines.iter().zip(skus);
+        both.all(|(line, sku)| {
+            let item = self.item(*sku);
+            item.queue.is_waited_for() || item.available() < line.requested
+        })
+    }
+
+    /// Whether each of these lines would lack units even if all came back that are not paid for.
+    pub(crate) fn are_beyond_help(&self, lines: &[ShortLine<K>], skus: &[SkuId]) -> bool {
+        let mut both = lines.iter().zip(skus);
+        both.all(|(line, sku)| {
+            let item = self.item(*sku);
+            // In this sequence: units that come back meanwhile are counted twice, not never.
+            let held = item.held();
+            held + item.available() < line.requested
+        })
+    }
+
+    /// How often orders gave units of these SKUs back.
+    pub(crate) fn given(&self, skus: &[SkuId]) -> u64 {
+        let given = skus
+            .iter()
+            .map(|sku| self.item(*sku).given.load(Ordering::Acquire));
+        given.fold(0, u64::wrapping_add)
+    }
+
+    /// Gives units back that an order had.
+    pub(crate) fn give_back(&self, lines: &Lines) {
+        self.give_all(lines);
+        for line in lines.iter() {
+            self.item(line.sku).given.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// Takes the units of all lines, or none; then these lack units. A SKU that orders wait for has none for others.
@@ -214,7 +333,7 @@ impl<K: Sku> Skus<K> {
     /// All orders take in the sequence of the SKUs' numbers, so that of two orders for the same SKUs one is served.
     pub(crate) fn take(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
         // A look first: an order that cannot be served should be in nobody's way.
-        let short: Vec<_> = lines.iter().filter_map(|line| self.lacks(line)).collect();
+        let short = self.short(lines);
         if !short.is_empty() {
             return Err(short);
         }
@@ -277,7 +396,7 @@ impl<K: Sku> Skus<K> {
             return Err(short);
         }
         for line in lines.iter() {
-            gates.of(line.sku).on_hand -= line.units;
+            self.lessen(line.sku, line.units, gates.of(line.sku));
             self.item(line.sku).shelf.commit_units(line.units);
         }
         Ok(())
@@ -285,8 +404,19 @@ impl<K: Sku> Skus<K> {
 
     /// Takes units off the shelf that are missing. Returns how many of them no free unit covered.
     pub(crate) fn lose(&self, sku: SkuId, units: u64, gate: &mut Gate) -> u64 {
-        gate.on_hand -= units;
+        self.lessen(sku, units, gate);
         self.withhold(sku, units)
+    }
+
+    /// Fewer units are on hand.
+    pub(crate) fn lessen(&self, sku: SkuId, units: u64, gate: &mut Gate) {
+        gate.on_hand -= units;
+        self.show(sku, gate);
+    }
+
+    fn show(&self, sku: SkuId, gate: &Gate) {
+        let on_hand = &self.item(sku).on_hand;
+        on_hand.store(gate.on_hand, Ordering::Release);
     }
 
     /// Takes units off the shelf that nobody was promised.
@@ -299,7 +429,7 @@ impl<K: Sku> Skus<K> {
         let item = self.item(sku);
         match self.stocks.write_off(&sku, units) {
             Ok(()) => {
-                gate.on_hand -= units;
+                self.lessen(sku, units, gate);
                 Ok(())
             }
             Err(SkuError::OutOfStock(refusal)) => {
@@ -312,6 +442,7 @@ impl<K: Sku> Skus<K> {
     /// Puts units on the shelf that came. The caller has checked under the gate that they fit.
     pub(crate) fn put(&self, sku: SkuId, units: u64, gate: &mut Gate) {
         gate.on_hand += units;
+        self.show(sku, gate);
         let restocked = self.item(sku).shelf.restock(units);
         debug_assert!(restocked.is_ok(), "the gate knows what fits");
         self.wake(sku);

@@ -1,19 +1,19 @@
 //! [`Table`]: the orders, in shards with a lock each.
 
+mod index;
 mod slots;
+mod store;
 mod times;
 
 use crate::entry::{Entry, Position};
 use crate::lines::Lines;
 use crate::order::{Due, Order};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, RandomState};
 use crossbeam_utils::CachePadded;
-use parking_lot::{Mutex, MutexGuard};
 pub(crate) use slots::SlotId;
 use slots::Slots;
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use times::Times;
 
 /// The orders. An order's shard is locked from the first look of a call to the last effect of its change.
@@ -23,9 +23,6 @@ pub(crate) struct Table {
     /// Of each shard: no units of it come back before this time. Raised only under the shard's lock, when the units of
     /// every order whose time has passed are back.
     expiring: Box<[AtomicU64]>,
-    /// How often an order gave units back. Counted after the units are back, and before the shard says that no order is past
-    /// its deadline.
-    given: AtomicU64,
     known: AtomicUsize,
     hasher: RandomState,
 }
@@ -36,9 +33,7 @@ pub(crate) struct Shard {
     slots: Slots,
     deadlines: Times,
     retained: Times,
-    /// How often an order gave units back since the shard was locked.
-    given: u64,
-    /// Whether a call came to expire orders since the shard was locked.
+    /// Whether the shard is to say again when the next order expires, once it is unlocked.
     visited: bool,
 }
 
@@ -55,9 +50,8 @@ impl Table {
         Self {
             shards: (0..shards).map(shard).collect(),
             expiring: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
-            given: AtomicU64::new(0),
             known: AtomicUsize::new(0),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 
@@ -73,11 +67,6 @@ impl Table {
     /// How many orders are known.
     pub(crate) fn known(&self) -> usize {
         self.known.load(Ordering::Relaxed)
-    }
-
-    /// How often an order gave units back.
-    pub(crate) fn given(&self) -> u64 {
-        self.given.load(Ordering::Acquire)
     }
 
     pub(crate) fn lock_shard_of(&self, name: Name<'_>) -> Locked<'_> {
@@ -117,11 +106,7 @@ impl Locked<'_> {
 
     /// Adds an order whose id is not known.
     pub(crate) fn insert(&mut self, name: Name<'_>, order: Order) -> SlotId {
-        let hasher = &self.table.hasher;
-        let slot = self
-            .shard
-            .slots
-            .insert(name.hash, order, |id| hasher.hash_one(id));
+        let slot = self.shard.slots.insert(name.hash, order);
         self.table.known.fetch_add(1, Ordering::Relaxed);
         self.enqueue(slot);
         slot
@@ -142,21 +127,21 @@ impl Locked<'_> {
     }
 
     /// Forgets an order.
-    pub(crate) fn forget(&mut self, slot: SlotId) {
+    pub(crate) fn forget(&mut self, slot: SlotId) -> Order {
         self.dequeue(slot);
-        let hash = self.table.hasher.hash_one(&*self.shard.slots[slot].id);
-        drop(self.shard.slots.remove(hash, slot));
         self.table.known.fetch_sub(1, Ordering::Relaxed);
+        self.shard.slots.remove(slot)
     }
 
-    /// A call came to expire orders: when it leaves, the shard says when the next one expires.
+    /// A call came to expire orders, or an order gave units back: when the call leaves, the shard says when the next one
+    /// expires.
     pub(crate) fn visit(&mut self) {
         self.shard.visited = true;
     }
 
-    /// An order gave units back.
-    pub(crate) fn count_given(&mut self) {
-        self.shard.given += 1;
+    /// The orders whose deadline has passed.
+    pub(crate) fn expired(&self, now: u64) -> impl Iterator<Item = SlotId> {
+        self.shard.deadlines.passed(now, &self.shard.slots)
     }
 
     /// The first order whose deadline has passed.
@@ -171,28 +156,24 @@ impl Locked<'_> {
         first.filter(|(time, _)| *time <= now).map(|(_, slot)| slot)
     }
 
-    /// The slot with this index, if an order lies there.
-    pub(crate) fn used(&self, index: usize) -> Option<SlotId> {
-        self.shard.slots.used(index)
-    }
-
-    /// One more than the last slot.
-    pub(crate) fn end(&self) -> usize {
-        self.shard.slots.end()
-    }
-
     fn enqueue(&mut self, slot: SlotId) {
         let shard = &mut *self.shard;
         match shard.slots[slot].due() {
             Due::Never => {}
             Due::Expires(time) => {
                 shard.deadlines.add(slot, time, &mut shard.slots);
-                let expiring = &self.table.expiring[self.number];
-                if expiring.load(Ordering::Relaxed) > time {
-                    expiring.store(time, Ordering::Release);
-                }
+                self.announce(time);
             }
             Due::Forgotten(time) => shard.retained.add(slot, time, &mut shard.slots),
+        }
+    }
+
+    /// Says that units of this shard come back at `time`. An order does that before it takes them: whoever is short
+    /// because of those units, after that time, finds it here, though the order is not entered yet.
+    pub(crate) fn announce(&self, time: u64) {
+        let expiring = &self.table.expiring[self.number];
+        if expiring.load(Ordering::Relaxed) > time {
+            expiring.store(time, Ordering::Release);
         }
     }
 
@@ -220,15 +201,11 @@ impl DerefMut for Locked<'_> {
     }
 }
 
-/// A call that was refused by the stock looks at the shards' times after that, and then at the count of orders that gave units back.
-/// So it misses no units that came back: before it sees the new time of a shard, it sees the count.
+/// A call that lacks units looks at the shards' times, and then how often units of its SKUs came back. So it misses none:
+/// before it sees the new time of a shard, it sees that count.
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        let given = std::mem::take(&mut self.shard.given);
-        let visited = std::mem::take(&mut self.shard.visited);
-        if given > 0 {
-            self.table.given.fetch_add(given, Ordering::AcqRel);
-        } else if !visited {
+        if !std::mem::take(&mut self.shard.visited) {
             return;
         }
         let first = self.shard.deadlines.first(&self.shard.slots);
@@ -243,7 +220,6 @@ impl Shard {
             slots: Slots::default(),
             deadlines: Times::default(),
             retained: Times::default(),
-            given: 0,
             visited: false,
         }
     }

@@ -8,7 +8,7 @@ use segstock_orders::{
     Change, Cursor, Entry, Filter, OrderBook, OrderLine, Position, Returned, SkuId, SkuLimits,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 use support::Recorded;
@@ -45,13 +45,42 @@ impl Chance {
     }
 }
 
-fn call(book: &OrderBook<Sku>, clock: &ManualClock, number: u64, chance: &mut Chance) {
+/// Where units were sent, and what names the sending.
+type Sendings = Mutex<Vec<(Sku, Position)>>;
+
+/// Moves units to another SKU, at once or on a way; or has some arrive.
+fn move_some(book: &OrderBook<Sku>, sendings: &Sendings, key: &str, chance: &mut Chance) {
+    let (from, to, units) = (chance.sku(), chance.sku(), 1 + chance.below(3));
+    match chance.below(3) {
+        0 => drop(book.move_units(from, to, key, units)),
+        1 => {
+            if let Ok(sent) = book.send(from, to, key, units) {
+                sendings.lock().unwrap().push((to, sent.position));
+            }
+        }
+        _ => {
+            let sendings = sendings.lock().unwrap().clone();
+            let last = sendings.len().checked_sub(1 + chance.below(4) as usize);
+            if let Some((to, sending)) = last.map(|last| sendings[last]) {
+                _ = book.arrive(to, sending, key, chance.below(3), chance.below(2));
+            }
+        }
+    }
+}
+
+fn call(
+    book: &OrderBook<Sku>,
+    clock: &ManualClock,
+    sendings: &Sendings,
+    number: u64,
+    chance: &mut Chance,
+) {
     let id = format!("order-{}", number / 8 + chance.below(IDS));
     let key = format!("key-{}", chance.below(8));
     let shelf_key = format!("key-{}", chance.below(400));
     let ttl = Duration::from_secs(1 + chance.below(20));
     // Refusals are answers as good as any: the books tell whether they were right.
-    match chance.below(28) {
+    match chance.below(31) {
         0..6 => drop(book.place(&id, Some("ann"), chance.lines(), ttl)),
         6..9 => drop(book.pay(&id)),
         9 => drop(book.pay_part(&id, &key, chance.lines())),
@@ -72,9 +101,11 @@ fn call(book: &OrderBook<Sku>, clock: &ManualClock, number: u64, chance: &mut Ch
             let mut limits = SkuLimits::default();
             limits.safety = chance.below(4);
             limits.closed = chance.below(8) == 0;
+            limits.unpaid = (chance.below(3) == 0).then(|| 40 + chance.below(60) as u8);
             limits.per_customer = (chance.below(4) == 0).then(|| 20 + chance.below(30));
             _ = book.limit(chance.sku(), limits);
         }
+        27..30 => move_some(book, sendings, &shelf_key, chance),
         _ => drop(book.get(&id)),
     }
 }
@@ -87,6 +118,15 @@ struct Books {
     found: u64,
     missing: u64,
     written_off: u64,
+    moved_in: u64,
+    moved_out: u64,
+    sent: u64,
+    /// Units that were sent from here, and came or were lost.
+    arrived: u64,
+    lost: u64,
+    /// Units that were sent here, and came or were lost.
+    came: u64,
+    sent_here: u64,
     waiting: u64,
     held: u64,
     paid: u64,
@@ -109,6 +149,31 @@ impl Books {
                 self.missing += (*difference).min(0).unsigned_abs();
             }
             Change::WrittenOff { sku, units } if is_it(sku) => self.written_off += units,
+            Change::Moved { from, to, units } => {
+                self.moved_out += if is_it(from) { *units } else { 0 };
+                self.moved_in += if is_it(to) { *units } else { 0 };
+            }
+            Change::Sent { from, to, units } => {
+                self.sent += if is_it(from) { *units } else { 0 };
+                self.sent_here += if is_it(to) { *units } else { 0 };
+            }
+            Change::Arrived {
+                from,
+                to,
+                units,
+                lost,
+                ..
+            } => {
+                if is_it(from) {
+                    self.moved_out += units;
+                    self.arrived += units + lost;
+                    self.lost += lost;
+                }
+                if is_it(to) {
+                    self.moved_in += units;
+                    self.came += units + lost;
+                }
+            }
             _ => {}
         }
     }
@@ -122,9 +187,20 @@ impl Books {
         self.returned_written_off += line.written_off;
     }
 
-    fn came(&self) -> u64 {
+    /// All units that ever came.
+    fn all_that_came(&self) -> u64 {
         let returned = self.returned_on_sale + self.returned_written_off;
-        self.initial + self.restocked + self.found + returned
+        self.initial + self.restocked + self.found + returned + self.moved_in
+    }
+
+    /// All units that are not on hand, and were not shipped.
+    fn gone(&self) -> u64 {
+        let written_off = self.written_off + self.missing + self.lost + self.returned_written_off;
+        written_off + self.moved_out + self.on_the_way()
+    }
+
+    fn on_the_way(&self) -> u64 {
+        self.sent - self.arrived
     }
 }
 
@@ -155,11 +231,10 @@ fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
             .filter(|line| line.sku == sku)
             .for_each(|line| books.count_line(line));
         let stock = book.stock(sku).unwrap();
-        let gone = books.written_off + books.missing + books.returned_written_off;
         let here = stock.available + stock.safety + books.held + books.paid;
         assert_eq!(
-            books.came() + stock.owed,
-            here + books.shipped + gone,
+            books.all_that_came() + stock.owed,
+            here + books.shipped + books.gone(),
             "{sku}: {books:?}"
         );
         assert_eq!(
@@ -168,6 +243,8 @@ fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
             "{sku}: {books:?}, {stock:?}"
         );
         assert_eq!(stock.waiting, books.waiting, "{sku}: {stock:?}");
+        let ways = (books.on_the_way(), books.sent_here - books.came);
+        assert_eq!((stock.on_the_way, stock.coming), ways, "{sku}: {stock:?}");
         assert!(stock.owed == 0 || stock.available == 0, "{sku}: {stock:?}");
     }
 }
@@ -195,14 +272,15 @@ fn hammer(seed: u64, ships_at_once: bool) {
         book.open(sku, 20).unwrap();
     }
     let (still, done) = (RwLock::new(()), AtomicBool::new(false));
+    let sendings = Sendings::default();
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (book, clock, still) = (&book, &clock, &still);
+            let (book, clock, still, sendings) = (&book, &clock, &still, &sendings);
             scope.spawn(move || {
                 let mut chance = Chance(seed * 1_000 + thread + 1);
                 for number in 0..CALLS {
                     let _calling = still.read().unwrap();
-                    call(book, clock, number, &mut chance);
+                    call(book, clock, sendings, number, &mut chance);
                 }
             });
         }

@@ -3,28 +3,12 @@
 mod support;
 
 use segstock::ManualClock;
-use segstock_orders::{
-    Cursor, Filter, Limit, OrderBook, OrderState, Position, Refusal, Returned, SkuLimits, What,
-};
+use segstock_orders::{Cursor, Filter, OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use support::Recorded;
+use support::{Recorded, book, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
-
-fn book(units: u64) -> OrderBook<&'static str> {
-    let book = OrderBook::new();
-    book.open("phone", units).unwrap();
-    book.open("case", units).unwrap();
-    book
-}
-
-fn short(refusal: Refusal<&'static str>) -> Vec<(&'static str, u64, u64)> {
-    let lines = refusal.short_lines().iter();
-    lines
-        .map(|line| (line.sku, line.requested, line.available))
-        .collect()
-}
 
 #[test]
 fn a_count_of_what_is_paid_and_not_shipped_finds_nothing() {
@@ -279,112 +263,6 @@ fn a_place_has_the_units_of_orders_past_their_deadline() {
 }
 
 #[test]
-fn safety_stock_is_not_for_sale_and_fills_up_first() {
-    let book = book(5);
-    let mut limits = SkuLimits::default();
-    limits.safety = 3;
-    book.limit("phone", limits).unwrap();
-    assert_eq!(book.available("phone"), Some(2));
-    book.place("order", None, [("phone", 2)], QUARTER).unwrap();
-    book.count("phone", "count", 3).unwrap();
-    assert_eq!(book.stock("phone").unwrap().safety, 1);
-    book.restock("phone", "delivery", 3).unwrap();
-    let stock = book.stock("phone").unwrap();
-    assert_eq!((stock.safety, stock.available, stock.owed), (3, 1, 0));
-    book.limit("phone", SkuLimits::default()).unwrap();
-    assert_eq!(book.available("phone"), Some(4));
-}
-
-#[test]
-fn a_closed_sku_takes_no_new_order_and_its_open_orders_finish() {
-    let book = book(5);
-    book.place("open", None, [("phone", 1)], QUARTER).unwrap();
-    let mut limits = SkuLimits::default();
-    limits.closed = true;
-    book.limit("phone", limits).unwrap();
-    let refused = book.place("new", None, [("phone", 1), ("case", 1)], QUARTER);
-    assert_eq!(refused, Err(Refusal::Closed(vec!["phone"])));
-    book.pay("open").unwrap();
-    book.ship("open").unwrap();
-    book.return_order("open", Returned::OnSale).unwrap();
-}
-
-#[test]
-fn a_customer_has_so_many_units_over_the_whole_sale() {
-    let clock = Arc::new(ManualClock::new());
-    let book = OrderBook::builder()
-        .clock(Arc::clone(&clock) as _)
-        .retention(QUARTER)
-        .build();
-    book.open("phone", 100).unwrap();
-    let mut limits = SkuLimits::default();
-    limits.per_customer = Some(2);
-    book.limit("phone", limits).unwrap();
-    let place = |id, customer, units| book.place(id, customer, [("phone", units)], QUARTER);
-    place("one", Some("ann"), 1).unwrap();
-    book.pay("one").unwrap();
-    book.ship("one").unwrap();
-    clock.advance(10 * QUARTER);
-    assert_eq!(
-        book.get("one"),
-        Err(Refusal::UnknownOrder),
-        "it is forgotten"
-    );
-    let refused = place("two", Some("ann"), 2).unwrap_err();
-    assert!(matches!(refused, Refusal::PerCustomer(_)));
-    assert_eq!(short(refused), [("phone", 2, 1)]);
-    assert_eq!(
-        place("none", None, 1),
-        Err(Refusal::CustomerNeeded(vec!["phone"]))
-    );
-    place("two", Some("ann"), 1).unwrap();
-    place("three", Some("bob"), 2).unwrap();
-    book.cancel("two").unwrap();
-    place("four", Some("ann"), 1).unwrap();
-}
-
-#[test]
-fn all_that_grows_has_a_limit() {
-    let book = OrderBook::builder()
-        .max_orders(2)
-        .max_skus(2)
-        .max_lines(1)
-        .max_units(5)
-        .max_requests(1, 1)
-        .longest_hold(QUARTER)
-        .build();
-    book.open("phone", 50).unwrap();
-    book.open("case", 50).unwrap();
-    assert_eq!(book.open("bag", 1), Err(Refusal::Limit(Limit::Skus(2))));
-    let place =
-        |id: &str, lines: &[(&'static str, u64)]| book.place(id, None, lines.to_vec(), QUARTER);
-    let both = place("order", &[("phone", 1), ("case", 1)]);
-    assert_eq!(both, Err(Refusal::Limit(Limit::Lines(1))));
-    assert_eq!(
-        place("order", &[("phone", 6)]),
-        Err(Refusal::Limit(Limit::Units(5)))
-    );
-    let longest = QUARTER;
-    let long = book.place("order", None, [("phone", 1)], 2 * QUARTER);
-    assert_eq!(long, Err(Refusal::Ttl { longest }));
-    place("one", &[("phone", 3)]).unwrap();
-    place("two", &[("phone", 1)]).unwrap();
-    assert_eq!(
-        place("three", &[("phone", 1)]),
-        Err(Refusal::Limit(Limit::Orders(2)))
-    );
-    book.pay_part("one", "part-1", [("phone", 1)]).unwrap();
-    let second = book.pay_part("one", "part-2", [("phone", 1)]);
-    assert_eq!(second, Err(Refusal::Limit(Limit::Requests(1))));
-    book.restock("phone", "delivery-1", 1).unwrap();
-    let second = book.restock("phone", "delivery-2", 1);
-    assert_eq!(second, Err(Refusal::Limit(Limit::Requests(1))));
-    for key in [String::new(), "x".repeat(201)] {
-        assert_eq!(place(&key, &[("phone", 1)]), Err(Refusal::Key));
-    }
-}
-
-#[test]
 fn a_full_queue_is_busy_before_anything_is_taken() {
     let journal = Arc::new(Recorded::default());
     let clock = Arc::new(ManualClock::new());
@@ -435,92 +313,4 @@ fn a_full_queue_is_busy_before_anything_is_taken() {
     );
     journal.leave(u64::MAX);
     book.place("new", None, [("phone", 3)], QUARTER).unwrap();
-}
-
-#[test]
-fn the_feed_tells_what_happened_in_the_sequence_of_the_entries_and_each_crossing_once() {
-    let clock = Arc::new(ManualClock::new());
-    let journal = Arc::new(Recorded::default());
-    let builder = || {
-        OrderBook::builder()
-            .clock(Arc::clone(&clock) as _)
-            .events(100)
-    };
-    let book = builder().journal(Arc::clone(&journal) as _).build();
-    book.open("phone", 4).unwrap();
-    let mut limits = SkuLimits::default();
-    limits.low = 3;
-    book.limit("phone", limits).unwrap();
-    book.place("one", None, [("phone", 2)], QUARTER).unwrap();
-    book.place("two", None, [("phone", 1)], QUARTER).unwrap();
-    book.place("three", None, [("phone", 1)], 2 * QUARTER)
-        .unwrap();
-    book.pay("one").unwrap();
-    book.ship("one").unwrap();
-    book.place_or_wait("four", None, [("phone", 1)], QUARTER)
-        .unwrap();
-    clock.advance(QUARTER);
-    book.sweep(10).unwrap();
-    book.return_order("one", Returned::OnSale).unwrap();
-    book.cancel("three").unwrap();
-    let told = book.events(Position::default(), 100);
-    let what: Vec<_> = told.events.iter().map(|event| event.what.clone()).collect();
-    let expected = [
-        What::Placed("one".into()),
-        What::Low {
-            sku: "phone",
-            left: 2,
-        },
-        What::Placed("two".into()),
-        What::Placed("three".into()),
-        What::SoldOut("phone"),
-        What::Paid("one".into()),
-        What::Shipped("one".into()),
-        What::Waits("four".into()),
-        What::Expired("two".into()),
-        What::Served("four".into()),
-        What::Returned("one".into()),
-        What::BackInStock("phone"),
-        What::Cancelled("three".into()),
-        What::Enough("phone"),
-    ];
-    assert_eq!(what, expected);
-    assert_eq!(told.missed, None);
-    let again = builder().replay(journal.entries()).unwrap();
-    assert_eq!(
-        again.events(Position::default(), 100),
-        told,
-        "the same after a restart"
-    );
-
-    // In pages, with nothing lost between them.
-    let (mut after, mut pages) = (Position::default(), Vec::new());
-    loop {
-        let page = book.events(after, 2);
-        if page.events.is_empty() {
-            break;
-        }
-        after = page.next;
-        pages.extend(page.events);
-    }
-    assert_eq!(pages, told.events);
-}
-
-#[test]
-fn a_slow_reader_of_the_feed_is_told_what_it_missed() {
-    let book = OrderBook::builder().events(3).build();
-    book.open("phone", 100).unwrap();
-    let place = |number: u64| {
-        let id = format!("order-{number}");
-        book.place(&id, None, [("phone", 1)], QUARTER)
-            .unwrap()
-            .position
-    };
-    let first = place(0);
-    assert_eq!(book.events(Position::default(), 10).missed, None);
-    let positions: Vec<_> = (1..8).map(place).collect();
-    let told = book.events(first, 10);
-    assert_eq!(told.missed, Some(positions[3]));
-    let told: Vec<_> = told.events.iter().map(|event| event.position).collect();
-    assert_eq!(told, positions[4..]);
 }

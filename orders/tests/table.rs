@@ -8,8 +8,9 @@ use std::time::Duration;
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 
 /// The states in which a call may find the order, in the sequence of the columns.
-const STATES: [&str; 7] = [
+const STATES: [&str; 8] = [
     "nothing",
+    "waiting",
     "held",
     "paid",
     "shipped",
@@ -19,11 +20,12 @@ const STATES: [&str; 7] = [
 ];
 
 /// What the table says: an answer, or a refusal.
-const TABLE: [(&str, [&str; 7]); 9] = [
+const TABLE: [(&str, [&str; 8]); 9] = [
     (
         "place",
         [
             "done",
+            "before",
             "before",
             "before",
             "before",
@@ -36,12 +38,14 @@ const TABLE: [(&str, [&str; 7]); 9] = [
         "place another",
         [
             "done", "conflict", "conflict", "conflict", "conflict", "conflict", "conflict",
+            "conflict",
         ],
     ),
     (
         "amend",
         [
             "unknown",
+            "waiting",
             "done",
             "paid",
             "shipped",
@@ -54,6 +58,7 @@ const TABLE: [(&str, [&str; 7]); 9] = [
         "extend",
         [
             "unknown",
+            "waiting",
             "done",
             "paid",
             "shipped",
@@ -66,6 +71,7 @@ const TABLE: [(&str, [&str; 7]); 9] = [
         "pay",
         [
             "unknown",
+            "waiting",
             "done",
             "before",
             "before",
@@ -78,6 +84,7 @@ const TABLE: [(&str, [&str; 7]); 9] = [
         "ship",
         [
             "unknown",
+            "waiting",
             "held",
             "done",
             "before",
@@ -89,13 +96,14 @@ const TABLE: [(&str, [&str; 7]); 9] = [
     (
         "cancel",
         [
-            "unknown", "done", "refunded", "shipped", "returned", "before", "expired",
+            "unknown", "done", "done", "refunded", "shipped", "returned", "before", "expired",
         ],
     ),
     (
         "return on sale",
         [
             "unknown",
+            "waiting",
             "held",
             "paid",
             "done",
@@ -108,6 +116,7 @@ const TABLE: [(&str, [&str; 7]); 9] = [
         "return written off",
         [
             "unknown",
+            "waiting",
             "held",
             "paid",
             "done",
@@ -124,6 +133,15 @@ fn book_in(state: &str) -> OrderBook<&'static str> {
     book.open("phone", 10).unwrap();
     book.open("case", 10).unwrap();
     if state == "nothing" {
+        return book;
+    }
+    if state == "waiting" {
+        // There are no phones but those that others have.
+        book.place("others", None, [("phone", 10)], 2 * QUARTER)
+            .unwrap();
+        let lines = [("phone", 2), ("case", 1)];
+        let waits = book.place_or_wait("order", Some("ann"), lines, QUARTER);
+        assert_eq!(waits.unwrap().state, OrderState::Waiting);
         return book;
     }
     place(&book).unwrap();
@@ -247,6 +265,7 @@ fn units_are_on_hand_until_they_are_shipped_and_again_when_they_come_back_on_sal
 #[test]
 fn each_state_is_shown() {
     let shown = |state| book_in(state).get("order").unwrap().state;
+    assert_eq!(shown("waiting"), OrderState::Waiting);
     assert_eq!(shown("held"), OrderState::Held);
     assert_eq!(shown("paid"), OrderState::Paid);
     assert_eq!(shown("shipped"), OrderState::Shipped);

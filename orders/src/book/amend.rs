@@ -1,12 +1,12 @@
 //! Orders that are held are changed: their lines and their deadlines.
 
-use super::changes::Wanted;
-use super::{OrderBook, check_key};
+use super::units::{At, Wanted};
+use super::{OrderBook, check_key, nanos};
 use crate::answers::{Answer, OrderState};
-use crate::entry::{Change, Entry};
+use crate::entry::Change;
 use crate::order::{AMEND, Order};
 use crate::parts::Stage;
-use crate::refusal::{Limit, Refusal};
+use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 use std::time::Duration;
 
@@ -33,9 +33,6 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.answered(|call| {
             check_key(key)?;
             let lines = self.lines_of(lines)?;
-            if lines.units() > self.settings.max_units {
-                return Err(Refusal::Limit(Limit::Units(self.settings.max_units)));
-            }
             let wanted = Wanted::part(AMEND, key, lines.clone());
             self.on_order(call, id, |shard, slot, call| {
                 let order = &shard[slot];
@@ -43,6 +40,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                     return Ok(before);
                 }
                 Self::is_held(order)?;
+                self.fits_order(&lines)?;
                 let until = self.until(call.now, ttl)?.max(order.until);
                 let held = order.parts.at(Stage::Held);
                 let (taken, given) = (lines.beyond(&held), held.beyond(&lines));
@@ -57,9 +55,14 @@ impl<K: Sku + 'static> OrderBook<K> {
                     given,
                     until,
                 };
-                let entry = Entry::new(call.now, change).with_request(wanted.key());
-                self.record(shard, slot, permit, &entry, None);
-                Ok(Self::done(&shard[slot], call.now, units))
+                let (now, request) = (call.now, wanted.key());
+                let at = At {
+                    shard,
+                    slot,
+                    now,
+                    request,
+                };
+                Ok(self.recorded(at, permit, change, None, units))
             })
         })
     }
@@ -78,15 +81,21 @@ impl<K: Sku + 'static> OrderBook<K> {
                 if !order.parts.any(&[Stage::Held]) {
                     return Err(Refusal::State(order.state()));
                 }
-                let until = self.until(call.now, ttl)?;
-                if until <= order.until {
-                    return Ok(Self::before(order, call.now));
+                let now = call.now;
+                if !ttl.is_zero() && now.saturating_add(nanos(ttl)) <= order.until {
+                    return Ok(Self::before(order, now));
                 }
+                let until = self.until(now, ttl)?;
                 let order = order.number;
                 let permit = self.permit()?;
-                let entry = Entry::new(call.now, Change::Extended { order, until });
-                self.record(shard, slot, permit, &entry, None);
-                Ok(Self::done(&shard[slot], call.now, 0))
+                let change = Change::Extended { order, until };
+                let at = At {
+                    shard,
+                    slot,
+                    now,
+                    request: None,
+                };
+                Ok(self.recorded(at, permit, change, None, 0))
             })
         })
     }

@@ -1,58 +1,33 @@
 //! The one place where a change of an order is made.
 
-use super::{Call, OrderBook, ROUNDS};
+use super::expiry::Tries;
+use super::units::At;
+use super::{Call, OrderBook};
 use crate::answers::Answer;
-use crate::entry::{Body, Change, Entry, NewOrder, Position, RequestKey};
+use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
 use crate::journal::Permit;
 use crate::lines::{LineUnits, Lines};
 use crate::order::{Due, Order};
-use crate::parts::{Parts, Stage};
-use crate::refusal::{Limit, Refusal};
+use crate::parts::Stage;
+use crate::refusal::Refusal;
 use crate::skus::Gates;
 use crate::table::{Locked, Name, SlotId};
-use segstock::inventory::{ShortLine, Sku};
+use segstock::inventory::Sku;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Which units of an order a call is about.
-pub(crate) enum Wanted {
-    /// All that the call can change: once for each kind of call.
-    Whole(u64),
-    /// These, once for each key.
-    Part { request: RequestKey, lines: Lines },
-}
-
-impl Wanted {
-    /// The request of a part: its key, and the hash of what it asks for.
-    pub(crate) fn part(what: u64, key: &str, lines: Lines) -> Self {
-        let mut body = Body::new();
-        body.number(what);
-        body.lines(&lines);
-        let request = RequestKey::new(key.into(), body.finish());
-        Self::Part { request, lines }
-    }
-
-    /// The request that the entry carries. That of a call on the whole order has an empty key.
-    pub(crate) fn key(&self) -> Option<RequestKey> {
-        Some(match self {
-            Self::Whole(what) => RequestKey::new("".into(), *what),
-            Self::Part { request, .. } => request.clone(),
-        })
-    }
-}
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// Works on an order that is known, under its lock. If the work is short of units, expires other orders and begins
     /// anew.
-    pub(crate) fn on_order(
+    pub(super) fn on_order(
         &self,
         call: &mut Call,
         id: &str,
         mut work: impl FnMut(&mut Locked<'_>, SlotId, &Call) -> Result<Answer, Refusal<K>>,
     ) -> Result<Answer, Refusal<K>> {
         let name = self.table.name(id);
-        for _ in 0..ROUNDS {
-            let given = self.table.given();
+        let mut tries = Tries::default();
+        while tries.begin() {
             let mut shard = self.table.lock_shard_of(name);
             call.now = self.now();
             let slot = shard.find(name).ok_or(Refusal::UnknownOrder)?;
@@ -64,27 +39,39 @@ impl<K: Sku + 'static> OrderBook<K> {
             call.rest_on(shard[slot].last);
             self.tidy(&mut shard, call.now);
             drop(shard);
-            let lacks = match answer {
-                Err(lacks) if lacks.may_be_helped() => lacks,
+            match answer {
+                Err(lacks) => self.help(call, &mut tries, lacks)?,
                 answer => return answer,
-            };
-            self.make_room(call, given, lacks)?;
+            }
         }
         Err(Refusal::Busy)
     }
 
     /// Makes a change of an order that is known: appends its entry, shows it, gives what it gives. What it takes has been
     /// applied, with the gates passed that it passes.
-    pub(crate) fn record(
+    pub(super) fn record(
         &self,
-        shard: &mut Locked<'_>,
-        slot: SlotId,
+        at: &mut At<'_, '_>,
         permit: Permit<'_, K>,
-        entry: &Entry<K>,
+        change: Change<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        let position = self.append(permit, entry, Some(&shard[slot].id));
-        self.apply(shard, slot, position, entry, gates);
+        let mut entry = Entry::new(at.now, change).with_request(at.request.take());
+        let position = self.append(permit, &mut entry, Some(&at.order().id));
+        self.apply(at.shard, at.slot, position, &entry, gates);
+    }
+
+    /// Makes a change, and returns the answer of the call that moved `units`.
+    pub(super) fn recorded(
+        &self,
+        mut at: At<'_, '_>,
+        permit: Permit<'_, K>,
+        change: Change<K>,
+        gates: Option<&mut Gates<'_>>,
+        units: u64,
+    ) -> Answer {
+        self.record(&mut at, permit, change, gates);
+        Self::done(at.order(), at.now, units)
     }
 
     /// Shows in an order what an entry says, and gives what it gives.
@@ -119,12 +106,13 @@ impl<K: Sku + 'static> OrderBook<K> {
             _ => Lines::new(),
         };
         shard.apply(slot, position, entry, self.settings.retention, &counted);
+        if entry.request.as_ref().is_some_and(RequestKey::is_kept) {
+            self.requests.add();
+        }
         self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
         match &entry.change {
-            Change::Amended { given, .. } => {
-                self.skus.give_all(given);
-                shard.count_given();
-            }
+            Change::Amended { given, .. } => self.give_held(shard, given),
+            Change::Paid { held, .. } => self.skus.unhold(held),
             Change::Served { lines, .. } => self.leave_queues(shard, slot, number, lines),
             Change::Cancelled {
                 waiting,
@@ -133,14 +121,10 @@ impl<K: Sku + 'static> OrderBook<K> {
                 ..
             } => {
                 self.leave_queues(shard, slot, number, waiting);
-                self.skus.give_all(held);
-                self.skus.give_all(paid);
-                shard.count_given();
+                self.skus.give_back(paid);
+                self.give_held(shard, held);
             }
-            Change::Expired { lines, .. } => {
-                self.skus.give_all(lines);
-                shard.count_given();
-            }
+            Change::Expired { lines, .. } => self.give_held(shard, lines),
             Change::Returned { on_sale, .. } => {
                 if let Some(gates) = gates {
                     let put = |line: &LineUnits| {
@@ -153,15 +137,23 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
+    /// Gives units back that were held.
+    fn give_held(&self, shard: &mut Locked<'_>, lines: &Lines) {
+        self.skus.give_back(lines);
+        self.skus.unhold(lines);
+        shard.visit();
+    }
+
     /// Enters a new order: appends its entry and shows it. What it takes has been applied.
     pub(crate) fn record_new(
         &self,
         shard: &mut Locked<'_>,
         name: Name<'_>,
         permit: Permit<'_, K>,
-        entry: Entry<K>,
+        change: Change<K>,
     ) -> Option<SlotId> {
-        let position = self.append(permit, &entry, Some(name.id));
+        let mut entry = Entry::new(0, change);
+        let position = self.append(permit, &mut entry, Some(name.id));
         self.apply_new(shard, name, position, entry)
     }
 
@@ -211,67 +203,6 @@ impl<K: Sku + 'static> OrderBook<K> {
         // What is left of it may be served.
         let left = shard[slot].parts.at(Stage::Waiting);
         left.iter().for_each(|line| self.skus.wake(line.sku));
-    }
-
-    /// The answer to a request that was made on the order before. One with the key of another is a conflict; a new one must
-    /// have room.
-    pub(crate) fn made_before(
-        &self,
-        order: &Order,
-        wanted: &Wanted,
-        now: u64,
-    ) -> Result<Option<Answer>, Refusal<K>> {
-        let request = match wanted {
-            Wanted::Whole(what) => {
-                return Ok(order.was_made(*what).then(|| Self::before(order, now)));
-            }
-            Wanted::Part { request, .. } => request,
-        };
-        match order.request(&request.key) {
-            Some(made) if made.request.body == request.body => Ok(Some(Answer {
-                units: made.moved.units,
-                refunded: made.moved.refunded,
-                late: made.moved.late,
-                ..Self::before(order, now)
-            })),
-            Some(_) => Err(Refusal::Conflict),
-            None if order.requests() >= self.settings.max_requests_of_order => {
-                let limit = self.settings.max_requests_of_order;
-                Err(Refusal::Limit(Limit::Requests(limit)))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// The units that a call is about, by the stages at which it finds them. All units of a part are there.
-    pub(crate) fn select<const N: usize>(
-        &self,
-        parts: &Parts,
-        wanted: &Wanted,
-        stages: [Stage; N],
-    ) -> Result<[Lines; N], Refusal<K>> {
-        let Wanted::Part { lines, .. } = wanted else {
-            return Ok(stages.map(|stage| parts.at(stage)));
-        };
-        let mut selected = stages.map(|_| Lines::new());
-        let mut missing = Vec::new();
-        for line in lines.iter() {
-            let mut rest = line.units;
-            for (lines, stage) in selected.iter_mut().zip(stages) {
-                let units = rest.min(parts.of(line.sku, stage));
-                _ = lines.add(line.sku, units);
-                rest -= units;
-            }
-            if rest > 0 {
-                let sku = self.skus.item(line.sku).sku().clone();
-                missing.push(ShortLine::new(sku, line.units, line.units - rest));
-            }
-        }
-        if missing.is_empty() {
-            Ok(selected)
-        } else {
-            Err(Refusal::NotInOrder(missing))
-        }
     }
 
     pub(crate) fn permit(&self) -> Result<Permit<'_, K>, Refusal<K>> {

@@ -7,8 +7,8 @@ use crate::journal::Permit;
 use segstock::inventory::Sku;
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// What happened after `after`, in the sequence of the entries: at most `limit` events, or a few more, since those of
-    /// one entry come together. Nothing in a book without [events](crate::OrderBookBuilder::events).
+    /// What happened after `after`, in the sequence of the entries: at most `limit` events, and at most 1,000 at a time; or
+    /// a few more, since those of one entry come together. Nothing in a book without [events](crate::OrderBookBuilder::events).
     ///
     /// The last events are kept, to the number that was chosen. A reader that is slower is told
     /// [what it missed](Events::missed).
@@ -39,13 +39,22 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
-    /// Appends an entry, about the order with this id. All entries go this way.
+    /// Stamps an entry and appends it, about the order with this id. All entries go this way.
+    ///
+    /// An entry is stamped where its place in the sequence is given, so that times never go back.
     pub(super) fn append(
         &self,
         permit: Permit<'_, K>,
-        entry: &Entry<K>,
+        entry: &mut Entry<K>,
         id: Option<&str>,
     ) -> Position {
+        if self.feed.is_none() && self.journal.is_nowhere() {
+            entry.time = self.now();
+            return permit.append(entry);
+        }
+        let mut last = self.last_time.lock();
+        *last = self.now().max(*last);
+        entry.time = *last;
         match &self.feed {
             Some(feed) => feed.tell(entry, id, || permit.append(entry)),
             None => permit.append(entry),

@@ -1,17 +1,24 @@
 //! Orders past their deadline, and orders past their retention.
 
+use super::units::At;
 use super::{Call, OrderBook};
-use crate::entry::{Change, Entry, Position};
+use crate::entry::{Change, Position};
+use crate::lines::SkuId;
 use crate::order::Due;
 use crate::parts::Stage;
-use crate::refusal::Refusal;
+use crate::refusal::{Limit, Refusal};
 use crate::table::{Locked, SlotId};
 use segstock::inventory::Sku;
+use smallvec::SmallVec;
 
+/// How often a call that is short of units begins anew, after it has expired other orders.
+const ROUNDS: usize = 8;
 /// How many orders a call expires for itself, in one round.
 const FOR_ROOM: usize = 64;
+/// At how many orders past their deadline it looks, in one round.
+const LOOKS: usize = 4_096;
 /// How many orders each call expires for others, and forgets.
-const FOR_OTHERS: usize = 2;
+pub(super) const FOR_OTHERS: usize = 2;
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// Gives the units of orders back whose deadline has passed, up to `limit` orders, and returns how many. Every call
@@ -24,9 +31,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         let now = self.now();
         let swept = self.expire_others(now, limit);
         if self.skus.to_serve.any() {
-            self.serve(now);
+            self.serve();
         }
-        self.forget_others(now);
+        self.forget_orders(now, usize::MAX);
+        self.forget_requests(now, FOR_ROOM * self.table.shards());
         if swept.orders > 0 {
             let durable = self.journal.wait(swept.last);
             durable.map_err(|_| Refusal::Unknown)?;
@@ -54,8 +62,13 @@ impl<K: Sku + 'static> OrderBook<K> {
         let permit = self.permit()?;
         let order = shard[slot].number;
         let lines = shard[slot].parts.at(Stage::Held);
-        let entry = Entry::new(now, Change::Expired { order, lines });
-        self.record(shard, slot, permit, &entry, None);
+        let mut at = At {
+            shard,
+            slot,
+            now,
+            request: None,
+        };
+        self.record(&mut at, permit, Change::Expired { order, lines }, None);
         Ok(())
     }
 
@@ -64,7 +77,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         let is_over = matches!(shard[slot].due(), Due::Forgotten(until) if until <= now);
         let forgets = is_over && self.journal.may_forget(shard[slot].number);
         if forgets {
-            shard.forget(slot);
+            let order = shard.forget(slot);
+            self.requests.remove(order.requests());
         }
         forgets
     }
@@ -89,26 +103,109 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
-    /// Called without a lock by a call that lacked something which orders past their deadline may have. If there is a reason to try again, reads the clock again and
-    /// returns; else the call is refused: then no order was past its deadline, and none had given units back since the
-    /// call read `given`.
-    pub(super) fn make_room(
+    /// Called without a lock by a call that was refused. If there is a reason to try again, returns; else the call is
+    /// refused.
+    pub(super) fn help(
         &self,
         call: &mut Call,
-        given: u64,
+        tries: &mut Tries,
         lacks: Refusal<K>,
     ) -> Result<(), Refusal<K>> {
-        call.now = self.now();
-        let swept = self.expire_others(call.now, FOR_ROOM);
-        if swept.orders == 0 {
-            if let Some(refusal) = swept.hindered {
-                return Err(refusal);
+        match lacks {
+            Refusal::Limit(Limit::Orders(_) | Limit::AllRequests(_)) if !tries.forgot => {
+                tries.forgot = true;
+                self.forget_orders(call.now, FOR_ROOM);
+                self.forget_requests(call.now, FOR_ROOM);
+                Ok(())
             }
-            if self.table.given() == given {
-                return Err(lacks);
+            lacks if lacks.may_be_helped() => self.make_room(call, tries, lacks),
+            refusal => Err(refusal),
+        }
+    }
+
+    /// Looks for orders past their deadline that have what is lacking. The call is refused if there are none, and none had
+    /// given units back since the instant at which it was short.
+    fn make_room(
+        &self,
+        call: &mut Call,
+        tries: &mut Tries,
+        lacks: Refusal<K>,
+    ) -> Result<(), Refusal<K>> {
+        let lines = lacks.short_lines();
+        let wanted: Wanted = lines
+            .iter()
+            .filter_map(|line| self.skus.find(&line.sku))
+            .collect();
+        let is_short = matches!(lacks, Refusal::Short(_));
+        if is_short && self.skus.are_beyond_help(lines, &wanted) {
+            return Err(lacks);
+        }
+        let given = self.skus.given(&wanted);
+        let lacked = if is_short {
+            self.skus.are_short(lines, &wanted)
+        } else {
+            // What a customer can have, and what can be held, is asked anew. It was lacking at an instant after the count
+            // was this.
+            let before = tries.given.replace((wanted.clone(), given));
+            before.is_some_and(|before| before == (wanted.clone(), given))
+        };
+        if is_short && !lacked {
+            return Ok(());
+        }
+        // All orders that were past their deadline at that instant are by this time.
+        call.now = self.now();
+        let search = self.search(call.now, wanted);
+        if search.helped > 0 {
+            return Ok(());
+        }
+        if let Some(refusal) = search.hindered {
+            return Err(refusal);
+        }
+        let knows = lacked && search.looks > 0 && self.skus.given(&search.wanted) == given;
+        // A little for the next call that looks.
+        _ = self.expire_others(call.now, FOR_ROOM);
+        if knows { Err(lacks) } else { Ok(()) }
+    }
+
+    /// Expires orders that are past their deadline and have units of these SKUs.
+    fn search(&self, now: u64, wanted: Wanted) -> Search<K> {
+        let mut search = Search {
+            wanted,
+            looks: LOOKS,
+            helped: 0,
+            hindered: None,
+        };
+        for number in self.table.expiring_at(now) {
+            if search.is_on() {
+                self.search_shard(number, now, &mut search);
             }
         }
-        Ok(())
+        search
+    }
+
+    /// Expires the orders of a shard that are past their deadline and have what is looked for.
+    fn search_shard(&self, number: usize, now: u64, search: &mut Search<K>) {
+        let mut shard = self.table.lock(number);
+        shard.visit();
+        let mut found = SmallVec::<[SlotId; 8]>::new();
+        for slot in shard.expired(now) {
+            if search.looks == 0 || search.helped + found.len() >= FOR_ROOM {
+                break;
+            }
+            search.looks -= 1;
+            if shard[slot].parts.has_any(&search.wanted, Stage::Held) {
+                found.push(slot);
+            }
+        }
+        for slot in found {
+            match self.expire(&mut shard, slot, now) {
+                Ok(()) => search.helped += 1,
+                Err(refusal) => {
+                    search.hindered = Some(refusal);
+                    return;
+                }
+            }
+        }
     }
 
     /// Expires orders in one shard after another.
@@ -146,19 +243,63 @@ impl<K: Sku + 'static> OrderBook<K> {
         true
     }
 
-    /// Forgets some orders that are past their retention, a constant number in each shard.
-    pub(super) fn forget_others(&self, now: u64) {
+    /// Forgets orders that are past their retention: up to `limit`, and a constant number in each shard.
+    fn forget_orders(&self, now: u64, limit: usize) {
+        let mut left = limit;
         for number in 0..self.table.shards() {
+            if left == 0 {
+                return;
+            }
             let mut shard = self.table.lock(number);
-            for _ in 0..FOR_ROOM {
+            for _ in 0..FOR_ROOM.min(left) {
                 let Some(slot) = shard.first_to_forget(now) else {
                     break;
                 };
                 if !self.is_forgotten(&mut shard, slot, now) {
                     break;
                 }
+                left -= 1;
             }
         }
+    }
+}
+
+/// How often a call has begun.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    begun: usize,
+    /// Whether it has had the book forget, to have a place.
+    forgot: bool,
+    /// How often units of the SKUs that it lacked had come back before it tried again.
+    given: Option<(Wanted, u64)>,
+}
+
+/// The SKUs that a call lacks.
+type Wanted = SmallVec<[SkuId; 2]>;
+
+impl Tries {
+    /// Whether the call may begin, or begin anew.
+    pub(super) fn begin(&mut self) -> bool {
+        self.begun += 1;
+        self.begun <= ROUNDS
+    }
+}
+
+/// A search for orders past their deadline that have what a call lacks.
+struct Search<K> {
+    /// They hold units of one of these.
+    wanted: Wanted,
+    /// At how many orders it may still look. At its end, if there are any: it has looked at all that are past their deadline.
+    looks: usize,
+    /// How many were found, and are expired.
+    helped: usize,
+    /// Why one that was found could not be expired.
+    hindered: Option<Refusal<K>>,
+}
+
+impl<K> Search<K> {
+    const fn is_on(&self) -> bool {
+        self.looks > 0 && self.helped < FOR_ROOM && self.hindered.is_none()
     }
 }
 

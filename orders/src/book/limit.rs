@@ -8,15 +8,15 @@ use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// Sets the limits of a SKU, all of them. Set again as they are, they change nothing, and the answer is
-    /// no position. They do not touch orders that
-    /// have the SKU already.
+    /// Sets the limits of a SKU, all of them. Set again as they are, they change nothing, and the answer is no position. They
+    /// do not touch orders that have the SKU already.
     ///
     /// A larger safety stock takes units off sale at once; where there are too few, units that come back fill it up.
     ///
     /// # Errors
     ///
-    /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] if the safety stock is more than [`MAX_UNITS`]; [`Refusal::Busy`] and what a ledger adds.
+    /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] if the safety stock is more than [`MAX_UNITS`]; [`Refusal::Busy`] and
+    /// what a ledger adds.
     ///
     /// # Examples
     ///
@@ -40,12 +40,13 @@ impl<K: Sku + 'static> OrderBook<K> {
                 let (requested, on_hand) = (limits.safety, 0);
                 return Err(Refusal::Overflow { requested, on_hand });
             }
-            let mut gate = self.skus.item(id).gate.lock();
-            if gate.limits == limits {
+            let mut gates = self.skus.pass_all(&[id]);
+            let before = gates.of(id).limits;
+            if before == limits {
                 return Ok(None);
             }
             let permit = self.permit()?;
-            let safety = limits.safety.cast_signed() - gate.limits.safety.cast_signed();
+            let safety = limits.safety.cast_signed() - before.safety.cast_signed();
             let uncovered = if safety > 0 {
                 self.skus.withhold(id, safety.unsigned_abs())
             } else {
@@ -57,10 +58,10 @@ impl<K: Sku + 'static> OrderBook<K> {
                 uncovered,
                 limits,
             };
-            let entry = Entry::new(call.now, change);
-            let position = self.append(permit, &entry, None);
+            let mut entry = Entry::new(call.now, change);
+            let position = self.append(permit, &mut entry, None);
             call.rest_on(position);
-            _ = self.apply_shelf(id, &mut gate, position, &entry);
+            _ = self.apply_shelf(&mut gates, position, &entry);
             Ok(Some(position))
         })
     }

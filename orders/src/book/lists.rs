@@ -1,14 +1,18 @@
 //! Lists of orders, page by page.
 
 use super::OrderBook;
-use crate::answers::{OrderState, OrderView};
+use crate::answers::{OrderState, OrderView, SkuView};
 use crate::entry::Position;
+use crate::lines::SkuId;
 use crate::order::Order;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 
 /// How many places for orders one call looks at: a few hundred microseconds.
 const LOOKS: usize = 2_000;
+
+/// How many stocks one call shows.
+const MOST_STOCKS: usize = 1_000;
 
 /// Which orders a list shows. [`Default`] shows all.
 ///
@@ -74,7 +78,47 @@ pub struct Page<K> {
     pub next: Option<Cursor>,
 }
 
+/// A page of the list of stocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StockPage<K> {
+    /// SKUs and their stocks, in the sequence in which they were opened.
+    pub stocks: Vec<(K, SkuView)>,
+    /// Where the next page begins; none at the end of the list.
+    pub next: Option<SkuId>,
+}
+
 impl<K: Sku + 'static> OrderBook<K> {
+    /// A page of the stocks of all SKUs, from the one with the number `from` on: at most `limit` of them (0 counts as 1), and
+    /// at most 1,000. The first number is 0. Each stock is exact at one instant of the call, as that of
+    /// [`stock`](Self::stock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::{OrderBook, SkuId};
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone", 2)?;
+    /// book.open("case", 3)?;
+    /// let page = book.stocks(SkuId::new(0), 100);
+    /// let units: Vec<_> = page.stocks.iter().map(|(sku, stock)| (*sku, stock.available)).collect();
+    /// assert_eq!(units, [("phone", 2), ("case", 3)]);
+    /// assert_eq!(page.next, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stocks(&self, from: SkuId, limit: usize) -> StockPage<K> {
+        let limit = limit.clamp(1, MOST_STOCKS);
+        let numbers = (from.number()..=u32::MAX).map(SkuId::new);
+        let mut known = numbers.take_while(|id| self.skus.knows(*id));
+        let stocks = known.by_ref().take(limit);
+        let stocks = stocks.map(|id| (self.skus.item(id).sku().clone(), self.stock_of(id)));
+        StockPage {
+            stocks: stocks.collect(),
+            next: known.next(),
+        }
+    }
+
     /// A page of the orders that `filter` lets through, at most `limit` of them (0 counts as 1).
     ///
     /// Orders past their deadline are expired by it, if that can be written; those past their retention are not shown.
@@ -177,7 +221,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                             .map(Order::shown),
                     );
                 }
-                slot += 1;
+                slot = u32::try_from(locked.after(slot as usize)).unwrap_or(u32::MAX);
             }
             (shard, slot) = (shard + 1, 0);
         }

@@ -1,18 +1,19 @@
 //! Orders are paid for.
 
-use super::changes::Wanted;
-use super::{Call, OrderBook, check_key};
+use super::OrderBook;
+use super::units::{At, Kind};
 use crate::answers::{Answer, OrderState};
-use crate::entry::{Change, Entry};
+use crate::entry::Change;
 use crate::lines::Lines;
-use crate::order::Order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
-use crate::table::{Locked, SlotId};
 use segstock::inventory::Sku;
 
-/// Tells the requests of different calls apart, in the hashes of their bodies.
-const PAY: u64 = 1;
+const PAY: Kind<2> = Kind {
+    what: 1,
+    from: [Stage::Held, Stage::Expired],
+    done: &[OrderState::Paid, OrderState::Shipped, OrderState::Returned],
+};
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// The order is paid for: all its units that are held. They stay on hand, and promised, until they are
@@ -26,7 +27,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// as it was. [`Refusal::State`] if the order was cancelled or waits. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and
     /// what a ledger adds. In a book that ships at once also [`Refusal::NotOnHand`].
     pub fn pay(&self, id: &str) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| self.pay_wanted(call, id, &Wanted::Whole(PAY)))
+        self.on_whole(id, &PAY, |at, found| self.pay_found(at, found))
     }
 
     /// Some lines of the order, or parts of them, are paid for: those that are held first, then those that have come back
@@ -42,70 +43,35 @@ impl<K: Sku + 'static> OrderBook<K> {
         key: &str,
         lines: impl IntoIterator<Item = (K, u64)>,
     ) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
-            check_key(key)?;
-            let wanted = Wanted::part(PAY, key, self.lines_of(lines)?);
-            self.pay_wanted(call, id, &wanted)
+        self.on_part(id, (key, lines), &PAY, |at, found| {
+            self.pay_found(at, found)
         })
     }
 
-    fn pay_wanted(&self, call: &mut Call, id: &str, wanted: &Wanted) -> Result<Answer, Refusal<K>> {
-        self.on_order(call, id, |shard, slot, call| {
-            let order = &shard[slot];
-            if let Some(before) = self.made_before(order, wanted, call.now)? {
-                return Ok(before);
-            }
-            let found = self.select(&order.parts, wanted, [Stage::Held, Stage::Expired])?;
-            if found.iter().all(|lines| lines.is_empty()) {
-                return Self::not_payable(order, call.now);
-            }
-            self.pay_found(shard, slot, call, wanted, found)
-        })
-    }
-
-    /// The answer for an order of which nothing can be paid.
-    fn not_payable(order: &Order, now: u64) -> Result<Answer, Refusal<K>> {
-        match order.state() {
-            OrderState::Paid | OrderState::Shipped | OrderState::Returned => {
-                Ok(Self::before(order, now))
-            }
-            state => Err(Refusal::State(state)),
-        }
-    }
-
-    fn pay_found(
-        &self,
-        shard: &mut Locked<'_>,
-        slot: SlotId,
-        call: &Call,
-        wanted: &Wanted,
-        [held, retaken]: [Lines; 2],
-    ) -> Result<Answer, Refusal<K>> {
+    fn pay_found(&self, at: At<'_, '_>, [held, retaken]: [Lines; 2]) -> Result<Answer, Refusal<K>> {
         let permit = self.permit()?;
         let shipped = self.settings.ships_at_once;
         let all = held.clone().and(&retaken);
-        self.take_again(&shard[slot], &retaken)?;
+        self.take_again(at.order(), &retaken)?;
         let gates = shipped.then(|| {
             let mut gates = self.skus.pass(&all);
             self.skus.ship(&all, &mut gates).map(|()| gates)
         });
         if let Some(Err(short)) = gates {
             // A take that was not written is undone without an entry.
-            self.give_again(&shard[slot], &retaken);
+            self.give_again(at.order(), &retaken);
             return Err(Refusal::NotOnHand(short));
         }
         let late = retaken.units();
-        let order = shard[slot].number;
+        let order = at.order().number;
         let change = Change::Paid {
             order,
             held,
             retaken,
             shipped,
         };
-        let entry = Entry::new(call.now, change).with_request(wanted.key());
-        self.record(shard, slot, permit, &entry, None);
+        let done = self.recorded(at, permit, change, None, all.units());
         drop(gates);
-        let done = Self::done(&shard[slot], call.now, all.units());
         Ok(Answer { late, ..done })
     }
 }

@@ -1,19 +1,27 @@
 //! Units come back from customers.
 
-use super::changes::Wanted;
-use super::{Call, OrderBook, check_key};
+use super::OrderBook;
+use super::units::{At, Kind};
 use crate::answers::{Answer, OrderState};
-use crate::entry::{Change, Entry};
+use crate::entry::Change;
 use crate::lines::Lines;
-use crate::order::Order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use crate::skus::Gates;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 
-/// Tells the requests of different calls apart, in the hashes of their bodies.
-const RETURN: u64 = 4;
+/// A return of the same units to the sale and one that writes them off are different requests.
+const fn returning(to: Returned) -> Kind<1> {
+    Kind {
+        what: match to {
+            Returned::OnSale => 4,
+            Returned::WrittenOff => 5,
+        },
+        from: [Stage::Shipped],
+        done: &[OrderState::Returned],
+    }
+}
 
 /// What becomes of units that come back from a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +41,9 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// [`Refusal::State`] if no unit was shipped. [`Refusal::Overflow`] if the stock has no room for them.
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn return_order(&self, id: &str, to: Returned) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| self.return_wanted(call, id, &Wanted::Whole(RETURN), to))
+        // To the sale or not: it is the same call on the whole order.
+        let change = |at: At<'_, '_>, found| self.return_found(at, found, to);
+        self.on_whole(id, &returning(Returned::OnSale), change)
     }
 
     /// Some of the units that were shipped come back. A retry with the same `key` brings nothing back again.
@@ -49,48 +59,30 @@ impl<K: Sku + 'static> OrderBook<K> {
         lines: impl IntoIterator<Item = (K, u64)>,
         to: Returned,
     ) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
-            check_key(key)?;
-            let what = RETURN + u64::from(to == Returned::WrittenOff);
-            let wanted = Wanted::part(what, key, self.lines_of(lines)?);
-            self.return_wanted(call, id, &wanted, to)
-        })
+        let change = |at: At<'_, '_>, found| self.return_found(at, found, to);
+        self.on_part(id, (key, lines), &returning(to), change)
     }
 
-    fn return_wanted(
+    fn return_found(
         &self,
-        call: &mut Call,
-        id: &str,
-        wanted: &Wanted,
+        at: At<'_, '_>,
+        [lines]: [Lines; 1],
         to: Returned,
     ) -> Result<Answer, Refusal<K>> {
-        self.on_order(call, id, |shard, slot, call| {
-            let order = &shard[slot];
-            if let Some(before) = self.made_before(order, wanted, call.now)? {
-                return Ok(before);
-            }
-            let [lines] = self.select(&order.parts, wanted, [Stage::Shipped])?;
-            if lines.is_empty() {
-                return Self::not_returnable(order, call.now);
-            }
-            let order = order.number;
-            let units = lines.units();
-            let mut gates = self.skus.pass(&lines);
-            let (on_sale, written_off) = match to {
-                Returned::OnSale => (lines, Lines::new()),
-                Returned::WrittenOff => (Lines::new(), lines),
-            };
-            Self::fits(&on_sale, &mut gates)?;
-            let permit = self.permit()?;
-            let change = Change::Returned {
-                order,
-                on_sale,
-                written_off,
-            };
-            let entry = Entry::new(call.now, change).with_request(wanted.key());
-            self.record(shard, slot, permit, &entry, Some(&mut gates));
-            Ok(Self::done(&shard[slot], call.now, units))
-        })
+        let (order, units) = (at.order().number, lines.units());
+        let mut gates = self.skus.pass(&lines);
+        let (on_sale, written_off) = match to {
+            Returned::OnSale => (lines, Lines::new()),
+            Returned::WrittenOff => (Lines::new(), lines),
+        };
+        Self::fits(&on_sale, &mut gates)?;
+        let permit = self.permit()?;
+        let change = Change::Returned {
+            order,
+            on_sale,
+            written_off,
+        };
+        Ok(self.recorded(at, permit, change, Some(&mut gates), units))
     }
 
     /// Whether the shelves have room for `lines`.
@@ -103,13 +95,5 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             Ok(())
         })
-    }
-
-    /// The answer for an order of which nothing can be returned.
-    fn not_returnable(order: &Order, now: u64) -> Result<Answer, Refusal<K>> {
-        match order.state() {
-            OrderState::Returned => Ok(Self::before(order, now)),
-            state => Err(Refusal::State(state)),
-        }
     }
 }

@@ -1,13 +1,15 @@
 //! The stock of SKUs: opened, restocked, counted, written off.
 
-use super::{Call, OrderBook, ROUNDS, check_key};
+use super::OrderBook;
+use super::shelf::OnShelf;
 use crate::answers::{SkuView, StockAnswer};
-use crate::entry::{Body, Change, Entry, Position, RequestKey};
-use crate::gate::{Booked, Gate};
+use crate::entry::{Change, Entry, Position};
+use crate::gate::Gate;
 use crate::lines::SkuId;
 use crate::refusal::{Limit, Refusal};
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
+use smallvec::smallvec;
 use std::borrow::Borrow;
 use std::hash::Hash;
 
@@ -45,7 +47,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             let name = sku.clone();
             self.skus.announce(id, sku.clone());
             let opened = Change::Opened { sku, id, units };
-            let position = self.append(permit, &Entry::new(call.now, opened), None);
+            let position = self.append(permit, &mut Entry::new(call.now, opened), None);
             self.skus.open(id, name, units, position);
             call.rest_on(position);
             Ok(position)
@@ -64,8 +66,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         if units == 0 {
             return Err(Refusal::ZeroUnits(sku));
         }
-        self.on_shelf(sku, key, RESTOCK, units, |sku, gate| {
-            Self::fits_shelf(gate, units)?;
+        self.on_one_shelf(sku, key, [RESTOCK, units], |sku, gate| {
+            Self::fits_shelf(gate.on_hand, units)?;
             Ok(Change::Restocked { sku, units })
         })
     }
@@ -85,7 +87,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] beyond [`MAX_UNITS`]; [`Refusal::Conflict`] if the key is known for
     /// another request on this SKU; [`Refusal::Key`]; [`Refusal::Limit`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn count(&self, sku: K, key: &str, counted: u64) -> Result<StockAnswer, Refusal<K>> {
-        self.on_shelf(sku, key, COUNT, counted, |sku, gate| {
+        self.on_one_shelf(sku, key, [COUNT, counted], |sku, gate| {
             if counted > MAX_UNITS {
                 let (requested, on_hand) = (counted, 0);
                 return Err(Refusal::Overflow { requested, on_hand });
@@ -116,7 +118,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         if units == 0 {
             return Err(Refusal::ZeroUnits(sku));
         }
-        self.on_shelf(sku, key, WRITE_OFF, units, |sku, gate| {
+        self.on_one_shelf(sku, key, [WRITE_OFF, units], |sku, gate| {
             self.skus.write_off(sku, units, gate)?;
             Ok(Change::WrittenOff { sku, units })
         })
@@ -138,144 +140,38 @@ impl<K: Sku + 'static> OrderBook<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let id = self.skus.find(sku)?;
+        Some(self.stock_of(self.skus.find(sku)?))
+    }
+
+    pub(super) fn stock_of(&self, id: SkuId) -> SkuView {
         let item = self.skus.item(id);
         let gate = item.gate.lock();
         let books = self.skus.books(id);
         let safety = gate.limits.safety;
-        Some(SkuView {
+        SkuView {
             available: books.available,
             on_hand: gate.on_hand,
             owed: books.owed.saturating_sub(safety),
             safety: safety.saturating_sub(books.owed),
             waiting: item.queue.units(),
+            on_the_way: gate.on_the_way,
+            coming: gate.coming,
             limits: gate.limits,
-        })
+        }
     }
 
-    /// Changes the units on hand of a SKU, behind its gate, once for each key. `take` applies what the change takes.
-    fn on_shelf(
+    fn on_one_shelf(
         &self,
         sku: K,
         key: &str,
-        what: u64,
-        units: u64,
+        body: [u64; 2],
         take: impl Fn(SkuId, &mut Gate) -> Result<Change<K>, Refusal<K>>,
     ) -> Result<StockAnswer, Refusal<K>> {
-        self.answered(|call| {
-            check_key(key)?;
-            let Some(id) = self.skus.find(&sku) else {
-                return Err(Refusal::UnknownSkus(vec![sku]));
-            };
-            let request = shelf_request(what, key, units);
-            for _ in 0..ROUNDS {
-                let given = self.table.given();
-                let answer = self.once_on_shelf(call, id, &request, &take);
-                let lacks = match answer {
-                    Err(lacks) if lacks.may_be_helped() => lacks,
-                    answer => return answer,
-                };
-                self.make_room(call, given, lacks)?;
-            }
-            Err(Refusal::Busy)
-        })
-    }
-
-    fn once_on_shelf(
-        &self,
-        call: &mut Call,
-        id: SkuId,
-        request: &RequestKey,
-        take: &impl Fn(SkuId, &mut Gate) -> Result<Change<K>, Refusal<K>>,
-    ) -> Result<StockAnswer, Refusal<K>> {
-        let mut gate = self.skus.item(id).gate.lock();
-        gate.forget(call.now);
-        if let Some(booked) = gate.booked(&request.key, call.now) {
-            call.rest_on(booked.position);
-            if booked.body != request.body {
-                return Err(Refusal::Conflict);
-            }
-            return Ok(answer(booked, true));
-        }
-        let limit = self.settings.max_requests_of_sku;
-        if gate.requests() >= limit {
-            return Err(Refusal::Limit(Limit::Requests(limit)));
-        }
-        let permit = self.permit()?;
-        let change = take(id, &mut gate)?;
-        let entry = Entry::new(call.now, change).with_request(Some(request.clone()));
-        let position = self.append(permit, &entry, None);
-        call.rest_on(position);
-        Ok(answer(
-            self.apply_shelf(id, &mut gate, position, &entry),
-            false,
-        ))
-    }
-
-    /// Gives what an entry about a shelf gives, and keeps its request.
-    pub(crate) fn apply_shelf(
-        &self,
-        id: SkuId,
-        gate: &mut Gate,
-        position: Position,
-        entry: &Entry<K>,
-    ) -> Booked {
-        let (difference, uncovered) = match entry.change {
-            Change::Restocked { units, .. } => (units.cast_signed(), 0),
-            Change::WrittenOff { units, .. } => (-units.cast_signed(), 0),
-            Change::Counted {
-                difference,
-                uncovered,
-                ..
-            } => (difference, uncovered),
-            Change::Limited { safety, limits, .. } => {
-                if safety < 0 {
-                    _ = self.skus.unwithhold(id, safety.unsigned_abs());
-                }
-                gate.limits = limits;
-                self.skus.item(id).rules.set(&limits);
-                (0, 0)
-            }
-            _ => (0, 0),
+        let asked = OnShelf {
+            skus: smallvec![sku],
+            key,
+            body: &body,
         };
-        if difference > 0 {
-            self.skus.put(id, difference.unsigned_abs(), gate);
-        }
-        let booked = Booked {
-            until: entry.time.saturating_add(self.settings.retention),
-            body: entry.request.as_ref().map_or(0, |request| request.body),
-            position,
-            difference,
-            uncovered,
-        };
-        if let Some(request) = &entry.request {
-            gate.forget(entry.time);
-            gate.keep(request, booked);
-        }
-        booked
-    }
-
-    fn fits_shelf(gate: &Gate, requested: u64) -> Result<(), Refusal<K>> {
-        let on_hand = gate.on_hand;
-        match on_hand.checked_add(requested) {
-            Some(sum) if sum <= MAX_UNITS => Ok(()),
-            _ => Err(Refusal::Overflow { requested, on_hand }),
-        }
-    }
-}
-
-fn shelf_request(what: u64, key: &str, units: u64) -> RequestKey {
-    let mut body = Body::new();
-    body.number(what);
-    body.number(units);
-    RequestKey::new(key.into(), body.finish())
-}
-
-const fn answer(booked: Booked, before: bool) -> StockAnswer {
-    StockAnswer {
-        before,
-        position: booked.position,
-        difference: booked.difference,
-        uncovered: booked.uncovered,
+        self.on_shelf(asked, |skus, gates| take(skus[0], gates.of(skus[0])))
     }
 }

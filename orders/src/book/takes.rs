@@ -58,11 +58,25 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
-    /// Takes what an order lacks: what its customer can have, and units. All of it, or nothing.
+    /// Takes what an order lacks: what its customer can have, what can be held, and units. All of it, or nothing.
     pub(super) fn take_for(&self, customer: Option<&str>, lines: &Lines) -> Result<(), Refusal<K>> {
         let counted = self.count_for(customer, lines)?;
+        self.take_to_hold(lines)
+            .inspect_err(|_| self.uncount_for(customer, &counted))
+    }
+
+    /// Takes units that an order holds, if so many can be held.
+    fn take_to_hold(&self, lines: &Lines) -> Result<(), Refusal<K>> {
+        self.skus.hold(lines).map_err(|refused| {
+            let short = self.skus.short(lines);
+            if short.is_empty() {
+                Refusal::Unpaid(refused)
+            } else {
+                Refusal::Short(short)
+            }
+        })?;
         self.skus.take_after_queue(lines).map_err(|short| {
-            self.uncount_for(customer, &counted);
+            self.skus.unhold(lines);
             Refusal::Short(short)
         })
     }
@@ -72,10 +86,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         let customer = order.customer.as_deref();
         let (had, new) = order.split(lines);
         let counted = self.count_for(customer, &order.counted(&had).and(&new))?;
-        self.skus.take_after_queue(lines).map_err(|short| {
-            self.uncount_for(customer, &counted);
-            Refusal::Short(short)
-        })
+        self.take_to_hold(lines)
+            .inspect_err(|_| self.uncount_for(customer, &counted))
     }
 
     /// Takes units again that an order had.

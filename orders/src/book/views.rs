@@ -39,6 +39,12 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.table.known()
     }
 
+    /// How many keys of requests are known, of all orders and all SKUs.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.requests.known()
+    }
+
     /// How many SKUs are open.
     #[must_use]
     pub fn skus(&self) -> usize {

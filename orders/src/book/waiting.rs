@@ -1,12 +1,12 @@
 //! Orders that wait for units, and how they are served.
 
-use super::{Call, OrderBook, check_key};
+use super::OrderBook;
+use super::units::At;
 use crate::answers::Answer;
-use crate::entry::{Change, Entry, NewOrder};
+use crate::entry::Change;
 use crate::lines::{Lines, SkuId};
 use crate::parts::Stage;
 use crate::refusal::Refusal;
-use crate::table::{Locked, Name};
 use segstock::inventory::Sku;
 use std::time::Duration;
 
@@ -51,43 +51,27 @@ impl<K: Sku + 'static> OrderBook<K> {
         lines: impl IntoIterator<Item = (K, u64)>,
         ttl: Duration,
     ) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
-            check_key(id)?;
-            customer.map_or(Ok(()), check_key)?;
-            let lines = self.lines_of(lines);
-            self.place_lines(call, id, customer, lines, ttl, true)
-        })
+        self.placed(id, customer, lines, ttl, true)
     }
 
-    /// Has a new order wait, which lacks units.
-    pub(super) fn wait_in_queue(
+    /// Takes what an order needs to wait: of what its customer can have, and places in the queues. All of it, or nothing.
+    pub(super) fn take_places(
         &self,
-        call: &mut Call,
-        shard: &mut Locked<'_>,
-        name: Name<'_>,
         customer: Option<&str>,
-        (lines, ttl): (&Lines, u64),
-    ) -> Result<Answer, Refusal<K>> {
-        let permit = self.permit()?;
+        lines: &Lines,
+    ) -> Result<(), Refusal<K>> {
         let counted = self.count_for(customer, lines)?;
-        self.set_places_aside(lines).inspect_err(|_| {
-            self.uncount_for(customer, &counted);
-        })?;
-        let order = NewOrder::new(name.id, customer, lines.clone());
-        let entry = Entry::new(call.now, Change::Waiting { order, ttl });
-        let slot = self.record_new(shard, name, permit, entry);
-        let slot = slot.ok_or(Refusal::Busy)?;
-        call.rest_on(shard[slot].last);
-        Ok(Self::done(&shard[slot], call.now, lines.units()))
+        self.set_places_aside(lines)
+            .inspect_err(|_| self.uncount_for(customer, &counted))
     }
 
     /// Serves waiting orders of SKUs of which units came back. Called without a lock.
-    pub(super) fn serve(&self, now: u64) {
+    pub(super) fn serve(&self) {
         for _ in 0..SERVED_AT_ONCE {
             let Some(sku) = self.skus.to_serve.next() else {
                 return;
             };
-            let served = self.serve_first(sku, now);
+            let served = self.serve_first(sku);
             // The next in the queues of the same SKUs may be served, too. After a failure the next units that come wake
             // them again; but not if the journal had no place.
             match served {
@@ -99,7 +83,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     }
 
     /// Serves the first order in the queue of a SKU, and returns its lines; none if it cannot be served.
-    fn serve_first(&self, sku: SkuId, now: u64) -> Result<Lines, Refusal<K>> {
+    fn serve_first(&self, sku: SkuId) -> Result<Lines, Refusal<K>> {
         let Some((order, id)) = self.skus.item(sku).queue.first() else {
             return Ok(Lines::new());
         };
@@ -115,17 +99,28 @@ impl<K: Sku + 'static> OrderBook<K> {
             return Ok(Lines::new());
         }
         let permit = self.permit()?;
+        let now = self.now();
+        let until = now.saturating_add(shard[slot].until);
+        // Before it takes anything.
+        shard.announce(until);
+        self.skus.hold_anyway(&lines);
         if self.skus.take(&lines).is_err() {
+            self.skus.unhold(&lines);
             return Ok(Lines::new());
         }
-        let until = now.saturating_add(shard[slot].until);
         let served = lines.clone();
         let change = Change::Served {
             order,
             lines,
             until,
         };
-        self.record(&mut shard, slot, permit, &Entry::new(now, change), None);
+        let mut at = At {
+            shard: &mut shard,
+            slot,
+            now,
+            request: None,
+        };
+        self.record(&mut at, permit, change, None);
         Ok(served)
     }
 }

@@ -56,6 +56,12 @@ impl Sums {
                 sku, difference, ..
             } => self.at(*sku).on_hand += difference,
             Change::WrittenOff { sku, units } => self.at(*sku).on_hand -= signed(*units),
+            Change::Moved { from, to, units } => {
+                self.at(*from).on_hand -= signed(*units);
+                self.at(*to).on_hand += signed(*units);
+            }
+            Change::Sent { from, units, .. } => self.at(*from).on_hand -= signed(*units),
+            Change::Arrived { to, units, .. } => self.at(*to).on_hand += signed(*units),
             Change::Limited { sku, safety, .. } => self.at(*sku).safety += safety,
             Change::Placed { order, .. } => self.held(&order.lines, 1),
             Change::Served { lines, .. } => self.held(lines, 1),

@@ -1,13 +1,10 @@
-//! [`Slots`]: where the orders of a shard lie, and the index of their ids.
+//! [`Slots`]: the orders of a shard, by slot and by id.
 
+use super::index::{Chained, Index as Ids};
+use super::store::Store;
 use crate::order::Order;
-use hashbrown::HashTable;
-use slab::Slab;
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
-
-/// With fewer slots than this, no memory is given back.
-const FEW: usize = 64;
 
 /// The number of a slot, plus one: never zero, so that an optional link takes four bytes. An order keeps its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,67 +29,62 @@ pub(super) struct Links {
 }
 
 #[derive(Debug)]
-struct Slot {
-    order: Order,
+pub(super) struct Slot {
+    pub(super) order: Order,
+    pub(super) chained: Chained,
     links: Links,
 }
 
 /// Orders by slot and by id.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    slab: Slab<Slot>,
-    index: HashTable<SlotId>,
+    store: Store<Slot>,
+    ids: Ids,
 }
 
 impl Slots {
     #[inline]
     pub(super) fn find(&self, hash: u64, id: &str) -> Option<SlotId> {
-        let is_it = |slot: &SlotId| *self[*slot].id == *id;
-        self.index.find(hash, is_it).copied()
+        self.ids.find(&self.store, hash, id)
     }
 
-    pub(super) fn insert(
-        &mut self,
-        hash: u64,
-        order: Order,
-        hash_of: impl Fn(&str) -> u64,
-    ) -> SlotId {
-        let links = Links::default();
-        let slot = SlotId::of(self.slab.insert(Slot { order, links }));
-        let slab = &self.slab;
-        self.index
-            .insert_unique(hash, slot, |slot| hash_of(&slab[slot.index()].order.id));
+    /// Adds an order whose id is not there.
+    pub(super) fn insert(&mut self, hash: u64, order: Order) -> SlotId {
+        let slot = SlotId::of(self.store.insert(Slot {
+            order,
+            chained: Chained::with(hash),
+            links: Links::default(),
+        }));
+        self.ids.insert(&mut self.store, slot);
         slot
     }
 
-    pub(super) fn remove(&mut self, hash: u64, slot: SlotId) -> Order {
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
-            entry.remove();
-        }
-        let order = self.slab.remove(slot.index()).order;
-        if self.slab.is_empty() && self.slab.capacity() > FEW {
-            *self = Self::default();
-        }
-        order
+    pub(super) fn remove(&mut self, slot: SlotId) -> Order {
+        self.ids.remove(&mut self.store, slot);
+        self.store.remove(slot.index()).order
     }
 
     pub(super) fn links(&mut self, slot: SlotId) -> &mut Links {
-        &mut self.slab[slot.index()].links
+        &mut self.store[slot.index()].links
     }
 
     pub(super) fn links_of(&self, slot: SlotId) -> Links {
-        self.slab[slot.index()].links
+        self.store[slot.index()].links
     }
 
-    pub(super) fn used(&self, index: usize) -> Option<SlotId> {
-        self.slab.contains(index).then(|| SlotId::of(index))
+    /// The slot with this index, if an order lies there.
+    pub(crate) fn used(&self, index: usize) -> Option<SlotId> {
+        self.store.contains(index).then(|| SlotId::of(index))
     }
 
-    pub(super) fn end(&self) -> usize {
-        if self.slab.is_empty() {
-            return 0;
-        }
-        self.slab.capacity().min(u32::MAX as usize)
+    /// The index after this one that is looked at next.
+    pub(crate) fn after(&self, index: usize) -> usize {
+        self.store.after(index)
+    }
+
+    /// One more than the last index.
+    pub(crate) fn end(&self) -> usize {
+        self.store.end()
     }
 }
 
@@ -101,13 +93,73 @@ impl Index<SlotId> for Slots {
 
     #[inline]
     fn index(&self, slot: SlotId) -> &Order {
-        &self.slab[slot.index()].order
+        &self.store[slot.index()].order
     }
 }
 
 impl IndexMut<SlotId> for Slots {
     #[inline]
     fn index_mut(&mut self, slot: SlotId) -> &mut Order {
-        &mut self.slab[slot.index()].order
+        &mut self.store[slot.index()].order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{NewOrder, Position};
+    use crate::lines::Lines;
+    use crate::parts::Stage;
+    use std::collections::HashMap;
+    use std::hash::{BuildHasher, RandomState};
+
+    fn order(id: &str) -> Order {
+        let order = NewOrder::new(id, None, Lines::new());
+        Order::placed(Position::new(1), order, (Stage::Held, 0), &Lines::new())
+    }
+
+    /// It grows and shrinks, and each order is found where it lies, at each size.
+    #[test]
+    fn orders_are_found_by_their_ids_while_buckets_split_and_merge() {
+        let hasher = RandomState::new();
+        let (mut slots, mut known) = (Slots::default(), HashMap::new());
+        let check = |slots: &Slots, known: &HashMap<String, SlotId>, hasher: &RandomState| {
+            for number in 0..400 {
+                let id = format!("order-{number}");
+                let found = slots.find(hasher.hash_one(&id), &id);
+                assert_eq!(found, known.get(&id).copied(), "{id}");
+            }
+        };
+        for number in 0..400 {
+            let id = format!("order-{number}");
+            let slot = slots.insert(hasher.hash_one(&id), order(&id));
+            known.insert(id, slot);
+            check(&slots, &known, &hasher);
+        }
+        for number in 0..400 {
+            let id = format!("order-{}", number * 37 % 400);
+            let slot = known.remove(&id).unwrap();
+            assert_eq!(*slots.remove(slot).id, *id);
+            check(&slots, &known, &hasher);
+        }
+        assert!((0..slots.end()).all(|index| slots.used(index).is_none()));
+    }
+
+    /// Hashes that agree are told apart by the ids.
+    #[test]
+    fn orders_whose_hashes_agree_are_told_apart() {
+        let mut slots = Slots::default();
+        let one = slots.insert(7, order("one"));
+        let two = slots.insert(7, order("two"));
+        assert_eq!(
+            (slots.find(7, "one"), slots.find(7, "two")),
+            (Some(one), Some(two))
+        );
+        assert_eq!(slots.find(7, "three"), None);
+        slots.remove(one);
+        assert_eq!(
+            (slots.find(7, "one"), slots.find(7, "two")),
+            (None, Some(two))
+        );
     }
 }

@@ -6,7 +6,7 @@
 use super::slots::{SlotId, Slots};
 use crate::order::Due;
 use std::collections::BTreeSet;
-use std::mem;
+use std::{iter, mem};
 
 #[derive(Debug, Default)]
 pub(super) struct Times {
@@ -46,6 +46,14 @@ impl Times {
             Some(after) => slots.links(after).before = links.before,
             None => self.last = links.before,
         }
+    }
+
+    /// The orders whose time has passed.
+    pub(super) fn passed<'a>(&'a self, now: u64, slots: &'a Slots) -> impl Iterator<Item = SlotId> {
+        let queue = iter::successors(self.first, |slot| slots.links_of(*slot).after);
+        let queued = queue.take_while(move |slot| time_of(*slot, slots) <= now);
+        let others = self.others.iter().take_while(move |(time, _)| *time <= now);
+        queued.chain(others.map(|(_, slot)| *slot))
     }
 
     /// The order whose time passes first, and the time.

@@ -1,9 +1,11 @@
-//! What the tests share: a journal that keeps all entries, and the sequential model of a book.
+//! What the tests share: a journal that keeps all entries, the sequential model of a book, and what compares both.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod calls;
 pub mod model;
+pub mod player;
 
-use segstock_orders::{Entry, Journal, Lost, NoPlace, Position};
+use segstock_orders::{Entry, Journal, Lost, NoPlace, OrderBook, Position, Refusal};
 use std::sync::Mutex;
 
 /// Keeps all entries, and counts the places that were set aside and not used.
@@ -69,4 +71,20 @@ impl<K: Clone + Send + Sync> Journal<K> for Recorded<K> {
     fn wait(&self, _: Position) -> Result<(), Lost> {
         Ok(())
     }
+}
+
+/// The lines of a refusal: SKU, requested, available.
+pub fn short(refusal: Refusal<&'static str>) -> Vec<(&'static str, u64, u64)> {
+    let lines = refusal.short_lines().iter();
+    lines
+        .map(|line| (line.sku, line.requested, line.available))
+        .collect()
+}
+
+/// A book with `units` of a phone, and of a case.
+pub fn book(units: u64) -> OrderBook<&'static str> {
+    let book = OrderBook::new();
+    book.open("phone", units).unwrap();
+    book.open("case", units).unwrap();
+    book
 }

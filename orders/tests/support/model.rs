@@ -2,158 +2,11 @@
 //!
 //! Units of a SKU that orders can have are those on hand that no order was promised, or none.
 
-use segstock_orders::{Answer, OrderState, Refusal, Returned, StockAnswer};
+mod orders;
+
+use super::calls::{Limits, Lines, Op, Said, Sku, customer};
+use segstock_orders::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
-
-pub type Sku = &'static str;
-pub type Lines = BTreeMap<Sku, u64>;
-
-/// A call, with all its arguments: it can be made again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Op {
-    Place {
-        id: u8,
-        lines: Lines,
-        ttl: u64,
-        waits: bool,
-    },
-    Limit {
-        sku: Sku,
-        limits: Limits,
-    },
-    Amend {
-        id: u8,
-        key: u8,
-        lines: Lines,
-        ttl: u64,
-    },
-    Extend {
-        id: u8,
-        ttl: u64,
-    },
-    Pay {
-        id: u8,
-        part: Option<(u8, Lines)>,
-    },
-    Ship {
-        id: u8,
-        part: Option<(u8, Lines)>,
-    },
-    Cancel {
-        id: u8,
-        part: Option<(u8, Lines)>,
-    },
-    Return {
-        id: u8,
-        part: Option<(u8, Lines)>,
-        on_sale: bool,
-    },
-    Restock {
-        sku: Sku,
-        key: u8,
-        units: u64,
-    },
-    Count {
-        sku: Sku,
-        key: u8,
-        counted: u64,
-    },
-    WriteOff {
-        sku: Sku,
-        key: u8,
-        units: u64,
-    },
-    /// Seconds pass.
-    Pass {
-        seconds: u64,
-    },
-}
-
-/// What is set for a SKU.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
-    pub safety: u64,
-    pub closed: bool,
-    pub per_customer: Option<u64>,
-    pub waiting: u64,
-}
-
-/// Whose order it is.
-pub fn customer(id: u8) -> Option<&'static str> {
-    [Some("ann"), Some("bob"), Some("ann"), None][id as usize % 4]
-}
-
-/// What a call is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    Done {
-        state: OrderState,
-        units: u64,
-        refunded: u64,
-        late: u64,
-    },
-    Before(OrderState),
-    Booked {
-        before: bool,
-        difference: i64,
-        uncovered: u64,
-    },
-    Unknown,
-    Conflict,
-    State(OrderState),
-    Short(Vec<Sku>),
-    NotOnHand(Vec<Sku>),
-    Closed(Vec<Sku>),
-    PerCustomer(Vec<Sku>),
-    CustomerNeeded(Vec<Sku>),
-    QueueFull(Vec<Sku>),
-    NotInOrder(Vec<Sku>),
-    Passed,
-}
-
-impl Said {
-    pub fn of_order(answer: Result<Answer, Refusal<Sku>>) -> Self {
-        match answer {
-            Ok(answer) if answer.before => Self::Before(answer.state),
-            Ok(answer) => Self::Done {
-                state: answer.state,
-                units: answer.units,
-                refunded: answer.refunded,
-                late: answer.late,
-            },
-            Err(refusal) => Self::of_refusal(&refusal),
-        }
-    }
-
-    pub fn of_stock(answer: Result<StockAnswer, Refusal<Sku>>) -> Self {
-        match answer {
-            Ok(answer) => Self::Booked {
-                before: answer.before,
-                difference: answer.difference,
-                uncovered: answer.uncovered,
-            },
-            Err(refusal) => Self::of_refusal(&refusal),
-        }
-    }
-
-    fn of_refusal(refusal: &Refusal<Sku>) -> Self {
-        let mut short: Vec<_> = refusal.short_lines().iter().map(|line| line.sku).collect();
-        short.sort_unstable();
-        match refusal {
-            Refusal::UnknownOrder => Self::Unknown,
-            Refusal::Conflict => Self::Conflict,
-            Refusal::State(state) => Self::State(*state),
-            Refusal::Short(_) => Self::Short(short),
-            Refusal::NotOnHand(_) => Self::NotOnHand(short),
-            Refusal::Closed(skus) => Self::Closed(skus.clone()),
-            Refusal::CustomerNeeded(skus) => Self::CustomerNeeded(skus.clone()),
-            Refusal::PerCustomer(_) => Self::PerCustomer(short),
-            Refusal::QueueFull(_) => Self::QueueFull(short),
-            Refusal::NotInOrder(_) => Self::NotInOrder(short),
-            other => panic!("the model does not say {other}"),
-        }
-    }
-}
 
 /// Units of a line by how far they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -228,6 +81,8 @@ pub struct Shop {
     pub forgotten: BTreeMap<(String, Sku), u64>,
     pub retention: u64,
     pub ships_at_once: bool,
+    /// From, to, and units that have not arrived.
+    pub sendings: Vec<(Sku, Sku, u64)>,
 }
 
 impl Shop {
@@ -251,12 +106,25 @@ impl Shop {
         lines.map(|line| line.waiting).sum()
     }
 
+    /// Units on their way from a SKU, and to it.
+    pub fn on_the_way(&self, sku: Sku) -> (u64, u64) {
+        let sum = |of: &dyn Fn(&(Sku, Sku, u64)) -> bool| {
+            let sendings = self.sendings.iter().filter(|sending| of(sending));
+            sendings.map(|(_, _, units)| units).sum()
+        };
+        (
+            sum(&|sending| sending.0 == sku),
+            sum(&|sending| sending.1 == sku),
+        )
+    }
+
     /// Units that a customer has, of the orders that count.
     fn has(&self, customer: &str, sku: Sku) -> u64 {
+        let owner = super::calls::customer;
         let orders = self
             .orders
             .iter()
-            .filter(|(id, _)| super::model::customer(**id) == Some(customer));
+            .filter(|(id, _)| owner(**id) == Some(customer));
         let lines = orders
             .filter(|(_, order)| order.counted.contains(sku))
             .filter_map(|(_, order)| order.lines.get(sku));
@@ -378,6 +246,19 @@ impl Shop {
                 }
                 Ok((-(*units as i64), 0))
             }),
+            Op::Move {
+                from,
+                to,
+                key,
+                units,
+                sends,
+            } => self.leave_for(from, to, *key, *units, *sends),
+            Op::Arrive {
+                sending,
+                key,
+                units,
+                lost,
+            } => self.arrive(*sending, *key, *units, *lost),
             Op::Amend {
                 id,
                 key,
@@ -421,7 +302,7 @@ impl Shop {
                     *id,
                     request,
                     part.is_none().then_some("cancel"),
-                    |_, order| cancel(order, part),
+                    |_, order| orders::cancel(order, part),
                 )
             }
             Op::Return { id, part, on_sale } => {
@@ -470,265 +351,38 @@ impl Shop {
         self.booked.retain(|_, booked| booked.3 + retention > now);
     }
 
+    /// Whether so many units more can be held: if not, and not for want of units, that is said.
+    fn can_be_held(&self, lines: &Lines) -> Result<(), Said> {
+        let held = |sku: Sku| -> u64 {
+            let lines = self
+                .orders
+                .values()
+                .filter_map(|order| order.lines.get(sku));
+            lines.map(|line| line.held).sum()
+        };
+        let are_too_many = |sku: Sku, units: u64| {
+            let percent = self.limits[sku].unpaid.map(u64::from);
+            percent.is_some_and(|percent| {
+                held(sku) + units > (self.on_hand[sku] * percent).div_ceil(100)
+            })
+        };
+        let those = |is: &dyn Fn(Sku, u64) -> bool| -> Vec<Sku> {
+            let those = lines.iter().filter(|(sku, units)| is(sku, **units));
+            those.map(|(sku, _)| *sku).collect()
+        };
+        let too_many = those(&are_too_many);
+        let lacking = those(&|sku, units| self.available(sku) < units);
+        match (too_many.is_empty(), lacking.is_empty()) {
+            (true, _) => Ok(()),
+            (false, false) => Err(Said::Short(lacking)),
+            (false, true) => Err(Said::Unpaid(too_many)),
+        }
+    }
+
     fn short(&self, lines: &Lines) -> Vec<Sku> {
         let is_short = |sku: Sku, units: u64| self.waiting(sku) > 0 || self.available(sku) < units;
         let short = lines.iter().filter(|(sku, units)| is_short(sku, **units));
         short.map(|(sku, _)| *sku).collect()
-    }
-
-    fn place(&mut self, id: u8, lines: &Lines, ttl: u64, waits: bool) -> Said {
-        if let Some(order) = self.orders.get(&id) {
-            return match order.state() {
-                _ if order.placed != *lines => Said::Conflict,
-                state @ (OrderState::Cancelled | OrderState::Expired) => Said::State(state),
-                state => Said::Before(state),
-            };
-        }
-        if let Err(said) = self
-            .closed(lines)
-            .and_then(|()| self.for_customer(id, lines))
-        {
-            return said;
-        }
-        let short = self.short(lines);
-        if !short.is_empty() && !waits {
-            return Said::Short(short);
-        }
-        let is_short = !short.is_empty();
-        let full = lines
-            .iter()
-            .filter(|(sku, units)| self.waiting(sku) + **units > self.limits[*sku].waiting);
-        let full: Vec<_> = full.map(|(sku, _)| *sku).collect();
-        if is_short && !full.is_empty() {
-            return Said::QueueFull(full);
-        }
-        let line = |units: &u64| Line {
-            held: if is_short { 0 } else { *units },
-            waiting: if is_short { *units } else { 0 },
-            ..Line::default()
-        };
-        self.last += 1;
-        let counted = lines
-            .keys()
-            .copied()
-            .filter(|sku| self.counted.contains(sku));
-        let order = Order {
-            lines: lines
-                .iter()
-                .map(|(sku, units)| (*sku, line(units)))
-                .collect(),
-            placed: lines.clone(),
-            number: self.last,
-            ttl,
-            counted: counted.collect(),
-            until: self.now + ttl,
-            ended: 0,
-            requests: BTreeMap::new(),
-            whole: BTreeSet::new(),
-        };
-        let state = order.state();
-        self.orders.insert(id, order);
-        Said::Done {
-            state,
-            units: lines.values().sum(),
-            refunded: 0,
-            late: 0,
-        }
-    }
-
-    fn on_order(
-        &mut self,
-        id: u8,
-        request: Option<(u8, &'static str, &Lines)>,
-        whole: Option<&'static str>,
-        change: impl FnOnce(&mut Self, &mut Order) -> Result<(u64, u64, u64), Said>,
-    ) -> Said {
-        let Some(mut order) = self.orders.get(&id).cloned() else {
-            return Said::Unknown;
-        };
-        if let Some((key, what, lines)) = request {
-            match order.requests.get(&key) {
-                Some(known) if *known == (what, lines.clone()) => {
-                    return Said::Before(order.state());
-                }
-                Some(_) => return Said::Conflict,
-                None => {}
-            }
-        }
-        if whole.is_some_and(|whole| order.whole.contains(whole)) {
-            return Said::Before(order.state());
-        }
-        match change(self, &mut order) {
-            Err(said) => said,
-            Ok((units, refunded, late)) => {
-                order.whole.extend(whole);
-                if let Some((key, what, lines)) = request {
-                    order.requests.insert(key, (what, lines.clone()));
-                }
-                if order.has_ended() {
-                    order.ended = self.now;
-                }
-                let state = order.state();
-                self.orders.insert(id, order);
-                Said::Done {
-                    state,
-                    units,
-                    refunded,
-                    late,
-                }
-            }
-        }
-    }
-
-    fn amend(
-        &self,
-        id: u8,
-        order: &mut Order,
-        lines: &Lines,
-        ttl: u64,
-    ) -> Result<(u64, u64, u64), Said> {
-        if order.sum(|line| line.paid) > 0 {
-            return Err(Said::State(OrderState::Paid));
-        }
-        if order.sum(|line| line.shipped) > 0 {
-            return Err(Said::State(OrderState::Shipped));
-        }
-        if order.sum(|line| line.returned + line.written_off) > 0 {
-            return Err(Said::State(OrderState::Returned));
-        }
-        if order.state() != OrderState::Held {
-            return Err(Said::State(order.state()));
-        }
-        let held = |sku: &Sku| order.lines.get(sku).map_or(0, |line| line.held);
-        let more = lines
-            .iter()
-            .map(|(sku, units)| (*sku, units.saturating_sub(held(sku))));
-        let more: Lines = more.filter(|(_, units)| *units > 0).collect();
-        self.closed(&more)?;
-        let is_counted = |sku: &Sku| !order.lines.contains_key(sku) || order.counted.contains(sku);
-        let counted = more.iter().filter(|(sku, _)| is_counted(sku));
-        self.for_customer(id, &counted.map(|(sku, units)| (*sku, *units)).collect())?;
-        let short = self.short(&more);
-        if !short.is_empty() {
-            return Err(Said::Short(short));
-        }
-        let mut moved = more.values().sum();
-        for (sku, line) in &mut order.lines {
-            let wanted = lines.get(sku).copied().unwrap_or(0);
-            moved += line.held.saturating_sub(wanted);
-            line.held = line.held.min(wanted);
-        }
-        order
-            .lines
-            .retain(|sku, line| *line != Line::default() || more.contains_key(sku));
-        order.counted.retain(|sku| order.lines.contains_key(sku));
-        for (sku, units) in more {
-            if !order.lines.contains_key(sku) && self.counted.contains(sku) {
-                order.counted.insert(sku);
-            }
-            order.lines.entry(sku).or_default().held += units;
-        }
-        order.until = order.until.max(self.now + ttl);
-        Ok((moved, 0, 0))
-    }
-
-    fn pay(&mut self, id: u8, order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
-        let wanted = wanted(order, part, |line| line.held + line.expired)?;
-        if wanted.is_empty() {
-            return Err(match order.state() {
-                state @ (OrderState::Paid | OrderState::Shipped | OrderState::Returned) => {
-                    Said::Before(state)
-                }
-                state => Said::State(state),
-            });
-        }
-        let late = |(sku, units): (&Sku, &u64)| (*sku, units.saturating_sub(order.lines[sku].held));
-        let late: Lines = wanted
-            .iter()
-            .map(late)
-            .filter(|(_, units)| *units > 0)
-            .collect();
-        let counted = late.iter().filter(|(sku, _)| order.counted.contains(**sku));
-        let counted: Lines = counted.map(|(sku, units)| (*sku, *units)).collect();
-        if customer(id).is_some() {
-            self.for_customer(id, &counted)?;
-        }
-        let short = self.short(&late);
-        if !short.is_empty() {
-            return Err(Said::Short(short));
-        }
-        if self.ships_at_once {
-            self.leave(&wanted)?;
-        }
-        for (sku, units) in &wanted {
-            let again = late.get(sku).copied().unwrap_or(0);
-            let line = order.lines.get_mut(sku).unwrap();
-            line.expired -= again;
-            line.held -= units - again;
-            if self.ships_at_once {
-                line.shipped += units;
-            } else {
-                line.paid += units;
-            }
-        }
-        Ok((wanted.values().sum(), 0, late.values().sum()))
-    }
-
-    fn ship(&mut self, order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
-        let wanted = wanted(order, part, |line| line.paid)?;
-        if wanted.is_empty() {
-            return Err(match order.state() {
-                state @ (OrderState::Shipped | OrderState::Returned) => Said::Before(state),
-                state => Said::State(state),
-            });
-        }
-        self.leave(&wanted)?;
-        for (sku, units) in &wanted {
-            let line = order.lines.get_mut(sku).unwrap();
-            line.paid -= units;
-            line.shipped += units;
-        }
-        Ok((wanted.values().sum(), 0, 0))
-    }
-
-    fn leave(&mut self, lines: &Lines) -> Result<(), Said> {
-        let short = lines
-            .iter()
-            .filter(|(sku, units)| self.on_hand[*sku] < **units);
-        let short: Vec<_> = short.map(|(sku, _)| *sku).collect();
-        if !short.is_empty() {
-            return Err(Said::NotOnHand(short));
-        }
-        for (sku, units) in lines {
-            *self.on_hand.get_mut(sku).unwrap() -= units;
-        }
-        Ok(())
-    }
-
-    fn give_back(
-        &mut self,
-        order: &mut Order,
-        part: &Part,
-        on_sale: bool,
-    ) -> Result<(u64, u64, u64), Said> {
-        let wanted = wanted(order, part, |line| line.shipped)?;
-        if wanted.is_empty() {
-            return Err(match order.state() {
-                state @ OrderState::Returned => Said::Before(state),
-                state => Said::State(state),
-            });
-        }
-        for (sku, units) in &wanted {
-            let line = order.lines.get_mut(sku).unwrap();
-            line.shipped -= units;
-            if on_sale {
-                line.returned += units;
-                *self.on_hand.get_mut(sku).unwrap() += units;
-            } else {
-                line.written_off += units;
-            }
-        }
-        Ok((wanted.values().sum(), 0, 0))
     }
 
     fn book(
@@ -762,55 +416,44 @@ impl Shop {
             }
         }
     }
-}
 
-type Part = Option<(u8, Lines)>;
-
-/// The units that a call is about. Those of a part must be there.
-fn wanted(order: &Order, part: &Part, there: impl Fn(&Line) -> u64) -> Result<Lines, Said> {
-    let units = |sku: &Sku| order.lines.get(sku).map_or(0, &there);
-    let Some((_, lines)) = part else {
-        let all = order.lines.keys().map(|sku| (*sku, units(sku)));
-        return Ok(all.filter(|(_, units)| *units > 0).collect());
-    };
-    let missing = lines.iter().filter(|(sku, wanted)| units(sku) < **wanted);
-    let missing: Vec<_> = missing.map(|(sku, _)| *sku).collect();
-    if missing.is_empty() {
-        Ok(lines.clone())
-    } else {
-        Err(Said::NotInOrder(missing))
-    }
-}
-
-fn cancel(order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
-    let wanted = wanted(order, part, |line| line.waiting + line.held + line.paid)?;
-    if wanted.is_empty() {
-        return Err(match order.state() {
-            state @ OrderState::Cancelled => Said::Before(state),
-            state => Said::State(state),
+    fn leave_for(&mut self, from: Sku, to: Sku, key: u8, units: u64, sends: bool) -> Said {
+        let what = if sends { "send" } else { "move" };
+        // Where they go is a part of what is asked for.
+        let body = format!("{what} {to}").leak();
+        let said = self.book(from, key, body, units, |shop| {
+            if shop.available(from) < units {
+                return Err(Said::Short(vec![from]));
+            }
+            Ok((-(units as i64), 0))
         });
+        if matches!(said, Said::Booked { before: false, .. }) {
+            if sends {
+                self.sendings.push((from, to, units));
+            } else {
+                *self.on_hand.get_mut(to).unwrap() += units;
+            }
+        }
+        said
     }
-    let mut refunded = 0;
-    for (sku, units) in &wanted {
-        let line = order.lines.get_mut(sku).unwrap();
-        let of_waiting = line.waiting.min(*units);
-        let of_held = line.held.min(units - of_waiting);
-        let of_paid = units - of_waiting - of_held;
-        line.waiting -= of_waiting;
-        line.held -= of_held;
-        line.cancelled += of_waiting + of_held;
-        line.paid -= of_paid;
-        line.refunded += of_paid;
-        refunded += of_paid;
-    }
-    Ok((wanted.values().sum(), refunded, 0))
-}
 
-/// What becomes of units that come back.
-pub fn to(on_sale: bool) -> Returned {
-    if on_sale {
-        Returned::OnSale
-    } else {
-        Returned::WrittenOff
+    fn arrive(&mut self, sending: usize, key: u8, units: u64, lost: u64) -> Said {
+        let Some(&(_, to, left)) = self.sendings.get(sending) else {
+            return Said::UnknownSending;
+        };
+        let body = format!("arrive {sending} {lost}").leak();
+        let said = self.book(to, key, body, units, |_| {
+            if left == 0 {
+                Err(Said::UnknownSending)
+            } else if left < units + lost {
+                Err(Said::NotOnTheWay)
+            } else {
+                Ok((units as i64, 0))
+            }
+        });
+        if matches!(said, Said::Booked { before: false, .. }) {
+            self.sendings[sending].2 -= units + lost;
+        }
+        said
     }
 }

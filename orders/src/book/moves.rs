@@ -1,0 +1,170 @@
+//! Units go from one SKU to another: to another place, where the SKU names the place.
+
+use super::OrderBook;
+use super::shelf::OnShelf;
+use crate::answers::StockAnswer;
+use crate::entry::{Change, Position};
+use crate::lines::SkuId;
+use crate::refusal::{Limit, Refusal};
+use segstock::inventory::Sku;
+use smallvec::smallvec;
+
+/// Tells the requests of different calls apart, in the hashes of their bodies.
+const MOVE: u64 = 14;
+const SEND: u64 = 15;
+const ARRIVE: u64 = 16;
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// `units` of one SKU are units of another from now on, at once. Only units that are not promised can be. A retry with
+    /// the same `key` changes nothing, however many other requests came since, for as long as the book
+    /// [remembers](crate::OrderBookBuilder::retention). The answer's figures are those of `from`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Short`] if fewer units are available; [`Refusal::Overflow`] if `to` would have more than
+    /// [`MAX_UNITS`](segstock::MAX_UNITS); [`Refusal::SameSku`]; [`Refusal::UnknownSkus`]; [`Refusal::ZeroUnits`];
+    /// [`Refusal::Conflict`] if the key is known for another request on `from`; [`Refusal::Key`]; [`Refusal::Limit`];
+    /// [`Refusal::Busy`] and what a ledger adds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::OrderBook;
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone@north", 10)?;
+    /// book.open("phone@south", 0)?;
+    /// book.move_units("phone@north", "phone@south", "move-1", 4)?;
+    /// assert!(book.move_units("phone@north", "phone@south", "move-1", 4)?.before);
+    /// assert_eq!((book.available("phone@north"), book.available("phone@south")), (Some(6), Some(4)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn move_units(
+        &self,
+        from: K,
+        to: K,
+        key: &str,
+        units: u64,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        self.leaves(from, to, (MOVE, key, units))
+    }
+
+    /// `units` of one SKU leave for another: until they [arrive](Self::arrive) they are [on the way](crate::SkuView), and
+    /// nobody can have them. Only units that are not promised can leave. A retry with the same `key` changes nothing, for as
+    /// long as the book [remembers](crate::OrderBookBuilder::retention). The answer's
+    /// [`position`](StockAnswer::position) names the sending, for as long as units of it are on their way.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`move_units`](Self::move_units).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::OrderBook;
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone@north", 10)?;
+    /// book.open("phone@south", 0)?;
+    /// let lorry = book.send("phone@north", "phone@south", "lorry-1", 4)?.position;
+    /// assert_eq!(book.stock("phone@north").map(|stock| stock.on_the_way), Some(4));
+    /// // One fell off the lorry.
+    /// book.arrive("phone@south", lorry, "arrival-1", 3, 1)?;
+    /// assert_eq!(book.available("phone@south"), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send(&self, from: K, to: K, key: &str, units: u64) -> Result<StockAnswer, Refusal<K>> {
+        self.leaves(from, to, (SEND, key, units))
+    }
+
+    /// Of a [sending](Self::send) `units` came to the SKU `to`, and `lost` were lost on the way: they are written off. What
+    /// is left of it is still on its way. Those that came pay first what is owed. A retry with the same `key` changes
+    /// nothing, for as long as the book [remembers](crate::OrderBookBuilder::retention).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSending`] if no units of it are on their way to this SKU; [`Refusal::NotOnTheWay`] if fewer are;
+    /// [`Refusal::ZeroUnits`] if none came and none was lost; [`Refusal::Overflow`] beyond
+    /// [`MAX_UNITS`](segstock::MAX_UNITS); [`Refusal::Conflict`] if the key is known for another request on `to`;
+    /// [`Refusal::UnknownSkus`]; [`Refusal::Key`]; [`Refusal::Limit`]; [`Refusal::Busy`] and what a ledger adds.
+    pub fn arrive(
+        &self,
+        to: K,
+        sending: Position,
+        key: &str,
+        units: u64,
+        lost: u64,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        let Some(requested) = units.checked_add(lost) else {
+            return Err(Refusal::TooManyUnits(to));
+        };
+        if requested == 0 {
+            return Err(Refusal::ZeroUnits(to));
+        }
+        // Where it came from passes its gate, too. If that is not known, a retry is.
+        let sent = self.on_the_way.find(sending);
+        let from = sent.map(|sent| self.skus.item(sent.from).sku().clone());
+        let asked = OnShelf {
+            skus: [to].into_iter().chain(from).collect(),
+            key,
+            body: &[ARRIVE, sending.number(), units, lost],
+        };
+        self.on_shelf(asked, |skus, gates| {
+            // Nothing of it arrives meanwhile: that passes the same gates.
+            let sent = self.on_the_way.find(sending);
+            let sent = sent.filter(|sent| skus[0] == sent.to && skus.get(1) == Some(&sent.from));
+            let sent = sent.ok_or(Refusal::UnknownSending)?;
+            if sent.units < requested {
+                let on_the_way = sent.units;
+                return Err(Refusal::NotOnTheWay {
+                    requested,
+                    on_the_way,
+                });
+            }
+            Self::fits_shelf(gates.of(sent.to).on_hand, units)?;
+            Ok(Change::Arrived {
+                sending,
+                from: sent.from,
+                to: sent.to,
+                units,
+                lost,
+            })
+        })
+    }
+
+    /// Units leave a SKU for another, at once or on a way.
+    fn leaves(
+        &self,
+        from: K,
+        to: K,
+        (what, key, units): (u64, &str, u64),
+    ) -> Result<StockAnswer, Refusal<K>> {
+        if units == 0 {
+            return Err(Refusal::ZeroUnits(from));
+        }
+        if from == to {
+            return Err(Refusal::SameSku(from));
+        }
+        // Units that go elsewhere are another request.
+        let number = self.skus.find(&to).map_or(0, SkuId::number);
+        let asked = OnShelf {
+            skus: smallvec![from, to],
+            key,
+            body: &[what, units, number.into()],
+        };
+        self.on_shelf(asked, |skus, gates| {
+            let (from, to) = (skus[0], skus[1]);
+            if what == MOVE {
+                Self::fits_shelf(gates.of(to).on_hand, units)?;
+            } else if let Some(limit) = self.on_the_way.limit() {
+                return Err(Refusal::Limit(Limit::OnTheWay(limit)));
+            }
+            self.skus.write_off(from, units, gates.of(from))?;
+            Ok(if what == MOVE {
+                Change::Moved { from, to, units }
+            } else {
+                Change::Sent { from, to, units }
+            })
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! The one place where a change of the stock of SKUs is made.
+
+use super::expiry::Tries;
+use super::{Call, OrderBook, check_key};
+use crate::answers::StockAnswer;
+use crate::entry::{Body, Change, Entry, Position, RequestKey};
+use crate::gate::Booked;
+use crate::lines::SkuId;
+use crate::on_the_way::Sending;
+use crate::refusal::Refusal;
+use crate::skus::Gates;
+use segstock::MAX_UNITS;
+use segstock::inventory::Sku;
+use smallvec::SmallVec;
+
+/// A request on the stock of SKUs: its key is known at the first of them.
+pub(super) struct OnShelf<'a, K> {
+    pub(super) skus: SmallVec<[K; 2]>,
+    pub(super) key: &'a str,
+    /// What is asked for: another request has other numbers.
+    pub(super) body: &'a [u64],
+}
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// Changes the units on hand of SKUs, behind their gates, once for each key. `take` applies what the change takes.
+    pub(super) fn on_shelf(
+        &self,
+        asked: OnShelf<'_, K>,
+        take: impl Fn(&[SkuId], &mut Gates<'_>) -> Result<Change<K>, Refusal<K>>,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        self.answered(|call| {
+            check_key(asked.key)?;
+            let found = asked.skus.iter().map(|sku| self.skus.find(sku));
+            let skus: SmallVec<[SkuId; 2]> = found.flatten().collect();
+            if skus.len() < asked.skus.len() {
+                let unknown = asked.skus.into_iter();
+                let unknown = unknown.filter(|sku| self.skus.find(sku).is_none());
+                return Err(Refusal::UnknownSkus(unknown.collect()));
+            }
+            let mut body = Body::new();
+            asked.body.iter().for_each(|number| body.number(*number));
+            let request = RequestKey::new(asked.key.into(), body.finish());
+            let mut tries = Tries::default();
+            while tries.begin() {
+                self.forget_requests(call.now, super::expiry::FOR_OTHERS);
+                match self.once_on_shelf(call, &skus, &request, &take) {
+                    Err(lacks) => self.help(call, &mut tries, lacks)?,
+                    answer => return answer,
+                }
+            }
+            Err(Refusal::Busy)
+        })
+    }
+
+    fn once_on_shelf(
+        &self,
+        call: &mut Call,
+        skus: &[SkuId],
+        request: &RequestKey,
+        take: &impl Fn(&[SkuId], &mut Gates<'_>) -> Result<Change<K>, Refusal<K>>,
+    ) -> Result<StockAnswer, Refusal<K>> {
+        let mut gates = self.skus.pass_all(skus);
+        let gate = gates.of(skus[0]);
+        if let Some(booked) = gate.booked(&request.key, call.now) {
+            call.rest_on(booked.position);
+            if booked.body != request.body {
+                return Err(Refusal::Conflict);
+            }
+            return Ok(answer(booked, true));
+        }
+        self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
+        let permit = self.permit()?;
+        let change = take(skus, &mut gates)?;
+        let mut entry = Entry::new(call.now, change).with_request(Some(request.clone()));
+        let position = self.append(permit, &mut entry, None);
+        call.rest_on(position);
+        Ok(answer(
+            self.apply_shelf(&mut gates, position, &entry),
+            false,
+        ))
+    }
+
+    /// Gives what an entry about shelves gives, and keeps its request.
+    pub(crate) fn apply_shelf(
+        &self,
+        gates: &mut Gates<'_>,
+        position: Position,
+        entry: &Entry<K>,
+    ) -> Booked {
+        let (difference, uncovered) = self.give_to_shelf(gates, position, &entry.change);
+        let booked = Booked {
+            until: entry.time.saturating_add(self.settings.retention),
+            body: entry.request.as_ref().map_or(0, |request| request.body),
+            position,
+            difference,
+            uncovered,
+        };
+        let shelves = entry.change.shelves();
+        if let (Some(request), Some(sku)) = (&entry.request, shelves.first()) {
+            let (key, is_new) = gates.of(*sku).keep(request, booked);
+            if is_new {
+                self.requests.add();
+            }
+            self.requests.note(booked.until, position, *sku, key);
+        }
+        booked
+    }
+
+    /// Gives what a change of shelves gives. Returns the difference of the first SKU, and how much of it is uncovered.
+    fn give_to_shelf(
+        &self,
+        gates: &mut Gates<'_>,
+        position: Position,
+        change: &Change<K>,
+    ) -> (i64, u64) {
+        match *change {
+            Change::Restocked { sku, units } => {
+                self.skus.put(sku, units, gates.of(sku));
+                (units.cast_signed(), 0)
+            }
+            Change::WrittenOff { units, .. } => (-units.cast_signed(), 0),
+            Change::Counted {
+                sku,
+                difference,
+                uncovered,
+                ..
+            } => {
+                if difference > 0 {
+                    let found = difference.unsigned_abs();
+                    self.skus.put(sku, found, gates.of(sku));
+                }
+                (difference, uncovered)
+            }
+            Change::Moved { to, units, .. } => {
+                self.skus.put(to, units, gates.of(to));
+                (-units.cast_signed(), 0)
+            }
+            Change::Sent { from, to, units } => {
+                gates.of(from).on_the_way += units;
+                gates.of(to).coming += units;
+                self.on_the_way.send(position, Sending { from, to, units });
+                (-units.cast_signed(), 0)
+            }
+            Change::Arrived {
+                sending,
+                from,
+                to,
+                units,
+                lost,
+            } => {
+                self.on_the_way.arrive(sending, units + lost);
+                gates.of(from).on_the_way -= units + lost;
+                gates.of(to).coming -= units + lost;
+                self.skus.put(to, units, gates.of(to));
+                (units.cast_signed(), 0)
+            }
+            Change::Limited {
+                sku,
+                safety,
+                limits,
+                ..
+            } => {
+                if safety < 0 {
+                    _ = self.skus.unwithhold(sku, safety.unsigned_abs());
+                }
+                gates.of(sku).limits = limits;
+                self.skus.item(sku).rules.set(&limits);
+                (0, 0)
+            }
+            _ => (0, 0),
+        }
+    }
+
+    /// Whether a shelf has room for units.
+    pub(super) fn fits_shelf(on_hand: u64, requested: u64) -> Result<(), Refusal<K>> {
+        match on_hand.checked_add(requested) {
+            Some(sum) if sum <= MAX_UNITS => Ok(()),
+            _ => Err(Refusal::Overflow { requested, on_hand }),
+        }
+    }
+
+    /// Forgets keys of requests on shelves whose time has passed, up to `limit`.
+    pub(crate) fn forget_requests(&self, now: u64, limit: usize) {
+        for _ in 0..limit {
+            let Some((sku, key, position)) = self.requests.next(now) else {
+                return;
+            };
+            if self.skus.item(sku).gate.lock().forget(&key, position) {
+                self.requests.remove(1);
+            }
+        }
+    }
+}
+
+const fn answer(booked: Booked, before: bool) -> StockAnswer {
+    StockAnswer {
+        before,
+        position: booked.position,
+        difference: booked.difference,
+        uncovered: booked.uncovered,
+    }
+}

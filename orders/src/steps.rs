@@ -1,0 +1,112 @@
+//! [`Steps`]: a list that grows and shrinks step by step.
+
+use std::ops::{Index, IndexMut};
+
+/// How many items a chunk holds, and how many chunks a node.
+const WIDTH: usize = 512;
+
+/// A list that is long, and changes under a lock. It adds and gives back memory chunk by chunk: no call moves more than
+/// 512 items, or the headers of 512 chunks, or those of the nodes: 8,192 for 2^31 items.
+#[derive(Debug)]
+pub(crate) struct Steps<T> {
+    /// Nodes of chunks of items. All are full, but the last ones.
+    nodes: Vec<Vec<Vec<T>>>,
+    len: usize,
+}
+
+impl<T> Default for Steps<T> {
+    fn default() -> Self {
+        let nodes = Vec::new();
+        Self { nodes, len: 0 }
+    }
+}
+
+impl<T> Steps<T> {
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        let (node, chunk, _) = place(self.len);
+        if node == self.nodes.len() {
+            self.nodes.push(Vec::new());
+        }
+        let chunks = &mut self.nodes[node];
+        if chunk == chunks.len() {
+            chunks.push(Vec::new());
+        }
+        chunks[chunk].push(item);
+        self.len += 1;
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let chunks = self.nodes.last_mut()?;
+        let chunk = chunks.last_mut()?;
+        let item = chunk.pop()?;
+        self.len -= 1;
+        if chunk.is_empty() {
+            chunks.pop();
+            if chunks.is_empty() {
+                self.nodes.pop();
+            }
+        }
+        Some(item)
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        let (node, chunk, item) = place(index);
+        self.nodes.get(node)?.get(chunk)?.get(item)
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        let (node, chunk, item) = place(index);
+        self.nodes.get_mut(node)?.get_mut(chunk)?.get_mut(item)
+    }
+}
+
+/// The numbers of the node, of the chunk in it, and of the item in that.
+const fn place(index: usize) -> (usize, usize, usize) {
+    (
+        index / (WIDTH * WIDTH),
+        index / WIDTH % WIDTH,
+        index % WIDTH,
+    )
+}
+
+impl<T> Index<usize> for Steps<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: usize) -> &T {
+        let (node, chunk, item) = place(index);
+        &self.nodes[node][chunk][item]
+    }
+}
+
+impl<T> IndexMut<usize> for Steps<T> {
+    #[inline]
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        let (node, chunk, item) = place(index);
+        &mut self.nodes[node][chunk][item]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_found_where_they_were_put_and_leave_in_the_other_sequence() {
+        let mut steps = Steps::default();
+        let count = 2 * WIDTH * WIDTH + 1;
+        (0..count).for_each(|item| steps.push(item));
+        assert_eq!(steps.len(), count);
+        assert!((0..count).all(|item| steps[item] == item));
+        assert_eq!(steps.get(count), None);
+        for item in (0..count).rev() {
+            assert_eq!(steps.pop(), Some(item));
+        }
+        assert_eq!((steps.pop(), steps.len()), (None, 0));
+        assert!(steps.nodes.is_empty(), "the memory is given back");
+    }
+}

@@ -1,0 +1,99 @@
+//! The feed: what happened, in the sequence of the entries.
+
+mod support;
+
+use segstock::ManualClock;
+use segstock_orders::{OrderBook, Position, Returned, SkuLimits, What};
+use std::sync::Arc;
+use std::time::Duration;
+use support::Recorded;
+
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+#[test]
+fn the_feed_tells_what_happened_in_the_sequence_of_the_entries_and_each_crossing_once() {
+    let clock = Arc::new(ManualClock::new());
+    let journal = Arc::new(Recorded::default());
+    let builder = || {
+        OrderBook::builder()
+            .clock(Arc::clone(&clock) as _)
+            .events(100)
+    };
+    let book = builder().journal(Arc::clone(&journal) as _).build();
+    book.open("phone", 4).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.low = 3;
+    book.limit("phone", limits).unwrap();
+    book.place("one", None, [("phone", 2)], QUARTER).unwrap();
+    book.place("two", None, [("phone", 1)], QUARTER).unwrap();
+    book.place("three", None, [("phone", 1)], 2 * QUARTER)
+        .unwrap();
+    book.pay("one").unwrap();
+    book.ship("one").unwrap();
+    book.place_or_wait("four", None, [("phone", 1)], QUARTER)
+        .unwrap();
+    clock.advance(QUARTER);
+    book.sweep(10).unwrap();
+    book.return_order("one", Returned::OnSale).unwrap();
+    book.cancel("three").unwrap();
+    let told = book.events(Position::default(), 100);
+    let what: Vec<_> = told.events.iter().map(|event| event.what.clone()).collect();
+    let expected = [
+        What::Placed("one".into()),
+        What::Low {
+            sku: "phone",
+            left: 2,
+        },
+        What::Placed("two".into()),
+        What::Placed("three".into()),
+        What::SoldOut("phone"),
+        What::Paid("one".into()),
+        What::Shipped("one".into()),
+        What::Waits("four".into()),
+        What::Expired("two".into()),
+        What::Served("four".into()),
+        What::Returned("one".into()),
+        What::BackInStock("phone"),
+        What::Cancelled("three".into()),
+        What::Enough("phone"),
+    ];
+    assert_eq!(what, expected);
+    assert_eq!(told.missed, None);
+    let again = builder().replay(journal.entries()).unwrap();
+    assert_eq!(
+        again.events(Position::default(), 100),
+        told,
+        "the same after a restart"
+    );
+
+    // In pages, with nothing lost between them.
+    let (mut after, mut pages) = (Position::default(), Vec::new());
+    loop {
+        let page = book.events(after, 2);
+        if page.events.is_empty() {
+            break;
+        }
+        after = page.next;
+        pages.extend(page.events);
+    }
+    assert_eq!(pages, told.events);
+}
+
+#[test]
+fn a_slow_reader_of_the_feed_is_told_what_it_missed() {
+    let book = OrderBook::builder().events(3).build();
+    book.open("phone", 100).unwrap();
+    let place = |number: u64| {
+        let id = format!("order-{number}");
+        book.place(&id, None, [("phone", 1)], QUARTER)
+            .unwrap()
+            .position
+    };
+    let first = place(0);
+    assert_eq!(book.events(Position::default(), 10).missed, None);
+    let positions: Vec<_> = (1..8).map(place).collect();
+    let told = book.events(first, 10);
+    assert_eq!(told.missed, Some(positions[3]));
+    let told: Vec<_> = told.events.iter().map(|event| event.position).collect();
+    assert_eq!(told, positions[4..]);
+}

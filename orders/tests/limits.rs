@@ -1,0 +1,326 @@
+//! What is limited: of a SKU, of a customer, of an order, and of all that grows.
+
+mod support;
+
+use segstock::ManualClock;
+use segstock_orders::{Limit, OrderBook, OrderState, Refusal, Returned, SkuLimits};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{Recorded, book, short};
+
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+#[test]
+fn safety_stock_is_not_for_sale_and_fills_up_first() {
+    let book = book(5);
+    let mut limits = SkuLimits::default();
+    limits.safety = 3;
+    book.limit("phone", limits).unwrap();
+    assert_eq!(book.available("phone"), Some(2));
+    book.place("order", None, [("phone", 2)], QUARTER).unwrap();
+    book.count("phone", "count", 3).unwrap();
+    assert_eq!(book.stock("phone").unwrap().safety, 1);
+    book.restock("phone", "delivery", 3).unwrap();
+    let stock = book.stock("phone").unwrap();
+    assert_eq!((stock.safety, stock.available, stock.owed), (3, 1, 0));
+    book.limit("phone", SkuLimits::default()).unwrap();
+    assert_eq!(book.available("phone"), Some(4));
+}
+
+#[test]
+fn a_closed_sku_takes_no_new_order_and_its_open_orders_finish() {
+    let book = book(5);
+    book.place("open", None, [("phone", 1)], QUARTER).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.closed = true;
+    book.limit("phone", limits).unwrap();
+    let refused = book.place("new", None, [("phone", 1), ("case", 1)], QUARTER);
+    assert_eq!(refused, Err(Refusal::Closed(vec!["phone"])));
+    book.pay("open").unwrap();
+    book.ship("open").unwrap();
+    book.return_order("open", Returned::OnSale).unwrap();
+}
+
+#[test]
+fn a_customer_has_so_many_units_over_the_whole_sale() {
+    let clock = Arc::new(ManualClock::new());
+    let book = OrderBook::builder()
+        .clock(Arc::clone(&clock) as _)
+        .retention(QUARTER)
+        .build();
+    book.open("phone", 100).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(2);
+    book.limit("phone", limits).unwrap();
+    let place = |id, customer, units| book.place(id, customer, [("phone", units)], QUARTER);
+    place("one", Some("ann"), 1).unwrap();
+    book.pay("one").unwrap();
+    book.ship("one").unwrap();
+    clock.advance(10 * QUARTER);
+    assert_eq!(
+        book.get("one"),
+        Err(Refusal::UnknownOrder),
+        "it is forgotten"
+    );
+    let refused = place("two", Some("ann"), 2).unwrap_err();
+    assert!(matches!(refused, Refusal::PerCustomer(_)));
+    assert_eq!(short(refused), [("phone", 2, 1)]);
+    assert_eq!(
+        place("none", None, 1),
+        Err(Refusal::CustomerNeeded(vec!["phone"]))
+    );
+    place("two", Some("ann"), 1).unwrap();
+    place("three", Some("bob"), 2).unwrap();
+    book.cancel("two").unwrap();
+    place("four", Some("ann"), 1).unwrap();
+}
+
+#[test]
+fn all_that_grows_has_a_limit() {
+    let book = OrderBook::builder()
+        .max_orders(2)
+        .max_skus(2)
+        .max_lines(1)
+        .max_units(5)
+        .max_requests(1, 1)
+        .longest_hold(QUARTER)
+        .build();
+    book.open("phone", 50).unwrap();
+    book.open("case", 50).unwrap();
+    assert_eq!(book.open("bag", 1), Err(Refusal::Limit(Limit::Skus(2))));
+    let place =
+        |id: &str, lines: &[(&'static str, u64)]| book.place(id, None, lines.to_vec(), QUARTER);
+    let both = place("order", &[("phone", 1), ("case", 1)]);
+    assert_eq!(both, Err(Refusal::Limit(Limit::Lines(1))));
+    assert_eq!(
+        place("order", &[("phone", 6)]),
+        Err(Refusal::Limit(Limit::Units(5)))
+    );
+    let longest = QUARTER;
+    let long = book.place("order", None, [("phone", 1)], 2 * QUARTER);
+    assert_eq!(long, Err(Refusal::Ttl { longest }));
+    place("one", &[("phone", 3)]).unwrap();
+    place("two", &[("phone", 1)]).unwrap();
+    assert_eq!(
+        place("three", &[("phone", 1)]),
+        Err(Refusal::Limit(Limit::Orders(2)))
+    );
+    book.pay_part("one", "part-1", [("phone", 1)]).unwrap();
+    let second = book.pay_part("one", "part-2", [("phone", 1)]);
+    assert_eq!(second, Err(Refusal::Limit(Limit::Requests(1))));
+    book.restock("phone", "delivery-1", 1).unwrap();
+    let second = book.restock("phone", "delivery-2", 1);
+    assert_eq!(second, Err(Refusal::Limit(Limit::Requests(1))));
+    for key in [String::new(), "x".repeat(201)] {
+        assert_eq!(place(&key, &[("phone", 1)]), Err(Refusal::Key));
+    }
+}
+
+#[test]
+fn what_is_set_for_a_sku_outlives_a_restart() {
+    let journal = Arc::new(Recorded::default());
+    let book = OrderBook::builder()
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    book.open("phone", 10).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.safety = 3;
+    limits.waiting = 5;
+    limits.per_customer = Some(4);
+    limits.unpaid = Some(80);
+    limits.low = 2;
+    book.limit("phone", limits).unwrap();
+    let lines = [("phone", 2)];
+    book.place("order", Some("ann"), lines, QUARTER).unwrap();
+    let mut closed = limits;
+    closed.closed = true;
+    book.limit("phone", closed).unwrap();
+
+    let again = OrderBook::builder().replay(journal.entries()).unwrap();
+    let stock = again.stock("phone").unwrap();
+    assert_eq!((stock.safety, stock.available), (3, 5));
+    assert_eq!(stock.limits, closed);
+    let refused = again.place("new", Some("ann"), lines, QUARTER);
+    assert_eq!(refused, Err(Refusal::Closed(vec!["phone"])));
+    // What was open goes on to its end.
+    again.pay("order").unwrap();
+    again.ship("order").unwrap();
+    again.return_order("order", Returned::OnSale).unwrap();
+}
+
+/// What is held in no time and never paid for keeps others from buying: a part of the shelf stays for them.
+#[test]
+fn only_a_share_of_a_sku_can_be_held_without_being_paid_for() {
+    let clock = Arc::new(ManualClock::new());
+    let book = OrderBook::builder().clock(Arc::clone(&clock) as _).build();
+    book.open("phone", 10).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.unpaid = Some(45);
+    book.limit("phone", limits).unwrap();
+    let place = |id, units| book.place(id, None, [("phone", units)], QUARTER);
+    // 45 percent of 10, rounded up.
+    place("ann", 4).unwrap();
+    let refused = place("bob", 2).unwrap_err();
+    assert!(matches!(refused, Refusal::Unpaid(_)), "{refused}");
+    assert_eq!(short(refused), [("phone", 2, 1)]);
+    let amended = book.amend("ann", "more", [("phone", 6)], QUARTER);
+    assert!(matches!(amended, Err(Refusal::Unpaid(_))), "{amended:?}");
+    // One who lacks units anyway is told that.
+    assert_eq!(short(place("all", 7).unwrap_err()), [("phone", 7, 6)]);
+    // Units that are paid for do not count any more, though they are on hand.
+    book.pay("ann").unwrap();
+    place("bob", 5).unwrap();
+    assert!(matches!(place("carl", 1), Err(Refusal::Unpaid(_))));
+    // Nor those that were cancelled, or not paid for in time.
+    book.cancel_part("bob", "fewer", [("phone", 1)]).unwrap();
+    place("carl", 1).unwrap();
+    clock.advance(QUARTER);
+    place("dora", 5).unwrap();
+    // Those that were shipped are on hand no more: 45 percent of 6.
+    book.ship("ann").unwrap();
+    book.cancel("dora").unwrap();
+    assert_eq!(short(place("emil", 4).unwrap_err()), [("phone", 4, 3)]);
+    place("emil", 3).unwrap();
+}
+
+#[test]
+fn an_order_that_waited_is_served_whatever_the_share_and_counts() {
+    let book = book(0);
+    let mut limits = SkuLimits::default();
+    limits.unpaid = Some(50);
+    book.limit("phone", limits).unwrap();
+    let lines = [("phone", 3)];
+    book.place_or_wait("waits", None, lines, QUARTER).unwrap();
+    book.restock("phone", "delivery", 4).unwrap();
+    assert_eq!(book.get("waits").unwrap().state, OrderState::Held);
+    let refused = book.place("next", None, [("phone", 1)], QUARTER);
+    assert!(matches!(refused, Err(Refusal::Unpaid(_))), "{refused:?}");
+    book.pay("waits").unwrap();
+    book.place("next", None, [("phone", 1)], QUARTER).unwrap();
+}
+
+#[test]
+fn the_share_that_can_be_held_is_as_before_after_a_replay() {
+    let journal = Arc::new(Recorded::default());
+    let book = OrderBook::builder()
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    book.open("phone", 10).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.unpaid = Some(50);
+    book.limit("phone", limits).unwrap();
+    let place = |book: &OrderBook<_>, id, units| book.place(id, None, [("phone", units)], QUARTER);
+    place(&book, "held", 3).unwrap();
+    place(&book, "paid", 2).unwrap();
+    book.pay("paid").unwrap();
+    let again = OrderBook::builder().replay(journal.entries()).unwrap();
+    assert_eq!(
+        short(place(&again, "new", 3).unwrap_err()),
+        [("phone", 3, 2)]
+    );
+    place(&again, "new", 2).unwrap();
+}
+
+#[test]
+fn keys_are_counted_over_the_whole_book_and_have_a_limit_there() {
+    let clock = Arc::new(ManualClock::new());
+    let journal = Arc::new(Recorded::default());
+    let builder = || {
+        let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+        builder.retention(QUARTER).max_all_requests(3)
+    };
+    let book = builder().journal(Arc::clone(&journal) as _).build();
+    book.open("phone", 10).unwrap();
+    book.open("case", 10).unwrap();
+    let lines = [("phone", 3)];
+    book.place("order", None, lines, QUARTER).unwrap();
+    let one = [("phone", 1)];
+    book.pay_part("order", "pay-1", one).unwrap();
+    book.restock("phone", "delivery-1", 1).unwrap();
+    book.restock("case", "delivery-1", 1).unwrap();
+    assert_eq!(book.requests(), 3);
+    let full = Refusal::Limit(Limit::AllRequests(3));
+    assert_eq!(book.pay_part("order", "pay-2", one), Err(full.clone()));
+    assert_eq!(book.restock("case", "delivery-2", 1), Err(full.clone()));
+    // What needs no key goes on, and what was done is answered as before.
+    assert!(book.pay_part("order", "pay-1", one).unwrap().before);
+    assert!(book.restock("case", "delivery-1", 1).unwrap().before);
+    book.pay("order").unwrap();
+    book.ship("order").unwrap();
+    let again = builder().replay(journal.entries()).unwrap();
+    assert_eq!(again.requests(), 3);
+    // When their time has passed they are forgotten, whatever calls come.
+    for book in [&book, &again] {
+        assert_eq!(book.restock("case", "delivery-2", 1), Err(full.clone()));
+    }
+    clock.advance(QUARTER);
+    for book in [&book, &again] {
+        book.restock("case", "delivery-2", 1).unwrap();
+        book.sweep(10).unwrap();
+        assert_eq!(book.requests(), 1);
+    }
+}
+
+/// Limits that were lowered when the program was started again are for what is new.
+#[test]
+fn what_was_done_is_answered_as_before_under_limits_that_were_lowered_since() {
+    let journal = Arc::new(Recorded::default());
+    let clock = Arc::new(ManualClock::new());
+    let builder = || OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let book = builder().journal(Arc::clone(&journal) as _).build();
+    for sku in ["a", "b", "c"] {
+        book.open(sku, 10).unwrap();
+    }
+    let lines = [("a", 3), ("b", 3), ("c", 3)];
+    let more = [("a", 4), ("b", 3), ("c", 3)];
+    let half = [("a", 1), ("b", 1), ("c", 1)];
+    let whole_day = 96 * QUARTER;
+    let calls = |book: &OrderBook<&'static str>| {
+        [
+            book.place("order", None, lines, whole_day),
+            book.amend("order", "amend", more, whole_day),
+            book.extend("order", whole_day),
+            book.pay_part("order", "pay", half),
+            book.ship_part("order", "ship", half),
+            book.return_part("order", "return", half, Returned::OnSale),
+            book.cancel_part("order", "cancel", half),
+        ]
+    };
+    for answer in calls(&book) {
+        answer.unwrap();
+    }
+    let lower = builder()
+        .max_lines(1)
+        .max_units(1)
+        .max_orders(1)
+        .max_skus(1)
+        .max_customers(0)
+        .max_requests(1, 1)
+        .longest_hold(QUARTER)
+        .replay(journal.entries())
+        .unwrap();
+    for (number, answer) in calls(&lower).into_iter().enumerate() {
+        assert!(
+            answer.as_ref().is_ok_and(|answer| answer.before),
+            "call {number}: {answer:?}"
+        );
+    }
+    // The order goes on to its end, in as many lines as it has.
+    let lower = builder()
+        .max_lines(1)
+        .max_units(1)
+        .replay(journal.entries())
+        .unwrap();
+    lower.pay_part("order", "pay-2", half).unwrap();
+    lower.ship_part("order", "ship-2", half).unwrap();
+    // What is new is limited.
+    for (refused, limit) in [
+        (lower.place("new", None, lines, QUARTER), Limit::Lines(1)),
+        (
+            lower.place("new", None, [("a", 2)], QUARTER),
+            Limit::Units(1),
+        ),
+    ] {
+        assert_eq!(refused, Err(Refusal::Limit(limit)));
+    }
+}
