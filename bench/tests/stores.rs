@@ -9,7 +9,8 @@ fn stores(arguments: &[&str]) -> Output {
 
 #[test]
 fn the_table_has_the_servers_that_there_are() {
-    let output = stores(&["--customers", "4", "--window-ms", "20", "--turns", "1"]);
+    let few = ["--customers", "4", "--crowd", "6"];
+    let output = stores(&[&few[..], &["--window-ms", "20", "--turns", "1"]].concat());
     let (shown, errors) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -21,8 +22,16 @@ fn the_table_has_the_servers_that_there_are() {
         return;
     }
     for (way, absent) in [
-        ("Redis, one key", "no redis-server found"),
-        ("PostgreSQL, one row", "no postgres found"),
+        (
+            "Redis, one key / Redis, bare decrement",
+            "no redis-server found",
+        ),
+        ("Redis, 20-segment-locks", "no redis-server found"),
+        (
+            "PostgreSQL, batched / PostgreSQL, one row",
+            "no postgres found",
+        ),
+        ("PostgreSQL, one-lock", "no postgres found"),
     ] {
         assert!(shown.contains(way) || shown.contains(absent), "{shown}");
     }

@@ -7,7 +7,8 @@
 //! What limits it: commits, each of which serves all orders that came while the last was on its way to the disk.
 //! Twin: `designs/queue/batches.rs` of `segstock-sim`; its log is here the server's own.
 
-use crate::session::{Session, column};
+use crate::server::Opened;
+use crate::session::{Parameters, Session, column};
 use crate::{OpenError, Postgres, Row};
 use segstock_remote::{
     Answer, Attempt, Batches, Fault, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,
@@ -53,42 +54,46 @@ impl Batched {
         let writes = Arc::clone(&row);
         let batches = Batches::start(move |batch| {
             let row = Arc::clone(&writes);
-            async move { write(&row, &batch).await }
+            async move {
+                let decided = decide(row.opened(), BATCH, &batch, &[]).await;
+                decided.into_iter().flatten().collect()
+            }
         });
         Self { row, batches }
     }
-
-    /// Attempts that may have happened though no answer came; each is of a whole batch.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.row.unanswered()
-    }
 }
 
-/// Has the server decide a batch.
-async fn write(row: &Row, batch: &[Wanted]) -> Vec<Answer> {
-    let (stock, most) = (row.opened().name.as_str(), MAX_UNITS.cast_signed());
+/// Has the server decide a batch by a function that is called as [`BATCH`] is, with `further` parameters. An order that it
+/// could not decide has no answer.
+pub(crate) async fn decide(
+    opened: &Opened,
+    sql: &'static str,
+    batch: &[Wanted],
+    further: Parameters<'_>,
+) -> Vec<Option<Answer>> {
+    let (stock, most) = (opened.name.as_str(), MAX_UNITS.cast_signed());
     let ids: Vec<&str> = batch.iter().map(|wanted| wanted.order.as_str()).collect();
     let restocks: Vec<bool> = batch.iter().map(|wanted| wanted.restocks).collect();
     let units: Vec<i64> = batch.iter().map(|wanted| wanted.units.as_i64()).collect();
     let (ids, restocks, units) = (&ids, &restocks, &units);
     let send = |session: Arc<Session>, attempt: Attempt| async move {
-        let again = attempt.is_again() || row.opened().strict;
+        let again = attempt.is_again() || opened.strict;
+        let first: Parameters<'_> = &[&stock, ids, restocks, units, &again, &most];
+        let parameters = [first, further].concat();
         loop {
-            let decided = session
-                .row(BATCH, &[&stock, ids, restocks, units, &again, &most])
-                .await?;
-            let Some(decided) = decided else { continue };
-            let states: Vec<String> = column(&decided, 0)?;
+            let Some(decided) = session.row(sql, &parameters).await? else {
+                continue;
+            };
+            let states: Option<Vec<String>> = column(&decided, 0)?;
+            let Some(states) = states.filter(|states| states.len() == ids.len()) else {
+                return Err(Fault::Final("there is no stock of this name".to_owned()));
+            };
             let known: Vec<i64> = column(&decided, 1)?;
             let left: Vec<i64> = column(&decided, 2)?;
-            if states.len() != ids.len() {
-                return Err(Fault::Final("there is no stock of this name".to_owned()));
-            }
             return Ok((states, known, left));
         }
     };
-    match row.opened().driver.ask(send).await {
+    match opened.driver.ask(send).await {
         Ok((states, known, left)) => batch
             .iter()
             .enumerate()
@@ -96,45 +101,30 @@ async fn write(row: &Row, batch: &[Wanted]) -> Vec<Answer> {
             .collect(),
         Err(unknown) => batch
             .iter()
-            .map(|_| Answer::Unknown(unknown.clone()))
+            .map(|_| Some(Answer::Unknown(unknown.clone())))
             .collect(),
     }
 }
 
-fn answer(wanted: &Wanted, state: &str, units: i64, left: i64) -> Answer {
+fn answer(wanted: &Wanted, state: &str, units: i64, left: i64) -> Option<Answer> {
     let done = if wanted.restocks { "put" } else { "sold" };
-    match state {
+    Some(match state {
+        "elsewhere" => return None,
         "refused" => Answer::Refused(Refused {
             available: u64::try_from(left).ok(),
         }),
         state if state == done && units == wanted.units.as_i64() => Answer::Done(()),
         _ => Answer::Unknown(Unknown::new(1, "the id is known for another call")),
-    }
+    })
 }
 
 impl RemoteStock for Batched {
     async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
-        let order = order.clone();
-        let restocks = false;
-        self.batches
-            .ask(Wanted {
-                order,
-                units,
-                restocks,
-            })
-            .await
+        self.batches.deduct(order, units).await
     }
 
     async fn restock(&self, order: &OrderId, units: Units) -> Answer {
-        let order = order.clone();
-        let restocks = true;
-        self.batches
-            .ask(Wanted {
-                order,
-                units,
-                restocks,
-            })
-            .await
+        self.batches.restock(order, units).await
     }
 
     async fn available(&self) -> Result<u64, Unknown> {
@@ -143,5 +133,9 @@ impl RemoteStock for Batched {
 
     async fn outcome(&self, order: &OrderId) -> Answer {
         self.row.outcome(order).await
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.row.unanswered()
     }
 }

@@ -9,12 +9,16 @@
 //! | [`Row`](row) | one row; the conditional update and the order in one statement | yes | one commit after another |
 //! | [`Rows`](rows) | N rows; the sum of one statement proves a refusal | yes | N commits at once |
 //! | [`Batched`](batched) | one row, and a writer that sends all orders that wait in one statement | yes | one commit for many orders |
+//! | [`Locked`](locked) | one advisory lock, or N segments with a lock each, around the whole order | with one segment | the order's work under each lock |
+//! | [`Pool`](pool) | a block of units for each node, and a pool; each node batches | yes | one commit for many orders, as many at once as there are nodes |
 //!
 //! [`Postgres`] says which database is asked, and how. The tables are those of `schema.sql`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod batched;
 mod error;
+pub mod locked;
+pub mod pool;
 pub mod row;
 pub mod rows;
 mod server;
@@ -22,6 +26,8 @@ mod session;
 
 pub use batched::Batched;
 pub use error::OpenError;
+pub use locked::Locked;
+pub use pool::Pool;
 pub use row::Row;
 pub use rows::Rows;
 pub use server::{MAX_PARTS, Postgres};

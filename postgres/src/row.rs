@@ -182,17 +182,13 @@ impl Row {
         }
     }
 
-    /// Attempts that may have happened though no answer came.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.0.driver.unanswered()
-    }
-
     pub(crate) const fn opened(&self) -> &Opened {
         &self.0
     }
 
-    fn stock(&self) -> &str {
+    /// The stock's name: the column `stock` of its orders.
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -210,7 +206,7 @@ impl Row {
             let again = attempt.is_again() || self.0.strict;
             loop {
                 let parameters: Parameters<'_> =
-                    &[&self.stock(), &id, &units, &state, &again, &seconds];
+                    &[&self.name(), &id, &units, &state, &again, &seconds];
                 match said(&session, TAKE, parameters).await? {
                     // The units are there, in stock or in expired holds.
                     Some(Said::Short(total)) if total >= units => self.expire(&session).await?,
@@ -227,7 +223,7 @@ impl Row {
 
     /// Frees the units of expired holds.
     async fn expire(&self, session: &Session) -> Result<(), Fault> {
-        session.row(EXPIRE, &[&self.stock()]).await.map(drop)
+        session.row(EXPIRE, &[&self.name()]).await.map(drop)
     }
 
     /// Ends or extends a hold by a statement. Expires it if it is past its deadline.
@@ -240,7 +236,7 @@ impl Row {
         let id = order.as_str();
         let end = |session: Arc<Session>, _| async move {
             loop {
-                let Some(row) = session.row(sql, &[&self.stock(), &id, third]).await? else {
+                let Some(row) = session.row(sql, &[&self.name(), &id, third]).await? else {
                     continue;
                 };
                 if column(&row, 0)? {
@@ -250,7 +246,7 @@ impl Row {
                     None => return Ok(Some("nohold".to_owned())),
                     Some("held") => {
                         if column::<Option<bool>>(&row, 2)? == Some(true) {
-                            let parameters: Parameters<'_> = &[&self.stock(), &id, &"expired"];
+                            let parameters: Parameters<'_> = &[&self.name(), &id, &"expired"];
                             session.row(END, parameters).await?;
                         }
                     }
@@ -349,7 +345,7 @@ impl RemoteStock for Row {
         let restock = |session: Arc<Session>, attempt: Attempt| async move {
             let again = attempt.is_again() || self.0.strict;
             loop {
-                let parameters: Parameters<'_> = &[&self.stock(), &id, &added, &most, &again];
+                let parameters: Parameters<'_> = &[&self.name(), &id, &added, &most, &again];
                 match said(&session, RESTOCK, parameters).await? {
                     // There was room in the snapshot, and no longer when the row was free.
                     Some(Said::Short(room)) if room >= added => {}
@@ -367,16 +363,15 @@ impl RemoteStock for Row {
     }
 
     async fn available(&self) -> Result<u64, Unknown> {
-        let read = |session: Arc<Session>, _| async move {
-            let row = session.row(AVAILABLE, &[&self.stock()]).await?;
-            let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
-            Ok(u64::try_from(column::<i64>(&row, 0)?).unwrap_or(0))
-        };
-        self.0.driver.ask(read).await
+        self.0.number(AVAILABLE).await
     }
 
     async fn outcome(&self, order: &OrderId) -> Answer {
         outcome(&self.0, order).await
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.0.driver.unanswered()
     }
 }
 

@@ -17,9 +17,9 @@
 
 use crate::row::{Said, answer, outcome, said};
 use crate::server::Opened;
-use crate::session::{Parameters, Session, column};
+use crate::session::{Parameters, Session};
 use crate::{OpenError, Postgres};
-use segstock_remote::{Answer, Attempt, Fault, MAX_UNITS, OrderId, RemoteStock, Units, Unknown};
+use segstock_remote::{Answer, Attempt, MAX_UNITS, OrderId, RemoteStock, Units, Unknown};
 use std::sync::Arc;
 
 /// N rows. See the [table of the designs](crate).
@@ -99,7 +99,8 @@ const RESTOCK: &str = "
     select exists (select from put), (select state from known), (select units from known), false,
       (select total from seen), exists (select from segstock_stock where name = $1)";
 
-const AVAILABLE: &str = "
+/// $1 stock. All rows at one instant.
+pub(crate) const AVAILABLE: &str = "
     select coalesce(sum(units), 0)::bigint from segstock_stock where name = $1";
 
 impl Rows {
@@ -126,12 +127,6 @@ impl Rows {
     pub async fn open(postgres: &Postgres, name: &str) -> Result<Self, OpenError> {
         let (opened, parts) = postgres.open(name).await?;
         Ok(Self { opened, parts })
-    }
-
-    /// Attempts that may have happened though no answer came.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.opened.driver.unanswered()
     }
 
     fn any_part(&self) -> i32 {
@@ -181,16 +176,14 @@ impl RemoteStock for Rows {
     }
 
     async fn available(&self) -> Result<u64, Unknown> {
-        let stock = self.opened.name.as_str();
-        let read = |session: Arc<Session>, _| async move {
-            let row = session.row(AVAILABLE, &[&stock]).await?;
-            let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
-            Ok(u64::try_from(column::<i64>(&row, 0)?).unwrap_or(0))
-        };
-        self.opened.driver.ask(read).await
+        self.opened.number(AVAILABLE).await
     }
 
     async fn outcome(&self, order: &OrderId) -> Answer {
         outcome(&self.opened, order).await
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.opened.driver.unanswered()
     }
 }

@@ -1,8 +1,8 @@
 //! [`Postgres`]: a server, and how it is asked.
 
 use crate::OpenError;
-use crate::session::{Reach, Session};
-use segstock_remote::{Driver, InvalidUnits, MAX_UNITS, OrderId, Patience, Units};
+use crate::session::{Reach, Session, column};
+use segstock_remote::{Driver, Fault, InvalidUnits, MAX_UNITS, OrderId, Patience, Units, Unknown};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Config;
@@ -132,6 +132,12 @@ impl Postgres {
         Ok(Driver::new(reach, self.connections, self.patience))
     }
 
+    /// As [`driver`](Self::driver), but one for each connection, so that a call has it for itself.
+    pub(crate) fn drivers_of_one(&self) -> Result<Vec<Driver<Reach>>, OpenError> {
+        let one = self.clone().connections(1);
+        (0..self.connections.max(1)).map(|_| one.driver()).collect()
+    }
+
     /// Creates a stock whose parts hold `units` together.
     pub(crate) async fn create(
         &self,
@@ -188,5 +194,15 @@ impl Opened {
             name: OrderId::new(name)?.to_string(),
             strict: postgres.strict,
         })
+    }
+    /// The number that a statement reads of the stock.
+    pub(crate) async fn number(&self, sql: &'static str) -> Result<u64, Unknown> {
+        let stock = self.name.as_str();
+        let read = |session: Arc<Session>, _| async move {
+            let row = session.row(sql, &[&stock]).await?;
+            let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
+            Ok(u64::try_from(column::<i64>(&row, 0)?).unwrap_or(0))
+        };
+        self.driver.ask(read).await
     }
 }

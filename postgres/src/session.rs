@@ -14,13 +14,15 @@ use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement};
 pub(crate) struct Reach(Config);
 
 impl Reach {
-    /// The server ends a statement after `statement_timeout`, so that no copy of one runs for longer.
-    pub(crate) fn new(config: &Config, statement_timeout: Duration) -> Self {
+    /// The server ends a statement after `attempt`, and a transaction whose client says nothing for so long: no copy of a
+    /// call runs or holds locks for longer.
+    pub(crate) fn new(config: &Config, attempt: Duration) -> Self {
         let mut config = config.clone();
         let own = config.get_options().unwrap_or_default();
-        let milliseconds = statement_timeout.as_millis().max(1);
+        let milliseconds = attempt.as_millis().max(1);
         let options = format!(
-            "{own} -c statement_timeout={milliseconds} -c default_transaction_isolation=read\\ committed"
+            "{own} -c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds} \
+             -c default_transaction_isolation=read\\ committed"
         );
         config.options(options);
         Self(config)
@@ -71,6 +73,12 @@ impl Session {
         }
     }
 
+    /// Runs statements that answer nothing.
+    pub(crate) async fn run(&self, sql: &str) -> Result<(), Fault> {
+        let run = self.client.batch_execute(sql).await;
+        run.map_err(|error| fault(&error))
+    }
+
     async fn statement(&self, sql: &'static str) -> Result<Statement, Error> {
         if let Some(statement) = self.prepared().get(sql) {
             return Ok(statement.clone());
@@ -86,9 +94,7 @@ impl Session {
     }
 
     pub(crate) async fn install(&self) -> Result<(), Fault> {
-        let schema = include_str!("../schema.sql");
-        let installed = self.client.batch_execute(schema).await;
-        installed.map_err(|error| fault(&error))
+        self.run(include_str!("../schema.sql")).await
     }
 
     pub(crate) async fn forget(&self, seconds: f64) -> Result<u64, Fault> {
@@ -165,7 +171,7 @@ fn fault(error: &Error) -> Fault {
     };
     match code.code() {
         // The server ends the session, perhaps after the commit.
-        "57P01" | "57P02" => Fault::MayBeDone(words),
+        "57P01" | "57P02" | "25P03" => Fault::MayBeDone(words),
         // It undid the statement: locks, deadlocks, time, memory, connections, starting up; a standby.
         "57014" | "57P03" | "25006" => Fault::NotDone(words),
         code if ["40", "53", "55"].contains(&&code[..2]) => Fault::NotDone(words),

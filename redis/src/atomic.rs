@@ -133,12 +133,6 @@ impl Atomic {
         })
     }
 
-    /// Attempts that may have happened though no answer came.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.driver.unanswered()
-    }
-
     /// The key of the record of an order's id begins so; the id follows.
     #[must_use]
     pub fn records(&self) -> &str {
@@ -285,6 +279,10 @@ impl RemoteStock for Atomic {
             call.arg(self.ttl);
         };
         self.change("segstock_atomic_1_outcome", order, args).await
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.driver.unanswered()
     }
 }
 

@@ -9,7 +9,7 @@
 //! Twin: `designs/queue/batches.rs` of `segstock-sim`; its log is here the server's own.
 
 use crate::{Atomic, OpenError, Redis};
-use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown, Wanted};
+use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown};
 use std::sync::Arc;
 
 /// A queue with one writer. See the [table of the designs](crate).
@@ -51,37 +51,15 @@ impl Batched {
         });
         Self { atomic, batches }
     }
-
-    /// Attempts that may have happened though no answer came; each is of a whole batch.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.atomic.unanswered()
-    }
 }
 
 impl RemoteStock for Batched {
     async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
-        let order = order.clone();
-        let restocks = false;
-        self.batches
-            .ask(Wanted {
-                order,
-                units,
-                restocks,
-            })
-            .await
+        self.batches.deduct(order, units).await
     }
 
     async fn restock(&self, order: &OrderId, units: Units) -> Answer {
-        let order = order.clone();
-        let restocks = true;
-        self.batches
-            .ask(Wanted {
-                order,
-                units,
-                restocks,
-            })
-            .await
+        self.batches.restock(order, units).await
     }
 
     async fn available(&self) -> Result<u64, Unknown> {
@@ -90,5 +68,9 @@ impl RemoteStock for Batched {
 
     async fn outcome(&self, order: &OrderId) -> Answer {
         self.atomic.outcome(order).await
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.atomic.unanswered()
     }
 }

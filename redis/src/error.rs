@@ -18,6 +18,8 @@ pub enum OpenError {
         /// What was asked for.
         segments: usize,
     },
+    /// No server was named.
+    NoServers,
     /// Ids are forgotten while copies of their requests can be under way.
     Patience(InvalidPatience),
     /// There is a stock of this name.
@@ -47,6 +49,7 @@ impl fmt::Display for OpenError {
             Self::Segments { segments } => {
                 write!(f, "a stock has 1 to 1000 segments, and this has {segments}")
             }
+            Self::NoServers => write!(f, "a stock needs a server"),
             Self::Patience(error) => error.fmt(f),
             Self::Exists => write!(f, "there is a stock of this name"),
             Self::NoStock => write!(f, "there is no stock of this name"),

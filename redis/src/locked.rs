@@ -14,12 +14,13 @@
 //! up to N times that. [`Atomic`](crate::Atomic) does the work after the sale, and has no such limit.
 //! Twins: `designs/one_lock.rs`, `designs/segment_locks.rs` and `designs/fenced.rs` of `segstock-sim`.
 
+use crate::function::{self, Said, nothing};
 use crate::link::Reach;
-use crate::server::{Connection, check_units, key_of};
+use crate::server::{Connection, check_parts, check_units, key_of};
 use crate::{OpenError, Redis};
-use redis::{Cmd, cmd};
+use redis::Cmd;
 use segstock_remote::{
-    Answer, Attempt, Driver, Fault, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,
+    Answer, Attempt, Driver, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -37,9 +38,6 @@ pub struct Locked {
     flow: Duration,
     fenced: bool,
 }
-
-/// What a function says: a word, a number, a text.
-type Said = (String, u64, String);
 
 /// A lock that is held, perhaps not any more.
 struct Held<'a> {
@@ -74,7 +72,7 @@ impl Locked {
         redis.prepare(LIBRARY).await?;
         let (parts, made) = (segments as u64, rand::random::<u64>());
         let create = |link: Connection, _| {
-            let mut create = function("create", &stock.segments);
+            let mut create = function::function("segstock_locked_1_create", &stock.segments);
             create.arg(made);
             for part in 0..parts {
                 create.arg(units / parts + u64::from(part < units % parts));
@@ -99,7 +97,7 @@ impl Locked {
     pub async fn open(redis: &Redis, name: &str, segments: usize) -> Result<Self, OpenError> {
         let stock = Self::of(redis, name, segments)?;
         redis.prepare(LIBRARY).await?;
-        let (_, _, parts) = stock.call("sum", &stock.segments, |_, _| {}).await?;
+        let (_, _, parts) = stock.call("sum", &stock.segments, nothing).await?;
         if parts == segments.to_string() {
             Ok(stock)
         } else {
@@ -109,9 +107,7 @@ impl Locked {
 
     fn of(redis: &Redis, name: &str, segments: usize) -> Result<Self, OpenError> {
         let key = key_of(name)?;
-        if segments == 0 || segments > 1_000 {
-            return Err(OpenError::Segments { segments });
-        }
+        check_parts(segments)?;
         Ok(Self {
             driver: redis.driver(None)?,
             segments: (0..segments)
@@ -144,33 +140,15 @@ impl Locked {
         Self { fenced, ..self }
     }
 
-    /// Attempts that may have happened though no answer came.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.driver.unanswered()
-    }
-
     async fn call(
         &self,
         name: &str,
         keys: &[impl AsRef<str> + Sync],
         args: impl Fn(&mut Cmd, Attempt) + Sync,
     ) -> Result<Said, Unknown> {
-        let call = |link: Connection, attempt| {
-            let mut call = function(name, keys);
-            args(&mut call, attempt);
-            async move {
-                let said: Vec<String> = link.ask(&call).await?;
-                let mut said = said.into_iter();
-                let what = said.next().unwrap_or_default();
-                if what == "nostock" {
-                    return Err(Fault::Final("there is no stock of this name".into()));
-                }
-                let number = said.next().and_then(|number| number.parse().ok());
-                Ok((what, number.unwrap_or(0), said.next().unwrap_or_default()))
-            }
-        };
-        self.driver.ask(call).await
+        let name = format!("segstock_locked_1_{name}");
+        let heard = function::call(&self.driver, &name, keys, args).await?;
+        Ok(heard.said)
     }
 
     /// Waits for the lock of a segment, as long as patience lasts.
@@ -280,16 +258,6 @@ impl Locked {
     }
 }
 
-fn function(name: &str, keys: &[impl AsRef<str>]) -> Cmd {
-    let mut call = cmd("FCALL");
-    call.arg(format!("segstock_locked_1_{name}"))
-        .arg(keys.len());
-    for key in keys {
-        call.arg(key.as_ref());
-    }
-    call
-}
-
 /// What a record says to who wanted the record `wanted`; nothing in particular wanted the outcome alone.
 fn answer(record: &str, wanted: &str) -> Answer {
     match record {
@@ -316,7 +284,7 @@ impl RemoteStock for Locked {
     }
 
     async fn available(&self) -> Result<u64, Unknown> {
-        let (_, units, _) = self.call("sum", &self.segments, |_, _| {}).await?;
+        let (_, units, _) = self.call("sum", &self.segments, nothing).await?;
         Ok(units)
     }
 
@@ -324,5 +292,9 @@ impl RemoteStock for Locked {
         let record = format!("{}{order}", self.prefix);
         let answer = self.settle(&record, "").await;
         answer.unwrap_or_else(Answer::Unknown)
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.driver.unanswered()
     }
 }

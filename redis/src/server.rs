@@ -151,6 +151,22 @@ pub(crate) fn check_units(units: u64) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// A stock has 1 to 1,000 keys of units.
+pub(crate) const fn check_parts(parts: usize) -> Result<(), OpenError> {
+    if parts == 0 || parts > 1_000 {
+        return Err(OpenError::Segments { segments: parts });
+    }
+    Ok(())
+}
+
+/// Which of `places` is that of an order: a hash of its id (FNV-1a), the same in every process and release.
+pub(crate) fn spread(order: &OrderId, places: usize) -> usize {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = order.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+    // The high bits are mixed better than the low ones.
+    usize::try_from((hash >> 32) % places as u64).unwrap_or(0)
+}
+
 /// What a call answers that was made over a [`Link`].
 pub(crate) type Asked<T> = Result<T, segstock_remote::Fault>;
 

@@ -51,8 +51,22 @@ impl Batches {
         Self { queue }
     }
 
-    /// Has an order sent with the next batch, and waits for its answer.
-    pub async fn ask(&self, wanted: Wanted) -> Answer {
+    /// Has units sold to an order with the next batch, and waits for its answer.
+    pub async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
+        self.ask(order, units, false).await
+    }
+
+    /// Has units added under an order's id with the next batch, and waits for its answer.
+    pub async fn restock(&self, order: &OrderId, units: Units) -> Answer {
+        self.ask(order, units, true).await
+    }
+
+    async fn ask(&self, order: &OrderId, units: Units, restocks: bool) -> Answer {
+        let wanted = Wanted {
+            order: order.clone(),
+            units,
+            restocks,
+        };
         let (answer, answered) = oneshot::channel();
         if self.queue.send(Waiting { wanted, answer }).await.is_err() {
             return Answer::Unknown(Unknown::new(0, "the writer has ended"));
@@ -103,14 +117,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use tokio::time::{Duration, sleep};
 
-    fn wanted(order: &str) -> Wanted {
-        Wanted {
-            order: order.parse().unwrap(),
-            units: Units::new(1).unwrap(),
-            restocks: false,
-        }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn orders_that_wait_go_in_one_batch_and_an_id_once() {
         let sent: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
@@ -130,7 +136,8 @@ mod tests {
         };
         let asks = ["a", "b", "c", "b", "d"].map(|order| {
             let batches = Arc::clone(&batches);
-            tokio::spawn(async move { batches.ask(wanted(order)).await })
+            let one = Units::new(1).unwrap();
+            tokio::spawn(async move { batches.deduct(&order.parse().unwrap(), one).await })
         });
         for (ask, done) in asks.into_iter().zip([true, true, false, true, true]) {
             assert_eq!(ask.await.unwrap(), Answer::from(done));

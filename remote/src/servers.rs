@@ -18,26 +18,34 @@
 #[cfg(feature = "judge")]
 mod clocked;
 pub mod contract;
+#[cfg(feature = "judge")]
+mod designs;
 mod faults;
 mod find;
+#[cfg(feature = "judge")]
+mod killer;
 pub mod mistakes;
+mod nodes;
 mod postgres;
 mod private;
+#[cfg(feature = "judge")]
+mod processes;
 mod proxy;
 mod redis;
-#[cfg(feature = "judge")]
-mod scene;
 mod shown;
+mod store;
 
 #[cfg(feature = "judge")]
 pub use clocked::Clocked;
+#[cfg(feature = "judge")]
+pub use designs::{Designs, assert_breaks};
 pub use faults::Faults;
+pub use nodes::Nodes;
 pub use postgres::PostgresServer;
 pub use proxy::{Proxy, Upstream};
 pub use redis::RedisServer;
-#[cfg(feature = "judge")]
-pub use scene::{Scene, Seen};
 pub use shown::{OwnServer, Server, Site, Tests};
+pub use store::{Store, fresh_name, id, units};
 
 use std::fmt;
 

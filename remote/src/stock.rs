@@ -22,6 +22,11 @@ pub trait RemoteStock: Send + Sync {
     /// What became of the call under this id, now and for ever: where nothing is known of it, it is refused from now
     /// on.
     fn outcome(&self, order: &OrderId) -> impl Future<Output = Answer> + Send;
+
+    /// Attempts so far that may have happened though no answer came; 0 of a design that does not count them.
+    fn unanswered(&self) -> u64 {
+        0
+    }
 }
 
 /// A stock behind a network that reserves units under an order's id, until a deadline by the server's clock.

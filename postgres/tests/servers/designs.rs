@@ -1,46 +1,63 @@
-//! The designs beside `Row`: what their calls answer, and what the judge says of them.
+//! What every design is tested for: its calls, the suite, and the suite under faults.
 
-use crate::support::{Site, Tests, database, judged, name};
+use crate::support::{Designs, Tests};
 use segstock_conformance::Options;
-use segstock_postgres::{Batched, Postgres, Rows};
-use segstock_remote::RemoteStock;
-use segstock_remote::servers::contract;
+use segstock_postgres::{Batched, Locked, Pool, Postgres, Row, Rows};
+use segstock_remote::servers::Nodes;
+use std::time::Duration;
 
 /// Rows of a stock that has several.
-pub const PARTS: usize = 5;
+const PARTS: usize = 5;
 
 pub fn add(tests: &Tests) {
-    design("rows", tests, async |postgres, name, units| {
-        Rows::create(postgres, name, units, PARTS).await.unwrap()
-    });
-    design("batched", tests, async |postgres, name, units| {
-        Batched::create(postgres, name, units).await.unwrap()
-    });
-}
+    let (designs, exact) = (Designs::of(tests), Options::new().rounds(30));
+    let faults = Options::new().rounds(8).threads(16);
+    let kills = Duration::from_secs(4);
 
-fn design<S: RemoteStock + 'static>(
-    what: &'static str,
-    tests: &Tests,
-    create: impl AsyncFn(&Postgres, &str, u64) -> S + Copy + Send + 'static,
-) {
-    tests.add(
-        &format!("{what}::calls_are_answered"),
-        move |site: &Site<'_>| {
-            let postgres = database(site);
-            let open = async |units| create(&postgres, &name(), units).await;
-            site.runtime.block_on(contract::of_stock(open));
+    designs.answers("row", Row::create);
+    designs.keeps("row", exact.clone(), Row::create);
+    designs.keeps_under_faults("row", faults.clone(), kills, Row::create, Row::open);
+
+    let create = async |postgres: &Postgres, name: &str, units| {
+        Rows::create(postgres, name, units, PARTS).await
+    };
+    designs.answers("rows", create);
+    designs.keeps("rows", exact.clone(), create);
+    designs.keeps_under_faults("rows", faults.clone(), kills, create, Rows::open);
+
+    designs.answers("batched", Batched::create);
+    designs.keeps("batched", exact.clone(), Batched::create);
+    designs.keeps_under_faults(
+        "batched",
+        faults.clone(),
+        kills,
+        Batched::create,
+        Batched::open,
+    );
+
+    let create = async |postgres: &Postgres, name: &str, units| {
+        Locked::create(postgres, name, units, 1).await
+    };
+    designs.answers("locked", create);
+    designs.keeps("locked", exact.clone(), create);
+    designs.keeps_under_faults("locked", faults.clone(), kills, create, Locked::open);
+    let walks = exact.clone().without_exact_refusals();
+    let create = async |postgres: &Postgres, name: &str, units| {
+        Locked::create(postgres, name, units, PARTS).await
+    };
+    designs.keeps("segment_locks", walks, create);
+
+    designs.answers("pool", Pool::create);
+    designs.keeps(
+        "pool",
+        exact,
+        async |postgres: &Postgres, name: &str, units| {
+            let mut nodes = vec![Pool::create(postgres, name, units).await?];
+            for _ in 0..2 {
+                nodes.push(Pool::open(postgres, name).await?);
+            }
+            Ok(Nodes::new(nodes))
         },
     );
-    tests.add(
-        &format!("{what}::the_suite_says_kept"),
-        move |site: &Site<'_>| {
-            let postgres = database(site);
-            let report = Options::new().rounds(30).name(what).check(|units, _| {
-                let stock = site.runtime.block_on(create(&postgres, &name(), units));
-                judged(stock, site.runtime)
-            });
-            println!("{report}");
-            report.assert_kept();
-        },
-    );
+    designs.keeps_under_faults("pool", faults, kills, Pool::create, Pool::open);
 }

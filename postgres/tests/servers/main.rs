@@ -1,7 +1,7 @@
 //! The designs on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
 
 mod designs;
-mod faults;
+mod mistakes;
 mod row;
 mod support;
 
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let tests = Tests::new();
     row::add(&tests);
     designs::add(&tests);
-    faults::add(&tests);
+    mistakes::add(&tests);
+    tests.add_orphan();
     tests.run()
 }

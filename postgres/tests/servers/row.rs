@@ -1,24 +1,20 @@
 //! `Row`: what its calls answer, and what the judge says of it.
 
-use crate::support::{Site, Tests, connect, database, id, judged, name, postgres, units};
+use crate::support::{Site, Tests, connect, database, postgres};
 use segstock_conformance::Options;
 use segstock_postgres::{OpenError, Row};
-use segstock_remote::servers::{Clocked, Server, contract};
+use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
 use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 
 pub fn add(tests: &Tests) {
-    tests.add("row::the_suite_says_kept", the_suite_says_kept);
     tests.add("row::the_suite_says_kept_of_holds", of_holds);
-    tests.add("row::calls_are_answered", |site| {
+    tests.add("row::calls_on_holds_are_answered", |site| {
         let postgres = database(site);
-        let open = async |held| Row::create(&postgres, &name(), held).await.unwrap();
-        site.runtime.block_on(async {
-            contract::of_stock(open).await;
-            contract::of_holds(open).await;
-        });
+        let open = async |held| Row::create(&postgres, &fresh_name(), held).await.unwrap();
+        site.runtime.block_on(contract::of_holds(open));
     });
     tests.add("row::old_ids_are_forgotten_and_holds_are_not", |site| {
         forgets(site);
@@ -33,23 +29,12 @@ pub fn add(tests: &Tests) {
     });
 }
 
-fn the_suite_says_kept(site: &Site<'_>) {
-    let postgres = database(site);
-    let report = Options::new().rounds(30).name("row").check(|held, _| {
-        let name = name();
-        let stock = site.runtime.block_on(Row::create(&postgres, &name, held));
-        judged(stock.unwrap(), site.runtime)
-    });
-    println!("{report}");
-    report.assert_kept();
-}
-
 fn of_holds(site: &Site<'_>) {
     let postgres = database(site);
-    let client = connect(site.server.url(), site.runtime);
+    let client = Arc::new(connect(site.server.url(), site.runtime));
     let options = Options::new().rounds(30).name("row with holds");
     let report = options.check(|held, _| {
-        let name = name();
+        let name = fresh_name();
         let stock = site.runtime.block_on(Row::create(&postgres, &name, held));
         let (client, runtime) = (Arc::clone(&client), site.runtime.clone());
         Clocked::new(stock.unwrap(), site.runtime.clone(), move |by: Duration| {
@@ -66,7 +51,7 @@ fn of_holds(site: &Site<'_>) {
 
 async fn strict(site: &Site<'_>) {
     let strict = postgres(site.server.url()).strict();
-    let stock = Row::create(&strict, &name(), 1).await.unwrap();
+    let stock = Row::create(&strict, &fresh_name(), 1).await.unwrap();
     let refused = stock.deduct(&id("a"), units(2)).await;
     assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
     assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
@@ -75,7 +60,7 @@ async fn strict(site: &Site<'_>) {
 }
 
 async fn creates(site: &Site<'_>) {
-    let (postgres, name) = (postgres(site.server.url()), name());
+    let (postgres, name) = (postgres(site.server.url()), fresh_name());
     let missing = Row::open(&postgres, &name).await;
     assert!(matches!(missing, Err(OpenError::NoStock)), "{missing:?}");
     Row::create(&postgres, &name, 3).await.unwrap();
@@ -96,7 +81,7 @@ async fn creates(site: &Site<'_>) {
 }
 
 fn forgets(site: &Site<'_>) {
-    let (postgres, name) = (database(site), name());
+    let (postgres, name) = (database(site), fresh_name());
     let client = connect(site.server.url(), site.runtime);
     site.runtime.block_on(async {
         let stock = Row::create(&postgres, &name, 5).await.unwrap();

@@ -1,22 +1,18 @@
 //! `Atomic`: what its calls answer, and what the judge says of it.
 
-use crate::support::{Site, Tests, connect, id, judged, name, redis, units};
+use crate::support::{Site, Tests, connect, redis};
 use segstock_conformance::Options;
 use segstock_redis::{Atomic, OpenError, Restarts};
-use segstock_remote::servers::{Clocked, RedisServer, Server, contract};
+use segstock_remote::servers::{Clocked, RedisServer, Server, contract, fresh_name, id, units};
 use segstock_remote::{Answer, MAX_UNITS, RemoteStock};
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
-    tests.add("atomic::the_suite_says_kept", the_suite_says_kept);
     tests.add("atomic::the_suite_says_kept_of_holds", of_holds);
-    tests.add("atomic::calls_are_answered", |site| {
+    tests.add("atomic::calls_on_holds_are_answered", |site| {
         let redis = redis(site.server.url());
-        let open = async |held| Atomic::create(&redis, &name(), held).await.unwrap();
-        site.runtime.block_on(async {
-            contract::of_stock(open).await;
-            contract::of_holds(open).await;
-        });
+        let open = async |held| Atomic::create(&redis, &fresh_name(), held).await.unwrap();
+        site.runtime.block_on(contract::of_holds(open));
     });
     tests.add("atomic::the_strict_way_remembers_every_refusal", |site| {
         site.runtime.block_on(strict(site));
@@ -65,23 +61,12 @@ pub fn add(tests: &Tests) {
     );
 }
 
-fn the_suite_says_kept(site: &Site<'_>) {
-    let redis = redis(site.server.url());
-    let report = Options::new().rounds(60).name("atomic").check(|held, _| {
-        let name = name();
-        let stock = site.runtime.block_on(Atomic::create(&redis, &name, held));
-        judged(stock.unwrap(), site.runtime)
-    });
-    println!("{report}");
-    report.assert_kept();
-}
-
 fn of_holds(site: &Site<'_>) {
     let redis = redis(site.server.url());
     let connection = connect(site.server.url(), site.runtime);
     let options = Options::new().rounds(60).name("atomic with holds");
     let report = options.check(|held, _| {
-        let name = name();
+        let name = fresh_name();
         let stock = site.runtime.block_on(Atomic::create(&redis, &name, held));
         let (connection, runtime) = (connection.clone(), site.runtime.clone());
         Clocked::new(stock.unwrap(), site.runtime.clone(), move |by: Duration| {
@@ -99,7 +84,7 @@ fn of_holds(site: &Site<'_>) {
 
 async fn strict(site: &Site<'_>) {
     let strict = redis(site.server.url()).strict();
-    let stock = Atomic::create(&strict, &name(), 1).await.unwrap();
+    let stock = Atomic::create(&strict, &fresh_name(), 1).await.unwrap();
     let refused = stock.deduct(&id("a"), units(2)).await;
     assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
     assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
@@ -108,7 +93,7 @@ async fn strict(site: &Site<'_>) {
 }
 
 async fn creates(site: &Site<'_>) {
-    let (redis, name) = (redis(site.server.url()), name());
+    let (redis, name) = (redis(site.server.url()), fresh_name());
     let missing = Atomic::open(&redis, &name).await;
     assert!(matches!(missing, Err(OpenError::NoStock)), "{missing:?}");
     Atomic::create(&redis, &name, 3).await.unwrap();

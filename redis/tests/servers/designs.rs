@@ -1,57 +1,85 @@
-//! The designs beside `Atomic`: what their calls answer, and what the judge says of them.
+//! What every design is tested for: its calls, the suite, and the suite under faults.
 
-use crate::support::{Site, Tests, judged, name, redis};
+use crate::support::{Designs, Tests};
 use segstock_conformance::Options;
-use segstock_redis::{Batched, Locked, Redis};
-use segstock_remote::RemoteStock;
-use segstock_remote::servers::{Server, contract};
+use segstock_redis::{Atomic, Batched, Growing, Locked, OpenError, Pool, Redis};
+use segstock_remote::servers::Nodes;
+use std::slice::from_ref;
+use std::time::Duration;
+
+/// Keys of a stock that has several.
+const PARTS: usize = 4;
 
 pub fn add(tests: &Tests) {
-    let exact = Options::new().rounds(30);
-    let batched = async |server: &Redis, name: &str, units| {
-        Batched::create(server, name, units).await.unwrap()
+    let (designs, exact) = (Designs::of(tests), Options::new().rounds(30));
+    let faults = Options::new().rounds(8).threads(16);
+    let kills = Duration::from_secs(3);
+
+    designs.answers("atomic", Atomic::create);
+    designs.keeps("atomic", exact.clone(), Atomic::create);
+    designs.keeps_under_faults(
+        "atomic",
+        faults.clone(),
+        kills,
+        Atomic::create,
+        Atomic::open,
+    );
+
+    designs.answers("batched", Batched::create);
+    designs.keeps("batched", exact.clone(), Batched::create);
+    designs.keeps_under_faults(
+        "batched",
+        faults.clone(),
+        kills,
+        Batched::create,
+        Batched::open,
+    );
+
+    let create =
+        async |redis: &Redis, name: &str, units| Locked::create(redis, name, units, 1).await;
+    let open = async |redis: &Redis, name: &str| Locked::open(redis, name, 1).await;
+    designs.answers("locked", create);
+    designs.keeps("locked", exact.clone(), create);
+    designs.keeps_under_faults("locked", faults.clone(), kills, create, open);
+
+    let create = async |redis: &Redis, name: &str, units| {
+        Growing::create(from_ref(redis), name, units, PARTS).await
     };
-    calls_are_answered("batched", tests, batched);
-    the_suite_says_kept("batched", tests, exact.clone(), batched);
-    let locked = async |server: &Redis, name: &str, units| {
-        Locked::create(server, name, units, 1).await.unwrap()
-    };
-    calls_are_answered("locked", tests, locked);
-    the_suite_says_kept("locked", tests, exact.clone(), locked);
-    let segments = async |server: &Redis, name: &str, units| {
-        Locked::create(server, name, units, 4).await.unwrap()
-    };
+    let open = async |redis: &Redis, name: &str| Growing::open(from_ref(redis), name).await;
+    designs.answers("growing", create);
+    designs.keeps("growing", exact.clone(), create);
+    designs.keeps_under_faults("growing", faults.clone(), kills, create, open);
+
     let walks = exact.without_exact_refusals();
-    the_suite_says_kept("segment_locks", tests, walks, segments);
+    let create =
+        async |redis: &Redis, name: &str, units| Locked::create(redis, name, units, PARTS).await;
+    designs.keeps("segment_locks", walks.clone(), create);
+
+    let create =
+        async |redis: &Redis, name: &str, units| Pool::create(from_ref(redis), name, units).await;
+    let open = async |redis: &Redis, name: &str| {
+        let node = Pool::open(from_ref(redis), name).await;
+        Ok(node?.lease(Duration::from_millis(50)))
+    };
+    designs.answers("pool", create);
+    designs.keeps("pool", walks, async |redis: &Redis, name: &str, units| {
+        nodes(redis, name, units, |node| node).await
+    });
+    let faults = faults.without_exact_refusals();
+    designs.keeps_under_faults("pool", faults, kills, create, open);
 }
 
-fn calls_are_answered<S: RemoteStock + 'static>(
-    what: &'static str,
-    tests: &Tests,
-    create: impl AsyncFn(&Redis, &str, u64) -> S + Copy + Send + 'static,
-) {
-    let test = format!("{what}::calls_are_answered");
-    tests.add(&test, move |site: &Site<'_>| {
-        let server = redis(site.server.url());
-        let open = async |units| create(&server, &name(), units).await;
-        site.runtime.block_on(contract::of_stock(open));
-    });
-}
-
-fn the_suite_says_kept<S: RemoteStock + 'static>(
-    what: &'static str,
-    tests: &Tests,
-    options: Options,
-    create: impl AsyncFn(&Redis, &str, u64) -> S + Copy + Send + 'static,
-) {
-    let test = format!("{what}::the_suite_says_kept");
-    tests.add(&test, move |site: &Site<'_>| {
-        let server = redis(site.server.url());
-        let report = options.name(what).check(|units, _| {
-            let stock = site.runtime.block_on(create(&server, &name(), units));
-            judged(stock, site.runtime)
-        });
-        println!("{report}");
-        report.assert_kept();
-    });
+/// Three nodes of one pool, whose leases last for 2 ms.
+pub async fn nodes(
+    redis: &Redis,
+    name: &str,
+    units: u64,
+    made: impl Fn(Pool) -> Pool,
+) -> Result<Nodes<Pool>, OpenError> {
+    let mut nodes = vec![Pool::create(from_ref(redis), name, units).await?];
+    for _ in 0..2 {
+        nodes.push(Pool::open(from_ref(redis), name).await?);
+    }
+    let short = |node: Pool| made(node.lease(Duration::from_millis(2)));
+    Ok(Nodes::new(nodes.into_iter().map(short).collect()))
 }

@@ -2,7 +2,7 @@
 
 mod atomic;
 mod designs;
-mod faults;
+mod mistakes;
 mod support;
 
 use segstock_remote::servers::Tests;
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let tests = Tests::new();
     atomic::add(&tests);
     designs::add(&tests);
-    faults::add(&tests);
+    mistakes::add(&tests);
+    tests.add_orphan();
     tests.run()
 }

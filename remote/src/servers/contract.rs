@@ -1,18 +1,11 @@
 //! What every design answers, call by call, when nothing goes wrong.
 
-use crate::{Answer, HoldAnswer, MAX_UNITS, OrderId, RemoteHolds, RemoteStock, Resolved, Units};
+use super::store::{id, units};
+use crate::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock, Resolved};
 use std::time::Duration;
 use tokio::time::sleep;
 
 const HOUR: Duration = Duration::from_secs(3_600);
-
-fn id(text: &str) -> OrderId {
-    OrderId::new(text).expect("it is of the alphabet")
-}
-
-fn units(units: u64) -> Units {
-    Units::new(units).expect("it is within the limits")
-}
 
 #[track_caller]
 fn assert_refused(answer: &Answer) {

@@ -1,33 +1,73 @@
 //! Mistakes that people make with a stock behind a network, to see that a judge finds them.
 
+use super::store::id;
 use crate::{Answer, OrderId, RemoteStock, Units, Unknown};
+use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Asks again under another id when no answer came: the units are taken twice.
+/// A stock that makes a mistake when no answer comes. Its patience must be that of one attempt.
 #[derive(Debug)]
-pub struct RetriesWithoutKey<S> {
+pub struct Mistaken<S> {
     stock: S,
-    numbers: AtomicU64,
+    mistake: Mistake,
+    requests: AtomicU64,
 }
 
-impl<S> RetriesWithoutKey<S> {
-    /// Makes the mistake with `stock`, whose patience is one attempt.
-    pub const fn new(stock: S) -> Self {
+/// What is done when no answer came.
+pub enum Mistake {
+    /// It asks again under another id: the units are taken twice.
+    RetriesWithoutKey,
+    /// It tells the customer no: the units of what was sold are lost.
+    LostIsRefused,
+    /// It asks again under the same id, which the server has forgotten: this forgets it.
+    Forgets(Forget),
+}
+
+/// Has a server forget an id.
+pub type Forget = Box<dyn Fn(OrderId) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+impl fmt::Debug for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RetriesWithoutKey => "RetriesWithoutKey",
+            Self::LostIsRefused => "LostIsRefused",
+            Self::Forgets(_) => "Forgets",
+        })
+    }
+}
+
+impl<S> Mistaken<S> {
+    /// Makes the mistake with `stock`.
+    pub const fn new(stock: S, mistake: Mistake) -> Self {
+        let requests = AtomicU64::new(0);
         Self {
             stock,
-            numbers: AtomicU64::new(0),
+            mistake,
+            requests,
         }
     }
 }
 
-impl<S: RemoteStock> RemoteStock for RetriesWithoutKey<S> {
-    async fn deduct(&self, _: &OrderId, units: Units) -> Answer {
+impl<S: RemoteStock> RemoteStock for Mistaken<S> {
+    async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
         let mut answer = Answer::REFUSED;
         for _ in 0..5 {
-            let id = request(self.numbers.fetch_add(1, Ordering::Relaxed));
-            answer = self.stock.deduct(&id, units).await;
+            let request = match self.mistake {
+                Mistake::RetriesWithoutKey => {
+                    let number = self.requests.fetch_add(1, Ordering::Relaxed);
+                    id(&format!("request:{number}"))
+                }
+                _ => order.clone(),
+            };
+            answer = self.stock.deduct(&request, units).await;
             if answer.is_known() {
                 break;
+            }
+            match &self.mistake {
+                Mistake::LostIsRefused => return Answer::REFUSED,
+                Mistake::Forgets(forget) => forget(request).await,
+                Mistake::RetriesWithoutKey => {}
             }
         }
         answer
@@ -46,31 +86,33 @@ impl<S: RemoteStock> RemoteStock for RetriesWithoutKey<S> {
     }
 }
 
-fn request(number: u64) -> OrderId {
-    OrderId::new(format!("request:{number}")).expect("it is of the alphabet")
+/// Reads what is left, and writes what is left after that: two customers read the same number.
+#[cfg(feature = "judge")]
+#[derive(Debug)]
+pub struct ReadThenWrite<R, W> {
+    /// Says how many units are left.
+    pub read: R,
+    /// Writes how many are left.
+    pub write: W,
 }
 
-/// Tells the customer no when no answer came: the units of what was sold are lost.
-#[derive(Debug)]
-pub struct LostIsRefused<S>(pub S);
-
-impl<S: RemoteStock> RemoteStock for LostIsRefused<S> {
-    async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
-        match self.0.deduct(order, units).await {
-            Answer::Unknown(_) => Answer::REFUSED,
-            answer => answer,
-        }
+#[cfg(feature = "judge")]
+impl<R, W> segstock_conformance::Subject for ReadThenWrite<R, W>
+where
+    R: Fn() -> u64 + Send + Sync,
+    W: Fn(u64) + Send + Sync,
+{
+    fn deduct(&self, units: u64) -> segstock_conformance::Answer {
+        let left = (self.read)().checked_sub(units);
+        left.inspect(|left| (self.write)(*left)).is_some().into()
     }
 
-    async fn restock(&self, order: &OrderId, units: Units) -> Answer {
-        self.0.restock(order, units).await
+    fn restock(&self, units: u64) -> segstock_conformance::Answer {
+        (self.write)((self.read)() + units);
+        segstock_conformance::Answer::Done(())
     }
 
-    async fn available(&self) -> Result<u64, Unknown> {
-        self.0.available().await
-    }
-
-    async fn outcome(&self, order: &OrderId) -> Answer {
-        self.0.outcome(order).await
+    fn available(&self) -> segstock_conformance::Answer<u64> {
+        segstock_conformance::Answer::Done((self.read)())
     }
 }

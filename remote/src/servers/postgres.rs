@@ -3,6 +3,7 @@
 use super::private::{Account, Private};
 use super::{NoServer, Server, Upstream, find, variable};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -17,14 +18,6 @@ pub struct PostgresServer {
 }
 
 const SOCKET: &str = ".s.PGSQL.5432";
-
-impl PostgresServer {
-    /// Its process id, if it is a private one that runs.
-    #[must_use]
-    pub fn process_id(&self) -> Option<u32> {
-        self.private.as_ref()?.id()
-    }
-}
 
 impl Server for PostgresServer {
     fn find() -> Result<Self, NoServer> {
@@ -67,6 +60,15 @@ impl Server for PostgresServer {
     fn upstream(&self) -> Option<Upstream> {
         let private = self.private.as_ref()?;
         Some(Upstream::Unix(private.folder().join(SOCKET)))
+    }
+
+    fn process_id(&self) -> Option<u32> {
+        self.private.as_ref()?.id()
+    }
+
+    fn url_behind(proxy: SocketAddr) -> String {
+        let (host, port) = (proxy.ip(), proxy.port());
+        format!("host={host} port={port} user=postgres dbname=postgres")
     }
 
     fn kill_and_start(&mut self) -> Result<(), NoServer> {

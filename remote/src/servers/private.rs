@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -53,13 +53,57 @@ impl Account {
     }
 }
 
-/// A server's process, which ends with this value.
+/// A server's process, which ends with this value, and with the process that this value is of.
 #[derive(Debug)]
 pub(super) struct Private {
     command: Command,
     is_ready: fn(&Path) -> bool,
-    child: Option<Child>,
+    running: Option<Running>,
     folder: TempDir,
+}
+
+/// A server that runs, and a shell that ends it if nobody else can.
+#[derive(Debug)]
+struct Running {
+    server: Child,
+    watcher: Option<(Child, ChildStdin)>,
+}
+
+/// Reads until the pipe closes, which is when the process that holds its other end is gone, killed or not; then ends the
+/// server `$1`, and deletes its folder `$2`.
+const WATCHER: &str = r#"
+read -r _
+kill -QUIT "$1"
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$1" || break; sleep 0.2; done
+kill -KILL "$1"
+rm -rf -- "$2"
+"#;
+
+impl Running {
+    /// Has a shell watch `server`. It has a process group of its own: what ends the test's group spares it.
+    fn watched(server: Child, folder: &Path) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", WATCHER, "sh", &server.id().to_string()]);
+        shell.arg(folder).process_group(0);
+        shell
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // Without a shell the server ends with its value only.
+        let watcher = shell.spawn().ok();
+        let watcher = watcher.and_then(|mut shell| shell.stdin.take().map(|pipe| (shell, pipe)));
+        Self { server, watcher }
+    }
+
+    /// The server's process. Nobody watches it any more: once it is waited for, its id may be another's.
+    fn unwatched(mut self) -> Child {
+        if let Some((mut shell, pipe)) = self.watcher.take() {
+            _ = shell.kill();
+            _ = shell.wait();
+            drop(pipe);
+        }
+        self.server
+    }
 }
 
 impl Private {
@@ -79,7 +123,7 @@ impl Private {
         let mut server = Self {
             command,
             is_ready,
-            child: None,
+            running: None,
             folder,
         };
         server.begin()?;
@@ -107,7 +151,7 @@ impl Private {
                 .map_err(|error| NoServer::new(format!("{name} does not start: {error}")))?;
             while Instant::now() < until {
                 if (self.is_ready)(self.folder()) {
-                    self.child = Some(child);
+                    self.running = Some(Running::watched(child, self.folder()));
                     return Ok(());
                 }
                 if child.try_wait().is_ok_and(|ended| ended.is_some()) {
@@ -129,21 +173,21 @@ impl Private {
 
     /// Kills the process as `kill -9` does.
     pub(super) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            _ = child.kill();
-            _ = child.wait();
+        if let Some(mut server) = self.running.take().map(Running::unwatched) {
+            _ = server.kill();
+            _ = server.wait();
         }
     }
 
     /// Its process id, while it runs.
     pub(super) fn id(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        Some(self.running.as_ref()?.server.id())
     }
 }
 
 impl Drop for Private {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else {
+        let Some(mut child) = self.running.take().map(Running::unwatched) else {
             return;
         };
         // At once, and yet the server ends its own processes and frees what it shares between them.

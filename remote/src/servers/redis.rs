@@ -3,6 +3,7 @@
 use super::private::Private;
 use super::{NoServer, Server, Upstream, find, variable};
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -58,12 +59,6 @@ impl RedisServer {
             private: Some(private),
         })
     }
-
-    /// Its process id, if it is a private one that runs.
-    #[must_use]
-    pub fn process_id(&self) -> Option<u32> {
-        self.private.as_ref()?.id()
-    }
 }
 
 impl Server for RedisServer {
@@ -81,6 +76,14 @@ impl Server for RedisServer {
     fn upstream(&self) -> Option<Upstream> {
         let private = self.private.as_ref()?;
         Some(Upstream::Unix(private.folder().join("socket")))
+    }
+
+    fn process_id(&self) -> Option<u32> {
+        self.private.as_ref()?.id()
+    }
+
+    fn url_behind(proxy: SocketAddr) -> String {
+        format!("redis://{proxy}")
     }
 
     fn kill_and_start(&mut self) -> Result<(), NoServer> {

@@ -1,7 +1,7 @@
 //! [`Load`]: customers who order again as soon as they are answered.
 
 use crate::cpu;
-use crate::ways::Way;
+use crate::ways::{Order, Way};
 use segstock_harness::percentile;
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +13,6 @@ use tokio::time::sleep;
 
 /// How much is ordered.
 pub struct Load {
-    pub customers: usize,
     pub window: Duration,
     pub turns: usize,
 }
@@ -30,13 +29,16 @@ pub struct Measured {
     pub server: Option<f64>,
     /// Orders that were answered as they must not be.
     pub wrong: u64,
-    /// With 20 ms of work in each order.
+    /// Orders a second with 20 ms of work in each, and the 99th percentile of their latency in milliseconds: with the
+    /// work, where it is done under a lock.
     pub with_flow: f64,
+    pub p99_with_flow: f64,
     /// How often in a second a file of the same disk could be synced, beside each turn.
     pub syncs: f64,
 }
 
-const FLOW: Duration = Duration::from_millis(20);
+/// The work of an order.
+pub const FLOW: Duration = Duration::from_millis(20);
 
 impl Load {
     /// Measures all ways by turns.
@@ -45,8 +47,14 @@ impl Load {
         for turn in 0..self.turns {
             for (way, turns) in ways.iter().zip(&mut turns) {
                 eprintln!("turn {} of {}: {}", turn + 1, self.turns, way.name);
-                let mut measured = self.once(runtime, way, Duration::ZERO);
-                measured.with_flow = self.once(runtime, way, FLOW).orders_a_second;
+                let mut measured = self.once(runtime, way, &way.order, Duration::ZERO);
+                let with_flow = match &way.with_flow {
+                    Some(order) => self.once(runtime, way, order, Duration::ZERO),
+                    None => self.once(runtime, way, &way.order, FLOW),
+                };
+                measured.with_flow = with_flow.orders_a_second;
+                measured.p99_with_flow = with_flow.p99;
+                measured.wrong += with_flow.wrong;
                 measured.syncs = syncs();
                 turns.push(measured);
             }
@@ -54,13 +62,14 @@ impl Load {
         turns.iter().map(|turns| median(turns)).collect()
     }
 
-    fn once(&self, runtime: &Runtime, way: &Way, flow: Duration) -> Measured {
-        let (order, wrong) = (Arc::clone(&way.order), Arc::new(AtomicU64::new(0)));
+    /// Measures the orders of a way, each with work after it.
+    fn once(&self, runtime: &Runtime, way: &Way, order: &Order, flow: Duration) -> Measured {
+        let wrong = Arc::new(AtomicU64::new(0));
         let (began, sold_out) = (Instant::now(), way.sold_out);
         let (warm, ends) = (self.window / 5, self.window + self.window / 5);
         let server = || way.process.map(cpu::seconds);
-        let customers = (0..self.customers).map(|_| {
-            let (order, wrong) = (Arc::clone(&order), Arc::clone(&wrong));
+        let customers = (0..way.customers).map(|_| {
+            let (order, wrong) = (Arc::clone(order), Arc::clone(&wrong));
             runtime.spawn(async move {
                 let mut latencies = Vec::new();
                 while began.elapsed() < ends {
@@ -141,6 +150,7 @@ fn median(turns: &[Measured]) -> Measured {
         server: server.then(|| of(|turn| turn.server.unwrap_or(f64::NAN))),
         wrong: turns.iter().map(|turn| turn.wrong).sum(),
         with_flow: of(|turn| turn.with_flow),
+        p99_with_flow: of(|turn| turn.p99_with_flow),
         syncs: of(|turn| turn.syncs),
     }
 }

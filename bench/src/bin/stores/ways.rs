@@ -1,8 +1,9 @@
 //! The ways that are measured, and the servers that they are measured on.
 
+use crate::load::FLOW;
 use segstock_postgres::{Postgres, Row, Rows};
-use segstock_redis::{Atomic, Redis, Restarts};
-use segstock_remote::servers::{NoServer, PostgresServer, RedisServer, Server};
+use segstock_redis::{Atomic, Growing, Redis, Restarts};
+use segstock_remote::servers::{NoServer, Nodes, PostgresServer, RedisServer, Server};
 use segstock_remote::{Answer, OrderId, Patience, RemoteStock, Units};
 use std::fmt::Display;
 use std::future::Future;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// An order: whether it was sold, if that is known.
-type Order = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<bool>> + Send>> + Send + Sync>;
+pub type Order = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<bool>> + Send>> + Send + Sync>;
 
 /// A way to count stock.
 pub struct Way {
@@ -24,6 +25,13 @@ pub struct Way {
     /// The server's process, if it is a private one.
     pub process: Option<u32>,
     pub order: Order,
+    /// An order with its work under a lock; if none, the work comes after the sale.
+    pub with_flow: Option<Order>,
+    /// Who order at once.
+    pub customers: usize,
+    /// Orders a second with their work, as the page *distributed* of `segstock-sim` has them; its test `throughput` sees to
+    /// it that they are so.
+    pub simulated: Option<u64>,
 }
 
 /// The servers that there are.
@@ -56,18 +64,82 @@ impl Stores {
         absent.map(ToString::to_string).collect()
     }
 
-    pub async fn ways(&self) -> Result<Vec<Way>, String> {
-        let mut ways = Vec::new();
+    /// All ways for so many customers, and those with locks once more for the others.
+    pub async fn ways(&self, [customers, crowd]: [usize; 2]) -> Result<Vec<Way>, String> {
+        let mut ways = Ways {
+            ways: Vec::new(),
+            customers,
+            crowd,
+            store: "",
+            durable: "",
+            process: None,
+        };
         if let Ok(server) = &self.redis {
-            on_redis(server, "Redis", "a second may be lost", &mut ways).await?;
+            ways.begin("Redis", "a second may be lost", server.process_id());
+            let redis = on_redis(server, &mut ways).await?;
+            locks_on_redis(&redis, &mut ways).await?;
         }
         if let Ok(server) = &self.redis_durable {
-            on_redis(server, "Redis, always synced", "yes", &mut ways).await?;
+            ways.begin("Redis, always synced", "yes", server.process_id());
+            on_redis(server, &mut ways).await?;
         }
         if let Ok(server) = &self.postgres {
-            on_postgres(server, &mut ways).await?;
+            ways.begin("PostgreSQL", "yes", server.process_id());
+            let postgres = on_postgres(server, &mut ways).await?;
+            locks_on_postgres(&postgres, &mut ways).await?;
         }
-        Ok(ways)
+        Ok(ways.ways)
+    }
+}
+
+/// Ways, as they are added.
+struct Ways {
+    ways: Vec<Way>,
+    customers: usize,
+    crowd: usize,
+    store: &'static str,
+    durable: &'static str,
+    process: Option<u32>,
+}
+
+impl Ways {
+    /// What follows is on this store.
+    fn begin(&mut self, store: &'static str, durable: &'static str, process: Option<u32>) {
+        (self.store, self.durable, self.process) = (store, durable, process);
+    }
+
+    fn add(&mut self, what: &str, exact: &'static str, simulated: Option<u64>, order: Order) {
+        self.ways.push(Way {
+            name: format!("{}, {what}", self.store),
+            exact,
+            durable: self.durable,
+            sold_out: false,
+            process: self.process,
+            order,
+            with_flow: None,
+            customers: self.customers,
+            simulated,
+        });
+    }
+
+    fn add_sold_out(&mut self, what: &str, order: Order) {
+        self.add(what, "yes", None, order);
+        self.ways
+            .iter_mut()
+            .next_back()
+            .expect("it was added")
+            .sold_out = true;
+    }
+
+    /// Adds a way with locks: for the customers, and for the crowd.
+    fn add_locks(&mut self, what: &str, simulated: u64, order: &Order, with_flow: &Order) {
+        let exact = if simulated > 50 { "no" } else { "yes" };
+        for customers in [self.customers, self.crowd] {
+            self.add(what, exact, Some(simulated), Arc::clone(order));
+            let way = self.ways.iter_mut().next_back().expect("it was added");
+            way.with_flow = Some(Arc::clone(with_flow));
+            way.customers = customers;
+        }
     }
 }
 
@@ -102,111 +174,119 @@ fn of<S: RemoteStock + 'static>(stock: S) -> Order {
     })
 }
 
-async fn on_redis(
-    server: &RedisServer,
-    store: &str,
-    durable: &'static str,
-    ways: &mut Vec<Way>,
-) -> Result<(), String> {
+/// Adds the ways on Redis without locks.
+async fn on_redis(server: &RedisServer, ways: &mut Ways) -> Result<Redis, String> {
     let redis = Redis::new(server.url()).map_err(words)?;
     let redis = redis.restarts(Restarts::Keep).patience(patience()?);
-    let process = server.process_id();
-    let mut add = |what: &str, exact, sold_out, order| {
-        ways.push(Way {
-            name: format!("{store}, {what}"),
-            exact,
-            durable,
-            sold_out,
-            process,
-            order,
-        });
-    };
     let client = redis::Client::open(server.url()).map_err(words)?;
-    let bare = async |command: &'static str, key: String| -> Result<Order, String> {
-        let connection = client
-            .get_multiplexed_async_connection()
-            .await
-            .map_err(words)?;
-        let mut set = redis::cmd("SET");
-        let set = set.arg(&key).arg(PLENTY);
-        let () = set
-            .query_async(&mut connection.clone())
-            .await
-            .map_err(words)?;
-        let order: Order = Arc::new(move || {
-            let (mut connection, key) = (connection.clone(), key.clone());
-            Box::pin(async move {
-                let mut command = redis::cmd(command);
-                let left = command.arg(key).query_async::<u64>(&mut connection).await;
-                left.ok().map(|_| true)
-            })
-        });
-        Ok(order)
-    };
-    add(
-        "bare decrement",
-        "no retry is safe",
-        false,
-        bare("DECR", name("decrement")).await?,
-    );
-    let atomic = Atomic::create(&redis, &name("atomic"), PLENTY)
-        .await
-        .map_err(words)?;
-    add("one key", "yes", false, of(atomic));
+    let decrement = bare_command(&client, "DECR", name("decrement")).await?;
+    ways.add("bare decrement", "no retry is safe", None, decrement);
+    let atomic = Atomic::create(&redis, &name("atomic"), PLENTY).await;
+    ways.add("one key", "yes", Some(47_600), of(atomic.map_err(words)?));
     let stock = name("batched");
     let batched = segstock_redis::Batched::create(&redis, &stock, PLENTY).await;
-    add("batched", "yes", false, of(batched.map_err(words)?));
-    add("bare read", "-", false, bare("GET", name("read")).await?);
-    let atomic = Atomic::create(&redis, &name("sold-out"), 0)
-        .await
-        .map_err(words)?;
-    add("one key, sold out", "yes", true, of(atomic));
+    ways.add("batched", "yes", Some(194_000), of(batched.map_err(words)?));
+    let servers = std::slice::from_ref(&redis);
+    let growing = Growing::create(servers, &name("growing"), PLENTY, 20).await;
+    ways.add(
+        "20 growing keys",
+        "yes",
+        Some(47_600),
+        of(growing.map_err(words)?),
+    );
+    let stock = name("pool");
+    let pool = segstock_redis::Pool::create(servers, &stock, PLENTY).await;
+    ways.add("a pool's blocks", "no", None, of(pool.map_err(words)?));
+    let read = bare_command(&client, "GET", name("read")).await?;
+    ways.add("bare read", "-", None, read);
+    let atomic = Atomic::create(&redis, &name("sold-out"), 0).await;
+    ways.add_sold_out("one key, sold out", of(atomic.map_err(words)?));
+    Ok(redis)
+}
+
+async fn locks_on_redis(redis: &Redis, ways: &mut Ways) -> Result<(), String> {
+    use segstock_redis::Locked;
+    for (what, segments, simulated) in LOCKS {
+        let stock = name(what);
+        let bare = Locked::create(redis, &stock, PLENTY, segments).await;
+        let works = Locked::open(redis, &stock, segments).await.map_err(words)?;
+        let (bare, works) = (of(bare.map_err(words)?), of(works.flow(FLOW)));
+        ways.add_locks(what, simulated, &bare, &works);
+    }
     Ok(())
 }
 
-async fn on_postgres(server: &PostgresServer, ways: &mut Vec<Way>) -> Result<(), String> {
+/// The ways with locks: their name, their segments, orders a second in the simulation.
+const LOCKS: [(&str, usize, u64); 2] = [("one-lock", 1, 50), ("20-segment-locks", 20, 1_000)];
+
+/// A bare command on one key.
+async fn bare_command(
+    client: &redis::Client,
+    command: &'static str,
+    key: String,
+) -> Result<Order, String> {
+    let connection = client.get_multiplexed_async_connection().await;
+    let connection = connection.map_err(words)?;
+    let mut set = redis::cmd("SET");
+    set.arg(&key).arg(PLENTY);
+    let set = set.query_async(&mut connection.clone()).await;
+    () = set.map_err(words)?;
+    Ok(Arc::new(move || {
+        let (mut connection, key) = (connection.clone(), key.clone());
+        Box::pin(async move {
+            let mut command = redis::cmd(command);
+            let left = command.arg(key).query_async::<u64>(&mut connection).await;
+            left.ok().map(|_| true)
+        })
+    }))
+}
+
+/// Adds the ways on `PostgreSQL` without locks.
+async fn on_postgres(server: &PostgresServer, ways: &mut Ways) -> Result<Postgres, String> {
     let postgres = Postgres::new(server.url()).map_err(words)?;
     let postgres = postgres.connections(16).patience(patience()?);
     postgres.install().await.map_err(words)?;
-    let process = server.process_id();
-    let mut add = |what: &str, exact, sold_out, order| {
-        ways.push(Way {
-            name: format!("PostgreSQL, {what}"),
-            exact,
-            durable: "yes",
-            sold_out,
-            process,
-            order,
-        });
-    };
     let stock = name("bare");
     Row::create(&postgres, &stock, PLENTY)
         .await
         .map_err(words)?;
     let update = "update segstock_stock set units = units - 1 where name = $1 and units >= 1";
     let read = "select units from segstock_stock where name = $1";
-    add(
-        "bare update",
-        "no retry is safe",
-        false,
-        bare(server, update, &stock).await?,
-    );
-    let row = Row::create(&postgres, &name("row"), PLENTY)
-        .await
-        .map_err(words)?;
-    add("one row", "yes", false, of(row));
-    let rows = Rows::create(&postgres, &name("rows"), PLENTY, 20)
-        .await
-        .map_err(words)?;
-    add("20 rows", "yes", false, of(rows));
+    let bare_update = bare(server, update, &stock).await?;
+    ways.add("bare update", "no retry is safe", None, bare_update);
+    let row = Row::create(&postgres, &name("row"), PLENTY).await;
+    ways.add("one row", "yes", Some(3_300), of(row.map_err(words)?));
+    let rows = Rows::create(&postgres, &name("rows"), PLENTY, 20).await;
+    ways.add("20 rows", "yes", Some(11_800), of(rows.map_err(words)?));
     let stock_batched = name("batched");
     let batched = segstock_postgres::Batched::create(&postgres, &stock_batched, PLENTY).await;
-    add("batched", "yes", false, of(batched.map_err(words)?));
-    add("bare read", "-", false, bare(server, read, &stock).await?);
-    let row = Row::create(&postgres, &name("sold-out"), 0)
-        .await
-        .map_err(words)?;
-    add("one row, sold out", "yes", true, of(row));
+    ways.add("batched", "yes", Some(194_000), of(batched.map_err(words)?));
+    let stock_pool = name("pool");
+    let mut nodes = Vec::new();
+    let first = segstock_postgres::Pool::create(&postgres, &stock_pool, PLENTY).await;
+    nodes.push(first.map_err(words)?);
+    for _ in 1..4 {
+        let node = segstock_postgres::Pool::open(&postgres, &stock_pool).await;
+        nodes.push(node.map_err(words)?);
+    }
+    ways.add("a pool and 4 nodes", "yes", None, of(Nodes::new(nodes)));
+    ways.add("bare read", "-", None, bare(server, read, &stock).await?);
+    let row = Row::create(&postgres, &name("sold-out"), 0).await;
+    ways.add_sold_out("one row, sold out", of(row.map_err(words)?));
+    Ok(postgres)
+}
+
+async fn locks_on_postgres(postgres: &Postgres, ways: &mut Ways) -> Result<(), String> {
+    use segstock_postgres::Locked;
+    // An order has a connection for itself.
+    let postgres = postgres.clone().connections(32);
+    for (what, segments, simulated) in LOCKS {
+        let stock = name(what);
+        let bare = Locked::create(&postgres, &stock, PLENTY, segments).await;
+        let works = Locked::open(&postgres, &stock).await.map_err(words)?;
+        let (bare, works) = (of(bare.map_err(words)?), of(works.flow(FLOW)));
+        ways.add_locks(what, simulated, &bare, &works);
+    }
     Ok(())
 }
 

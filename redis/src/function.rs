@@ -1,0 +1,53 @@
+//! How a design's functions on the server are called, and what they say.
+
+use crate::link::{Link, Reach};
+use redis::{Cmd, cmd};
+use segstock_remote::{Attempt, Driver, Fault, Unknown};
+
+/// What a function says: a word, a number, a text.
+pub(crate) type Said = (String, u64, String);
+
+/// What a function said, and whether an attempt before the one that was answered may still be under way.
+pub(crate) struct Heard {
+    pub(crate) said: Said,
+    pub(crate) again: bool,
+}
+
+/// Calls the function `name` with these keys, until it answers or patience ends. `args` may depend on the attempt.
+pub(crate) async fn call(
+    driver: &Driver<Reach>,
+    name: &str,
+    keys: &[impl AsRef<str> + Sync],
+    args: impl Fn(&mut Cmd, Attempt) + Sync,
+) -> Result<Heard, Unknown> {
+    let call = |link: Link, attempt: Attempt| {
+        let mut call = function(name, keys);
+        args(&mut call, attempt);
+        async move {
+            let said: Vec<String> = link.ask(&call).await?;
+            let mut said = said.into_iter();
+            let what = said.next().unwrap_or_default();
+            if what == "nostock" {
+                return Err(Fault::Final("there is no stock of this name".into()));
+            }
+            let number = said.next().and_then(|number| number.parse().ok());
+            let said = (what, number.unwrap_or(0), said.next().unwrap_or_default());
+            let again = attempt.is_again();
+            Ok(Heard { said, again })
+        }
+    };
+    driver.ask(call).await
+}
+
+/// A call of a function with these keys; its arguments follow.
+pub(crate) fn function(name: &str, keys: &[impl AsRef<str>]) -> Cmd {
+    let mut call = cmd("FCALL");
+    call.arg(name).arg(keys.len());
+    for key in keys {
+        call.arg(key.as_ref());
+    }
+    call
+}
+
+/// A call without arguments.
+pub(crate) fn nothing(_: &mut Cmd, _: Attempt) {}
