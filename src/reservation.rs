@@ -89,7 +89,6 @@ impl<S: Reserving> Reservation<S> {
     }
 
     /// Of `units` that were just reserved.
-    #[cfg(feature = "inventory")]
     pub(crate) const fn of_reserved(stock: S, units: u64) -> Self {
         Self { stock, units }
     }

@@ -236,6 +236,23 @@ impl Stock {
         Reservation::new(self, units)
     }
 
+    /// Reserves as many of `units` as there are. The [`Reservation`] says how many, which may be none. As for
+    /// [`deduct_up_to`](Self::deduct_up_to), fewer than `units` means that at some instant of the call there were no
+    /// more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Stock;
+    ///
+    /// let stock = Stock::new(12);
+    /// assert_eq!(stock.reserve_up_to(10).units(), 10); // and dropped
+    /// assert_eq!(stock.reserve_up_to(20).units(), 12);
+    /// ```
+    pub fn reserve_up_to(&self, units: u64) -> Reservation<&Self> {
+        Reservation::of_reserved(self, self.engine.reserve_up_to(units))
+    }
+
     /// [Reserves](Self::reserve) `units` in a reservation that owns its stock, for tasks. See
     /// [owned reservations](Reservation#owned-reservations) for what that costs.
     ///

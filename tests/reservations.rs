@@ -425,3 +425,22 @@ impl StockCounter for Plain {
         0
     }
 }
+
+#[test]
+fn as_many_as_there_are_can_be_reserved() {
+    // Narrow, wide, and gathered from several segments.
+    let wide = Stock::builder(10_000).segments(4).build().unwrap();
+    for stock in [Stock::new(10_000), wide] {
+        let some = stock.reserve_up_to(7_000);
+        let rest = stock.reserve_up_to(7_000);
+        assert_eq!((some.units(), rest.units()), (7_000, 3_000));
+        assert_eq!(stock.reserve_up_to(1).units(), 0);
+        rest.commit();
+        drop(some);
+        let books = stock.snapshot();
+        assert_eq!(
+            (books.available, books.reserved, books.sold),
+            (7_000, 0, 3_000)
+        );
+    }
+}

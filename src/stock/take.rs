@@ -181,7 +181,6 @@ impl Engine {
         self.take_up_to::<false>(units)
     }
 
-    #[cfg(feature = "inventory")]
     pub(crate) fn reserve_up_to(&self, units: u64) -> u64 {
         self.take_up_to::<true>(units)
     }
