@@ -78,7 +78,7 @@ pub const MAX_KEY: usize = 200;
 ///
 /// Each call takes effect at one instant. A place is refused as [short](Refusal::Short) only if for each line that it
 /// names there was an instant of the call at which fewer units were available, after all orders past their deadline had
-/// given theirs back.
+/// given theirs back. Units that a call beside it takes, and gives back since it lacks others, are not available meanwhile.
 ///
 /// # Panics
 ///

@@ -21,6 +21,8 @@ use std::time::Duration;
 const MAX_SHARDS: usize = 1024;
 /// Slots have numbers of 32 bits.
 const MOST_ORDERS: usize = u32::MAX as usize / 2;
+/// A call looks at each of an order's.
+const MOST_REQUESTS: usize = 1_000;
 /// What no call looks beyond, whatever the limit was when an order was placed.
 pub(crate) const MOST_LINES: usize = 10_000;
 
@@ -189,10 +191,14 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self
     }
 
-    /// How many keys of requests are known at most, of one order and of one SKU. At the limit such requests are refused
-    /// until one is forgotten.
+    /// How many keys of requests are known at most, of one order (never more than 1,000) and of one SKU. At the limit such
+    /// requests are refused until one is forgotten.
     pub const fn max_requests(mut self, of_order: usize, of_sku: usize) -> Self {
-        self.settings.max_requests_of_order = of_order;
+        self.settings.max_requests_of_order = if of_order < MOST_REQUESTS {
+            of_order
+        } else {
+            MOST_REQUESTS
+        };
         self.settings.max_requests_of_sku = of_sku;
         self
     }

@@ -21,8 +21,9 @@ pub trait Journal<K>: Send + Sync {
     /// Gives back a place that was set aside and is not needed: the change was refused.
     fn give_back(&self);
 
-    /// Puts an entry into a place that was set aside, and says where it stands. Positions grow. It cannot fail, does not
-    /// wait and does not panic: what the entry says happens.
+    /// Puts an entry into a place that was set aside, and says where it stands. Positions grow. The book hands over one entry
+    /// at a time, in the sequence of their times. It cannot fail, does not wait and does not panic: what the entry says
+    /// happens.
     fn append(&self, entry: &Entry<K>) -> Position;
 
     /// Waits until the entry at `position`, and so all before it, is durable. Called before the answer is given, without

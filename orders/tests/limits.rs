@@ -184,6 +184,30 @@ fn only_a_share_of_a_sku_can_be_held_without_being_paid_for() {
 }
 
 #[test]
+fn an_order_that_is_refused_counts_for_no_share() {
+    let book = book(10);
+    let mut limits = SkuLimits::default();
+    limits.unpaid = Some(50);
+    book.limit("phone", limits).unwrap();
+    let place = |id, lines: &[(&'static str, u64)]| book.place(id, None, lines.to_vec(), QUARTER);
+    for id in ["paid-1", "paid-2"] {
+        place(id, &[("phone", 4)]).unwrap();
+        book.pay(id).unwrap();
+    }
+    for id in ["one", "two"] {
+        // Three could be held, and two are there. Of a case there are too few.
+        assert_eq!(
+            short(place(id, &[("phone", 3)]).unwrap_err()),
+            [("phone", 3, 2)]
+        );
+        let both = [("phone", 1), ("case", 11)];
+        assert_eq!(short(place(id, &both).unwrap_err()), [("case", 11, 10)]);
+    }
+    place("two", &[("phone", 2)]).unwrap();
+    assert_eq!(book.stock("phone").unwrap().available, 0);
+}
+
+#[test]
 fn an_order_that_waited_is_served_whatever_the_share_and_counts() {
     let book = book(0);
     let mut limits = SkuLimits::default();

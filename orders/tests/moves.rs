@@ -171,3 +171,36 @@ fn what_is_on_the_way_is_so_after_a_replay() {
     again.arrive("south", lorry, "rest", 2, 0).unwrap();
     assert_eq!(both(&again), [(5, 0, 0), (5, 0, 0)]);
 }
+
+/// A ledger keeps moves like all else: its sums are those of the book, and the book is the same again.
+#[cfg(feature = "sqlite")]
+#[test]
+fn moves_are_durable() {
+    use segstock_orders::sqlite::SqliteLedger;
+
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = || SqliteLedger::at(directory.path().join("shop.db"));
+    let shop = OrderBook::<String>::builder().recover(ledger()).unwrap();
+    let sku = str::to_owned;
+    let book = &shop.book;
+    book.open(sku("north"), 10).unwrap();
+    book.open(sku("south"), 1).unwrap();
+    book.move_units(sku("north"), sku("south"), "move", 1)
+        .unwrap();
+    let sent = book.send(sku("north"), sku("south"), "lorry", 4).unwrap();
+    let lorry = sent.position;
+    book.arrive(sku("south"), lorry, "first", 1, 1).unwrap();
+    let on_hand = |number| {
+        shop.writer
+            .stock(segstock_orders::SkuId::new(number))
+            .on_hand
+    };
+    assert_eq!((on_hand(0), on_hand(1)), (5, 3));
+    let stocks = |book: &OrderBook<String>| ["north", "south"].map(|sku| book.stock(sku));
+    let before = stocks(book);
+    drop(shop);
+    let again = OrderBook::<String>::builder().recover(ledger()).unwrap();
+    assert_eq!(stocks(&again.book), before);
+    let rest = again.book.arrive(sku("south"), lorry, "rest", 2, 0);
+    assert_eq!(rest.unwrap().difference, 2);
+}
