@@ -93,7 +93,8 @@ pub(crate) async fn decide(
             return Ok((states, known, left));
         }
     };
-    match opened.driver.ask(send).await {
+    let orders: Vec<&OrderId> = batch.iter().map(|wanted| &wanted.order).collect();
+    match opened.driver.ask_for(&orders, send).await {
         Ok((states, known, left)) => batch
             .iter()
             .enumerate()

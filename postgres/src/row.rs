@@ -218,7 +218,7 @@ impl Row {
                 }
             }
         };
-        self.0.driver.ask(take).await
+        self.0.driver.ask_for(&[order], take).await
     }
 
     /// Frees the units of expired holds.
@@ -355,7 +355,7 @@ impl RemoteStock for Row {
                 }
             }
         };
-        match self.0.driver.ask(restock).await {
+        match self.0.driver.ask_for(&[order], restock).await {
             Ok(None) => Answer::REFUSED,
             Ok(Some(said)) => answer(Ok(said), "put", units),
             Err(unknown) => Answer::Unknown(unknown),

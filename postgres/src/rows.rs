@@ -151,7 +151,7 @@ impl Rows {
                 }
             }
         };
-        self.opened.driver.ask(take).await
+        self.opened.driver.ask_for(&[order], take).await
     }
 }
 
@@ -172,7 +172,11 @@ impl RemoteStock for Rows {
                 }
             }
         };
-        answer(self.opened.driver.ask(restock).await, "put", units)
+        answer(
+            self.opened.driver.ask_for(&[order], restock).await,
+            "put",
+            units,
+        )
     }
 
     async fn available(&self) -> Result<u64, Unknown> {

@@ -129,7 +129,8 @@ impl Postgres {
             .forgets_after(self.remembered, server_timeout)
             .map_err(OpenError::Patience)?;
         let reach = Reach::new(&self.config, self.patience.attempt());
-        Ok(Driver::new(reach, self.connections, self.patience))
+        let driver = Driver::new(reach, self.connections, self.patience);
+        Ok(driver.longest_under_way(server_timeout))
     }
 
     /// As [`driver`](Self::driver), but one for each connection, so that a call has it for itself.

@@ -139,14 +139,14 @@ impl Atomic {
         &self.prefix
     }
 
-    /// Calls a function with the keys of `order`; `args` depend on whether an attempt may be under way already.
+    /// Calls a function with the keys of an order, if there is one; `args` depend on whether an attempt may be under way already.
     async fn call(
         &self,
         function: &str,
-        order: &str,
+        order: Option<&OrderId>,
         args: impl Fn(&mut redis::Cmd, bool) + Sync,
     ) -> Result<Said, Unknown> {
-        let record = format!("{}{order}", self.prefix);
+        let record = format!("{}{}", self.prefix, order.map_or("", OrderId::as_str));
         let (args, record) = (&args, record.as_str());
         let call = |link: Connection, attempt: segstock_remote::Attempt| async move {
             let mut call = cmd("FCALL");
@@ -155,7 +155,7 @@ impl Atomic {
             args(&mut call, attempt.is_again() || self.strict);
             self.until_not_busy(&link, &call).await
         };
-        self.driver.ask(call).await
+        self.driver.ask_for(order.as_slice(), call).await
     }
 
     /// A function frees a number of expired holds at a time, so that nobody waits for long; then it is called again.
@@ -194,7 +194,8 @@ impl Atomic {
             }
             Ok(said)
         };
-        match self.driver.ask(send).await {
+        let orders: Vec<&OrderId> = batch.iter().map(|wanted| &wanted.order).collect();
+        match self.driver.ask_for(&orders, send).await {
             Ok(said) => said
                 .into_iter()
                 .map(|(what, left)| answer(&what, u64::try_from(left).ok()))
@@ -212,7 +213,7 @@ impl Atomic {
         order: &OrderId,
         args: impl Fn(&mut redis::Cmd, bool) + Sync,
     ) -> Answer {
-        match self.call(function, order.as_str(), args).await {
+        match self.call(function, Some(order), args).await {
             Ok((what, available)) => answer(&what, available),
             Err(unknown) => Answer::Unknown(unknown),
         }
@@ -226,7 +227,7 @@ impl Atomic {
         wanted: &str,
         args: impl Fn(&mut redis::Cmd, bool) + Sync,
     ) -> HoldAnswer {
-        match self.call(function, order.as_str(), args).await {
+        match self.call(function, Some(order), args).await {
             Ok((what, _)) => match what.as_str() {
                 what if what == wanted => HoldAnswer::Done,
                 "refused" => HoldAnswer::Refused,
@@ -270,7 +271,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(&self.prefix).arg(self.ttl);
         };
-        let (_, left) = self.call("segstock_atomic_1_available", "", args).await?;
+        let (_, left) = self.call("segstock_atomic_1_available", None, args).await?;
         Ok(left.unwrap_or(0))
     }
 

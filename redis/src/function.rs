@@ -2,7 +2,7 @@
 
 use crate::link::{Link, Reach};
 use redis::{Cmd, cmd};
-use segstock_remote::{Attempt, Driver, Fault, Unknown};
+use segstock_remote::{Attempt, Driver, Fault, OrderId, Unknown};
 
 /// What a function says: a word, a number, a text.
 pub(crate) type Said = (String, u64, String);
@@ -13,9 +13,11 @@ pub(crate) struct Heard {
     pub(crate) again: bool,
 }
 
-/// Calls the function `name` with these keys, until it answers or patience ends. `args` may depend on the attempt.
+/// Calls the function `name` with these keys, for an order if there is one, until it answers or patience ends. `args` may
+/// depend on the attempt.
 pub(crate) async fn call(
     driver: &Driver<Reach>,
+    order: Option<&OrderId>,
     name: &str,
     keys: &[impl AsRef<str> + Sync],
     args: impl Fn(&mut Cmd, Attempt) + Sync,
@@ -36,7 +38,7 @@ pub(crate) async fn call(
             Ok(Heard { said, again })
         }
     };
-    driver.ask(call).await
+    driver.ask_for(order.as_slice(), call).await
 }
 
 /// A call of a function with these keys; its arguments follow.

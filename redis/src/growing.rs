@@ -12,6 +12,9 @@
 //! - If no key alone has enough, it gathers from several (`growing/gather.rs`). Units in hand are announced in the
 //!   *pocket* before they are taken, so they are in every sum.
 //!
+//! When one of the servers lost what it acknowledged ([`Restarts::MayLose`](crate::Restarts::MayLose)), every call that needs
+//! that server is unknown: create the stock again, under another name, from the order log.
+//!
 //! **It does not**:
 //!
 //! - keep the limit of 2^40 units exactly while several restocks run at once;
@@ -186,7 +189,7 @@ impl Growing {
         let record = format!("{key}:order:{order}");
         let server = &self.servers[part % self.servers.len()];
         let name = format!("segstock_growing_1_{name}");
-        function::call(server, &name, &[key, record], args).await
+        function::call(server, Some(order), &name, &[key, record], args).await
     }
 
     /// Has a part sell to an order, or say again what it said. If it is short, it remembers `mark`, unless that is empty.
@@ -311,7 +314,7 @@ impl Growing {
         let mut sum = 0;
         for (number, server) in self.servers.iter().enumerate() {
             let keys = self.keys_on(number);
-            let heard = function::call(server, "segstock_growing_1_sum", &keys, args).await?;
+            let heard = function::call(server, None, "segstock_growing_1_sum", &keys, args).await?;
             sum += heard.said.1;
         }
         Ok(sum)

@@ -147,7 +147,7 @@ impl Locked {
         args: impl Fn(&mut Cmd, Attempt) + Sync,
     ) -> Result<Said, Unknown> {
         let name = format!("segstock_locked_1_{name}");
-        let heard = function::call(&self.driver, &name, keys, args).await?;
+        let heard = function::call(&self.driver, None, &name, keys, args).await?;
         Ok(heard.said)
     }
 

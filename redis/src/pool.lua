@@ -1,6 +1,6 @@
 #!lua name=segstock_pool_1
 
--- The pool, a hash: free, epoch (the last that was given), made, replid, servers.
+-- The pool, a hash on the first server: free, epoch (the last that was given).
 -- Blocks, a hash: from epoch to "units until server", until in milliseconds by the pool's clock.
 -- A journal, a hash for each epoch: sold; closed, once no sale counts there any more.
 -- A record of an order's id, "what:units": sold, put, refused.
@@ -25,11 +25,13 @@ local function remember(record, what, units, ttl)
   redis.call('SET', record, what .. ':' .. digits(units), 'PX', ttl)
 end
 
--- KEYS: the pool. ARGV: the number of the stock's making, the server's replication id, servers, units.
+-- KEYS: the server's own hash, and the pool if it is there. ARGV: the number of the stock's making, the server's replication
+-- id, servers, units.
 local function create(keys, args)
   local made = redis.call('HGET', keys[1], 'made')
   if made then return { made == args[1] and 'done' or 'exists' } end
-  redis.call('HSET', keys[1], 'made', args[1], 'replid', args[2], 'servers', args[3], 'free', args[4], 'epoch', '0')
+  redis.call('HSET', keys[1], 'made', args[1], 'replid', args[2], 'servers', args[3])
+  if keys[2] then redis.call('HSET', keys[2], 'free', args[4], 'epoch', '0') end
   return { 'done' }
 end
 
@@ -124,11 +126,11 @@ local function sold(keys)
   return { 'done', '0', table.concat(all, ' ') }
 end
 
--- KEYS: the order's record. ARGV: what is left there if nothing is known, its units, ttl.
+-- KEYS: the order's record. ARGV: what is left there if nothing is known, unless it is empty; its units, ttl.
 local function note(keys, args)
   local what, units = known(keys[1])
   if what then return { what, digits(units) } end
-  remember(keys[1], args[1], tonumber(args[2]), args[3])
+  if args[1] ~= '' then remember(keys[1], args[1], tonumber(args[2]), args[3]) end
   return { args[1], args[2] }
 end
 

@@ -12,6 +12,9 @@
 //! **It never oversells and loses no unit**, whoever dies, under the conditions of [`Atomic`](crate::Atomic) on each
 //! server, while the servers' clocks agree better than for as long as ids are remembered.
 //!
+//! When one of the servers lost what it acknowledged ([`Restarts::MayLose`](crate::Restarts::MayLose)), every call that needs
+//! that server is unknown: create the stock again, under another name, from the order log.
+//!
 //! **It refuses falsely** while units lie in the blocks of other nodes, until their lease is over. The limit of 2^40 units
 //! is not exact while several restocks run at once.
 //!
@@ -87,27 +90,30 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`OpenError::Exists`] if there is one of this name; others if a server or its settings do not fit.
+    /// [`OpenError::Exists`] if there is one of this name on any of the servers; others if a server or its settings do
+    /// not fit. After [`OpenError::Unknown`] some servers may have it: take another name.
     pub async fn create(servers: &[Redis], name: &str, units: u64) -> Result<Self, OpenError> {
         check_units(units)?;
         let node = Self::of(servers, name)?;
-        node.prepare(servers).await?;
-        let pool = [node.pool()];
         let made = rand::random::<u64>();
-        let create = |link: Link, _| {
-            let mut create = function::function("segstock_pool_1_create", &pool);
-            async move {
+        // The pool is on the first server and comes last: a stock that has it is whole.
+        for (number, server) in servers.iter().enumerate().rev() {
+            server.prepare(LIBRARY).await?;
+            let pool = (number == 0).then(|| node.pool());
+            let keys: Vec<String> = [node.own_key()].into_iter().chain(pool).collect();
+            let keys = &keys;
+            let create = |link: Link, _| async move {
+                let mut create = function::function("segstock_pool_1_create", keys);
                 create.arg(made).arg(link.replication_id().await?);
                 create.arg(servers.len()).arg(units);
                 let (said,): (String,) = link.ask(&create).await?;
                 Ok(said == "done")
+            };
+            if !server.driver(None)?.ask(create).await? {
+                return Err(OpenError::Exists);
             }
-        };
-        if servers[0].driver(None)?.ask(create).await? {
-            Ok(node)
-        } else {
-            Err(OpenError::Exists)
         }
+        Ok(node)
     }
 
     /// A node of a stock that was created before on these servers, in this sequence, here or by another process.
@@ -117,11 +123,13 @@ impl Pool {
     /// [`OpenError::NoStock`] if there is none of this name on so many servers.
     pub async fn open(servers: &[Redis], name: &str) -> Result<Self, OpenError> {
         let node = Self::of(servers, name)?;
-        node.prepare(servers).await?;
-        let pool = node.pool();
+        for server in servers {
+            server.prepare(LIBRARY).await?;
+        }
+        let own = node.own_key();
         let on = |link: Link, _| {
             let mut on = redis::cmd("HGET");
-            on.arg(&pool).arg("servers");
+            on.arg(&own).arg("servers");
             async move { link.ask::<Option<usize>>(&on).await }
         };
         match node.servers[0].ask(on).await? {
@@ -130,21 +138,12 @@ impl Pool {
         }
     }
 
-    async fn prepare(&self, servers: &[Redis]) -> Result<(), OpenError> {
-        for server in servers {
-            server.prepare(LIBRARY).await?;
-        }
-        Ok(())
-    }
-
     fn of(servers: &[Redis], name: &str) -> Result<Self, OpenError> {
         let key = key_of(name)?;
         let first = servers.first().ok_or(OpenError::NoServers)?;
-        let pool = format!("{key}:pool");
-        // Only the pool's server has an identity: the others have nothing before the first sale.
-        let driver =
-            |(number, server): (usize, &Redis)| server.driver((number == 0).then(|| pool.clone()));
-        let drivers = servers.iter().enumerate().map(driver);
+        let own = format!("{key}:server");
+        let driver = |server: &Redis| server.driver(Some(own.clone()));
+        let drivers = servers.iter().map(driver);
         Ok(Self {
             servers: drivers.collect::<Result<_, _>>()?,
             blocks: servers.iter().map(|_| Mutex::default()).collect(),
@@ -178,6 +177,11 @@ impl Pool {
         Self { epochs, ..self }
     }
 
+    /// Where a server says what it has of the stock.
+    fn own_key(&self) -> String {
+        format!("{}:server", self.key)
+    }
+
     fn pool(&self) -> String {
         format!("{}:pool", self.key)
     }
@@ -201,6 +205,7 @@ impl Pool {
     async fn call(
         &self,
         server: usize,
+        order: Option<&OrderId>,
         name: &str,
         keys: &[String],
         args: impl Fn(&mut Cmd, Attempt) + Sync,
@@ -208,7 +213,7 @@ impl Pool {
         let name = format!("segstock_pool_1_{name}");
         let server = self.servers.get(server);
         let server = server.ok_or_else(|| Unknown::new(0, "a block is on another server"))?;
-        function::call(server, &name, keys, args).await
+        function::call(server, order, &name, keys, args).await
     }
 
     async fn sell(&self, order: &OrderId, units: u64) -> Result<Answer, Unknown> {
@@ -226,8 +231,7 @@ impl Pool {
                 }
             }
             if !self.refill(server, block, units).await? {
-                let what = if doubt { "refused" } else { "" };
-                return self.refuse(order, what).await;
+                return self.refuse(order, units, doubt).await;
             }
             if Instant::now() > ends {
                 return Err(Unknown::new(1, "others sold each block"));
@@ -241,25 +245,29 @@ impl Pool {
             sell.arg(units).arg(block.units).arg(block.until);
             sell.arg(self.ttl).arg(u8::from(self.epochs));
         };
-        self.call(block.server, "sell", &keys, args).await
+        self.call(block.server, Some(order), "sell", &keys, args)
+            .await
     }
 
-    /// Refuses an order, unless it is known; for ever, if `what` is left in its record.
-    async fn refuse(&self, order: &OrderId, what: &str) -> Result<Answer, Unknown> {
-        if what.is_empty() {
-            return Ok(Answer::REFUSED);
-        }
+    /// Refuses an order, unless its record says otherwise: a node without a block has not seen it yet. For ever, if
+    /// something of it may be under way.
+    async fn refuse(&self, order: &OrderId, units: u64, doubt: bool) -> Result<Answer, Unknown> {
+        let what = if doubt { "refused" } else { "" };
         let heard = self.note(order, what, 0).await?;
-        Ok((heard.said.0 != "refused").into())
+        Ok(match heard.said.0.as_str() {
+            "" => Answer::REFUSED,
+            _ => answer("sold", units, &heard),
+        })
     }
 
-    /// Leaves a word in an order's record if nothing is known of it; says what is there.
+    /// Leaves a word in an order's record if nothing is known of it and the word is not empty; says what is there.
     async fn note(&self, order: &OrderId, what: &str, units: u64) -> Result<Heard, Unknown> {
         let args = |note: &mut Cmd, _| {
             note.arg(what).arg(units).arg(self.ttl);
         };
         let server = self.server_of(order);
-        self.call(server, "note", &[self.record(order)], args).await
+        self.call(server, Some(order), "note", &[self.record(order)], args)
+            .await
     }
 
     /// Puts another block in the place of `used`, with `least` units or more. Says no if there are too few.
@@ -320,7 +328,7 @@ impl Pool {
                 .arg(server)
                 .arg(self.ttl);
         };
-        let (what, _, text) = self.call(0, "lend", &keys, args).await?.said;
+        let (what, _, text) = self.call(0, None, "lend", &keys, args).await?.said;
         if what == "short" {
             return Ok(Err(Block::read_all(&text)));
         }
@@ -332,23 +340,26 @@ impl Pool {
     /// Closes a block, whoever's it is, and puts its rest into the pool. Each step may be done again.
     async fn close(&self, block: Block) -> Result<(), Unknown> {
         let journal = [self.journal(block.epoch)];
-        let heard = self.call(block.server, "close", &journal, nothing).await?;
+        let heard = self
+            .call(block.server, None, "close", &journal, nothing)
+            .await?;
         let args = |back: &mut Cmd, _| {
             back.arg(block.epoch).arg(heard.said.1);
         };
         let keys = [self.pool(), self.blocks_key()];
-        self.call(0, "hand_back", &keys, args).await?;
+        self.call(0, None, "hand_back", &keys, args).await?;
         let ttl = |forget: &mut Cmd, _| {
             forget.arg(self.ttl);
         };
-        self.call(block.server, "forget", &journal, ttl).await?;
+        self.call(block.server, None, "forget", &journal, ttl)
+            .await?;
         Ok(())
     }
 
     /// What is free in the pool, and all blocks.
     async fn read(&self) -> Result<(u64, Vec<Block>), Unknown> {
         let keys = [self.pool(), self.blocks_key()];
-        let (_, free, blocks) = self.call(0, "read", &keys, nothing).await?.said;
+        let (_, free, blocks) = self.call(0, None, "read", &keys, nothing).await?.said;
         Ok((free, Block::read_all(&blocks)))
     }
 
@@ -362,7 +373,7 @@ impl Pool {
                 continue;
             }
             let keys: Vec<String> = epochs.iter().map(|epoch| self.journal(*epoch)).collect();
-            let (_, _, sold) = self.call(server, "sold", &keys, nothing).await?.said;
+            let (_, _, sold) = self.call(server, None, "sold", &keys, nothing).await?.said;
             let sold = sold.split(' ').filter_map(|sold| sold.parse().ok());
             all.extend(epochs.into_iter().zip(sold));
         }
@@ -388,7 +399,7 @@ impl Pool {
             add.arg(units).arg(self.ttl);
         };
         let keys = [self.pool(), format!("{}:put:{order}", self.key)];
-        self.call(0, "add", &keys, args).await?;
+        self.call(0, None, "add", &keys, args).await?;
         Ok(())
     }
 

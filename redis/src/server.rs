@@ -115,7 +115,8 @@ impl Redis {
             .map_err(OpenError::Patience)?;
         let identity = identity.filter(|_| self.restarts == Restarts::MayLose);
         let reach = Reach::new(self.client.clone(), identity);
-        Ok(Driver::new(reach, self.connections, self.patience))
+        let driver = Driver::new(reach, self.connections, self.patience);
+        Ok(driver.longest_under_way(self.longest_under_way))
     }
 
     /// Puts a design's functions on the server, and sees that it forgets nothing by itself.
@@ -159,12 +160,13 @@ pub(crate) const fn check_parts(parts: usize) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Which of `places` is that of an order: a hash of its id (FNV-1a), the same in every process and release.
+/// Which of `places` is that of an order: a hash of its id, the same in every process and release. FNV-1a, whose bits are
+/// mixed once more: ids that differ in their last digit alone must be spread, too.
 pub(crate) fn spread(order: &OrderId, places: usize) -> usize {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = order.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
-    // The high bits are mixed better than the low ones.
-    usize::try_from((hash >> 32) % places as u64).unwrap_or(0)
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = order.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
+    let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    usize::try_from((mixed ^ (mixed >> 33)) % places as u64).unwrap_or(0)
 }
 
 /// What a call answers that was made over a [`Link`].
@@ -172,3 +174,24 @@ pub(crate) type Asked<T> = Result<T, segstock_remote::Fault>;
 
 /// A connection as a design uses it.
 pub(crate) type Connection = Link;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_follow_one_another_are_spread_evenly() {
+        for places in [2, 7, 20] {
+            let mut orders = vec![0; places];
+            for number in 0..1_000 {
+                let order = OrderId::new(format!("order:{number}")).unwrap();
+                orders[spread(&order, places)] += 1;
+            }
+            let fair = 1_000 / places;
+            let even = orders
+                .iter()
+                .all(|orders| (fair / 2..2 * fair).contains(orders));
+            assert!(even, "{orders:?}");
+        }
+    }
+}

@@ -1,8 +1,12 @@
 //! [`Driver`]: asks until it knows.
 
-use crate::{Patience, Unknown};
+mod doubtful;
+
+use crate::{OrderId, Patience, Unknown};
+use doubtful::Doubtful;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -54,13 +58,15 @@ pub enum Fault {
 ///
 /// # Cancel safety
 ///
-/// A call whose future is dropped may have happened, or happen later: it is unknown to the caller. Ask for its outcome.
+/// A call whose future is dropped may have happened, or happen later: it is unknown to the caller, and this driver does not
+/// know of it. Ask for its outcome.
 pub struct Driver<C: Connect> {
     connect: C,
     patience: Patience,
     slots: Vec<Mutex<Slot<C::Connection>>>,
     turn: AtomicUsize,
     unanswered: AtomicU64,
+    doubtful: Doubtful,
 }
 
 /// A place for a connection, and how many were there before it.
@@ -94,7 +100,20 @@ impl<C: Connect> Driver<C> {
             slots: (0..connections.max(1)).map(slot).collect(),
             turn: AtomicUsize::new(0),
             unanswered: AtomicU64::new(0),
+            doubtful: Doubtful::new(Self::LONGEST_UNDER_WAY),
         }
+    }
+
+    /// How long a request that was given up may still arrive at the server, unless [`longest_under_way`] says otherwise.
+    ///
+    /// [`longest_under_way`]: Self::longest_under_way
+    const LONGEST_UNDER_WAY: Duration = Duration::from_secs(60);
+
+    /// How long a request that was given up may still arrive at the server; a minute by default.
+    #[must_use]
+    pub fn longest_under_way(self, time: Duration) -> Self {
+        let doubtful = Doubtful::new(time);
+        Self { doubtful, ..self }
     }
 
     /// Its patience.
@@ -119,16 +138,46 @@ impl<C: Connect> Driver<C> {
         F: Fn(C::Connection, Attempt) -> A,
         A: Future<Output = Result<T, Fault>>,
     {
+        self.ask_for(&[], call).await
+    }
+
+    /// As [`ask`](Self::ask), for orders of these ids. If a call for one of them ended without an answer, here and not long
+    /// ago, a copy of it may still arrive: then the first attempt is [`Attempt::Again`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    pub async fn ask_for<T, F, A>(&self, orders: &[&OrderId], call: F) -> Result<T, Unknown>
+    where
+        F: Fn(C::Connection, Attempt) -> A,
+        A: Future<Output = Result<T, Fault>>,
+    {
+        let mut attempt = match self.doubtful.has_any(orders) {
+            true => Attempt::Again,
+            false => Attempt::First,
+        };
+        let answer = self.attempts(&call, &mut attempt).await;
+        if answer.is_err() && attempt.is_again() {
+            self.doubtful.add(orders);
+        }
+        answer
+    }
+
+    async fn attempts<T, F, A>(&self, call: &F, attempt: &mut Attempt) -> Result<T, Unknown>
+    where
+        F: Fn(C::Connection, Attempt) -> A,
+        A: Future<Output = Result<T, Fault>>,
+    {
         let ends = Instant::now() + self.patience.total();
-        let (mut attempts, mut attempt) = (0, Attempt::First);
+        let mut attempts = 0;
         loop {
             attempts += 1;
-            let error = match self.attempt(&call, attempt).await {
+            let error = match self.attempt(call, *attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(Fault::Final(error)) => return Err(Unknown::new(attempts, error)),
                 Err(Fault::NotDone(error)) => error,
                 Err(Fault::MayBeDone(error)) => {
-                    attempt = Attempt::Again;
+                    *attempt = Attempt::Again;
                     self.unanswered.fetch_add(1, Ordering::Relaxed);
                     error
                 }

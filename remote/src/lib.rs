@@ -23,7 +23,9 @@
 //!    first attempt was, and takes nothing.
 //! 3. **A retry that is refused is remembered as refused**: the first attempt may still be under way, and must not be
 //!    served after the customer was told no. A first attempt that is answered has no copy under way, so its refusal
-//!    writes nothing. (A proxy that sends a request twice breaks that; then use the strict way of a design.)
+//!    writes nothing. A [`Driver`] knows the ids whose last call it left without an answer: their next call is a retry. (A
+//!    proxy that sends a request twice breaks that, and so does a customer who goes with a lost request to another process;
+//!    then use the strict way of a design, or ask for the outcome first.)
 //! 4. **[`outcome`](RemoteStock::outcome) turns unknown into an answer** at any later time: where nothing is known of
 //!    the id, it leaves a refusal.
 //! 5. **Ids are remembered for longer than any copy of a request can be under way**: see [`Patience::forgets_after`].

@@ -11,7 +11,7 @@ const PARTS: usize = 5;
 
 pub fn add(tests: &Tests) {
     let (designs, exact) = (Designs::of(tests), Options::new().rounds(30));
-    let faults = Options::new().rounds(8).threads(16);
+    let faults = Options::new().rounds(8).threads(10);
     let kills = Duration::from_secs(4);
 
     designs.answers("row", Row::create);

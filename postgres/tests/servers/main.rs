@@ -10,9 +10,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = Tests::new();
-    row::add(&tests);
-    designs::add(&tests);
+    // What takes longest begins first.
     mistakes::add(&tests);
+    designs::add(&tests);
+    row::add(&tests);
     tests.add_orphan();
     tests.run()
 }

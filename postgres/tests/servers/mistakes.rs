@@ -81,7 +81,9 @@ fn forgets(stock: Row, site: &Site<'_>) -> Mistaken<Row> {
 }
 
 /// What the mistakes change: rows of units in a table of their own.
-const TABLE: &str = "create table if not exists mistakes (name text, part int, units bigint, primary key (name, part))";
+const TABLE: &str = "
+    select pg_advisory_xact_lock(19);
+    create table if not exists mistakes (name text, part int, units bigint, primary key (name, part))";
 
 /// N rows of units. An order takes the first row with enough that nobody has locked; if there is none, it is refused.
 struct SkipsLocked(Table);

@@ -67,7 +67,7 @@ impl Growing {
         let pocket = self.pocket();
         let record = format!("{pocket}:order:{order}");
         let name = format!("segstock_growing_1_{name}");
-        function::call(&self.servers[0], &name, &[pocket, record], args).await
+        function::call(&self.servers[0], None, &name, &[pocket, record], args).await
     }
 
     /// Gathers the units of an order, after what others had begun.
@@ -178,6 +178,6 @@ impl Growing {
         let piece = format!("{key}:piece:{}", gather.number);
         let server = &self.servers[part % self.servers.len()];
         let name = format!("segstock_growing_1_{name}");
-        function::call(server, &name, &[key, piece], args).await
+        function::call(server, None, &name, &[key, piece], args).await
     }
 }

@@ -3,6 +3,7 @@
 mod atomic;
 mod designs;
 mod mistakes;
+mod several;
 mod support;
 
 use segstock_remote::servers::Tests;
@@ -10,9 +11,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = Tests::new();
-    atomic::add(&tests);
-    designs::add(&tests);
+    // What takes longest begins first.
     mistakes::add(&tests);
+    designs::add(&tests);
+    several::add(&tests);
+    atomic::add(&tests);
     tests.add_orphan();
     tests.run()
 }

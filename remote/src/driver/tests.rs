@@ -88,6 +88,32 @@ async fn a_retry_is_told_that_an_attempt_may_still_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_next_call_of_an_id_without_an_answer_is_no_first_attempt() {
+    use Attempt::{Again, First};
+    let server = Server::new(&[Next::Silent, Next::Answers, Next::Answers, Next::Answers]);
+    let patience = Patience::new(Duration::from_millis(500), Duration::from_millis(500));
+    let driver = Driver::new(&server, 1, patience.unwrap()).longest_under_way(LONG);
+    let [lost, other] = ["lost", "other"].map(|id| id.parse::<OrderId>().unwrap());
+    let call = |connection: u32, attempt| {
+        server.seen.lock().unwrap().push((connection, attempt));
+        let next = server.next.lock().unwrap().pop();
+        async move {
+            match next {
+                Some(Next::Answers) => Ok(()),
+                _ => std::future::pending().await,
+            }
+        }
+    };
+    assert!(driver.ask_for(&[&lost], call).await.is_err());
+    driver.ask_for(&[&other], call).await.unwrap();
+    driver.ask_for(&[&other, &lost], call).await.unwrap();
+    sleep(2 * LONG).await;
+    driver.ask_for(&[&lost], call).await.unwrap();
+    let seen = server.seen.lock().unwrap().clone();
+    assert_eq!(seen, [(1, First), (2, First), (2, Again), (2, First)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn patience_ends_within_its_limit() {
     let server = Server::new(&[]);
     let began = Instant::now();

@@ -14,7 +14,8 @@ use tokio::runtime::Handle;
 
 /// Adds the tests that the designs of a crate have in common.
 ///
-/// A test's `create` creates a stock of a name with so many units, and its `open` opens one that is there.
+/// A test's `create` creates a stock of a name with so many units, and its `open` opens one that is there. A method adds a test;
+/// what *panics* is that test, when it fails.
 #[derive(Debug)]
 pub struct Designs<'a, T: Store> {
     tests: &'a Tests<T::Server>,
@@ -39,6 +40,10 @@ impl<'a, T: Store> Designs<'a, T> {
     }
 
     /// Retries take nothing, outcomes stay, numbers are exact: [`contract::of_stock`].
+    ///
+    /// # Panics
+    ///
+    /// The test, if a call is answered otherwise.
     pub fn answers<S: RemoteStock + 'static>(
         &self,
         what: &str,
@@ -90,6 +95,10 @@ impl<'a, T: Store> Designs<'a, T> {
 
     /// The suite finds nothing, though four processes call through a proxy that makes faults and the server is killed
     /// every `kills`, and enough [attempts had no answer](attempts_unanswered).
+    ///
+    /// # Panics
+    ///
+    /// The test, if a promise is broken, or too few attempts had no answer.
     pub fn keeps_under_faults<S: RemoteStock + 'static>(
         &self,
         what: &'static str,
@@ -109,7 +118,7 @@ impl<'a, T: Store> Designs<'a, T> {
             }
         });
         // A round of many calls, each of which may wait for several time-outs.
-        let options = options.patience(Duration::from_secs(90));
+        let options = options.patience(Duration::from_secs(90)).budget(3_000_000);
         let options = options.name(format!("{what} under faults"));
         let test = move |server: &OwnServer<T::Server>, runtime: &Handle| {
             let (direct, upstream) = {
@@ -154,6 +163,10 @@ impl<'a, T: Store> Designs<'a, T> {
 
     /// The suite finds that units are lost behind a proxy that makes faults, by a design that makes a mistake: `wrong`
     /// makes it with a stock of this name that is opened with the patience of one attempt.
+    ///
+    /// # Panics
+    ///
+    /// The test, if no units are lost.
     pub fn loses_under_faults<S: RemoteStock + 'static, W: RemoteStock + 'static>(
         &self,
         mistake: &str,

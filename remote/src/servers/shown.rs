@@ -172,6 +172,10 @@ impl<S: Server> Tests<S> {
     }
 
     /// Adds the test that a private server ends, and its folder with it, when the process that started it is killed.
+    ///
+    /// # Panics
+    ///
+    /// The test, if one of them is left.
     pub fn add_orphan(&self) {
         self.add_client("orphan", |_| {
             let server = S::find().expect("there is one");
@@ -233,8 +237,8 @@ impl<S: Server> Tests<S> {
     #[must_use]
     pub fn run(self) -> ExitCode {
         if let Some(wanted) = variable(CLIENT) {
-            let clients = self.clients.into_inner().into_iter();
-            let client = clients.filter(|(name, _)| *name == wanted).next_back();
+            let mut clients = self.clients.into_inner().into_iter();
+            let client = clients.rfind(|(name, _)| *name == wanted);
             return match client {
                 Some((_, client)) => client(self.runtime.handle()),
                 None => ExitCode::FAILURE,

@@ -25,12 +25,14 @@ pub trait Store: 'static {
     fn prepare(asked: &Self::Asked) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// The server at a URL, asked with much patience.
+    #[must_use]
     fn patient(url: &str) -> Self::Asked {
         let patience = Patience::new(Duration::from_secs(2), Duration::from_secs(10));
         Self::ask(url, patience.expect("it is valid"))
     }
 
     /// The server at a URL, asked in up to `attempts` of [`ATTEMPT`](Self::ATTEMPT) each.
+    #[must_use]
     fn hurried(url: &str, attempts: u32) -> Self::Asked {
         let pauses = Duration::from_millis(30) * attempts.saturating_sub(1);
         let patience = Patience::new(Self::ATTEMPT, Self::ATTEMPT * attempts + pauses);

@@ -81,7 +81,7 @@ impl Stores {
         }
         if let Ok(server) = &self.redis_durable {
             ways.begin("Redis, always synced", "yes", server.process_id());
-            on_redis(server, &mut ways).await?;
+            _ = on_redis(server, &mut ways).await?;
         }
         if let Ok(server) = &self.postgres {
             ways.begin("PostgreSQL", "yes", server.process_id());
