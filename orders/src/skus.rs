@@ -323,6 +323,11 @@ impl<K: Sku> Skus<K> {
         withdrawn.map_or(0, |withdrawn| withdrawn.owed)
     }
 
+    /// Has more units on sale than there are, for a while in which nobody else uses the book. Returns whether that fits.
+    pub(crate) fn lend(&self, sku: SkuId, units: u64) -> bool {
+        self.item(sku).shelf.restock(units).is_ok()
+    }
+
     /// Has units on sale again that were taken off it. Returns how many of them were owed.
     pub(crate) fn unwithhold(&self, sku: SkuId, units: u64) -> u64 {
         let forgiven = self.stocks.forgive(&sku, units).unwrap_or(0);

@@ -11,10 +11,15 @@
 //! | [`Batched`](batched) | one row, and a writer that sends all orders that wait in one statement | yes | one commit for many orders |
 //!
 //! [`Postgres`] says which database is asked, and how. The tables are those of `schema.sql`.
+//!
+//! With the feature `ledger` there is also a ledger for the order book of `segstock-orders`: the book decides in memory, and
+//! `PostgreSQL` keeps what it decided.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod batched;
 mod error;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 pub mod row;
 pub mod rows;
 mod server;
@@ -22,6 +27,8 @@ mod session;
 
 pub use batched::Batched;
 pub use error::OpenError;
+#[cfg(feature = "ledger")]
+pub use ledger::PostgresLedger;
 pub use row::Row;
 pub use rows::Rows;
 pub use server::{MAX_PARTS, Postgres};
