@@ -17,17 +17,20 @@
 //!
 //! # A dead ledger
 //!
-//! If a batch cannot be settled, the ledger is dead for this process. Let `d` be the last durable position. A call that
+//! While a batch is not settled, calls wait. After a [while](WriterSettings::lag) new changes are refused as
+//! [`Busy`](crate::NoPlace::Busy), before anything is taken.
+//!
+//! If a batch cannot be settled for [longer](WriterSettings::patience), the ledger is dead for this process. Let `d` be the last durable position. A call that
 //! waits for a position up to `d` is answered. A call that waits for a later one is told [`Lost`](crate::Lost): the same
 //! call tells after a restart. Changes are refused as [`Unavailable`](crate::NoPlace::Unavailable) before anything is taken.
 
 mod driver;
 #[cfg(feature = "faults")]
 pub mod faults;
-#[cfg(any(feature = "faults", feature = "sqlite"))]
-pub(crate) mod forgotten;
 mod queue;
 mod recover;
+#[cfg(any(feature = "faults", feature = "rows"))]
+pub mod rows;
 mod sums;
 mod waiters;
 mod writer;
@@ -160,6 +163,8 @@ pub struct Batch<K> {
     pub entries: Vec<Entry<K>>,
     /// Orders that the book has forgotten: their entries may go. Each is the position of the entry that placed it.
     pub forget: Vec<Position>,
+    /// Keys of requests on SKUs are forgotten whose entries have an earlier time than this, in nanoseconds.
+    pub keys_since: u64,
     /// The book's time when the batch was made, in nanoseconds.
     pub time: u64,
     /// The wall clock's time then, in nanoseconds since 1970.
@@ -244,6 +249,8 @@ pub enum LedgerReason {
     Damaged,
     /// Another process has opened it since.
     Superseded,
+    /// It was closed, and all that was queued is written.
+    Closed,
     /// Anything else.
     Failed,
 }

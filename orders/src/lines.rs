@@ -143,11 +143,27 @@ impl serde::Serialize for Lines {
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Lines {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units = std::collections::BTreeMap::<u32, u64>::deserialize(deserializer)?;
-        let line = |(sku, units)| LineUnits {
-            sku: SkuId(sku),
-            units,
-        };
-        Ok(units.into_iter().map(line).collect())
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Lines;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("units by the numbers of SKUs")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Lines, A::Error> {
+                let mut lines = Lines::new();
+                while let Some((sku, units)) = map.next_entry::<u32, u64>()? {
+                    if !lines.add(SkuId(sku), units) {
+                        return Err(serde::de::Error::custom("a line has too many units"));
+                    }
+                }
+                Ok(lines)
+            }
+        }
+        deserializer.deserialize_map(Visitor)
     }
 }

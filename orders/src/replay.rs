@@ -1,7 +1,8 @@
 //! A book is made again from its entries.
 
 use crate::book::OrderBook;
-use crate::entry::{Change, Entry, NewOrder, Position};
+use crate::entry::{Change, Entry, Position};
+use crate::gate::Gate;
 use crate::lines::{LineUnits, Lines, SkuId};
 use crate::order::Order;
 use crate::parts::Stage;
@@ -12,6 +13,7 @@ use segstock::inventory::Sku;
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// An entry cannot follow those before it: they are not all entries of one book, in their sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,21 +57,57 @@ impl fmt::Display for ReplayError {
 impl Error for ReplayError {}
 
 /// Makes a book again that nobody else uses yet.
+///
+/// Entries are differences, so the end is what counts, and not the way to it. A ledger that has one entry stand for many
+/// has it stand later than some of those. So units that a change takes and that are not there yet are lent, and taken
+/// back at the end: then no more may be missing than the entries call uncovered.
 pub(crate) struct Replaying<'a, K: Sku> {
     book: &'a OrderBook<K>,
     /// Where the orders lie: number of the shard, and slot.
-    orders: HashMap<Position, (usize, SlotId)>,
-    /// Units that were uncovered. An entry says so of the instant at which it was made: units that another change had taken
-    /// by then, and whose entry follows, are still free here. So they are withheld at the end.
-    uncovered: BTreeMap<SkuId, u64>,
+    orders: Places,
+    lent: BTreeMap<SkuId, Lent>,
+}
+
+type Places = HashMap<Position, (usize, SlotId), BuildHasherDefault<ByPosition>>;
+
+/// Hashes positions.
+#[derive(Debug, Default)]
+struct ByPosition(u64);
+
+impl Hasher for ByPosition {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let mixed = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+/// Units of a SKU that are taken back at the end.
+#[derive(Debug, Default)]
+struct Lent {
+    /// On the shelf.
+    on_hand: u64,
+    /// Of those that can be had.
+    free: u64,
+    /// The entry to which the first were lent.
+    first: Option<Position>,
+    /// Units that may be missing at the end: no free unit covered them.
+    uncovered: u64,
 }
 
 impl<'a, K: Sku + 'static> Replaying<'a, K> {
     pub(crate) fn new(book: &'a OrderBook<K>) -> Self {
         Self {
             book,
-            orders: HashMap::new(),
-            uncovered: BTreeMap::new(),
+            orders: Places::default(),
+            lent: BTreeMap::new(),
         }
     }
 
@@ -84,19 +122,96 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if position <= last {
                 return Err(error(ReplayReason::Sequence));
             }
-            let id = self.id_of(&entry.change);
             if let Some(feed) = &self.book.feed {
+                let id = self.id_of(&entry.change);
                 feed.tell(&entry, id.as_deref(), || position);
             }
             time = time.max(entry.time);
             self.one(position, entry).map_err(error)?;
             last = position;
         }
-        for (sku, units) in self.uncovered {
-            _ = self.book.skus.withhold(sku, units);
-        }
-        *self.book.last_time.lock() = time;
+        let book = self.book;
+        self.take_back()?;
+        *book.last_time.lock() = time;
         Ok((last, time))
+    }
+
+    /// Takes back what was lent.
+    fn take_back(self) -> Result<(), ReplayError> {
+        let skus = &self.book.skus;
+        for (sku, lent) in self.lent {
+            let mut gate = skus.item(sku).gate.lock();
+            let on_hand = gate.on_hand.checked_sub(lent.on_hand);
+            let missing = skus.withhold(sku, lent.free);
+            let Some(on_hand) = on_hand.filter(|_| missing <= lent.uncovered) else {
+                return Err(ReplayError {
+                    position: lent.first.unwrap_or_default(),
+                    reason: ReplayReason::Units,
+                });
+            };
+            gate.on_hand = on_hand;
+            skus.show(sku, &gate);
+        }
+        Ok(())
+    }
+
+    /// So many units more may be missing at the end.
+    fn allow(&mut self, sku: SkuId, uncovered: u64, position: Position) {
+        if uncovered > 0 {
+            let lent = self.lent.entry(sku).or_default();
+            lent.first.get_or_insert(position);
+            lent.uncovered += uncovered;
+        }
+    }
+
+    /// Takes units off sale. Those that are uncovered are so at the instant at which the entry was made: units that another
+    /// change had taken by then, and whose entry follows, are still free here. So they are taken at the end.
+    fn withhold(
+        &mut self,
+        sku: SkuId,
+        units: u64,
+        uncovered: u64,
+        position: Position,
+    ) -> Result<(), ReplayReason> {
+        self.allow(sku, uncovered, position);
+        let later = units.min(uncovered);
+        if later > 0 {
+            self.lent.entry(sku).or_default().free += later;
+        }
+        self.lend_free(sku, units - later, position)?;
+        _ = self.book.skus.withhold(sku, units - later);
+        Ok(())
+    }
+
+    /// Lends what a shelf lacks of `units`.
+    fn lend_on_hand(&mut self, sku: SkuId, units: u64, position: Position, gate: &mut Gate) {
+        let lacks = units.saturating_sub(gate.on_hand);
+        if lacks > 0 {
+            gate.on_hand += lacks;
+            self.book.skus.show(sku, gate);
+            let lent = self.lent.entry(sku).or_default();
+            lent.first.get_or_insert(position);
+            lent.on_hand += lacks;
+        }
+    }
+
+    /// Lends what `units` lack of those that can be had.
+    fn lend_free(
+        &mut self,
+        sku: SkuId,
+        units: u64,
+        position: Position,
+    ) -> Result<(), ReplayReason> {
+        let lacks = units.saturating_sub(self.book.skus.item(sku).available());
+        if lacks > 0 {
+            if !self.book.skus.lend(sku, lacks) {
+                return Err(ReplayReason::Units);
+            }
+            let lent = self.lent.entry(sku).or_default();
+            lent.first.get_or_insert(position);
+            lent.free += lacks;
+        }
+        Ok(())
     }
 
     /// The id of the order that a change is about.
@@ -121,14 +236,10 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             | Change::Arrived { .. }
             | Change::Limited { .. } => self.shelf(position, &entry),
             Change::Placed { order, .. } => {
-                self.take_to_hold(&order.lines)?;
-                let order = order.clone();
-                self.new_order(position, entry, &order)
+                self.take_to_hold(&order.lines, position)?;
+                self.new_order(position, entry)
             }
-            Change::Waiting { order, .. } => {
-                let order = order.clone();
-                self.new_order(position, entry, &order)
-            }
+            Change::Waiting { .. } => self.new_order(position, entry),
             change => {
                 let order = change.order().ok_or(ReplayReason::Unknown)?;
                 self.change(order, position, &entry)
@@ -150,10 +261,11 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn shelf(&mut self, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
         let shelves = entry.change.shelves();
         shelves.iter().try_for_each(|sku| self.knows(*sku))?;
-        self.book.forget_requests(entry.time, 2);
-        let mut gates = self.book.skus.pass_all(&shelves);
-        self.take_from_shelf(&mut gates, &entry.change)?;
-        self.book.apply_shelf(&mut gates, position, entry);
+        let book = self.book;
+        book.forget_requests(entry.time, 2);
+        let mut gates = book.skus.pass_all(&shelves);
+        self.take_from_shelf(&mut gates, position, &entry.change)?;
+        book.apply_shelf(&mut gates, position, entry);
         Ok(())
     }
 
@@ -161,28 +273,16 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn take_from_shelf(
         &mut self,
         gates: &mut Gates<'_>,
+        position: Position,
         change: &Change<K>,
     ) -> Result<(), ReplayReason> {
-        let skus = &self.book.skus;
-        let withhold = |sku, units| match skus.withhold(sku, units) {
-            0 => Ok(()),
-            _ => Err(ReplayReason::Units),
-        };
-        let write_off = |sku, units, gates: &mut Gates<'_>| {
-            let written_off = skus.write_off(sku, units, gates.of(sku));
-            written_off.map_err(|_| ReplayReason::Units)
-        };
-        let fits = |sku, units: u64, gates: &mut Gates<'_>| {
-            let fits = units <= MAX_UNITS - gates.of(sku).on_hand;
-            fits.then_some(()).ok_or(ReplayReason::Units)
-        };
         match *change {
-            Change::WrittenOff { sku, units } => write_off(sku, units, gates),
+            Change::WrittenOff { sku, units } => self.write_off(sku, units, position, gates),
             Change::Moved { from, to, units } => {
-                fits(to, units, gates)?;
-                write_off(from, units, gates)
+                fits(units, gates.of(to))?;
+                self.write_off(from, units, position, gates)
             }
-            Change::Sent { from, units, .. } => write_off(from, units, gates),
+            Change::Sent { from, units, .. } => self.write_off(from, units, position, gates),
             Change::Arrived {
                 sending,
                 from,
@@ -197,7 +297,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                     (sent.from, sent.to) == (from, to) && are_there
                 });
                 is_sent.then_some(()).ok_or(ReplayReason::Units)?;
-                fits(to, units, gates)
+                fits(units, gates.of(to))
             }
             Change::Counted {
                 sku,
@@ -206,17 +306,22 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 ..
             } if difference < 0 => {
                 let missing = difference.unsigned_abs();
-                if missing > gates.of(sku).on_hand {
-                    return Err(ReplayReason::Units);
-                }
-                skus.lessen(sku, missing, gates.of(sku));
-                *self.uncovered.entry(sku).or_default() += uncovered;
-                let covered = missing.checked_sub(uncovered).ok_or(ReplayReason::Units)?;
-                withhold(sku, covered)
+                let gate = gates.of(sku);
+                self.lend_on_hand(sku, missing, position, gate);
+                self.book.skus.lessen(sku, missing, gate);
+                self.withhold(sku, missing, uncovered, position)
             }
             Change::Counted {
-                sku, difference, ..
-            } => fits(sku, difference.unsigned_abs(), gates),
+                sku,
+                difference,
+                uncovered,
+                ..
+            } => {
+                fits(difference.unsigned_abs(), gates.of(sku))?;
+                // One that stands for several can have found units, and yet some of them uncovered.
+                self.allow(sku, uncovered, position);
+                Ok(())
+            }
             Change::Limited {
                 sku,
                 safety,
@@ -228,30 +333,39 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 if safe.is_none_or(|safe| safe > MAX_UNITS) {
                     return Err(ReplayReason::Units);
                 }
-                if safety <= 0 {
-                    return Ok(());
-                }
-                *self.uncovered.entry(sku).or_default() += uncovered;
-                let covered = safety.unsigned_abs().checked_sub(uncovered);
-                withhold(sku, covered.ok_or(ReplayReason::Units)?)
+                let more = u64::try_from(safety).unwrap_or(0);
+                self.withhold(sku, more, uncovered, position)
             }
-            Change::Restocked { sku, units } => fits(sku, units, gates),
+            Change::Restocked { sku, units } => fits(units, gates.of(sku)),
             _ => Ok(()),
         }
     }
 
-    fn new_order(
+    /// Takes units off the shelf that nobody was promised.
+    fn write_off(
         &mut self,
+        sku: SkuId,
+        units: u64,
         position: Position,
-        entry: Entry<K>,
-        order: &NewOrder,
+        gates: &mut Gates<'_>,
     ) -> Result<(), ReplayReason> {
-        order
-            .lines
-            .iter()
-            .try_for_each(|line| self.knows(line.sku))?;
+        let gate = gates.of(sku);
+        self.lend_on_hand(sku, units, position, gate);
+        self.lend_free(sku, units, position)?;
+        let written_off = self.book.skus.write_off(sku, units, gate);
+        written_off.map_err(|_| ReplayReason::Units)
+    }
+
+    fn new_order(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
+        let (Change::Placed { order, .. } | Change::Waiting { order, .. }) = &entry.change else {
+            return Err(ReplayReason::Unknown);
+        };
+        let mut lines = order.lines.iter();
+        lines.try_for_each(|line| self.knows(line.sku))?;
         let table = &self.book.table;
-        let name = table.name(&order.id);
+        // The entry goes into the table, and its name with it.
+        let id = order.id.clone();
+        let name = table.name(&id);
         let mut shard = table.lock_shard_of(name);
         if let Some(slot) = shard.find(name) {
             // Forgetting is no entry: an id that is placed again was forgotten.
@@ -276,23 +390,24 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     }
 
     fn change(
-        &self,
+        &mut self,
         order: Position,
         position: Position,
         entry: &Entry<K>,
     ) -> Result<(), ReplayReason> {
-        let skus = &self.book.skus;
+        let book = self.book;
+        let skus = &book.skus;
         let place = self.orders.get(&order).ok_or(ReplayReason::Order)?;
         let (number, slot) = *place;
-        let mut shard = self.book.table.lock(number);
+        let mut shard = book.table.lock(number);
         if !has_units(&shard[slot], &entry.change) {
             return Err(ReplayReason::Units);
         }
         let mut gates = None;
         match &entry.change {
-            Change::Served { lines, .. } => self.take_to_hold(lines)?,
+            Change::Served { lines, .. } => self.take_to_hold(lines, position)?,
             Change::Amended { taken, .. } => {
-                self.take_to_hold(taken)?;
+                self.take_to_hold(taken, position)?;
                 let (had, new) = shard[slot].split(taken);
                 self.recount(&shard[slot], &had);
                 self.count(shard[slot].customer.as_deref(), &new);
@@ -303,24 +418,26 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 shipped,
                 ..
             } => {
-                self.take(retaken)?;
+                self.take(retaken, position)?;
                 self.recount(&shard[slot], retaken);
                 if *shipped {
-                    self.ship(&held.clone().and(retaken))?;
+                    self.ship(held, position)?;
+                    self.ship(retaken, position)?;
                 }
             }
-            Change::Shipped { lines, .. } => self.ship(lines)?,
+            Change::Shipped { lines, .. } => self.ship(lines, position)?,
             Change::Returned { on_sale, .. } => {
                 let passed = gates.insert(skus.pass(on_sale));
-                let fits = |line: &LineUnits| passed.of(line.sku).on_hand + line.units <= MAX_UNITS;
+                let fits = |line: &LineUnits| {
+                    passed.of(line.sku).on_hand.saturating_add(line.units) <= MAX_UNITS
+                };
                 if !on_sale.iter().all(fits) {
                     return Err(ReplayReason::Units);
                 }
             }
             _ => {}
         }
-        self.book
-            .apply(&mut shard, slot, position, entry, gates.as_mut());
+        book.apply(&mut shard, slot, position, entry, gates.as_mut());
         Ok(())
     }
 
@@ -345,22 +462,36 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         known.then_some(()).ok_or(ReplayReason::Sku)
     }
 
-    fn take_to_hold(&self, lines: &Lines) -> Result<(), ReplayReason> {
-        self.take(lines)?;
+    fn take_to_hold(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
+        self.take(lines, position)?;
         self.book.skus.hold_anyway(lines);
         Ok(())
     }
 
-    fn take(&self, lines: &Lines) -> Result<(), ReplayReason> {
-        lines.iter().try_for_each(|line| self.knows(line.sku))?;
+    fn take(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
+        for line in lines.iter() {
+            self.knows(line.sku)?;
+            self.lend_free(line.sku, line.units, position)?;
+        }
         self.book.skus.take(lines).map_err(|_| ReplayReason::Units)
     }
 
-    fn ship(&self, lines: &Lines) -> Result<(), ReplayReason> {
-        let skus = &self.book.skus;
-        let shipped = skus.ship(lines, &mut skus.pass(lines));
+    fn ship(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
+        let book = self.book;
+        let skus = &book.skus;
+        let mut gates = skus.pass(lines);
+        for line in lines.iter() {
+            self.lend_on_hand(line.sku, line.units, position, gates.of(line.sku));
+        }
+        let shipped = skus.ship(lines, &mut gates);
         shipped.map_err(|_| ReplayReason::Units)
     }
+}
+
+/// Whether units fit on a shelf.
+fn fits(units: u64, gate: &Gate) -> Result<(), ReplayReason> {
+    let room = MAX_UNITS - gate.on_hand.min(MAX_UNITS);
+    (units <= room).then_some(()).ok_or(ReplayReason::Units)
 }
 
 /// Whether an order has the units that a change moves.

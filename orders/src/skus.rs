@@ -414,7 +414,8 @@ impl<K: Sku> Skus<K> {
         self.show(sku, gate);
     }
 
-    fn show(&self, sku: SkuId, gate: &Gate) {
+    /// Shows to all what is on the shelf.
+    pub(crate) fn show(&self, sku: SkuId, gate: &Gate) {
         let on_hand = &self.item(sku).on_hand;
         on_hand.store(gate.on_hand, Ordering::Release);
     }
@@ -452,6 +453,11 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn withhold(&self, sku: SkuId, units: u64) -> u64 {
         let withdrawn = self.stocks.withdraw(&sku, units);
         withdrawn.map_or(0, |withdrawn| withdrawn.owed)
+    }
+
+    /// Has more units on sale than there are, for a while in which nobody else uses the book. Returns whether that fits.
+    pub(crate) fn lend(&self, sku: SkuId, units: u64) -> bool {
+        self.item(sku).shelf.restock(units).is_ok()
     }
 
     /// Has units on sale again that were taken off it. Returns how many of them were owed.

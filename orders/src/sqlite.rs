@@ -29,9 +29,8 @@ mod rows;
 mod schema;
 
 use crate::entry::{Entry, Position};
-use crate::ledger::forgotten::{Counted, left_with, stands_for};
+use crate::ledger::rows::{Plan, Upkeep, at_the_end};
 use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
-use crate::lines::SkuId;
 use errors::{closed, line};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -60,15 +59,15 @@ use std::path::PathBuf;
 /// assert!(shop.book.pay("order-17").is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct SqliteLedger {
+pub struct SqliteLedger<K> {
     path: PathBuf,
     connection: Option<Connection>,
     last: Position,
     time: u64,
-    counted: Counted,
+    upkeep: Upkeep<K>,
 }
 
-impl SqliteLedger {
+impl<K> SqliteLedger<K> {
     /// The ledger in this file. It is not touched before it is opened; then it is made if it is not there, readable and
     /// writable for its owner only.
     pub fn at(path: impl Into<PathBuf>) -> Self {
@@ -77,7 +76,7 @@ impl SqliteLedger {
             connection: None,
             last: Position::default(),
             time: 0,
-            counted: Counted::default(),
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -89,19 +88,23 @@ impl SqliteLedger {
         line(&self.path, error)
     }
 
-    /// One transaction: where the ledger stands, the entries, and what is forgotten.
-    fn write_all<K: Serialize + DeserializeOwned>(
-        connection: &mut Connection,
-        counted: &Counted,
-        batch: &Batch<K>,
-    ) -> Result<Written, rusqlite::Error> {
+    /// One transaction: where the ledger stands, the entries, and rows that go.
+    fn write_all(&mut self, batch: &Batch<K>) -> Result<Written, rusqlite::Error>
+    where
+        K: Clone + Serialize + DeserializeOwned,
+    {
+        let Some(connection) = &mut self.connection else {
+            return Ok(Written::Void);
+        };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if !is_next(&transaction, batch)? {
             return Ok(Written::Void);
         }
+        let read = |orders: &[_], positions: &[_]| rows::of(&transaction, orders, positions);
+        let plan = self.upkeep.plan(batch, read)?;
         rows::insert(&transaction, batch)?;
-        for order in &batch.forget {
-            forget::<K>(&transaction, counted, *order)?;
+        if !Plan::is_empty(plan) {
+            rows::keep_up(&transaction, plan)?;
         }
         transaction.commit()?;
         Ok(Written::Durable)
@@ -114,7 +117,7 @@ enum Written {
     Void,
 }
 
-impl<K: Serialize + DeserializeOwned> Ledger<K> for SqliteLedger {
+impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<K> {
     fn open(&mut self) -> Result<Opened, LedgerError> {
         let connection = schema::open(&self.path)?;
         let opened = schema::raise_epoch(&connection).map_err(|error| self.error(&error))?;
@@ -129,33 +132,28 @@ impl<K: Serialize + DeserializeOwned> Ledger<K> for SqliteLedger {
         after: Position,
         limit: usize,
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
-        let (last, time) = (self.last, self.time);
+        let at = (self.last, self.time);
         let connection = self.connection()?;
         let page = (|| {
             let mut page = rows::after(connection, after, limit)?;
             if page.len() < limit {
-                let skipped = after.number().saturating_sub(last.number());
-                let ends = left(connection, skipped, limit - page.len())?;
-                let ends = (last.number() + skipped + 1..).zip(ends);
-                page.extend(ends.map(|(position, (sku, units))| {
-                    (Position::new(position), stands_for(time, sku, units))
-                }));
+                let left = |skipped, limit| rows::left(connection, skipped, limit);
+                page.extend(at_the_end(at, after, limit - page.len(), left)?);
             }
             Ok(page)
         })();
         let page: Vec<(Position, Entry<K>)> = page.map_err(|error| self.error(&error))?;
-        page.iter().for_each(|(_, entry)| self.counted.note(entry));
+        for (position, entry) in &page {
+            self.upkeep.note(*position, entry);
+        }
         Ok(page)
     }
 
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
-        batch
-            .entries
-            .iter()
-            .for_each(|entry| self.counted.note(entry));
-        let connection = self.connection.as_mut().ok_or_else(closed);
-        let connection = connection.map_err(WriteError::Dead)?;
-        match Self::write_all(connection, &self.counted, batch) {
+        if self.connection.is_none() {
+            return Err(WriteError::Dead(closed()));
+        }
+        match self.write_all(batch) {
             Ok(Written::Durable) => Ok(()),
             Ok(Written::Void) => {
                 let line = format!("{} was written by another process", self.path.display());
@@ -189,47 +187,7 @@ fn is_next<K>(transaction: &Transaction<'_>, batch: &Batch<K>) -> rusqlite::Resu
     Ok(rows == 1)
 }
 
-/// Deletes the entries of an order, and adds what it took for good to its SKUs.
-fn forget<K: DeserializeOwned>(
-    transaction: &Transaction<'_>,
-    counted: &Counted,
-    order: Position,
-) -> rusqlite::Result<()> {
-    let entries = rows::of_order::<K>(transaction, order)?;
-    if counted.keeps(&entries) {
-        return Ok(());
-    }
-    let mut add = transaction.prepare_cached(
-        "INSERT INTO sku (id, left) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET left = left + excluded.left",
-    )?;
-    for (sku, units) in left_with(&entries) {
-        add.execute(params![sku.number(), units])?;
-    }
-    for of in ["position", "of_order"] {
-        let delete = format!("DELETE FROM entry WHERE {of} = ?1");
-        transaction
-            .prepare_cached(&delete)?
-            .execute([order.number()])?;
-    }
-    Ok(())
-}
-
-/// The units that left with forgotten orders, by SKU.
-fn left(
-    connection: &Connection,
-    skipped: u64,
-    limit: usize,
-) -> rusqlite::Result<Vec<(SkuId, u64)>> {
-    let mut select =
-        connection.prepare_cached("SELECT id, left FROM sku ORDER BY id LIMIT ?2 OFFSET ?1")?;
-    let rows = select.query_map(params![skipped, limit], |row| {
-        Ok((SkuId::new(row.get(0)?), row.get(1)?))
-    })?;
-    rows.collect()
-}
-
-impl fmt::Debug for SqliteLedger {
+impl<K> fmt::Debug for SqliteLedger<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteLedger")
             .field("path", &self.path)
@@ -240,15 +198,15 @@ impl fmt::Debug for SqliteLedger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Change, OrderBook, Refusal};
+    use crate::{Change, OrderBook, Refusal, SkuId};
     use std::time::Duration;
 
     /// A ledger on a disk that has room for a few pages more.
-    struct Small(SqliteLedger);
+    struct Small(SqliteLedger<String>);
 
     impl Ledger<String> for Small {
         fn open(&mut self) -> Result<Opened, LedgerError> {
-            let opened = Ledger::<String>::open(&mut self.0)?;
+            let opened = self.0.open()?;
             let connection = self.0.connection()?;
             let pages = connection.pragma_query_value(None, "page_count", |row| row.get(0));
             let most = pages.map(|pages: u32| pages + 10).expect("it has pages");
@@ -271,7 +229,7 @@ mod tests {
         }
 
         fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
-            Ledger::<String>::ask(&mut self.0, epoch, number)
+            self.0.ask(epoch, number)
         }
     }
 
@@ -314,7 +272,7 @@ mod tests {
     fn a_batch_that_is_not_the_next_is_void() {
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         let mut ledger = SqliteLedger::at(directory.path().join("shop.db"));
-        let opened = Ledger::<String>::open(&mut ledger).expect("a new ledger");
+        let opened = ledger.open().expect("a new ledger");
         let batch = |epoch, number| Batch {
             epoch,
             number,
@@ -328,6 +286,7 @@ mod tests {
                 },
             )],
             forget: Vec::new(),
+            keys_since: 0,
             time: 0,
             wall: 0,
         };
@@ -340,7 +299,7 @@ mod tests {
                 "{epoch} {number}"
             );
         }
-        let mut asks = |epoch, number| Ledger::<String>::ask(&mut ledger, epoch, number);
+        let mut asks = |epoch, number| ledger.ask(epoch, number);
         assert_eq!(asks(epoch, 1), Ok(Standing::Written));
         assert_eq!(asks(epoch, 2), Ok(Standing::NotWritten));
         assert_eq!(asks(epoch - 1, 1), Ok(Standing::Superseded));

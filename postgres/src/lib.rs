@@ -13,10 +13,15 @@
 //! | [`Pool`](pool) | a block of units for each node, and a pool; each node batches | yes | one commit for many orders, as many at once as there are nodes |
 //!
 //! [`Postgres`] says which database is asked, and how. The tables are those of `schema.sql`.
+//!
+//! With the feature `ledger` there is also a ledger for the order book of `segstock-orders`: the book decides in memory, and
+//! `PostgreSQL` keeps what it decided.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod batched;
 mod error;
+#[cfg(feature = "ledger")]
+pub mod ledger;
 pub mod locked;
 pub mod pool;
 pub mod row;
@@ -26,6 +31,8 @@ mod session;
 
 pub use batched::Batched;
 pub use error::OpenError;
+#[cfg(feature = "ledger")]
+pub use ledger::PostgresLedger;
 pub use locked::Locked;
 pub use pool::Pool;
 pub use row::Row;

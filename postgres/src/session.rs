@@ -181,7 +181,7 @@ fn fault(error: &Error) -> Fault {
 }
 
 /// The server's words, where there are any.
-fn words(error: &Error) -> String {
+pub(crate) fn words(error: &Error) -> String {
     match error.as_db_error() {
         Some(server) => format!("{} ({})", server.message(), server.code().code()),
         None => match std::error::Error::source(error) {

@@ -1,13 +1,12 @@
 //! [`Driver`]: writes the batches, one step after another.
 
 use super::queue::Collected;
-use super::writer::Shared;
+use super::writer::{Shared, WriterSettings};
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
-use segstock::Clock;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -17,13 +16,16 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 pub struct Driver<K> {
     ledger: Box<dyn Ledger<K>>,
     shared: Arc<Shared<K>>,
-    wall: Arc<dyn Clock + Send + Sync>,
     epoch: u64,
     /// The number of the last batch that is written.
     number: u64,
     time: u64,
-    tries: u32,
+    settings: WriterSettings,
+    /// How long keys of requests are known, in nanoseconds.
+    retention: u64,
     under_way: Option<UnderWay<K>>,
+    /// All that was queued is written, and nothing more will come.
+    is_done: bool,
 }
 
 /// A batch that is not known to be written.
@@ -33,6 +35,7 @@ struct UnderWay<K> {
     asks: bool,
     /// How often it was sent or asked for.
     tries: u32,
+    began: Instant,
 }
 
 /// What a step did.
@@ -52,19 +55,20 @@ impl<K: 'static> Driver<K> {
     pub(super) fn new(
         ledger: Box<dyn Ledger<K>>,
         shared: Arc<Shared<K>>,
-        wall: Arc<dyn Clock + Send + Sync>,
+        settings: WriterSettings,
         opened: &Opened,
-        tries: u32,
+        retention: u64,
     ) -> Self {
         Self {
             ledger,
             shared,
-            wall,
+            settings,
+            retention,
             epoch: opened.epoch,
             number: opened.batch,
             time: opened.time,
-            tries,
             under_way: None,
+            is_done: false,
         }
     }
 
@@ -88,6 +92,7 @@ impl<K: 'static> Driver<K> {
         loop {
             if self.under_way.is_none() {
                 let Some(collected) = self.shared.queue.wait_and_collect() else {
+                    self.is_done = true;
                     return;
                 };
                 self.begin(collected);
@@ -106,7 +111,7 @@ impl<K: 'static> Driver<K> {
     fn begin(&mut self, collected: Collected<K>) {
         let last = collected.entries.last();
         self.time = last.map_or(self.time, |entry| entry.time.max(self.time));
-        let wall = self.wall.now().as_nanos();
+        let wall = self.settings.wall.now().as_nanos();
         self.under_way = Some(UnderWay {
             batch: Batch {
                 epoch: self.epoch,
@@ -114,11 +119,13 @@ impl<K: 'static> Driver<K> {
                 first: collected.first,
                 entries: collected.entries,
                 forget: collected.forget,
+                keys_since: self.time.saturating_sub(self.retention),
                 time: self.time,
                 wall: u64::try_from(wall).unwrap_or(u64::MAX),
             },
             asks: false,
             tries: 0,
+            began: Instant::now(),
         });
     }
 
@@ -150,9 +157,12 @@ impl<K: 'static> Driver<K> {
                 Err(WriteError::Dead(error)) => return self.dies(&error),
             }
         };
-        if under_way.tries >= self.tries {
+        let (tries, time) = (under_way.tries, under_way.began.elapsed());
+        if tries >= self.settings.tries && time >= self.settings.patience {
             return self.dies(&unsettled);
         }
+        self.shared
+            .is_unsettled(unsettled, time >= self.settings.lag);
         Step::Unsettled
     }
 
@@ -179,9 +189,15 @@ impl<K: 'static> Driver<K> {
 /// Whatever ends the driver, a panic of the ledger included: nobody waits for it in vain.
 impl<K> Drop for Driver<K> {
     fn drop(&mut self) {
-        let line = "the ledger is closed";
-        self.shared
-            .die(&LedgerError::new(LedgerReason::Failed, line));
+        let (reason, line) = if self.is_done {
+            (LedgerReason::Closed, "the ledger is closed")
+        } else {
+            (
+                LedgerReason::Failed,
+                "the writer ended before all was written",
+            )
+        };
+        self.shared.die(&LedgerError::new(reason, line));
     }
 }
 

@@ -23,7 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::forgotten::{Counted, left_with, stands_for};
+use super::rows::{Plan, Upkeep, at_the_end};
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
 use crate::entry::{Entry, Position};
 use crate::lines::SkuId;
@@ -44,7 +44,7 @@ struct State<K> {
     /// Units that left with forgotten orders.
     left: BTreeMap<SkuId, u64>,
     /// Sent, and neither here nor lost yet.
-    late: Vec<Batch<K>>,
+    late: Vec<(Batch<K>, Plan<K>)>,
 }
 
 /// How often what goes wrong, of 1,000 calls of a ledger.
@@ -110,6 +110,7 @@ impl<K: Clone> Disk<K> {
             disk: self.clone(),
             faults,
             chance: fastrand::Rng::with_seed(seed),
+            upkeep: Upkeep::default(),
             is_dead: false,
         }
     }
@@ -139,7 +140,7 @@ impl<K: Clone> Disk<K> {
     /// Writes a batch if it is on top of what is here, or, with `anyway`, whatever is here; then it may be there twice.
     /// For tests of mistakes.
     pub fn put(&self, batch: &Batch<K>, anyway: bool) {
-        self.state.lock().put(batch, anyway);
+        self.state.lock().put(batch, &Plan::default(), anyway);
     }
 }
 
@@ -150,16 +151,14 @@ impl<K: Clone> Default for Disk<K> {
 }
 
 impl<K: Clone> State<K> {
-    fn put(&mut self, batch: &Batch<K>, anyway: bool) -> bool {
+    fn put(&mut self, batch: &Batch<K>, plan: &Plan<K>, anyway: bool) -> bool {
         let is_next = batch.epoch == self.at.epoch && batch.number == self.at.batch + 1;
         if !is_next && !anyway {
             return false;
         }
         let entries = batch.positions().zip(batch.entries.iter().cloned());
         self.log.extend(entries);
-        for order in &batch.forget {
-            self.forget(*order);
-        }
+        self.keep_up(plan);
         self.at.batch = batch.number;
         self.at.last = self.at.last.max(batch.last());
         self.at.time = batch.time;
@@ -167,30 +166,39 @@ impl<K: Clone> State<K> {
         true
     }
 
-    fn forget(&mut self, order: Position) {
-        let is_its = |(position, entry): &(Position, Entry<K>)| {
-            *position == order || entry.change.order() == Some(order)
-        };
-        let mut counted = Counted::default();
-        self.log.iter().for_each(|(_, entry)| counted.note(entry));
-        let its = self.log.iter().filter(|row| is_its(row));
-        if counted.keeps(its.map(|(_, entry)| entry)) {
-            return;
+    fn keep_up(&mut self, plan: &Plan<K>) {
+        self.log.retain(|(position, entry)| {
+            let order = entry.change.order().unwrap_or(*position);
+            !plan.orders.contains(&order) && !plan.gone.contains(position)
+        });
+        for (position, entry) in &plan.rewritten {
+            let row = self.log.iter_mut().find(|(at, _)| at == position);
+            if let Some(row) = row {
+                row.1 = entry.clone();
+            }
         }
-        let its: Vec<_> = self.log.extract_if(.., |row| is_its(row)).collect();
-        for (sku, units) in left_with(its.iter().map(|(_, entry)| entry)) {
-            *self.left.entry(sku).or_default() += units;
+        for (sku, units) in &plan.left {
+            *self.left.entry(*sku).or_default() += units;
         }
     }
 
+    /// The rows of some orders, and those at some positions.
+    fn rows(&self, orders: &[Position], positions: &[Position]) -> Vec<(Position, Entry<K>)> {
+        let rows = self.log.iter().filter(|(position, entry)| {
+            let order = entry.change.order().unwrap_or(*position);
+            orders.contains(&order) || positions.contains(position)
+        });
+        rows.cloned().collect()
+    }
+
     fn land(&mut self, chance: &mut fastrand::Rng) {
-        for batch in std::mem::take(&mut self.late) {
+        for (batch, plan) in std::mem::take(&mut self.late) {
             match chance.u8(0..4) {
                 0 => {}
                 1 => {
-                    self.put(&batch, false);
+                    self.put(&batch, &plan, false);
                 }
-                _ => self.late.push(batch),
+                _ => self.late.push((batch, plan)),
             }
         }
     }
@@ -201,6 +209,7 @@ pub struct FaultyLedger<K> {
     disk: Disk<K>,
     faults: Faults,
     chance: fastrand::Rng,
+    upkeep: Upkeep<K>,
     is_dead: bool,
 }
 
@@ -225,15 +234,25 @@ impl<K: Clone + Send> Ledger<K> for FaultyLedger<K> {
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
         let mut state = self.disk.state.lock();
         state.land(&mut self.chance);
-        let (time, last) = (state.at.time, state.at.last.number());
-        let ends = (1..).zip(&state.left).map(|(number, (sku, left))| {
-            let position = Position::new(last + number);
-            (position, stands_for(time, *sku, *left))
-        });
-        let all = state.log.iter().cloned().chain(ends);
-        // Skipped by number, not by position: if a mistake wrote one twice, both are read.
-        let later = all.skip_while(|(position, _)| *position <= after);
-        Ok(later.take(limit).collect())
+        let rows = state.log.iter().filter(|(position, _)| *position > after);
+        let mut page: Vec<_> = rows.take(limit).cloned().collect();
+        let (at, room) = (state.at, limit - page.len());
+        if room > 0 {
+            let left = |skipped, limit| {
+                let left = state
+                    .left
+                    .iter()
+                    .skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+                let left = left.take(limit).map(|(sku, left)| (*sku, *left));
+                Ok::<Vec<_>, LedgerError>(left.collect())
+            };
+            page.extend(at_the_end((at.last, at.time), after, room, left)?);
+        }
+        drop(state);
+        for (position, entry) in &page {
+            self.upkeep.note(*position, entry);
+        }
+        Ok(page)
     }
 
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
@@ -242,12 +261,15 @@ impl<K: Clone + Send> Ledger<K> for FaultyLedger<K> {
         }
         let mut state = self.disk.state.lock();
         state.land(&mut self.chance);
+        let read =
+            |orders: &[_], positions: &[_]| Ok::<_, WriteError>(state.rows(orders, positions));
+        let plan = self.upkeep.plan(batch, read)?.clone();
         drop(state);
         let faults = self.faults;
         if self.happens(faults.dead) {
             self.is_dead = true;
             if self.chance.bool() {
-                self.disk.put(batch, false);
+                self.disk.state.lock().put(batch, &plan, false);
             }
             return Err(WriteError::Dead(fault("the disk fails")));
         }
@@ -255,10 +277,10 @@ impl<K: Clone + Send> Ledger<K> for FaultyLedger<K> {
             return Err(WriteError::Unknown(fault("the write is lost")));
         }
         if self.happens(faults.late) {
-            self.disk.state.lock().late.push(batch.clone());
+            self.disk.state.lock().late.push((batch.clone(), plan));
             return Err(WriteError::Unknown(fault("the write is late")));
         }
-        if !self.disk.state.lock().put(batch, false) {
+        if !self.disk.state.lock().put(batch, &plan, false) {
             let void = "the ledger is not where the batch before left it";
             return Err(WriteError::Unknown(fault(void)));
         }

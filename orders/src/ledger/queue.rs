@@ -17,6 +17,8 @@ pub(super) struct Queue<K> {
     places: usize,
     used: AtomicUsize,
     closed: AtomicBool,
+    /// Whether the batch that is under way takes too long to queue more behind it.
+    lags: AtomicBool,
     waiting: Mutex<Waiting<K>>,
     /// Notified when the queue is no longer empty, and when it is closed.
     filled: Condvar,
@@ -46,6 +48,7 @@ impl<K> Queue<K> {
             places,
             used: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            lags: AtomicBool::new(false),
             waiting: Mutex::new(Waiting {
                 last: last.number(),
                 entries: Vec::new(),
@@ -61,12 +64,21 @@ impl<K> Queue<K> {
         if self.is_closed() {
             return Err(NoPlace::Unavailable);
         }
+        if self.lags.load(Ordering::Relaxed) {
+            return Err(NoPlace::Busy);
+        }
         // A counter and nothing else: the entries are handed over by the lock.
         let more = |used| (used < self.places).then_some(used + 1);
         let used = self
             .used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         used.map(|_| ()).map_err(|_| NoPlace::Busy)
+    }
+
+    /// Whether places are given no more until a batch is settled.
+    pub(super) fn lag(&self, lags: bool) {
+        // A hint: whoever does not see it yet waits like those before.
+        self.lags.store(lags, Ordering::Relaxed);
     }
 
     /// Frees places: of a permit that is not needed, or of entries that are durable.

@@ -2,7 +2,7 @@
 
 use super::driver::Driver;
 use super::sums::Sums;
-use super::writer::{Writer, WriterSettings};
+use super::writer::{Past, Writer, WriterSettings};
 use super::{Ledger, LedgerError, LedgerReason, Opened};
 use crate::book::OrderBook;
 use crate::builder::OrderBookBuilder;
@@ -14,10 +14,14 @@ use segstock::inventory::Sku;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// How many entries are read at a time.
 const PAGE: usize = 4096;
+/// How many pages are read ahead, on a thread of their own.
+const PAGES_AHEAD: usize = 4;
 
 /// A book that its ledger made again, and its writer.
 #[derive(Debug)]
@@ -143,8 +147,8 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         settings: WriterSettings,
     ) -> Result<Recovered<K>, RecoverError> {
         let opened = Loaded::open(Box::new(ledger))?;
-        opened.recover(self, &settings, |ledger, opened, sums| {
-            let writer = Writer::start(ledger, &settings, opened, sums);
+        opened.recover(self, &settings, |ledger, opened, past| {
+            let writer = Writer::start(ledger, &settings, opened, past);
             let failed = |error: std::io::Error| {
                 let line = format!("no thread for the writer: {error}");
                 RecoverError::Ledger(LedgerError::new(LedgerReason::Failed, line))
@@ -167,8 +171,8 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     ) -> Result<(Recovered<K>, Driver<K>), RecoverError> {
         let opened = Loaded::open(Box::new(ledger))?;
         let mut driver = None;
-        let recovered = opened.recover(self, &settings, |ledger, opened, sums| {
-            let (writer, by_hand) = Writer::by_hand(ledger, &settings, opened, sums);
+        let recovered = opened.recover(self, &settings, |ledger, opened, past| {
+            let (writer, by_hand) = Writer::by_hand(ledger, &settings, opened, past);
             driver = Some(by_hand);
             Ok(writer)
         })?;
@@ -194,7 +198,7 @@ impl<K: Sku + 'static> Loaded<K> {
         self,
         builder: OrderBookBuilder<K>,
         settings: &WriterSettings,
-        writer: impl FnOnce(Box<dyn Ledger<K>>, &Opened, Sums) -> Result<Writer<K>, RecoverError>,
+        writer: impl FnOnce(Box<dyn Ledger<K>>, &Opened, Past) -> Result<Writer<K>, RecoverError>,
     ) -> Result<Recovered<K>, RecoverError> {
         let Self { mut ledger, opened } = self;
         let passed = match opened.wall {
@@ -213,24 +217,26 @@ impl<K: Sku + 'static> Loaded<K> {
         let clock = Arc::clone(&builder.clock);
         let builder = builder.clock(Arc::new(GoesOn { clock, began, at }));
 
-        let mut pages = Pages::of(&mut *ledger);
-        let book = builder.replay(&mut pages);
-        let (sums, entries, error) = (pages.sums, pages.entries, pages.error);
+        let (book, pages) = replay(builder, &mut *ledger)?;
         // Entries that stand for forgotten orders have positions, too: new ones come after them.
         let last = opened.last.max(pages.after);
-        if let Some(error) = error {
+        if let Some(error) = pages.error {
             return Err(RecoverError::Ledger(error));
         }
         let mut book = book.map_err(RecoverError::Replay)?;
         let found = Found {
-            entries,
+            entries: pages.entries,
             orders: book.orders(),
             skus: book.skus(),
             last: opened.last,
             epoch: opened.epoch,
             passed,
         };
-        let writer = Arc::new(writer(ledger, &Opened { last, ..opened }, sums)?);
+        let past = Past {
+            sums: pages.sums,
+            retention: book.settings.retention,
+        };
+        let writer = Arc::new(writer(ledger, &Opened { last, ..opened }, past)?);
         book.journal = Arc::clone(&writer) as _;
         Ok(Recovered {
             book,
@@ -240,9 +246,62 @@ impl<K: Sku + 'static> Loaded<K> {
     }
 }
 
-/// The entries of a ledger, page by page. It ends early at an error, and keeps that.
-struct Pages<'a, K> {
-    ledger: &'a mut dyn Ledger<K>,
+type Page<K> = Vec<(Position, Entry<K>)>;
+type Replayed<K> = Result<OrderBook<K>, ReplayError>;
+
+/// Makes a book again from the entries of a ledger. Of a ledger that is not small, one thread reads and decodes, and this
+/// one applies.
+fn replay<K: Sku + 'static>(
+    builder: OrderBookBuilder<K>,
+    ledger: &mut dyn Ledger<K>,
+) -> Result<(Replayed<K>, Pages<K>), RecoverError> {
+    let (ahead, pages) = sync_channel(PAGES_AHEAD);
+    let mut pages = Pages::of(pages);
+    let begin = Position::default();
+    let Some((after, entries)) = read(ledger, begin, &ahead) else {
+        drop(ahead);
+        return Ok((builder.replay(&mut pages), pages));
+    };
+    if entries < PAGE {
+        _ = read(ledger, after, &ahead);
+        drop(ahead);
+        return Ok((builder.replay(&mut pages), pages));
+    }
+    let book = thread::scope(|scope| {
+        let reader = thread::Builder::new().name("segstock-reader".to_owned());
+        let started = reader.spawn_scoped(scope, move || {
+            let mut next = Some((after, entries));
+            while let Some((after, _)) = next {
+                next = read(ledger, after, &ahead);
+            }
+        });
+        started.map(|_| builder.replay(&mut pages))
+    });
+    let book = book.map_err(|error| {
+        let line = format!("no thread to read the ledger: {error}");
+        RecoverError::Ledger(LedgerError::new(LedgerReason::Failed, line))
+    })?;
+    Ok((book, pages))
+}
+
+/// Reads a page and sends it ahead. Returns the position of its last entry and how many it has; `None` at the end, at an
+/// error, or if nobody wants more.
+fn read<K>(
+    ledger: &mut dyn Ledger<K>,
+    after: Position,
+    ahead: &SyncSender<Result<Page<K>, LedgerError>>,
+) -> Option<(Position, usize)> {
+    let page = ledger.load(after, PAGE);
+    let entries = page.as_ref().map_or(0, Vec::len);
+    let last = page.as_ref().ok().and_then(|page| page.last());
+    let last = last.map(|(position, _)| *position);
+    let sent = ahead.send(page);
+    last.filter(|_| sent.is_ok()).map(|last| (last, entries))
+}
+
+/// The entries of a ledger, as they are read. They end early at an error, which is kept.
+struct Pages<K> {
+    pages: Receiver<Result<Page<K>, LedgerError>>,
     page: std::vec::IntoIter<(Position, Entry<K>)>,
     after: Position,
     entries: u64,
@@ -250,10 +309,10 @@ struct Pages<'a, K> {
     error: Option<LedgerError>,
 }
 
-impl<'a, K> Pages<'a, K> {
-    fn of(ledger: &'a mut dyn Ledger<K>) -> Self {
+impl<K> Pages<K> {
+    fn of(pages: Receiver<Result<Page<K>, LedgerError>>) -> Self {
         Self {
-            ledger,
+            pages,
             page: Vec::new().into_iter(),
             after: Position::default(),
             entries: 0,
@@ -263,7 +322,7 @@ impl<'a, K> Pages<'a, K> {
     }
 
     fn turn(&mut self) -> Option<(Position, Entry<K>)> {
-        match self.ledger.load(self.after, PAGE) {
+        match self.pages.recv().ok()? {
             Ok(page) => self.page = page.into_iter(),
             Err(error) => self.error = Some(error),
         }
@@ -271,7 +330,7 @@ impl<'a, K> Pages<'a, K> {
     }
 }
 
-impl<K> Iterator for &mut Pages<'_, K> {
+impl<K> Iterator for &mut Pages<K> {
     type Item = (Position, Entry<K>);
 
     fn next(&mut self) -> Option<Self::Item> {

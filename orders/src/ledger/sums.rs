@@ -99,7 +99,7 @@ impl Sums {
     }
 
     /// The sums of all SKUs, by their numbers.
-    #[cfg(any(feature = "faults", feature = "sqlite"))]
+    #[cfg(any(feature = "faults", feature = "rows"))]
     pub(super) fn into_iter(self) -> impl Iterator<Item = (SkuId, SkuSums)> {
         let numbers = (0..).map(SkuId::new);
         numbers.zip(self.0)

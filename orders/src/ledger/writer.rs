@@ -5,7 +5,7 @@ use super::queue::Queue;
 use super::recover::WallClock;
 use super::sums::{SkuSums, Sums};
 use super::waiters::{Durable, Waiters};
-use super::{Batch, Ledger, LedgerError, Opened};
+use super::{Batch, Ledger, LedgerError, LedgerReason, Opened};
 use crate::entry::{Entry, Position};
 use crate::journal::{Journal, Lost, NoPlace};
 use crate::lines::SkuId;
@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 thread_local! {
     /// While a call is only decided on this thread: the position that its answer rests on.
@@ -27,13 +28,17 @@ thread_local! {
 /// | setting | default |
 /// |---|---|
 /// | [`places`](Self::places) | 16,384 |
+/// | [`lag`](Self::lag) | 1 second |
 /// | [`tries`](Self::tries) | 100: about 10 seconds |
+/// | [`patience`](Self::patience) | 1 minute |
 /// | [`wall`](Self::wall) | the machine's |
 #[derive(Clone)]
 #[must_use]
 pub struct WriterSettings {
     pub(super) places: usize,
     pub(super) tries: u32,
+    pub(super) lag: Duration,
+    pub(super) patience: Duration,
     pub(super) wall: Arc<dyn Clock + Send + Sync>,
 }
 
@@ -43,6 +48,8 @@ impl WriterSettings {
         Self {
             places: 16_384,
             tries: 100,
+            lag: Duration::from_secs(1),
+            patience: Duration::from_secs(60),
             wall: Arc::new(WallClock),
         }
     }
@@ -53,8 +60,23 @@ impl WriterSettings {
         self
     }
 
-    /// How often a batch is sent or asked for, at least once, before the ledger counts as dead. Between two tries the
-    /// writer pauses, for 1 millisecond at first and 100 at last.
+    /// How long calls queue behind a batch that is not settled, once a try has failed: from then on a change is refused as
+    /// busy. Calls that wait go on waiting.
+    pub fn lag(mut self, lag: Duration) -> Self {
+        self.lag = lag;
+        self
+    }
+
+    /// How long a batch is sent and asked for, at least, before the ledger counts as dead: for as long a database may be
+    /// away.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How often a batch is sent or asked for, at least once, before the ledger counts as dead; both this and the
+    /// [`patience`](Self::patience) must be used up. Between two tries the writer pauses, for 1 millisecond at first and
+    /// 100 at last.
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = tries.max(1);
         self
@@ -78,6 +100,8 @@ impl fmt::Debug for WriterSettings {
         f.debug_struct("WriterSettings")
             .field("places", &self.places)
             .field("tries", &self.tries)
+            .field("lag", &self.lag)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }
@@ -128,8 +152,19 @@ pub struct WriterStatus {
     pub used: usize,
     /// Batches that were written since the ledger was opened.
     pub batches: u64,
-    /// Why nothing can be written any more, in one line.
+    /// Why a batch is not settled yet that was sent or asked for, in one line.
+    pub unsettled: Option<LedgerError>,
+    /// Whether it was [closed](Writer::close), and all that it had is written.
+    pub closed: bool,
+    /// Why nothing can be written any more though it was not closed, in one line.
     pub dead: Option<LedgerError>,
+}
+
+/// What a writer knows of the book that was recovered.
+pub(super) struct Past {
+    pub(super) sums: Sums,
+    /// How long the book knows keys of requests, in nanoseconds.
+    pub(super) retention: u64,
 }
 
 /// What writer and driver share.
@@ -138,6 +173,7 @@ pub(super) struct Shared<K> {
     waiters: Arc<Waiters>,
     sums: RwLock<Sums>,
     batches: AtomicU64,
+    unsettled: Mutex<Option<LedgerError>>,
     dead: OnceLock<LedgerError>,
 }
 
@@ -152,9 +188,18 @@ impl<K> Shared<K> {
         let mut sums = self.sums.write();
         batch.entries.iter().for_each(|entry| sums.add(entry));
         drop(sums);
+        if self.unsettled.lock().take().is_some() {
+            self.queue.lag(false);
+        }
         self.queue.free(batch.entries.len());
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.waiters.advance(batch.last());
+    }
+
+    /// It is not known yet what became of a batch.
+    pub(super) fn is_unsettled(&self, error: LedgerError, lags: bool) {
+        *self.unsettled.lock() = Some(error);
+        self.queue.lag(lags);
     }
 
     /// Nothing is written any more. The first reason stays.
@@ -171,17 +216,18 @@ impl<K: Send + Sync + 'static> Writer<K> {
         ledger: Box<dyn Ledger<K>>,
         settings: &WriterSettings,
         opened: &Opened,
-        sums: Sums,
+        recovered: Past,
     ) -> (Self, Driver<K>) {
         let shared = Arc::new(Shared {
             queue: Queue::new(settings.places, opened.last),
             waiters: Arc::new(Waiters::new(opened.last)),
-            sums: RwLock::new(sums),
+            sums: RwLock::new(recovered.sums),
             batches: AtomicU64::new(0),
+            unsettled: Mutex::new(None),
             dead: OnceLock::new(),
         });
-        let wall = Arc::clone(&settings.wall);
-        let driver = Driver::new(ledger, Arc::clone(&shared), wall, opened, settings.tries);
+        let (shares, settings) = (Arc::clone(&shared), settings.clone());
+        let driver = Driver::new(ledger, shares, settings, opened, recovered.retention);
         let thread = Mutex::new(None);
         (Self { shared, thread }, driver)
     }
@@ -191,9 +237,9 @@ impl<K: Send + Sync + 'static> Writer<K> {
         ledger: Box<dyn Ledger<K>>,
         settings: &WriterSettings,
         opened: &Opened,
-        sums: Sums,
+        recovered: Past,
     ) -> std::io::Result<Self> {
-        let (writer, mut driver) = Self::by_hand(ledger, settings, opened, sums);
+        let (writer, mut driver) = Self::by_hand(ledger, settings, opened, recovered);
         let thread = thread::Builder::new().name("segstock-writer".to_owned());
         let started = thread.spawn(move || driver.run())?;
         *writer.thread.lock() = Some(started);
@@ -235,12 +281,16 @@ impl<K: Send + Sync + 'static> Writer<K> {
     #[must_use]
     pub fn status(&self) -> WriterStatus {
         let shared = &self.shared;
+        let reason = shared.reason().map(LedgerError::reason);
+        let is_closed = reason == Some(LedgerReason::Closed);
         WriterStatus {
             durable: shared.waiters.durable(),
             appended: shared.queue.last(),
             used: shared.queue.used(),
             batches: shared.batches.load(Ordering::Relaxed),
-            dead: shared.reason().cloned(),
+            unsettled: shared.unsettled.lock().clone(),
+            closed: is_closed,
+            dead: shared.reason().filter(|_| !is_closed).cloned(),
         }
     }
 

@@ -1,36 +1,30 @@
 //! Entries as rows.
 
-use crate::entry::{Change, Entry, Position};
+use crate::entry::{Entry, Position};
 use crate::ledger::Batch;
+use crate::ledger::rows::{Plan, Row, RowError};
+use crate::lines::SkuId;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Error, Result, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::str;
 
 /// Inserts the entries of a batch.
-pub(super) fn insert<K: Serialize>(
-    transaction: &Transaction<'_>,
-    batch: &Batch<K>,
-) -> rusqlite::Result<()> {
+pub(super) fn insert<K: Serialize>(transaction: &Transaction<'_>, batch: &Batch<K>) -> Result<()> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO entry (position, time, of_order, request, change) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let mut change = Vec::new();
     for (position, entry) in batch.positions().zip(&batch.entries) {
-        change.clear();
-        serde_json::to_writer(&mut change, &entry.change).map_err(not_json)?;
-        let change = str::from_utf8(&change).map_err(not_json)?;
-        let request = entry.request.as_ref().map(serde_json::to_string);
-        let request = request.transpose().map_err(not_json)?;
-        let order = entry.change.order().map(Position::number);
-        insert.execute(params![
-            position.number(),
-            entry.time,
-            order,
+        let row = Row::of(position, entry).map_err(not_json)?;
+        let Row {
+            position,
+            time,
+            of_order,
             request,
-            change
-        ])?;
+            change,
+            ..
+        } = row;
+        insert.execute(params![position, time, of_order, request, change])?;
     }
     Ok(())
 }
@@ -40,7 +34,7 @@ pub(super) fn after<K: DeserializeOwned>(
     connection: &Connection,
     after: Position,
     limit: usize,
-) -> rusqlite::Result<Vec<(Position, Entry<K>)>> {
+) -> Result<Vec<(Position, Entry<K>)>> {
     let mut select = connection.prepare_cached(
         "SELECT position, time, request, change FROM entry WHERE position > ?1
          ORDER BY position LIMIT ?2",
@@ -49,36 +43,83 @@ pub(super) fn after<K: DeserializeOwned>(
     rows.collect()
 }
 
-/// The entries of an order.
-pub(super) fn of_order<K: DeserializeOwned>(
+/// The entries of some orders, and those at some positions.
+pub(super) fn of<K: DeserializeOwned>(
     connection: &Connection,
-    order: Position,
-) -> rusqlite::Result<Vec<Entry<K>>> {
-    let mut select = connection.prepare_cached(
-        "SELECT position, time, request, change FROM entry WHERE position = ?1
-         UNION ALL SELECT position, time, request, change FROM entry WHERE of_order = ?1",
-    )?;
-    let rows = select.query_map([order.number()], entry)?;
-    let entries = rows.map(|row| row.map(|(_, entry)| entry));
-    entries.collect()
+    orders: &[Position],
+    positions: &[Position],
+) -> Result<Vec<(Position, Entry<K>)>> {
+    let mut all = Vec::new();
+    let mut at = connection
+        .prepare_cached("SELECT position, time, request, change FROM entry WHERE position = ?1")?;
+    for position in orders.iter().chain(positions) {
+        for row in at.query_map([position.number()], entry)? {
+            all.push(row?);
+        }
+    }
+    let mut later = connection
+        .prepare_cached("SELECT position, time, request, change FROM entry WHERE of_order = ?1")?;
+    for order in orders {
+        for row in later.query_map([order.number()], entry)? {
+            all.push(row?);
+        }
+    }
+    Ok(all)
 }
 
-fn entry<K: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Position, Entry<K>)> {
-    let request = match row.get_ref(2)?.as_str_or_null()? {
-        Some(request) => Some(serde_json::from_str(request).map_err(damaged(2))?),
-        None => None,
-    };
-    let change: Change<K> = serde_json::from_str(row.get_ref(3)?.as_str()?).map_err(damaged(3))?;
-    let entry = Entry::new(row.get(1)?, change).with_request(request);
+/// Deletes and rewrites rows.
+pub(super) fn keep_up<K: Serialize>(transaction: &Transaction<'_>, plan: &Plan<K>) -> Result<()> {
+    let mut add = transaction.prepare_cached(
+        "INSERT INTO sku (id, left) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET left = left + excluded.left",
+    )?;
+    for (sku, units) in &plan.left {
+        add.execute(params![sku.number(), units])?;
+    }
+    let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE position = ?1")?;
+    for position in plan.orders.iter().chain(&plan.gone) {
+        delete.execute([position.number()])?;
+    }
+    let mut later = transaction.prepare_cached("DELETE FROM entry WHERE of_order = ?1")?;
+    for order in &plan.orders {
+        later.execute([order.number()])?;
+    }
+    let mut rewrite = transaction.prepare_cached(
+        "UPDATE entry SET time = ?2, request = ?3, change = ?4 WHERE position = ?1",
+    )?;
+    for (position, entry) in &plan.rewritten {
+        let row = Row::of(*position, entry).map_err(not_json)?;
+        rewrite.execute(params![row.position, row.time, row.request, row.change])?;
+    }
+    Ok(())
+}
+
+/// The units that left with forgotten orders, by SKU.
+pub(super) fn left(
+    connection: &Connection,
+    skipped: u64,
+    limit: usize,
+) -> Result<Vec<(SkuId, u64)>> {
+    let mut select =
+        connection.prepare_cached("SELECT id, left FROM sku ORDER BY id LIMIT ?2 OFFSET ?1")?;
+    let rows = select.query_map(params![skipped, limit], |row| {
+        Ok((SkuId::new(row.get(0)?), row.get(1)?))
+    })?;
+    rows.collect()
+}
+
+fn entry<K: DeserializeOwned>(row: &rusqlite::Row<'_>) -> Result<(Position, Entry<K>)> {
+    let (request, change) = (row.get_ref(2)?.as_str_or_null()?, row.get_ref(3)?.as_str()?);
+    let entry = Row::entry(row.get(1)?, request, change).map_err(damaged)?;
     Ok((Position::new(row.get(0)?), entry))
 }
 
 /// A value that no ledger of this release has written.
-fn damaged(column: usize) -> impl FnOnce(serde_json::Error) -> rusqlite::Error {
-    move |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+fn damaged(error: RowError) -> Error {
+    Error::FromSqlConversionFailure(3, Type::Text, Box::new(error))
 }
 
 /// A SKU that has no JSON.
-fn not_json<E: std::error::Error + Send + Sync + 'static>(error: E) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+fn not_json(error: RowError) -> Error {
+    Error::ToSqlConversionFailure(Box::new(error))
 }

@@ -233,6 +233,7 @@ impl World {
         let mistake = self.mistake.filter(|_| faults != Faults::none());
         let ledger = Mistaken::new(&self.disk, ledger, mistake, seed);
         let settings = WriterSettings::new().places(6).tries(12);
+        let settings = settings.patience(Duration::ZERO);
         let settings = settings.wall(Arc::clone(&self.wall) as _);
         let builder = OrderBook::builder()
             .clock(Arc::clone(&self.clock) as _)

@@ -1,0 +1,192 @@
+//! [`PostgresLedger`]: the ledger of an order book in a `PostgreSQL` database.
+//!
+//! For one node whose book of record `PostgreSQL` is already. The book decides in memory; the entries of all calls that wait
+//! are written in one statement, which is one commit. The tables are those of
+//! [`rows`](segstock_orders::ledger::rows), in a schema that has the ledger's name:
+//!
+//! ```text
+//! shop=> SELECT position, kind, data FROM shop.entries;
+//!         1 | opened | {"sku":"phone","id":0,"units":5}
+//!         2 | placed | {"order":{"id":"order-17","customer":null,"lines":{"0":2},"body":…},"until":…}
+//!         3 | paid   | {"order":2,"held":{"0":2},"retaken":{},"shipped":false}
+//! ```
+//!
+//! # What it promises
+//!
+//! A batch is written by a statement that checks epoch and number in the row of the owner, and does nothing if they are not
+//! those of the batch before. So a statement that is executed late, or twice, is void. The session has `synchronous_commit`
+//! on, whatever the database's default is, and a server with `fsync` off is refused: a commit that is answered is on disk.
+//!
+//! | what happens | what the book does |
+//! |---|---|
+//! | the connection is lost, or the server is killed | it connects again, asks for the batch by its number, and sends it again unchanged if it is not there |
+//! | the server does not answer | the statement counts as lost after the [time-out](PostgresLedger::timeout); then the same |
+//! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are told *busy* |
+//! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are told *unknown*, new ones *unavailable* |
+//! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |
+//! | the disk is full, too many connections, a standby | as if the connection was lost: it may pass |
+//!
+//! A commit waits for standbys only if the server is set up for that (`synchronous_standby_names`). Without it, a failover
+//! to a standby can lose what was answered.
+//!
+//! It has no TLS: it is for a server on the same machine or in a network that is trusted.
+
+mod errors;
+mod link;
+mod schema;
+mod statements;
+
+use errors::{Fault, bad_row};
+use link::{Links, Reach};
+use segstock_orders::ledger::rows::{Upkeep, at_the_end};
+use segstock_orders::ledger::{
+    Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError,
+};
+use segstock_orders::{Entry, Position, SkuId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use statements::{KeptUp, Rows};
+use std::fmt;
+use std::time::Duration;
+
+/// A ledger in a schema of a `PostgreSQL` database.
+///
+/// It has a thread of its own for its connection. So it can be opened from any thread, one of a runtime included; but it
+/// blocks that thread.
+///
+/// # Examples
+///
+/// ```no_run
+/// use segstock_orders::OrderBook;
+/// use segstock_postgres::PostgresLedger;
+/// use std::time::Duration;
+///
+/// let ledger = PostgresLedger::at("host=/run/postgresql user=shop dbname=shop", "shop")?;
+/// let shop = OrderBook::builder().recover(ledger)?;
+/// shop.book.open("phone".to_owned(), 5)?;
+/// shop.book.place("order-17", None, [("phone".to_owned(), 2)], Duration::from_secs(900))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct PostgresLedger<K> {
+    links: Links,
+    last: Position,
+    time: u64,
+    upkeep: Upkeep<K>,
+}
+
+impl<K> PostgresLedger<K> {
+    /// The ledger called `name` in the database at `url`: `postgresql://me@localhost/shop`, or pairs as in
+    /// `host=/run/postgresql user=me dbname=shop`. Nothing is asked before it is opened; then the schema is made if it is
+    /// not there.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none, or the name is no name: 1 to 63 of `a` to `z`, `0` to `9` and `_`, not beginning with a digit or
+    /// with `pg_`.
+    pub fn at(url: &str, name: &str) -> Result<Self, LedgerError> {
+        Ok(Self {
+            links: Links::new(Reach::new(url, name)?),
+            last: Position::default(),
+            time: 0,
+            upkeep: Upkeep::default(),
+        })
+    }
+
+    /// How long the server has for an answer before the connection counts as lost; 5 seconds by default.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.links.reach.timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+}
+
+impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedger<K> {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        self.links.begin()?;
+        let reach = self.links.reach.clone();
+        let opened = self
+            .links
+            .call(async move |link| schema::open(&link, &reach).await);
+        let opened = opened.map_err(Fault::into_error)?;
+        (self.last, self.time) = (opened.last, opened.time);
+        Ok(opened)
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
+        let rows = self
+            .links
+            .call(async move |link| statements::after(&link, after, limit).await);
+        let mut page = entries(rows.map_err(Fault::into_error)?)?;
+        if page.len() < limit {
+            let at = (self.last, self.time);
+            let left = |skipped, limit| self.left(skipped, limit);
+            page.extend(at_the_end(at, after, limit - page.len(), left)?);
+        }
+        for (position, entry) in &page {
+            self.upkeep.note(*position, entry);
+        }
+        Ok(page)
+    }
+
+    fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
+        let Self { links, upkeep, .. } = self;
+        let read = |orders: &[Position], positions: &[Position]| {
+            let (orders, positions) = (orders.to_vec(), positions.to_vec());
+            let rows =
+                links.call(async move |link| statements::of(&link, &orders, &positions).await);
+            entries(rows.map_err(Fault::into_write)?).map_err(WriteError::Dead)
+        };
+        let plan = upkeep.plan(batch, read)?;
+        let no_row = |error| WriteError::Dead(bad_row(&error));
+        let rows = Rows::of(batch).map_err(no_row)?;
+        let kept_up = KeptUp::of(plan).map_err(no_row)?;
+        let written = links.call(async move |link| statements::write(&link, &rows, &kept_up).await);
+        if written.map_err(Fault::into_write)? {
+            return Ok(());
+        }
+        let line = "the ledger is not where the batch before left it";
+        let void = LedgerError::new(LedgerReason::Failed, line);
+        Err(WriteError::Unknown(void))
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        let at = self
+            .links
+            .call(async move |link| statements::stands(&link).await);
+        let at = at.map_err(Fault::into_error)?;
+        Ok(match (at.epoch == epoch, at.batch >= number) {
+            (false, _) => Standing::Superseded,
+            (_, true) => Standing::Written,
+            (_, false) => Standing::NotWritten,
+        })
+    }
+}
+
+impl<K> PostgresLedger<K> {
+    /// The units that left with forgotten orders, by SKU.
+    fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, u64)>, LedgerError> {
+        let left = self
+            .links
+            .call(async move |link| statements::left(&link, skipped, limit).await);
+        left.map_err(Fault::into_error)
+    }
+}
+
+fn entries<K: DeserializeOwned>(
+    rows: Vec<statements::EntryRow>,
+) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
+    let entry = |row: statements::EntryRow| row.entry().map_err(|error| bad_row(&error));
+    rows.into_iter().map(entry).collect()
+}
+
+impl<K> fmt::Debug for PostgresLedger<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresLedger")
+            .field("at", &self.links.reach.shown())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! What is wrong, in one line; and whether it may pass.
+
+use crate::session::words;
+use segstock_orders::ledger::rows::RowError;
+use segstock_orders::ledger::{LedgerError, LedgerReason, WriteError};
+use tokio_postgres::Error;
+use tokio_postgres::types::WrongType;
+
+/// Why a call of the server has no result.
+#[derive(Debug)]
+pub(super) struct Fault {
+    error: LedgerError,
+    /// Whether another try may have another end. What was sent may be done, or be done later.
+    may_pass: bool,
+}
+
+impl Fault {
+    pub(super) fn new(reason: LedgerReason, line: impl Into<Box<str>>, may_pass: bool) -> Self {
+        let error = LedgerError::new(reason, line);
+        Self { error, may_pass }
+    }
+
+    pub(super) fn into_error(self) -> LedgerError {
+        self.error
+    }
+
+    pub(super) fn into_write(self) -> WriteError {
+        if self.may_pass {
+            WriteError::Unknown(self.error)
+        } else {
+            WriteError::Dead(self.error)
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let line = format!("PostgreSQL: {}", words(&error).replace('\n', " "));
+        let (reason, may_pass) = match error.code().map(|code| code.code()) {
+            None => {
+                let source = std::error::Error::source(&error);
+                let is_wrong = source.is_some_and(|source| source.is::<WrongType>());
+                (LedgerReason::Failed, !is_wrong)
+            }
+            Some("25006") => (LedgerReason::ReadOnly, true),
+            Some("53100") => (LedgerReason::Full, true),
+            Some("XX001" | "XX002") => (LedgerReason::Damaged, false),
+            // Connections, transactions that were undone, resources, an operator's intervention, the system.
+            Some(code) => {
+                let may_pass = ["08", "40", "53", "55", "57", "58"].contains(&&code[..2]);
+                (LedgerReason::Failed, may_pass)
+            }
+        };
+        Self::new(reason, line, may_pass)
+    }
+}
+
+/// A row that no ledger of this release writes.
+pub(super) fn bad_row(error: &RowError) -> LedgerError {
+    LedgerError::new(
+        LedgerReason::Damaged,
+        format!("a row of the ledger is damaged: {error}"),
+    )
+}

@@ -1,0 +1,174 @@
+//! [`Links`]: the connection of a ledger, which comes back by itself.
+
+use super::errors::Fault;
+use super::statements::Statements;
+use segstock_orders::ledger::{LedgerError, LedgerReason};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// How to reach a ledger.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    config: Config,
+    /// The name of its schema.
+    pub(super) name: Arc<str>,
+    pub(super) timeout: Duration,
+}
+
+impl Reach {
+    pub(super) fn new(url: &str, name: &str) -> Result<Self, LedgerError> {
+        let config = url.parse::<Config>().map_err(|error| {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+            let line = format!("no PostgreSQL URL: {error}{}", source.unwrap_or_default());
+            LedgerError::new(LedgerReason::Failed, line)
+        })?;
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        let is_name = (1..=63).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| is_letter(byte) || byte.is_ascii_digit())
+            && name.bytes().next().is_some_and(is_letter)
+            && !name.starts_with("pg_");
+        if !is_name {
+            let line = format!("{name:?} is no ledger's name: it has a to z, 0 to 9 and _");
+            return Err(LedgerError::new(LedgerReason::Failed, line));
+        }
+        let timeout = Duration::from_secs(5);
+        let name = name.into();
+        Ok(Self {
+            config,
+            name,
+            timeout,
+        })
+    }
+
+    /// Where it is, without a password.
+    pub(super) fn shown(&self) -> String {
+        let database = self.config.get_dbname().unwrap_or_default();
+        format!("schema {} of database {database}", self.name)
+    }
+
+    async fn connect(&self) -> Result<Link, Fault> {
+        let mut config = self.config.clone();
+        let own = config.get_options().unwrap_or_default();
+        let milliseconds = self.timeout.as_millis().max(1);
+        // A plan must not depend on statistics: the tables grow from nothing to millions of rows in one session. And no
+        // statement is worth compiling: that takes longer than the commit.
+        let options = format!(
+            "{own} -c statement_timeout={milliseconds} -c default_transaction_isolation=read\\ committed \
+             -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
+        );
+        config.options(options).connect_timeout(self.timeout);
+        let (client, connection) = config.connect(NoTls).await?;
+        // Its end is seen by the calls.
+        let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
+        let link = Link {
+            client,
+            statements: Statements::new(&self.name),
+            task,
+        };
+        let durable = "SELECT set_config('synchronous_commit', 'on', false)
+             WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+        link.client.batch_execute(durable).await?;
+        Ok(link)
+    }
+}
+
+/// A connection.
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) statements: Statements,
+    task: AbortHandle,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // It may wait for an answer that never comes.
+        self.task.abort();
+    }
+}
+
+/// The connection of a ledger, and the thread that it runs on.
+pub(super) struct Links {
+    pub(super) reach: Reach,
+    runtime: Option<Runtime>,
+    link: Option<Arc<Link>>,
+}
+
+impl Links {
+    pub(super) const fn new(reach: Reach) -> Self {
+        Self {
+            reach,
+            runtime: None,
+            link: None,
+        }
+    }
+
+    /// Starts the thread.
+    pub(super) fn begin(&mut self) -> Result<(), LedgerError> {
+        let mut builder = Builder::new_multi_thread();
+        let builder = builder.worker_threads(1).enable_all();
+        let runtime = builder.thread_name("segstock-postgres").build();
+        self.runtime = Some(runtime.map_err(|error| {
+            let line = format!("no thread for the connection: {error}");
+            LedgerError::new(LedgerReason::Failed, line)
+        })?);
+        Ok(())
+    }
+
+    /// Calls the server, on a new connection if the last one was lost. A call that fails in any way loses the connection.
+    pub(super) fn call<T, F>(
+        &mut self,
+        work: impl FnOnce(Arc<Link>) -> F + Send + 'static,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let Some(runtime) = &self.runtime else {
+            return Err(Fault::new(
+                LedgerReason::Failed,
+                "the ledger is not open",
+                false,
+            ));
+        };
+        let (link, reach) = (self.link.take(), self.reach.clone());
+        let (answer, answered) = mpsc::sync_channel(1);
+        runtime.spawn(async move {
+            let call = async {
+                let link = match link {
+                    Some(link) => link,
+                    None => Arc::new(reach.connect().await?),
+                };
+                let answer = work(Arc::clone(&link)).await?;
+                Ok((answer, link))
+            };
+            let ended = timeout(reach.timeout, call).await;
+            _ = answer.send(ended.unwrap_or_else(|_| {
+                let line = format!("PostgreSQL did not answer within {:?}", reach.timeout);
+                Err(Fault::new(LedgerReason::Failed, line, true))
+            }));
+        });
+        let ended = answered.recv().unwrap_or_else(|_| {
+            let line = "the call of PostgreSQL ended without a result";
+            Err(Fault::new(LedgerReason::Failed, line, false))
+        });
+        let (answer, link) = ended?;
+        self.link = Some(link);
+        Ok(answer)
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        self.link = None;
+        // Does not wait, so that it can be dropped on a thread of another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

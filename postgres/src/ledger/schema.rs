@@ -1,0 +1,108 @@
+//! How a ledger is opened: what its schema is, its tables, and the steps from one version to the next.
+
+use super::errors::Fault;
+use super::link::{Link, Reach};
+use super::statements::opened;
+use segstock_orders::ledger::{LedgerReason, Opened};
+
+/// Step `n` makes version `n + 1` of version `n`. Version 0 has nothing. A step that was released is never changed.
+/// `{name}` is the ledger's.
+const STEPS: [&str; 1] = [r#"
+    CREATE SCHEMA IF NOT EXISTS "{name}";
+    CREATE TABLE "{name}".owner (
+        id integer PRIMARY KEY CHECK (id = 1),
+        segstock_ledger integer NOT NULL,
+        epoch bigint NOT NULL,
+        batch bigint NOT NULL,
+        last bigint NOT NULL,
+        time bigint NOT NULL,
+        wall bigint NOT NULL
+    ) WITH (fillfactor = 10);
+    INSERT INTO "{name}".owner VALUES (1, 0, 0, 0, 0, 0, 0);
+    CREATE TABLE "{name}".entry (
+        position bigint PRIMARY KEY,
+        time bigint NOT NULL,
+        of_order bigint,
+        request text,
+        change text NOT NULL
+    );
+    -- Of the later entries of orders only. Numbers of orders grow, so that the pages of recent ones lie together.
+    CREATE INDEX entry_of_order ON "{name}".entry (of_order) WHERE of_order IS NOT NULL;
+    CREATE TABLE "{name}".sku (
+        id bigint PRIMARY KEY,
+        "left" bigint NOT NULL
+    );
+    -- For people.
+    CREATE VIEW "{name}".entries AS
+        SELECT position, time, of_order, request, kind.key AS kind, kind.value AS data
+        FROM "{name}".entry, json_each(entry.change::json) AS kind;
+    "#];
+
+/// Opens the ledger, brings it to the newest version, and raises its epoch.
+pub(super) async fn open(link: &Link, reach: &Reach) -> Result<Opened, Fault> {
+    let durable = link.client.query_one("SHOW fsync", &[]).await?;
+    if durable.try_get::<_, &str>(0)? != "on" {
+        let line = "the server has fsync off: it loses commits when its machine stops";
+        return Err(Fault::new(LedgerReason::Failed, line, false));
+    }
+    upgrade(link, reach, &STEPS).await?;
+    let name = &reach.name;
+    let raise = format!(
+        r#"UPDATE "{name}".owner SET epoch = epoch + 1 RETURNING epoch, batch, last, time, wall"#
+    );
+    opened(&link.client.query_one(&raise, &[]).await?)
+}
+
+/// Brings the schema to the last version, step by step, each in a transaction.
+async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<(), Fault> {
+    let (client, name) = (&link.client, &*reach.name);
+    loop {
+        client.batch_execute("BEGIN").await?;
+        // Of two processes that open it at the same time, one makes the step.
+        let lock = "SELECT pg_advisory_xact_lock(hashtext('segstock ledger ' || $1))";
+        client.query_one(lock, &[&name]).await?;
+        let found = version(link, reach, steps.len()).await?;
+        let Some(step) = steps.get(found) else {
+            return Ok(client.batch_execute("COMMIT").await?);
+        };
+        let step = step.replace("{name}", name);
+        let number = found + 1;
+        client
+            .batch_execute(&format!(
+                r#"{step}; UPDATE "{name}".owner SET segstock_ledger = {number}; COMMIT"#
+            ))
+            .await?;
+    }
+}
+
+/// The version of the schema: 0 if nothing is there.
+async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Fault> {
+    let (client, name) = (&link.client, &*reach.name);
+    let what = "
+        SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid),
+            (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass(format('%I.owner', $1::text))
+                AND attname = 'segstock_ledger')
+        FROM pg_namespace AS n WHERE nspname = $1::text";
+    let Some(row) = client.query_opt(what, &[&name]).await? else {
+        return Ok(0);
+    };
+    match (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?) {
+        (0, _) => return Ok(0),
+        (_, 0) => {
+            let line = format!("{} is not a ledger of segstock", reach.shown());
+            return Err(Fault::new(LedgerReason::NotALedger, line, false));
+        }
+        _ => {}
+    }
+    let select = format!(r#"SELECT segstock_ledger FROM "{name}".owner"#);
+    let found: i32 = client.query_one(&select, &[]).await?.try_get(0)?;
+    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    if found > known {
+        let line = format!(
+            "{} was written by a later release: its version is {found}, this release knows {known}",
+            reach.shown()
+        );
+        return Err(Fault::new(LedgerReason::Later, line, false));
+    }
+    Ok(found)
+}

@@ -1,0 +1,15 @@
+//! The ledger on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
+
+mod calm;
+mod faults;
+mod shop;
+
+use segstock_remote::servers::Tests;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = Tests::new();
+    calm::add(&tests);
+    faults::add(&tests);
+    tests.run()
+}
