@@ -153,6 +153,22 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
+    /// The number of a SKU: how many were opened before it.
+    pub fn number_of<Q>(&self, sku: &Q) -> Option<SkuId>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.skus.find(sku)
+    }
+
+    /// The SKU with this number. The numbers count up from 0 without a gap: so all SKUs can be listed.
+    pub fn sku(&self, number: SkuId) -> Option<&K> {
+        self.skus
+            .knows(number)
+            .then(|| self.skus.item(number).sku())
+    }
+
     /// Changes the units on hand of a SKU, behind its gate, once for each key. `take` applies what the change takes.
     fn on_shelf(
         &self,
