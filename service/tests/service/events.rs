@@ -5,7 +5,9 @@ use crate::support::{Client, JSON, Server, Setting, key};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stream that is read line by line.
 struct Stream(BufReader<TcpStream>);
@@ -16,8 +18,7 @@ type Event = (String, Option<u64>, Value);
 impl Stream {
     fn open(client: &Client, query: &str, last: Option<u64>) -> Self {
         let mut stream = TcpStream::connect(client.address).unwrap();
-        let patience = Some(Duration::from_secs(20));
-        stream.set_read_timeout(patience).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let last = last.map_or(String::new(), |id| format!("last-event-id: {id}\r\n"));
         let head = format!("GET /v1/events{query} HTTP/1.1\r\nhost: shop\r\n{last}\r\n");
         stream.write_all(head.as_bytes()).unwrap();
@@ -43,7 +44,10 @@ impl Stream {
 
     fn next(&mut self) -> Event {
         let (mut name, mut id, mut data) = (String::new(), None, Value::Null);
+        let began = Instant::now();
         loop {
+            // The stream itself never falls silent.
+            assert!(began.elapsed() < PATIENCE, "no event came");
             let line = self.line();
             if let Some(text) = line.strip_prefix("event: ") {
                 name = text.to_owned();

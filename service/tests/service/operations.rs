@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A ledger that writes only while nobody holds its lock.
-struct Slow(Arc<Mutex<()>>);
+pub struct Slow(pub Arc<Mutex<()>>);
 
 impl Ledger<Sku> for Slow {
     fn open(&mut self) -> Result<Opened, LedgerError> {
@@ -158,9 +158,12 @@ fn with_few_descriptors_the_shop_and_the_ledger_go_on() {
         .args(PORTS)
         .args(["--header-timeout", "1"]);
     let service = Process::spawn(&mut limited);
-    let begun: Vec<_> = (0..100)
-        .map(|_| {
-            let mut stream = TcpStream::connect(service.customers.address).unwrap();
+    let customers = (0..100).map(|_| service.customers.address);
+    let shop = (0..30).map(|_| service.client.address);
+    let begun: Vec<_> = customers
+        .chain(shop)
+        .map(|address| {
+            let mut stream = TcpStream::connect(address).unwrap();
             stream.write_all(b"GET /livez HTTP/1.1\r\nho").unwrap();
             stream
         })
@@ -171,6 +174,12 @@ fn with_few_descriptors_the_shop_and_the_ledger_go_on() {
     // The hundred are timed out, and customers are served again.
     service.customers.order("a", &[("cable", 1)]).expect(201);
     drop(begun);
+    // No connection was begun that there was no descriptor for.
+    let metrics = service.client.get("/metrics").text;
+    for listener in ["customers", "shop"] {
+        let none = format!("segstock_accept_errors_total{{listener=\"{listener}\"}} 0\n");
+        assert!(metrics.contains(&none), "{metrics}");
+    }
 }
 
 #[cfg(unix)]
