@@ -56,7 +56,7 @@ fn assert_mistake(output: &Output, what: &[&str]) {
 struct TempFile(PathBuf);
 
 impl TempFile {
-    fn new(name: &str, content: &str) -> Self {
+    fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
         let directory = std::env::temp_dir().join(format!("segstock-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join(name);
@@ -307,6 +307,60 @@ fn a_replay_finds_out_the_naive_counter() {
 }
 
 #[test]
+fn a_log_is_read_as_people_export_it() {
+    let spreadsheet = "InvoiceNo\tStockCode\tQuantity\r\n1\tA\t2\r\n";
+    let utf16: Vec<u8> = [0xFEFF]
+        .into_iter()
+        .chain(spreadsheet.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let others = [
+        "invoiceno;STOCKCODE;quantity\n1;A;2\n",
+        "sep=;\nInvoiceNo;StockCode;Quantity\n1;A;2,0\n",
+        "\u{feff}InvoiceNo,\"Sold; by\",StockCode,Quantity\n1,\"a, b\",A,2.0\n,,,\n",
+    ];
+    let others = others.map(|text| text.as_bytes().to_vec());
+    for content in others.into_iter().chain([utf16]) {
+        let log = TempFile::new("form.csv", &content);
+        let result = json(&run("replay", &[log.path(), "--cover", "1", "--json"]), 0);
+        assert_eq!(figures(&result)[..4], [1, 0, 1, 0], "{content:?}");
+    }
+    let two = TempFile::new(
+        "two.csv",
+        "Orders of May\nInvoice,SKU,Units\n1,A,\"1,200\"\n",
+    );
+    let refused = |flags: &[&str], what| {
+        let arguments = [&[two.path()], flags].concat();
+        assert_mistake(&run("replay", &arguments), &[what]);
+    };
+    refused(
+        &[],
+        "line 1: there is no column InvoiceNo; there are: Orders of May",
+    );
+    let skip = ["--skip-lines", "1"];
+    refused(
+        &skip,
+        "line 2: there is no column InvoiceNo; there are: Invoice, SKU, Units",
+    );
+    let named = [
+        "--order-column",
+        "Invoice",
+        "--sku-column",
+        "sku",
+        "--units-column",
+        "Units",
+    ];
+    let named = [&skip[..], &named].concat();
+    refused(&named, "line 3: \"1,200\" may be thousands");
+    let all = [
+        &[two.path(), "--thousands", "--cover", "1", "--json"],
+        &named[..],
+    ]
+    .concat();
+    assert_eq!(figures(&json(&run("replay", &all), 0))[4], 1_200);
+}
+
+#[test]
 fn a_log_that_cannot_be_read_is_refused() {
     let refused = |content: &str, what| {
         let log = TempFile::new("bad.csv", content);
@@ -319,7 +373,7 @@ fn a_log_that_cannot_be_read_is_refused() {
     );
     for (records, what) in [
         ("", "holds no orders"),
-        ("1,a,2\n\n1,b,x\n", "line 4: the quantity \"x\""),
+        ("1,a,2\n\n1,b,x\n", "line 4: \"x\" is no whole number"),
         ("1,a,2\r\n1,b\r\n", "line 3: 2 fields"),
         ("1,a,2\n,b,1\n", "line 3: InvoiceNo is empty"),
         (
@@ -330,7 +384,10 @@ fn a_log_that_cannot_be_read_is_refused() {
             "1,a,-9223372036854775808\n",
             "line 2: the quantities up to here",
         ),
-        ("1,a,9223372036854775808\n", "line 2: the quantity"),
+        (
+            "1,a,9223372036854775808\n",
+            "line 2: \"9223372036854775808\" is no whole number",
+        ),
         ("1,a,9223372036854775807\n", "SKU a needs room for"),
     ] {
         refused(&format!("InvoiceNo,StockCode,Quantity\n{records}"), what);

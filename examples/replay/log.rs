@@ -1,6 +1,6 @@
 //! The order log: invoices of a CSV file as orders of net quantities.
 
-use csv::{ByteRecord, ErrorKind, ReaderBuilder};
+use crate::table::{Form, Table};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -20,100 +20,49 @@ pub struct Line {
     pub quantity: i64,
 }
 
+/// What the columns of a log are called.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Columns {
+    /// The column that says which order a line belongs to
+    #[arg(
+        long = "order-column",
+        value_name = "NAME",
+        default_value = "InvoiceNo"
+    )]
+    order: String,
+    /// The column of the SKU
+    #[arg(long = "sku-column", value_name = "NAME", default_value = "StockCode")]
+    sku: String,
+    /// The column of the units
+    #[arg(long = "units-column", value_name = "NAME", default_value = "Quantity")]
+    units: String,
+}
+
 /// Reads a log.
 ///
 /// An error is one line; where a line of the file is to blame, it begins with its number.
-pub fn read(path: &Path) -> Result<Log, String> {
+pub fn read(path: &Path, form: Form, columns: &Columns) -> Result<Log, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let mut reader = ReaderBuilder::new().from_reader(bytes.as_slice());
-    let header = reader.byte_headers().map_err(|error| error.to_string())?;
-    let columns = Columns::find(header)?;
-
+    let table = Table::read(&bytes, form)?;
+    let order = table.column(&columns.order)?;
+    let sku = table.column(&columns.sku)?;
+    let units = table.column(&columns.units)?;
     let mut grouping = Grouping::default();
-    let mut record = ByteRecord::new();
-    loop {
-        let start = reader.position().byte();
-        let at_line = |error| format!("line {}: {error}", line_number(&bytes, start));
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {
-                let entry = columns.entry(&record).map_err(at_line)?;
-                grouping.add(&entry).map_err(at_line)?;
-            }
-            Ok(false) => break,
-            Err(error) => return Err(at_line(explain(&error))),
-        }
+    for row in table.rows() {
+        let row = row?;
+        let entry = Entry {
+            invoice: table.text(row, order)?,
+            sku: table.text(row, sku)?,
+            quantity: table.number(row, units)?,
+        };
+        let added = grouping.add(&entry);
+        added.map_err(|error| format!("line {}: {error}", row.line))?;
     }
     let log = grouping.finish();
     if log.orders.is_empty() {
         return Err("holds no orders".into());
     }
     Ok(log)
-}
-
-/// The number of the line on which the record that was read from `start` on begins: empty lines
-/// and the rest of a line's end come before it.
-fn line_number(bytes: &[u8], start: u64) -> usize {
-    let start = usize::try_from(start)
-        .unwrap_or(usize::MAX)
-        .min(bytes.len());
-    let (before, rest) = bytes.split_at(start);
-    let skipped = rest
-        .iter()
-        .take_while(|&&byte| byte == b'\n' || byte == b'\r');
-    let lines = before.iter().chain(skipped).filter(|&&byte| byte == b'\n');
-    1 + lines.count()
-}
-
-fn explain(error: &csv::Error) -> String {
-    match error.kind() {
-        ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => format!("{len} fields where the header has {expected_len}"),
-        _ => error.to_string(),
-    }
-}
-
-/// Where the columns are that count here.
-struct Columns {
-    invoice: usize,
-    sku: usize,
-    quantity: usize,
-}
-
-impl Columns {
-    fn find(header: &ByteRecord) -> Result<Self, String> {
-        if header.is_empty() {
-            return Err("is empty: a header line is needed".into());
-        }
-        let index = |name: &str| {
-            header
-                .iter()
-                .position(|field| field.trim_ascii() == name.as_bytes())
-                .ok_or_else(|| format!("line 1: there is no column {name}"))
-        };
-        Ok(Self {
-            invoice: index("InvoiceNo")?,
-            sku: index("StockCode")?,
-            quantity: index("Quantity")?,
-        })
-    }
-
-    fn entry<'a>(&self, record: &'a ByteRecord) -> Result<Entry<'a>, String> {
-        // The other columns may be in any encoding.
-        let text = |index: usize, name: &str| match str::from_utf8(&record[index]) {
-            Ok(text) if !text.trim().is_empty() => Ok(text.trim()),
-            Ok(_) => Err(format!("{name} is empty")),
-            Err(_) => Err(format!("{name} is not UTF-8")),
-        };
-        let quantity = text(self.quantity, "Quantity")?;
-        Ok(Entry {
-            invoice: text(self.invoice, "InvoiceNo")?,
-            sku: text(self.sku, "StockCode")?,
-            quantity: quantity
-                .parse()
-                .map_err(|error| format!("the quantity {quantity:?} is no number: {error}"))?,
-        })
-    }
 }
 
 /// One record of the file.

@@ -3,7 +3,7 @@
 //! `cargo run --release --example replay -- ORDERS.csv`
 //!
 //! The log is a CSV file with the columns `InvoiceNo`, `StockCode` and `Quantity`, as in the Online
-//! Retail data set. The SKUs are those of an inventory, opened with a part of what the log will ask for,
+//! Retail data set; flags say other names. Its separator and its encoding are found out. The SKUs are those of an inventory, opened with a part of what the log will ask for,
 //! so that some orders are refused: an order gets all its lines or none, or, with `--partial`, each
 //! line that can be served.
 
@@ -16,16 +16,20 @@ mod sell;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/table.rs"]
+mod table;
 
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use cover::Cover;
+use log::Columns;
 use segstock::MAX_SEGMENTS;
 use shop::{Kind, Shop};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use support::cli::{self, Report};
 use support::progress;
+use table::Form;
 
 const MAX_THREADS: u64 = 1_024;
 
@@ -34,6 +38,17 @@ const MAX_THREADS: u64 = 1_024;
 struct Arguments {
     /// The order log: CSV with the columns `InvoiceNo`, `StockCode` and `Quantity`
     orders: PathBuf,
+    #[command(flatten)]
+    columns: Columns,
+    /// Lines above the header
+    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    skip_lines: usize,
+    /// What separates the fields [default: what the header has most of, of , ; and tab]
+    #[arg(long, value_name = "CHARACTER", value_parser = separator)]
+    separator: Option<u8>,
+    /// `1,200` and `1.200` are thousands
+    #[arg(long)]
+    thousands: bool,
     /// Threads that sell [default: as many as there are cores]
     #[arg(long, allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
@@ -56,6 +71,14 @@ struct Arguments {
     json: bool,
 }
 
+fn separator(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("a separator is one character of ASCII, or tab"),
+    }
+}
+
 fn main() -> ExitCode {
     cli::run(replay)
 }
@@ -68,7 +91,13 @@ fn replay(arguments: &Arguments) -> Result<Report, String> {
         .unwrap_or(1);
 
     let reading = progress::spinner(format!("reading {file}"));
-    let log = log::read(&arguments.orders).map_err(|error| format!("{file}: {error}"))?;
+    let form = Form {
+        separator: arguments.separator,
+        skip: arguments.skip_lines,
+        thousands: arguments.thousands,
+    };
+    let log = log::read(&arguments.orders, form, &arguments.columns)
+        .map_err(|error| format!("{file}: {error}"))?;
     let shop = Shop::open(&log, arguments.cover, arguments.counter, arguments.segments)
         .map_err(|error| format!("{file}: {error}"))?;
     drop(reading);

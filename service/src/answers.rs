@@ -1,9 +1,10 @@
 //! Orders and stock as they are answered.
 
 use crate::app::Sku;
+use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock_orders::{Answer, OrderLine, OrderView, SkuView, StockAnswer};
+use segstock_orders::{Answer, OrderLine, OrderView, SkuLimits, SkuView, StockAnswer};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
@@ -231,10 +232,33 @@ pub struct Stock {
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     owed: u64,
+    /// Units of the safety stock that are there: they are on hand and not for sale.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    safety: u64,
+    /// Units that orders wait for.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    waiting: u64,
+    /// What is limited, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    limits: Option<Limits>,
     /// What the request changed, or its first sending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     changed: Option<StockChanged>,
+}
+
+/// A page of the list of SKUs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Stocks {
+    /// Their stock.
+    pub stock: Vec<Stock>,
+    /// Where the next page begins: the `cursor` of the next request. There is none at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next: Option<u32>,
 }
 
 /// What a request changed in stock.
@@ -255,6 +279,9 @@ impl Stock {
             available: view.available,
             on_hand: view.on_hand,
             owed: view.owed,
+            safety: view.safety,
+            waiting: view.waiting,
+            limits: (view.limits != SkuLimits::default()).then(|| view.limits.into()),
             changed: answer.map(|answer| StockChanged {
                 difference: answer.difference,
                 uncovered: answer.uncovered,

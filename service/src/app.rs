@@ -1,12 +1,18 @@
 //! [`App`]: what every handler can reach.
 
-use crate::problem::Problem;
+use crate::expiring::Expiring;
+use crate::problem::{Problem, kinds};
 use crate::telemetry::Telemetry;
-use segstock_orders::ledger::{Writer, WriterStatus};
+use crate::watch::Lag;
+use axum::http::HeaderName;
+use parking_lot::Mutex;
+use segstock_orders::ledger::{Decided, Writer, WriterStatus};
 use segstock_orders::{OrderBook, Position, Refusal};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// A SKU.
 pub type Sku = String;
@@ -18,6 +24,8 @@ pub type Book = OrderBook<Sku>;
 pub struct Limits {
     /// Bytes of a body.
     pub body: usize,
+    /// Bytes of a list of stock.
+    pub list: usize,
     /// How long an order is held that does not say.
     pub hold: Duration,
     /// The longest time for which an order is held.
@@ -30,6 +38,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 128 * 1024,
+            list: 16 * 1024 * 1024,
             hold: Duration::from_secs(10 * 60),
             longest_hold: Duration::from_secs(60 * 60),
             request: Duration::from_secs(10),
@@ -42,33 +51,62 @@ impl Default for Limits {
 pub struct App {
     /// The orders and the stock.
     pub book: Arc<Book>,
-    /// What makes the book's changes durable, if it has a ledger.
-    pub writer: Option<Arc<Writer<Sku>>>,
+    /// What makes the book's changes durable.
+    pub writer: Arc<Writer<Sku>>,
     /// What requests may ask for.
     pub limits: Arc<Limits>,
     /// The metrics.
     pub telemetry: Telemetry,
     /// What the shop's listener asks for, if anything: `Authorization: Bearer` and this.
     pub token: Option<Arc<str>>,
+    /// The header in which the shop's proxy names the customer, if it does. The shop's listener reads none.
+    pub customer_header: Option<HeaderName>,
+    /// How the ledger lags, as it was last seen.
+    pub lag: Arc<Mutex<Lag>>,
+    /// The orders that expire next.
+    pub expiring: Arc<Expiring>,
     /// Whether the service is stopping.
     pub stopping: Arc<AtomicBool>,
     /// Whether orders are answered without any work, to measure what the work costs.
     pub idle: bool,
 }
 
+tokio::task_local! {
+    /// Whether the request's call was made, and only the disk is waited for.
+    static IS_MADE: Cell<bool>;
+}
+
 impl App {
-    /// An app over `book`.
+    /// An app over `book`, whose changes `writer` makes durable.
     #[must_use]
-    pub fn new(book: Book, limits: Limits, telemetry: Telemetry) -> Self {
+    pub fn new(book: Book, writer: Arc<Writer<Sku>>, limits: Limits, telemetry: Telemetry) -> Self {
         Self {
             book: Arc::new(book),
-            writer: None,
+            writer,
             limits: Arc::new(limits),
             telemetry,
             token: None,
+            customer_header: None,
+            lag: Arc::default(),
+            expiring: Arc::default(),
             stopping: Arc::default(),
             idle: false,
         }
+    }
+
+    /// Gives a request the time that it may take.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] when that is over. It says whether the request's call was made.
+    pub async fn in_time<T>(&self, request: impl Future<Output = T>) -> Result<T, Problem> {
+        let time = self.limits.request;
+        let request = async {
+            // Within the scope, which is gone when the time-out is told.
+            let mut request = std::pin::pin!(request);
+            timeout(time, &mut request).await.map_err(|_| too_slow())
+        };
+        IS_MADE.scope(Cell::new(false), request).await
     }
 
     /// Makes a call of the book, and waits until what its answer rests on is durable. If the waiting is given up, the
@@ -81,12 +119,23 @@ impl App {
         &self,
         call: impl FnOnce(&Book) -> Result<T, Refusal<Sku>>,
     ) -> Result<T, Problem> {
-        let Some(writer) = &self.writer else {
-            return Ok(call(&self.book)?);
-        };
-        let decided = writer.decide(|| call(&self.book));
+        let decided = self.decide(call);
         self.durable(decided.rests_on).await?;
         Ok(decided.answer?)
+    }
+
+    /// Makes a call of the book without waiting: its answer must not be given before what it rests on is durable.
+    pub fn decide<T>(
+        &self,
+        call: impl FnOnce(&Book) -> Result<T, Refusal<Sku>>,
+    ) -> Decided<Result<T, Refusal<Sku>>> {
+        Self::is_made();
+        self.writer.decide(|| call(&self.book))
+    }
+
+    fn is_made() {
+        // Outside of a request nobody asks.
+        _ = IS_MADE.try_with(|is_made| is_made.set(true));
     }
 
     /// Makes a call that shows figures of stock, and waits until all that was written before is durable.
@@ -99,24 +148,21 @@ impl App {
         call: impl FnOnce(&Book) -> Result<T, Refusal<Sku>>,
     ) -> Result<T, Problem> {
         let figures = call(&self.book);
-        if let Some(status) = self.status() {
-            self.durable(status.appended).await?;
-        }
+        self.durable(self.writer.status().appended).await?;
         Ok(figures?)
     }
 
     async fn durable(&self, position: Position) -> Result<(), Problem> {
-        if let Some(writer) = &self.writer {
-            let durable = writer.durable(position).await;
-            durable.map_err(|_| Refusal::<Sku>::Unknown)?;
-        }
+        Self::is_made();
+        let durable = self.writer.durable(position).await;
+        durable.map_err(|_| Refusal::<Sku>::Unknown)?;
         Ok(())
     }
 
-    /// How the ledger is, if there is one.
+    /// How the ledger is.
     #[must_use]
-    pub fn status(&self) -> Option<WriterStatus> {
-        self.writer.as_ref().map(|writer| writer.status())
+    pub fn status(&self) -> WriterStatus {
+        self.writer.status()
     }
 
     /// Whether the service wants more requests.
@@ -124,4 +170,14 @@ impl App {
     pub fn is_ready(&self) -> bool {
         !self.stopping.load(Ordering::Relaxed)
     }
+}
+
+fn too_slow() -> Problem {
+    if IS_MADE.try_with(Cell::get).unwrap_or_default() {
+        let detail =
+            "what the answer rests on is not durable yet: the same request tells what became of it";
+        return Problem::new(kinds::STILL_WRITING, detail);
+    }
+    let detail = "the request did not arrive and was not answered in time: nothing was changed";
+    Problem::new(kinds::TOO_SLOW, detail)
 }

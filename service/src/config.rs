@@ -3,14 +3,15 @@
 use crate::address::Address;
 use crate::app::{Limits, Sku};
 use crate::ledger::LedgerPlace;
+use crate::settings::{Header, Log, Seconds, Token};
+use axum::http::HeaderName;
 use clap::{Args, Parser};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
-use std::{fs, num};
 
 /// SKUs for a first look.
 const DEMO: [(&str, u64); 3] = [("phone", 1_000), ("case", 5_000), ("last-one", 1)];
@@ -54,6 +55,11 @@ struct Settings {
     #[arg(long, value_name = "LEDGER", env = "SEGSTOCK_LEDGER")]
     ledger: Option<LedgerPlace>,
 
+    /// A snapshot file of the service's first version, to be read into a new ledger: at the first start only
+    /// [default: none]
+    #[arg(long, value_name = "FILE", env = "SEGSTOCK_SNAPSHOT")]
+    snapshot: Option<PathBuf>,
+
     /// How long an order is held that does not say [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HOLD")]
     hold: Option<Seconds>,
@@ -86,9 +92,35 @@ struct Settings {
     #[arg(long, value_name = "SKUS", env = "SEGSTOCK_MAX_SKUS")]
     max_skus: Option<usize>,
 
+    /// The most customers for whom units are counted at a time [default: 1000000]
+    #[arg(long, value_name = "CUSTOMERS", env = "SEGSTOCK_MAX_CUSTOMERS")]
+    max_customers: Option<usize>,
+
+    /// The header in which the shop's proxy names the customer, at the customers' listener: then each customer has their
+    /// own orders only. The proxy has to remove what customers send in it [default: none]
+    #[arg(long, value_name = "HEADER", env = "SEGSTOCK_CUSTOMER_HEADER")]
+    customer_header: Option<Header>,
+
+    /// How many events are kept for those who read them late [default: 100000]
+    #[arg(long, value_name = "EVENTS", env = "SEGSTOCK_EVENTS")]
+    events: Option<usize>,
+
+    /// The SKUs that have figures of their own in the metrics, with commas between [default: none]
+    #[arg(
+        long,
+        value_name = "SKUS",
+        value_delimiter = ',',
+        env = "SEGSTOCK_METRICS_SKUS"
+    )]
+    metrics_skus: Option<Vec<Sku>>,
+
     /// The most bytes of a body [default: 131072]
     #[arg(long, value_name = "BYTES", env = "SEGSTOCK_MAX_BODY")]
     max_body: Option<usize>,
+
+    /// The most bytes of a list of stock [default: 16777216]
+    #[arg(long, value_name = "BYTES", env = "SEGSTOCK_MAX_LIST")]
+    max_list: Option<usize>,
 
     /// The most connections of customers; fewer, if the system allows fewer open files [default: 10000]
     #[arg(long, value_name = "CONNECTIONS", env = "SEGSTOCK_MAX_CONNECTIONS")]
@@ -106,9 +138,9 @@ struct Settings {
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_DRAIN")]
     drain: Option<Seconds>,
 
-    /// What to log: error, warn, info, debug or trace [default: info]
+    /// What to log: error, warn, info, debug or trace; and json for lines of JSON: debug,json [default: info]
     #[arg(long, value_name = "LEVEL", env = "SEGSTOCK_LOG")]
-    log: Option<LogLevel>,
+    log: Option<Log>,
 
     /// Answer everything without any work, to measure what the work costs. Not in the file: a line that somebody
     /// left there would answer orders that nobody has.
@@ -129,6 +161,7 @@ impl Settings {
             shop_listen: self.shop_listen.or(other.shop_listen),
             token: self.token.or(other.token),
             ledger: self.ledger.or(other.ledger),
+            snapshot: self.snapshot.or(other.snapshot),
             hold: self.hold.or(other.hold),
             longest_hold: self.longest_hold.or(other.longest_hold),
             retention: self.retention.or(other.retention),
@@ -137,7 +170,12 @@ impl Settings {
             max_units: self.max_units.or(other.max_units),
             max_orders: self.max_orders.or(other.max_orders),
             max_skus: self.max_skus.or(other.max_skus),
+            max_customers: self.max_customers.or(other.max_customers),
+            customer_header: self.customer_header.or(other.customer_header),
+            events: self.events.or(other.events),
+            metrics_skus: self.metrics_skus.or(other.metrics_skus),
             max_body: self.max_body.or(other.max_body),
+            max_list: self.max_list.or(other.max_list),
             max_connections: self.max_connections.or(other.max_connections),
             header_timeout: self.header_timeout.or(other.header_timeout),
             request_timeout: self.request_timeout.or(other.request_timeout),
@@ -146,97 +184,6 @@ impl Settings {
             idle: self.idle,
             stock: self.stock.or(other.stock),
         }
-    }
-}
-
-/// A token that can stand in a header: printable, without spaces.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Token(String);
-
-impl Token {
-    /// Its text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Token {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, &'static str> {
-        if text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self(text))
-        } else {
-            Err("a token has at least 16 printable characters of ASCII and no spaces")
-        }
-    }
-}
-
-impl FromStr for Token {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        text.to_owned().try_into()
-    }
-}
-
-/// Does not show it.
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").finish_non_exhaustive()
-    }
-}
-
-/// How much to log.
-#[derive(Debug, Clone, Copy)]
-struct LogLevel(tracing::Level);
-
-impl FromStr for LogLevel {
-    type Err = tracing::metadata::ParseLevelError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl<'de> Deserialize<'de> for LogLevel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A time, in seconds and parts of seconds; not zero, and not beyond what clocks can add.
-#[derive(Debug, Clone, Copy)]
-struct Seconds(Duration);
-
-const MOST: Duration = Duration::from_secs(1_000_000_000);
-
-impl Seconds {
-    fn new(seconds: f64) -> Result<Self, String> {
-        match Duration::try_from_secs_f64(seconds) {
-            Ok(time) if !time.is_zero() && time <= MOST => Ok(Self(time)),
-            _ => Err(format!(
-                "{seconds} is no number of seconds above 0 and up to 1e9"
-            )),
-        }
-    }
-}
-
-impl FromStr for Seconds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let seconds = text.parse();
-        Self::new(seconds.map_err(|error: num::ParseFloatError| error.to_string())?)
-    }
-}
-
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -251,6 +198,8 @@ pub struct Config {
     pub token: Option<Token>,
     /// Where what was answered is kept.
     pub ledger: LedgerPlace,
+    /// The snapshot to read into a new ledger.
+    pub snapshot: Option<PathBuf>,
     /// How long it stays known what became of an order.
     pub retention: Duration,
     /// Whether what is paid for leaves at once.
@@ -263,6 +212,14 @@ pub struct Config {
     pub max_orders: usize,
     /// The most SKUs.
     pub max_skus: usize,
+    /// The most customers for whom units are counted.
+    pub max_customers: usize,
+    /// The header in which the proxy names the customer.
+    pub customer_header: Option<HeaderName>,
+    /// How many events are kept.
+    pub events: usize,
+    /// The SKUs that have figures of their own in the metrics.
+    pub metrics_skus: Vec<Sku>,
     /// What requests may ask for.
     pub limits: Limits,
     /// The most connections of customers.
@@ -271,8 +228,8 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long it goes on once it is told to stop.
     pub drain: Duration,
-    /// How much is logged.
-    pub log: tracing::Level,
+    /// What is logged, and how.
+    pub log: Log,
     /// Whether everything is answered without any work.
     pub idle: bool,
     /// The SKUs to open that are not open yet, and how many units of each; if that was not said, demo SKUs in a book
@@ -334,14 +291,20 @@ impl From<Settings> for Config {
             shop_listen: settings.shop_listen.unwrap_or_else(|| Address::local(8081)),
             token: settings.token,
             ledger: settings.ledger.unwrap_or_else(LedgerPlace::here),
+            snapshot: settings.snapshot,
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),
             ships_at_once: settings.ships_at_once.unwrap_or(false),
             max_lines: settings.max_lines.unwrap_or(1_000),
             max_units: settings.max_units.unwrap_or(100_000),
             max_orders: settings.max_orders.unwrap_or(2_000_000),
             max_skus: settings.max_skus.unwrap_or(1_000_000),
+            max_customers: settings.max_customers.unwrap_or(1_000_000),
+            customer_header: settings.customer_header.map(|Header(name)| name),
+            events: settings.events.unwrap_or(100_000),
+            metrics_skus: settings.metrics_skus.unwrap_or_default(),
             limits: Limits {
                 body: settings.max_body.unwrap_or(usual.body),
+                list: settings.max_list.unwrap_or(usual.list),
                 hold: hold.min(longest_hold),
                 longest_hold,
                 request: seconds(settings.request_timeout, usual.request),
@@ -349,9 +312,7 @@ impl From<Settings> for Config {
             max_connections: settings.max_connections.unwrap_or(10_000),
             header_timeout: seconds(settings.header_timeout, Duration::from_secs(30)),
             drain: seconds(settings.drain, Duration::ZERO),
-            log: settings
-                .log
-                .map_or(tracing::Level::INFO, |LogLevel(log)| log),
+            log: settings.log.unwrap_or_default(),
             idle: settings.idle,
             stock: settings.stock,
         }

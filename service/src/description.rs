@@ -1,9 +1,10 @@
 //! The description of the interface (`OpenAPI`), made from the handlers.
 
+use crate::events::Told;
 use crate::problem::Body as ProblemBody;
-use crate::routes::{about, deeds, lists, orders, stock};
+use crate::routes::{about, bulk, deeds, events, lists, orders, page, stock};
 use std::sync::LazyLock;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
@@ -24,17 +25,26 @@ use utoipa::{Modify, OpenApi as _};
         deeds::ship,
         deeds::return_units,
         lists::orders,
+        lists::skus,
         stock::show,
         stock::open,
         stock::restock,
         stock::count,
         stock::write_off,
+        stock::limit,
+        bulk::export,
+        bulk::import,
+        events::follow,
+        page::show,
+        page::html,
+        page::css,
+        page::script,
         about::live,
         about::ready,
         about::metrics,
         about::openapi,
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, Told)),
     modifiers(&Problems, &Token),
 )]
 struct Described;
@@ -45,71 +55,69 @@ struct Problems;
 impl Modify for Problems {
     fn modify(&self, api: &mut OpenApi) {
         for (path, item) in &mut api.paths.paths {
-            let names_one = path.contains('{');
             let operations = [&mut item.get, &mut item.post, &mut item.put];
             for operation in operations.into_iter().flatten() {
-                common(operation, names_one);
+                common(path, operation);
             }
         }
     }
 }
 
-fn common(operation: &mut Operation, names_one: bool) {
+fn common(path: &str, operation: &mut Operation) {
     let is = |tag| has_tag(operation, tag);
-    if is("operators") {
+    if is("operators") || is("page") {
         return;
     }
+    let names_one = path.contains('{');
     let has_body = operation.request_body.is_some();
-    let has_key = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|it| it.name == "Idempotency-Key");
-    let is_list = operation
-        .parameters
-        .iter()
-        .flatten()
-        .any(|it| it.name == "cursor");
-    let mut problems = Vec::new();
-    if names_one || has_body {
-        problems.push((
-            400,
-            "The body is not JSON, the path is not UTF-8, or the Idempotency-Key cannot be used.",
-        ));
-    }
-    if is("shop") {
-        problems.push((401, "The token is missing or wrong."));
-    }
+    let parameters = || operation.parameters.iter().flatten();
+    let has_key = parameters().any(|it| it.name == "Idempotency-Key");
+    let has_query = parameters().any(|it| it.parameter_in == ParameterIn::Query);
     let opens =
         names_one && !has_body && !has_key && operation.responses.responses.contains_key("201");
-    if names_one && !opens {
-        problems.push((404, "There is no such order or SKU."));
-    }
-    if has_body {
-        problems.push((408, "The request did not arrive in time."));
-        problems.push((413, "The body is larger than the service takes."));
-        problems.push((415, "The body is not declared as application/json."));
-    }
-    if has_body && !operation.responses.responses.is_empty() {
-        problems.push((
+    // Nothing of these is refused for what is in stock.
+    let stays = ["/restock", "/count", "/limits", "/bulk/stock"];
+    let conflicts = has_body && !stays.iter().any(|end| path.ends_with(end));
+    // These show what is durable already, and wait for nothing.
+    let waits = !["/v1/overview", "/v1/events"].contains(&path);
+    let problems = [
+        (
+            names_one || has_body,
+            400,
+            "The body is not JSON, the path is not UTF-8, or the Idempotency-Key cannot be used.",
+        ),
+        (is("shop"), 401, "The token is missing or wrong."),
+        (
+            is("customers"),
+            403,
+            "The proxy does not name the customer.",
+        ),
+        (names_one && !opens, 404, "There is no such order or SKU."),
+        (has_body, 408, "The request did not arrive in time."),
+        (
+            conflicts,
             409,
             "The order or the stock is not such that this can be done: `type` says why.",
-        ));
-    }
-    if has_body || opens || is_list {
-        problems.push((
+        ),
+        (has_body, 413, "The body is larger than the service takes."),
+        (
+            has_body,
+            415,
+            "The body is not declared as what it has to be.",
+        ),
+        (
+            has_body || opens || has_query,
             422,
             "Well-formed and wrong, beyond the limits, or unknown SKUs: all of them are listed.",
-        ));
-    }
-    if !is_list {
-        problems.push((
+        ),
+        (
+            waits,
             503,
             "Nothing was changed, or that is not known: `type` says which; with Retry-After.",
-        ));
-    }
-    for (status, description) in problems {
-        let responses = &mut operation.responses.responses;
+        ),
+    ];
+    let responses = &mut operation.responses.responses;
+    for (_, status, description) in problems.into_iter().filter(|(applies, ..)| *applies) {
         responses
             .entry(status.to_string())
             .or_insert_with(|| problem(description).into());

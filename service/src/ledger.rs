@@ -1,9 +1,12 @@
 //! [`LedgerPlace`]: where what was answered is kept, and how a book is opened there.
 
 use crate::app::{Book, Sku};
-use segstock_orders::OrderBookBuilder;
-use segstock_orders::ledger::{Found, Writer};
+use segstock_orders::ledger::{
+    Batch, Found, Ledger, LedgerError, Opened, RecoverError, Recovered, Standing, WriteError,
+    Writer,
+};
 use segstock_orders::sqlite::SqliteLedger;
+use segstock_orders::{Entry, OrderBookBuilder, Position};
 use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -62,8 +65,8 @@ impl fmt::Display for LedgerPlace {
 pub struct Kept {
     /// The book.
     pub book: Book,
-    /// Its writer, if it has a ledger.
-    pub writer: Option<Arc<Writer<Sku>>>,
+    /// Its writer.
+    pub writer: Arc<Writer<Sku>>,
     /// What was found, in one line for people.
     pub found: String,
 }
@@ -74,27 +77,58 @@ pub struct Kept {
 ///
 /// What is wrong with the ledger, in one line. It was not changed.
 pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept, String> {
-    let LedgerPlace::Sqlite(file) = place else {
-        return Ok(Kept {
-            book: builder.build(),
-            writer: None,
-            found: "no ledger: everything is forgotten when the service ends".to_owned(),
-        });
-    };
-    let shown = file.display();
-    let recovered = builder.recover(SqliteLedger::at(file));
-    let recovered = recovered.map_err(|error| format!("cannot open the ledger: {error}"))?;
-    let found = match recovered.found {
-        Found { entries: 0, .. } => format!("a new ledger in {shown}"),
-        found => format!(
-            "the ledger {shown} has {found}; to begin anew, stop the service and move {shown} and {shown}-wal away"
-        ),
-    };
-    Ok(Kept {
-        book: recovered.book,
-        writer: Some(recovered.writer),
-        found,
-    })
+    match place {
+        LedgerPlace::None => {
+            let Recovered { book, writer, .. } = recovered(builder.recover(Nowhere))?;
+            let found = "no ledger: everything is forgotten when the service ends".to_owned();
+            Ok(Kept {
+                book,
+                writer,
+                found,
+            })
+        }
+        LedgerPlace::Sqlite(file) => {
+            let recovered = recovered(builder.recover(SqliteLedger::at(file)))?;
+            let shown = file.display();
+            let found = match recovered.found {
+                Found { entries: 0, .. } => format!("a new ledger in {shown}"),
+                found => format!(
+                    "the ledger {shown} has {found}; to begin anew, stop the service and move {shown} and {shown}-wal away"
+                ),
+            };
+            Ok(Kept {
+                book: recovered.book,
+                writer: recovered.writer,
+                found,
+            })
+        }
+    }
+}
+
+fn recovered(recovered: Result<Recovered<Sku>, RecoverError>) -> Result<Recovered<Sku>, String> {
+    recovered.map_err(|error| format!("cannot open the ledger: {error}"))
+}
+
+/// A ledger that keeps nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nowhere;
+
+impl<K> Ledger<K> for Nowhere {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        Ok(Opened::default())
+    }
+
+    fn load(&mut self, _: Position, _: usize) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    fn write(&mut self, _: &Batch<K>) -> Result<(), WriteError> {
+        Ok(())
+    }
+
+    fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
+        Ok(Standing::Written)
+    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,27 @@
 pub mod address;
 pub mod answers;
 pub mod app;
+pub mod around;
+pub mod bulk;
 pub mod config;
 pub mod connections;
+pub mod customer;
 pub mod description;
+pub mod events;
+pub mod expiring;
 pub mod input;
 pub mod ledger;
+pub mod limits;
 pub mod numbers;
+pub mod overview;
+pub mod pace;
 pub mod problem;
 pub mod routes;
 pub mod serve;
+pub mod settings;
+pub mod snapshot;
+// The one reader of files that people export; the root crate's examples are published with it.
+#[path = "../../examples/support/table.rs"]
+pub mod table;
 pub mod telemetry;
+pub mod watch;

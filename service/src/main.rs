@@ -34,10 +34,14 @@ fn refuse(line: &dyn std::fmt::Display) -> ExitCode {
 
 #[tokio::main]
 async fn run(config: Config) -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(config.log)
-        .with_writer(io::stderr)
-        .init();
+    let log = tracing_subscriber::fmt()
+        .with_max_level(config.log.level)
+        .with_writer(io::stderr);
+    if config.log.json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
+    }
     let started = async {
         let service = Service::start(config).await?;
         // At once: whoever reads the first line may not read on.

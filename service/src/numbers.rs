@@ -1,7 +1,7 @@
 //! [`Whole`]: numbers of requests, which may be written as `1` or as `1.0`.
 
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// Above this, a floating-point number no longer says which whole number it stands for.
@@ -10,6 +10,20 @@ const EXACT: f64 = (1_u64 << 53) as f64;
 /// A whole number from 0 on. `1.0` and `1e3` are whole numbers as well, as JSON Schema has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole(pub u64);
+
+impl Whole {
+    /// Whether it is 0.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Serialize for Whole {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0)
+    }
+}
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

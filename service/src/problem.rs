@@ -45,6 +45,8 @@ pub mod kinds {
 
     kinds! {
         OUT_OF_STOCK: CONFLICT "out-of-stock" "Out of stock";
+        PER_CUSTOMER: CONFLICT "per-customer" "More than a customer can have";
+        QUEUE_FULL: CONFLICT "queue-full" "No room to wait";
         NOT_ON_HAND: CONFLICT "not-on-hand" "Not on hand";
         NOT_IN_ORDER: CONFLICT "not-in-order" "Not in the order";
         WRONG_STATE: CONFLICT "wrong-state" "Not in this state";
@@ -52,6 +54,7 @@ pub mod kinds {
         UNKNOWN_SKUS: UNPROCESSABLE_ENTITY "unknown-skus" "Unknown SKUs";
         UNKNOWN_SKU: NOT_FOUND "unknown-sku" "Unknown SKU";
         UNKNOWN_ORDER: NOT_FOUND "unknown-order" "Unknown order";
+        CUSTOMER_NEEDED: UNPROCESSABLE_ENTITY "customer-needed" "Needs a customer";
         OTHER_REQUEST: UNPROCESSABLE_ENTITY "other-request" "Another request under the same key";
         IDEMPOTENCY_KEY: BAD_REQUEST "idempotency-key" "No idempotency key";
         INVALID_REQUEST: UNPROCESSABLE_ENTITY "invalid-request" "Invalid request";
@@ -60,9 +63,11 @@ pub mod kinds {
         TOO_LARGE: PAYLOAD_TOO_LARGE "too-large" "Body too large";
         TOO_SLOW: REQUEST_TIMEOUT "too-slow" "Request timed out";
         NO_TOKEN: UNAUTHORIZED "no-token" "Not authorized";
+        NO_CUSTOMER: FORBIDDEN "no-customer" "No customer";
         FULL: SERVICE_UNAVAILABLE "full" "Full";
         BUSY: SERVICE_UNAVAILABLE "busy" "Busy";
         UNAVAILABLE: SERVICE_UNAVAILABLE "unavailable" "Unavailable";
+        STILL_WRITING: SERVICE_UNAVAILABLE "still-writing" "Still being written";
         OUTCOME_UNKNOWN: SERVICE_UNAVAILABLE "outcome-unknown" "Outcome unknown";
         NOT_READY: SERVICE_UNAVAILABLE "not-ready" "Not ready";
         UNKNOWN_ROUTE: NOT_FOUND "unknown-route" "Unknown route";
@@ -109,6 +114,24 @@ impl Problem {
         self.kind
     }
 
+    /// With lines that lack units.
+    pub fn with_short_lines(mut self, lines: Vec<ShortLine<Sku>>) -> Self {
+        self.short_lines = lines;
+        self
+    }
+
+    /// With SKUs that it is about.
+    pub fn with_skus(mut self, skus: Vec<Sku>) -> Self {
+        self.skus = skus;
+        self
+    }
+
+    /// With the place at which it was met.
+    pub fn at(mut self, place: &str) -> Self {
+        self.detail = format!("{place}: {}", self.detail);
+        self
+    }
+
     /// The same of a request whose path names the only SKU.
     pub fn of_sku(self) -> Self {
         if self.kind == kinds::UNKNOWN_SKUS {
@@ -127,13 +150,17 @@ impl From<Refusal<Sku>> for Problem {
                 return Self::new(kinds::UNKNOWN_ORDER, detail);
             }
             Refusal::Short(_) => kinds::OUT_OF_STOCK,
+            Refusal::PerCustomer(_) => kinds::PER_CUSTOMER,
+            Refusal::QueueFull(_) => kinds::QUEUE_FULL,
+            Refusal::CustomerNeeded(_) => kinds::CUSTOMER_NEEDED,
             Refusal::NotOnHand(_) => kinds::NOT_ON_HAND,
             Refusal::NotInOrder(_) => kinds::NOT_IN_ORDER,
             Refusal::UnknownSkus(_) => kinds::UNKNOWN_SKUS,
             Refusal::Closed(_) => kinds::CLOSED_SKUS,
             Refusal::State(_) => kinds::WRONG_STATE,
             Refusal::Conflict => kinds::OTHER_REQUEST,
-            Refusal::Limit(Limit::Orders(_) | Limit::Skus(_) | Limit::Requests(_)) => kinds::FULL,
+            Refusal::Limit(Limit::Lines(_) | Limit::Units(_)) => kinds::INVALID_REQUEST,
+            Refusal::Limit(_) => kinds::FULL,
             Refusal::Busy => kinds::BUSY,
             Refusal::Unavailable => kinds::UNAVAILABLE,
             Refusal::Unknown => kinds::OUTCOME_UNKNOWN,
@@ -142,7 +169,9 @@ impl From<Refusal<Sku>> for Problem {
         let mut problem = Self::new(kind, detail);
         match refusal {
             Refusal::State(state) => problem.state = Some(state),
-            Refusal::UnknownSkus(skus) | Refusal::Closed(skus) => problem.skus = skus,
+            Refusal::UnknownSkus(skus) | Refusal::Closed(skus) | Refusal::CustomerNeeded(skus) => {
+                problem.skus = skus;
+            }
             refusal => problem.short_lines = refusal.short_lines().to_vec(),
         }
         problem
@@ -170,7 +199,7 @@ pub struct Body {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     short_lines: Vec<Short>,
-    /// SKUs that are unknown or closed: all of them.
+    /// SKUs that are unknown, closed, or need a customer: all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     skus: Vec<Sku>,

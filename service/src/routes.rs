@@ -1,23 +1,22 @@
-//! The routes, in one table, and what stands around all of them.
+//! The routes, in one table.
 
 pub(crate) mod about;
+pub(crate) mod bulk;
 pub(crate) mod deeds;
+pub(crate) mod events;
 pub(crate) mod lists;
 pub(crate) mod orders;
+pub(crate) mod page;
 pub(crate) mod stock;
 
 use crate::app::App;
+use crate::around::around;
 use crate::problem::{Problem, kinds};
-use crate::telemetry;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::{Method, StatusCode, Version};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::middleware;
 use axum::routing::{MethodRouter, get, post, put};
-use std::time::Instant;
-use subtle::ConstantTimeEq;
 
 /// Whom a route is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +27,16 @@ pub enum Audience {
     Customers,
     /// The shop alone.
     Shop,
+    /// The shop's browser, before it has the token: the page without figures.
+    Page,
+}
+
+impl Audience {
+    /// Whether it may ask the shop's listener without its token.
+    #[must_use]
+    pub const fn needs_no_token(self) -> bool {
+        matches!(self, Self::Everybody | Self::Page)
+    }
 }
 
 /// A route: its method, its path, whom it is for, and what answers it.
@@ -61,6 +70,7 @@ pub const ROUTES: &[Route] = &[
     shop(Method::POST, "/v1/orders/{id}/return", || {
         post(deeds::return_units)
     }),
+    shop(Method::GET, "/v1/stock", || get(lists::skus)),
     shop(Method::GET, "/v1/stock/{sku}", || get(stock::show)),
     shop(Method::PUT, "/v1/stock/{sku}", || put(stock::open)),
     shop(Method::POST, "/v1/stock/{sku}/restock", || {
@@ -70,6 +80,14 @@ pub const ROUTES: &[Route] = &[
     shop(Method::POST, "/v1/stock/{sku}/write-off", || {
         post(stock::write_off)
     }),
+    shop(Method::PUT, "/v1/stock/{sku}/limits", || put(stock::limit)),
+    shop(Method::GET, "/v1/bulk/stock", || get(bulk::export)),
+    shop(Method::POST, "/v1/bulk/stock", || post(bulk::import)),
+    shop(Method::GET, "/v1/events", || get(events::follow)),
+    shop(Method::GET, "/v1/overview", || get(page::show)),
+    page("/", || get(page::html)),
+    page("/page.css", || get(page::css)),
+    page("/page.js", || get(page::script)),
     shop(Method::GET, "/metrics", || get(about::metrics)),
     everybody("/livez", || get(about::live)),
     everybody("/readyz", || get(about::ready)),
@@ -98,6 +116,15 @@ const fn shop(method: Method, path: &'static str, handler: fn() -> MethodRouter<
     }
 }
 
+const fn page(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+    Route {
+        method: Method::GET,
+        path,
+        audience: Audience::Page,
+        handler,
+    }
+}
+
 const fn everybody(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
     Route {
         method: Method::GET,
@@ -110,11 +137,17 @@ const fn everybody(path: &'static str, handler: fn() -> MethodRouter<App>) -> Ro
 /// What the customers' listener answers.
 pub fn customers_router(app: App) -> Router {
     let app = App { token: None, ..app };
-    router(app, |audience| audience != Audience::Shop)
+    router(app, |audience| {
+        !matches!(audience, Audience::Shop | Audience::Page)
+    })
 }
 
 /// What the shop's listener answers: everything, and only with its token, if it has one.
 pub fn shop_router(app: App) -> Router {
+    let app = App {
+        customer_header: None,
+        ..app
+    };
     router(app, |_| true)
 }
 
@@ -127,7 +160,7 @@ fn router(app: App, wanted: impl Fn(Audience) -> bool) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(app.limits.body))
-        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .layer(middleware::from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
 
@@ -138,60 +171,4 @@ async fn unknown() -> Problem {
 async fn wrong_method() -> Problem {
     let detail = "the path does not answer this method: see the Allow header";
     Problem::new(kinds::WRONG_METHOD, detail)
-}
-
-/// Ends a request that takes too long or may not be made, and counts and logs it.
-async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = route_of(&request);
-    let response = match check(&app, route, &request) {
-        Err(problem) => problem.into_response(),
-        Ok(()) if app.idle => StatusCode::NO_CONTENT.into_response(),
-        Ok(()) => {
-            let answered = tokio::time::timeout(app.limits.request, next.run(request)).await;
-            answered.unwrap_or_else(|_| too_slow().into_response())
-        }
-    };
-    let (path, took) = (route.map_or("other", |route| route.path), began.elapsed());
-    telemetry::answered(&method, path, response.status(), took);
-    tracing::debug!(%method, path, status = response.status().as_u16(), ?took);
-    response
-}
-
-fn route_of(request: &Request) -> Option<&'static Route> {
-    let path = request.extensions().get::<MatchedPath>()?.as_str();
-    ROUTES.iter().find(|route| route.path == path)
-}
-
-fn check(app: &App, route: Option<&Route>, request: &Request) -> Result<(), Problem> {
-    let hosts = request.headers().get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        let detail = "a request has one Host header";
-        return Err(Problem::new(kinds::MALFORMED, detail));
-    }
-    let is_free = route.is_some_and(|route| route.audience == Audience::Everybody);
-    match &app.token {
-        Some(token) if !is_free && !has_token(request, token) => {
-            let detail = "the shop's listener asks for its token: Authorization: Bearer TOKEN";
-            Err(Problem::new(kinds::NO_TOKEN, detail))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn has_token(request: &Request, token: &str) -> bool {
-    let sent = request.headers().get(AUTHORIZATION);
-    let sent = sent.and_then(|value| value.to_str().ok());
-    let sent = sent.and_then(|text| text.split_once(' '));
-    sent.is_some_and(|(scheme, sent)| {
-        scheme.eq_ignore_ascii_case("bearer") && bool::from(sent.as_bytes().ct_eq(token.as_bytes()))
-    })
-}
-
-fn too_slow() -> Problem {
-    Problem::new(
-        kinds::TOO_SLOW,
-        "the request did not arrive and was not answered in time",
-    )
 }

@@ -7,7 +7,9 @@ use crate::connections::{Door, files, shares};
 use crate::input::check_sku;
 use crate::ledger::{self, Kept};
 use crate::routes::{customers_router, shop_router};
-use crate::telemetry::{LISTENERS, Telemetry};
+use crate::snapshot;
+use crate::telemetry::{LISTENERS, Telemetry, limit_connections};
+use crate::watch::{EVERY, Watch};
 use segstock_orders::{Journal, Position, Refusal};
 use std::error::Error;
 use std::fmt;
@@ -35,6 +37,7 @@ pub struct Service {
     app: App,
     drain: Duration,
     found: String,
+    signals: Signals,
 }
 
 /// Where a service can be reached from this machine.
@@ -51,7 +54,7 @@ impl fmt::Display for Addresses {
         let Self { customers, shop } = self;
         write!(
             f,
-            "orders at http://{customers}/v1/orders, the shop at http://{shop}: look at http://{shop}/readyz, /metrics and /openapi.json"
+            "orders at http://{customers}/v1/orders, the shop at http://{shop}: look at http://{shop}/, /readyz, /metrics and /openapi.json"
         )
     }
 }
@@ -67,6 +70,7 @@ impl Service {
         if config.idle {
             tracing::warn!("nothing is done: every request is answered without any work (--idle)");
         }
+        let signals = Signals::new()?;
         let customers = config.listen.bind().await?;
         let shop = config.shop_listen.bind().await?;
         if config.token.is_none() && !shop.local_addr()?.ip().is_loopback() {
@@ -82,22 +86,25 @@ impl Service {
             writer,
             found,
         } = open(&config)?;
-        let telemetry = Telemetry::install()?;
+        let telemetry = Telemetry::install()?.with_skus(&config.metrics_skus);
         telemetry.limit_orders(config.max_orders);
         let token = config.token.as_ref();
         let app = App {
             token: token.map(|token| token.text().into()),
+            customer_header: config.customer_header.clone(),
             idle: config.idle,
-            writer,
-            ..App::new(book, config.limits.clone(), telemetry)
+            ..App::new(book, writer, config.limits.clone(), telemetry)
         };
         let (of_customers, of_shop) = shares(config.max_connections, files());
         let header_time = config.header_timeout;
-        let door = |name, listener, connections| Door {
-            name,
-            listener,
-            connections,
-            header_time,
+        let door = |name, listener, connections| {
+            limit_connections(name, connections);
+            Door {
+                name,
+                listener,
+                connections,
+                header_time,
+            }
         };
         Ok(Self {
             customers: door(LISTENERS[0], customers, of_customers),
@@ -105,6 +112,7 @@ impl Service {
             app,
             drain: config.drain,
             found,
+            signals,
         })
     }
 
@@ -131,17 +139,18 @@ impl Service {
     /// # Errors
     ///
     /// If the ledger failed: not all that was asked for is in it.
-    pub async fn run(self) -> Result<(), Box<dyn Error>> {
+    pub async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let (stop, stopped) = watch::channel(false);
         let grace = self.app.limits.request + GRACE;
         let sweep = task::spawn(sweep(self.app.clone()));
+        let watching = task::spawn(watch_ledger(self.app.clone()));
         let customers = customers_router(self.app.clone());
         let shop = shop_router(self.app.clone());
         let doors = [
             task::spawn(self.customers.serve(customers, stopped.clone())),
             task::spawn(self.shop.serve(shop, stopped)),
         ];
-        told_to_stop().await;
+        self.signals.stop().await;
         self.app.stopping.store(true, Ordering::Relaxed);
         if !self.drain.is_zero() {
             tracing::info!("stopping in {:?}: not ready from now on", self.drain);
@@ -158,9 +167,8 @@ impl Service {
             tracing::warn!("requests are still under way after {grace:?}");
         }
         sweep.abort();
-        let Some(writer) = self.app.writer else {
-            return Ok(());
-        };
+        watching.abort();
+        let writer = self.app.writer;
         let failed = writer.status().dead;
         let closing = Arc::clone(&writer);
         task::spawn_blocking(move || closing.close()).await?;
@@ -182,37 +190,31 @@ fn open(config: &Config) -> Result<Kept, Box<dyn Error>> {
         .max_lines(config.max_lines)
         .max_units(config.max_units)
         .max_orders(config.max_orders)
-        .max_skus(config.max_skus);
+        .max_skus(config.max_skus)
+        .max_customers(config.max_customers)
+        .events(config.events);
     if config.ships_at_once {
         builder = builder.ships_at_once();
     }
-    let kept = ledger::open(builder, &config.ledger)?;
+    let mut kept = ledger::open(builder, &config.ledger)?;
+    if let Some(file) = &config.snapshot {
+        let read = snapshot::read(&kept, file, config.limits.longest_hold)?;
+        kept.found = format!("{}; {read}", kept.found);
+    }
     let mut rests_on = Position::default();
     for (sku, units) in config.stock(kept.book.skus()) {
         let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
         check_sku(&sku).map_err(|error| refused(&error))?;
         let open = || kept.book.open(sku.clone(), units);
         // Not one after another: each would wait for the disk.
-        let opened = match &kept.writer {
-            None => open(),
-            Some(writer) => writer.decide(open).answer,
-        };
-        match opened {
+        match kept.writer.decide(open).answer {
             Ok(position) => rests_on = position,
             Err(Refusal::AlreadyOpen) => {}
             Err(error) => return Err(refused(&error).into()),
         }
     }
-    wait(&kept, rests_on)?;
+    Journal::<Sku>::wait(&*kept.writer, rests_on)?;
     Ok(kept)
-}
-
-/// Waits until what was opened is durable.
-fn wait(kept: &Kept, position: Position) -> Result<(), Box<dyn Error>> {
-    let Some(writer) = &kept.writer else {
-        return Ok(());
-    };
-    Ok(Journal::<Sku>::wait(&**writer, position)?)
 }
 
 /// Gives the units of expired orders back where no request comes that would.
@@ -221,9 +223,13 @@ async fn sweep(app: App) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let swept = Arc::clone(&app.book);
-        // A sweep may wait until what it did is durable.
-        let swept = task::spawn_blocking(move || swept.sweep(SWEEP_LIMIT)).await;
+        let swept = app.clone();
+        // Both may wait until what they did is durable.
+        let swept = task::spawn_blocking(move || {
+            swept.expiring.step(&swept.book);
+            swept.book.sweep(SWEEP_LIMIT)
+        });
+        let swept = swept.await;
         app.telemetry.tidy();
         match swept {
             Ok(Ok(SWEEP_LIMIT)) => ticks.reset_immediately(),
@@ -234,22 +240,60 @@ async fn sweep(app: App) {
     }
 }
 
-/// Waits for SIGTERM or Ctrl-C. SIGHUP, which a terminal sends when it is closed, ends nothing: there is nothing to read
-/// again.
-async fn told_to_stop() {
+async fn watch_ledger(app: App) {
+    let mut watch = Watch::new(&app);
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        watch.look(&app);
+    }
+}
+
+/// What tells the service to stop. It listens from its making on: nothing that comes before the service runs ends it.
+#[derive(Debug)]
+struct Signals {
     #[cfg(unix)]
-    {
+    terminate: signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: signal::unix::Signal,
+    #[cfg(unix)]
+    hangup: signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
         use signal::unix::{SignalKind, signal};
-        let hangup = signal(SignalKind::hangup());
-        if let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), hangup) {
-            loop {
-                tokio::select! {
-                    _ = terminate.recv() => return,
-                    _ = signal::ctrl_c() => return,
-                    _ = hangup.recv() => tracing::info!("SIGHUP changes nothing: settings are read at the start"),
-                }
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "other systems may refuse")]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for SIGTERM or Ctrl-C. SIGHUP, which a terminal sends when it is closed, ends nothing: there is nothing to
+    /// read again.
+    #[cfg(unix)]
+    async fn stop(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => tracing::info!("SIGHUP changes nothing: settings are read at the start"),
             }
         }
     }
-    _ = signal::ctrl_c().await;
+
+    /// Waits for Ctrl-C.
+    #[cfg(not(unix))]
+    async fn stop(&mut self) {
+        _ = signal::ctrl_c().await;
+    }
 }

@@ -1,12 +1,18 @@
 //! [`Telemetry`]: what the service counts of itself, as Prometheus reads it.
 
-use crate::app::App;
+use crate::app::{App, Sku};
+use crate::events;
+use crate::pace;
 use crate::problem::{Kind, kinds};
 use crate::routes::ROUTES;
+use crate::watch::Lag;
 use axum::http::{Method, StatusCode};
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
+use segstock_orders::ledger::SkuSums;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Upper bounds in seconds: most requests take well under a millisecond.
@@ -27,6 +33,12 @@ const DURABLE: &str = "segstock_ledger_durable";
 const ON_THE_WAY: &str = "segstock_ledger_on_the_way";
 const BATCHES: &str = "segstock_ledger_batches_total";
 const FAILED: &str = "segstock_ledger_failed";
+const AGE: &str = "segstock_ledger_age_seconds";
+const LAG: &str = "segstock_ledger_lag_seconds";
+const EVENTS: &str = "segstock_events_total";
+const MAX_CONNECTIONS: &str = "segstock_connections_limit";
+const SKU_UNITS: &str = "segstock_sku_units";
+const PREFIX: &str = "segstock_";
 
 const STATUSES: [&str; 4] = ["2xx", "4xx", "5xx", "other"];
 /// The listeners, by their names.
@@ -57,10 +69,12 @@ pub enum Deed {
     Count,
     /// Writes units off.
     WriteOff,
+    /// Sets the limits of a SKU.
+    Limit,
 }
 
 impl Deed {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Place,
         Self::Amend,
         Self::Extend,
@@ -72,6 +86,7 @@ impl Deed {
         Self::Restock,
         Self::Count,
         Self::WriteOff,
+        Self::Limit,
     ];
 
     const fn name(self) -> &'static str {
@@ -87,23 +102,46 @@ impl Deed {
             Self::Restock => "restock",
             Self::Count => "count",
             Self::WriteOff => "write_off",
+            Self::Limit => "limit",
         }
     }
 }
 
 /// Counts a request that did something, or a retry of it.
 pub fn done(deed: Deed, replayed: bool) {
+    if deed == Deed::Place && !replayed {
+        pace::placed();
+    }
     let name = if replayed { REPLAYED } else { CHANGES };
     counter!(name, "deed" => deed.name()).increment(1);
 }
 
 /// Counts a request that was refused.
 pub fn refused(kind: &'static Kind) {
+    pace::refused();
     counter!(REFUSED, "kind" => kind.name).increment(1);
+}
+
+/// Counts something that happened, by the name of its event.
+pub fn happened(event: &'static str) {
+    counter!(EVENTS, "event" => event).increment(1);
+}
+
+/// Says how the ledger lags.
+pub fn lags(lag: Lag) {
+    gauge!(LAG).set(lag.behind.as_secs_f64());
+    gauge!(AGE).set(lag.age.as_secs_f64());
+}
+
+/// Says how many connections a listener may have.
+pub fn limit_connections(listener: &'static str, connections: usize) {
+    gauge!(MAX_CONNECTIONS, "listener" => listener).set(connections as f64);
 }
 
 /// Counts an answer, and the time that it took.
 pub fn answered(method: &Method, path: &'static str, status: StatusCode, took: Duration) {
+    let is_order = *method == Method::POST && path == "/v1/orders";
+    pace::answered(is_order.then_some(took));
     let method = name_of(method);
     let status = match status.as_u16() {
         200..=299 => "2xx",
@@ -158,6 +196,10 @@ pub fn accept_failed(listener: &'static str) {
 #[derive(Clone)]
 pub struct Telemetry {
     recorder: PrometheusHandle,
+    /// Memory, files, CPU time.
+    process: Collector,
+    /// The SKUs that have figures of their own.
+    skus: Arc<[Sku]>,
 }
 
 impl Telemetry {
@@ -191,8 +233,35 @@ impl Telemetry {
         metrics::describe_gauge!(ON_THE_WAY, "Changes on their way to the ledger.");
         metrics::describe_counter!(BATCHES, "Batches that were written.");
         metrics::describe_gauge!(FAILED, "1 once nothing can be written any more.");
+        metrics::describe_gauge!(
+            AGE,
+            "Seconds since a change became durable, or since the start."
+        );
+        metrics::describe_gauge!(
+            LAG,
+            "Seconds for which a change waits to be durable; 0 if none does."
+        );
+        metrics::describe_counter!(
+            EVENTS,
+            "What happened to orders and SKUs, once it was durable."
+        );
+        metrics::describe_gauge!(MAX_CONNECTIONS, "Connections that may be open.");
+        metrics::describe_gauge!(SKU_UNITS, "Units of the chosen SKUs, by what is durable.");
+        let process = Collector::new(PREFIX);
+        process.describe();
         begin();
-        Ok(Self { recorder })
+        Ok(Self {
+            recorder,
+            process,
+            skus: Arc::default(),
+        })
+    }
+
+    /// With figures of these SKUs.
+    #[must_use]
+    pub fn with_skus(self, skus: &[Sku]) -> Self {
+        let skus = skus.into();
+        Self { skus, ..self }
     }
 
     /// All figures, those of the book and its ledger as they are now.
@@ -200,13 +269,18 @@ impl Telemetry {
     pub fn render(&self, app: &App) -> String {
         gauge!(ORDERS).set(app.book.orders() as f64);
         gauge!(SKUS).set(app.book.skus() as f64);
-        if let Some(status) = app.status() {
-            let (durable, appended) = (status.durable.number(), status.appended.number());
-            gauge!(DURABLE).set(durable as f64);
-            gauge!(ON_THE_WAY).set(appended.saturating_sub(durable) as f64);
-            counter!(BATCHES).absolute(status.batches);
-            gauge!(FAILED).set(f64::from(u8::from(status.dead.is_some())));
+        let status = app.status();
+        let (durable, appended) = (status.durable.number(), status.appended.number());
+        gauge!(DURABLE).set(durable as f64);
+        gauge!(ON_THE_WAY).set(appended.saturating_sub(durable) as f64);
+        counter!(BATCHES).absolute(status.batches);
+        gauge!(FAILED).set(f64::from(u8::from(status.dead.is_some())));
+        for sku in &*self.skus {
+            if let Some(number) = app.book.number_of(sku) {
+                show(sku, app.writer.stock(number));
+            }
         }
+        self.process.collect();
         self.recorder.render()
     }
 
@@ -221,8 +295,23 @@ impl Telemetry {
     }
 }
 
+fn show(sku: &Sku, sums: SkuSums) {
+    for (state, units) in [
+        ("available", sums.available() as f64),
+        ("on_hand", sums.on_hand as f64),
+        ("held", sums.held as f64),
+        ("paid", sums.paid as f64),
+        ("owed", sums.owed() as f64),
+    ] {
+        gauge!(SKU_UNITS, "sku" => sku.clone(), "state" => state).set(units);
+    }
+}
+
 /// Makes all series, with nothing in them.
 fn begin() {
+    for event in events::NAMES {
+        counter!(EVENTS, "event" => event).absolute(0);
+    }
     for deed in Deed::ALL {
         counter!(CHANGES, "deed" => deed.name()).absolute(0);
         counter!(REPLAYED, "deed" => deed.name()).absolute(0);
@@ -232,12 +321,13 @@ fn begin() {
     }
     for route in ROUTES {
         let method = name_of(&route.method);
+        _ = histogram!(SECONDS, "method" => method, "path" => route.path);
         for status in STATUSES {
             counter!(ANSWERS, "method" => method, "path" => route.path, "status" => status)
                 .absolute(0);
         }
     }
-    for name in [DURABLE, ON_THE_WAY, FAILED] {
+    for name in [DURABLE, ON_THE_WAY, FAILED, AGE, LAG] {
         gauge!(name).set(0.0);
     }
     counter!(BATCHES).absolute(0);

@@ -160,6 +160,22 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
+    /// The number of a SKU: how many were opened before it.
+    pub fn number_of<Q>(&self, sku: &Q) -> Option<SkuId>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.skus.find(sku)
+    }
+
+    /// The SKU with this number. The numbers count up from 0 without a gap: so all SKUs can be listed.
+    pub fn sku(&self, number: SkuId) -> Option<&K> {
+        self.skus
+            .knows(number)
+            .then(|| self.skus.item(number).sku())
+    }
+
     fn on_one_shelf(
         &self,
         sku: K,

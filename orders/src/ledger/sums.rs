@@ -16,6 +16,9 @@ pub struct SkuSums {
     pub held: i64,
     /// Units that are paid for and have not left.
     pub paid: i64,
+    /// Units that left with orders and are not on sale again, of the orders whose entries are known: after a restart
+    /// without those that were forgotten.
+    pub shipped: i64,
     /// Units of safety stock.
     pub safety: i64,
 }
@@ -78,7 +81,7 @@ impl Sums {
                 self.held(held, -1);
                 for lines in [held, retaken] {
                     if *shipped {
-                        self.on_hand(lines, -1);
+                        self.leave(lines, 1);
                     } else {
                         self.paid(lines, 1);
                     }
@@ -86,14 +89,14 @@ impl Sums {
             }
             Change::Shipped { lines, .. } => {
                 self.paid(lines, -1);
-                self.on_hand(lines, -1);
+                self.leave(lines, 1);
             }
             Change::Cancelled { held, paid, .. } => {
                 self.held(held, -1);
                 self.paid(paid, -1);
             }
             Change::Expired { lines, .. } => self.held(lines, -1),
-            Change::Returned { on_sale, .. } => self.on_hand(on_sale, 1),
+            Change::Returned { on_sale, .. } => self.leave(on_sale, -1),
             Change::Waiting { .. } | Change::Extended { .. } => {}
         }
     }
@@ -117,9 +120,12 @@ impl Sums {
         }
     }
 
-    fn on_hand(&mut self, lines: &Lines, sign: i64) {
+    /// Units leave the shelf, or come back to it.
+    fn leave(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            self.at(line.sku).on_hand += sign * signed(line.units);
+            let sums = self.at(line.sku);
+            sums.on_hand -= sign * signed(line.units);
+            sums.shipped += sign * signed(line.units);
         }
     }
 

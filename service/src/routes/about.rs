@@ -19,10 +19,8 @@ pub struct Health {
     skus: usize,
     /// Orders that are known.
     orders: usize,
-    /// How the ledger is; none, if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    ledger: Option<LedgerHealth>,
+    /// How the ledger is.
+    ledger: LedgerHealth,
 }
 
 /// How the ledger is.
@@ -39,18 +37,17 @@ struct LedgerHealth {
 }
 
 fn health(app: &App) -> axum::Json<Health> {
+    let status = app.status();
+    let (durable, appended) = (status.durable.number(), status.appended.number());
     axum::Json(Health {
         status: "ok",
         skus: app.book.skus(),
         orders: app.book.orders(),
-        ledger: app.status().map(|status| LedgerHealth {
-            durable: status.durable.number(),
-            on_the_way: status
-                .appended
-                .number()
-                .saturating_sub(status.durable.number()),
+        ledger: LedgerHealth {
+            durable,
+            on_the_way: appended.saturating_sub(durable),
             failed: status.dead.map(|error| error.to_string()),
-        }),
+        },
     })
 }
 
@@ -66,7 +63,7 @@ pub async fn live(State(app): State<App>) -> axum::Json<Health> {
     (status = 503, description = "It stops, or its ledger failed.", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub async fn ready(State(app): State<App>) -> Result<axum::Json<Health>, Problem> {
-    if let Some(error) = app.status().and_then(|status| status.dead) {
+    if let Some(error) = app.status().dead {
         let detail = format!("the ledger failed: {error}");
         return Err(Problem::new(kinds::UNAVAILABLE, detail));
     }

@@ -1,16 +1,18 @@
 //! What happens to an order, whole or by line: paid for, cancelled, shipped, returned.
 
-use super::orders::{Line, lines_of};
+use super::orders::{Line, OrderId, lines_of};
 use crate::answers::{Answered, Order};
 use crate::app::{App, Book, Sku};
+use crate::customer::Asker;
 use crate::input::{IdempotencyKey, MaybeJson, Named, Object, key_of_part};
 use crate::problem::Problem;
 use crate::telemetry::{self, Deed};
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
 use axum::http::StatusCode;
 use segstock_orders::{Answer, Refusal, Returned};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use serde::de::DeserializeOwned;
+use utoipa::{IntoParams, ToSchema};
 
 /// Lines of an order, or parts of them. Without a body, it is the whole order.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,55 +56,95 @@ impl From<To> for Returned {
     }
 }
 
+/// The key of lines of an order.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it only describes the header")]
+pub struct KeyOfPart {
+    /// Needed for lines: by which a retry is known.
+    #[param(rename = "Idempotency-Key", nullable = false)]
+    key: Option<String>,
+}
+
+/// A request on an order: on the whole order, or on lines of it.
+#[derive(Debug)]
+pub struct OnOrder<B> {
+    app: App,
+    asker: Asker,
+    id: String,
+    key: Option<IdempotencyKey>,
+    body: Option<B>,
+}
+
+impl<B: DeserializeOwned> FromRequest<App> for OnOrder<B> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let Named(id) = Named::from_request_parts(&mut parts, app).await?;
+        let asker = Asker::from_request_parts(&mut parts, app).await?;
+        let key =
+            <IdempotencyKey as OptionalFromRequestParts<App>>::from_request_parts(&mut parts, app);
+        let key = key.await?;
+        let request = Request::from_parts(parts, body);
+        let MaybeJson(body) = MaybeJson::from_request(request, app).await?;
+        Ok(Self {
+            app: app.clone(),
+            asker,
+            id,
+            key,
+            body,
+        })
+    }
+}
+
+/// What a call on a whole order does, and what a call on lines of it does.
+type Whole = fn(&Book, &str) -> Result<Answer, Refusal<Sku>>;
+type Lines = fn(&Book, &str, &str, Vec<Object<Line>>) -> Result<Answer, Refusal<Sku>>;
 type Done = Result<Answered<Order>, Problem>;
 
-/// Makes a call on the whole order, or on a part of it.
+impl OnOrder<Part> {
+    async fn done(self, deed: Deed, whole: Whole, lines: Lines) -> Done {
+        let part = self.body.map(|part| part.lines);
+        let (app, asker, id) = (self.app, self.asker, self.id);
+        done(&app, deed, (&asker, &id), (self.key, part), whole, lines).await
+    }
+}
+
+/// Makes the call on the whole order, or that on a part of it.
 async fn done(
     app: &App,
     deed: Deed,
-    id: &str,
-    call: impl FnOnce(&Book) -> Result<Answer, Refusal<Sku>>,
+    (asker, id): (&Asker, &str),
+    (key, part): (Option<IdempotencyKey>, Option<Vec<Object<Line>>>),
+    whole: impl FnOnce(&Book, &str) -> Result<Answer, Refusal<Sku>>,
+    lines: impl FnOnce(&Book, &str, &str, Vec<Object<Line>>) -> Result<Answer, Refusal<Sku>>,
 ) -> Done {
-    let done = app.call(|book| Ok((call(book)?, book.get(id)?)));
+    let keyed = match part {
+        Some(part) => Some((key_of_part(key)?, part)),
+        None => None,
+    };
+    let done = app.call(|book| {
+        asker.check(book, id)?;
+        let answer = match keyed {
+            None => whole(book, id),
+            Some((key, part)) => lines(book, id, &key, part),
+        };
+        Ok((answer?, book.get(id)?))
+    });
     let done = done.await?;
     telemetry::done(deed, done.0.before);
     Ok(Order::changed(StatusCode::OK, done))
-}
-
-/// The key of a part, and its lines.
-type Keyed = (String, Vec<Object<Line>>);
-
-/// The key and the lines of a part, if it is one.
-fn part_of(
-    key: Option<IdempotencyKey>,
-    lines: Option<Vec<Object<Line>>>,
-) -> Result<Option<Keyed>, Problem> {
-    match lines {
-        Some(lines) => Ok(Some((key_of_part(key)?, lines))),
-        None => Ok(None),
-    }
 }
 
 /// Note that an order is paid for
 ///
 /// An order that has expired is paid for late, if all its units can be had again.
 #[utoipa::path(post, path = "/v1/orders/{id}/pay", tag = "shop",
-    params(("id" = String, Path, description = "The order's Idempotency-Key."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Needed for lines: by which a retry is known.")),
-    request_body = Option<Part>,
-    responses((status = 200, body = Order)))]
-pub async fn pay(
-    State(app): State<App>,
-    Named(id): Named,
-    key: Option<IdempotencyKey>,
-    MaybeJson(part): MaybeJson<Part>,
-) -> Done {
-    let part = part_of(key, part.map(|part| part.lines))?;
-    done(&app, Deed::Pay, &id, |book| match part {
-        None => book.pay(&id),
-        Some((key, lines)) => book.pay_part(&id, &key, lines_of(lines)),
-    })
-    .await
+    params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
+pub async fn pay(order: OnOrder<Part>) -> Done {
+    let lines: Lines = |book, id, key, lines| book.pay_part(id, key, lines_of(lines));
+    order.done(Deed::Pay, Book::pay, lines).await
 }
 
 /// Cancel an order
@@ -110,61 +152,39 @@ pub async fn pay(
 /// Units that have not left are not wanted any more: others can have them. `changed.refunded` says how many of them were
 /// paid for.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "customers",
-    params(("id" = String, Path, description = "The order's Idempotency-Key."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Needed for lines: by which a retry is known.")),
-    request_body = Option<Part>,
-    responses((status = 200, body = Order)))]
-pub async fn cancel(
-    State(app): State<App>,
-    Named(id): Named,
-    key: Option<IdempotencyKey>,
-    MaybeJson(part): MaybeJson<Part>,
-) -> Done {
-    let part = part_of(key, part.map(|part| part.lines))?;
-    done(&app, Deed::Cancel, &id, |book| match part {
-        None => book.cancel(&id),
-        Some((key, lines)) => book.cancel_part(&id, &key, lines_of(lines)),
-    })
-    .await
+    params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
+pub async fn cancel(order: OnOrder<Part>) -> Done {
+    let lines: Lines = |book, id, key, lines| book.cancel_part(id, key, lines_of(lines));
+    order.done(Deed::Cancel, Book::cancel, lines).await
 }
 
 /// Note that units have left
 #[utoipa::path(post, path = "/v1/orders/{id}/ship", tag = "shop",
-    params(("id" = String, Path, description = "The order's Idempotency-Key."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Needed for lines: by which a retry is known.")),
-    request_body = Option<Part>,
-    responses((status = 200, body = Order)))]
-pub async fn ship(
-    State(app): State<App>,
-    Named(id): Named,
-    key: Option<IdempotencyKey>,
-    MaybeJson(part): MaybeJson<Part>,
-) -> Done {
-    let part = part_of(key, part.map(|part| part.lines))?;
-    done(&app, Deed::Ship, &id, |book| match part {
-        None => book.ship(&id),
-        Some((key, lines)) => book.ship_part(&id, &key, lines_of(lines)),
-    })
-    .await
+    params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
+pub async fn ship(order: OnOrder<Part>) -> Done {
+    let lines: Lines = |book, id, key, lines| book.ship_part(id, key, lines_of(lines));
+    order.done(Deed::Ship, Book::ship, lines).await
 }
 
 /// Note that units came back
 #[utoipa::path(post, path = "/v1/orders/{id}/return", tag = "shop",
-    params(("id" = String, Path, description = "The order's Idempotency-Key."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Needed for lines: by which a retry is known.")),
-    request_body = Option<ReturnedPart>,
-    responses((status = 200, body = Order)))]
-pub async fn return_units(
-    State(app): State<App>,
-    Named(id): Named,
-    key: Option<IdempotencyKey>,
-    MaybeJson(part): MaybeJson<ReturnedPart>,
-) -> Done {
-    let (lines, to) = part.map_or((None, To::default()), |part| (part.lines, part.to));
-    let part = part_of(key, lines)?;
-    done(&app, Deed::Return, &id, |book| match part {
-        None => book.return_order(&id, to.into()),
-        Some((key, lines)) => book.return_part(&id, &key, lines_of(lines), to.into()),
-    })
+    params(OrderId, KeyOfPart), request_body = Option<ReturnedPart>, responses((status = 200, body = Order)))]
+pub async fn return_units(order: OnOrder<ReturnedPart>) -> Done {
+    let (part, to) = order
+        .body
+        .map_or((None, To::default()), |it| (it.lines, it.to));
+    let (app, asker, id) = (order.app, order.asker, order.id);
+    let whole = |book: &Book, id: &str| book.return_order(id, to.into());
+    let lines = |book: &Book, id: &str, key: &str, lines| {
+        book.return_part(id, key, lines_of(lines), to.into())
+    };
+    done(
+        &app,
+        Deed::Return,
+        (&asker, &id),
+        (order.key, part),
+        whole,
+        lines,
+    )
     .await
 }

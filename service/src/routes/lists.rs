@@ -1,15 +1,16 @@
-//! Lists of orders.
+//! Lists of orders and of SKUs.
 
-use crate::answers::Orders;
+use super::stock::stock_of;
+use crate::answers::{Orders, Stocks};
 use crate::app::{App, Sku};
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::State;
-use segstock_orders::{Cursor, Filter, OrderState, Position};
+use segstock_orders::{Cursor, Filter, OrderState, Position, Refusal, SkuId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-/// The most orders of a page.
+/// The most entries of a page.
 const MOST: usize = 1_000;
 
 /// Which orders a list shows: those that fit all that is given.
@@ -78,10 +79,7 @@ pub async fn orders(
     State(app): State<App>,
     Query(wanted): Query<Wanted>,
 ) -> Result<axum::Json<Orders>, Problem> {
-    let limit = wanted.limit.unwrap_or(100);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::invalid(format!("a page has 1 to {MOST} orders")));
-    }
+    let limit = limit_of(wanted.limit)?;
     let mut filter = Filter::default();
     filter.state = wanted.state.map(Into::into);
     filter.customer = wanted.customer.map(Into::into);
@@ -94,4 +92,50 @@ pub async fn orders(
         orders: page.orders.into_iter().map(Into::into).collect(),
         next: page.next.map(Cursor::to_number),
     }))
+}
+
+fn limit_of(limit: Option<usize>) -> Result<usize, Problem> {
+    let limit = limit.unwrap_or(100);
+    if (1..=MOST).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::invalid(format!("a page has 1 to {MOST} entries")))
+    }
+}
+
+/// A part of the list of SKUs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Part {
+    /// At most this many SKUs: 1 to 1,000; 100, if it is left out.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// Where the page begins: `next` of the page before.
+    cursor: Option<u32>,
+}
+
+/// List the SKUs, page by page
+///
+/// In the sequence in which they were opened. Each SKU's figures are of one instant; those of two SKUs need not be.
+#[utoipa::path(get, path = "/v1/stock", tag = "shop", params(Part),
+    responses((status = 200, body = Stocks)))]
+pub async fn skus(
+    State(app): State<App>,
+    Query(part): Query<Part>,
+) -> Result<axum::Json<Stocks>, Problem> {
+    let limit = limit_of(part.limit)?;
+    let first = part.cursor.unwrap_or_default();
+    let page = app.figures(|book| {
+        let numbers = (first..u32::MAX).take(limit);
+        let names = numbers.map_while(|number| book.sku(SkuId::new(number)).cloned());
+        let stock = names.map(|sku| stock_of(book, sku, None));
+        let stock: Vec<_> = stock.collect::<Result<_, Refusal<Sku>>>()?;
+        let next = u32::try_from(stock.len())
+            .ok()
+            .and_then(|len| first.checked_add(len));
+        let next = next.filter(|next| book.sku(SkuId::new(*next)).is_some());
+        Ok(Stocks { stock, next })
+    });
+    page.await.map(axum::Json)
 }

@@ -1,16 +1,38 @@
 //! Orders: placed, shown, amended, extended.
 
 use crate::answers::{Answered, Order};
-use crate::app::{App, Sku};
+use crate::app::{App, Book, Sku};
+use crate::customer::Asker;
 use crate::input::{IdempotencyKey, Json, Named, Object};
 use crate::numbers::{Whole, given};
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use crate::telemetry::{self, Deed};
 use axum::extract::State;
 use axum::http::StatusCode;
+use segstock::inventory::ShortLine;
+use segstock_orders::Refusal;
 use serde::Deserialize;
 use std::time::Duration;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+/// The order that a path names.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it only describes the path")]
+pub struct OrderId {
+    /// The order's Idempotency-Key.
+    id: String,
+}
+
+/// The key of a request.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it only describes the header")]
+pub struct Key {
+    /// By which a retry is known: it changes nothing again.
+    #[param(rename = "Idempotency-Key")]
+    key: String,
+}
 
 /// A line of an order.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,7 +62,11 @@ pub struct NewOrder {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = u64, required = false, minimum = 1)]
     hold_minutes: Option<Whole>,
-    /// Whose it is.
+    /// Whether it waits for units that it lacks, of SKUs that have a waiting list; the answer's state says whether it does.
+    /// Its units are held for `hold_minutes` from when it has them.
+    #[serde(default)]
+    wait: bool,
+    /// Whose it is. At the customers' listener it is who the proxy names, if it names one.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     customer: Option<String>,
@@ -73,29 +99,61 @@ fn minutes(Whole(minutes): Whole) -> Duration {
     params(("Idempotency-Key" = String, Header, description = "The order's id from then on: 1 to 200 letters, digits, or -._~:, best a random UUID. The same key with the same lines is the same order.")),
     request_body = NewOrder,
     responses(
-        (status = 201, description = "The units are held.", body = Order),
+        (status = 201, description = "The units are held, or the order waits for them: `state`.", body = Order),
         (status = 200, description = "The order was placed before: Idempotent-Replayed.", body = Order),
     ))]
 pub async fn place(
     State(app): State<App>,
+    asker: Asker,
     IdempotencyKey(id): IdempotencyKey,
     Json(order): Json<NewOrder>,
 ) -> Result<Answered<Order>, Problem> {
     let ttl = order.hold_minutes.map_or(app.limits.hold, minutes);
-    let lines = lines_of(order.lines);
-    let customer = order.customer.as_deref();
-    let placed = app.call(|book| Ok((book.place(&id, customer, lines, ttl)?, book.get(&id)?)));
+    let customer = asker.customer(order.customer)?;
+    let customer = customer.as_deref();
+    let lines: Vec<(Sku, u64)> = lines_of(order.lines).collect();
+    if order.wait {
+        have_waiting_lists(&app.book, &lines)?;
+    }
+    let placed = app.call(|book| {
+        let answer = if order.wait {
+            book.place_or_wait(&id, customer, lines, ttl)
+        } else {
+            book.place(&id, customer, lines, ttl)
+        };
+        Ok((answer?, book.get(&id)?))
+    });
     let placed = placed.await?;
     telemetry::done(Deed::Place, placed.0.before);
     Ok(Order::changed(StatusCode::CREATED, placed))
 }
 
+/// A waiting order keeps others from its SKUs. So the shop says first how many units may wait.
+fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> {
+    let without = lines.iter().filter(|(sku, _)| {
+        let view = book.stock(sku);
+        view.is_some_and(|view| view.limits.waiting == u64::MAX)
+    });
+    let without: Vec<_> = without
+        .map(|(sku, units)| ShortLine::new(sku.clone(), *units, 0))
+        .collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    let detail = Refusal::QueueFull(without.clone()).to_string();
+    Err(Problem::new(kinds::QUEUE_FULL, detail).with_short_lines(without))
+}
+
 /// How an order stands
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = "customers",
-    params(("id" = String, Path, description = "The order's Idempotency-Key.")),
+    params(OrderId),
     responses((status = 200, body = Order)))]
-pub async fn show(State(app): State<App>, Named(id): Named) -> Result<axum::Json<Order>, Problem> {
-    let order = app.call(|book| book.get(&id)).await?;
+pub async fn show(
+    State(app): State<App>,
+    asker: Asker,
+    Named(id): Named,
+) -> Result<axum::Json<Order>, Problem> {
+    let order = app.call(|book| asker.order(book, &id)).await?;
     Ok(axum::Json(order.into()))
 }
 
@@ -103,12 +161,12 @@ pub async fn show(State(app): State<App>, Named(id): Named) -> Result<axum::Json
 ///
 /// It takes what it lacks and gives back what it does not need any more, at once, or nothing changes. Its deadline stays.
 #[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = "customers",
-    params(("id" = String, Path, description = "The order's Idempotency-Key."),
-        ("Idempotency-Key" = String, Header, description = "By which a retry is known.")),
+    params(OrderId, Key),
     request_body = NewLines,
     responses((status = 200, body = Order)))]
 pub async fn amend(
     State(app): State<App>,
+    asker: Asker,
     Named(id): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(order): Json<NewLines>,
@@ -116,7 +174,10 @@ pub async fn amend(
     let lines = lines_of(order.lines);
     // The later of this and its deadline: its deadline.
     let now = Duration::from_nanos(1);
-    let amended = app.call(|book| Ok((book.amend(&id, &key, lines, now)?, book.get(&id)?)));
+    let amended = app.call(|book| {
+        asker.check(book, &id)?;
+        Ok((book.amend(&id, &key, lines, now)?, book.get(&id)?))
+    });
     let amended = amended.await?;
     telemetry::done(Deed::Amend, amended.0.before);
     Ok(Order::changed(StatusCode::OK, amended))
@@ -126,7 +187,7 @@ pub async fn amend(
 ///
 /// From now, if that is later than its deadline.
 #[utoipa::path(post, path = "/v1/orders/{id}/extend", tag = "shop",
-    params(("id" = String, Path, description = "The order's Idempotency-Key.")),
+    params(OrderId),
     request_body = Extension,
     responses((status = 200, body = Order)))]
 pub async fn extend(

@@ -1,8 +1,10 @@
-//! Stock: opened, shown, restocked, counted, written off.
+//! Stock: opened, shown, restocked, counted, written off, limited.
 
+use super::orders::Key;
 use crate::answers::{Answered, Stock};
 use crate::app::{App, Book, Sku};
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
+use crate::limits::Limits;
 use crate::numbers::Whole;
 use crate::problem::Problem;
 use crate::telemetry::{self, Deed};
@@ -11,7 +13,16 @@ use axum::http::StatusCode;
 use segstock::MAX_UNITS;
 use segstock_orders::{Refusal, StockAnswer};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+/// The SKU that a path names.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it only describes the path")]
+pub struct SkuName {
+    /// The SKU: 1 to 64 bytes, no control characters.
+    sku: String,
+}
 
 /// Units that came or that go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,7 +42,11 @@ pub struct Counted {
     units: Whole,
 }
 
-fn stock_of(book: &Book, sku: Sku, answer: Option<&StockAnswer>) -> Result<Stock, Refusal<Sku>> {
+pub(super) fn stock_of(
+    book: &Book,
+    sku: Sku,
+    answer: Option<&StockAnswer>,
+) -> Result<Stock, Refusal<Sku>> {
     match book.stock(&sku) {
         Some(view) => Ok(Stock::new(sku, view, answer)),
         None => Err(Refusal::UnknownSkus(vec![sku])),
@@ -40,7 +55,7 @@ fn stock_of(book: &Book, sku: Sku, answer: Option<&StockAnswer>) -> Result<Stock
 
 /// The stock of a SKU
 #[utoipa::path(get, path = "/v1/stock/{sku}", tag = "shop",
-    params(("sku" = String, Path, description = "The SKU.")),
+    params(SkuName),
     responses((status = 200, body = Stock)))]
 pub async fn show(State(app): State<App>, Named(sku): Named) -> Result<axum::Json<Stock>, Problem> {
     let stock = app.figures(|book| stock_of(book, sku, None)).await;
@@ -51,7 +66,7 @@ pub async fn show(State(app): State<App>, Named(sku): Named) -> Result<axum::Jso
 ///
 /// It has no units yet: restock it. A SKU that is open stays as it is.
 #[utoipa::path(put, path = "/v1/stock/{sku}", tag = "shop",
-    params(("sku" = String, Path, description = "The SKU: 1 to 64 bytes, no control characters.")),
+    params(SkuName),
     responses(
         (status = 201, description = "The SKU is open now.", body = Stock),
         (status = 200, description = "It was open before: Idempotent-Replayed.", body = Stock),
@@ -98,8 +113,7 @@ async fn changed(
 
 /// Add units that came
 #[utoipa::path(post, path = "/v1/stock/{sku}/restock", tag = "shop",
-    params(("sku" = String, Path, description = "The SKU."),
-        ("Idempotency-Key" = String, Header, description = "By which a retry is known: it adds nothing again.")),
+    params(SkuName, Key),
     request_body = Units,
     responses((status = 200, body = Stock)))]
 pub async fn restock(
@@ -119,8 +133,7 @@ pub async fn restock(
 /// The difference to what was on hand by the books is found, or is missing. Units that are missing and promised are owed:
 /// what comes next pays them.
 #[utoipa::path(post, path = "/v1/stock/{sku}/count", tag = "shop",
-    params(("sku" = String, Path, description = "The SKU."),
-        ("Idempotency-Key" = String, Header, description = "By which a retry is known: it changes nothing again.")),
+    params(SkuName, Key),
     request_body = Counted,
     responses((status = 200, body = Stock)))]
 pub async fn count(
@@ -143,8 +156,7 @@ pub async fn count(
 ///
 /// Only units that are not promised can be: count a shelf that lacks more.
 #[utoipa::path(post, path = "/v1/stock/{sku}/write-off", tag = "shop",
-    params(("sku" = String, Path, description = "The SKU."),
-        ("Idempotency-Key" = String, Header, description = "By which a retry is known: it changes nothing again.")),
+    params(SkuName, Key),
     request_body = Units,
     responses((status = 200, body = Stock)))]
 pub async fn write_off(
@@ -157,4 +169,31 @@ pub async fn write_off(
         book.write_off(sku, &key, units.0)
     })
     .await
+}
+
+/// Set the limits of a SKU
+///
+/// All of them: those that are left out are not limited. Orders that have the SKU already stay as they are. A larger
+/// safety stock takes units off sale at once; where there are too few, units that come back fill it up.
+#[utoipa::path(put, path = "/v1/stock/{sku}/limits", tag = "shop",
+    params(SkuName),
+    request_body = Limits,
+    responses((status = 200, description = "If they were so before: Idempotent-Replayed.", body = Stock)))]
+pub async fn limit(
+    State(app): State<App>,
+    Named(sku): Named,
+    Json(limits): Json<Limits>,
+) -> Result<Answered<Stock>, Problem> {
+    let limits = limits.checked()?;
+    let limited = app.call(|book| {
+        let changed = book.limit(sku.clone(), limits)?;
+        Ok((changed.is_none(), stock_of(book, sku, None)?))
+    });
+    let (replayed, body) = limited.await.map_err(Problem::of_sku)?;
+    telemetry::done(Deed::Limit, replayed);
+    Ok(Answered {
+        status: StatusCode::OK,
+        replayed,
+        body,
+    })
 }

@@ -97,18 +97,38 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         ("ledger", config.ledger.to_string()),
         ("hold", seconds(limits.hold)),
         ("longest_hold", seconds(limits.longest_hold)),
+        (
+            "snapshot",
+            config.snapshot.map_or("none", |_| "some").to_owned(),
+        ),
         ("retention", seconds(config.retention)),
         ("ships_at_once", config.ships_at_once.to_string()),
         ("max_lines", config.max_lines.to_string()),
         ("max_units", config.max_units.to_string()),
         ("max_orders", config.max_orders.to_string()),
         ("max_skus", config.max_skus.to_string()),
+        ("max_customers", config.max_customers.to_string()),
+        (
+            "customer_header",
+            config.customer_header.map_or("none", |_| "some").to_owned(),
+        ),
+        ("events", config.events.to_string()),
+        (
+            "metrics_skus",
+            if config.metrics_skus.is_empty() {
+                "none"
+            } else {
+                "some"
+            }
+            .to_owned(),
+        ),
         ("max_body", limits.body.to_string()),
+        ("max_list", limits.list.to_string()),
         ("max_connections", config.max_connections.to_string()),
         ("header_timeout", seconds(config.header_timeout)),
         ("request_timeout", seconds(limits.request)),
         ("drain", seconds(config.drain)),
-        ("log", config.log.to_string().to_lowercase()),
+        ("log", config.log.to_string()),
     ];
     let real = real.map(|(name, value)| (name.to_owned(), value));
     let said = Arguments::command();
@@ -129,6 +149,8 @@ fn mistakes_are_named() {
         &["--listen", "nowhere"],
         &["--listen", "nowhere", "HOST:PORT"],
     );
+    assert_refused(&["--log", "loud"], &["--log", "loud"]);
+    assert_refused(&["--customer-header", "a b"], &["--customer-header", "a b"]);
     assert_refused(&["--bogus"], &["--bogus"]);
     assert_refused(&["--ledger", "shop.db"], &["--ledger", "sqlite:FILE"]);
     assert_refused(&["--config", "/no/such.toml"], &["/no/such.toml"]);
@@ -230,6 +252,10 @@ fn all_series_are_there_from_the_start_with_one_prefix() {
         "segstock_orders_limit 2000000",
         "segstock_skus 3",
         "segstock_ledger_failed 0",
+        "segstock_ledger_lag_seconds 0",
+        "segstock_events_total{event=\"expired\"} 0",
+        "segstock_connections_limit{listener=\"shop\"} 256",
+        "segstock_http_request_seconds_count{method=\"POST\",path=\"/v1/orders\"} 0",
     ] {
         assert!(
             metrics.lines().any(|line| line == series),
@@ -241,6 +267,14 @@ fn all_series_are_there_from_the_start_with_one_prefix() {
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     for line in series {
         assert!(line.starts_with("segstock_"), "{line}");
+    }
+    for name in ["resident_memory_bytes", "open_fds", "cpu_seconds_total"] {
+        let figure = format!("segstock_process_{name} ");
+        let found = metrics.lines().find_map(|line| line.strip_prefix(&figure));
+        assert!(
+            found.is_some_and(|it| it.parse::<f64>().unwrap() >= 0.0),
+            "{figure}"
+        );
     }
     service.customers.order("a", &[("phone", 1)]).expect(201);
     let more = [("phone", 2_000)];

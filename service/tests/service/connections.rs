@@ -20,7 +20,13 @@ fn customers_have_orders_and_the_shop_has_everything() {
     for deed in ["pay", "ship", "return", "extend"] {
         customers.deed(deed, "a").problem(404, "unknown-route");
     }
-    for path in ["/v1/stock/phone", "/metrics"] {
+    for path in [
+        "/",
+        "/v1/events",
+        "/v1/stock",
+        "/v1/stock/phone",
+        "/metrics",
+    ] {
         customers.get(path).problem(404, "unknown-route");
     }
     customers.get("/v1/orders").problem(405, "wrong-method");

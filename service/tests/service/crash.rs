@@ -5,6 +5,7 @@ use crate::support::process::{PORTS, Process, command, refusal};
 use crate::support::{Client, Reply};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
@@ -267,4 +268,53 @@ fn a_ledger_in_use_and_a_file_of_something_else_are_refused_and_stay_as_they_are
     assert_eq!(code, Some(2), "{line}");
     assert_eq!(line.trim().lines().count(), 1, "{line}");
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "a letter");
+}
+
+/// As the service's first version wrote it.
+const SNAPSHOT: &str = r#"{
+    "inventory": {
+        "version": 1,
+        "skus": [
+            {"sku": "phone", "low_stock": 3, "books": {"initial": 10, "restocked": 0, "available": 5, "reserved": 2,
+                "on_the_way": 0, "sold": 2, "written_off": 1, "moved_out": 0}},
+            {"sku": "case", "low_stock": 0, "books": {"initial": 5, "restocked": 0, "available": 0, "reserved": 4,
+                "on_the_way": 0, "sold": 0, "written_off": 0, "moved_out": 0, "owed": 1, "withdrawn": 2}}
+        ],
+        "holds": [{"key": "held", "request": [["phone", 2], ["case", 4]], "lines": [["phone", 2], ["case", 4]],
+            "remaining": {"secs": 300, "nanos": 0}}]
+    },
+    "sold": [{"id": "sold", "lines": [["phone", 2]]}],
+    "counts": {}
+}"#;
+
+#[test]
+fn a_snapshot_of_the_first_version_is_read_once_into_a_new_ledger() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("shop.json"), SNAPSHOT).unwrap();
+    let with_snapshot = [PORTS, &["--snapshot", "shop.json"]].concat();
+    let start =
+        |arguments: &[&str]| Process::spawn(command(arguments).current_dir(directory.path()));
+    let service = start(&with_snapshot);
+    let found = "read snapshot shop.json: 2 SKUs, 1 held and 1 sold orders";
+    assert!(service.found.contains(found), "{}", service.found);
+    let client = &service.client;
+    assert_eq!(client.stock("phone"), (5, 7));
+    let case = client.get("/v1/stock/case").expect(200);
+    assert_eq!((&case["on_hand"], &case["owed"]), (&3.into(), &1.into()));
+    // Retries are known.
+    client.get("/v1/stock/last-one").problem(404, "unknown-sku");
+    assert!(client.order("sold", &[("phone", 2)]).is_replayed());
+    let held = client.order("held", &[("phone", 2), ("case", 4)]);
+    assert!(held.is_replayed());
+    let seconds = held.expect(200)["expires_in"].as_u64().unwrap();
+    assert!((200..=300).contains(&seconds), "{seconds}");
+    assert!(client.deed("pay", "sold").is_replayed());
+    assert_eq!(service.terminate(), Some(0));
+    let ledger = format!("sqlite:{}", directory.path().join("segstock.db").display());
+    let snapshot = directory.path().join("shop.json").display().to_string();
+    let again = [PORTS, &["--snapshot", &snapshot, "--ledger", &ledger]].concat();
+    let (code, complaint) = refusal(&again);
+    assert_eq!(code, Some(2));
+    assert!(complaint.contains("the ledger is not new"), "{complaint}");
+    assert_eq!(start(PORTS).client.stock("phone"), (5, 7));
 }

@@ -4,9 +4,14 @@ mod support;
 
 mod at_once;
 mod bad_requests;
+mod bulk;
 mod command;
 mod connections;
 mod crash;
+mod customers;
+mod events;
+mod limits;
 mod openapi;
+mod operations;
 mod orders;
 mod stock;

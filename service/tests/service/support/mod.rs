@@ -4,9 +4,11 @@
 pub mod process;
 
 use segstock::ManualClock;
-use segstock_orders::OrderBookBuilder;
+use segstock_orders::ledger::{Ledger, Recovered};
+use segstock_orders::{Journal, OrderBookBuilder};
 use segstock_service::app::{App, Book, Limits, Sku};
 use segstock_service::connections::Door;
+use segstock_service::ledger::Nowhere;
 use segstock_service::routes::{customers_router, shop_router};
 use segstock_service::telemetry::Telemetry;
 use serde_json::{Value, json};
@@ -44,7 +46,11 @@ pub struct Server {
 pub struct Setting {
     pub limits: Limits,
     pub book: fn(OrderBookBuilder<Sku>) -> OrderBookBuilder<Sku>,
+    pub ledger: Box<dyn Ledger<Sku>>,
+    /// Takes the writer's place.
+    pub journal: Option<Arc<dyn Journal<Sku>>>,
     pub token: Option<&'static str>,
+    pub customer_header: Option<&'static str>,
     pub connections: usize,
     pub header_time: Duration,
 }
@@ -54,7 +60,10 @@ impl Default for Setting {
         Self {
             limits: Limits::default(),
             book: |book| book,
+            ledger: Box::new(Nowhere),
+            journal: None,
             token: None,
+            customer_header: None,
             connections: 100,
             header_time: Duration::from_secs(20),
         }
@@ -69,11 +78,19 @@ impl Server {
     pub fn set(stock: &[(&str, u64)], setting: Setting) -> Self {
         let clock = Arc::new(ManualClock::new());
         let builder = Book::builder().clock(Arc::clone(&clock) as _);
-        let book = (setting.book)(builder.longest_hold(setting.limits.longest_hold)).build();
+        let builder = builder
+            .longest_hold(setting.limits.longest_hold)
+            .events(1_000);
+        let recovered = (setting.book)(builder).recover(setting.ledger).unwrap();
+        let Recovered { book, writer, .. } = match setting.journal {
+            Some(journal) => recovered.through(|_| journal),
+            None => recovered,
+        };
         for &(sku, units) in stock {
             book.open(sku.to_owned(), units).unwrap();
         }
-        let mut app = App::new(book, setting.limits, TELEMETRY.clone());
+        let mut app = App::new(book, writer, setting.limits, TELEMETRY.clone());
+        app.customer_header = setting.customer_header.map(|name| name.parse().unwrap());
         app.token = setting.token.map(Into::into);
         let (stop, stopped) = watch::channel(false);
         let serve = |name, router| {

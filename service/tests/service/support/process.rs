@@ -2,7 +2,7 @@
 
 use super::Client;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 /// Free ports at both listeners, and no ledger.
 pub const WITHOUT_LEDGER: [&str; 6] = [
@@ -84,6 +84,11 @@ impl Process {
             customers,
             found,
         }
+    }
+
+    /// What it logs, if its command has that piped.
+    pub fn stderr(&mut self) -> ChildStderr {
+        self.child.stderr.take().unwrap()
     }
 
     /// As kill -9 does.

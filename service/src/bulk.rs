@@ -1,0 +1,240 @@
+//! [`Stocklist`]: many SKUs and their units, from CSV or JSON lines.
+
+use crate::app::Sku;
+use crate::input::{Object, check_sku};
+use crate::numbers::Whole;
+use crate::table::{Form, Table};
+use segstock::MAX_UNITS;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// SKUs with their units, each SKU once, and the line that names it first.
+#[derive(Debug, Default)]
+pub struct Stocklist {
+    /// How many lines were read.
+    pub lines: usize,
+    /// By SKU: its line, and its units.
+    pub units: BTreeMap<Sku, (usize, u64)>,
+}
+
+/// What lines of one SKU mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeated {
+    /// Their units are added up.
+    AddedUp,
+    /// It is a mistake.
+    Refused,
+}
+
+/// What the columns of a CSV file are called.
+#[derive(Debug)]
+pub struct Columns<'a> {
+    /// The column of the SKU.
+    pub sku: &'a str,
+    /// The column of the units.
+    pub units: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonLine {
+    sku: Sku,
+    units: Whole,
+}
+
+impl Stocklist {
+    /// Reads CSV.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first line that is.
+    pub fn from_csv(
+        bytes: &[u8],
+        form: Form,
+        columns: &Columns<'_>,
+        repeated: Repeated,
+    ) -> Result<Self, String> {
+        let table = Table::read(bytes, form)?;
+        let (sku, units) = (table.column(columns.sku)?, table.column(columns.units)?);
+        let mut list = Self::default();
+        for row in table.rows() {
+            let row = row?;
+            let number = table.number(row, units)?;
+            let number = u64::try_from(number)
+                .map_err(|_| format!("line {}: {number} units are fewer than none", row.line))?;
+            list.add(row.line, table.text(row, sku)?, number, repeated)?;
+        }
+        list.checked()
+    }
+
+    /// Reads JSON lines: `{"sku": "phone", "units": 5}`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first line that is.
+    pub fn from_json_lines(bytes: &[u8], repeated: Repeated) -> Result<Self, String> {
+        let mut list = Self::default();
+        for (index, text) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            let line = index + 1;
+            let read = serde_json::from_slice(text);
+            let Object(JsonLine { sku, units }) = read.map_err(|error| {
+                let error = error.to_string();
+                // It counts the lines of this text, which has one.
+                let error = error.split(" at line ").next().unwrap_or_default();
+                format!("line {line}: {error}")
+            })?;
+            list.add(line, &sku, units.0, repeated)?;
+        }
+        list.checked()
+    }
+
+    fn add(
+        &mut self,
+        line: usize,
+        sku: &str,
+        units: u64,
+        repeated: Repeated,
+    ) -> Result<(), String> {
+        check_sku(sku).map_err(|error| format!("line {line}: {error}"))?;
+        let (first, sum) = self.units.entry(sku.to_owned()).or_insert((line, 0));
+        if *first != line && repeated == Repeated::Refused {
+            return Err(format!(
+                "line {line}: {sku} is counted already on line {first}"
+            ));
+        }
+        *sum = sum.saturating_add(units);
+        if *sum > MAX_UNITS {
+            return Err(format!(
+                "line {line}: a stock has at most {MAX_UNITS} units"
+            ));
+        }
+        self.lines += 1;
+        Ok(())
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        if self.lines == 0 {
+            return Err("there is no line with a SKU".into());
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Columns, Repeated, Stocklist};
+    use crate::table::Form;
+
+    fn csv(text: &[u8], form: Form, repeated: Repeated) -> Result<Vec<(String, u64)>, String> {
+        let (sku, units) = ("sku", "units");
+        let list = Stocklist::from_csv(text, form, &Columns { sku, units }, repeated)?;
+        Ok(list
+            .units
+            .into_iter()
+            .map(|(sku, (_, units))| (sku, units))
+            .collect())
+    }
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let mark = [0xFEFF];
+        mark.into_iter()
+            .chain(text.encode_utf16())
+            .flat_map(bytes)
+            .collect()
+    }
+
+    #[test]
+    fn files_are_read_as_people_export_them() {
+        let right = Ok(vec![("A;b".to_owned(), 2), ("C".to_owned(), 7)]);
+        for text in [
+            "sku,units\nA;b,2\nC,7\n",
+            "SKU;Units\r\n\"A;b\";2\r\nC;7",
+            "\u{feff}name\tunits\tsku\n-\t2.0\tA;b\n\t\t\n\"x\ty\"\t7,00\tC\n",
+            "sep=;\nsku;units\n\"A;b\";2\n\nC;7\n",
+        ] {
+            let read = |bytes: &[u8]| csv(bytes, Form::default(), Repeated::Refused);
+            assert_eq!(read(text.as_bytes()), right, "{text}");
+            let text = text.trim_start_matches('\u{feff}');
+            assert_eq!(read(&utf16(text, u16::to_le_bytes)), right, "{text}");
+            assert_eq!(read(&utf16(text, u16::to_be_bytes)), right, "{text}");
+        }
+        let form = Form {
+            separator: Some(b'|'),
+            skip: 2,
+            thousands: true,
+        };
+        let text = b"Stock of May\nby Ann, Bob\nsku|units\nA|1,200\nA|1.000.000\n";
+        let read = csv(text, form, Repeated::AddedUp);
+        assert_eq!(read, Ok(vec![("A".to_owned(), 1_001_200)]));
+    }
+
+    #[test]
+    fn the_first_fault_is_told_with_its_line() {
+        for (text, told) in [
+            ("", "is empty"),
+            ("sku,units\n", "no line with a SKU"),
+            (
+                "Title\nsku,units\nA,1\n",
+                "line 1: there is no column sku; there are: Title",
+            ),
+            (
+                "sku,unit\nA,1\n",
+                "line 1: there is no column units; there are: sku, unit",
+            ),
+            (
+                "sku,units\nA,1\n\nB,x\nC,y\n",
+                "line 4: \"x\" is no whole number",
+            ),
+            (
+                "sku,units\nA,\"1,200\"\n",
+                "line 2: \"1,200\" may be thousands",
+            ),
+            ("sku,units\nA,1.5\n", "line 2: \"1.5\" is no whole number"),
+            ("sku,units\nA,-1\n", "line 2: -1 units are fewer than none"),
+            (
+                "sku,units\nA,1\nB\n",
+                "line 3: 1 fields where the header has 2",
+            ),
+            (
+                "sku,units\nA,1\nB,2\nA,3\n",
+                "line 4: A is counted already on line 2",
+            ),
+            ("sku,units\n,1\n", "line 2: sku is empty"),
+            (
+                "sku,units\nA,1099511627777\n",
+                "line 2: a stock has at most",
+            ),
+            ("sku,units\n..,1\n", "line 2: a SKU has"),
+        ] {
+            let error = csv(text.as_bytes(), Form::default(), Repeated::Refused).unwrap_err();
+            assert!(error.contains(told), "{text:?}: {error}");
+        }
+        let damaged = csv(b"\xFF\xFEa", Form::default(), Repeated::Refused);
+        assert!(damaged.unwrap_err().contains("UTF-16"));
+    }
+
+    #[test]
+    fn json_lines_are_read_and_their_first_fault_is_told() {
+        let read = |text: &str| Stocklist::from_json_lines(text.as_bytes(), Repeated::AddedUp);
+        let list = read("{\"sku\":\"a\",\"units\":1}\r\n\n{\"units\":2.0,\"sku\":\"a\"}").unwrap();
+        assert_eq!((list.lines, list.units["a"]), (2, (1, 3)));
+        for (text, told) in [
+            ("", "no line"),
+            (
+                "{\"sku\":\"a\",\"units\":1}\n{\"sku\":\"a\"}",
+                "line 2: missing field `units`",
+            ),
+            ("[\"a\",1]", "line 1: invalid type"),
+            (
+                "{\"sku\":\"a\",\"units\":1,\"x\":2}",
+                "line 1: unknown field `x`",
+            ),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(told), "{text}: {error}");
+        }
+    }
+}

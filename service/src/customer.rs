@@ -1,0 +1,82 @@
+//! [`Asker`]: whose request it is, as the shop's proxy says.
+
+use crate::app::{App, Book, Sku};
+use crate::problem::{Problem, kinds};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use segstock_orders::{MAX_KEY, OrderView, Refusal};
+
+/// Whose request it is: a customer, as the header says that [`App::customer_header`] names. The shop, and customers'
+/// programs without such a header, may ask for all orders whose ids they know.
+#[derive(Debug)]
+pub struct Asker(Option<String>);
+
+impl Asker {
+    /// The customer of a new order, whose body may name one too.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if the body names another than the header.
+    pub fn customer(self, named: Option<String>) -> Result<Option<String>, Problem> {
+        match (self.0, named) {
+            (Some(asks), Some(named)) if asks != named => {
+                let detail = "the order names another customer than the one who asks";
+                Err(Problem::invalid(detail))
+            }
+            (asks, named) => Ok(asks.or(named)),
+        }
+    }
+
+    /// The order with this id, if the asker may know of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownOrder`] also for the order of another customer; those of [`Book::get`](segstock_orders::OrderBook::get).
+    pub fn order(&self, book: &Book, id: &str) -> Result<OrderView<Sku>, Refusal<Sku>> {
+        let order = book.get(id)?;
+        match &self.0 {
+            Some(asks) if order.customer.as_deref() != Some(asks.as_str()) => {
+                Err(Refusal::UnknownOrder)
+            }
+            _ => Ok(order),
+        }
+    }
+
+    /// Refuses what is asked of an order that the asker may not know of.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`order`](Self::order).
+    pub fn check(&self, book: &Book, id: &str) -> Result<(), Refusal<Sku>> {
+        match self.0 {
+            // An order's customer never changes.
+            Some(_) => self.order(book, id).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Some(header) = &app.customer_header else {
+            return Ok(Self(None));
+        };
+        let mut values = parts.headers.get_all(header).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) if (1..=MAX_KEY).contains(&value.len()) => {
+                let name = value.to_str().map_err(|_| no_customer(header.as_str()))?;
+                Ok(Self(Some(name.to_owned())))
+            }
+            _ => Err(no_customer(header.as_str())),
+        }
+    }
+}
+
+fn no_customer(header: &str) -> Problem {
+    let detail = format!(
+        "the proxy has to name the customer: one header {header} of 1 to {MAX_KEY} printable characters of ASCII"
+    );
+    Problem::new(kinds::NO_CUSTOMER, detail)
+}

@@ -1,0 +1,87 @@
+//! [`Told`]: what happened, as it is told: the names of events, and their JSON.
+
+use crate::app::Sku;
+use segstock_orders::{Event, What};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The names of all events.
+pub const NAMES: [&str; 14] = [
+    "placed",
+    "waits",
+    "served",
+    "amended",
+    "extended",
+    "paid",
+    "shipped",
+    "cancelled",
+    "expired",
+    "returned",
+    "low",
+    "enough",
+    "sold_out",
+    "back_in_stock",
+];
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct Told {
+    /// The number of the change by which it happened.
+    pub number: u64,
+    /// What: `placed`, `waits`, `served`, `amended`, `extended`, `paid`, `shipped`, `cancelled`, `expired` or `returned`, of
+    /// an order; `low`, `enough`, `sold_out` or `back_in_stock`, of a SKU.
+    #[schema(value_type = String)]
+    pub event: &'static str,
+    /// The order's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    order: Option<String>,
+    /// The SKU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sku: Option<Sku>,
+    /// Of `low`: units that orders can have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    left: Option<u64>,
+}
+
+impl Told {
+    /// An event as it is told; none of a kind that this release does not know.
+    #[must_use]
+    pub fn of(event: Event<Sku>) -> Option<Self> {
+        let number = event.position.number();
+        let of_order = |event, id: Box<str>| Self {
+            number,
+            event,
+            order: Some(id.into()),
+            sku: None,
+            left: None,
+        };
+        let of_sku = |event, sku, left| Self {
+            number,
+            event,
+            order: None,
+            sku: Some(sku),
+            left,
+        };
+        Some(match event.what {
+            What::Placed(id) => of_order("placed", id),
+            What::Waits(id) => of_order("waits", id),
+            What::Served(id) => of_order("served", id),
+            What::Amended(id) => of_order("amended", id),
+            What::Extended(id) => of_order("extended", id),
+            What::Paid(id) => of_order("paid", id),
+            What::Shipped(id) => of_order("shipped", id),
+            What::Cancelled(id) => of_order("cancelled", id),
+            What::Expired(id) => of_order("expired", id),
+            What::Returned(id) => of_order("returned", id),
+            What::Low { sku, left } => of_sku("low", sku, Some(left)),
+            What::Enough(sku) => of_sku("enough", sku, None),
+            What::SoldOut(sku) => of_sku("sold_out", sku, None),
+            What::BackInStock(sku) => of_sku("back_in_stock", sku, None),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! [`Overview`]: what the page shows of a sale, by what is durable.
+
+use crate::app::{App, Sku};
+use crate::expiring::Soon;
+use crate::pace::{self, Pace};
+use segstock_orders::SkuId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// SKUs on the page at a time.
+const SKUS: usize = 50;
+/// SKUs that one search looks at.
+const LOOKS: u32 = 20_000;
+
+/// A sale as it runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Overview {
+    /// The stock of SKUs, in the sequence in which they were opened.
+    stock: Vec<Bar>,
+    /// The number of the next SKU, if there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<u32>,
+    /// How many SKUs are open.
+    skus: usize,
+    /// How many orders are known.
+    orders: usize,
+    /// What was asked for since the start.
+    pace: Pace,
+    /// The held orders that expire next.
+    expiring: Vec<Soon>,
+    /// How the ledger is.
+    ledger: Ledger,
+}
+
+/// The stock of a SKU, by where its units are.
+#[derive(Debug, Serialize, ToSchema)]
+struct Bar {
+    sku: Sku,
+    /// Units that orders can have.
+    available: u64,
+    /// Units that are held and not paid for.
+    held: u64,
+    /// Units that are paid for and have not left.
+    paid: u64,
+    /// Units that left and did not come back, as far as orders are known.
+    shipped: u64,
+    /// Units that are promised and not there.
+    owed: u64,
+    /// Units of safety stock.
+    safety: u64,
+}
+
+/// How the ledger is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Ledger {
+    /// Changes that are on their way.
+    on_the_way: u64,
+    /// Seconds for which a change waits to be durable.
+    lag: f64,
+    /// Why nothing can be written any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    failed: Option<String>,
+}
+
+/// The overview, with SKUs from number `first` on that have `search` in their name.
+#[must_use]
+pub fn overview(app: &App, first: u32, search: &str) -> Overview {
+    let (stock, next) = bars(app, first, search);
+    let status = app.status();
+    let (durable, appended) = (status.durable.number(), status.appended.number());
+    Overview {
+        stock,
+        next,
+        skus: app.book.skus(),
+        orders: app.book.orders(),
+        pace: pace::now(),
+        expiring: app.expiring.soon(),
+        ledger: Ledger {
+            on_the_way: appended.saturating_sub(durable),
+            lag: app.lag.lock().behind.as_secs_f64(),
+            failed: status.dead.map(|error| error.to_string()),
+        },
+    }
+}
+
+fn bars(app: &App, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
+    let search = search.to_lowercase();
+    let mut bars = Vec::new();
+    let end = first.saturating_add(LOOKS);
+    for number in first..end {
+        let id = SkuId::new(number);
+        let Some(sku) = app.book.sku(id) else {
+            return (bars, None);
+        };
+        if bars.len() == SKUS {
+            return (bars, Some(number));
+        }
+        if !search.is_empty() && !sku.to_lowercase().contains(&search) {
+            continue;
+        }
+        let sums = app.writer.stock(id);
+        let units = |units: i64| u64::try_from(units).unwrap_or_default();
+        bars.push(Bar {
+            sku: sku.clone(),
+            available: sums.available(),
+            held: units(sums.held),
+            paid: units(sums.paid),
+            shipped: units(sums.shipped),
+            owed: sums.owed(),
+            safety: units(sums.safety),
+        });
+    }
+    (bars, Some(end))
+}

@@ -1,0 +1,79 @@
+//! The page at `/`, and what it shows.
+
+use crate::app::App;
+use crate::input::Query;
+use crate::overview::{Overview, overview};
+use crate::problem::Problem;
+use axum::extract::State;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// The page reads nothing but its own service, and runs no script but its own.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, kind),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // A later release has another page under this name.
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, text)
+}
+
+/// The page: a sale as it runs
+#[utoipa::path(get, path = "/", tag = "page",
+    responses((status = 200, body = String, content_type = "text/html")))]
+pub async fn html() -> impl IntoResponse {
+    file(
+        "text/html; charset=utf-8",
+        include_str!("../page/page.html"),
+    )
+}
+
+/// The page's looks
+#[utoipa::path(get, path = "/page.css", tag = "page",
+    responses((status = 200, body = String, content_type = "text/css")))]
+pub async fn css() -> impl IntoResponse {
+    file("text/css; charset=utf-8", include_str!("../page/page.css"))
+}
+
+/// The page's script
+#[utoipa::path(get, path = "/page.js", tag = "page",
+    responses((status = 200, body = String, content_type = "text/javascript")))]
+pub async fn script() -> impl IntoResponse {
+    file(
+        "text/javascript; charset=utf-8",
+        include_str!("../page/page.js"),
+    )
+}
+
+/// Which SKUs the page shows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// The number of the first SKU: 0 is the first that was opened.
+    #[serde(default)]
+    first: u32,
+    /// Only SKUs whose name has this in it, in large letters or small.
+    #[serde(default)]
+    search: String,
+}
+
+/// What the page shows
+///
+/// All of it is durable. Figures of the sale are counted since the start.
+#[utoipa::path(get, path = "/v1/overview", tag = "shop", params(Wanted),
+    responses((status = 200, body = Overview)))]
+pub async fn show(
+    State(app): State<App>,
+    Query(wanted): Query<Wanted>,
+) -> Result<axum::Json<Overview>, Problem> {
+    Ok(axum::Json(overview(&app, wanted.first, &wanted.search)))
+}

@@ -1,0 +1,116 @@
+//! [`Watch`]: looks again and again at what became durable, and counts it.
+
+use crate::app::App;
+use crate::events::Told;
+use crate::telemetry;
+use segstock_orders::Position;
+use std::time::{Duration, Instant};
+
+/// How often it looks.
+pub const EVERY: Duration = Duration::from_millis(200);
+/// Events of one look at the feed, whose lock all changes take.
+const AT_ONCE: usize = 500;
+
+/// What was seen so far.
+#[derive(Debug)]
+pub struct Watch {
+    /// Events up to here are counted.
+    counted: Position,
+    /// The last durable position, and since when it was seen.
+    durable: (Position, Instant),
+    /// The first position that was seen to be on its way, and since when; none, if all is durable.
+    on_the_way: Option<(Position, Instant)>,
+}
+
+/// How the ledger is doing, in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Lag {
+    /// For how long a change waits to be durable, at least; nothing, if all is.
+    pub behind: Duration,
+    /// How long ago a change became durable; if none did, since the start.
+    pub age: Duration,
+}
+
+impl Watch {
+    /// Nothing is counted that is durable already.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        let durable = app.status().durable;
+        Self {
+            counted: durable,
+            durable: (durable, Instant::now()),
+            on_the_way: None,
+        }
+    }
+
+    /// Counts what happened since the last look, and says how the ledger lags.
+    pub fn look(&mut self, app: &App) {
+        loop {
+            let events = app.book.events(self.counted, AT_ONCE);
+            if events.next <= self.counted {
+                break;
+            }
+            self.counted = events.next;
+            if let Some(missed) = events.missed {
+                tracing::warn!(
+                    "events up to {} came too fast to be counted",
+                    missed.number()
+                );
+            }
+            for event in events.events.into_iter().filter_map(Told::of) {
+                telemetry::happened(event.event);
+            }
+        }
+        let status = app.status();
+        let lag = self.lag(status.durable, status.appended, Instant::now());
+        telemetry::lags(lag);
+        *app.lag.lock() = lag;
+    }
+
+    fn lag(&mut self, durable: Position, appended: Position, now: Instant) -> Lag {
+        if durable > self.durable.0 {
+            self.durable = (durable, now);
+        }
+        match self.on_the_way {
+            Some((waits, _)) if waits > durable => {}
+            _ => self.on_the_way = (appended > durable).then_some((appended, now)),
+        }
+        let since = |then| now.saturating_duration_since(then);
+        Lag {
+            behind: self
+                .on_the_way
+                .map_or(Duration::ZERO, |(_, then)| since(then)),
+            age: since(self.durable.1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Watch;
+    use segstock_orders::Position;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_change_that_waits_makes_the_ledger_lag_until_it_is_durable() {
+        let start = Instant::now();
+        let durable = (Position::new(0), start);
+        let mut watch = Watch {
+            counted: Position::new(0),
+            durable,
+            on_the_way: None,
+        };
+        let mut at = |seconds, durable, appended| {
+            let now = start + Duration::from_secs(seconds);
+            let lag = watch.lag(Position::new(durable), Position::new(appended), now);
+            (lag.behind.as_secs(), lag.age.as_secs())
+        };
+        assert_eq!(at(1, 0, 0), (0, 1));
+        assert_eq!(at(2, 0, 3), (0, 2), "it is seen for the first time");
+        assert_eq!(at(5, 0, 9), (3, 5), "more that comes does not hide it");
+        assert_eq!(at(6, 2, 9), (4, 0), "change 3 waits still");
+        assert_eq!(at(7, 3, 9), (0, 1 - 1), "now change 9 is waited for");
+        assert_eq!(at(9, 3, 9), (2, 2));
+        assert_eq!(at(10, 9, 9), (0, 0));
+    }
+}

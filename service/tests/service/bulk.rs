@@ -1,0 +1,200 @@
+//! Stock in bulk: lists in and out, all or nothing, safe to send again.
+
+use crate::operations::Slow;
+use crate::support::process::{PORTS, Process, command};
+use crate::support::{Client, Reply, Server, Setting, key};
+use segstock_service::app::Limits;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const CSV: (&str, &str) = ("content-type", "text/csv; charset=utf-8");
+const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
+
+fn send(client: &Client, query: &str, with_key: &str, kind: (&str, &str), body: &str) -> Reply {
+    let path = format!("/v1/bulk/stock?{query}");
+    client.send("POST", &path, &[kind, key(with_key)], body)
+}
+
+#[test]
+fn a_list_of_a_spreadsheet_restocks_and_opens_and_is_safe_to_send_again() {
+    let shop = Server::start(&[("phone", 1)]);
+    let client = &shop.client;
+    let list = "Stock of May\r\nArticle;Pieces\r\nphone;5\r\ncase;\"1.200\"\r\nphone;2,0\r\n;\r\n";
+    let query = "do=restock&open=true&sku=article&units=Pieces&skip_lines=1&thousands=true";
+    let tried = send(client, &format!("{query}&dry_run=true"), "may", CSV, list).expect(200);
+    assert_eq!(
+        tried,
+        json!({"lines": 3, "skus": 2, "opened": 1, "before": 0, "difference": 0, "dry_run": true})
+    );
+    client.get("/v1/stock/case").problem(404, "unknown-sku");
+    let done = send(client, query, "may", CSV, list).expect(200);
+    assert_eq!((&done["opened"], &done["before"]), (&json!(1), &json!(0)));
+    assert_eq!(done["difference"], 1_207);
+    let again = send(client, query, "may", CSV, list).expect(200);
+    assert_eq!(
+        (&again["before"], &again["difference"]),
+        (&json!(2), &json!(1_207))
+    );
+    assert_eq!(
+        (client.stock("phone"), client.stock("case")),
+        ((8, 8), (1_200, 1_200))
+    );
+    // The key is known for other units.
+    let other = send(client, "do=restock", "may", CSV, "sku,units\nphone,1\n");
+    let detail = other.problem(422, "other-request")["detail"].to_string();
+    assert!(detail.contains("line 2"), "{detail}");
+}
+
+#[test]
+fn a_list_with_a_fault_changes_nothing_and_names_its_line() {
+    let shop = Server::start(&[("a", 1), ("b", 1)]);
+    let client = &shop.client;
+    let refused = |query: &str, list: &str, told: &str| {
+        let problem = send(client, query, "k", CSV, list).problem(422, "invalid-request");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(told), "{detail}");
+    };
+    refused("do=restock", "sku,units\na,5\nb,x\n", "line 3: \"x\"");
+    refused(
+        "do=count",
+        "sku,units\na,5\nb,1\na,6\n",
+        "line 4: a is counted already on line 2",
+    );
+    refused(
+        "do=restock",
+        "sku,units\na,5\nb,1099511627776\n",
+        "line 3: ",
+    );
+    refused(
+        "do=restock",
+        "article,units\na,5\n",
+        "there are: article, units",
+    );
+    refused("do=restock&separator=ab", "sku,units\na,5\n", "separator");
+    for query in ["", "do=sell", "do=count&more=1"] {
+        send(client, query, "k", CSV, "sku,units\na,5\n").problem(422, "invalid-request");
+    }
+    let unknown = send(client, "do=restock", "k", CSV, "sku,units\na,5\ny,1\nx,1\n");
+    let unknown = unknown.problem(422, "unknown-skus");
+    assert_eq!(unknown["skus"], json!(["y", "x"]));
+    assert!(
+        unknown["detail"].as_str().unwrap().contains("line 3"),
+        "{unknown}"
+    );
+    let path = "/v1/bulk/stock?do=restock";
+    let body = "sku,units\na,5\n";
+    client
+        .send("POST", path, &[CSV], body)
+        .problem(400, "idempotency-key");
+    let json = [("content-type", "application/json"), key("k")];
+    client
+        .send("POST", path, &json, body)
+        .problem(415, "not-json");
+    assert_eq!((client.stock("a"), client.stock("b")), ((1, 1), (1, 1)));
+}
+
+#[test]
+fn a_list_that_is_too_large_is_refused() {
+    let setting = Setting {
+        limits: Limits {
+            list: 20,
+            ..Limits::default()
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("a", 1)], setting);
+    let list = "sku,units\na,5\n";
+    send(&shop.client, "do=restock", "k", CSV, list).expect(200);
+    let large = format!("{list}a,5\na,5\na,5\n");
+    send(&shop.client, "do=restock", "l", CSV, &large).problem(413, "too-large");
+}
+
+#[test]
+fn a_list_that_is_shown_can_be_sent_back_as_a_count() {
+    let stock: Vec<String> = (0..1_203).map(|number| format!("sku;\"{number}")).collect();
+    let stock: Vec<(&str, u64)> = stock.iter().map(|sku| (sku.as_str(), 3)).collect();
+    let shop = Server::start(&stock);
+    let client = &shop.client;
+    client.order("a", &[("sku;\"7", 2)]).expect(201);
+    let list = client.get("/v1/bulk/stock");
+    assert_eq!(list.kind, "text/csv; charset=utf-8");
+    assert_eq!(list.text.lines().count(), 1_204);
+    assert!(
+        list.text.contains("\n\"sku;\"\"7\",3,1,0,0,0\n"),
+        "{}",
+        &list.text[..300]
+    );
+    let counted = send(client, "do=count", "night", CSV, &list.text).expect(200);
+    assert_eq!(
+        (&counted["skus"], &counted["difference"]),
+        (&json!(1_203), &json!(0))
+    );
+    let lines = client.get("/v1/bulk/stock?format=jsonl");
+    assert_eq!(lines.kind, "application/jsonl");
+    let first = lines.text.lines().next().unwrap();
+    let first: Value = serde_json::from_str(first).unwrap();
+    assert_eq!(
+        (&first["sku"], &first["units"]),
+        (&json!("sku;\"0"), &json!(3))
+    );
+    let two = "{\"sku\":\"sku;\\\"0\",\"units\":5}\n{\"sku\":\"new\",\"units\":0}\n";
+    let query = "do=count&open=true";
+    let counted = send(client, query, "morning", LINES, two).expect(200);
+    assert_eq!(
+        (&counted["opened"], &counted["difference"]),
+        (&json!(1), &json!(2))
+    );
+    let fault = send(
+        client,
+        query,
+        "noon",
+        LINES,
+        "{\"sku\":\"a\",\"units\":1}\n{\"sku\":1}\n",
+    );
+    let detail = fault.problem(422, "invalid-request")["detail"].to_string();
+    assert!(detail.contains("line 2"), "{detail}");
+}
+
+#[test]
+fn a_long_list_goes_through_the_ledger_and_outlives_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = || Process::spawn(command(PORTS).current_dir(directory.path()));
+    let service = start();
+    // More than the writer has places for.
+    let lines = (0..9_000).map(|number| format!("{number},2\n"));
+    let list = format!("sku,units\n{}", lines.collect::<String>());
+    let send = |service: &Process| {
+        let query = "do=restock&open=true";
+        // As a client does that is told to send it again.
+        let sent = || send(&service.client, query, "first", CSV, &list);
+        let done = (0..20).map(|_| sent()).find(|answer| answer.status != 503);
+        done.unwrap().expect(200)
+    };
+    assert_eq!(send(&service)["difference"], 18_000);
+    service.kill();
+    let service = start();
+    assert_eq!(send(&service)["before"], 9_000);
+    assert_eq!(service.client.stock("8999"), (2, 2));
+}
+
+#[test]
+fn a_list_that_waits_too_long_for_the_disk_is_told_so_and_a_retry_finds_it_done() {
+    let disk = Arc::new(Mutex::new(()));
+    let setting = Setting {
+        ledger: Box::new(Slow(Arc::clone(&disk))),
+        limits: Limits {
+            request: Duration::from_secs(1),
+            ..Limits::default()
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[], setting);
+    let list = "sku,units\na,2\nb,3\n";
+    let sent = || send(&shop.client, "do=restock&open=true", "first", CSV, list);
+    let stuck = disk.lock().unwrap();
+    sent().problem(503, "still-writing");
+    drop(stuck);
+    assert_eq!(sent().expect(200)["before"], 2);
+    assert_eq!(shop.client.stock("b"), (3, 3));
+}

@@ -1,0 +1,152 @@
+//! What the shop limits for a SKU: safety stock, closing, and who waits.
+
+use crate::support::{JSON, Reply, Server};
+use serde_json::{Value, json};
+
+fn limit(shop: &Server, sku: &str, limits: &Value) -> Reply {
+    let path = format!("/v1/stock/{sku}/limits");
+    shop.client.send("PUT", &path, &[JSON], &limits.to_string())
+}
+
+/// An order that waits, if it has to.
+fn wait(shop: &Server, id: &str, lines: &[(&str, u64)]) -> Reply {
+    let line = |(sku, units): &(&str, u64)| json!({"sku": sku, "units": units});
+    let lines: Vec<_> = lines.iter().map(line).collect();
+    let body = json!({"lines": lines, "wait": true});
+    shop.customers.post("/v1/orders", id, &body)
+}
+
+#[test]
+fn a_safety_stock_is_on_hand_and_not_for_sale() {
+    let shop = Server::start(&[("phone", 10)]);
+    let set = json!({"safety": 4});
+    let limited = limit(&shop, "phone", &set);
+    assert!(!limited.is_replayed());
+    let limited = limited.expect(200);
+    assert_eq!(
+        limited,
+        json!({"sku": "phone", "available": 6, "on_hand": 10, "safety": 4, "limits": set})
+    );
+    assert!(limit(&shop, "phone", &set).is_replayed());
+    shop.client
+        .order("a", &[("phone", 7)])
+        .problem(409, "out-of-stock");
+    shop.client.order("a", &[("phone", 6)]).expect(201);
+    // All of them are set: what is left out is not limited.
+    let free = limit(&shop, "phone", &json!({})).expect(200);
+    assert_eq!((&free["available"], free.get("limits")), (&json!(4), None));
+    limit(&shop, "none", &set).problem(404, "unknown-sku");
+    limit(&shop, "phone", &json!({"safty": 1})).problem(422, "invalid-request");
+}
+
+#[test]
+fn a_closed_sku_takes_no_new_order_and_old_ones_go_on() {
+    let shop = Server::start(&[("phone", 10), ("case", 10)]);
+    shop.client.order("old", &[("phone", 1)]).expect(201);
+    limit(&shop, "phone", &json!({"closed": true})).expect(200);
+    let refused = shop.client.order("new", &[("phone", 1), ("case", 1)]);
+    assert_eq!(
+        refused.problem(409, "closed-skus")["skus"],
+        json!(["phone"])
+    );
+    for deed in ["pay", "ship", "return"] {
+        shop.client.deed(deed, "old").expect(200);
+    }
+    limit(&shop, "phone", &json!({"closed": false})).expect(200);
+    shop.client.order("new", &[("phone", 1)]).expect(201);
+}
+
+#[test]
+fn orders_wait_in_the_sequence_in_which_they_came_where_the_shop_has_a_waiting_list() {
+    let shop = Server::start(&[("phone", 1)]);
+    // Nobody keeps others from a SKU by waiting for it, unless the shop wants that.
+    let refused = wait(&shop, "a", &[("phone", 2)]).problem(409, "queue-full");
+    assert_eq!(refused["short_lines"][0]["available"], 0);
+    limit(&shop, "phone", &json!({"waiting": 5})).expect(200);
+    for (id, units) in [("a", 2), ("b", 2)] {
+        let waits = wait(&shop, id, &[("phone", units)]).expect(201);
+        assert_eq!(waits["state"], "waiting");
+        assert_eq!(
+            waits["lines"][0],
+            json!({"sku": "phone", "units": units, "waiting": units})
+        );
+    }
+    wait(&shop, "c", &[("phone", 2)]).problem(409, "queue-full");
+    let stock = shop.client.get("/v1/stock/phone").expect(200);
+    assert_eq!(
+        (&stock["available"], &stock["waiting"]),
+        (&json!(1), &json!(4))
+    );
+    // The one unit is for those who wait.
+    shop.client
+        .order("d", &[("phone", 1)])
+        .problem(409, "out-of-stock");
+    let list = shop
+        .client
+        .get("/v1/orders?state=waiting&sku=phone")
+        .expect(200);
+    let mut waits: Vec<_> = list["orders"].as_array().unwrap().iter().collect();
+    waits.sort_by_key(|order| order["number"].as_u64());
+    let ids: Vec<_> = waits.iter().map(|order| &order["id"]).collect();
+    assert_eq!(ids, ["a", "b"]);
+    shop.client
+        .post("/v1/stock/phone/restock", "k", &json!({"units": 1}))
+        .expect(200);
+    assert_eq!(shop.client.get("/v1/orders/a").expect(200)["state"], "held");
+    assert_eq!(
+        shop.client.get("/v1/orders/b").expect(200)["state"],
+        "waiting"
+    );
+    shop.customers.deed("cancel", "b").expect(200);
+    assert_eq!(
+        shop.client.get("/v1/orders/b").expect(200)["state"],
+        "cancelled"
+    );
+    // With enough there, nobody waits.
+    shop.client
+        .post("/v1/stock/phone/restock", "l", &json!({"units": 1}))
+        .expect(200);
+    assert_eq!(
+        wait(&shop, "e", &[("phone", 1)]).expect(201)["state"],
+        "held"
+    );
+}
+
+#[test]
+fn all_skus_are_listed_page_by_page_in_the_sequence_of_their_opening() {
+    let skus: Vec<String> = (0..7).map(|number| format!("sku-{number}")).collect();
+    let stock: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 3)).collect();
+    let shop = Server::start(&stock);
+    shop.client.order("a", &[("sku-2", 1)]).expect(201);
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), Value::from(0), 0);
+    while !cursor.is_null() {
+        let page = shop
+            .client
+            .get(&format!("/v1/stock?limit=3&cursor={cursor}"));
+        let page = page.expect(200);
+        seen.extend(page["stock"].as_array().unwrap().clone());
+        cursor = page.get("next").cloned().unwrap_or_default();
+        pages += 1;
+    }
+    let names: Vec<_> = seen
+        .iter()
+        .map(|stock| stock["sku"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (names, pages),
+        (skus.iter().map(String::as_str).collect(), 3)
+    );
+    assert_eq!(
+        seen[2],
+        json!({"sku": "sku-2", "available": 2, "on_hand": 3})
+    );
+    shop.client
+        .get("/v1/stock?limit=1001")
+        .problem(422, "invalid-request");
+    let beyond = shop.client.get("/v1/stock?cursor=99").expect(200);
+    assert_eq!(beyond, json!({"stock": []}));
+    assert_eq!(
+        Server::start(&[]).client.get("/v1/stock").expect(200),
+        json!({"stock": []})
+    );
+}

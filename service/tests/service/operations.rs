@@ -1,0 +1,275 @@
+//! What operators rely on: ids of requests, the log, a slow and a dead ledger, few descriptors, stopping.
+
+use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command};
+use crate::support::{JSON, Server, Setting, key};
+use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
+use segstock_orders::{Entry, Position};
+use segstock_service::app::{Limits, Sku};
+use segstock_service::ledger::Nowhere;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A ledger that writes only while nobody holds its lock.
+pub struct Slow(pub Arc<Mutex<()>>);
+
+impl Ledger<Sku> for Slow {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        Ledger::<Sku>::open(&mut Nowhere)
+    }
+
+    fn load(&mut self, _: Position, _: usize) -> Result<Vec<(Position, Entry<Sku>)>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    fn write(&mut self, _: &Batch<Sku>) -> Result<(), WriteError> {
+        drop(self.0.lock().unwrap());
+        Ok(())
+    }
+
+    fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
+        Ok(Standing::Written)
+    }
+}
+
+#[test]
+fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
+    let disk = Arc::new(Mutex::new(()));
+    let setting = Setting {
+        ledger: Box::new(Slow(Arc::clone(&disk))),
+        limits: Limits {
+            request: Duration::from_millis(100),
+            ..Limits::default()
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 10)], setting);
+    let stuck = disk.lock().unwrap();
+    let slow = shop.customers.order("a", &[("phone", 1)]);
+    slow.problem(503, "still-writing");
+    assert_eq!(slow.headers["retry-after"], "1");
+    // What rests on it waits as well, and is not shown.
+    shop.client
+        .get("/v1/orders/a")
+        .problem(503, "still-writing");
+    shop.client.get("/v1/stock").problem(503, "still-writing");
+    drop(stuck);
+    let retry = shop.customers.order("a", &[("phone", 1)]);
+    assert!(retry.is_replayed());
+    retry.expect(200);
+    assert_eq!(shop.client.stock("phone"), (9, 10));
+}
+
+#[test]
+fn an_answer_has_the_id_of_its_request() {
+    let shop = Server::start(&[]);
+    let id = |headers: &[(&str, &str)]| {
+        let answer = shop.client.send("GET", "/livez", headers, "");
+        answer.headers["x-request-id"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(id(&[("x-request-id", "proxy-17")]), "proxy-17");
+    let (one, other) = (id(&[]), id(&[]));
+    assert!(!one.is_empty() && one != other);
+    let refused = shop.client.get("/nowhere");
+    assert!(refused.headers.contains_key("x-request-id"));
+}
+
+#[test]
+fn the_log_can_be_lines_of_json_with_request_and_trace() {
+    let mut command = command(&WITHOUT_LEDGER);
+    command.args(["--log", "debug,json"]);
+    let mut service = Process::spawn(command.stderr(Stdio::piped()));
+    let headers = [
+        ("x-request-id", "proxy-17"),
+        (
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ),
+    ];
+    service
+        .client
+        .send("GET", "/v1/stock/phone", &headers, "")
+        .expect(200);
+    let mut lines = BufReader::new(service.stderr()).lines();
+    let line = lines.find_map(|line| {
+        let line: Value = serde_json::from_str(&line.unwrap()).expect("each line is JSON");
+        (line["request_id"] == "proxy-17").then_some(line)
+    });
+    let line = line.unwrap();
+    assert_eq!(line["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(line["path"], "/v1/stock/{sku}");
+    assert_eq!(
+        (&line["method"], &line["status"]),
+        (&json!("GET"), &json!(200))
+    );
+    assert_eq!(line["level"], "DEBUG");
+}
+
+#[test]
+fn chosen_skus_have_figures_in_the_metrics() {
+    let service = Process::start(&["--metrics-skus", "phone,none"]);
+    service.customers.order("a", &[("phone", 3)]).expect(201);
+    let metrics = service.client.get("/metrics").text;
+    for series in [
+        "segstock_sku_units{sku=\"phone\",state=\"available\"} 997",
+        "segstock_sku_units{sku=\"phone\",state=\"held\"} 3",
+    ] {
+        assert!(metrics.lines().any(|line| line == series), "{metrics}");
+    }
+    assert!(!metrics.contains("sku=\"case\"") && !metrics.contains("sku=\"none\""));
+}
+
+#[test]
+fn what_happened_is_counted_once_it_is_durable() {
+    let service = Process::start(&["--hold", "0.3"]);
+    let body = json!({"lines": [{"sku": "phone", "units": 1}]});
+    service.customers.post("/v1/orders", "a", &body).expect(201);
+    service.customers.post("/v1/orders", "b", &body).expect(201);
+    service.client.deed("pay", "a").expect(200);
+    let began = Instant::now();
+    let wanted = ["placed\"} 2", "paid\"} 1", "expired\"} 1"];
+    let wanted = wanted.map(|it| format!("segstock_events_total{{event=\"{it}\n"));
+    loop {
+        let metrics = service.client.get("/metrics").text;
+        if wanted.iter().all(|line| metrics.contains(line)) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{metrics}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// With 64 descriptors, as some containers have, a hundred clients that never finish their headers.
+#[cfg(target_os = "linux")]
+#[test]
+fn with_few_descriptors_the_shop_and_the_ledger_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_segstock-service");
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .env_clear()
+        .stderr(Stdio::null())
+        .current_dir(directory.path())
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\"", program])
+        .args(PORTS)
+        .args(["--header-timeout", "1"]);
+    let service = Process::spawn(&mut limited);
+    let customers = (0..100).map(|_| service.customers.address);
+    let shop = (0..30).map(|_| service.client.address);
+    let begun: Vec<_> = customers
+        .chain(shop)
+        .map(|address| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /livez HTTP/1.1\r\nho").unwrap();
+            stream
+        })
+        .collect();
+    // The shop has descriptors of its own, and so has the ledger.
+    service.client.open("cable", 5);
+    assert_eq!(service.client.stock("cable"), (5, 5));
+    // The hundred are timed out, and customers are served again.
+    service.customers.order("a", &[("cable", 1)]).expect(201);
+    drop(begun);
+    // No connection was begun that there was no descriptor for.
+    let metrics = service.client.get("/metrics").text;
+    for listener in ["customers", "shop"] {
+        let none = format!("segstock_accept_errors_total{{listener=\"{listener}\"}} 0\n");
+        assert!(metrics.contains(&none), "{metrics}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn with_many_orders_it_stops_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = command(PORTS);
+    let service = Process::spawn(command.current_dir(directory.path()));
+    service.client.open("many", 1_000_000);
+    thread::scope(|scope| {
+        for customer in 0..8 {
+            let client = &service.customers;
+            scope.spawn(move || {
+                for number in 0..150 {
+                    let id = format!("{customer}-{number}");
+                    client.order(&id, &[("many", 1)]).expect(201);
+                }
+            });
+        }
+    });
+    let began = Instant::now();
+    assert_eq!(service.terminate(), Some(0));
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+/// A ledger whose disk is full after some entries.
+pub struct Full(pub usize);
+
+impl Ledger<Sku> for Full {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        Ledger::<Sku>::open(&mut Nowhere)
+    }
+
+    fn load(&mut self, _: Position, _: usize) -> Result<Vec<(Position, Entry<Sku>)>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    fn write(&mut self, batch: &Batch<Sku>) -> Result<(), WriteError> {
+        self.0 = self.0.checked_sub(batch.entries.len()).ok_or_else(full)?;
+        Ok(())
+    }
+
+    fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
+        Ok(Standing::NotWritten)
+    }
+}
+
+fn full() -> WriteError {
+    let reason = segstock_orders::ledger::LedgerReason::Full;
+    WriteError::Dead(LedgerError::new(reason, "the disk is full"))
+}
+
+#[test]
+fn once_the_disk_is_full_it_lives_and_is_not_ready_and_says_why() {
+    let setting = Setting {
+        ledger: Box::new(Full(2)),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 10)], setting);
+    shop.client.order("a", &[("phone", 1)]).expect(201);
+    shop.client
+        .order("b", &[("phone", 1)])
+        .problem(503, "outcome-unknown");
+    shop.client
+        .order("c", &[("phone", 1)])
+        .problem(503, "unavailable");
+    // What was answered is shown still; what is not durable is not.
+    assert_eq!(shop.client.get("/v1/orders/a").expect(200)["state"], "held");
+    shop.client
+        .get("/v1/orders/b")
+        .problem(503, "outcome-unknown");
+    let ready = shop.client.get("/readyz").problem(503, "unavailable");
+    assert!(
+        ready["detail"]
+            .as_str()
+            .unwrap()
+            .contains("the disk is full"),
+        "{ready}"
+    );
+    let live = shop.client.get("/livez").expect(200);
+    assert_eq!(live["ledger"]["failed"], "the disk is full");
+    let refused = shop.client.send(
+        "POST",
+        "/v1/stock/phone/restock",
+        &[JSON, key("k")],
+        r#"{"units":1}"#,
+    );
+    refused.problem(503, "unavailable");
+}

@@ -1,0 +1,39 @@
+//! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts. Without it a test is
+//! shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
+
+mod browser;
+mod page;
+mod prometheus;
+#[path = "../service/support/mod.rs"]
+mod support;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use std::process::{Command, ExitCode, Stdio};
+
+fn main() -> ExitCode {
+    let mut trials = prometheus::trials();
+    trials.extend(page::trials());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test that needs a program.
+fn trial(name: &str, program: &'static str, test: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || {
+        if is_there(program) {
+            test();
+            return Ok(Completion::Completed);
+        }
+        let reason = format!("there is no {program}");
+        if std::env::var_os("SEGSTOCK_DEMAND_SERVERS").is_some_and(|value| value == "1") {
+            return Err(reason.into());
+        }
+        Ok(Completion::ignored_with(reason))
+    })
+}
+
+fn is_there(program: &str) -> bool {
+    let mut version = Command::new(program);
+    version.arg("--version");
+    version.stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}
