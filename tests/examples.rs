@@ -247,7 +247,7 @@ fn a_replay_of_whole_orders_on_many_threads_adds_up() {
         .collect();
     let log = TempFile::new(
         "pairs.csv",
-        &format!("InvoiceNo,StockCode,Quantity\n{lines}"),
+        format!("InvoiceNo,StockCode,Quantity\n{lines}"),
     );
     for counter in ["stock", "locked", "single"] {
         let arguments = ["--counter", counter, "--cover", "0.5", "--threads", "4"];
@@ -264,7 +264,7 @@ fn contended_log(name: &str) -> TempFile {
     let lines: String = (0..20_000)
         .map(|order| format!("{order},HOT,1\n"))
         .collect();
-    TempFile::new(name, &format!("InvoiceNo,StockCode,Quantity\n{lines}"))
+    TempFile::new(name, format!("InvoiceNo,StockCode,Quantity\n{lines}"))
 }
 
 #[test]
