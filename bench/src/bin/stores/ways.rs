@@ -258,15 +258,17 @@ async fn on_postgres(server: &PostgresServer, ways: &mut Ways) -> Result<Postgre
     ways.add("one row", "yes", Some(3_300), of(row.map_err(words)?));
     let rows = Rows::create(&postgres, &name("rows"), PLENTY, 20).await;
     ways.add("20 rows", "yes", Some(11_800), of(rows.map_err(words)?));
+    // A writer has one batch under way; the server has 200 connections in all.
+    let few = postgres.clone().connections(2);
     let stock_batched = name("batched");
-    let batched = segstock_postgres::Batched::create(&postgres, &stock_batched, PLENTY).await;
+    let batched = segstock_postgres::Batched::create(&few, &stock_batched, PLENTY).await;
     ways.add("batched", "yes", Some(194_000), of(batched.map_err(words)?));
     let stock_pool = name("pool");
     let mut nodes = Vec::new();
-    let first = segstock_postgres::Pool::create(&postgres, &stock_pool, PLENTY).await;
+    let first = segstock_postgres::Pool::create(&few, &stock_pool, PLENTY).await;
     nodes.push(first.map_err(words)?);
     for _ in 1..4 {
-        let node = segstock_postgres::Pool::open(&postgres, &stock_pool).await;
+        let node = segstock_postgres::Pool::open(&few, &stock_pool).await;
         nodes.push(node.map_err(words)?);
     }
     ways.add("a pool and 4 nodes", "yes", None, of(Nodes::new(nodes)));
@@ -279,7 +281,7 @@ async fn on_postgres(server: &PostgresServer, ways: &mut Ways) -> Result<Postgre
 async fn locks_on_postgres(postgres: &Postgres, ways: &mut Ways) -> Result<(), String> {
     use segstock_postgres::Locked;
     // An order has a connection for itself.
-    let postgres = postgres.clone().connections(32);
+    let postgres = postgres.clone().connections(20);
     for (what, segments, simulated) in LOCKS {
         let stock = name(what);
         let bare = Locked::create(&postgres, &stock, PLENTY, segments).await;
