@@ -2,8 +2,11 @@
 //! lost, and nothing is sold twice.
 
 use crate::shop::{TTL, Tests, hurried, name, phone, recover};
-use segstock_orders::ledger::Recovered;
-use segstock_orders::{OrderState, Refusal};
+use segstock_orders::ledger::{
+    Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError,
+};
+use segstock_orders::{Entry, OrderBook, OrderState, Position, Refusal};
+use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::{Faults, OwnServer, PostgresServer, Proxy, Server};
 use std::fs;
 use std::process::Command;
@@ -27,6 +30,11 @@ pub fn add(tests: &Tests) {
         "faults::a_server_that_stands_still_loses_no_answer",
         start,
         still,
+    );
+    tests.add_with_own(
+        "faults::answers_before_they_are_durable_are_found",
+        start,
+        early,
     );
     tests.add_with_own(
         "faults::a_connection_that_is_cut_loses_no_answer",
@@ -89,17 +97,14 @@ fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Told {
     told.into_inner().expect("no customer panics")
 }
 
-/// A new process finds each order that was paid for, and each unit once.
-fn audit(url: &str, name: &str, told: &Told) {
+/// A new process finds each unit once. Returns the orders that were paid for by what customers were told, and are not.
+fn audit<'a>(url: &str, name: &str, told: &'a Told) -> Vec<&'a String> {
     let shop = recover(url, name).expect("the server is there");
-    for order in &told.paid {
+    let is_lost = |order: &&String| {
         let state = shop.book.get(order).map(|order| order.state);
-        assert_eq!(state, Ok(OrderState::Paid), "{order} was answered");
-        assert!(
-            shop.book.pay(order).is_ok_and(|again| again.before),
-            "{order}"
-        );
-    }
+        state != Ok(OrderState::Paid) || shop.book.pay(order).is_ok_and(|again| !again.before)
+    };
+    let lost: Vec<_> = told.paid.iter().filter(is_lost).collect();
     let stock = shop.book.stock(&phone()).expect("it is open");
     let orders = shop.book.orders() as u64;
     assert_eq!((stock.on_hand, stock.available + orders), (UNITS, UNITS));
@@ -108,8 +113,13 @@ fn audit(url: &str, name: &str, told: &Told) {
         busy,
         unknown,
     } = told;
-    println!("{} paid, {busy} busy, {unknown} unknown", paid.len());
+    println!(
+        "{} paid, {busy} busy, {unknown} unknown, {} lost",
+        paid.len(),
+        lost.len()
+    );
     assert_eq!(*unknown, 0, "the writer's patience was longer");
+    lost
 }
 
 fn url(server: &OwnServer<PostgresServer>) -> String {
@@ -123,11 +133,64 @@ fn begin(direct: &str, through: &str, name: &str) -> Recovered<String> {
     shop.expect("it is opened at last")
 }
 
+/// How often the server is killed: `SEGSTOCK_LEDGER_KILLS`, or 3.
+fn kills() -> u32 {
+    let kills = std::env::var("SEGSTOCK_LEDGER_KILLS");
+    kills.map_or(3, |kills| {
+        kills.parse().expect("SEGSTOCK_LEDGER_KILLS is a number")
+    })
+}
+
+/// A mistake: a batch is answered before it is written.
+struct AnswersEarly {
+    inner: PostgresLedger<String>,
+    answered: Option<Batch<String>>,
+}
+
+impl Ledger<String> for AnswersEarly {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        self.inner.open()
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
+        self.inner.load(after, limit)
+    }
+
+    fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+        let before = self.answered.replace(batch.clone());
+        before.map_or(Ok(()), |before| self.inner.write(&before))
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        self.inner.ask(epoch, number)
+    }
+}
+
+/// The control: the audit finds out who answers before it is durable.
+fn early(server: &OwnServer<PostgresServer>, _: &Handle) {
+    let (url, name) = (url(server), name());
+    let ledger = AnswersEarly {
+        inner: PostgresLedger::at(&url, &name).expect("a name"),
+        answered: None,
+    };
+    let shop = OrderBook::builder().recover(ledger).expect("a new ledger");
+    let told = sells(&shop, || {});
+    drop(shop);
+    assert!(
+        !audit(&url, &name, &told).is_empty(),
+        "the last answers are lost"
+    );
+}
+
 fn killed(server: &OwnServer<PostgresServer>, _: &Handle) {
     let (url, name) = (url(server), name());
     let shop = begin(&url, &url, &name);
     let told = sells(&shop, || {
-        for _ in 0..3 {
+        for _ in 0..kills() {
             let mut server = server.lock().expect("no test failed");
             server.kill_and_start().expect("it starts again");
             drop(server);
@@ -135,7 +198,7 @@ fn killed(server: &OwnServer<PostgresServer>, _: &Handle) {
         }
     });
     drop(shop);
-    audit(&url, &name, &told);
+    assert_eq!(audit(&url, &name, &told), Vec::<&String>::new());
 }
 
 /// The server and all its processes.
@@ -172,7 +235,7 @@ fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
         assert_eq!(new, Err(Refusal::Busy), "new orders are not kept waiting");
     });
     drop(shop);
-    audit(&url, &name, &told);
+    assert_eq!(audit(&url, &name, &told), Vec::<&String>::new());
 }
 
 fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {
@@ -191,5 +254,5 @@ fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     let told = sells(&shop, || thread::sleep(Duration::from_secs(8)));
     assert!(proxy.faults_made() > 5, "{} faults", proxy.faults_made());
     drop(shop);
-    audit(&direct, &name, &told);
+    assert_eq!(audit(&direct, &name, &told), Vec::<&String>::new());
 }
