@@ -33,6 +33,8 @@ pub struct Faults {
     pub late: u64,
     /// Requests after which the node stands still for up to [`STALL`](Self::STALL), as a garbage collection does.
     pub stalls: u64,
+    /// Whether nodes are stopped now and then for up to [`STALL`](Self::STALL), as `SIGSTOP` does.
+    pub stops: bool,
     /// Calls in whose middle the node crashes.
     pub crashes: u64,
     /// Whether the network is cut in parts, again and again, for up to [`CUT`](Self::CUT).
@@ -61,6 +63,7 @@ impl Faults {
             repeated: 0,
             late: 0,
             stalls: 0,
+            stops: false,
             crashes: 0,
             partitions: false,
             failovers: false,
@@ -68,7 +71,7 @@ impl Faults {
         }
     }
 
-    /// Draws the faults of a run. Each run lacks some kinds: where all happen at once, one hides what another does.
+    /// Draws the faults of a run, all but stops. Each run lacks some kinds: where all happen at once, one hides what another does.
     #[must_use]
     pub fn drawn(world: &World) -> Self {
         let kind = |per_mille: &[u64]| per_mille[world.pick(0..per_mille.len() as u64) as usize];
@@ -79,6 +82,7 @@ impl Faults {
             repeated: kind(&[0, 0, 50, 200]),
             late: kind(&[0, 0, 30, 150]),
             stalls: kind(&[0, 0, 30, 100]),
+            stops: false,
             crashes: kind(&[0, 0, 0, 300]),
             partitions: world.chance(250),
             failovers: world.chance(250),
@@ -103,6 +107,8 @@ pub enum Fault {
     Cut,
     /// A node stood still.
     Stalled,
+    /// A node was stopped for a time, and went on.
+    Stopped,
     /// A node crashed.
     Crashed,
     /// A server failed over to its replica.

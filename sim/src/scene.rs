@@ -1,7 +1,7 @@
 //! [`Scene`]: some nodes order and restock while things go wrong; then all faults end, and the rest is sold.
 
-mod faulty;
-mod play;
+pub(crate) mod faulty;
+pub(crate) mod play;
 
 use crate::design::{Design, Site};
 use crate::faults::{Faults, Happened};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Shorter than what is late, so that much is asked for twice.
-const TIME_OUT: Duration = Duration::from_millis(10);
+pub(crate) const TIME_OUT: Duration = Duration::from_millis(10);
 
 /// What happens in a run: some clients, each at a node of its own, order and restock while things go wrong. Then
 /// every fault ends, and what is left is counted and sold, one unit after another.

@@ -51,6 +51,8 @@ struct Inner {
     events: RefCell<BTreeMap<(Duration, u64), (Place, Event)>>,
     tasks: RefCell<BTreeMap<u64, (Place, Task)>>,
     ready: Arc<Ready>,
+    /// Places that stand still, and until when.
+    stopped: RefCell<BTreeMap<Place, Duration>>,
     /// Numbers events, tasks and whatever a program numbers.
     count: Cell<u64>,
     chance: Chance,
@@ -116,6 +118,7 @@ impl World {
             events: RefCell::default(),
             tasks: RefCell::default(),
             ready: Arc::default(),
+            stopped: RefCell::default(),
             count: Cell::default(),
             chance: Chance::new(seed),
             clocks: Clocks::default(),
@@ -150,9 +153,14 @@ impl World {
     fn advance(&self) {
         let seed = self.0.seed;
         let next = self.0.events.borrow_mut().pop_first();
-        let Some(((at, _), (place, event))) = next else {
+        let Some(((at, number), (place, event))) = next else {
             panic!("seed {seed}: every task waits, and no event is left");
         };
+        if let Some(goes_on) = self.stopped_until(place, at) {
+            let later = (goes_on, number);
+            (self.0.events.borrow_mut()).insert(later, (place, event));
+            return;
+        }
         assert!(
             at < Self::LONGEST,
             "seed {seed}: the run does not end within {:?}",
@@ -171,6 +179,13 @@ impl World {
             let Some((place, mut task)) = self.0.tasks.borrow_mut().remove(&id) else {
                 continue;
             };
+            if let Some(goes_on) = self.stopped_until(place, self.now()) {
+                self.0.tasks.borrow_mut().insert(id, (place, task));
+                let ready = Arc::clone(&self.0.ready);
+                let wakes = move || ready.queue().push_back(id);
+                self.later_at(Place::Outside, goes_on - self.now(), wakes);
+                continue;
+            }
             let alarm = Alarm {
                 task: id,
                 ready: Arc::clone(&self.0.ready),
@@ -228,6 +243,19 @@ impl World {
         self.0.tasks.borrow_mut().extend(others);
         // Only now: what a task drops may ask the world.
         drop(ended);
+    }
+
+    /// Stops `place` for a time, as `SIGSTOP` does: what happens there happens when it goes on. Its clock goes on.
+    pub(crate) fn stop(&self, place: Place, time: Duration) {
+        let until = self.now() + time;
+        self.0.stopped.borrow_mut().insert(place, until);
+    }
+
+    /// When the place goes on that stands still at that time.
+    fn stopped_until(&self, place: Place, at: Duration) -> Option<Duration> {
+        let stopped = self.0.stopped.borrow();
+        let until = stopped.get(&place).copied();
+        until.filter(|&until| until > at)
     }
 
     /// Time since the world began.
@@ -359,6 +387,27 @@ mod tests {
             (steps.get(), twice)
         });
         assert_eq!(steps, (2, [true, false]), "it ends once");
+    }
+
+    #[test]
+    fn a_stopped_place_goes_on_where_it_was() {
+        let world = World::new(1);
+        let clock = world.clone();
+        let woken = world.run(async move {
+            let woken = Rc::new(RefCell::new(Vec::new()));
+            for node in [1, 2] {
+                let (world, woken) = (clock.clone(), Rc::clone(&woken));
+                clock.spawn_at(Place::Node(node), async move {
+                    world.sleep(Duration::from_millis(10)).await;
+                    woken.borrow_mut().push((node, world.now().as_millis()));
+                });
+            }
+            clock.sleep(Duration::from_millis(5)).await;
+            clock.stop(Place::Node(1), Duration::from_millis(20));
+            clock.sleep(Duration::from_millis(50)).await;
+            woken.take()
+        });
+        assert_eq!(woken, [(2, 10), (1, 25)]);
     }
 
     #[test]

@@ -114,7 +114,10 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Server<K, R> {
             let transaction = Transaction::new(&server);
             let answer = body(transaction.clone()).await;
             match answer {
-                Ok(_) => server.commit(&transaction).await,
+                Ok(_) => {
+                    server.commit(&transaction).await;
+                    transaction.committed();
+                }
                 Err(Deadlock) => server.network.note(Fault::Deadlock),
             }
             server.locks.borrow_mut().release(transaction.id());

@@ -15,7 +15,11 @@ pub struct Transaction<K, R> {
     id: u64,
     /// What it wrote; nothing, where it deleted.
     writes: Rc<RefCell<Writes<K, R>>>,
+    /// What happens when it has committed.
+    hooks: Rc<RefCell<Vec<Hook>>>,
 }
+
+type Hook = Box<dyn FnOnce()>;
 
 pub(super) type Writes<K, R> = BTreeMap<K, Option<R>>;
 
@@ -25,6 +29,7 @@ impl<K, R> Clone for Transaction<K, R> {
             server: Rc::clone(&self.server),
             id: self.id,
             writes: Rc::clone(&self.writes),
+            hooks: Rc::clone(&self.hooks),
         }
     }
 }
@@ -69,6 +74,7 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
             server: Rc::clone(server),
             id: server.network.world().number(),
             writes: Rc::default(),
+            hooks: Rc::default(),
         }
     }
 
@@ -78,6 +84,17 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
 
     pub(super) fn take_writes(&self) -> Writes<K, R> {
         self.writes.take()
+    }
+
+    pub(super) fn committed(&self) {
+        for hook in self.hooks.take() {
+            hook();
+        }
+    }
+
+    /// Has `hook` run at the server once the transaction has committed, as `NOTIFY` does.
+    pub(crate) fn on_commit(&self, hook: impl FnOnce() + 'static) {
+        self.hooks.borrow_mut().push(Box::new(hook));
     }
 
     /// Evaluates `query` on the rows of one instant. It waits for no lock.
@@ -142,6 +159,33 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
             own: &own,
         };
         Ok(self.change(key, |row| change(&view, row)))
+    }
+
+    /// Changes rows as [`update_from`](Self::update_from) does, in one statement and in the order of `keys`.
+    ///
+    /// # Errors
+    ///
+    /// If the holder of a row's lock waits for this transaction.
+    pub(crate) async fn update_each_from<T>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        mut change: impl FnMut(&View<'_, K, R>, &K, &mut Option<R>) -> T,
+    ) -> Result<Vec<T>, Deadlock> {
+        let keys: Vec<K> = keys.into_iter().collect();
+        self.works(u32::try_from(keys.len()).unwrap_or(u32::MAX))
+            .await;
+        let committed = self.server.rows.borrow().clone();
+        let own = self.writes.borrow().clone();
+        let mut answers = Vec::with_capacity(keys.len());
+        for key in keys {
+            self.acquire(&key).await?;
+            let view = View {
+                committed: &committed,
+                own: &own,
+            };
+            answers.push(self.change(key.clone(), |row| change(&view, &key, row)));
+        }
+        Ok(answers)
     }
 
     /// Changes the row if it passes `test`: `UPDATE … WHERE`. A row that does not pass it when the statement begins is

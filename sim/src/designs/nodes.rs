@@ -3,36 +3,49 @@
 //! **It promises everything**, exact refusals included, and needs the database once for many orders:
 //!
 //! - *Everything counts when its transaction commits.* Memory only guesses which batch will succeed.
-//! - A start of a node raises its session and closes its older blocks. Lends and batches are numbered within the
-//!   session, so that each can be sent again: it finds what it did.
-//! - A batch locks its blocks first, then inserts the orders, and takes from the blocks what it inserted. A block that
-//!   was closed meanwhile takes nothing: **a node that was only slow is stopped by that**, and by no clock. The lease
-//!   says when others may close its blocks.
-//! - A node that finds its order's row there already puts the units back and answers by the row.
-//! - *Exact refusal*: one statement reads the pool and the rest of every open block, and writes the order's row as
+//! - **A start raises the session that it has seen**, under a number of its own, and closes its older blocks: a copy that
+//!   comes late changes nothing. Lends and batches are numbered within the session, so that each can be sent again: it
+//!   finds what it did.
+//! - A batch locks its blocks, then its orders by id, then pools. It decides by these rows what ends and what is placed,
+//!   and takes from the blocks what it placed. A block that was closed meanwhile takes nothing: **a node that was only
+//!   slow is stopped by that**, and by no clock. The lease says when others may close its blocks.
+//! - A node that finds its order's row there already puts the units back and answers by the row. Any node pays, cancels
+//!   and expires any order, by its row. A cancellation that comes before its order leaves a row.
+//! - *Exact refusal*: one statement reads the pools and the rest of every open block, and writes the order's row as
 //!   refused. Takes that are not written yet make the sum too high, never too low. The row keeps a late copy of the
-//!   order from being served after the customer was told no.
+//!   order from being served after the customer was told no. Orders past their deadline end first. A node has one such
+//!   statement under way, for all calls that began before it.
 //! - If the sum is enough, the units lie in blocks of others: a recall has every node hand back what it has for a
-//!   while, and exactly what is asked for is lent. A silent node's units come back when its lease is over; until then
-//!   the answer is "try again", never "sold out".
+//!   while, and exactly what is asked for is lent, **to that order**: units that anybody could take are handed back
+//!   before it comes to them. A silent node's units come back when its lease is over; until then the answer is "try
+//!   again", never "sold out".
+//! - Lines of several SKUs are taken all or none, and lent all or none in one transaction.
+//! - Where little is left there are no blocks, and every order goes through the pool's row.
+//! - A heartbeat adopts blocks that the node does not know, once what waits for the next batch fits in their rest.
 //!
 //! What limits it: while there is enough, the nodes' memory and a batch at a time; at the end of the stock, a recall.
 
+mod audit;
+mod batch;
+mod lending;
+mod memory;
 mod node;
+mod prover;
+mod refusal;
 mod rows;
-mod transactions;
+mod sale;
+mod sessions;
+mod shop;
+mod writer;
 
-use crate::design::{Counter, Design, Order, Site, answer};
-use crate::faults::Fault;
-use crate::network::{Reply, TimedOut};
-use crate::world::{Place, World};
-use node::{Node, Served};
-use rows::{Key, Row, Rows};
+pub use sale::{Broken, Found, Sale};
+
+use crate::design::{Counter, Design, Order, Site};
+use crate::network::TimedOut;
+use node::Request;
+use rows::{Pool, State, Units};
 use segstock_conformance::Answer;
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::time::Duration;
+use shop::{Shop, known};
 
 /// Several nodes that sell from lent blocks; and mistakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,171 +53,88 @@ use std::time::Duration;
 pub enum Nodes {
     /// The whole protocol.
     Exact,
+    /// A block has no epoch of its own: what was closed is lent again under its old name.
+    BlocksWithoutEpochs,
     /// A closed block takes a late batch. Oversells.
     ClosedBlockTakes,
+    /// A batch reads its blocks without a lock. Oversells beside a close.
+    BlocksNotLocked,
+    /// A transaction locks pools in another order than the others. Runs into deadlocks.
+    LocksUnsorted,
+    /// A request to open a session raises whatever session it finds: a late copy ends a newer one.
+    OpenWithoutLook,
+    /// A batch whose answer does not come is taken for failed, since a read does not find it.
+    BatchTakenForFailed,
+    /// A batch that only hands back has no number, and trusts the node's memory: a copy hands back again. Oversells.
+    HandBackWithoutNumber,
+    /// A hand-back leaves its block in one transaction and enters the pool in the next: units on the way are in no
+    /// sum. Refuses falsely.
+    HandBackInTwo,
     /// A refusal rests on the pool and the node's own blocks. Refuses falsely.
     OwnBlocksAlone,
-    /// A refusal rests on a sum that was read before the call. Refuses falsely.
+    /// A refusal rests on a proof that began before the call. Refuses falsely.
     ProofBeforeCall,
     /// A refusal reads the order's row in one statement, and the sum in the next. A refused order may be placed.
     SumAndOrderInTwo,
+    /// A proof does not look for orders past their deadline. Refuses falsely.
+    ProofDoesNotExpire,
+    /// Each call that is short sends a proof of its own. No promise breaks; a storm of refusals floods the database.
+    ProofForEachCall,
     /// A refused order has no row. A late copy of it may be placed.
     RefusalWithoutRow,
-    /// A batch reads its blocks without a lock. Oversells beside a close.
-    BlocksNotLocked,
-    /// A batch that only hands back has no number, and trusts the node's memory: a copy hands back again. Oversells.
-    HandBackWithoutNumber,
-    /// A hand-back leaves its block in one transaction and enters the pool in the next. Refuses falsely.
-    HandBackInTwo,
+    /// An order that is cancelled before it is placed has no row. It may be placed later.
+    CancelWithoutRow,
+    /// An expiry does not look at the order's row: of two, each gives the units back. Oversells.
+    ExpiryTwice,
+    /// An order is served with what another one's expiry gives, though that one was not expired. Oversells.
+    ExpiryServedByMemory,
+    /// A payment does not look at the order's row: it pays what is expired or cancelled. Oversells.
+    PaymentDoesNotLook,
+    /// The units of an order that ends go back to the block they came from, which may be closed. Units are lost.
+    BackToOrigin,
     /// A node that loses an insert does not put the units back. No promise breaks; units cannot be sold.
     LoserKeeps,
     /// A block whose lend was not answered is never used. No promise breaks; units cannot be sold.
     LendNotAdopted,
+    /// A node that recalls keeps what it has. No promise breaks; calls take long.
+    AskerKeeps,
+    /// Lines that are there are set aside while others are fetched. No promise breaks; orders wait for each other.
+    LinesKeptAside,
+    /// Safety stock is sold.
+    SafetyLent,
 }
 
-/// Nodes of a shop.
-const NODES: usize = 3;
-
+/// A counter of one SKU: each order that it deducts is held without a deadline.
 impl Design for Nodes {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
-        let pool = (Key::Pool, Row::Pool(transactions::first_pool(units)));
-        let shop = Shop(Rc::new(Inner {
-            rows: Rows::new(&site.network).with([pool]),
-            nodes: RefCell::default(),
-            kind: *self,
-            site: site.clone(),
-        }));
-        for name in 0..NODES {
-            site.world().spawn(shop.clone().supervise(name));
-        }
-        shop
-    }
-}
-
-#[derive(Clone)]
-struct Shop(Rc<Inner>);
-
-struct Inner {
-    rows: Rows,
-    /// The nodes that are up, by name, with the numbers of their machines.
-    nodes: RefCell<BTreeMap<usize, (usize, Node)>>,
-    kind: Nodes,
-    site: Site,
-}
-
-impl Shop {
-    /// How long a customer waits for a node.
-    const PATIENCE: u32 = 6;
-    /// How many nodes a customer asks, one after another.
-    const ATTEMPTS: usize = 20;
-
-    fn world(&self) -> &World {
-        self.0.site.world()
-    }
-
-    /// Starts the node, and starts it again on another machine after a crash.
-    async fn supervise(self, name: usize) {
-        let world = self.world();
-        loop {
-            let machine = self.0.site.network.new_node();
-            let shop = self.clone();
-            world.spawn_at(Place::Node(machine), async move {
-                let (kind, rows, site) = (shop.0.kind, shop.0.rows.clone(), shop.0.site.clone());
-                if let Some(node) = Node::start(name, machine, kind, rows, site).await {
-                    shop.0.nodes.borrow_mut().insert(name, (machine, node));
-                }
-            });
-            let life = Duration::from_millis(20)..Duration::from_millis(200);
-            world.sleep(world.pick_time(life)).await;
-            if self.0.site.network.faults().crashes == 0 {
-                return;
-            }
-            self.0.site.network.note(Fault::Crashed);
-            world.crash(Place::Node(machine));
-            self.0.nodes.borrow_mut().remove(&name);
-            let down = Duration::ZERO..Duration::from_millis(100);
-            world.sleep(world.pick_time(down)).await;
-        }
-    }
-
-    /// Asks one node after another, until one knows.
-    async fn order(&self, order: Order) -> Result<bool, TimedOut> {
-        let network = &self.0.site.network;
-        let patience = network.time_out() * Self::PATIENCE;
-        for _ in 0..Self::ATTEMPTS {
-            let name = self.world().pick(0..NODES as u64) as usize;
-            let up = self.0.nodes.borrow().get(&name).cloned();
-            let Some((machine, node)) = up else {
-                self.world().sleep(network.time_out()).await;
-                continue;
-            };
-            let serve = move |reply: Reply<Served>| {
-                let node = node.clone();
-                let world = reply.network().world().clone();
-                world.spawn(async move {
-                    reply.send(node.serve(order.id, order.units).await);
-                });
-            };
-            match network.request(Place::Node(machine), patience, serve).await {
-                Ok(Served::Placed) => return Ok(true),
-                Ok(Served::Refused) => return Ok(false),
-                Ok(Served::TryAgain) | Err(TimedOut) => {}
-            }
-        }
-        Err(TimedOut)
-    }
-
-    /// At rest the rows say what the nodes know.
-    async fn rows_are_what_nodes_know(&self) -> Result<bool, TimedOut> {
-        let open = self.0.rows.read(|rows| {
-            let open = rows::open_blocks(rows).into_iter();
-            let open = open.map(|(epoch, block)| (block.node, epoch, block.room()));
-            open.filter(|(.., room)| *room > 0).collect::<Vec<_>>()
-        });
-        let open = open.await?;
-        for name in 0..NODES {
-            let of_node = open.iter().filter(|(node, ..)| *node == name);
-            let rows: BTreeMap<u64, u64> = of_node.map(|&(_, epoch, room)| (epoch, room)).collect();
-            if self.known_by(name).await.is_some_and(|known| known != rows) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// The blocks with free units that a node knows, once it writes nothing.
-    async fn known_by(&self, name: usize) -> Option<BTreeMap<u64, u64>> {
-        for _ in 0..100 {
-            let node = self.0.nodes.borrow().get(&name).cloned();
-            if let Some(mut known) = node.and_then(|(_, node)| node.knows()) {
-                known.retain(|_, free| *free > 0);
-                return Some(known);
-            }
-            self.world().sleep(Duration::from_micros(100)).await;
-        }
-        None
+        Shop::open(*self, site, vec![Pool::new(units, 0)])
     }
 }
 
 impl Counter for Shop {
     async fn deduct(&self, order: Order) -> Answer {
-        let placed = self.order(order).await;
-        self.0.site.work_if(placed).await
+        let wanted = Units::from([(0, order.units)]);
+        let place = Request::Place { wanted, ttl: None };
+        let placed = self.ask(order.id, place).await;
+        let placed = match known(&placed).map(|known| known.state) {
+            Some(State::Refused(_)) => Ok(false),
+            Some(_) => Ok(true),
+            None => Err(TimedOut),
+        };
+        self.site().work_if(placed).await
     }
 
     async fn restock(&self, order: Order) -> Answer {
-        let restock = async move |tx| transactions::restock(tx, order.id, order.units).await;
-        answer(self.0.rows.retried(restock).await)
+        let restocked = Shop::restock(self, order.id, 0, order.units).await;
+        crate::design::answer(restocked)
     }
 
     /// # Panics
     ///
     /// If a node knows other units of its blocks than their rows: no judge would see it.
     async fn at_rest(&self) -> Result<u64, TimedOut> {
-        assert!(
-            self.rows_are_what_nodes_know().await?,
-            "a node's memory differs from its rows"
-        );
-        self.0.rows.read(rows::sum).await
+        let differs = self.differs().await?;
+        assert_eq!(differs, None, "a node's memory differs from its rows");
+        Ok(self.free().await?.remove(&0).unwrap_or(0))
     }
 }

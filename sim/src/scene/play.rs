@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A node that crashes in a call does so within this time.
 const CRASHES_WITHIN: Duration = Duration::from_millis(40);
 /// After that time no message is under way, and every lease has run out.
-const SETTLES: Duration = Duration::from_millis(500);
+pub(crate) const SETTLES: Duration = Duration::from_millis(500);
 
 pub(super) struct Play<C> {
     counter: C,

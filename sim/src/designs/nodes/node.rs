@@ -1,114 +1,83 @@
-//! A node: what it knows, how it serves an order, and its one writer.
+//! A node: how it serves a call on an order.
 
 use super::Nodes;
-use super::rows::{Rows, State};
-use super::transactions::{self, Batch, Proof, Session, Take, Took};
+use super::batch::{Did, Item, Targets};
+use super::memory::{Hold, Memory, Waiting};
+use super::refusal::Proof;
+use super::rows::{Known, Piece, Rows, Sku, State, Units};
+use super::sessions::{self, Session};
 use crate::design::Site;
 use crate::world::Slot;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// What a customer asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Request {
+    Place {
+        wanted: Units,
+        ttl: Option<Duration>,
+    },
+    Pay,
+    Cancel,
+}
 
 /// What a node answers a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Served {
-    Placed,
-    Refused,
+    Is(Known),
+    /// There is no such order.
+    Missing,
     TryAgain,
-}
-
-impl From<State> for Served {
-    fn from(state: State) -> Self {
-        match state {
-            State::Refused => Self::Refused,
-            State::Placed { .. } | State::Restocked => Self::Placed,
-        }
-    }
 }
 
 /// A node in one session. Clones are handles to one node; a crash leaves none that runs.
 #[derive(Clone)]
-pub(super) struct Node(Rc<Inner>);
+pub(super) struct Node(pub(super) Rc<Inner>);
 
-struct Inner {
-    session: Session,
-    kind: Nodes,
-    rows: Rows,
-    site: Site,
-    memory: RefCell<Memory>,
-}
-
-#[derive(Default)]
-struct Memory {
-    /// Free units of each block, by epoch.
-    blocks: BTreeMap<u64, u64>,
-    /// Orders that are served now: one attempt at a time.
-    serving: BTreeSet<u64>,
-    /// What the next batch writes.
-    takes: Vec<(Take, Slot<Took>)>,
-    /// Units that orders want lent, and where the answer goes: whether they were.
-    lends: Vec<(u64, Slot<bool>)>,
-    batches: u64,
-    lend_no: u64,
-    /// Until then, by the node's clock, it hands back what it has.
-    recalled_until: Duration,
+pub(super) struct Inner {
+    pub session: Session,
+    pub kind: Nodes,
+    pub rows: Rows,
+    pub site: Site,
+    pub notify: Rc<dyn Fn()>,
+    pub memory: RefCell<Memory>,
+    /// Calls on each order that is served now: those that wait for the first.
+    serving: RefCell<BTreeMap<u64, Vec<Slot<Option<Served>>>>>,
     /// The writer waits for work.
-    idle: Option<Slot<()>>,
-    /// When a proof began last, and the sum of it: only for a mistake.
-    proof: Option<(Duration, u64)>,
+    pub idle: RefCell<Option<Slot<()>>>,
     /// A batch, a lend or a heartbeat is under way.
-    writes: bool,
+    pub writes: Cell<bool>,
+    /// A notification came: the next thing is a heartbeat.
+    pub beats: Cell<bool>,
+    pub batches: Cell<u64>,
+    pub lends: Cell<u64>,
+    /// Proofs that are under way, and the most that ever were.
+    pub proofs: Cell<(usize, usize)>,
 }
-
-impl Memory {
-    /// Takes `units` from the blocks, all or none.
-    fn take(&mut self, units: u64) -> Option<Vec<(u64, u64)>> {
-        if self.blocks.values().sum::<u64>() < units {
-            return None;
-        }
-        let mut missing = units;
-        let mut pieces = Vec::new();
-        for (&epoch, free) in &mut self.blocks {
-            let piece = missing.min(*free);
-            if piece > 0 {
-                *free -= piece;
-                missing -= piece;
-                pieces.push((epoch, piece));
-            }
-        }
-        Some(pieces)
-    }
-
-    fn put_back(&mut self, pieces: &[(u64, u64)]) {
-        for (epoch, units) in pieces {
-            if let Some(free) = self.blocks.get_mut(epoch) {
-                *free += units;
-            }
-        }
-    }
-}
-
-/// The orders of a batch, by id, and where their answers go.
-type Takes = BTreeMap<u64, (Take, Slot<Took>)>;
 
 /// How often a node tries before it says "try again".
 const TURNS: usize = 12;
-const HEARTBEAT: Duration = Duration::from_millis(5);
 
 impl Node {
-    /// Opens a session and starts its writer, unless a newer machine has the name.
+    /// Opens a session and starts its writer.
     pub(super) async fn start(
         name: usize,
-        machine: usize,
         kind: Nodes,
         rows: Rows,
         site: Site,
-    ) -> Option<Self> {
+        notify: Rc<dyn Fn()>,
+    ) -> Self {
+        let start = site.world().number() + 1;
         let number = loop {
-            let open = async move |tx| transactions::open(tx, name, machine).await;
-            if let Ok(number) = rows.retried(open).await {
-                break number?;
+            let Ok(seen) = rows.read(move |rows| sessions::seen(rows, name)).await else {
+                continue;
+            };
+            let open = async move |tx| sessions::open(tx, name, seen, start, kind).await;
+            if let Ok(Some(number)) = rows.retried(open).await {
+                break number;
             }
         };
         let node = Self(Rc::new(Inner {
@@ -116,254 +85,282 @@ impl Node {
             kind,
             rows,
             site,
+            notify,
             memory: RefCell::default(),
+            serving: RefCell::default(),
+            idle: RefCell::default(),
+            writes: Cell::new(true),
+            beats: Cell::new(true),
+            batches: Cell::default(),
+            lends: Cell::default(),
+            proofs: Cell::default(),
         }));
         node.0.site.world().spawn(node.clone().write());
-        Some(node)
+        node
     }
 
-    /// Free units of each block that the node knows, unless it is writing.
-    pub(super) fn knows(&self) -> Option<BTreeMap<u64, u64>> {
-        let memory = self.0.memory.borrow();
-        let at_rest = !memory.writes && memory.serving.is_empty();
-        at_rest.then(|| memory.blocks.clone())
-    }
-
-    fn memory<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
+    pub(super) fn memory<T>(&self, change: impl FnOnce(&mut Memory) -> T) -> T {
         change(&mut self.0.memory.borrow_mut())
     }
 
-    fn wake_writer(&self) {
-        if let Some(idle) = self.memory(|memory| memory.idle.take()) {
+    pub(super) fn clock(&self) -> Duration {
+        self.0.site.world().clock()
+    }
+
+    /// The session, and free units of each block that the node knows; nothing while it works.
+    pub(super) fn knows(&self) -> Option<(u64, BTreeMap<u64, u64>)> {
+        let at_rest = !self.0.writes.get() && self.0.serving.borrow().is_empty();
+        let blocks = self.memory(|memory| {
+            let blocks = memory.blocks.iter();
+            blocks.map(|(&epoch, block)| (epoch, block.free)).collect()
+        });
+        at_rest.then_some((self.0.session.number, blocks))
+    }
+
+    /// Serves no order any more, and hands back what it has.
+    pub(super) fn stop(&self) {
+        self.memory(|memory| memory.stopping = true);
+        self.wake();
+    }
+
+    /// Something changed that others told of.
+    pub(super) fn notified(&self) {
+        self.0.beats.set(true);
+        self.wake();
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(idle) = self.0.idle.borrow_mut().take() {
             idle.fill(());
         }
     }
 
-    /// Serves an order. A second attempt waits for the first, and asks again.
-    pub(super) async fn serve(self, id: u64, units: u64) -> Served {
-        let world = self.0.site.world();
-        while !self.memory(|memory| memory.serving.insert(id)) {
-            world.sleep(Duration::from_millis(1)).await;
+    /// Serves a call. One call of an order at a time: a second one waits for the first. "Placed" is the answer of both;
+    /// after anything else it asks by itself, as a retry.
+    pub(super) async fn serve(self, id: u64, request: Request, is_retry: bool) -> Served {
+        let mut is_retry = is_retry;
+        let places = matches!(request, Request::Place { .. });
+        while let Some(first) = self.joins(id) {
+            let answer = first.filled().await.filter(|_| places);
+            if let Some(Served::Is(known)) = answer
+                && known.placed
+                && known.state == State::Held
+            {
+                return Served::Is(known);
+            }
+            is_retry = true;
         }
-        let served = self.attempts(id, units).await;
-        self.memory(|memory| memory.serving.remove(&id));
+        let served = match &request {
+            Request::Place { wanted, ttl } => self.place(id, wanted, *ttl, is_retry).await,
+            Request::Pay => self.ends(id, Item::Pay).await,
+            Request::Cancel => {
+                let to = self.memory(|memory| memory.blocks_for_all(self.clock()));
+                self.ends(id, Item::Cancel { to }).await
+            }
+        };
+        let others = self.0.serving.borrow_mut().remove(&id);
+        for other in others.unwrap_or_default() {
+            other.fill(places.then_some(served));
+        }
         served
     }
 
-    async fn attempts(&self, id: u64, units: u64) -> Served {
-        for _ in 0..TURNS {
-            if let Some(pieces) = self.memory(|memory| memory.take(units)) {
-                match self.place(id, &pieces).await {
-                    Took::Placed => return Served::Placed,
-                    Took::Was(state) => return state.into(),
-                    Took::Again => continue,
+    /// Waits for the call that is served now, if there is one; otherwise this is that call.
+    fn joins(&self, id: u64) -> Option<Slot<Option<Served>>> {
+        let mut serving = self.0.serving.borrow_mut();
+        match serving.get_mut(&id) {
+            Some(others) => {
+                let slot = Slot::new();
+                others.push(slot.clone());
+                Some(slot)
+            }
+            None => {
+                serving.insert(id, Vec::new());
+                None
+            }
+        }
+    }
+
+    async fn place(
+        &self,
+        id: u64,
+        wanted: &Units,
+        ttl: Option<Duration>,
+        is_retry: bool,
+    ) -> Served {
+        // Only for a mistake.
+        let mut aside = Vec::new();
+        for turn in 0..TURNS {
+            if self.memory(|memory| memory.is_over || memory.stopping) {
+                break;
+            }
+            let is_retry = is_retry || turn > 0;
+            let pieces = match self.pieces(wanted, &mut aside) {
+                Some(pieces) => Some(pieces),
+                None => self.lend(self.asks_for(id, wanted, &aside)).await,
+            };
+            if let Some(pieces) = pieces.and_then(|pieces| self.whole(wanted, &mut aside, pieces)) {
+                let item = Item::Place { pieces, ttl };
+                match self.write_item(id, item, is_retry).await {
+                    Did::Placed(known) => {
+                        self.placed(id, wanted, ttl);
+                        return Served::Is(known);
+                    }
+                    Did::Is(known, _) => return Served::Is(known),
+                    Did::Fenced | Did::Again | Did::Missing => continue,
+                    Did::Short => {}
                 }
             }
-            if self.lend(units).await {
-                continue;
-            }
-            match self.prove(id, units).await {
-                Some(Proof::Was(state)) => return state.into(),
-                Some(Proof::Refused) => return Served::Refused,
-                Some(Proof::Enough) => self.recall().await,
+            match self.prove(id, wanted).await {
+                Some(Proof::Is(known)) => return self.gives_up(&aside, Served::Is(known)),
+                Some(Proof::Refused(sku)) => {
+                    let state = State::Refused(sku);
+                    let placed = false;
+                    return self.gives_up(&aside, Served::Is(Known { state, placed }));
+                }
+                Some(Proof::Overdue(ids)) => self.expire(ids).await,
+                Some(Proof::Enough) => self.recall(wanted).await,
                 None => {}
+            }
+        }
+        self.gives_up(&aside, Served::TryAgain)
+    }
+
+    fn gives_up(&self, aside: &[Piece], served: Served) -> Served {
+        self.memory(|memory| memory.put_back(aside));
+        served
+    }
+
+    /// Every line of an order, or nothing: what there is stays free for others while more is fetched. Otherwise two
+    /// orders that wait for each other's lines wait for ever.
+    fn pieces(&self, wanted: &Units, aside: &mut Vec<Piece>) -> Option<Vec<Piece>> {
+        let now = self.clock();
+        if self.0.kind == Nodes::LinesKeptAside {
+            return self.keep_aside(wanted, aside);
+        }
+        if let Some(pieces) = self.memory(|memory| memory.take(wanted)) {
+            self.fetch_ahead(wanted.keys().copied());
+            return Some(pieces);
+        }
+        // Orders that seem to be past their deadline serve this one, in one batch.
+        for &sku in wanted.keys() {
+            let expired = self.memory(|memory| memory.guess_expired(sku, now));
+            if let Some((id, to)) = expired {
+                self.queue(id, Item::Expire { to }, false);
+            }
+        }
+        self.memory(|memory| memory.take(wanted))
+    }
+
+    /// A mistake: takes the lines that are there.
+    fn keep_aside(&self, wanted: &Units, aside: &mut Vec<Piece>) -> Option<Vec<Piece>> {
+        for (&sku, &units) in &self.missing(wanted, aside) {
+            let line = Units::from([(sku, units)]);
+            aside.extend(self.memory(|memory| memory.take(&line)).unwrap_or_default());
+        }
+        self.missing(wanted, aside).is_empty().then(Vec::new)
+    }
+
+    /// What is lent: every line, in one transaction.
+    fn asks_for(&self, id: u64, wanted: &Units, aside: &[Piece]) -> Units {
+        let mut missing = self.missing(wanted, aside);
+        if self.0.kind == Nodes::LinesKeptAside {
+            // A mistake: one after another, as the customer names them.
+            let first = missing.pop_first();
+            let last = missing.pop_last().filter(|_| id % 2 == 1);
+            return last.or(first).into_iter().collect();
+        }
+        missing
+    }
+
+    /// All pieces, with what was kept aside, if that is the whole order.
+    fn whole(
+        &self,
+        wanted: &Units,
+        aside: &mut Vec<Piece>,
+        pieces: Vec<Piece>,
+    ) -> Option<Vec<Piece>> {
+        aside.extend(pieces);
+        self.missing(wanted, aside)
+            .is_empty()
+            .then(|| std::mem::take(aside))
+    }
+
+    fn missing(&self, wanted: &Units, aside: &[Piece]) -> Units {
+        let mut missing = wanted.clone();
+        for piece in aside {
+            missing.remove(&piece.sku);
+        }
+        missing
+    }
+
+    fn placed(&self, id: u64, units: &Units, ttl: Option<Duration>) {
+        if let Some(ttl) = ttl {
+            let units = units.clone();
+            let until = self.clock() + ttl;
+            self.memory(|memory| memory.holds.insert(id, Hold { until, units }));
+        }
+    }
+
+    /// Pays or cancels: the row decides.
+    async fn ends(&self, id: u64, item: Item) -> Served {
+        for _ in 0..TURNS {
+            if self.memory(|memory| memory.is_over || memory.stopping) {
+                break;
+            }
+            match self.write_item(id, item.clone(), false).await {
+                Did::Is(known, _) | Did::Placed(known) => return Served::Is(known),
+                Did::Missing => return Served::Missing,
+                Did::Fenced | Did::Again | Did::Short => {}
             }
         }
         Served::TryAgain
     }
 
-    async fn place(&self, id: u64, pieces: &[(u64, u64)]) -> Took {
-        let answer = Slot::new();
-        let take = Take {
-            id,
-            pieces: pieces.to_vec(),
-        };
-        self.memory(|memory| memory.takes.push((take, answer.clone())));
-        self.wake_writer();
-        answer.filled().await
+    /// Ends orders that are past their deadline; the database says which are.
+    async fn expire(&self, ids: impl IntoIterator<Item = u64>) {
+        for id in ids {
+            let to = Targets::new();
+            self.write_item(id, Item::Expire { to }, false).await;
+        }
     }
 
-    async fn lend(&self, units: u64) -> bool {
+    async fn write_item(&self, id: u64, item: Item, is_retry: bool) -> Did {
+        self.queue(id, item, is_retry).filled().await
+    }
+
+    /// Has a batch write it.
+    fn queue(&self, id: u64, item: Item, is_retry: bool) -> Slot<Did> {
+        let answer = Slot::new();
+        let waiting = Waiting {
+            item,
+            is_retry,
+            answer: answer.clone(),
+        };
+        self.memory(|memory| memory.items.push((id, waiting)));
+        self.wake();
+        answer
+    }
+
+    async fn lend(&self, wanted: Units) -> Option<Vec<Piece>> {
         let lent = Slot::new();
-        self.memory(|memory| memory.lends.push((units, lent.clone())));
-        self.wake_writer();
+        self.memory(|memory| memory.lends.push_back((wanted, lent.clone())));
+        self.wake();
         lent.filled().await
     }
 
-    async fn prove(&self, id: u64, units: u64) -> Option<Proof> {
-        let (kind, node, now) = (
-            self.0.kind,
-            self.0.session.node,
-            self.0.site.world().clock(),
-        );
-        if kind == Nodes::ProofBeforeCall {
-            let known = self.memory(|memory| memory.proof);
-            let recent = known.filter(|&(at, sum)| at + HEARTBEAT * 2 > now && sum < units);
-            if recent.is_some() {
-                return Some(Proof::Refused);
-            }
-            let sum = self.0.rows.read(super::rows::sum).await.ok()?;
-            self.memory(|memory| memory.proof = Some((now, sum)));
-        }
-        let prove = async move |tx| transactions::prove(tx, id, units, kind, node).await;
-        self.0.rows.retried(prove).await.ok()
-    }
-
-    /// Has every node hand back what it has, this one too, and waits for that.
-    async fn recall(&self) {
-        let recall = self
-            .0
-            .rows
-            .retried(async move |tx| transactions::recall(tx).await);
-        let _ = recall.await;
-        self.wake_writer();
-        self.0.site.world().sleep(HEARTBEAT + HEARTBEAT / 2).await;
-    }
-
-    /// The one writer: a batch, else a lend, else a heartbeat. It ends with its session.
-    async fn write(self) {
-        loop {
-            self.memory(|memory| memory.writes = true);
-            let goes_on = if let Some((batch, answers)) = self.next_batch() {
-                self.write_batch(batch, answers).await
-            } else if let Some((units, slot)) = self.memory(|memory| memory.lends.pop()) {
-                self.write_lend(units, slot).await
-            } else {
-                self.beat().await
-            };
-            self.memory(|memory| memory.writes = false);
-            if !goes_on {
-                return;
-            }
-            let has_work = self.memory(|memory| {
-                !memory.takes.is_empty() || !memory.lends.is_empty() || self.hands_back(memory)
-            });
-            if !has_work {
-                let idle = Slot::new();
-                self.memory(|memory| memory.idle = Some(idle.clone()));
-                let _ = self.0.site.world().within(HEARTBEAT, idle.filled()).await;
-            }
-        }
-    }
-
-    fn hands_back(&self, memory: &Memory) -> bool {
-        let recalled = self.0.site.world().clock() < memory.recalled_until;
-        recalled && memory.blocks.values().any(|&free| free > 0)
-    }
-
-    fn next_batch(&self) -> Option<(Batch, Takes)> {
-        let mut memory = self.0.memory.borrow_mut();
-        let hands_back = self.hands_back(&memory);
-        if memory.takes.is_empty() && !hands_back {
-            return None;
-        }
-        let takes = std::mem::take(&mut memory.takes);
-        let mut hand_backs = Vec::new();
-        if hands_back {
-            for (&epoch, free) in &mut memory.blocks {
-                hand_backs.push((epoch, std::mem::take(free)));
-            }
-            hand_backs.retain(|&(_, units)| units > 0);
-        }
-        memory.batches += 1;
-        let batch = Batch {
-            number: memory.batches,
-            takes: takes.iter().map(|(take, _)| take.clone()).collect(),
-            hand_backs,
-        };
-        let answers = takes.into_iter().map(|take| (take.0.id, take));
-        Some((batch, answers.collect()))
-    }
-
-    async fn write_batch(&self, batch: Batch, mut takes: Takes) -> bool {
-        let (of, kind) = (self.0.session, self.0.kind);
-        let handed_back = batch.hand_backs.iter().map(|&(_, units)| units).sum();
-        let answers = loop {
-            let batch = batch.clone();
-            let write = async move |tx| transactions::write(tx, of, &batch, kind).await;
-            if let Ok(answers) = self.0.rows.retried(write).await {
-                break answers;
-            }
-        };
-        let Some(answers) = answers else {
-            return false;
-        };
-        if kind == Nodes::HandBackInTwo {
-            let id = self.0.site.world().number();
-            let give = async move |tx| transactions::restock(tx, id, handed_back).await;
-            while self.0.rows.retried(give).await.is_err() {}
-        }
-        for (id, took) in answers {
-            let Some((take, slot)) = takes.remove(&id) else {
-                continue;
-            };
-            let keeps = matches!(took, Took::Was(_)) && kind == Nodes::LoserKeeps;
-            match took {
-                Took::Placed => {}
-                // It may be too short or closed: the next heartbeat says.
-                Took::Again => self.memory(|memory| {
-                    for (epoch, _) in &take.pieces {
-                        memory.blocks.remove(epoch);
-                    }
-                }),
-                Took::Was(_) if keeps => {}
-                Took::Was(_) => self.memory(|memory| memory.put_back(&take.pieces)),
-            }
-            slot.fill(took);
-        }
-        true
-    }
-
-    async fn write_lend(&self, units: u64, slot: Slot<bool>) -> bool {
-        let of = self.0.session;
-        let lend_no = self.memory(|memory| {
-            memory.lend_no += 1;
-            memory.lend_no
-        });
-        let lend = async move |tx| transactions::lend(tx, of, lend_no, units).await;
-        // A lend that is not answered is adopted by a heartbeat.
-        match self.0.rows.retried(lend).await {
-            Ok(None) => return false,
-            Ok(Some(Some((epoch, room)))) => {
-                self.memory(|memory| memory.blocks.insert(epoch, room));
-                slot.fill(true);
-            }
-            Ok(Some(None)) | Err(_) => slot.fill(false),
-        }
-        true
-    }
-
-    /// Renews the lease, adopts blocks that the node does not know, and drops those that are closed.
-    async fn beat(&self) -> bool {
-        let of = self.0.session;
-        let beat = self
-            .0
-            .rows
-            .retried(async move |tx| transactions::beat(tx, of).await);
-        let beat = match beat.await {
-            Ok(Some(beat)) => beat,
-            Ok(None) => return false,
-            Err(_) => return true,
-        };
-        let now = self.0.site.world().clock();
-        let adopts = self.0.kind != Nodes::LendNotAdopted;
-        self.memory(|memory| {
-            memory
-                .blocks
-                .retain(|epoch, _| beat.open.contains_key(epoch));
-            // Units that wait for the next batch are in their blocks' rooms.
-            let mut waiting = BTreeMap::new();
-            for (epoch, units) in memory.takes.iter().flat_map(|(take, _)| &take.pieces) {
-                *waiting.entry(*epoch).or_insert(0) += units;
-            }
-            for (epoch, room) in beat.open {
-                let free = room - waiting.get(&epoch).copied().unwrap_or(0).min(room);
-                if adopts {
-                    memory.blocks.entry(epoch).or_insert(free);
+    /// Has the next units lent before these are gone.
+    fn fetch_ahead(&self, skus: impl Iterator<Item = Sku>) {
+        let now = self.clock();
+        for sku in skus {
+            self.memory(|memory| {
+                let is_low = memory.free(sku) * 4 <= memory.granted.get(&sku).copied().unwrap_or(0);
+                let waits = memory.ahead.contains(&sku);
+                let goes = memory.is_narrow(sku) || memory.is_recalled(sku, now);
+                if is_low && !waits && !goes {
+                    memory.ahead.push(sku);
                 }
-            }
-            memory.recalled_until = now + beat.recall;
-        });
-        true
+            });
+        }
     }
 }
