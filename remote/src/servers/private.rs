@@ -144,21 +144,24 @@ impl Private {
                 .append(true)
                 .open(self.folder().join("log"))
                 .map_err(|error| NoServer::new(format!("no log of {name}: {error}")))?;
-            let mut child = self
+            let child = self
                 .command
                 .stderr(log)
                 .spawn()
                 .map_err(|error| NoServer::new(format!("{name} does not start: {error}")))?;
+            // From the beginning, since this process may end before the server is ready.
+            let mut running = Running::watched(child, self.folder());
             while Instant::now() < until {
                 if (self.is_ready)(self.folder()) {
-                    self.running = Some(Running::watched(child, self.folder()));
+                    self.running = Some(running);
                     return Ok(());
                 }
-                if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                if running.server.try_wait().is_ok_and(|ended| ended.is_some()) {
                     break;
                 }
                 sleep(Duration::from_millis(10));
             }
+            let mut child = running.unwatched();
             _ = child.kill();
             _ = child.wait();
             sleep(Duration::from_millis(100));
