@@ -51,8 +51,15 @@ struct Settings {
     )]
     token: Option<Token>,
 
-    /// Where what was answered is kept: sqlite:FILE, or none [default: sqlite:segstock.db]
-    #[arg(long, value_name = "LEDGER", env = "SEGSTOCK_LEDGER")]
+    /// Where what was answered is kept.
+    #[arg(
+        long,
+        value_name = "LEDGER",
+        env = "SEGSTOCK_LEDGER",
+        hide_env_values = true,
+        help = "Where what was answered is kept: sqlite:FILE, postgres://USER@HOST/DATABASE, or none \
+                [default: sqlite:segstock.db]"
+    )]
     ledger: Option<LedgerPlace>,
 
     /// A snapshot file of the service's first version, to be read into a new ledger: at the first start only

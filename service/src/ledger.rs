@@ -7,13 +7,17 @@ use segstock_orders::ledger::{
 };
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{Entry, OrderBookBuilder, Position};
+use segstock_postgres::PostgresLedger;
 use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Where what was answered is kept: `sqlite:FILE`, or `none`.
+/// The schema of a ledger in `PostgreSQL`.
+const SCHEMA: &str = "segstock";
+
+/// Where what was answered is kept: `sqlite:FILE`, `postgres://…`, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum LedgerPlace {
@@ -21,6 +25,27 @@ pub enum LedgerPlace {
     None,
     /// In a file of SQLite.
     Sqlite(PathBuf),
+    /// In the schema `segstock` of a database of `PostgreSQL`.
+    Postgres(PostgresUrl),
+}
+
+/// The address of a database, which is shown without user, password and settings.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        let rest = rest.split('?').next().unwrap_or_default();
+        let place = rest.rsplit('@').next().unwrap_or_default();
+        write!(f, "postgres://{place}")
+    }
 }
 
 impl LedgerPlace {
@@ -38,7 +63,16 @@ impl FromStr for LedgerPlace {
         match text.split_once(':') {
             None if text == "none" => Ok(Self::None),
             Some(("sqlite", file)) if !file.is_empty() => Ok(Self::Sqlite(file.into())),
-            _ => Err(format!("{text:?} is no ledger: write sqlite:FILE, or none")),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(PostgresUrl(text.to_owned())))
+            }
+            // It may hold a password, so it is not repeated.
+            Some((kind, _)) if kind.starts_with("postgres") => {
+                Err("a ledger in PostgreSQL is written postgres://USER@HOST/DATABASE".to_owned())
+            }
+            _ => Err(format!(
+                "{text:?} is no ledger: write sqlite:FILE, postgres://USER@HOST/DATABASE, or none"
+            )),
         }
     }
 }
@@ -56,6 +90,7 @@ impl fmt::Display for LedgerPlace {
         match self {
             Self::None => f.write_str("none"),
             Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -90,18 +125,30 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
         LedgerPlace::Sqlite(file) => {
             let recovered = recovered(builder.recover(SqliteLedger::at(file)))?;
             let shown = file.display();
-            let found = match recovered.found {
-                Found { entries: 0, .. } => format!("a new ledger in {shown}"),
-                found => format!(
-                    "the ledger {shown} has {found}; to begin anew, stop the service and move {shown} and {shown}-wal away"
-                ),
-            };
-            Ok(Kept {
-                book: recovered.book,
-                writer: recovered.writer,
-                found,
-            })
+            let anew = format!("move {shown} and {shown}-wal away");
+            Ok(kept(recovered, &shown, &anew))
         }
+        LedgerPlace::Postgres(url) => {
+            let ledger = PostgresLedger::at(&url.0, SCHEMA).map_err(RecoverError::Ledger);
+            let recovered = recovered(ledger.and_then(|ledger| builder.recover(ledger)))?;
+            let anew = format!("drop its schema {SCHEMA}, or rename it");
+            Ok(kept(recovered, url, &anew))
+        }
+    }
+}
+
+/// What was recovered, and what to say of it: `anew` is how to begin anew.
+fn kept(recovered: Recovered<Sku>, place: &dyn fmt::Display, anew: &str) -> Kept {
+    let found = match recovered.found {
+        Found { entries: 0, .. } => format!("a new ledger in {place}"),
+        found => {
+            format!("the ledger {place} has {found}; to begin anew, stop the service and {anew}")
+        }
+    };
+    Kept {
+        book: recovered.book,
+        writer: recovered.writer,
+        found,
     }
 }
 
@@ -136,11 +183,26 @@ mod tests {
     use super::LedgerPlace;
 
     #[test]
+    fn a_password_is_never_shown() {
+        let text = "postgresql://shop:secret@db.example/shop?password=secret";
+        let place: LedgerPlace = text.parse().unwrap();
+        assert_eq!(place.to_string(), "postgres://db.example/shop");
+        assert!(!format!("{place:?}").contains("secret"));
+        let error = "postgres:secret@db".parse::<LedgerPlace>().unwrap_err();
+        assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
     fn places_are_shown_as_they_are_written() {
-        for place in ["none", "sqlite:shop.db", "sqlite:/var/lib/a:b.db"] {
+        for place in [
+            "none",
+            "sqlite:shop.db",
+            "sqlite:/var/lib/a:b.db",
+            "postgres://db/shop",
+        ] {
             assert_eq!(place.parse::<LedgerPlace>().unwrap().to_string(), place);
         }
-        for wrong in ["", "shop.db", "sqlite:", "postgres://x", "none:"] {
+        for wrong in ["", "shop.db", "sqlite:", "postgres:x", "none:"] {
             assert!(wrong.parse::<LedgerPlace>().is_err(), "{wrong}");
         }
     }

@@ -1,8 +1,9 @@
-//! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts. Without it a test is
-//! shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
+//! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts, a database server.
+//! Without it a test is shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
 
 mod browser;
 mod page;
+mod postgres;
 mod prometheus;
 #[path = "../service/support/mod.rs"]
 mod support;
@@ -13,6 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 fn main() -> ExitCode {
     let mut trials = prometheus::trials();
     trials.extend(page::trials());
+    trials.extend(postgres::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

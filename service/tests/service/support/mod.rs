@@ -1,6 +1,7 @@
 //! A service of the test's own on free ports, with a clock that the test moves, and its client.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub mod crowd;
 pub mod process;
 
 use segstock::ManualClock;

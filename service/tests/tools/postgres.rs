@@ -1,0 +1,89 @@
+//! The ledger in a `PostgreSQL` server of the test's own.
+
+use crate::support::crowd::killed_under_load;
+use crate::support::process::{PORTS, Process, command, refusal};
+use libtest_mimic::{Completion, Failed, Trial};
+use segstock_remote::servers::{PostgresServer, Server, Upstream, demanded};
+use std::thread;
+use std::time::Duration;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("killed_with_its_database_it_loses_nothing", killed),
+        trial("a_second_service_ends_the_first", second),
+    ]
+}
+
+/// A test with a server that it may kill.
+fn trial(name: &str, test: fn(PostgresServer)) -> Trial {
+    Trial::ignorable_test(format!("postgres::{name}"), move || {
+        let reason = match PostgresServer::find() {
+            Ok(server) if server.process_id().is_some() => {
+                test(server);
+                return Ok(Completion::Completed);
+            }
+            Ok(_) => "only a private server may be killed".to_owned(),
+            Err(none) => none.to_string(),
+        };
+        if demanded() {
+            return Err(Failed::from(reason));
+        }
+        Ok(Completion::ignored_with(reason))
+    })
+}
+
+/// Its socket, as a URL.
+fn url(server: &PostgresServer) -> String {
+    let Some(Upstream::Unix(socket)) = server.upstream() else {
+        panic!("a private server has a socket");
+    };
+    let folder = socket.parent().unwrap().to_str().unwrap();
+    format!(
+        "postgres://postgres@{}/postgres",
+        folder.replace('/', "%2F")
+    )
+}
+
+fn killed(mut server: PostgresServer) {
+    let url = url(&server);
+    let mut is_servers_turn = false;
+    killed_under_load(&url, |service| {
+        // The database dies under the service, is back, and then the service is killed.
+        if is_servers_turn {
+            server.kill_and_start().unwrap();
+            thread::sleep(Duration::from_millis(300));
+        }
+        is_servers_turn = !is_servers_turn;
+        service.kill();
+    });
+}
+
+fn second(server: PostgresServer) {
+    let url = url(&server);
+    let start = || {
+        let service = Process::spawn(&mut command(&[PORTS, &["--ledger", &url]].concat()));
+        (service.found.clone(), service)
+    };
+    let (found, first) = start();
+    assert!(found.contains("a new ledger in postgres://"), "{found}");
+    first.customers.order("a", &[("phone", 1)]).expect(201);
+    let (found, second) = start();
+    assert!(found.contains("1 orders"), "{found}");
+    assert!(found.contains("drop its schema segstock"), "{found}");
+    second.customers.order("b", &[("phone", 1)]).expect(201);
+    // The older one finds at its next write that another owns the ledger, and cannot tell what became of that; from then
+    // on it changes nothing.
+    let lost = first.customers.order("c", &[("phone", 1)]);
+    lost.problem(503, "outcome-unknown");
+    let later = first.customers.order("d", &[("phone", 1)]);
+    later.problem(503, "unavailable");
+    second.customers.order("c", &[("phone", 1)]).expect(201);
+
+    let nowhere = "postgres://shop:secret@%2Fnowhere/shop";
+    let (code, said) = refusal(&[PORTS, &["--ledger", nowhere]].concat());
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.lines().count() == 1 && !said.contains("secret"),
+        "{said}"
+    );
+}
