@@ -5,7 +5,7 @@ use segstock_orders::ledger::{
     Batch, Ledger, LedgerError, LedgerReason, Opened, Recovered, Standing, Step, WriteError,
     WriterSettings,
 };
-use segstock_orders::{Change, Entry, Lost, OrderBook, Position, Refusal, SkuId};
+use segstock_orders::{Entry, Lost, OrderBook, Position, Refusal, SkuId};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -379,84 +379,6 @@ fn behind_a_batch_that_is_not_settled_calls_wait_and_after_a_while_new_ones_are_
     assert_eq!(shop.writer.outcome(first.rests_on), Some(Ok(())));
     assert!(open("tablet").answer.is_ok());
     assert_eq!(shop.writer.status().unsettled, None);
-}
-
-#[test]
-fn old_entries_of_a_shelf_become_one_and_the_shelf_stays_as_it_is() {
-    const RETENTION: Duration = Duration::from_secs(100);
-    for seed in 0..40 {
-        let mut chance = fastrand::Rng::with_seed(seed);
-        let clock = Arc::new(segstock::ManualClock::new());
-        let disk = Disk::<String>::new();
-        let open = || {
-            let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
-            let builder = builder.retention(RETENTION);
-            builder
-                .recover(disk.ledger())
-                .expect("the disk can be read")
-        };
-        let mut shop = open();
-        let skus = ["phone", "tablet"];
-        for sku in skus {
-            shop.book.open(sku.to_owned(), 50).expect("a new SKU");
-        }
-        let mut made = 0;
-        for number in 0..400 {
-            let sku = || skus[number % 2].to_owned();
-            let (key, units) = (format!("key-{number}"), chance.u64(1..9));
-            let order = format!("order-{number}");
-            let done = match chance.u8(0..7) {
-                0 => shop.book.restock(sku(), &key, units).is_ok(),
-                1 => shop.book.write_off(sku(), &key, units).is_ok(),
-                2 => shop.book.count(sku(), &key, chance.u64(0..60)).is_ok(),
-                3 => {
-                    let mut limits = segstock_orders::SkuLimits::default();
-                    limits.safety = chance.u64(0..5);
-                    limits.per_customer = (chance.u8(0..9) == 0).then_some(7);
-                    shop.book.limit(sku(), limits).is_ok()
-                }
-                4 => {
-                    let placed = shop.book.place(&order, None, [(sku(), units)], TTL);
-                    placed.is_ok()
-                        && shop.book.pay(&order).is_ok()
-                        && shop.book.ship(&order).is_ok()
-                }
-                5 => shop.book.place(&order, None, [(sku(), 1)], TTL).is_ok(),
-                _ => {
-                    clock.advance(Duration::from_secs(chance.u64(0..20)));
-                    false
-                }
-            };
-            made += usize::from(done);
-            if chance.u8(0..40) == 0 {
-                let before = skus.map(|sku| shop.book.stock(sku));
-                shop.writer.close();
-                drop(shop);
-                shop = open();
-                assert_eq!(skus.map(|sku| shop.book.stock(sku)), before, "seed {seed}");
-            }
-        }
-        shop.writer.close();
-        let old = clock_nanos(&clock).saturating_sub(RETENTION.as_nanos() as u64);
-        let left = disk.entries();
-        let is_of_shelf = |change: &Change<String>| {
-            use Change::{Counted, Limited, Restocked, WrittenOff};
-            matches!(
-                change,
-                Restocked { .. } | Counted { .. } | WrittenOff { .. } | Limited { .. }
-            )
-        };
-        let is_old = |entry: &Entry<String>| entry.time < old && is_of_shelf(&entry.change);
-        let left = left.iter().filter(|(_, entry)| is_old(entry)).count();
-        assert!(
-            left < 50 && made > 150,
-            "seed {seed}: {left} old of {made} changes"
-        );
-    }
-}
-
-fn clock_nanos(clock: &segstock::ManualClock) -> u64 {
-    segstock::Clock::now(clock).as_nanos() as u64
 }
 
 #[test]

@@ -8,7 +8,7 @@ use segstock_sim::designs::Nodes;
 use segstock_sim::designs::nodes::{Broken, Found, Sale};
 use segstock_sim::{Fault, Promise, Scene};
 
-/// Sales in which each mistake is found.
+/// Sales in which each mistake is found, at the latest.
 const SEEDS: u64 = 500;
 
 const OVERSOLD: Broken = Broken::Promise(Promise::NeverOversold);
@@ -40,7 +40,7 @@ fn kept(name: &'static str, sale: &Sale, seeds: impl IntoIterator<Item = u64>) -
 
 #[test]
 fn sales_keep_everything() {
-    let more = seeds().into_iter().chain(1_000_000..1_001_000);
+    let more = seeds().into_iter().chain(1_000_000..1_000_200);
     let found = kept("sale", &Sale::new(), more);
     if found.runs > 1_000 {
         use Fault::{Crashed, Cut, FailedOver, Late, Lost, Repeated, Stalled, Stopped};
@@ -57,12 +57,12 @@ fn sales_keep_everything_where_every_message_comes_twice_and_late() {
     let sale = Sale::new().with_faults(|faults| {
         (faults.repeated, faults.late) = (1_000, 400);
     });
-    let _ = kept("sale-copies", &sale, seeds().into_iter().take(500));
+    let _ = kept("sale-copies", &sale, seeds().into_iter().take(200));
 }
 
 #[test]
 fn nodes_that_are_slower_than_their_lease_keep_everything() {
-    let found = kept("sale-slow", &slow(), seeds().into_iter().take(500));
+    let found = kept("sale-slow", &slow(), seeds().into_iter().take(200));
     assert!(found.faults.contains_key(&Fault::Stopped));
 }
 
@@ -81,17 +81,23 @@ fn a_storm_of_refusals_costs_a_statement_at_a_time_for_each_node() {
 
 #[test]
 fn sales_keep_everything_where_nodes_crash_and_messages_are_late() {
-    let _ = kept("sale-rough", &rough(), seeds().into_iter().take(500));
+    let _ = kept("sale-rough", &rough(), seeds().into_iter().take(200));
 }
 
 /// The mistake is found.
 #[track_caller]
 fn finds(name: &'static str, sale: &Sale, mistake: Nodes, broken: &[Broken]) {
-    let found = sale.judge(name, mistake, 0..SEEDS);
-    println!("{found}");
-    for &broken in broken {
-        assert!(found.seeds(broken).count() > 0, "{broken:?} is not found");
+    let mut missing = broken.to_vec();
+    // Most are found soon.
+    for seeds in [0..SEEDS / 10, SEEDS / 10..SEEDS] {
+        let found = sale.judge(name, mistake, seeds);
+        println!("{found}");
+        missing.retain(|broken| found.seeds(*broken).count() == 0);
+        if missing.is_empty() {
+            return;
+        }
     }
+    panic!("{missing:?} is not found");
 }
 
 /// Nodes are stopped, or cut off, for longer than their lease; none crashes.
