@@ -207,10 +207,12 @@ async fn on_redis(server: &RedisServer, ways: &mut Ways) -> Result<Redis, String
 async fn locks_on_redis(redis: &Redis, ways: &mut Ways) -> Result<(), String> {
     use segstock_redis::Locked;
     for (what, segments, simulated) in LOCKS {
-        let stock = name(what);
-        let bare = Locked::create(redis, &stock, PLENTY, segments).await;
-        let works = Locked::open(redis, &stock, segments).await.map_err(words)?;
-        let (bare, works) = (of(bare.map_err(words)?), of(works.flow(FLOW)));
+        // Each a stock of its own: an order that was served is answered at once when it comes again.
+        let bare = Locked::create(redis, &name(what), PLENTY, segments).await;
+        let works = name(&format!("{what}-with-flow"));
+        let works = Locked::create(redis, &works, PLENTY, segments).await;
+        let works = works.map_err(words)?.flow(FLOW);
+        let (bare, works) = (of(bare.map_err(words)?), of(works));
         ways.add_locks(what, simulated, &bare, &works);
     }
     Ok(())
@@ -283,10 +285,11 @@ async fn locks_on_postgres(postgres: &Postgres, ways: &mut Ways) -> Result<(), S
     // An order has a connection for itself.
     let postgres = postgres.clone().connections(20);
     for (what, segments, simulated) in LOCKS {
-        let stock = name(what);
-        let bare = Locked::create(&postgres, &stock, PLENTY, segments).await;
-        let works = Locked::open(&postgres, &stock).await.map_err(words)?;
-        let (bare, works) = (of(bare.map_err(words)?), of(works.flow(FLOW)));
+        let bare = Locked::create(&postgres, &name(what), PLENTY, segments).await;
+        let works = name(&format!("{what}-with-flow"));
+        let works = Locked::create(&postgres, &works, PLENTY, segments).await;
+        let works = works.map_err(words)?.flow(FLOW);
+        let (bare, works) = (of(bare.map_err(words)?), of(works));
         ways.add_locks(what, simulated, &bare, &works);
     }
     Ok(())
