@@ -1,9 +1,9 @@
 //! Histories that are drawn at random.
 
 use super::shop::Shop;
-use rand::RngExt;
 use rand::rngs::SmallRng;
-use segstock_conformance::{Call, History};
+use rand::{RngExt, SeedableRng};
+use segstock_conformance::{Call, Checker, History, Verdict};
 use segstock_model::{Op, Outcome, Refusal, Snapshot};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,7 +47,7 @@ fn op(mix: Mix, chance: &mut SmallRng) -> Op {
 }
 
 /// Answers that are true at some instant, a few of them unknown and a few of them changed.
-pub fn history(mix: Mix, chance: &mut SmallRng) -> History {
+fn history(mix: Mix, chance: &mut SmallRng) -> History {
     let units = chance.random_range(0..6);
     let mut shop = Shop::new(units);
     let mut calls: Vec<Call> = Vec::new();
@@ -104,4 +104,38 @@ fn changed(truth: Outcome, chance: &mut SmallRng) -> Outcome {
         }
         truth => truth,
     }
+}
+
+/// Compares the checker with another one on `cases` histories, each after `change`, and sees enough of either kind. What
+/// the other one cannot say, counts as neither.
+pub fn compare(
+    mix: Mix,
+    cases: u64,
+    change: impl Fn(History) -> History,
+    is_right: impl Fn(&History) -> Option<bool>,
+) {
+    let mut seen = [0; 2];
+    for seed in 0..cases {
+        let history = change(history(mix, &mut SmallRng::seed_from_u64(seed)));
+        let Some(expected) = is_right(&history) else {
+            continue;
+        };
+        let verdict = Checker::new().check(&history);
+        let agrees = match verdict {
+            Verdict::Linearizable => expected,
+            Verdict::NotLinearizable(_) => !expected,
+            _ => false,
+        };
+        assert!(
+            agrees,
+            "seed {seed}, explained: {expected}: {history:#?}, {verdict:?}"
+        );
+        seen[usize::from(expected)] += 1;
+    }
+    let [wrong, right] = seen;
+    println!("{wrong} wrong histories, {right} right ones");
+    assert!(
+        wrong > cases / 100 && right > cases / 10,
+        "{wrong} wrong, {right} right"
+    );
 }
