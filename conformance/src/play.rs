@@ -93,6 +93,22 @@ pub(super) struct Played {
     pub(super) at_rest: usize,
 }
 
+impl Played {
+    /// Whether one thread made all calls but those at rest.
+    pub(super) fn is_alone(&self) -> bool {
+        let calls = self.history.calls();
+        let at_work = &calls[..calls.len() - self.at_rest];
+        at_work
+            .windows(2)
+            .all(|pair| pair[0].thread == pair[1].thread)
+    }
+
+    /// Whether a call did not return.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.failure.as_ref().is_some_and(Failure::is_stuck)
+    }
+}
+
 /// A thread of a round stops after this time, so that a slow counter is judged by fewer calls. A thread that is
 /// alone has longer: it makes ten thousands of calls, and others may take its core.
 const ENOUGH: Duration = Duration::from_secs(2);

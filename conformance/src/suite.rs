@@ -1,13 +1,13 @@
 //! [`check`]: the whole suite on one counter.
 
 use crate::crew::Crew;
-use crate::play::play;
+use crate::play::{Played, play, together};
 use crate::reduced::Reduced;
 use crate::report::{Promise, Report, State, Unjudged};
-use crate::request::named;
 use crate::rounds::rounds;
 use crate::tally::Tally;
-use crate::{Options, Subject, trials};
+use crate::trials::Trial;
+use crate::{Log, Options, Subject, trials};
 use segstock_model::Op;
 use std::any;
 use std::convert::Infallible;
@@ -128,10 +128,12 @@ impl Check<'_> {
         &mut self,
         open: impl Fn(u64) -> Result<Reduced<S>, E>,
     ) -> Result<(), E> {
-        let probe = open(1)?;
-        let holds = named(|| probe.perform(A_HOLD)).is_some();
-        probe.close();
-        if self.trials(&open)? {
+        // Not on this thread: a call may never return.
+        let place = |subject: &_, log: &mut Log| _ = log.run(subject, A_HOLD);
+        let patience = self.options.patience;
+        let probe = together(&mut self.crew, open(1)?, 1, 1, patience, place, |_, _| ());
+        let holds = !probe.history.calls().is_empty();
+        if (probe.is_stuck() && self.add(&probe)) || self.trials(&open)? {
             return Ok(());
         }
         let mut pass = 0;
@@ -142,23 +144,15 @@ impl Check<'_> {
             for round in all {
                 let counter = open(round.units)?;
                 let played = play(&mut self.crew, counter, &round, self.options.patience);
-                if self.tally.add(&played) {
-                    let trouble = "a call did not return: nothing was tried after it".to_owned();
-                    self.tally.give_up(Unjudged::Stuck, trouble);
-                    return Ok(());
-                }
-                if self.is_over() {
+                if self.add(&played) || self.is_over() {
                     return Ok(());
                 }
                 if pass > 0 && self.began.elapsed() >= self.options.at_least {
                     return Ok(());
                 }
             }
-            if pass == 0 {
-                self.racing_trials(&open)?;
-                if self.is_over() {
-                    return Ok(());
-                }
+            if pass == 0 && self.racing_trials(&open)? {
+                return Ok(());
             }
             pass += 1;
         }
@@ -171,61 +165,85 @@ impl Check<'_> {
         open: &impl Fn(u64) -> Result<Reduced<S>, E>,
     ) -> Result<bool, E> {
         let options = self.options;
-        for trial in trials::zero(options, &mut self.crew, open)? {
-            self.tally.add_trial(Promise::Zero, &trial);
+        let trials = trials::zero(options, &mut self.crew, open)?;
+        if self.add_trials(Promise::Zero, &trials) {
+            return Ok(true);
         }
         if options.refuses_unreserved {
             match trials::unreserved(options, &mut self.crew, open)? {
-                Some(trial) => self.tally.add_trial(Promise::NotReserved, &trial),
+                Some(trial) => {
+                    if self.add_trials(Promise::NotReserved, &[trial]) {
+                        return Ok(true);
+                    }
+                }
                 None => self.tally.set(Promise::NotReserved, State::NotPromised),
             }
         }
-        if self.is_over() {
-            return Ok(true);
-        }
         if options.draw.most.is_none() {
-            for trial in trials::overflow(options, &mut self.crew, open)? {
-                self.tally.add_trial(Promise::Overflow, &trial);
+            let trials = trials::overflow(options, &mut self.crew, open)?;
+            if self.add_trials(Promise::Overflow, &trials) {
+                return Ok(true);
             }
         }
-        if self.is_over() {
-            return Ok(true);
-        }
-        self.panics(open, 0..1)?;
-        Ok(self.is_over())
+        self.panics(open, 0..1)
     }
 
-    /// Plays the trials in which many threads race.
+    /// Plays the trials in which many threads race, and says whether the check is over.
     fn racing_trials<S: Subject + 'static, E>(
         &mut self,
         open: &impl Fn(u64) -> Result<Reduced<S>, E>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         let (options, few) = (self.options, self.options.rounds.div_ceil(20).max(1));
         if options.draw.most.is_none() {
-            for trial in trials::overflow_races(options, &mut self.crew, open, few)? {
-                self.tally.add_trial(Promise::Overflow, &trial);
+            let trials = trials::overflow_races(options, &mut self.crew, open, few)?;
+            if self.add_trials(Promise::Overflow, &trials) {
+                return Ok(true);
             }
         }
         self.panics(open, 1..few)
     }
 
-    /// Plays the trials of callers that panic: the first is of one caller alone.
+    /// Plays the trials of callers that panic, the first of one caller alone, and says whether the check is over.
     fn panics<S: Subject + 'static, E>(
         &mut self,
         open: &impl Fn(u64) -> Result<Reduced<S>, E>,
         rounds: Range<usize>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         let broken = self.tally.broken();
         let is_wrong = broken.contains(&Promise::Linearizable);
         match trials::panics(self.options, &mut self.crew, open, rounds, is_wrong)? {
-            Some(trials) => {
-                for trial in trials {
-                    self.tally.add_trial(Promise::CallerPanics, &trial);
-                }
+            Some(trials) => Ok(self.add_trials(Promise::CallerPanics, &trials)),
+            None => {
+                self.tally.set(Promise::CallerPanics, State::NotPromised);
+                Ok(self.is_over())
             }
-            None => self.tally.set(Promise::CallerPanics, State::NotPromised),
         }
-        Ok(())
+    }
+
+    /// Judges a round, and says whether it is the last that can be played.
+    fn add(&mut self, played: &Played) -> bool {
+        let is_stuck = self.tally.add(played);
+        if is_stuck {
+            self.is_stuck();
+        }
+        is_stuck
+    }
+
+    /// Judges trials, and says whether the check is over.
+    fn add_trials(&mut self, promise: Promise, trials: &[Trial]) -> bool {
+        for trial in trials {
+            self.tally.add_trial(promise, trial);
+        }
+        if trials.iter().any(|trial| trial.played.is_stuck()) {
+            self.is_stuck();
+            return true;
+        }
+        self.is_over()
+    }
+
+    fn is_stuck(&mut self) {
+        let trouble = "a call did not return: nothing was tried after it".to_owned();
+        self.tally.give_up(Unjudged::Stuck, trouble);
     }
 
     /// Shows the progress, and says whether the check ends here.

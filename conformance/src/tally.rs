@@ -120,12 +120,15 @@ impl<'a> Tally<'a> {
     pub(super) fn add(&mut self, played: &Played) -> bool {
         self.count(played);
         let Some(failure) = &played.failure else {
-            let ruling = if played.history.calls().iter().any(is_known) {
-                Ruling::Kept
-            } else {
-                Ruling::Unjudged(Unjudged::NoAnswer)
-            };
-            self.rule(Promise::ManyThreads, ruling, played, Default::default);
+            // Of many threads, a round of one says nothing.
+            if !played.is_alone() || self.options.threads == 1 {
+                let ruling = if played.history.calls().iter().any(is_known) {
+                    Ruling::Kept
+                } else {
+                    Ruling::Unjudged(Unjudged::NoAnswer)
+                };
+                self.rule(Promise::ManyThreads, ruling, played, Default::default);
+            }
             self.judge(played);
             return false;
         };

@@ -87,7 +87,11 @@ pub(super) fn zero<S: Subject + 'static, E>(
         }))
     };
     let few = options.draw.most.map_or(3, |most| most.min(3));
-    Ok(vec![trial(0)?, trial(few)?])
+    let first = trial(0)?;
+    if first.played.is_stuck() {
+        return Ok(vec![first]);
+    }
+    Ok(vec![first, trial(few)?])
 }
 
 /// A commit and a release of units that were never reserved, for a counter that promises to refuse them. `None` if the

@@ -23,9 +23,13 @@ pub(in super::super) fn overflow<S: Subject + 'static, E>(
         let script = move |subject: &S, log: &mut Log| run(subject, log, &script);
         let subject = open(UNITS)?;
         let played = together(crew, subject, UNITS, 1, options.patience, script, |_, _| ());
+        let is_stuck = played.is_stuck();
         trials.push(Trial::of(played, about, |played| {
             miscounted(played, options)
         }));
+        if is_stuck {
+            break;
+        }
     }
     Ok(trials)
 }

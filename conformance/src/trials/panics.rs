@@ -62,10 +62,7 @@ pub(in super::super) fn panics<S: Subject + 'static, E>(
         if notes.is_not_offered {
             return Ok(None);
         }
-        let is_stuck = played
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.is_stuck());
+        let is_stuck = played.is_stuck();
         trials.push(judged(played, &notes, options, is_wrong && round > 0));
         if is_stuck {
             break;
