@@ -43,8 +43,15 @@ pub struct LineUnits {
 
 /// Units of SKUs: each SKU once, in the sequence of their numbers, none with 0 units. One or two lines take no memory
 /// of their own.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Default, PartialEq, Eq, Hash)]
 pub struct Lines(SmallVec<[LineUnits; 2]>);
+
+/// As bytes: a clone one by one takes several times as long.
+impl Clone for Lines {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Lines {
     /// No lines.
@@ -56,6 +63,11 @@ impl Lines {
     /// Adds `units` of `sku`. Returns whether the sum fits 64 bits; nothing is added otherwise.
     pub fn add(&mut self, sku: SkuId, units: u64) -> bool {
         if units == 0 {
+            return true;
+        }
+        // Most come in the sequence of their numbers.
+        if self.0.last().is_none_or(|last| last.sku < sku) {
+            self.0.push(LineUnits { sku, units });
             return true;
         }
         match self.0.binary_search_by_key(&sku, |line| line.sku) {

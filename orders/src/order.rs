@@ -233,17 +233,27 @@ impl Order {
 
     /// What is said of the order as a whole.
     pub(crate) fn state(&self) -> OrderState {
-        use Stage::{Expired, Held, Paid, Returned, Shipped, Waiting, WrittenOff};
-        let stages: [(&[Stage], OrderState); 6] = [
-            (&[Held], OrderState::Held),
-            (&[Waiting], OrderState::Waiting),
-            (&[Paid], OrderState::Paid),
-            (&[Shipped], OrderState::Shipped),
-            (&[Returned, WrittenOff], OrderState::Returned),
-            (&[Expired], OrderState::Expired),
+        /// The first of them that a part of the order is in is that of the order.
+        const FIRST: [OrderState; 7] = [
+            OrderState::Held,
+            OrderState::Waiting,
+            OrderState::Paid,
+            OrderState::Shipped,
+            OrderState::Returned,
+            OrderState::Expired,
+            OrderState::Cancelled,
         ];
-        let first = stages.iter().find(|(stages, _)| self.parts.any(stages));
-        first.map_or(OrderState::Cancelled, |(_, state)| *state)
+        let place = |stage| match stage {
+            Stage::Held => 0,
+            Stage::Waiting => 1,
+            Stage::Paid => 2,
+            Stage::Shipped => 3,
+            Stage::Returned | Stage::WrittenOff => 4,
+            Stage::Expired => 5,
+            Stage::Cancelled | Stage::Refunded => 6,
+        };
+        let places = self.parts.iter().map(|(_, stage, _)| place(stage));
+        FIRST[places.min().unwrap_or(6)]
     }
 
     /// Whether a call of this kind on the whole order was made.
@@ -265,7 +275,7 @@ impl Order {
 
     /// Units that were refunded.
     pub(crate) fn refunded(&self) -> u64 {
-        self.parts.at(Stage::Refunded).units()
+        self.parts.units_at(Stage::Refunded)
     }
 
     /// The order without the requests on it, to be shown.

@@ -42,7 +42,10 @@ impl Requests {
     }
 
     pub(crate) fn remove(&self, requests: usize) {
-        self.known.fetch_sub(requests, Ordering::Relaxed);
+        // Most orders have none.
+        if requests > 0 {
+            self.known.fetch_sub(requests, Ordering::Relaxed);
+        }
     }
 
     /// Notes when the key of a shelf's request is forgotten.

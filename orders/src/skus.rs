@@ -220,13 +220,13 @@ impl<K: Sku> Skus<K> {
 
     /// Counts units that an order holds: all lines, or none; then of these fewer can be held.
     pub(crate) fn hold(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
-        let hold = |line: &LineUnits| {
+        let mut refused = Vec::new();
+        for line in lines.iter() {
             let item = self.item(line.sku);
-            let held = item.hold(line.units);
-            held.err()
-                .map(|left| (line.sku, item.short(line.units, left)))
-        };
-        let refused: Vec<_> = lines.iter().filter_map(hold).collect();
+            if let Err(left) = item.hold(line.units) {
+                refused.push((line.sku, item.short(line.units, left)));
+            }
+        }
         if refused.is_empty() {
             return Ok(());
         }
@@ -333,9 +333,14 @@ impl<K: Sku> Skus<K> {
     /// All orders take in the sequence of the SKUs' numbers, so that of two orders for the same SKUs one is served.
     pub(crate) fn take(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
         // A look first: an order that cannot be served should be in nobody's way.
-        let short = self.short(lines);
-        if !short.is_empty() {
-            return Err(short);
+        if lines
+            .iter()
+            .any(|line| self.item(line.sku).available() < line.units)
+        {
+            let short = self.short(lines);
+            if !short.is_empty() {
+                return Err(short);
+            }
         }
         for (index, line) in lines.iter().enumerate() {
             let item = self.item(line.sku);
@@ -384,14 +389,13 @@ impl<K: Sku> Skus<K> {
         lines: &Lines,
         gates: &mut Gates<'_>,
     ) -> Result<(), Vec<ShortLine<K>>> {
-        let short: Vec<_> = lines
-            .iter()
-            .filter_map(|line| {
-                let on_hand = gates.of(line.sku).on_hand;
-                let item = self.item(line.sku);
-                (on_hand < line.units).then(|| item.short(line.units, on_hand))
-            })
-            .collect();
+        let mut short = Vec::new();
+        for line in lines.iter() {
+            let on_hand = gates.of(line.sku).on_hand;
+            if on_hand < line.units {
+                short.push(self.item(line.sku).short(line.units, on_hand));
+            }
+        }
         if !short.is_empty() {
             return Err(short);
         }

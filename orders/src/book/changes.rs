@@ -150,9 +150,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         shard: &mut Locked<'_>,
         name: Name<'_>,
         permit: Permit<'_, K>,
+        now: u64,
         change: Change<K>,
     ) -> Option<SlotId> {
-        let mut entry = Entry::new(0, change);
+        let mut entry = Entry::new(now, change);
         let position = self.append(permit, &mut entry, Some(name.id));
         self.apply_new(shard, name, position, entry)
     }

@@ -130,7 +130,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             Err(refusal) => return Err(refusal),
         };
-        let slot = self.record_new(shard, asked.name, permit, change);
+        let slot = self.record_new(shard, asked.name, permit, call.now, change);
         let slot = slot.ok_or(Refusal::Busy)?;
         call.rest_on(shard[slot].last);
         Ok(Self::done(&shard[slot], call.now, lines.units()))

@@ -10,9 +10,13 @@ use segstock::inventory::{ShortLine, Sku};
 impl<K: Sku + 'static> OrderBook<K> {
     /// Whether no line is of a SKU that is closed.
     pub(super) fn are_open(&self, lines: &Lines) -> Result<(), Refusal<K>> {
-        let closed = lines.iter().map(|line| self.skus.item(line.sku));
-        let closed = closed.filter(|item| item.rules.is_closed());
-        let closed: Vec<_> = closed.map(|item| item.sku().clone()).collect();
+        let mut closed = Vec::new();
+        for line in lines.iter() {
+            let item = self.skus.item(line.sku);
+            if item.rules.is_closed() {
+                closed.push(item.sku().clone());
+            }
+        }
         if closed.is_empty() {
             Ok(())
         } else {

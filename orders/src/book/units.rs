@@ -57,6 +57,7 @@ pub(super) struct At<'a, 'b> {
 }
 
 impl At<'_, '_> {
+    #[inline]
     pub(super) fn order(&self) -> &Order {
         &self.shard[self.slot]
     }
