@@ -167,8 +167,8 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
 }
 
 impl<K> PostgresLedger<K> {
-    /// The units that left with forgotten orders, by SKU.
-    fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, u64)>, LedgerError> {
+    /// The units that left by rows that are gone, by SKU.
+    fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self
             .links
             .call(async move |link| statements::left(&link, skipped, limit).await);
