@@ -15,7 +15,8 @@
 //!
 //! A batch is written by a statement that checks epoch and number in the row of the owner, and does nothing if they are not
 //! those of the batch before. So a statement that is executed late, or twice, is void. The session has `synchronous_commit`
-//! on, whatever the database's default is, and a server with `fsync` off is refused: a commit that is answered is on disk.
+//! on, whatever the database's default is, and a server with `fsync` off is refused, also if it is started again like that:
+//! a commit that is answered is on disk.
 //!
 //! | what happens | what the book does |
 //! |---|---|
@@ -96,6 +97,17 @@ impl<K> PostgresLedger<K> {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.links.reach.timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+}
+
+/// For tests.
+#[doc(hidden)]
+impl<K> PostgresLedger<K> {
+    /// As a later release would open it, which has one step more of the schema.
+    #[must_use]
+    pub fn with_later_step(mut self, step: &'static str) -> Self {
+        self.links.reach.later = Some(step);
         self
     }
 }
