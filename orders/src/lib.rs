@@ -70,6 +70,8 @@ mod builder;
 mod customers;
 pub mod entry;
 mod feed;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod flow;
 mod gate;
 mod journal;
 pub mod ledger;

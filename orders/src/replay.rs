@@ -1,32 +1,29 @@
 //! A book is made again from its entries.
 
 mod error;
+mod lent;
 
 pub use error::{ReplayError, ReplayReason};
 
 use crate::book::OrderBook;
 use crate::entry::{Change, Entry, Position};
-use crate::gate::Gate;
-use crate::lines::{LineUnits, Lines, SkuId};
+use crate::lines::{Lines, SkuId};
 use crate::order::Order;
 use crate::parts::Stage;
 use crate::skus::Gates;
 use crate::table::SlotId;
+use lent::LentUnits;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Makes a book again that nobody else uses yet.
-///
-/// Entries are differences, so the end is what counts, and not the way to it. A ledger that has one entry stand for many
-/// has it stand later than some of those. So units that a change takes and that are not there yet are lent, and taken
-/// back at the end: then no more may be missing than the entries call uncovered.
 pub(crate) struct Replaying<'a, K: Sku> {
     book: &'a OrderBook<K>,
     /// Where the orders lie: number of the shard, and slot.
     orders: Places,
-    lent: BTreeMap<SkuId, Lent>,
+    lent: LentUnits,
 }
 
 type Places = HashMap<Position, (usize, SlotId), BuildHasherDefault<ByPosition>>;
@@ -50,25 +47,12 @@ impl Hasher for ByPosition {
     }
 }
 
-/// Units of a SKU that are taken back at the end.
-#[derive(Debug, Default)]
-struct Lent {
-    /// On the shelf.
-    on_hand: u64,
-    /// Of those that can be had.
-    free: u64,
-    /// The entry to which the first were lent.
-    first: Option<Position>,
-    /// Units that may be missing at the end: no free unit covered them.
-    uncovered: u64,
-}
-
 impl<'a, K: Sku + 'static> Replaying<'a, K> {
     pub(crate) fn new(book: &'a OrderBook<K>) -> Self {
         Self {
             book,
             orders: Places::default(),
-            lent: BTreeMap::new(),
+            lent: LentUnits::default(),
         }
     }
 
@@ -92,87 +76,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             last = position;
         }
         let book = self.book;
-        self.take_back()?;
+        self.lent.settle(&book.skus)?;
         *book.last_time.lock() = time;
         Ok((last, time))
-    }
-
-    /// Takes back what was lent.
-    fn take_back(self) -> Result<(), ReplayError> {
-        let skus = &self.book.skus;
-        for (sku, lent) in self.lent {
-            let mut gate = skus.item(sku).gate.lock();
-            let on_hand = gate.on_hand.checked_sub(lent.on_hand);
-            let missing = skus.withhold(sku, lent.free);
-            let Some(on_hand) = on_hand.filter(|_| missing <= lent.uncovered) else {
-                return Err(ReplayError {
-                    position: lent.first.unwrap_or_default(),
-                    reason: ReplayReason::Units,
-                });
-            };
-            gate.on_hand = on_hand;
-            skus.show(sku, &gate);
-        }
-        Ok(())
-    }
-
-    /// So many units more may be missing at the end.
-    fn allow(&mut self, sku: SkuId, uncovered: u64, position: Position) {
-        if uncovered > 0 {
-            let lent = self.lent.entry(sku).or_default();
-            lent.first.get_or_insert(position);
-            lent.uncovered += uncovered;
-        }
-    }
-
-    /// Takes units off sale. Those that are uncovered are so at the instant at which the entry was made: units that another
-    /// change had taken by then, and whose entry follows, are still free here. So they are taken at the end.
-    fn withhold(
-        &mut self,
-        sku: SkuId,
-        units: u64,
-        uncovered: u64,
-        position: Position,
-    ) -> Result<(), ReplayReason> {
-        self.allow(sku, uncovered, position);
-        let later = units.min(uncovered);
-        if later > 0 {
-            self.lent.entry(sku).or_default().free += later;
-        }
-        self.lend_free(sku, units - later, position)?;
-        _ = self.book.skus.withhold(sku, units - later);
-        Ok(())
-    }
-
-    /// Lends what a shelf lacks of `units`.
-    fn lend_on_hand(&mut self, sku: SkuId, units: u64, position: Position, gate: &mut Gate) {
-        let lacks = units.saturating_sub(gate.on_hand);
-        if lacks > 0 {
-            gate.on_hand += lacks;
-            self.book.skus.show(sku, gate);
-            let lent = self.lent.entry(sku).or_default();
-            lent.first.get_or_insert(position);
-            lent.on_hand += lacks;
-        }
-    }
-
-    /// Lends what `units` lack of those that can be had.
-    fn lend_free(
-        &mut self,
-        sku: SkuId,
-        units: u64,
-        position: Position,
-    ) -> Result<(), ReplayReason> {
-        let lacks = units.saturating_sub(self.book.skus.item(sku).available());
-        if lacks > 0 {
-            if !self.book.skus.lend(sku, lacks) {
-                return Err(ReplayReason::Units);
-            }
-            let lent = self.lent.entry(sku).or_default();
-            lent.first.get_or_insert(position);
-            lent.free += lacks;
-        }
-        Ok(())
     }
 
     /// The id of the order that a change is about.
@@ -195,7 +101,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             | Change::Moved { .. }
             | Change::Sent { .. }
             | Change::Arrived { .. }
-            | Change::Limited { .. } => self.shelf(position, &entry),
+            | Change::Limited { .. } => self.shelf(position, entry),
             Change::Placed { order, .. } => {
                 self.take_to_hold(&order.lines, position)?;
                 self.new_order(position, entry)
@@ -219,18 +125,26 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         Ok(())
     }
 
-    fn shelf(&mut self, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
+    fn shelf(&mut self, position: Position, mut entry: Entry<K>) -> Result<(), ReplayReason> {
         let shelves = entry.change.shelves();
         shelves.iter().try_for_each(|sku| self.knows(*sku))?;
         let book = self.book;
         book.forget_requests(entry.time, 2);
+        if let Change::Counted {
+            sku, difference, ..
+        } = &mut entry.change
+            && *difference > 0
+        {
+            let found = self.lent.found(*sku, difference.unsigned_abs(), position);
+            *difference = found?.cast_signed();
+        }
         let mut gates = book.skus.pass_all(&shelves);
         self.take_from_shelf(&mut gates, position, &entry.change)?;
-        book.apply_shelf(&mut gates, position, entry);
+        book.apply_shelf(&mut gates, position, &entry);
         Ok(())
     }
 
-    /// Takes what a change of shelves takes, and sees whether what it gives fits.
+    /// Takes what a change of shelves takes, and makes room for what it gives.
     fn take_from_shelf(
         &mut self,
         gates: &mut Gates<'_>,
@@ -240,8 +154,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         match *change {
             Change::WrittenOff { sku, units } => self.write_off(sku, units, position, gates),
             Change::Moved { from, to, units } => {
-                fits(units, gates.of(to))?;
-                self.write_off(from, units, position, gates)
+                self.write_off(from, units, position, gates)?;
+                self.make_room(to, units, position, gates)
             }
             Change::Sent { from, units, .. } => self.write_off(from, units, position, gates),
             Change::Arrived {
@@ -258,7 +172,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                     (sent.from, sent.to) == (from, to) && are_there
                 });
                 is_sent.then_some(()).ok_or(ReplayReason::Units)?;
-                fits(units, gates.of(to))
+                self.make_room(to, units, position, gates)
             }
             Change::Counted {
                 sku,
@@ -266,11 +180,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 uncovered,
                 ..
             } if difference < 0 => {
-                let missing = difference.unsigned_abs();
-                let gate = gates.of(sku);
-                self.lend_on_hand(sku, missing, position, gate);
-                self.book.skus.lessen(sku, missing, gate);
-                self.withhold(sku, missing, uncovered, position)
+                let missing = (sku, difference.unsigned_abs(), uncovered);
+                let skus = &self.book.skus;
+                self.lent.lose(skus, missing, position, gates.of(sku))
             }
             Change::Counted {
                 sku,
@@ -278,10 +190,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 uncovered,
                 ..
             } => {
-                fits(difference.unsigned_abs(), gates.of(sku))?;
                 // One that stands for several can have found units, and yet some of them uncovered.
-                self.allow(sku, uncovered, position);
-                Ok(())
+                self.lent.allow(sku, uncovered, position)?;
+                self.make_room(sku, difference.unsigned_abs(), position, gates)
             }
             Change::Limited {
                 sku,
@@ -294,12 +205,33 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 if safe.is_none_or(|safe| safe > MAX_UNITS) {
                     return Err(ReplayReason::Units);
                 }
-                let more = u64::try_from(safety).unwrap_or(0);
-                self.withhold(sku, more, uncovered, position)
+                let skus = &self.book.skus;
+                let units = safety.unsigned_abs();
+                if safety > 0 {
+                    let more = (sku, units, uncovered);
+                    return self.lent.withhold(skus, more, position);
+                }
+                let fewer = (sku, units);
+                self.lent.allow(sku, uncovered, position)?;
+                self.lent
+                    .make_room_for_free(skus, fewer, position, gates.of(sku))
             }
-            Change::Restocked { sku, units } => fits(units, gates.of(sku)),
+            Change::Restocked { sku, units } => self.make_room(sku, units, position, gates),
             _ => Ok(()),
         }
+    }
+
+    /// Makes room for units that come to a shelf.
+    fn make_room(
+        &mut self,
+        sku: SkuId,
+        units: u64,
+        position: Position,
+        gates: &mut Gates<'_>,
+    ) -> Result<(), ReplayReason> {
+        let skus = &self.book.skus;
+        let gate = gates.of(sku);
+        self.lent.make_room(skus, (sku, units), position, gate)
     }
 
     /// Takes units off the shelf that nobody was promised.
@@ -310,10 +242,10 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         position: Position,
         gates: &mut Gates<'_>,
     ) -> Result<(), ReplayReason> {
-        let gate = gates.of(sku);
-        self.lend_on_hand(sku, units, position, gate);
-        self.lend_free(sku, units, position)?;
-        let written_off = self.book.skus.write_off(sku, units, gate);
+        let (skus, gate) = (&self.book.skus, gates.of(sku));
+        self.lent.lend_on_hand(skus, (sku, units), position, gate)?;
+        self.lent.lend_free(skus, (sku, units), position)?;
+        let written_off = skus.write_off(sku, units, gate);
         written_off.map_err(|_| ReplayReason::Units)
     }
 
@@ -389,11 +321,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             Change::Shipped { lines, .. } => self.ship(lines, position)?,
             Change::Returned { on_sale, .. } => {
                 let passed = gates.insert(skus.pass(on_sale));
-                let fits = |line: &LineUnits| {
-                    passed.of(line.sku).on_hand.saturating_add(line.units) <= MAX_UNITS
-                };
-                if !on_sale.iter().all(fits) {
-                    return Err(ReplayReason::Units);
+                for line in on_sale.iter() {
+                    self.make_room(line.sku, line.units, position, passed)?;
                 }
             }
             _ => {}
@@ -432,7 +361,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn take(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
         for line in lines.iter() {
             self.knows(line.sku)?;
-            self.lend_free(line.sku, line.units, position)?;
+            self.lent
+                .lend_free(&self.book.skus, (line.sku, line.units), position)?;
         }
         self.book.skus.take(lines).map_err(|_| ReplayReason::Units)
     }
@@ -442,17 +372,12 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let skus = &book.skus;
         let mut gates = skus.pass(lines);
         for line in lines.iter() {
-            self.lend_on_hand(line.sku, line.units, position, gates.of(line.sku));
+            let (units, gate) = ((line.sku, line.units), gates.of(line.sku));
+            self.lent.lend_on_hand(skus, units, position, gate)?;
         }
         let shipped = skus.ship(lines, &mut gates);
         shipped.map_err(|_| ReplayReason::Units)
     }
-}
-
-/// Whether units fit on a shelf.
-fn fits(units: u64, gate: &Gate) -> Result<(), ReplayReason> {
-    let room = MAX_UNITS - gate.on_hand.min(MAX_UNITS);
-    (units <= room).then_some(()).ok_or(ReplayReason::Units)
 }
 
 /// Whether an order has the units that a change moves.

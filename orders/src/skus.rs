@@ -80,6 +80,12 @@ impl<K: Sku> Item<K> {
         self.shelf.available()
     }
 
+    /// Units on hand, also while the gate is passed.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn on_hand(&self) -> u64 {
+        self.on_hand.load(Ordering::Acquire)
+    }
+
     /// Units that orders hold and have not paid for.
     pub(crate) fn held(&self) -> u64 {
         self.held.load(Ordering::Acquire)

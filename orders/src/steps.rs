@@ -53,6 +53,15 @@ impl<T> Steps<T> {
         Some(item)
     }
 
+    /// All items, one beside the other. It moves all of them: not under a lock.
+    pub(crate) fn into_vec(self) -> Vec<T> {
+        let mut all = Vec::with_capacity(self.len);
+        for mut chunk in self.nodes.into_iter().flatten() {
+            all.append(&mut chunk);
+        }
+        all
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         let (node, chunk, item) = place(index);
         self.nodes.get(node)?.get(chunk)?.get(item)
@@ -103,6 +112,9 @@ mod tests {
         assert_eq!(steps.len(), count);
         assert!((0..count).all(|item| steps[item] == item));
         assert_eq!(steps.get(count), None);
+        let mut few = Steps::default();
+        (0..2 * WIDTH + 1).for_each(|item| few.push(item));
+        assert!(few.into_vec().into_iter().eq(0..2 * WIDTH + 1));
         for item in (0..count).rev() {
             assert_eq!(steps.pop(), Some(item));
         }

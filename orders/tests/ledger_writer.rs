@@ -434,3 +434,28 @@ fn forgotten_orders_leave_the_memory_ledger_and_what_they_took_stays() {
     let stock = shop.book.stock("phone").expect("it is open");
     assert_eq!((stock.on_hand, stock.available), (3, 1));
 }
+
+/// The queue's lock is everybody's: no call moves what waits in it.
+#[test]
+fn no_call_asks_for_more_memory_the_more_entries_wait_for_the_disk() {
+    const ENTRIES: usize = 16_000;
+    let disk = Disk::<String>::new();
+    let (shop, _driver) = OrderBook::builder()
+        .recover_by_hand(disk.ledger(), WriterSettings::new())
+        .expect("an empty disk");
+    let phone = || "phone".to_owned();
+    let open = shop.writer.decide(|| shop.book.open(phone(), 1 << 20));
+    assert!(open.answer.is_ok());
+    let mut most = 0;
+    for number in 1..ENTRIES {
+        let (id, lines) = (format!("order-{number}"), [(phone(), 1)]);
+        let place = || {
+            shop.writer
+                .decide(|| shop.book.place(&id, None, lines, TTL))
+        };
+        let asked = allocation_counter::measure(|| assert!(place().answer.is_ok()));
+        most = most.max(asked.bytes_total);
+    }
+    assert_eq!(shop.writer.status().used, ENTRIES);
+    assert!(most < 400_000, "a call asked for {most} bytes");
+}

@@ -15,7 +15,8 @@
 //!
 //! A batch is written by a statement that checks epoch and number in the row of the owner, and does nothing if they are not
 //! those of the batch before. So a statement that is executed late, or twice, is void. The session has `synchronous_commit`
-//! on, whatever the database's default is, and a server with `fsync` off is refused: a commit that is answered is on disk.
+//! on, whatever the database's default is, and a server with `fsync` off is refused, also if it is started again like that:
+//! a commit that is answered is on disk.
 //!
 //! | what happens | what the book does |
 //! |---|---|
@@ -100,6 +101,17 @@ impl<K> PostgresLedger<K> {
     }
 }
 
+/// For tests.
+#[doc(hidden)]
+impl<K> PostgresLedger<K> {
+    /// As a later release would open it, which has one step more of the schema.
+    #[must_use]
+    pub fn with_later_step(mut self, step: &'static str) -> Self {
+        self.links.reach.later = Some(step);
+        self
+    }
+}
+
 impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedger<K> {
     fn open(&mut self) -> Result<Opened, LedgerError> {
         self.links.begin()?;
@@ -167,8 +179,8 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
 }
 
 impl<K> PostgresLedger<K> {
-    /// The units that left with forgotten orders, by SKU.
-    fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, u64)>, LedgerError> {
+    /// The units that left by rows that are gone, by SKU.
+    fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self
             .links
             .call(async move |link| statements::left(&link, skipped, limit).await);

@@ -109,7 +109,8 @@ impl<K: 'static> Driver<K> {
     }
 
     fn begin(&mut self, collected: Collected<K>) {
-        let last = collected.entries.last();
+        let entries = collected.entries.into_vec();
+        let last = entries.last();
         self.time = last.map_or(self.time, |entry| entry.time.max(self.time));
         let wall = self.settings.wall.now().as_nanos();
         self.under_way = Some(UnderWay {
@@ -117,7 +118,7 @@ impl<K: 'static> Driver<K> {
                 epoch: self.epoch,
                 number: self.number + 1,
                 first: collected.first,
-                entries: collected.entries,
+                entries,
                 forget: collected.forget,
                 keys_since: self.time.saturating_sub(self.retention),
                 time: self.time,

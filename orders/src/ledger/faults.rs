@@ -41,8 +41,8 @@ pub struct Disk<K> {
 struct State<K> {
     at: Opened,
     log: Vec<(Position, Entry<K>)>,
-    /// Units that left with forgotten orders.
-    left: BTreeMap<SkuId, u64>,
+    /// Units that left, by rows that are gone.
+    left: BTreeMap<SkuId, i64>,
     /// Sent, and neither here nor lost yet.
     late: Vec<(Batch<K>, Plan<K>)>,
 }

@@ -2,6 +2,7 @@
 
 use crate::entry::{Entry, Position};
 use crate::journal::NoPlace;
+use crate::steps::Steps;
 use parking_lot::{Condvar, Mutex};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,7 +29,8 @@ pub(super) struct Queue<K> {
 struct Waiting<K> {
     /// The position of the last entry that was appended.
     last: u64,
-    entries: Vec<Entry<K>>,
+    /// A list that never moves what it has: who appends waits for nothing that grows.
+    entries: Steps<Entry<K>>,
     forget: Vec<Position>,
     /// Whether the writer's thread waits on `filled`.
     is_awaited: bool,
@@ -38,7 +40,7 @@ struct Waiting<K> {
 #[derive(Debug)]
 pub(super) struct Collected<K> {
     pub(super) first: Position,
-    pub(super) entries: Vec<Entry<K>>,
+    pub(super) entries: Steps<Entry<K>>,
     pub(super) forget: Vec<Position>,
 }
 
@@ -51,7 +53,7 @@ impl<K> Queue<K> {
             lags: AtomicBool::new(false),
             waiting: Mutex::new(Waiting {
                 last: last.number(),
-                entries: Vec::new(),
+                entries: Steps::default(),
                 forget: Vec::new(),
                 is_awaited: false,
             }),
@@ -157,7 +159,7 @@ impl<K> Queue<K> {
 
 impl<K> Waiting<K> {
     fn collect(&mut self) -> Option<Collected<K>> {
-        if self.entries.is_empty() && self.forget.is_empty() {
+        if self.entries.len() == 0 && self.forget.is_empty() {
             return None;
         }
         let entries = mem::take(&mut self.entries);

@@ -5,15 +5,17 @@
 //! |---|---|
 //! | `owner` | one: epoch, number of the last batch, position of the last entry, the book's time, the wall clock's time |
 //! | `entry` | position, time, the order that it changes, its request, what changed; request and change are JSON |
-//! | `sku` | how many units left for good with orders whose rows are gone |
+//! | `sku` | how many units left for good, less those that came, by rows that are gone |
 //!
 //! # Rows that go
 //!
 //! When the book forgets an order, the order's rows are deleted, and what it took for good is added to the row of each of
-//! its SKUs. What changed the shelf of a SKU by itself (restocks, counts, units written off, limits) is kept until the keys of such
-//! requests are forgotten; then one row stands for all of a SKU. Both happen in the transaction of a batch, a few rows at
-//! a time: [`Upkeep`] says which.
+//! its SKUs. What changed shelves by itself is kept until the keys of such requests are forgotten. Then one row stands for
+//! all restocks, counts and units written off of a SKU, and at most three for its limits: customers are counted from the
+//! first on that limits them. Rows of moves, and of sendings of which all has arrived, are deleted, and their units added
+//! to the rows of both SKUs. All this happens in the transaction of a batch, a few rows at a time: [`Upkeep`] says which.
 
+mod moves;
 mod shelves;
 mod upkeep;
 
@@ -100,7 +102,7 @@ impl From<serde_json::Error> for RowError {
     }
 }
 
-/// The entries that stand for forgotten orders, at the end of all others: after `after`, at most `limit`. `last` and `time`
+/// The entries that stand for rows that are gone, at the end of all others: after `after`, at most `limit`. `last` and `time`
 /// are those of the last batch, and `left` gives the rows of the SKUs in the sequence of their numbers, from the row of
 /// this number on, up to a limit.
 ///
@@ -111,7 +113,7 @@ pub fn at_the_end<K, E>(
     (last, time): (Position, u64),
     after: Position,
     limit: usize,
-    left: impl FnOnce(u64, usize) -> Result<Vec<(SkuId, u64)>, E>,
+    left: impl FnOnce(u64, usize) -> Result<Vec<(SkuId, i64)>, E>,
 ) -> Result<Vec<(Position, Entry<K>)>, E> {
     let skipped = after.number().saturating_sub(last.number());
     let positions = (last.number() + skipped + 1..).map(Position::new);

@@ -2,6 +2,7 @@
 
 use crate::entry::{Change, Entry};
 use crate::lines::{Lines, SkuId};
+use crate::steps::Steps;
 
 /// The stock of a SKU by its durable entries.
 ///
@@ -41,9 +42,9 @@ impl SkuSums {
     }
 }
 
-/// The sums of all SKUs, by their numbers.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sums(Vec<SkuSums>);
+/// The sums of all SKUs, by their numbers. Who reads them waits for nothing that grows.
+#[derive(Debug, Default)]
+pub(super) struct Sums(Steps<SkuSums>);
 
 impl Sums {
     pub(super) fn of(&self, sku: SkuId) -> SkuSums {
@@ -105,7 +106,7 @@ impl Sums {
     #[cfg(any(feature = "faults", feature = "rows"))]
     pub(super) fn into_iter(self) -> impl Iterator<Item = (SkuId, SkuSums)> {
         let numbers = (0..).map(SkuId::new);
-        numbers.zip(self.0)
+        numbers.zip(self.0.into_vec())
     }
 
     fn held(&mut self, lines: &Lines, sign: i64) {
@@ -130,8 +131,8 @@ impl Sums {
     }
 
     fn at(&mut self, sku: SkuId) -> &mut SkuSums {
-        if self.0.len() <= sku.index() {
-            self.0.resize_with(sku.index() + 1, SkuSums::default);
+        while self.0.len() <= sku.index() {
+            self.0.push(SkuSums::default());
         }
         &mut self.0[sku.index()]
     }

@@ -45,6 +45,14 @@ pub(super) fn later(path: &Path, found: u32, known: u32) -> LedgerError {
     LedgerError::new(LedgerReason::Later, line)
 }
 
+pub(super) fn unsafe_setting(path: &Path, name: &str, found: &str) -> LedgerError {
+    let line = format!(
+        "{} would lose orders when the power fails: SQLite has {name} {found} there",
+        path.display()
+    );
+    LedgerError::new(LedgerReason::Failed, line)
+}
+
 pub(super) fn no_file(path: &Path, error: &std::io::Error) -> LedgerError {
     let line = format!("{} cannot be opened: {error}", path.display());
     LedgerError::new(LedgerReason::Failed, line)

@@ -94,12 +94,12 @@ pub(super) fn keep_up<K: Serialize>(transaction: &Transaction<'_>, plan: &Plan<K
     Ok(())
 }
 
-/// The units that left with forgotten orders, by SKU.
+/// The units that left by rows that are gone, by SKU.
 pub(super) fn left(
     connection: &Connection,
     skipped: u64,
     limit: usize,
-) -> Result<Vec<(SkuId, u64)>> {
+) -> Result<Vec<(SkuId, i64)>> {
     let mut select =
         connection.prepare_cached("SELECT id, left FROM sku ORDER BY id LIMIT ?2 OFFSET ?1")?;
     let rows = select.query_map(params![skipped, limit], |row| {

@@ -1,8 +1,9 @@
 //! How a file is opened: what it is, its settings, its tables, and the steps from one schema to the next.
 
-use super::errors::{later, line, no_file, not_a_ledger};
+use super::errors::{later, line, no_file, not_a_ledger, unsafe_setting};
 use crate::entry::Position;
 use crate::ledger::{LedgerError, Opened};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -57,6 +58,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     let found = version(&connection, path)?;
     upgrade(&mut connection, found, &STEPS).map_err(sqlite)?;
     settings(&connection).map_err(sqlite)?;
+    are_safe(&connection, path)?;
     Ok(connection)
 }
 
@@ -165,21 +167,44 @@ fn upgrade(connection: &mut Connection, found: u32, steps: &[&str]) -> rusqlite:
     Ok(())
 }
 
-/// What the ledger's promise rests on: the log is synced before a commit returns.
+/// What the ledger's promise rests on, as SQLite says it: the log is synced before a commit returns, no other process has
+/// the file, and where a plain sync leaves data in the disk's own memory (macOS) it is a full one.
+const SAFE: [(&str, &str); 5] = [
+    ("journal_mode", "wal"),
+    ("synchronous", "2"),
+    ("locking_mode", "exclusive"),
+    ("fullfsync", "1"),
+    ("checkpoint_fullfsync", "1"),
+];
+
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    // Where there can be no such log, it says so and stays as it is.
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Where a plain sync leaves data in the disk's own memory (macOS): a full one.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
-    let synchronous: u32 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-    if mode != "wal" || synchronous != 2 {
-        return Err(rusqlite::Error::InvalidQuery);
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)
+}
+
+/// Reads back what was set.
+fn are_safe(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    for (name, safe) in SAFE {
+        let found = setting(connection, name).map_err(|error| line(path, &error))?;
+        if found != safe {
+            return Err(unsafe_setting(path, name, &found));
+        }
     }
     Ok(())
+}
+
+fn setting(connection: &Connection, name: &str) -> rusqlite::Result<String> {
+    connection.pragma_query_value(None, name, |row| {
+        Ok(match row.get_ref(0)? {
+            ValueRef::Integer(number) => number.to_string(),
+            text => text.as_str()?.to_owned(),
+        })
+    })
 }
 
 /// Raises the epoch, and says where the ledger stands.
@@ -223,20 +248,29 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_synced() {
+    fn a_file_whose_commits_are_not_synced_is_refused() {
         let (_directory, path) = file();
         let connection = open(&path).expect("a new file");
-        let text = |name| -> String {
-            let value = connection.pragma_query_value(None, name, |row| row.get(0));
-            value.expect("a setting")
-        };
-        assert_eq!(text("journal_mode"), "wal");
-        assert_eq!(text("locking_mode"), "exclusive");
-        let number = |name| -> u32 {
-            let value = connection.pragma_query_value(None, name, |row| row.get(0));
-            value.expect("a setting")
-        };
-        assert_eq!((number("synchronous"), number("fullfsync")), (2, 1));
+        assert_eq!(are_safe(&connection, &path), Ok(()));
+        for (name, lax) in [
+            ("synchronous", "NORMAL"),
+            ("synchronous", "OFF"),
+            ("fullfsync", "OFF"),
+            ("checkpoint_fullfsync", "OFF"),
+            ("locking_mode", "NORMAL"),
+            ("journal_mode", "MEMORY"),
+        ] {
+            settings(&connection).expect("settings");
+            let lax = connection.pragma_update_and_check(None, name, lax, |_| Ok(()));
+            // Some say what they are from then on, some do not.
+            assert!(matches!(
+                lax,
+                Ok(()) | Err(rusqlite::Error::QueryReturnedNoRows)
+            ));
+            let refused = are_safe(&connection, &path).expect_err(name);
+            let line = refused.to_string();
+            assert!(line.contains("shop.db") && line.contains(name), "{line}");
+        }
     }
 
     #[test]

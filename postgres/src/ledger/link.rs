@@ -17,6 +17,8 @@ pub(super) struct Reach {
     /// The name of its schema.
     pub(super) name: Arc<str>,
     pub(super) timeout: Duration,
+    /// A step of the schema that no release has: for tests.
+    pub(super) later: Option<&'static str>,
 }
 
 impl Reach {
@@ -43,6 +45,7 @@ impl Reach {
             config,
             name,
             timeout,
+            later: None,
         })
     }
 
@@ -71,11 +74,28 @@ impl Reach {
             statements: Statements::new(&self.name),
             task,
         };
-        let durable = "SELECT set_config('synchronous_commit', 'on', false)
-             WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
-        link.client.batch_execute(durable).await?;
+        is_durable(&link.client).await?;
         Ok(link)
     }
+}
+
+/// Has commits of a connection wait for the disk, and sees that they do. Asked of each connection: a server that is started
+/// again may have other settings.
+async fn is_durable(client: &Client) -> Result<(), Fault> {
+    let wait = "SELECT set_config('synchronous_commit', 'on', false)
+         WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+    client.batch_execute(wait).await?;
+    let set = "SELECT current_setting('fsync'), current_setting('synchronous_commit')";
+    let set = client.query_one(set, &[]).await?;
+    let (fsync, commit): (&str, &str) = (set.try_get(0)?, set.try_get(1)?);
+    let line = match (fsync, commit) {
+        ("on", "on" | "remote_apply") => return Ok(()),
+        ("on", commit) => {
+            format!("synchronous_commit stays {commit}: commits do not wait for the disk")
+        }
+        _ => "the server has fsync off: it loses commits when its machine stops".to_owned(),
+    };
+    Err(Fault::new(LedgerReason::Failed, line, false))
 }
 
 /// A connection.

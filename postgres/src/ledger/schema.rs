@@ -40,12 +40,8 @@ const STEPS: [&str; 1] = [r#"
 
 /// Opens the ledger, brings it to the newest version, and raises its epoch.
 pub(super) async fn open(link: &Link, reach: &Reach) -> Result<Opened, Fault> {
-    let durable = link.client.query_one("SHOW fsync", &[]).await?;
-    if durable.try_get::<_, &str>(0)? != "on" {
-        let line = "the server has fsync off: it loses commits when its machine stops";
-        return Err(Fault::new(LedgerReason::Failed, line, false));
-    }
-    upgrade(link, reach, &STEPS).await?;
+    let steps: Vec<_> = STEPS.into_iter().chain(reach.later).collect();
+    upgrade(link, reach, &steps).await?;
     let name = &reach.name;
     let raise = format!(
         r#"UPDATE "{name}".owner SET epoch = epoch + 1 RETURNING epoch, batch, last, time, wall"#

@@ -175,7 +175,7 @@ impl KeptUp {
                 .collect(),
             orders,
             skus: left.clone().map(|(sku, _)| sku.number().into()).collect(),
-            left: left.map(|(_, units)| units.cast_signed()).collect(),
+            left: left.map(|(_, units)| *units).collect(),
             rewritten,
         })
     }
@@ -296,18 +296,18 @@ pub(super) async fn of(
     rows.iter().map(EntryRow::of).collect()
 }
 
-/// The units that left with forgotten orders, by SKU.
+/// The units that left by rows that are gone, by SKU.
 pub(super) async fn left(
     link: &Link,
     skipped: u64,
     limit: usize,
-) -> Result<Vec<(SkuId, u64)>, Fault> {
+) -> Result<Vec<(SkuId, i64)>, Fault> {
     let (skipped, limit) = (skipped.cast_signed(), signed(limit));
     let statement = &link.statements.left;
     let rows = statement.query(&link.client, &[&skipped, &limit]).await?;
     let left = |row: &Row| {
         let sku = u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX);
-        Ok((SkuId::new(sku), row.try_get::<_, i64>(1)?.cast_unsigned()))
+        Ok((SkuId::new(sku), row.try_get(1)?))
     };
     rows.iter().map(left).collect()
 }

@@ -1,8 +1,8 @@
 //! What outlives a restart, and schemas that are not what they should be.
 
 use crate::shop::{Clocks, TTL, Tests, name, phone, recover};
-use segstock_orders::ledger::{LedgerReason, RecoverError};
-use segstock_orders::{OrderState, Refusal, Returned};
+use segstock_orders::ledger::{LedgerReason, RecoverError, Recovered};
+use segstock_orders::{OrderBook, OrderState, Refusal, Returned};
 use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::Server;
 use std::thread;
@@ -59,6 +59,13 @@ pub fn add(tests: &Tests) {
         let epoch = format!("SELECT epoch FROM {name}.owner");
         assert_eq!(number(&client, site.runtime, &epoch), 1, "nothing changed");
     });
+    tests.add(
+        "a_later_release_brings_the_schema_on_step_by_step",
+        |site| {
+            let client = connect(site.server.url(), site.runtime);
+            later_release(site.server.url(), &client, site.runtime);
+        },
+    );
     tests.add("a_damaged_row_is_said", |site| {
         let (client, name) = (connect(site.server.url(), site.runtime), name());
         let shop = recover(site.server.url(), &name).expect("a new ledger");
@@ -245,6 +252,47 @@ fn rows_go(url: &str, client: &Client, runtime: &Handle) {
     assert!(position.is_ok_and(|position| position > second.found.last));
 }
 
+/// The ledger as a release opens it that has one step of the schema more.
+fn later(url: &str, name: &str, step: &'static str) -> Result<Recovered<String>, RecoverError> {
+    let ledger = PostgresLedger::at(url, name).expect("a name");
+    OrderBook::builder().recover(ledger.with_later_step(step))
+}
+
+fn later_release(url: &str, client: &Client, runtime: &Handle) {
+    const STEP: &str = r#"CREATE TABLE "{name}".later (id integer)"#;
+    let name = name();
+    let version = || {
+        let version = format!("SELECT segstock_ledger::bigint FROM {name}.owner");
+        number(client, runtime, &version)
+    };
+    let shop = recover(url, &name).expect("a new ledger");
+    shop.book.open(phone(), 3).expect("a new SKU");
+    drop(shop);
+    assert_eq!(version(), 1);
+    // A step that fails half-way changes nothing.
+    let half = r#"CREATE TABLE "{name}".half (id integer); SELECT 1 / 0"#;
+    assert!(later(url, &name, half).is_err());
+    let halves = format!("SELECT count(to_regclass('{name}.half'))");
+    assert_eq!((version(), number(client, runtime, &halves)), (1, 0));
+    assert_eq!(recover(url, &name).expect("as before").found.skus, 1);
+    // Of processes that come at the same time one makes the step. All open the ledger, one after another.
+    let opened: Vec<_> = thread::scope(|scope| {
+        let open = || later(url, &name, STEP).map(|shop| shop.found.epoch);
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+        let opened = threads.into_iter().map(|thread| thread.join());
+        opened.map(|opened| opened.expect("no panic")).collect()
+    });
+    let mut epochs: Vec<_> = opened.into_iter().flatten().collect();
+    epochs.sort_unstable();
+    assert_eq!(epochs, [3, 4, 5, 6]);
+    assert_eq!(version(), 2);
+    let shop = later(url, &name, STEP).expect("it is there");
+    let stock = shop.book.stock(&phone()).expect("it is open");
+    assert_eq!(stock.on_hand, 3, "what was there stays");
+    // This release does not know what that one writes.
+    assert_eq!(refusal(url, &name).0, LedgerReason::Later);
+}
+
 fn two_nodes(url: &str) {
     let name = name();
     let first = recover(url, &name).expect("a new ledger");
@@ -275,14 +323,14 @@ fn refusal(url: &str, name: &str) -> (LedgerReason, String) {
 }
 
 /// A connection for what no ledger does.
-fn connect(url: &str, runtime: &Handle) -> Client {
+pub fn connect(url: &str, runtime: &Handle) -> Client {
     let connected = runtime.block_on(tokio_postgres::connect(url, NoTls));
     let (client, connection) = connected.expect("the server is there");
     runtime.spawn(connection);
     client
 }
 
-fn run(client: &Client, runtime: &Handle, sql: &str) {
+pub fn run(client: &Client, runtime: &Handle, sql: &str) {
     runtime
         .block_on(client.batch_execute(sql))
         .expect("it is SQL");

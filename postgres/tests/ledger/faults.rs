@@ -1,6 +1,7 @@
 //! The ledger while its connection is cut, its server is killed, and its server stands still: nothing that was answered is
 //! lost, and nothing is sold twice.
 
+use crate::calm::{connect, run};
 use crate::shop::{TTL, Tests, hurried, name, phone, recover};
 use segstock_orders::ledger::{
     Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError,
@@ -35,6 +36,11 @@ pub fn add(tests: &Tests) {
         "faults::answers_before_they_are_durable_are_found",
         start,
         early,
+    );
+    tests.add_with_own(
+        "faults::a_server_that_syncs_no_more_is_refused",
+        start,
+        unsynced,
     );
     tests.add_with_own(
         "faults::a_connection_that_is_cut_loses_no_answer",
@@ -236,6 +242,26 @@ fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
     });
     drop(shop);
     assert_eq!(audit(&url, &name, &told), Vec::<&String>::new());
+}
+
+/// Somebody switches `fsync` off, and the connection is lost.
+fn unsynced(server: &OwnServer<PostgresServer>, runtime: &Handle) {
+    let (url, name) = (url(server), name());
+    let shop = begin(&url, &url, &name);
+    shop.book.open(phone(), 1).expect("a new SKU");
+    let client = connect(&url, runtime);
+    run(&client, runtime, "ALTER SYSTEM SET fsync = off");
+    let reload = "SELECT pg_reload_conf(), pg_sleep(0.5)";
+    run(&client, runtime, reload);
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    run(&client, runtime, end);
+    let lost = shop.book.place("order", None, [(phone(), 1)], TTL);
+    assert_eq!(lost, Err(Refusal::Unknown));
+    let dead = shop.writer.status().dead.expect("it writes no more");
+    assert!(dead.to_string().contains("fsync off"), "{dead}");
+    let refused = recover(&url, &name).expect_err("commits are not safe");
+    assert!(refused.to_string().contains("fsync off"), "{refused}");
 }
 
 fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {

@@ -21,6 +21,8 @@ enum What {
 pub(super) struct Shelves {
     recent: VecDeque<(u64, Position, Key)>,
     bases: HashMap<Key, Position>,
+    /// The first row of each SKU that limits customers: from there on they are counted, whatever comes later.
+    counted: HashMap<SkuId, Position>,
 }
 
 type Key = (SkuId, What);
@@ -48,7 +50,12 @@ impl Shelves {
             Change::Restocked { sku, .. }
             | Change::Counted { sku, .. }
             | Change::WrittenOff { sku, .. } => (sku, What::Units),
-            Change::Limited { sku, .. } => (sku, What::Limits),
+            Change::Limited { sku, limits, .. } => {
+                if limits.per_customer.is_some() {
+                    self.counted.entry(sku).or_insert(position);
+                }
+                (sku, What::Limits)
+            }
             _ => return,
         };
         self.recent.push_back((entry.time, position, key));
@@ -86,7 +93,9 @@ impl Shelves {
             let (mut base, mut sum) = (first, entry.clone());
             let mut is_changed = false;
             for (position, entry) in rows {
-                if let Some(both) = both(&sum.change, &entry.change) {
+                let first = self.counted.get(&chain.key.0);
+                let is_counted = first.is_some_and(|first| *first < base);
+                if let Some(both) = both(&sum.change, &entry.change, is_counted) {
                     let (stays, goes) = match chain.key.1 {
                         // Units are summed up, wherever the row stands.
                         What::Units => (position, base),
@@ -123,7 +132,8 @@ impl Shelves {
 }
 
 /// What two changes of a shelf, one after the other, change together. `None` if the one cannot stand for the other.
-fn both<K>(first: &Change<K>, second: &Change<K>) -> Option<Change<K>> {
+/// `is_counted`: customers are counted since an earlier change.
+fn both<K>(first: &Change<K>, second: &Change<K>, is_counted: bool) -> Option<Change<K>> {
     if let (
         Change::Limited {
             sku,
@@ -139,9 +149,9 @@ fn both<K>(first: &Change<K>, second: &Change<K>) -> Option<Change<K>> {
         },
     ) = (first, second)
     {
-        // Whether customers are counted is a matter of the place in the sequence.
+        // From where on customers are counted is a matter of the place in the sequence.
         let is_same = before.per_customer.is_some() == limits.per_customer.is_some();
-        return is_same.then_some(Change::Limited {
+        return (is_same || is_counted).then_some(Change::Limited {
             sku: *sku,
             safety: safety + more,
             uncovered: uncovered + more_uncovered,

@@ -1,5 +1,6 @@
 //! [`Upkeep`]: which rows a ledger deletes and rewrites along with a batch.
 
+use super::moves::{Move, Moves};
 use super::shelves::Shelves;
 use crate::entry::{Change, Entry, Position};
 use crate::ledger::Batch;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 pub struct Upkeep<K> {
     counted: Counted,
     shelves: Shelves,
+    moves: Moves,
     /// The number of the batch that was planned last, and its plan.
     planned: (u64, Plan<K>),
 }
@@ -25,8 +27,9 @@ pub struct Upkeep<K> {
 pub struct Plan<K> {
     /// Orders whose rows go: the row at each of these positions, and the rows that change the order.
     pub orders: Vec<Position>,
-    /// How many units are added to the row of each of these SKUs: they left with those orders. Each SKU once.
-    pub left: Vec<(SkuId, u64)>,
+    /// How many units are added to the row of each of these SKUs: they left for good, by what the rows that go say;
+    /// negative: they came. Each SKU once.
+    pub left: Vec<(SkuId, i64)>,
     /// Rows that go because others stand for them.
     pub gone: Vec<Position>,
     /// What stands in these rows from then on.
@@ -39,6 +42,23 @@ impl<K> Plan<K> {
     pub fn is_empty(&self) -> bool {
         // What is rewritten stands for something that goes; so do units that left.
         self.orders.is_empty() && self.gone.is_empty()
+    }
+}
+
+impl<K> Plan<K> {
+    /// The rows of a move go.
+    fn moved(&mut self, moved: &Move) {
+        self.gone.extend(&moved.rows);
+        self.add(moved.from, moved.left.cast_signed());
+        self.add(moved.to, -moved.came.cast_signed());
+    }
+
+    /// Units of a SKU left.
+    fn add(&mut self, sku: SkuId, units: i64) {
+        match self.left.iter_mut().find(|(of, _)| *of == sku) {
+            Some((_, left)) => *left += units,
+            None => self.left.push((sku, units)),
+        }
     }
 }
 
@@ -58,6 +78,7 @@ impl<K> Default for Upkeep<K> {
         Self {
             counted: Counted::default(),
             shelves: Shelves::default(),
+            moves: Moves::default(),
             planned: (0, Plan::default()),
         }
     }
@@ -68,6 +89,7 @@ impl<K: Clone> Upkeep<K> {
     pub fn note(&mut self, position: Position, entry: &Entry<K>) {
         self.counted.note(entry);
         self.shelves.note(position, entry);
+        self.moves.note(position, entry);
     }
 
     /// The plan for a batch. `read` gives the rows of some orders, and the rows at some positions, in any sequence; it is
@@ -105,8 +127,12 @@ impl<K: Clone> Upkeep<K> {
             plan.rewritten.extend(folded.rewritten);
         }
         self.shelves.pass(&chains, batch.keys_since);
+        for moved in self.moves.next(batch.keys_since) {
+            plan.moved(&moved);
+        }
         for (position, entry) in batch.positions().zip(&batch.entries) {
             self.shelves.note(position, entry);
+            self.moves.note(position, entry);
         }
         self.planned = (batch.number, plan);
         Ok(&self.planned.1)
@@ -136,22 +162,21 @@ impl<K: Clone> Upkeep<K> {
 }
 
 /// How many units left with orders that have ended, and did not come back. The sums are those of all their entries.
-fn left(sums: Sums) -> impl Iterator<Item = (SkuId, u64)> {
+fn left(sums: Sums) -> impl Iterator<Item = (SkuId, i64)> {
     sums.into_iter().filter_map(|(sku, sums)| {
         debug_assert_eq!((sums.held, sums.paid), (0, 0), "the orders have ended");
-        let left = u64::try_from(-sums.on_hand).ok()?;
-        (left > 0).then_some((sku, left))
+        (sums.on_hand < 0).then_some((sku, -sums.on_hand))
     })
 }
 
-/// The entry that stands for all forgotten orders of a SKU, at the end of the entries.
-pub(crate) const fn stands_for<K>(time: u64, sku: SkuId, left: u64) -> Entry<K> {
+/// The entry that stands for all rows of a SKU that are gone, at the end of the entries.
+pub(crate) const fn stands_for<K>(time: u64, sku: SkuId, left: i64) -> Entry<K> {
     Entry::new(
         time,
         Change::Counted {
             sku,
             counted: 0,
-            difference: -left.cast_signed(),
+            difference: -left,
             uncovered: 0,
         },
     )
