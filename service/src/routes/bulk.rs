@@ -44,6 +44,7 @@ pub struct How {
     skip_lines: usize,
     /// Of CSV: what separates the fields, or `tab`; of `,`, `;` and tab the one that the header has most of, if it is left
     /// out.
+    #[param(pattern = r"^(tab|[ !#-/:-@\[-`{-~])$")]
     separator: Option<String>,
     /// Of CSV: whether `1,200` and `1.200` are thousands. Otherwise they are a mistake.
     #[serde(default)]
@@ -81,9 +82,13 @@ fn form(how: &How) -> Result<Form, Problem> {
     let separator = match how.separator.as_deref().map(str::as_bytes) {
         None => None,
         Some(b"tab") => Some(b'\t'),
-        Some([byte]) if byte.is_ascii() => Some(*byte),
+        // Nothing that fields are made of.
+        Some([byte]) if *byte == b' ' || (byte.is_ascii_punctuation() && *byte != b'"') => {
+            Some(*byte)
+        }
         Some(_) => {
-            let detail = "a separator is one character of ASCII, or tab";
+            let detail =
+                "a separator is a space or punctuation mark of ASCII other than quotes, or tab";
             return Err(Problem::invalid(detail));
         }
     };
@@ -144,7 +149,7 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
 ///
 /// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. If the
 /// service is stopped halfway, the same list with the same key does what is left.
-#[utoipa::path(post, path = "/v1/bulk/stock", tag = "shop", params(Key, How),
+#[utoipa::path(post, path = "/v1/bulk/stock", operation_id = "import_stock", tag = "shop", params(Key, How),
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]
 pub async fn import(
@@ -300,7 +305,7 @@ struct Line {
 ///
 /// In the sequence in which they were opened, each SKU's figures of one instant. `units` are on hand: the list can be sent
 /// back as a count.
-#[utoipa::path(get, path = "/v1/bulk/stock", tag = "shop", params(Shown),
+#[utoipa::path(get, path = "/v1/bulk/stock", operation_id = "export_stock", tag = "shop", params(Shown),
     responses((status = 200, content((String = "text/csv"), (String = "application/jsonl")))))]
 pub async fn export(
     State(app): State<App>,
