@@ -226,6 +226,7 @@ fn complete(operation: &mut Value) {
     let bodies = operation.pointer_mut("/requestBody/content");
     let bodies = bodies.and_then(Value::as_object_mut);
     for (kind, content) in bodies.into_iter().flatten() {
+        left_out_not_null(&mut content["schema"]);
         // Of a list it is text, which JSON lines are not.
         if let Some(example) = examples::request(&id).filter(|_| kind != "application/jsonl") {
             content["example"] = example;
@@ -256,7 +257,7 @@ fn complete(operation: &mut Value) {
     }
 }
 
-/// A parameter that may be left out is not `null`, and a number is one that the service can read.
+/// What may be left out is not `null`, and a number is one that the service can read.
 fn left_out_not_null(schema: &mut Value) {
     if let Some(kinds) = schema["type"].as_array() {
         schema["type"] = kinds.iter().find(|kind| *kind != "null").cloned().into();
@@ -268,12 +269,16 @@ fn left_out_not_null(schema: &mut Value) {
         *schema = only;
     }
     if schema["type"] == "integer" && schema["maximum"].is_null() {
+        // The formats are those of signed numbers, which say less.
         let is_short = schema["format"] == "int32";
         schema["maximum"] = if is_short {
             json!(u32::MAX)
         } else {
             json!(u64::MAX)
         };
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("format");
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 //! Links: from an answer to the operations that can follow, and what they take from it.
+//!
+//! Lists have none: they may be empty, or have no next page, and a link is one that can be followed.
 
 use serde_json::{Map, Value, json};
 
@@ -25,10 +27,6 @@ const fn order(to: &'static str) -> Link {
 /// To what is done to the SKU that was answered.
 const fn sku(to: &'static str) -> Link {
     link(to, &[("sku", "$response.body#/sku")])
-}
-
-const fn next_page(to: &'static str) -> Link {
-    link(to, &[("cursor", "$response.body#/next")])
 }
 
 /// All links, by the operation whose answer they follow.
@@ -83,20 +81,6 @@ const LINKS: &[(&str, &[Link])] = &[
     ("return_order", &[order("show_order")]),
     ("cancel_order", &[order("show_order")]),
     (
-        "list_orders",
-        &[
-            next_page("list_orders"),
-            link("show_order", &[("id", "$response.body#/orders/0/id")]),
-        ],
-    ),
-    (
-        "list_stock",
-        &[
-            next_page("list_stock"),
-            link("show_stock", &[("sku", "$response.body#/stock/0/sku")]),
-        ],
-    ),
-    (
         "open_sku",
         &[
             sku("show_stock"),
@@ -147,25 +131,8 @@ const LINKS: &[(&str, &[Link])] = &[
     ),
     ("arrive", &[sku("show_stock")]),
     (
-        "list_sendings",
-        &[
-            next_page("list_sendings"),
-            Link {
-                to: "arrive",
-                parameters: &[("sku", "$response.body#/sendings/0/to")],
-                body: Some(
-                    || json!({"sending": "$response.body#/sendings/0/sending", "units": "$response.body#/sendings/0/units"}),
-                ),
-            },
-        ],
-    ),
-    (
         "import_stock",
         &[link("export_stock", &[]), link("list_stock", &[])],
-    ),
-    (
-        "overview",
-        &[link("overview", &[("first", "$response.body#/next")])],
     ),
 ];
 

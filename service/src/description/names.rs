@@ -10,11 +10,40 @@ const KEY: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._~:\-]{1,200}$";
 const KEY_IN_HEADER: &str =
     r#"^((?!\.{1,2}$)[A-Za-z0-9._~:\-]{1,200}|"(?!\.{1,2}"$)[A-Za-z0-9._~:\-]{1,200}")$"#;
 
-/// Describes the names in all schemas and parameters.
+/// The schema that is made for a text whose type has a name of its own.
+const TEXT: &str = "#/components/schemas/String";
+
+/// Says of a text that it is one.
+fn inline_texts(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("$ref").is_some_and(|schema| schema == TEXT) {
+                fields.remove("$ref");
+                fields.insert("type".into(), json!("string"));
+            }
+            fields.values_mut().for_each(inline_texts);
+        }
+        Value::Array(values) => values.iter_mut().for_each(inline_texts),
+        _ => {}
+    }
+}
+
+/// Describes the names in all schemas.
 pub(super) fn describe(document: &mut Value) {
+    inline_texts(document);
+    let schemas = document.pointer_mut("/components/schemas");
+    if let Some(schemas) = schemas.and_then(Value::as_object_mut) {
+        schemas.remove("String");
+    }
     let schemas = document["components"]["schemas"].as_object_mut();
-    let schemas = schemas.into_iter().flat_map(|schemas| schemas.values_mut());
-    for properties in schemas.filter_map(|it| it.get_mut("properties")) {
+    for (schema, described) in schemas.into_iter().flatten() {
+        // What is wrong with a request may be that what it names is no SKU.
+        let Some(properties) = described
+            .get_mut("properties")
+            .filter(|_| schema != "Problem")
+        else {
+            continue;
+        };
         for (name, schema) in properties.as_object_mut().into_iter().flatten() {
             narrow(name, schema);
         }
@@ -33,9 +62,6 @@ pub(super) fn describe_parameter(parameter: &mut Value) {
 }
 
 fn narrow(name: &str, schema: &mut Value) {
-    if schema["type"] == "array" {
-        return narrow_items(name, schema);
-    }
     if schema["type"] != "string" {
         return;
     }
@@ -47,11 +73,5 @@ fn narrow(name: &str, schema: &mut Value) {
         }
         "id" | "order" => schema["pattern"] = json!(KEY),
         _ => {}
-    }
-}
-
-fn narrow_items(name: &str, schema: &mut Value) {
-    if name == "skus" {
-        narrow("sku", &mut schema["items"]);
     }
 }

@@ -20,6 +20,8 @@ use utoipa::{IntoParams, ToSchema};
 
 /// SKUs that are changed, or shown, before others have their turn.
 const AT_ONCE: usize = 500;
+/// The most lines above a header.
+const MOST_SKIPPED: usize = 1_000;
 
 /// What a list does, and how it is to be read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,6 +43,7 @@ pub struct How {
     units: Option<String>,
     /// Of CSV: lines above the header.
     #[serde(default)]
+    #[param(minimum = 0, maximum = 1000)]
     skip_lines: usize,
     /// Of CSV: what separates the fields, or `tab`; of `,`, `;` and tab the one that the header has most of, if it is left
     /// out.
@@ -92,6 +95,10 @@ fn form(how: &How) -> Result<Form, Problem> {
             return Err(Problem::invalid(detail));
         }
     };
+    if how.skip_lines > MOST_SKIPPED {
+        let detail = format!("at most {MOST_SKIPPED} lines above the header are skipped");
+        return Err(Problem::invalid(detail));
+    }
     Ok(Form {
         separator,
         skip: how.skip_lines,
