@@ -159,6 +159,8 @@ fn begin(text: &[u8], skip: usize) -> (Option<u8>, usize) {
         _ => None,
     };
     let begin = if said.is_some() { line(0) } else { 0 };
+    // A text has no more lines than bytes, however many are to be skipped.
+    let skip = skip.min(text.len());
     (said, (0..skip).fold(begin, |from, _| line(from)))
 }
 

@@ -20,6 +20,7 @@ mod views;
 mod waiting;
 
 pub use lists::{Cursor, Filter, Page, StockPage};
+pub use moves::{SendingPage, SendingView};
 pub use return_units::Returned;
 
 use crate::builder::{MOST_LINES, OrderBookBuilder, Settings};

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) max_requests_of_sku: usize,
     pub(crate) max_requests: usize,
     pub(crate) max_sendings: usize,
+    /// In percent; more than 100 is no limit.
+    pub(crate) unpaid: u64,
 }
 
 /// Opens an [`OrderBook`]; made by [`OrderBook::builder`].
@@ -58,6 +60,7 @@ pub(crate) struct Settings {
 /// | [`max_requests`](Self::max_requests) of an order, of a SKU | 64, 10,000 |
 /// | [`max_all_requests`](Self::max_all_requests) | 10 million |
 /// | [`max_sendings`](Self::max_sendings) | 100,000 |
+/// | [`unpaid`](Self::unpaid) | no limit |
 ///
 /// # Examples
 ///
@@ -105,6 +108,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
                 max_requests_of_sku: 10_000,
                 max_requests: 10_000_000,
                 max_sendings: 100_000,
+                unpaid: u64::MAX,
             },
         }
     }
@@ -216,6 +220,14 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self
     }
 
+    /// How many percent of the units on hand of a SKU can be held without being paid for, unless the SKU has such a
+    /// [limit](crate::SkuLimits::unpaid) of its own; more than 100 is no limit. It is a setting, and no entry: a book that is
+    /// made again has that of its builder.
+    pub const fn unpaid(mut self, percent: u8) -> Self {
+        self.settings.unpaid = percent as u64;
+        self
+    }
+
     /// How many shards the orders are spread over, each with a lock; 32 for each core by default. Rounded up to a power
     /// of two, from 1 to 1,024.
     pub const fn shards(mut self, shards: usize) -> Self {
@@ -257,7 +269,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
         let nowhere = || Arc::new(Nowhere::after(last)) as Arc<dyn Journal<K>>;
         OrderBook {
-            skus: Skus::new(),
+            skus: Skus::new(self.settings.unpaid),
             table: Table::new(shards),
             customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),

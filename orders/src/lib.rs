@@ -92,7 +92,9 @@ mod sync;
 mod table;
 
 pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer};
-pub use book::{Cursor, Filter, MAX_KEY, OrderBook, Page, Returned, StockPage};
+pub use book::{
+    Cursor, Filter, MAX_KEY, OrderBook, Page, Returned, SendingPage, SendingView, StockPage,
+};
 pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
 pub use feed::{Event, Events, What};

@@ -20,9 +20,9 @@ pub struct SkuLimits {
     /// Units of the orders of one customer that are held, paid for or shipped at most. It counts the orders that are
     /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused.
     pub per_customer: Option<u64>,
-    /// How many percent of the units on hand, rounded up, can be held without being paid for; more than 100 is no limit. At
-    /// the limit an order is refused until others are paid for, cancelled or expired. An order that waited is served all the
-    /// same, and counts.
+    /// How many percent of the units on hand, rounded up, can be held without being paid for; more than 100 is no limit. If
+    /// it is not set, [what the book says](crate::OrderBookBuilder::unpaid). At the limit an order is refused until others
+    /// are paid for, cancelled or expired. An order that waited is served all the same, and counts.
     pub unpaid: Option<u8>,
     /// Below how many units that orders can have the SKU is low; 0 is never. It is for the
     /// [feed](crate::OrderBook::events).
@@ -49,19 +49,22 @@ pub(crate) struct Rules {
     waiting: AtomicU64,
     /// The largest number if there is no limit.
     per_customer: AtomicU64,
-    /// In percent. The largest number if there is no limit.
+    /// In percent. More than 100 if there is no limit.
     unpaid: AtomicU64,
+    /// What that is while the SKU has no such limit of its own.
+    unpaid_otherwise: u64,
     /// Whether units are counted for each customer: once they are, for ever.
     counted: AtomicBool,
 }
 
 impl Rules {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(unpaid_otherwise: u64) -> Self {
         Self {
             closed: AtomicBool::new(false),
             waiting: AtomicU64::new(u64::MAX),
             per_customer: AtomicU64::new(u64::MAX),
-            unpaid: AtomicU64::new(u64::MAX),
+            unpaid: AtomicU64::new(unpaid_otherwise),
+            unpaid_otherwise,
             counted: AtomicBool::new(false),
         }
     }
@@ -73,7 +76,7 @@ impl Rules {
         }
         let per_customer = limits.per_customer.unwrap_or(u64::MAX);
         self.per_customer.store(per_customer, Ordering::Release);
-        let unpaid = limits.unpaid.map_or(u64::MAX, u64::from);
+        let unpaid = limits.unpaid.map_or(self.unpaid_otherwise, u64::from);
         self.unpaid.store(unpaid, Ordering::Release);
         self.waiting.store(limits.waiting, Ordering::Release);
         self.closed.store(limits.closed, Ordering::Release);

@@ -36,6 +36,20 @@ impl OnTheWay {
         self.sendings.lock().get(&sending).copied()
     }
 
+    /// Those from a position on, at most `limit` of them; and the position of the next.
+    pub(crate) fn page(
+        &self,
+        from: Position,
+        limit: usize,
+    ) -> (Vec<(Position, Sending)>, Option<Position>) {
+        let sendings = self.sendings.lock();
+        let mut known = sendings
+            .range(from..)
+            .map(|(position, sending)| (*position, *sending));
+        let page = known.by_ref().take(limit).collect();
+        (page, known.next().map(|(position, _)| position))
+    }
+
     pub(crate) fn send(&self, position: Position, sending: Sending) {
         self.sendings.lock().insert(position, sending);
     }

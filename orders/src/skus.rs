@@ -26,6 +26,8 @@ pub(crate) struct Skus<K: Sku> {
     items: boxcar::Vec<Item<K>>,
     /// Locked while a SKU is opened.
     opening: Mutex<()>,
+    /// In percent, of SKUs without such a limit of their own.
+    unpaid: u64,
     pub(crate) to_serve: ToServe,
 }
 
@@ -141,13 +143,14 @@ impl ToServe {
 pub(crate) struct Gates<'a>(SmallVec<[(SkuId, MutexGuard<'a, Gate>); 2]>);
 
 impl<K: Sku> Skus<K> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(unpaid: u64) -> Self {
         let stocks = Inventory::builder().hasher(BuildHasherDefault::default());
         Self {
             stocks: Arc::new(stocks.build()),
             numbers: papaya::HashMap::new(),
             items: boxcar::Vec::new(),
             opening: Mutex::new(()),
+            unpaid,
             to_serve: ToServe::default(),
         }
     }
@@ -192,7 +195,7 @@ impl<K: Sku> Skus<K> {
             opened,
             shelf: nothing.stock().clone(),
             gate: Mutex::new(Gate::new(units)),
-            rules: Rules::new(),
+            rules: Rules::new(self.unpaid),
             queue: Queue::default(),
             held: AtomicU64::new(0),
             given: AtomicU64::new(0),

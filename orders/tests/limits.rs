@@ -246,6 +246,34 @@ fn the_share_that_can_be_held_is_as_before_after_a_replay() {
 }
 
 #[test]
+fn a_sku_without_a_share_of_its_own_has_that_of_the_book() {
+    let journal = Arc::new(Recorded::default());
+    let builder = || OrderBook::builder().unpaid(50);
+    let book = builder().journal(Arc::clone(&journal) as _).build();
+    book.open("phone", 10).unwrap();
+    let held = |book: &OrderBook<_>, id, units| {
+        let placed = book.place(id, None, [("phone", units)], QUARTER);
+        placed.map(drop)
+    };
+    let refused = held(&book, "a", 6).unwrap_err();
+    assert!(matches!(refused, Refusal::Unpaid(_)), "{refused}");
+    held(&book, "a", 5).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.unpaid = Some(70);
+    book.limit("phone", limits).unwrap();
+    held(&book, "b", 2).unwrap();
+    // A limit that is taken away leaves that of the book.
+    limits.unpaid = None;
+    book.limit("phone", limits).unwrap();
+    assert_eq!(short(held(&book, "c", 1).unwrap_err()), [("phone", 1, 0)]);
+    let again = builder().replay(journal.entries()).unwrap();
+    assert_eq!(short(held(&again, "c", 1).unwrap_err()), [("phone", 1, 0)]);
+    limits.unpaid = Some(101);
+    again.limit("phone", limits).unwrap();
+    held(&again, "c", 3).unwrap();
+}
+
+#[test]
 fn keys_are_counted_over_the_whole_book_and_have_a_limit_there() {
     let clock = Arc::new(ManualClock::new());
     let journal = Arc::new(Recorded::default());

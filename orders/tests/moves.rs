@@ -3,7 +3,7 @@
 mod support;
 
 use segstock_orders::{
-    Limit, OrderBook, OrderState, Position, Refusal, SkuLimits, SkuView, StockAnswer,
+    Limit, OrderBook, OrderState, Position, Refusal, SendingView, SkuLimits, SkuView, StockAnswer,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +74,22 @@ fn units_on_the_way_are_nowhere_on_hand_until_they_arrive() {
         assert_eq!(difference(arrive("first", 2, 1)), (before, 2));
     }
     assert_eq!(both(&book), [(5, 2, 0), (3, 0, 2)]);
+    let second = book.send("north", "south", "van", 1).unwrap();
+    let page = book.sendings(Position::default(), 1);
+    let shown =
+        |sending: &SendingView<_>| (sending.number, sending.from, sending.to, sending.units);
+    assert_eq!(
+        shown(&page.sendings[0]),
+        (sent.position, "north", "south", 2)
+    );
+    assert_eq!(page.next, Some(second.position));
+    let rest = book.sendings(second.position, 0);
+    assert_eq!(
+        (shown(&rest.sendings[0]).3, rest.sendings.len(), rest.next),
+        (1, 1, None)
+    );
+    book.arrive("south", second.position, "van", 0, 1).unwrap();
+    book.restock("north", "found", 1).unwrap();
     let (requested, on_the_way) = (3, 2);
     let more = Refusal::NotOnTheWay {
         requested,

@@ -4,7 +4,7 @@ use crate::app::Sku;
 use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock_orders::{Answer, OrderLine, OrderView, SkuLimits, SkuView, StockAnswer};
+use segstock_orders::{Answer, OrderLine, OrderView, Position, SkuLimits, SkuView, StockAnswer};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
@@ -240,6 +240,14 @@ pub struct Stock {
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     waiting: u64,
+    /// Units that were sent to other SKUs and have not arrived. They are not on hand.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    on_the_way: u64,
+    /// Units that were sent here and have not arrived.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    coming: u64,
     /// What is limited, if anything is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -268,6 +276,10 @@ struct StockChanged {
     difference: i64,
     /// Units that went and that no free unit covered: they are owed to orders, and what comes pays them first.
     uncovered: u64,
+    /// Of units that were sent: the number by which `arrive` names the sending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sending: Option<u64>,
 }
 
 impl Stock {
@@ -281,11 +293,23 @@ impl Stock {
             owed: view.owed,
             safety: view.safety,
             waiting: view.waiting,
+            on_the_way: view.on_the_way,
+            coming: view.coming,
             limits: (view.limits != SkuLimits::default()).then(|| view.limits.into()),
             changed: answer.map(|answer| StockChanged {
                 difference: answer.difference,
                 uncovered: answer.uncovered,
+                sending: None,
             }),
         }
+    }
+
+    /// What was changed is a sending, with the number of its change.
+    #[must_use]
+    pub const fn sent_as(mut self, change: Position) -> Self {
+        if let Some(changed) = &mut self.changed {
+            changed.sending = Some(change.number());
+        }
+        self
     }
 }

@@ -1,5 +1,6 @@
 //! [`App`]: what every handler can reach.
 
+use crate::description;
 use crate::expiring::Expiring;
 use crate::problem::{Problem, kinds};
 use crate::telemetry::Telemetry;
@@ -55,6 +56,8 @@ pub struct App {
     pub writer: Arc<Writer<Sku>>,
     /// What requests may ask for.
     pub limits: Arc<Limits>,
+    /// The description of the interface, as JSON.
+    pub description: Arc<str>,
     /// The metrics.
     pub telemetry: Telemetry,
     /// What the shop's listener asks for, if anything: `Authorization: Bearer` and this.
@@ -83,6 +86,7 @@ impl App {
         Self {
             book: Arc::new(book),
             writer,
+            description: description::text(&limits).into(),
             limits: Arc::new(limits),
             telemetry,
             token: None,

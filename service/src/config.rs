@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::app::{Limits, Sku};
 use crate::ledger::LedgerPlace;
-use crate::settings::{Header, Log, Seconds, Token};
+use crate::settings::{Header, Log, Percent, Seconds, Token};
 use axum::http::HeaderName;
 use clap::{Args, Parser};
 use serde::Deserialize;
@@ -91,6 +91,11 @@ struct Settings {
     #[arg(long, value_name = "UNITS", env = "SEGSTOCK_MAX_UNITS")]
     max_units: Option<u64>,
 
+    /// How many percent of the units on hand of a SKU orders can hold that are not paid for, unless the SKU has a limit
+    /// of its own [default: 80]
+    #[arg(long, value_name = "PERCENT", env = "SEGSTOCK_UNPAID")]
+    unpaid: Option<Percent>,
+
     /// The most orders that are known at a time [default: 2000000]
     #[arg(long, value_name = "ORDERS", env = "SEGSTOCK_MAX_ORDERS")]
     max_orders: Option<usize>,
@@ -175,6 +180,7 @@ impl Settings {
             ships_at_once: self.ships_at_once.or(other.ships_at_once),
             max_lines: self.max_lines.or(other.max_lines),
             max_units: self.max_units.or(other.max_units),
+            unpaid: self.unpaid.or(other.unpaid),
             max_orders: self.max_orders.or(other.max_orders),
             max_skus: self.max_skus.or(other.max_skus),
             max_customers: self.max_customers.or(other.max_customers),
@@ -215,6 +221,8 @@ pub struct Config {
     pub max_lines: usize,
     /// The most units of an order.
     pub max_units: u64,
+    /// How many percent of the units on hand of a SKU can be held without being paid for.
+    pub unpaid: u8,
     /// The most orders that are known at a time.
     pub max_orders: usize,
     /// The most SKUs.
@@ -303,6 +311,7 @@ impl From<Settings> for Config {
             ships_at_once: settings.ships_at_once.unwrap_or(false),
             max_lines: settings.max_lines.unwrap_or(1_000),
             max_units: settings.max_units.unwrap_or(100_000),
+            unpaid: settings.unpaid.map_or(80, |Percent(share)| share),
             max_orders: settings.max_orders.unwrap_or(2_000_000),
             max_skus: settings.max_skus.unwrap_or(1_000_000),
             max_customers: settings.max_customers.unwrap_or(1_000_000),

@@ -16,8 +16,15 @@ impl Asker {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] if the body names another than the header.
+    /// A [`Problem`] if the body names another than the header, or one whom no header could name.
     pub fn customer(self, named: Option<String>) -> Result<Option<String>, Problem> {
+        if named
+            .as_deref()
+            .is_some_and(|named| !is_usable(named.as_bytes()))
+        {
+            let detail = format!("a customer has 1 to {MAX_KEY} printable characters of ASCII");
+            return Err(Problem::invalid(detail));
+        }
         match (self.0, named) {
             (Some(asks), Some(named)) if asks != named => {
                 let detail = "the order names another customer than the one who asks";
@@ -65,13 +72,18 @@ impl FromRequestParts<App> for Asker {
         };
         let mut values = parts.headers.get_all(header).iter();
         match (values.next(), values.next()) {
-            (Some(value), None) if (1..=MAX_KEY).contains(&value.len()) => {
+            (Some(value), None) if is_usable(value.as_bytes()) => {
                 let name = value.to_str().map_err(|_| no_customer(header.as_str()))?;
                 Ok(Self(Some(name.to_owned())))
             }
             _ => Err(no_customer(header.as_str())),
         }
     }
+}
+
+/// Whether a header could name such a customer.
+fn is_usable(name: &[u8]) -> bool {
+    (1..=MAX_KEY).contains(&name.len()) && name.iter().all(|byte| (b' '..=b'~').contains(byte))
 }
 
 fn no_customer(header: &str) -> Problem {

@@ -1,8 +1,17 @@
 //! The description of the interface (`OpenAPI`), made from the handlers.
 
+mod examples;
+mod links;
+mod names;
+mod page;
+
+use crate::app::Limits;
 use crate::events::Told;
 use crate::problem::Body as ProblemBody;
-use crate::routes::{about, bulk, deeds, events, lists, orders, page, stock};
+use crate::routes::{
+    self, Audience, ROUTES, about, bulk, deeds, events, lists, moves, orders, stock,
+};
+use serde_json::{Value, json};
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -32,17 +41,23 @@ use utoipa::{Modify, OpenApi as _};
         stock::count,
         stock::write_off,
         stock::limit,
+        moves::move_units,
+        moves::send,
+        moves::arrive,
+        moves::sendings,
         bulk::export,
         bulk::import,
         events::follow,
-        page::show,
-        page::html,
-        page::css,
-        page::script,
+        routes::page::show,
+        routes::page::html,
+        routes::page::css,
+        routes::page::script,
         about::live,
         about::ready,
         about::metrics,
         about::openapi,
+        about::api,
+        about::api_css,
     ),
     components(schemas(ProblemBody, Told)),
     modifiers(&Problems, &Token),
@@ -60,8 +75,15 @@ impl Modify for Problems {
                 common(path, operation);
             }
         }
+        let metrics = api.paths.paths.get_mut("/metrics");
+        if let Some(operation) = metrics.and_then(|item| item.get.as_mut()) {
+            let refused = problem(NO_TOKEN).into();
+            operation.responses.responses.insert("401".into(), refused);
+        }
     }
 }
+
+const NO_TOKEN: &str = "At the shop's listener: the token is missing or wrong.";
 
 fn common(path: &str, operation: &mut Operation) {
     let is = |tag| has_tag(operation, tag);
@@ -86,13 +108,17 @@ fn common(path: &str, operation: &mut Operation) {
             400,
             "The body is not JSON, the path is not UTF-8, or the Idempotency-Key cannot be used.",
         ),
-        (is("shop"), 401, "The token is missing or wrong."),
+        (true, 401, NO_TOKEN),
         (
             is("customers"),
             403,
             "The proxy does not name the customer.",
         ),
-        (names_one && !opens, 404, "There is no such order or SKU."),
+        (
+            names_one && !opens,
+            404,
+            "There is no such order, SKU or sending.",
+        ),
         (has_body, 408, "The request did not arrive in time."),
         (
             conflicts,
@@ -137,7 +163,7 @@ fn problem(description: &str) -> Response {
         .build()
 }
 
-/// Says which operations ask for the shop's token.
+/// Says which operations ask for the shop's token: those of customers at the shop's listener alone.
 struct Token;
 
 impl Modify for Token {
@@ -146,22 +172,131 @@ impl Modify for Token {
         if let Some(components) = &mut api.components {
             components.add_security_scheme("token", SecurityScheme::Http(bearer));
         }
-        for item in api.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.put];
-            for operation in operations.into_iter().flatten() {
-                if has_tag(operation, "shop") {
-                    let no_scopes: [&str; 0] = [];
-                    operation.security = Some(vec![SecurityRequirement::new("token", no_scopes)]);
-                }
+        let no_scopes: [&str; 0] = [];
+        let token = || SecurityRequirement::new("token", no_scopes);
+        for (path, item) in &mut api.paths.paths {
+            for (method, operation) in [
+                ("GET", &mut item.get),
+                ("POST", &mut item.post),
+                ("PUT", &mut item.put),
+            ] {
+                let is_it = |route: &&routes::Route| route.path == path && route.method == method;
+                let route = ROUTES.iter().find(is_it);
+                let Some((operation, route)) = operation.as_mut().zip(route) else {
+                    continue;
+                };
+                operation.security = match route.audience {
+                    Audience::Shop => Some(vec![token()]),
+                    Audience::Customers => Some(vec![SecurityRequirement::default(), token()]),
+                    Audience::Everybody | Audience::Page => None,
+                };
             }
         }
     }
 }
 
-/// The description, as JSON.
+/// The description, without what settings limit.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = json!(Described::openapi());
+    names::describe(&mut document);
+    let paths = document["paths"].as_object_mut();
+    for methods in paths.into_iter().flat_map(|paths| paths.values_mut()) {
+        let operations = methods.as_object_mut();
+        operations
+            .into_iter()
+            .flat_map(|operations| operations.values_mut())
+            .for_each(complete);
+    }
+    document
+});
+
+/// Adds to an operation what its handler does not say.
+fn complete(operation: &mut Value) {
+    let id = operation["operationId"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        left_out_not_null(&mut parameter["schema"]);
+        names::describe_parameter(parameter);
+    }
+    let bodies = operation.pointer_mut("/requestBody/content");
+    let bodies = bodies.and_then(Value::as_object_mut);
+    for (kind, content) in bodies.into_iter().flatten() {
+        left_out_not_null(&mut content["schema"]);
+        // Of a list it is text, which JSON lines are not.
+        if let Some(example) = examples::request(&id).filter(|_| kind != "application/jsonl") {
+            content["example"] = example;
+        }
+    }
+    let answers = operation["responses"].as_object_mut();
+    for (status, answer) in answers.into_iter().flatten() {
+        if status.starts_with('2') {
+            let links = links::of(&id);
+            if !links.is_empty() {
+                answer["links"] = Value::Object(links);
+            }
+        }
+        if status == "503" {
+            let schema = json!({"type": "integer", "minimum": 1});
+            let about = "Seconds after which to try again.";
+            answer["headers"]["Retry-After"] = json!({"schema": schema, "description": about});
+        }
+        let contents = answer.get_mut("content").and_then(Value::as_object_mut);
+        if let Some(example) = examples::answer(&id, status) {
+            for content in contents
+                .into_iter()
+                .flat_map(|contents| contents.values_mut())
+            {
+                content["example"] = example.clone();
+            }
+        }
+    }
+}
+
+/// What may be left out is not `null`, and a number is one that the service can read.
+fn left_out_not_null(schema: &mut Value) {
+    if let Some(kinds) = schema["type"].as_array() {
+        schema["type"] = kinds.iter().find(|kind| *kind != "null").cloned().into();
+    }
+    let only = schema["oneOf"]
+        .as_array()
+        .and_then(|all| all.iter().find(|it| it["type"] != "null"));
+    if let Some(only) = only.cloned() {
+        *schema = only;
+    }
+    if schema["type"] == "integer" && schema["maximum"].is_null() {
+        // The formats are those of signed numbers, which say less.
+        let is_short = schema["format"] == "int32";
+        schema["maximum"] = if is_short {
+            json!(u32::MAX)
+        } else {
+            json!(u64::MAX)
+        };
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("format");
+        }
+    }
+}
+
+/// The description, as JSON, of a service with these limits.
 #[must_use]
-pub fn text() -> &'static str {
-    static TEXT: LazyLock<String> =
-        LazyLock::new(|| Described::openapi().to_pretty_json().unwrap_or_default());
-    &TEXT
+pub fn text(limits: &Limits) -> String {
+    let mut document = DOCUMENT.clone();
+    let longest = limits.longest_hold.as_secs() / 60;
+    for schema in ["NewOrder", "Extension"] {
+        document["components"]["schemas"][schema]["properties"]["hold_minutes"]["maximum"] =
+            json!(longest);
+    }
+    format!("{document:#}")
+}
+
+/// The description as a page, for people.
+#[must_use]
+pub fn page() -> &'static str {
+    static PAGE: LazyLock<String> = LazyLock::new(|| page::html(&DOCUMENT));
+    &PAGE
 }

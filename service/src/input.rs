@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The longest SKU, in bytes.
+/// The longest SKU, in characters.
 pub const MAX_SKU: usize = 64;
 
 /// A JSON body, which is an object; whatever is wrong with it is a [`Problem`].
@@ -128,12 +128,13 @@ fn is_a_step(name: &[u8]) -> bool {
 /// A [`Problem`] that says what is wrong with it.
 pub fn check_sku(sku: &str) -> Result<(), Problem> {
     if sku.is_empty()
-        || sku.len() > MAX_SKU
+        || sku.chars().count() > MAX_SKU
         || sku.chars().any(char::is_control)
         || is_a_step(sku.as_bytes())
     {
-        let detail =
-            format!("a SKU has 1 to {MAX_SKU} bytes, no control characters, and is not . or ..");
+        let detail = format!(
+            "a SKU has 1 to {MAX_SKU} characters, no control characters, and is not . or .."
+        );
         return Err(Problem::invalid(detail));
     }
     Ok(())

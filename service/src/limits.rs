@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Units that are not for sale. While fewer are on hand, units that come back fill them up first.
-    #[serde(default = "none", skip_serializing_if = "Whole::is_zero")]
+    #[serde(default = "Whole::none", skip_serializing_if = "Whole::is_zero")]
     #[schema(value_type = u64, required = false, minimum = 0, maximum = 1_099_511_627_776_u64)]
     safety: Whole,
     /// Whether no new order can have it. Orders that have it are paid for, shipped and returned as before.
@@ -34,14 +34,18 @@ pub struct Limits {
     )]
     #[schema(value_type = u64, required = false, minimum = 0, maximum = 1_099_511_627_776_u64)]
     per_customer: Option<Whole>,
+    /// How many percent of the units on hand, rounded up, orders can hold that are not paid for. If it is left out, `--unpaid`.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = u64, required = false, minimum = 1, maximum = 100)]
+    unpaid: Option<Whole>,
     /// Below how many units that orders can have it is low, which is an event; 0 is never.
-    #[serde(default = "none", skip_serializing_if = "Whole::is_zero")]
+    #[serde(default = "Whole::none", skip_serializing_if = "Whole::is_zero")]
     #[schema(value_type = u64, required = false, minimum = 0, maximum = 1_099_511_627_776_u64)]
     low: Whole,
-}
-
-const fn none() -> Whole {
-    Whole(0)
 }
 
 impl Limits {
@@ -49,7 +53,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] if a number is larger than a stock.
+    /// A [`Problem`] if a number is larger than a stock, or is no share.
     pub fn checked(self) -> Result<SkuLimits, Problem> {
         let checked = |units: Whole| match units.0 {
             units if units <= MAX_UNITS => Ok(units),
@@ -62,9 +66,16 @@ impl Limits {
         limits.closed = self.closed;
         limits.waiting = self.waiting.map_or(Ok(u64::MAX), checked)?;
         limits.per_customer = self.per_customer.map(checked).transpose()?;
+        limits.unpaid = self.unpaid.map(share).transpose()?;
         limits.low = checked(self.low)?;
         Ok(limits)
     }
+}
+
+fn share(Whole(percent): Whole) -> Result<u8, Problem> {
+    let is_share = |percent: &u8| (1..=100).contains(percent);
+    let percent = u8::try_from(percent).ok().filter(is_share);
+    percent.ok_or_else(|| Problem::invalid("a share has 1 to 100 percent"))
 }
 
 impl From<SkuLimits> for Limits {
@@ -74,6 +85,7 @@ impl From<SkuLimits> for Limits {
             closed: limits.closed,
             waiting: (limits.waiting < u64::MAX).then_some(Whole(limits.waiting)),
             per_customer: limits.per_customer.map(Whole),
+            unpaid: limits.unpaid.map(|percent| Whole(percent.into())),
             low: Whole(limits.low),
         }
     }

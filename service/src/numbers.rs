@@ -12,6 +12,12 @@ const EXACT: f64 = (1_u64 << 53) as f64;
 pub struct Whole(pub u64);
 
 impl Whole {
+    /// Nothing, where a field is left out.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(0)
+    }
+
     /// Whether it is 0.
     #[must_use]
     pub const fn is_zero(&self) -> bool {

@@ -46,14 +46,17 @@ pub mod kinds {
     kinds! {
         OUT_OF_STOCK: CONFLICT "out-of-stock" "Out of stock";
         PER_CUSTOMER: CONFLICT "per-customer" "More than a customer can have";
+        UNPAID: CONFLICT "unpaid" "Too many are not paid for";
         QUEUE_FULL: CONFLICT "queue-full" "No room to wait";
         NOT_ON_HAND: CONFLICT "not-on-hand" "Not on hand";
         NOT_IN_ORDER: CONFLICT "not-in-order" "Not in the order";
+        NOT_ON_THE_WAY: CONFLICT "not-on-the-way" "Not on the way";
         WRONG_STATE: CONFLICT "wrong-state" "Not in this state";
         CLOSED_SKUS: CONFLICT "closed-skus" "Closed for new orders";
         UNKNOWN_SKUS: UNPROCESSABLE_ENTITY "unknown-skus" "Unknown SKUs";
         UNKNOWN_SKU: NOT_FOUND "unknown-sku" "Unknown SKU";
         UNKNOWN_ORDER: NOT_FOUND "unknown-order" "Unknown order";
+        UNKNOWN_SENDING: NOT_FOUND "unknown-sending" "Unknown sending";
         CUSTOMER_NEEDED: UNPROCESSABLE_ENTITY "customer-needed" "Needs a customer";
         OTHER_REQUEST: UNPROCESSABLE_ENTITY "other-request" "Another request under the same key";
         IDEMPOTENCY_KEY: BAD_REQUEST "idempotency-key" "No idempotency key";
@@ -132,9 +135,9 @@ impl Problem {
         self
     }
 
-    /// The same of a request whose path names the only SKU.
-    pub fn of_sku(self) -> Self {
-        if self.kind == kinds::UNKNOWN_SKUS {
+    /// The same of a request whose path names this SKU.
+    pub fn of_sku(self, sku: &str) -> Self {
+        if self.kind == kinds::UNKNOWN_SKUS && self.skus.iter().any(|it| it == sku) {
             return Self::unknown_sku();
         }
         self
@@ -151,12 +154,15 @@ impl From<Refusal<Sku>> for Problem {
             }
             Refusal::Short(_) => kinds::OUT_OF_STOCK,
             Refusal::PerCustomer(_) => kinds::PER_CUSTOMER,
+            Refusal::Unpaid(_) => kinds::UNPAID,
             Refusal::QueueFull(_) => kinds::QUEUE_FULL,
             Refusal::CustomerNeeded(_) => kinds::CUSTOMER_NEEDED,
             Refusal::NotOnHand(_) => kinds::NOT_ON_HAND,
             Refusal::NotInOrder(_) => kinds::NOT_IN_ORDER,
             Refusal::UnknownSkus(_) => kinds::UNKNOWN_SKUS,
             Refusal::Closed(_) => kinds::CLOSED_SKUS,
+            Refusal::UnknownSending => kinds::UNKNOWN_SENDING,
+            Refusal::NotOnTheWay { .. } => kinds::NOT_ON_THE_WAY,
             Refusal::State(_) => kinds::WRONG_STATE,
             Refusal::Conflict => kinds::OTHER_REQUEST,
             Refusal::Limit(Limit::Lines(_) | Limit::Units(_)) => kinds::INVALID_REQUEST,

@@ -5,6 +5,7 @@ pub(crate) mod bulk;
 pub(crate) mod deeds;
 pub(crate) mod events;
 pub(crate) mod lists;
+pub(crate) mod moves;
 pub(crate) mod orders;
 pub(crate) mod page;
 pub(crate) mod stock;
@@ -81,6 +82,14 @@ pub const ROUTES: &[Route] = &[
         post(stock::write_off)
     }),
     shop(Method::PUT, "/v1/stock/{sku}/limits", || put(stock::limit)),
+    shop(Method::POST, "/v1/stock/{sku}/move", || {
+        post(moves::move_units)
+    }),
+    shop(Method::POST, "/v1/stock/{sku}/send", || post(moves::send)),
+    shop(Method::POST, "/v1/stock/{sku}/arrive", || {
+        post(moves::arrive)
+    }),
+    shop(Method::GET, "/v1/sendings", || get(moves::sendings)),
     shop(Method::GET, "/v1/bulk/stock", || get(bulk::export)),
     shop(Method::POST, "/v1/bulk/stock", || post(bulk::import)),
     shop(Method::GET, "/v1/events", || get(events::follow)),
@@ -92,6 +101,8 @@ pub const ROUTES: &[Route] = &[
     everybody("/livez", || get(about::live)),
     everybody("/readyz", || get(about::ready)),
     everybody("/openapi.json", || get(about::openapi)),
+    everybody("/api", || get(about::api)),
+    everybody("/api.css", || get(about::api_css)),
 ];
 
 const fn customers(

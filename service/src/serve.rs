@@ -189,6 +189,7 @@ fn open(config: &Config) -> Result<Kept, Box<dyn Error>> {
         .longest_hold(config.limits.longest_hold)
         .max_lines(config.max_lines)
         .max_units(config.max_units)
+        .unpaid(config.unpaid)
         .max_orders(config.max_orders)
         .max_skus(config.max_skus)
         .max_customers(config.max_customers)

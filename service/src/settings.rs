@@ -3,7 +3,7 @@
 use axum::http::HeaderName;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::num::ParseFloatError;
+use std::num::{ParseFloatError, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 use tracing::Level;
@@ -77,6 +77,33 @@ impl FromStr for Seconds {
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A share, in percent: 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Percent(pub u8);
+
+impl TryFrom<i64> for Percent {
+    type Error = &'static str;
+
+    fn try_from(percent: i64) -> Result<Self, &'static str> {
+        match u8::try_from(percent) {
+            Ok(percent @ 1..=100) => Ok(Self(percent)),
+            _ => Err("a share has 1 to 100 percent"),
+        }
+    }
+}
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let percent: i64 = text
+            .parse()
+            .map_err(|error: ParseIntError| error.to_string())?;
+        Ok(percent.try_into()?)
     }
 }
 

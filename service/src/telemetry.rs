@@ -71,10 +71,16 @@ pub enum Deed {
     WriteOff,
     /// Sets the limits of a SKU.
     Limit,
+    /// Moves units to another SKU.
+    Move,
+    /// Sends units to another SKU.
+    Send,
+    /// Notes that units arrived.
+    Arrive,
 }
 
 impl Deed {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Place,
         Self::Amend,
         Self::Extend,
@@ -87,6 +93,9 @@ impl Deed {
         Self::Count,
         Self::WriteOff,
         Self::Limit,
+        Self::Move,
+        Self::Send,
+        Self::Arrive,
     ];
 
     const fn name(self) -> &'static str {
@@ -103,6 +112,9 @@ impl Deed {
             Self::Count => "count",
             Self::WriteOff => "write_off",
             Self::Limit => "limit",
+            Self::Move => "move",
+            Self::Send => "send",
+            Self::Arrive => "arrive",
         }
     }
 }

@@ -14,6 +14,33 @@ const MOVE: u64 = 14;
 const SEND: u64 = 15;
 const ARRIVE: u64 = 16;
 
+/// How many sendings one call shows.
+const MOST_SENDINGS: usize = 1_000;
+
+/// Units that were sent from one SKU to another, and have not arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SendingView<K> {
+    /// Its number: the position of the entry that sent it.
+    pub number: Position,
+    /// Where the units came from.
+    pub from: K,
+    /// Where they go.
+    pub to: K,
+    /// Units that are on their way.
+    pub units: u64,
+}
+
+/// A page of the list of sendings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SendingPage<K> {
+    /// The sendings, in the sequence in which they left.
+    pub sendings: Vec<SendingView<K>>,
+    /// Where the next page begins; none at the end of the list.
+    pub next: Option<Position>,
+}
+
 impl<K: Sku + 'static> OrderBook<K> {
     /// `units` of one SKU are units of another from now on, at once. Only units that are not promised can be. A retry with
     /// the same `key` changes nothing, however many other requests came since, for as long as the book
@@ -130,6 +157,38 @@ impl<K: Sku + 'static> OrderBook<K> {
                 lost,
             })
         })
+    }
+
+    /// A page of the sendings that are on their way, from the one with the number `from` on, in the sequence in which they
+    /// left: at most `limit` of them (0 counts as 1), and at most 1,000.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::{OrderBook, Position};
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone@north", 10)?;
+    /// book.open("phone@south", 0)?;
+    /// let lorry = book.send("phone@north", "phone@south", "lorry-1", 4)?.position;
+    /// let page = book.sendings(Position::default(), 100);
+    /// assert_eq!((page.sendings[0].number, page.sendings[0].units), (lorry, 4));
+    /// assert_eq!(page.next, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sendings(&self, from: Position, limit: usize) -> SendingPage<K> {
+        let (page, next) = self.on_the_way.page(from, limit.clamp(1, MOST_SENDINGS));
+        let name = |sku: SkuId| self.skus.item(sku).sku().clone();
+        let sendings = page.into_iter().map(|(number, sent)| SendingView {
+            number,
+            from: name(sent.from),
+            to: name(sent.to),
+            units: sent.units,
+        });
+        SendingPage {
+            sendings: sendings.collect(),
+            next,
+        }
     }
 
     /// Units leave a SKU for another, at once or on a way.

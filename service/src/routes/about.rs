@@ -1,5 +1,6 @@
 //! What operators ask: does it live, is it ready, what has it done, what does it answer.
 
+use super::page::file;
 use crate::app::App;
 use crate::description;
 use crate::problem::{Body as ProblemBody, Problem, kinds};
@@ -52,13 +53,13 @@ fn health(app: &App) -> axum::Json<Health> {
 }
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/livez", operation_id = "live", tag = "operators", responses((status = 200, body = Health)))]
 pub async fn live(State(app): State<App>) -> axum::Json<Health> {
     health(&app)
 }
 
 /// Whether the service wants more requests: not while it stops, and not once its ledger failed.
-#[utoipa::path(get, path = "/readyz", tag = "operators", responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "operators", responses(
     (status = 200, body = Health),
     (status = 503, description = "It stops, or its ledger failed.", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -75,7 +76,7 @@ pub async fn ready(State(app): State<App>) -> Result<axum::Json<Health>, Problem
 }
 
 /// Figures, as Prometheus reads them.
-#[utoipa::path(get, path = "/metrics", tag = "operators", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operators", responses(
     (status = 200, body = String, content_type = "text/plain"),
 ))]
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
@@ -84,9 +85,26 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
 }
 
 /// This description.
-#[utoipa::path(get, path = "/openapi.json", tag = "operators", responses(
+#[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "operators", responses(
     (status = 200, body = Object),
 ))]
-pub async fn openapi() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], description::text())
+pub async fn openapi(State(app): State<App>) -> impl IntoResponse {
+    let text = app.description.to_string();
+    ([(CONTENT_TYPE, "application/json")], text)
+}
+
+/// This description, for people.
+#[utoipa::path(get, path = "/api", operation_id = "api", tag = "operators", responses(
+    (status = 200, body = String, content_type = "text/html"),
+))]
+pub async fn api() -> impl IntoResponse {
+    file("text/html; charset=utf-8", description::page())
+}
+
+/// Its looks
+#[utoipa::path(get, path = "/api.css", operation_id = "api_css", tag = "page", responses(
+    (status = 200, body = String, content_type = "text/css"),
+))]
+pub async fn api_css() -> impl IntoResponse {
+    file("text/css; charset=utf-8", include_str!("../page/api.css"))
 }

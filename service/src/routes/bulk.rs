@@ -20,6 +20,8 @@ use utoipa::{IntoParams, ToSchema};
 
 /// SKUs that are changed, or shown, before others have their turn.
 const AT_ONCE: usize = 500;
+/// The most lines above a header.
+const MOST_SKIPPED: usize = 1_000;
 
 /// What a list does, and how it is to be read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,9 +43,11 @@ pub struct How {
     units: Option<String>,
     /// Of CSV: lines above the header.
     #[serde(default)]
+    #[param(minimum = 0, maximum = 1000)]
     skip_lines: usize,
     /// Of CSV: what separates the fields, or `tab`; of `,`, `;` and tab the one that the header has most of, if it is left
     /// out.
+    #[param(pattern = r"^(tab|[ !#-/:-@\[-`{-~])$")]
     separator: Option<String>,
     /// Of CSV: whether `1,200` and `1.200` are thousands. Otherwise they are a mistake.
     #[serde(default)]
@@ -81,12 +85,20 @@ fn form(how: &How) -> Result<Form, Problem> {
     let separator = match how.separator.as_deref().map(str::as_bytes) {
         None => None,
         Some(b"tab") => Some(b'\t'),
-        Some([byte]) if byte.is_ascii() => Some(*byte),
+        // Nothing that fields are made of.
+        Some([byte]) if *byte == b' ' || (byte.is_ascii_punctuation() && *byte != b'"') => {
+            Some(*byte)
+        }
         Some(_) => {
-            let detail = "a separator is one character of ASCII, or tab";
+            let detail =
+                "a separator is a space or punctuation mark of ASCII other than quotes, or tab";
             return Err(Problem::invalid(detail));
         }
     };
+    if how.skip_lines > MOST_SKIPPED {
+        let detail = format!("at most {MOST_SKIPPED} lines above the header are skipped");
+        return Err(Problem::invalid(detail));
+    }
     Ok(Form {
         separator,
         skip: how.skip_lines,
@@ -144,7 +156,7 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
 ///
 /// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. If the
 /// service is stopped halfway, the same list with the same key does what is left.
-#[utoipa::path(post, path = "/v1/bulk/stock", tag = "shop", params(Key, How),
+#[utoipa::path(post, path = "/v1/bulk/stock", operation_id = "import_stock", tag = "shop", params(Key, How),
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]
 pub async fn import(
@@ -300,7 +312,7 @@ struct Line {
 ///
 /// In the sequence in which they were opened, each SKU's figures of one instant. `units` are on hand: the list can be sent
 /// back as a count.
-#[utoipa::path(get, path = "/v1/bulk/stock", tag = "shop", params(Shown),
+#[utoipa::path(get, path = "/v1/bulk/stock", operation_id = "export_stock", tag = "shop", params(Shown),
     responses((status = 200, content((String = "text/csv"), (String = "application/jsonl")))))]
 pub async fn export(
     State(app): State<App>,

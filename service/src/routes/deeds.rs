@@ -140,7 +140,7 @@ async fn done(
 /// Note that an order is paid for
 ///
 /// An order that has expired is paid for late, if all its units can be had again.
-#[utoipa::path(post, path = "/v1/orders/{id}/pay", tag = "shop",
+#[utoipa::path(post, path = "/v1/orders/{id}/pay", operation_id = "pay_order", tag = "shop",
     params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
 pub async fn pay(order: OnOrder<Part>) -> Done {
     let lines: Lines = |book, id, key, lines| book.pay_part(id, key, lines_of(lines));
@@ -151,7 +151,7 @@ pub async fn pay(order: OnOrder<Part>) -> Done {
 ///
 /// Units that have not left are not wanted any more: others can have them. `changed.refunded` says how many of them were
 /// paid for.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "customers",
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", operation_id = "cancel_order", tag = "customers",
     params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
 pub async fn cancel(order: OnOrder<Part>) -> Done {
     let lines: Lines = |book, id, key, lines| book.cancel_part(id, key, lines_of(lines));
@@ -159,7 +159,7 @@ pub async fn cancel(order: OnOrder<Part>) -> Done {
 }
 
 /// Note that units have left
-#[utoipa::path(post, path = "/v1/orders/{id}/ship", tag = "shop",
+#[utoipa::path(post, path = "/v1/orders/{id}/ship", operation_id = "ship_order", tag = "shop",
     params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
 pub async fn ship(order: OnOrder<Part>) -> Done {
     let lines: Lines = |book, id, key, lines| book.ship_part(id, key, lines_of(lines));
@@ -167,7 +167,7 @@ pub async fn ship(order: OnOrder<Part>) -> Done {
 }
 
 /// Note that units came back
-#[utoipa::path(post, path = "/v1/orders/{id}/return", tag = "shop",
+#[utoipa::path(post, path = "/v1/orders/{id}/return", operation_id = "return_order", tag = "shop",
     params(OrderId, KeyOfPart), request_body = Option<ReturnedPart>, responses((status = 200, body = Order)))]
 pub async fn return_units(order: OnOrder<ReturnedPart>) -> Done {
     let (part, to) = order

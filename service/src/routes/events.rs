@@ -61,7 +61,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
 /// Only what is durable is told. An event's id is the number of its change; of more events of one change the last has it.
 /// So a stream that goes on after `Last-Event-ID`, also after a restart, misses nothing and may repeat the events of one
 /// change. An event `missed` says that those up to `up_to` are not kept any more, or that the ledger is another one.
-#[utoipa::path(get, path = "/v1/events", tag = "shop", params(LastEventId, Wanted),
+#[utoipa::path(get, path = "/v1/events", operation_id = "follow_events", tag = "shop", params(LastEventId, Wanted),
     responses((status = 200, description = "A stream: each event has a name, and as data an Event as JSON.",
         body = String, content_type = "text/event-stream")))]
 pub async fn follow(

@@ -73,7 +73,7 @@ impl From<Said> for OrderState {
 /// List orders, page by page
 ///
 /// In no promised sequence. A page may have fewer orders than `limit`, or none, though more follow.
-#[utoipa::path(get, path = "/v1/orders", tag = "shop", params(Wanted),
+#[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "shop", params(Wanted),
     responses((status = 200, body = Orders)))]
 pub async fn orders(
     State(app): State<App>,
@@ -94,7 +94,7 @@ pub async fn orders(
     }))
 }
 
-fn limit_of(limit: Option<usize>) -> Result<usize, Problem> {
+pub(super) fn limit_of(limit: Option<usize>) -> Result<usize, Problem> {
     let limit = limit.unwrap_or(100);
     if (1..=MOST).contains(&limit) {
         Ok(limit)
@@ -118,7 +118,7 @@ pub struct Part {
 /// List the SKUs, page by page
 ///
 /// In the sequence in which they were opened. Each SKU's figures are of one instant; those of two SKUs need not be.
-#[utoipa::path(get, path = "/v1/stock", tag = "shop", params(Part),
+#[utoipa::path(get, path = "/v1/stock", operation_id = "list_stock", tag = "shop", params(Part),
     responses((status = 200, body = Stocks)))]
 pub async fn skus(
     State(app): State<App>,

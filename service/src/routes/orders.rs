@@ -66,9 +66,9 @@ pub struct NewOrder {
     /// Its units are held for `hold_minutes` from when it has them.
     #[serde(default)]
     wait: bool,
-    /// Whose it is. At the customers' listener it is who the proxy names, if it names one.
+    /// Whose it is: printable characters of ASCII. At the customers' listener it is who the proxy names, if it names one.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
     customer: Option<String>,
 }
 
@@ -95,7 +95,7 @@ fn minutes(Whole(minutes): Whole) -> Duration {
 }
 
 /// Hold the units of an order: all lines, or none
-#[utoipa::path(post, path = "/v1/orders", tag = "customers",
+#[utoipa::path(post, path = "/v1/orders", operation_id = "place_order", tag = "customers",
     params(("Idempotency-Key" = String, Header, description = "The order's id from then on: 1 to 200 letters, digits, or -._~:, best a random UUID. The same key with the same lines is the same order.")),
     request_body = NewOrder,
     responses(
@@ -145,7 +145,7 @@ fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> 
 }
 
 /// How an order stands
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "customers",
+#[utoipa::path(get, path = "/v1/orders/{id}", operation_id = "show_order", tag = "customers",
     params(OrderId),
     responses((status = 200, body = Order)))]
 pub async fn show(
@@ -160,7 +160,7 @@ pub async fn show(
 /// Change what a held order is for
 ///
 /// It takes what it lacks and gives back what it does not need any more, at once, or nothing changes. Its deadline stays.
-#[utoipa::path(post, path = "/v1/orders/{id}/amend", tag = "customers",
+#[utoipa::path(post, path = "/v1/orders/{id}/amend", operation_id = "amend_order", tag = "customers",
     params(OrderId, Key),
     request_body = NewLines,
     responses((status = 200, body = Order)))]
@@ -186,7 +186,7 @@ pub async fn amend(
 /// Hold an order for longer
 ///
 /// From now, if that is later than its deadline.
-#[utoipa::path(post, path = "/v1/orders/{id}/extend", tag = "shop",
+#[utoipa::path(post, path = "/v1/orders/{id}/extend", operation_id = "extend_order", tag = "shop",
     params(OrderId),
     request_body = Extension,
     responses((status = 200, body = Order)))]

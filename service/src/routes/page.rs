@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 /// The page reads nothing but its own service, and runs no script but its own.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
+pub(super) fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
     let headers = [
         (CONTENT_TYPE, kind),
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -27,7 +27,7 @@ fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
 }
 
 /// The page: a sale as it runs
-#[utoipa::path(get, path = "/", tag = "page",
+#[utoipa::path(get, path = "/", operation_id = "page", tag = "page",
     responses((status = 200, body = String, content_type = "text/html")))]
 pub async fn html() -> impl IntoResponse {
     file(
@@ -37,14 +37,14 @@ pub async fn html() -> impl IntoResponse {
 }
 
 /// The page's looks
-#[utoipa::path(get, path = "/page.css", tag = "page",
+#[utoipa::path(get, path = "/page.css", operation_id = "page_css", tag = "page",
     responses((status = 200, body = String, content_type = "text/css")))]
 pub async fn css() -> impl IntoResponse {
     file("text/css; charset=utf-8", include_str!("../page/page.css"))
 }
 
 /// The page's script
-#[utoipa::path(get, path = "/page.js", tag = "page",
+#[utoipa::path(get, path = "/page.js", operation_id = "page_js", tag = "page",
     responses((status = 200, body = String, content_type = "text/javascript")))]
 pub async fn script() -> impl IntoResponse {
     file(
@@ -69,7 +69,7 @@ pub struct Wanted {
 /// What the page shows
 ///
 /// All of it is durable. Figures of the sale are counted since the start.
-#[utoipa::path(get, path = "/v1/overview", tag = "shop", params(Wanted),
+#[utoipa::path(get, path = "/v1/overview", operation_id = "overview", tag = "shop", params(Wanted),
     responses((status = 200, body = Overview)))]
 pub async fn show(
     State(app): State<App>,

@@ -11,7 +11,7 @@ use crate::telemetry::{self, Deed};
 use axum::extract::State;
 use axum::http::StatusCode;
 use segstock::MAX_UNITS;
-use segstock_orders::{Refusal, StockAnswer};
+use segstock_orders::{Position, Refusal, StockAnswer};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "it only describes the path")]
 pub struct SkuName {
-    /// The SKU: 1 to 64 bytes, no control characters.
+    /// The SKU: 1 to 64 characters, no control characters.
     sku: String,
 }
 
@@ -54,18 +54,20 @@ pub(super) fn stock_of(
 }
 
 /// The stock of a SKU
-#[utoipa::path(get, path = "/v1/stock/{sku}", tag = "shop",
+#[utoipa::path(get, path = "/v1/stock/{sku}", operation_id = "show_stock", tag = "shop",
     params(SkuName),
     responses((status = 200, body = Stock)))]
 pub async fn show(State(app): State<App>, Named(sku): Named) -> Result<axum::Json<Stock>, Problem> {
-    let stock = app.figures(|book| stock_of(book, sku, None)).await;
-    stock.map(axum::Json).map_err(Problem::of_sku)
+    let stock = app.figures(|book| stock_of(book, sku.clone(), None)).await;
+    stock
+        .map(axum::Json)
+        .map_err(|problem| problem.of_sku(&sku))
 }
 
 /// Open a SKU
 ///
 /// It has no units yet: restock it. A SKU that is open stays as it is.
-#[utoipa::path(put, path = "/v1/stock/{sku}", tag = "shop",
+#[utoipa::path(put, path = "/v1/stock/{sku}", operation_id = "open_sku", tag = "shop",
     params(SkuName),
     responses(
         (status = 201, description = "The SKU is open now.", body = Stock),
@@ -91,28 +93,29 @@ pub async fn open(State(app): State<App>, Named(sku): Named) -> Result<Answered<
     })
 }
 
-/// Makes a change of the units on hand.
-async fn changed(
+/// Makes a change of the units on hand. Returns its number, and the answer.
+pub(super) async fn changed(
     app: &App,
     deed: Deed,
     sku: Sku,
     call: impl FnOnce(&Book, Sku) -> Result<StockAnswer, Refusal<Sku>>,
-) -> Result<Answered<Stock>, Problem> {
+) -> Result<(Position, Answered<Stock>), Problem> {
     let changed = app.call(|book| {
         let answer = call(book, sku.clone())?;
-        Ok((answer, stock_of(book, sku, Some(&answer))?))
+        Ok((answer, stock_of(book, sku.clone(), Some(&answer))?))
     });
-    let (answer, body) = changed.await.map_err(Problem::of_sku)?;
+    let (answer, body) = changed.await.map_err(|problem| problem.of_sku(&sku))?;
     telemetry::done(deed, answer.before);
-    Ok(Answered {
+    let answered = Answered {
         status: StatusCode::OK,
         replayed: answer.before,
         body,
-    })
+    };
+    Ok((answer.position, answered))
 }
 
 /// Add units that came
-#[utoipa::path(post, path = "/v1/stock/{sku}/restock", tag = "shop",
+#[utoipa::path(post, path = "/v1/stock/{sku}/restock", operation_id = "restock", tag = "shop",
     params(SkuName, Key),
     request_body = Units,
     responses((status = 200, body = Stock)))]
@@ -122,17 +125,17 @@ pub async fn restock(
     IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
 ) -> Result<Answered<Stock>, Problem> {
-    changed(&app, Deed::Restock, sku, |book, sku| {
+    let restocked = changed(&app, Deed::Restock, sku, |book, sku| {
         book.restock(sku, &key, units.0)
-    })
-    .await
+    });
+    Ok(restocked.await?.1)
 }
 
 /// Book a count
 ///
 /// The difference to what was on hand by the books is found, or is missing. Units that are missing and promised are owed:
 /// what comes next pays them.
-#[utoipa::path(post, path = "/v1/stock/{sku}/count", tag = "shop",
+#[utoipa::path(post, path = "/v1/stock/{sku}/count", operation_id = "count", tag = "shop",
     params(SkuName, Key),
     request_body = Counted,
     responses((status = 200, body = Stock)))]
@@ -146,16 +149,16 @@ pub async fn count(
         let detail = format!("a count finds at most {MAX_UNITS} units");
         return Err(Problem::invalid(detail));
     }
-    changed(&app, Deed::Count, sku, |book, sku| {
+    let counted = changed(&app, Deed::Count, sku, |book, sku| {
         book.count(sku, &key, units.0)
-    })
-    .await
+    });
+    Ok(counted.await?.1)
 }
 
 /// Write units off that are broken or lost
 ///
 /// Only units that are not promised can be: count a shelf that lacks more.
-#[utoipa::path(post, path = "/v1/stock/{sku}/write-off", tag = "shop",
+#[utoipa::path(post, path = "/v1/stock/{sku}/write-off", operation_id = "write_off", tag = "shop",
     params(SkuName, Key),
     request_body = Units,
     responses((status = 200, body = Stock)))]
@@ -165,17 +168,17 @@ pub async fn write_off(
     IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
 ) -> Result<Answered<Stock>, Problem> {
-    changed(&app, Deed::WriteOff, sku, |book, sku| {
+    let written = changed(&app, Deed::WriteOff, sku, |book, sku| {
         book.write_off(sku, &key, units.0)
-    })
-    .await
+    });
+    Ok(written.await?.1)
 }
 
 /// Set the limits of a SKU
 ///
 /// All of them: those that are left out are not limited. Orders that have the SKU already stay as they are. A larger
 /// safety stock takes units off sale at once; where there are too few, units that come back fill it up.
-#[utoipa::path(put, path = "/v1/stock/{sku}/limits", tag = "shop",
+#[utoipa::path(put, path = "/v1/stock/{sku}/limits", operation_id = "limit", tag = "shop",
     params(SkuName),
     request_body = Limits,
     responses((status = 200, description = "If they were so before: Idempotent-Replayed.", body = Stock)))]
@@ -187,9 +190,9 @@ pub async fn limit(
     let limits = limits.checked()?;
     let limited = app.call(|book| {
         let changed = book.limit(sku.clone(), limits)?;
-        Ok((changed.is_none(), stock_of(book, sku, None)?))
+        Ok((changed.is_none(), stock_of(book, sku.clone(), None)?))
     });
-    let (replayed, body) = limited.await.map_err(Problem::of_sku)?;
+    let (replayed, body) = limited.await.map_err(|problem| problem.of_sku(&sku))?;
     telemetry::done(Deed::Limit, replayed);
     Ok(Answered {
         status: StatusCode::OK,

@@ -41,7 +41,7 @@ fn answer(customer: usize, mut stream: TcpStream) -> Option<usize> {
 
 #[test]
 fn hundreds_of_orders_at_once_for_the_last_ten_units_sell_ten() {
-    let service = Process::start(&["--request-timeout", "60"]);
+    let service = Process::start(&["--request-timeout", "60", "--unpaid", "100"]);
     let nine = serde_json::json!({"units": 9});
     let restocked = service
         .client

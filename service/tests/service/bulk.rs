@@ -71,7 +71,16 @@ fn a_list_with_a_fault_changes_nothing_and_names_its_line() {
         "article,units\na,5\n",
         "there are: article, units",
     );
-    refused("do=restock&separator=ab", "sku,units\na,5\n", "separator");
+    for separator in ["ab", "a", "1", "%22", "%0A"] {
+        let query = format!("do=restock&separator={separator}");
+        refused(&query, "sku,units\na,5\n", "separator");
+    }
+    refused(
+        "do=restock&skip_lines=9000000000",
+        "sku,units\na,5\n",
+        "at most 1000 lines",
+    );
+    refused("do=restock&skip_lines=999", "sku,units\na,5\n", "empty");
     for query in ["", "do=sell", "do=count&more=1"] {
         send(client, query, "k", CSV, "sku,units\na,5\n").problem(422, "invalid-request");
     }

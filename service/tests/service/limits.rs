@@ -1,7 +1,8 @@
 //! What the shop limits for a SKU: safety stock, closing, and who waits.
 
-use crate::support::{JSON, Reply, Server};
+use crate::support::{JSON, Reply, Server, Setting};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn limit(shop: &Server, sku: &str, limits: &Value) -> Reply {
     let path = format!("/v1/stock/{sku}/limits");
@@ -149,4 +150,46 @@ fn all_skus_are_listed_page_by_page_in_the_sequence_of_their_opening() {
         Server::start(&[]).client.get("/v1/stock").expect(200),
         json!({"stock": []})
     );
+}
+
+/// A request flood that never pays: whatever it asks for, some of the stock stays, and it comes back at the deadline.
+#[test]
+fn orders_that_nobody_pays_for_hold_a_share_of_a_sku_and_no_more() {
+    let setting = Setting {
+        book: |book| book.unpaid(80),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 100), ("last", 1)], setting);
+    let flood = |from: u32| {
+        let order = |number| {
+            shop.customers
+                .order(&format!("flood-{number}"), &[("phone", 7)])
+        };
+        let held = (from..from + 50).map(order).filter(|it| it.status == 201);
+        held.count()
+    };
+    assert_eq!(flood(0), 11);
+    let refused = shop.customers.order("b", &[("phone", 4)]);
+    let refused = refused.problem(409, "unpaid");
+    assert_eq!(
+        refused["short_lines"],
+        json!([{"sku": "phone", "requested": 4, "available": 3}])
+    );
+    assert_eq!(shop.client.stock("phone"), (23, 100));
+    // The share is rounded up: one unit can be sold.
+    shop.customers.order("c", &[("last", 1)]).expect(201);
+    // Units that are paid for count no more.
+    shop.client.deed("pay", "flood-0").expect(200);
+    shop.customers.order("b", &[("phone", 10)]).expect(201);
+    // The shop sets another share for a SKU.
+    let set = limit(&shop, "phone", &json!({"unpaid": 100})).expect(200);
+    assert_eq!(set["limits"], json!({"unpaid": 100}));
+    shop.customers.order("d", &[("phone", 13)]).expect(201);
+    shop.client.deed("pay", "d").expect(200);
+    for wrong in [0, 101] {
+        limit(&shop, "phone", &json!({"unpaid": wrong})).problem(422, "invalid-request");
+    }
+    limit(&shop, "phone", &json!({})).expect(200);
+    shop.clock.advance(Duration::from_secs(11 * 60));
+    assert_eq!(flood(100), 11);
 }

@@ -11,6 +11,7 @@ mod crash;
 mod customers;
 mod events;
 mod limits;
+mod moves;
 mod openapi;
 mod operations;
 mod orders;

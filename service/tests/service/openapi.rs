@@ -1,16 +1,19 @@
 //! The description of the interface, held against what is answered.
 
+mod followed;
 mod provoked;
 
 use crate::operations::Full;
 use crate::support::{JSON, Reply, Server, Setting, key};
 use jsonschema::Validator;
-use provoked::{dead, first_event, in_bulk, stalled, unauthorized, unavailable, unnamed};
+use provoked::{
+    arrivals, dead, first_event, in_bulk, pages, stalled, unauthorized, unavailable, unnamed,
+};
 use segstock_orders::{Entry, Journal, Lost, NoPlace, Position};
 use segstock_service::app::Limits;
 use segstock_service::description;
 use segstock_service::problem::kinds;
-use segstock_service::routes::ROUTES;
+use segstock_service::routes::{Audience, ROUTES};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -19,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn document() -> Value {
-    serde_json::from_str(description::text()).unwrap()
+    serde_json::from_str(&description::text(&Limits::default())).unwrap()
 }
 
 /// Each operation, as `POST /v1/orders`.
@@ -62,10 +65,11 @@ fn validator(document: &Value, schema: &Value) -> Validator {
     jsonschema::validator_for(&whole).unwrap()
 }
 
-/// The answers that were seen, each as it is described.
+/// The answers that were seen, each as it is described, and the links that could be followed from them.
 struct Seen {
     document: Value,
     answers: BTreeSet<(String, String)>,
+    links: BTreeSet<(String, String)>,
 }
 
 impl Seen {
@@ -87,6 +91,11 @@ impl Seen {
                 "{operation} {status}: {error} at {} in {value}",
                 error.instance_path()
             );
+        }
+        for (name, link) in answer["links"].as_object().into_iter().flatten() {
+            if followed::is_served_by(link, &value) {
+                self.links.insert((operation.to_owned(), name.clone()));
+            }
         }
         self.answers.insert((operation.to_owned(), status));
     }
@@ -118,12 +127,18 @@ const EXPORT: &str = "GET /v1/bulk/stock";
 const IMPORT: &str = "POST /v1/bulk/stock";
 const EVENTS: &str = "GET /v1/events";
 const OVERVIEW: &str = "GET /v1/overview";
+const MOVE: &str = "POST /v1/stock/{sku}/move";
+const SEND: &str = "POST /v1/stock/{sku}/send";
+const ARRIVE: &str = "POST /v1/stock/{sku}/arrive";
+const SENDINGS: &str = "GET /v1/sendings";
 const LIMIT: &str = "PUT /v1/stock/{sku}/limits";
 
 const ONE_A: &str = r#"{"lines":[{"sku":"a","units":1}]}"#;
 const ONE_X: &str = r#"{"lines":[{"sku":"x","units":1}]}"#;
 const MANY_A: &str = r#"{"lines":[{"sku":"a","units":99}]}"#;
 const TWO_A: &str = r#"{"lines":[{"sku":"a","units":2}],"hold_minutes":1,"customer":"ann"}"#;
+const TO_B: &str = r#"{"to":"b","units":1}"#;
+const MANY_TO_B: &str = r#"{"to":"b","units":99}"#;
 const SCRAPPED: &str = r#"{"lines":[{"sku":"a","units":1}],"to":"written_off"}"#;
 
 /// A request and the status of its answer: operation, the name in its path, key, body, status.
@@ -197,6 +212,18 @@ const EXCHANGES: &[Exchange<'_>] = &[
     (WRITE_OFF, "b", "v", r#"{"units":9}"#, 409),
     (WRITE_OFF, "none", "v", r#"{"units":9}"#, 404),
     (WRITE_OFF, "b", "", r#"{"units":1}"#, 400),
+    (MOVE, "a", "m", TO_B, 200),
+    (MOVE, "a", "m", MANY_TO_B, 422),
+    (MOVE, "a", "n", MANY_TO_B, 409),
+    (MOVE, "none", "n", TO_B, 404),
+    (MOVE, "a", "", TO_B, 400),
+    (SEND, "a", "s", TO_B, 200),
+    (SEND, "a", "s", TO_B, 200),
+    (SEND, "a", "s", MANY_TO_B, 422),
+    (SEND, "a", "n", MANY_TO_B, 409),
+    (SEND, "none", "n", TO_B, 404),
+    (SEND, "a", "", TO_B, 400),
+    (SENDINGS, "", "", "", 200),
     (EXPORT, "", "", "", 200),
     (OVERVIEW, "", "", "", 200),
     ("GET /", "", "", "", 200),
@@ -213,11 +240,14 @@ const EXCHANGES: &[Exchange<'_>] = &[
     ("GET /readyz", "", "", "", 200),
     ("GET /metrics", "", "", "", 200),
     ("GET /openapi.json", "", "", "", 200),
+    ("GET /api", "", "", "", 200),
+    ("GET /api.css", "", "", "", 200),
 ];
 
 /// Operations that read a body.
-const WITH_BODY: [&str; 11] = [
-    LIMIT, PLACE, AMEND, EXTEND, PAY, CANCEL, SHIP, RETURN, RESTOCK, COUNT, WRITE_OFF,
+const WITH_BODY: [&str; 14] = [
+    LIMIT, PLACE, AMEND, EXTEND, PAY, CANCEL, SHIP, RETURN, RESTOCK, COUNT, WRITE_OFF, MOVE, SEND,
+    ARRIVE,
 ];
 
 /// Whatever changes something, for an order and a SKU that are there: refused when nothing can be written.
@@ -234,6 +264,9 @@ const CHANGES: &[(&str, &str, &str)] = &[
     (COUNT, "a", r#"{"units":5}"#),
     (WRITE_OFF, "a", r#"{"units":1}"#),
     (LIMIT, "a", r#"{"safety":1}"#),
+    (MOVE, "a", TO_B),
+    (SEND, "a", TO_B),
+    (ARRIVE, "b", r#"{"sending":1,"units":1}"#),
 ];
 const TWO_A_LINES: &str = r#"{"lines":[{"sku":"a","units":2}]}"#;
 
@@ -251,8 +284,12 @@ fn send(seen: &mut Seen, shop: &Server, exchange: Exchange<'_>, headers: &[(&str
 #[test]
 fn every_answer_is_as_described_and_every_described_answer_is_given() {
     let document = document();
-    let answers = BTreeSet::new();
-    let mut seen = Seen { document, answers };
+    let (answers, links) = Default::default();
+    let mut seen = Seen {
+        document,
+        answers,
+        links,
+    };
     let shop = Server::start(&[("a", 10)]);
     for &exchange in EXCHANGES {
         let (operation, _, with_key, ..) = exchange;
@@ -275,12 +312,14 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         let (kind, text) = stalled(&method, &path, "application/json");
         seen.note(operation, 408, &kind, &text);
     }
-    for list in [LIST, STOCKS, EXPORT, EVENTS, OVERVIEW] {
+    pages(&mut seen);
+    for list in [LIST, STOCKS, SENDINGS, EXPORT, EVENTS, OVERVIEW] {
         let (_, path) = request(list, "");
         let page = shop.client.get(&format!("{path}?limit=0"));
         page.problem(422, "invalid-request");
         seen.note(list, page.status, &page.kind, &page.text);
     }
+    arrivals(&mut seen, &shop);
     in_bulk(&mut seen);
     let (kind, text) = first_event(&shop);
     seen.note(EVENTS, 200, &kind, &text);
@@ -295,6 +334,9 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
     let described: BTreeSet<_> = described.collect();
     let never_given: Vec<_> = described.difference(&seen.answers).collect();
     assert!(never_given.is_empty(), "{never_given:?}");
+    let linked = followed::links(&seen.document);
+    let never_served: Vec<_> = linked.difference(&seen.links).collect();
+    assert!(never_served.is_empty(), "{never_served:?}");
 }
 
 /// The numbers at the edges of what is described, on both sides.

@@ -40,6 +40,53 @@ pub(super) fn in_bulk(seen: &mut Seen) {
     seen.note(IMPORT, 408, &kind, &text);
 }
 
+/// Has units arrive, of a sending whose number only an answer tells.
+pub(super) fn arrivals(seen: &mut Seen, shop: &Server) {
+    let sent = shop
+        .client
+        .post("/v1/stock/a/send", "lorry", &json!({"to": "b", "units": 2}));
+    let number = sent.expect(200)["changed"]["sending"].clone();
+    let arrived = |units: u64| json!({"sending": number, "units": units}).to_string();
+    let (one, many, none) = (arrived(1), arrived(99), arrived(0));
+    for (name, with_key, body, status) in [
+        ("b", "one", one.as_str(), 200),
+        ("b", "one", many.as_str(), 422),
+        ("b", "two", many.as_str(), 409),
+        ("a", "two", one.as_str(), 404),
+        ("b", "two", none.as_str(), 422),
+        ("b", "", one.as_str(), 400),
+    ] {
+        let headers = [JSON, key(with_key)];
+        let headers = &headers[..1 + usize::from(!with_key.is_empty())];
+        let exchange = (ARRIVE, name, with_key, body, status);
+        send(seen, shop, exchange, headers);
+    }
+}
+
+/// Looks at lists of more than one page.
+pub(super) fn pages(seen: &mut Seen) {
+    let skus: Vec<String> = (0..60).map(|number| format!("sku-{number}")).collect();
+    let stock: Vec<_> = skus.iter().map(|sku| (sku.as_str(), 5)).collect();
+    let shop = Server::set(&stock, Setting::default());
+    for id in ["one", "two"] {
+        shop.client.order(id, &[("sku-0", 1)]).expect(201);
+        let body = json!({"to": "sku-1", "units": 1});
+        shop.client
+            .post("/v1/stock/sku-0/send", id, &body)
+            .expect(200);
+    }
+    for (list, query) in [
+        (LIST, "?limit=1"),
+        (STOCKS, "?limit=1"),
+        (SENDINGS, "?limit=1"),
+        (OVERVIEW, ""),
+    ] {
+        let (_, path) = request(list, "");
+        let page = shop.client.get(&format!("{path}{query}"));
+        seen.note(list, page.status, &page.kind, &page.text);
+    }
+}
+
 /// The kind of the stream of events, and its first event.
 pub(super) fn first_event(shop: &Server) -> (String, String) {
     let mut stream = TcpStream::connect(shop.client.address).unwrap();
@@ -75,6 +122,7 @@ pub(super) fn dead(seen: &mut Seen) {
         (STOCK, "a"),
         (STOCKS, ""),
         (EXPORT, ""),
+        (SENDINGS, ""),
         ("GET /readyz", ""),
     ] {
         send(seen, &shop, (operation, name, "", "", 503), &[]);
@@ -106,7 +154,7 @@ struct Failing {
 }
 
 /// Entries that it takes.
-const TAKEN: u64 = 7;
+const TAKEN: u64 = 8;
 
 impl<K> Journal<K> for Failing {
     fn permit(&self) -> Result<(), NoPlace> {
@@ -135,8 +183,8 @@ pub(super) fn unavailable(seen: &mut Seen) {
         journal: Some(Arc::new(Failing::default())),
         ..Setting::default()
     };
-    // An entry for the SKU, and for each of these calls: those that it takes.
-    let shop = Server::set(&[("a", 10)], setting);
+    // An entry for each SKU, and for each of these calls: those that it takes.
+    let shop = Server::set(&[("a", 10), ("b", 0)], setting);
     for id in ["held", "paid", "shipped"] {
         shop.client.order(id, &[("a", 1)]).expect(201);
     }

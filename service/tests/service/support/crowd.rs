@@ -71,7 +71,14 @@ fn buy(client: &Client, name: &str, all: &Answers) {
 
 /// A service with its ledger in this place.
 pub fn start(ledger: &str) -> Process {
-    let more = ["--ledger", ledger, "--longest-hold", "3600"];
+    let more = [
+        "--ledger",
+        ledger,
+        "--longest-hold",
+        "3600",
+        "--unpaid",
+        "100",
+    ];
     Process::spawn(&mut command(&[PORTS, &more].concat()))
 }
 

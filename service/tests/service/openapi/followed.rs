@@ -1,0 +1,202 @@
+//! Links and examples of the description: they can be followed, and are what the service takes.
+
+use super::*;
+
+/// Each link of an answer, as the operation and the link's name.
+pub(super) fn links(document: &Value) -> BTreeSet<(String, String)> {
+    let links = operations(document).flat_map(|(name, operation)| {
+        let answers = operation["responses"].as_object().unwrap().values();
+        let links = answers.filter_map(|answer| answer["links"].as_object());
+        let names = links.flat_map(|links| links.keys());
+        names.map(move |link| (name.clone(), link.clone()))
+    });
+    links.collect()
+}
+
+/// Whether an answer has all that a link takes from it.
+pub(super) fn is_served_by(link: &Value, answer: &Value) -> bool {
+    let values = |of: &Value| of.as_object().map(|all| all.values().cloned().collect());
+    let all = [&link["parameters"], &link["requestBody"]];
+    let all = all.into_iter().filter_map(values);
+    let mut taken = all.flat_map(|values: Vec<Value>| values);
+    taken.all(|value| match value.as_str().unwrap() {
+        // What the request had.
+        text if text.starts_with("$request.body#/") => true,
+        text => {
+            let pointer = text.strip_prefix("$response.body#").unwrap();
+            answer.pointer(pointer).is_some()
+        }
+    })
+}
+
+/// By its id.
+fn operation<'a>(document: &'a Value, id: &str) -> (String, &'a Value) {
+    let mut all = operations(document);
+    let found = all.find(|(_, operation)| operation["operationId"] == id);
+    found.unwrap_or_else(|| panic!("there is no operation {id}"))
+}
+
+#[test]
+fn each_operation_has_a_name_and_links_to_those_that_can_follow() {
+    let document = document();
+    let ids = operations(&document).map(|(_, operation)| operation["operationId"].clone());
+    let ids: Vec<String> = ids.map(|id| id.as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        ids.iter().collect::<BTreeSet<_>>().len(),
+        ids.len(),
+        "{ids:?}"
+    );
+    // After these nothing follows from what they answer.
+    let last = [
+        "api",
+        "api_css",
+        "export_stock",
+        "follow_events",
+        "live",
+        "list_orders",
+        "list_sendings",
+        "list_stock",
+        "metrics",
+        "openapi",
+        "overview",
+        "page",
+        "page_css",
+        "page_js",
+        "ready",
+    ];
+    for (name, described) in operations(&document) {
+        let answers = described["responses"].as_object().unwrap();
+        let has_links = answers.values().any(|answer| answer["links"].is_object());
+        let id = described["operationId"].as_str().unwrap();
+        assert_eq!(has_links, !last.contains(&id), "{name}");
+        let links = answers
+            .values()
+            .filter_map(|answer| answer["links"].as_object());
+        for link in links.flat_map(|links| links.values()) {
+            let (_, target) = operation(&document, link["operationId"].as_str().unwrap());
+            let parameters = target["parameters"].as_array();
+            let known: Vec<_> = parameters
+                .into_iter()
+                .flatten()
+                .map(|it| &it["name"])
+                .collect();
+            for parameter in link["parameters"].as_object().unwrap().keys() {
+                assert!(known.iter().any(|it| *it == parameter), "{name}: {link}");
+            }
+            assert!(link["requestBody"].is_null() || target["requestBody"].is_object());
+        }
+    }
+}
+
+#[test]
+fn security_is_that_of_the_listeners() {
+    let document = document();
+    for route in ROUTES {
+        let all = operations(&document)
+            .find(|(name, _)| *name == format!("{} {}", route.method, route.path));
+        let (name, described) = all.unwrap();
+        let expected = match route.audience {
+            Audience::Shop => json!([{"token": []}]),
+            Audience::Customers => json!([{}, {"token": []}]),
+            Audience::Everybody | Audience::Page => Value::Null,
+        };
+        assert_eq!(described["security"], expected, "{name}");
+        assert_eq!(
+            described["responses"]["401"].is_object(),
+            expected != Value::Null,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn examples_are_as_described_and_requests_of_them_are_taken() {
+    let document = document();
+    let shop = Server::start(&[("phone", 100), ("case", 5_000)]);
+    let sent = shop.client.post(
+        "/v1/stock/case/send",
+        "s",
+        &json!({"to": "phone", "units": 5}),
+    );
+    let sending = sent.expect(200)["changed"]["sending"].clone();
+    let order = |id: &str, deeds: &[&str]| {
+        shop.client.order(id, &[("phone", 2)]).expect(201);
+        deeds
+            .iter()
+            .for_each(|deed| _ = shop.client.deed(deed, id).expect(200));
+    };
+    order("pay", &[]);
+    order("amend", &[]);
+    order("extend", &[]);
+    order("cancel", &[]);
+    order("ship", &["pay"]);
+    order("return", &["pay", "ship"]);
+    let mut tried = 0;
+    for (name, described) in operations(&document) {
+        for (status, answer) in described["responses"].as_object().unwrap() {
+            for content in answer["content"]
+                .as_object()
+                .into_iter()
+                .flat_map(|it| it.values())
+            {
+                let example = &content["example"];
+                let validator = validator(&document, &content["schema"]);
+                assert!(
+                    example.is_null() || validator.is_valid(example),
+                    "{name} {status}"
+                );
+            }
+        }
+        let contents = described["requestBody"]["content"].as_object();
+        for (kind, content) in contents.into_iter().flatten() {
+            let mut example = content["example"].clone();
+            if example.is_null() {
+                assert_eq!(kind, "application/jsonl", "{name}");
+                continue;
+            }
+            assert!(
+                validator(&document, &content["schema"]).is_valid(&example),
+                "{name}"
+            );
+            if !example["sending"].is_null() {
+                example["sending"] = sending.clone();
+            }
+            let (method, path) = name.split_once(' ').unwrap();
+            let deed = path.rsplit('/').next().unwrap();
+            let path = path.replace("{id}", deed).replace("{sku}", "phone");
+            let path = path.replace("bulk/stock", "bulk/stock?do=restock");
+            let text = example
+                .as_str()
+                .map_or_else(|| example.to_string(), str::to_owned);
+            let headers = [("content-type", kind.as_str()), key(deed)];
+            let answer = shop.client.send(method, &path, &headers, &text);
+            assert!([200, 201].contains(&answer.status), "{name}: {answer:?}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 15);
+}
+
+#[test]
+fn the_page_of_the_interface_shows_every_operation_to_both_listeners() {
+    let shop = Server::start(&[]);
+    for client in [&shop.client, &shop.customers] {
+        let page = client.get("/api");
+        assert_eq!(
+            (page.status, page.kind.as_str()),
+            (200, "text/html; charset=utf-8")
+        );
+        for route in ROUTES
+            .iter()
+            .filter(|route| route.audience != Audience::Page && !route.path.contains(".css"))
+        {
+            let shown = format!("<code>{} {}</code>", route.method, route.path);
+            assert!(page.text.contains(&shown), "{shown}");
+        }
+        // No link of it leads nowhere.
+        let targets = page.text.split("href=\"#").skip(1);
+        for target in targets.map(|rest| rest.split('"').next().unwrap()) {
+            assert!(page.text.contains(&format!("id=\"{target}\"")), "{target}");
+        }
+    }
+}
