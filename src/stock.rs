@@ -31,11 +31,11 @@ use crate::sync::const_unless_loom;
 use std::fmt;
 use std::sync::Arc;
 
-/// Units of one product, counted without a lock: never oversold, refused only when there truly was
+/// Units of one product, counted without a lock on the usual path: never oversold, refused only when there truly was
 /// not enough.
 ///
 /// A new stock is one cache line with one atomic word, and as fast as that. When two threads fight
-/// over it, it grows cache-padded segments, one for each core, and every thread works on its own;
+/// over it, it grows cache-padded segments, about one for each core, and every thread works on its own;
 /// when it runs low, it is one word again, so that what is left is never scattered and a refusal
 /// stays one load. See [how it works](crate::docs::algorithm).
 ///
@@ -45,8 +45,9 @@ use std::sync::Arc;
 /// # Consistency
 ///
 /// All calls but [`available`](Self::available), [`holdings`](Self::holdings) and
-/// [`stats`](Self::stats) are linearizable: they act as if each happened whole at one instant
-/// between its call and its return. More in [consistency](crate::docs::consistency).
+/// [`stats`](Self::stats) are linearizable: each acts as if it happened whole at one instant
+/// between its call and its return. [`snapshot`](Self::snapshot) has one exception, which is stated there. More in
+/// [consistency](crate::docs::consistency).
 ///
 /// # Memory ordering
 ///
@@ -181,8 +182,8 @@ impl Stock {
     /// # Errors
     ///
     /// [`RestockOverflow`] if available and reserved units would exceed [`MAX_UNITS`]. Nothing was added. The
-    /// limit is exact, and so is the refusal: at one instant of the call the units on hand left no room for
-    /// `units`. (To exceed it takes thousands of threads that are all stopped in the middle of a restock, or one
+    /// refusal is exact: at one instant of the call the units on hand left no room for `units`. The limit is exact with
+    /// one exception. (To exceed it takes thousands of threads that are all stopped in the middle of a restock, or one
     /// such thread beside a restock of nearly 2^32 units or more. Each exceeds it by less than 2^20 units, which are
     /// counted and sold like any.)
     ///
@@ -302,13 +303,13 @@ impl Stock {
     /// exception: after some tries the snapshot shows commits that overlap it as not made yet, those units as
     /// reserved still. So in every case
     ///
-    /// - `reserved` is at least the units of the reservations that existed before the call and that no call
+    /// - `reserved` is at least the units of the reservations that existed before the snapshot began and that no call
     ///   touched until it returned, and at most what was reserved at some instant of the call;
     /// - `sold` is at least what was sold before the call, at most what was sold when it returned, and it never
     ///   falls from one snapshot to the next. `restocked` never falls either.
     ///
-    /// A grown stock is brought together into one word for it, which traffic may make it try a few times, and
-    /// then dealt out again: a call for a dashboard, not for every order. It is not wait-free.
+    /// It brings the units of a wide stock together in one word, and then deals them out again. Under traffic it may have
+    /// to try several times: a call for a dashboard, not for every order. It is not wait-free.
     ///
     /// # Examples
     ///
@@ -336,7 +337,8 @@ impl Stock {
 
     /// Units in each segment, read one after another: for people who tune, not for deciding.
     ///
-    /// One number while the stock is one word; units on their way between segments are in none.
+    /// One number while the stock is one word. Otherwise units in the word, and units that a move has in hand, are in no
+    /// segment's number.
     #[must_use]
     pub fn holdings(&self) -> Vec<u64> {
         self.engine.holdings()
@@ -360,8 +362,8 @@ impl Stock {
     ///
     /// # Consistency
     ///
-    /// Linearizable. It takes what there is and owes the rest at one instant. It brings a grown stock together
-    /// into one word, as [`snapshot`](Self::snapshot) does. While the stock owes, it is one word, each restock
+    /// Linearizable. It takes what there is and owes the rest at one instant. It brings the units of a wide stock together
+    /// in one word, as [`snapshot`](Self::snapshot) does. While the stock owes, it is one word, each restock
     /// and release takes a lock, and deducts are refused by one load, as of any stock that is sold out.
     ///
     /// # Examples
@@ -384,8 +386,8 @@ impl Stock {
         self.engine.withdraw(units)
     }
 
-    /// Owes `units` fewer, or nothing if fewer are owed, as if they had never been withdrawn. Returns how many
-    /// it is fewer.
+    /// Reduces what is owed by `units`, or to nothing if fewer are owed, as if those had never been withdrawn. Returns by
+    /// how many it is reduced.
     ///
     /// # Consistency
     ///

@@ -9,11 +9,11 @@ use super::times::{Timed, Times};
 use crate::settle::Settle;
 use std::mem;
 
-/// How many expired holds, and how many keys past their retention, a call frees besides its own key:
-/// more than a call can add, so that neither pile up while there are calls.
+/// So many expired holds does a call free at most besides its own key, and so many keys does it forget at most: more than
+/// a call can add, so that neither of them piles up while there are calls.
 const BESIDES: usize = 2;
 
-/// How many expired holds of a shard a call asks the hook for that declines all of them.
+/// If the hook declines so many expired holds of a shard, a call that needs units goes on to the next shard.
 const PATIENCE: usize = 64;
 
 /// What a call freed.
@@ -46,8 +46,8 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
         }
     }
 
-    /// Gives memory back after a rush. No call works on a key without the lock: its slot would have to
-    /// stay where it is.
+    /// Gives memory back after a rush. This moves slots, and the slot of a key on which a call works without the lock must
+    /// not move: the caller has checked that there is none.
     #[cold]
     fn shrink(&mut self) {
         let smaller = self.slots.smaller();
@@ -72,7 +72,7 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
 }
 
 impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
-    /// Frees a bounded number of expired holds, and forgets as many keys past their retention.
+    /// Frees at most [`BESIDES`] expired holds, and forgets at most [`BESIDES`] keys past their retention.
     #[inline]
     pub(super) fn tidy<W>(&mut self, call: &mut Call<'_, K, Q, W>)
     where
@@ -98,7 +98,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         self.quiet_until = until.map_or(deadline, |(until, _)| until.min(deadline));
     }
 
-    /// The first deadline, unless expired holds are left to others.
+    /// The first deadline; `u64::MAX` if expiry is left to the owner of the holds.
     fn next_deadline<W>(&self, call: &Call<'_, K, Q, W>) -> u64 {
         let first = self.deadlines.first(&self.slots);
         let first = first.filter(|_| !call.leaves_expired);
@@ -143,7 +143,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         (holds, declined)
     }
 
-    /// An expired hold, after as many that the hook has declined.
+    /// The next expired hold, after the `declined` ones that the hook has declined.
     fn next_expired(&self, at: Moment, declined: usize) -> Option<Id> {
         self.deadlines.passed(at.now, &self.slots).nth(declined)
     }

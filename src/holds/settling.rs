@@ -64,8 +64,8 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         }
     }
 
-    /// Confirms a hold, active or expired, whose units are still reserved. If they are not, since it
-    /// has expired, begins to work on the key.
+    /// Confirms a hold whose units are still reserved, active or past its deadline. If it is resolved as expired, begins to
+    /// work on the key: the caller reserves the units again.
     pub(super) fn settle_or_retake<B, W>(
         &mut self,
         name: Name<'_, B>,
@@ -180,7 +180,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
         Ok(held)
     }
 
-    /// Expires a hold, even for a call that leaves expired holds.
+    /// Expires a hold, even where expiry is left to the owner of the holds.
     pub(super) fn expire<B, W>(
         &mut self,
         name: Name<'_, B>,

@@ -43,7 +43,7 @@ where
 
     /// A call that begins now.
     pub(super) fn call<'a, 'f: 'a>(&'a self, freed: Freed<'f, K, Q>) -> Call<'a, K, Q, W> {
-        // The closure may outlive the call. This type says that it need not.
+        // Shortens the closure's lifetime to that of the call, which the compiler does not do by itself.
         type Shorter<'a, K, Q> = &'a mut (dyn FnMut(&K, &Q) + 'a);
         let freed = freed.map(|freed| freed as Shorter<'a, K, Q>);
         Call {
@@ -97,8 +97,8 @@ where
         }
     }
 
-    /// Reserves. If that fails, frees expired holds and tries again, until none is left. The call's
-    /// look at the clock is then the last one before the reserve that succeeded.
+    /// Reserves. If that fails, frees expired holds and tries again, until none is left. Before each further try the clock
+    /// is read again.
     pub(super) fn reserve<T, E>(
         &self,
         call: &mut Call<'_, K, Q, W>,
@@ -109,8 +109,8 @@ where
         loop {
             // Other calls may give units back after the reserve has failed, and before this call looks
             // for expired holds: it would find none. So what was given back since this line is a
-            // reason to try again. Releases count as well: they may be by an older look at the clock,
-            // of a hold that has expired by ours.
+            // reason to try again. Releases count as well: a call that read the clock earlier may release a
+            // hold that has expired by our reading.
             let given_back = self.given_back.load(Ordering::Acquire);
             let refusal = match reserve() {
                 Ok(reserved) => return Ok(reserved),
@@ -124,8 +124,8 @@ where
                     Short::Refused(refusal)
                 });
             }
-            // Other calls may have freed holds that were active at our look at the clock. A hold of
-            // their units counts from a later look.
+            // The units may come from a hold that was still active at our last reading of the clock. The new hold
+            // must begin after that.
             call.at = self.moment();
         }
     }
@@ -154,8 +154,8 @@ pub(super) fn deadline(at: Moment, ttl: Duration) -> Result<u64, HoldError> {
     at.now.checked_add(ttl).ok_or(HoldError::TtlOverflow)
 }
 
-/// A locked shard. What is given back under the lock is counted before the lock is released, when its
-/// units are back. So a call that afterwards finds no expired hold in the shard sees the count.
+/// A locked shard. Its drop counts what was given back, and then unlocks the shard: by then the units are in stock. So a
+/// call that afterwards finds no expired hold in the shard sees the count.
 pub(super) struct Locked<'a, K, R, Q, M> {
     given_back: &'a AtomicU64,
     guard: MutexGuard<'a, Shard<K, R, Q, M>>,

@@ -1,8 +1,9 @@
 //! Moves: what happens under the cold mutex, one at a time.
 //!
-//! The *pocket* counts the units that a move has in hand, so every sum includes them. Every move keeps one order:
-//! **announce** (to the pocket), **take**, **put**, **close**. From the announcement to the close
-//! the bound is too high, which can only send others to the mutex, never to a false refusal.
+//! The *pocket* counts the units that a move has in hand, so every sum includes them. A move that takes units out of a
+//! place keeps one sequence: **announce** them to the pocket, **take** them, **put** them, **close**. (A gather that is
+//! served puts nothing: its close is the sale.) From the announcement to the close the bound is too high, which can only
+//! send others to the mutex, never to a false refusal.
 //!
 //! Only the holder of the mutex makes a wide word narrow. Any thread can make a narrow word wide: a late put or a
 //! late take reopens it without the mutex.
@@ -32,7 +33,7 @@ pub(super) enum Gather {
     Done(u64),
     /// At some instant no more than this was in stock, and that is fewer than the call asked for.
     Refused(u64),
-    /// The stock has changed its form: begin again with a look at the word.
+    /// The stock was made narrow, or the word's units were dealt out: begin again with a look at the word.
     Again,
 }
 
@@ -118,7 +119,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Whether the caller must begin again: the stock is narrow, or this call has just made it narrow or dealt out the
-    /// word's units. An old `bound` affects only that choice, never an answer.
+    /// word's units. `bound` may be old: it decides only whether this call tries to make the stock narrow.
     fn has_changed_form(&mut self, units: u64, bound: u64) -> bool {
         let word = self.word.load();
         if !word.is_wide() {
@@ -133,8 +134,8 @@ impl<'a> Moves<'a> {
         self.tuning.is_little_for(bound, units) && self.narrow()
     }
 
-    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. `bound` is how many there
-    /// are at most, so that an order of more than there is announces no more than that.
+    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. It announces at most
+    /// `bound`, which no sum exceeds: an order of more than there is does not announce all that it asks for.
     fn collect(&self, units: u64, bound: u64) -> u64 {
         let mut in_hand = self.announcing(units.min(bound), |most| self.take_from_segments(most));
         let in_word = self.word.load().units().min(units - in_hand);
@@ -265,15 +266,16 @@ impl<'a> Moves<'a> {
     }
 
     /// Tries once to bring all units to the word and to prove the segments empty. With `sink`, each segment is sunk
-    /// first, and stays so if the proof succeeds. Returns the segments' counters at the instant of the proof, or `None`
-    /// if a segment was not empty. A stock that never grew has nothing to prove: the word is all of it.
+    /// after it was drained and before its counters are read, and stays so if the proof succeeds. Returns `taken`,
+    /// `added` and `returned` of all segments at the instant of the proof, or `None` if a segment was not empty. A stock
+    /// that never grew has nothing to prove: the word is all of it.
     ///
-    /// From that instant until the word is closed or opened, the units in the word are the whole stock, unless
+    /// From that instant until the word is made narrow or plainly wide, the units in the word are the whole stock, unless
     /// the proof is cancelled; then they are the stock at the cancellation. The cases, for a change of a
-    /// segment by a thread that read the word as plainly wide before:
+    /// segment by a thread that read the word as plainly wide before *proving* was set:
     /// - it comes before [`Stripes::settle`] reads that segment: then the segment is not empty, or was drained;
-    /// - a put after: it happens after *proving* was set, sees that, and cancels;
-    /// - a take after: only of units of such a put, so it sees that, too, and cancels.
+    /// - a put after: it happens after *proving* was set, sees *proving*, and cancels the proof;
+    /// - a take after: it takes units of such a put. So it sees *proving*, too, and cancels the proof.
     ///
     /// A thread that loads the word after *proving* was set puts to the word. A call that changed a segment too late
     /// returns only after it has cancelled the proof. From then on only the holder of the mutex, this thread, changes
@@ -314,9 +316,8 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Sinks all segments, so that no take finds units there, not even those of a late put. The pocket announces what
-    /// is missing from the bound: [`Segment::raise`] of the pocket adds [`SUNK`] units to it, and
-    /// [`Segment::sink`] takes them out again.
+    /// Sinks all segments, so that no take finds units there, not even those of a late put: each lacks [`SUNK`] units
+    /// from here on. The pocket gets as many first, so that the bound is not too low meanwhile.
     fn sink(&self) {
         for segment in self.stripes().iter() {
             self.pocket().raise();
@@ -364,7 +365,7 @@ impl<'a> Moves<'a> {
         );
     }
 
-    /// Adds to `Sums` what `word` had reserved when it was balanced, and `units` more; a wrapped negative subtracts.
+    /// Adds to `Sums` what the field *reserved* of `word` counted, and `units` more; a wrapped negative subtracts.
     pub(super) fn count_reserved(&mut self, word: Word, units: u64) {
         let reserved = self.sums.reserved.wrapping_add(word.reserved());
         self.sums.reserved = reserved.wrapping_add(units);

@@ -28,7 +28,7 @@ impl Engine {
         Moves::begin(self).forgive(units)
     }
 
-    /// With `withdrawn` units withdrawn, of which `owed` are owed. It has units, or it is to owe some.
+    /// The stock with `withdrawn` units withdrawn, of which `owed` are owed. If it has units, it must owe none.
     #[cfg(feature = "inventory")]
     pub(crate) fn owing(self, owed: u64, withdrawn: u64) -> Self {
         if withdrawn > 0 {
@@ -83,7 +83,8 @@ impl Moves<'_> {
     }
 
     /// Pays with the units that late puts have added to segments since the stock began to owe. A put pays whole,
-    /// since it is one change of one counter. Returns the segments' counters.
+    /// since it is one change of one counter. Returns the segments' counters but `taken`; all are 0 if the word is not
+    /// *owing* any more.
     ///
     /// If this call misses a late put, the thread of that put has not looked at the word yet. It will, and then waits
     /// for the mutex: the put happens later.
@@ -114,9 +115,8 @@ impl Moves<'_> {
     /// Restocks `units` in a stock that owes. `None` if late puts have paid all that was owed: then it is a restock
     /// like any other.
     ///
-    /// It looks whether the stock still owes after every call of `pay_late_puts`, because a late put may pay the last
-    /// unit in between. `leave_if_paid`, which sets the word and raises the segments, must run only while the stock
-    /// owes. Tested by
+    /// It looks at the word after every call of `pay_late_puts`, because a late put may pay the last unit in between.
+    /// `leave_if_paid`, which sets the word and raises the segments, must run only while the word is *owing*. Tested by
     /// `owed_beside_two_late_restocks` in `tests/explorer`.
     pub(super) fn restock_owing(&mut self, units: u64) -> Option<Result<(), u64>> {
         loop {
@@ -151,7 +151,7 @@ impl Moves<'_> {
         self.leave_if_paid(units - paid);
     }
 
-    /// Ends the owing of a stock that owes nothing any more, with `rest` units in stock.
+    /// If nothing is owed any more, makes the word narrow with `rest` units, and raises the segments.
     fn leave_if_paid(&mut self, rest: u64) {
         if self.cold().owed() > 0 {
             return;

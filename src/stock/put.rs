@@ -1,7 +1,7 @@
 //! Calls that put units: restock and release; and commit, which moves none.
 //!
-//! Restock and release are one path. Each is one read-modify-write of the word or of a segment, which
-//! counts the units as restocked, or as no longer reserved, in the same instant.
+//! Restock and release are one path. If the units fit, each is one read-modify-write of the word or of a segment, which
+//! counts them as restocked, or as no longer reserved, in the same instant. Otherwise it takes the cold mutex.
 
 use super::engine::Engine;
 use super::moves::Moves;
@@ -68,7 +68,7 @@ impl Engine {
         }
     }
 
-    /// Whether a segment takes `units` in one put. A large restock is dealt out to all.
+    /// Whether one put can add `units` to a segment. A large restock is dealt out to all.
     #[inline(always)]
     fn puts_at_once<const RESTOCK: bool>(&self, units: u64) -> bool {
         if RESTOCK {
@@ -101,8 +101,8 @@ impl Engine {
         }
     }
 
-    /// Goes on with a put: after a lost exchange, of more than fits the word or a segment, near the limit, or
-    /// while units are owed.
+    /// Goes on with a put that the fast path did not make: its exchange failed, its units do not fit, the thread's segment
+    /// is not known yet, or the stock is near its limit or owes.
     #[cold]
     #[inline(never)]
     fn put_slow<const RESTOCK: bool>(&self, units: u64) -> Result<(), u64> {
@@ -129,7 +129,7 @@ impl Engine {
         }
     }
 
-    /// Commits where the thread has no segment yet, or the stock none.
+    /// Commits where the thread's segment is not known yet, or the stock has none.
     #[cold]
     #[inline(never)]
     fn commit_slow(&self, units: u64) {

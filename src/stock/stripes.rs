@@ -1,4 +1,4 @@
-//! The padded segments of a grown stock, the walks over them, and the proof that refuses.
+//! The padded segments of a grown stock, the walks over them, and the bound by which a wide stock refuses.
 
 use super::probe;
 use super::segment::{Segment, Take};
@@ -11,8 +11,8 @@ use crossbeam_utils::CachePadded;
 
 /// What only a grown stock needs: one allocation, in slots of a padded cache line.
 ///
-/// The last slot is not a segment but the pocket, with what only moves write. So the segments
-/// are one pointer away from the stock, and not two, which would be felt.
+/// The last slot is the pocket, beside what only moves write. It has the type of a segment, but no call takes from it
+/// or puts to it. So the segments are one pointer away from the stock, and not two, which would be felt.
 #[derive(Debug)]
 pub(super) struct Stripes {
     slots: Box<[CachePadded<Slot>]>,
@@ -84,7 +84,7 @@ impl Stripes {
         self.segment(probe::segment(self.len()))
     }
 
-    /// The calling thread's segment, if the thread was on a stock with this number of segments before.
+    /// The calling thread's segment, if the last stock whose segment it looked for had this number of segments.
     #[inline]
     pub(super) fn own_if_known(&self) -> Option<&Segment> {
         let slot = self.slots.get(probe::known_segment(self.len())?)?;
@@ -145,18 +145,17 @@ impl Stripes {
 
     /// At one instant of the call, no more than this was in stock.
     ///
-    /// The proof that every refusal by a wide stock rests on. Every `taken` can only have grown
-    /// since it was read, what came can only grow until it is read, and the word, which goes
-    /// both ways, is read in between: so at that instant the difference of the sums was not too
-    /// low. It holds whatever takes and puts run meanwhile. Units on their way are in the pocket's
-    /// `added` before they are in any segment's `taken`.
+    /// Every refusal by a wide stock rests on this. Consider the instant at which the word is read. Every `taken` was
+    /// read before, and only grows: at that instant it was at least what was read. Every `added` and `returned` is read
+    /// after: at that instant it was at most what is read. So at that instant no more than the difference was in stock,
+    /// whatever takes and puts run meanwhile. Units that a move has in hand are in the pocket's `added` before they are
+    /// in any segment's `taken`.
     ///
     /// The fence pairs with itself in another thread: of two threads that put one unit each and
     /// then ask for both, the one whose fence comes second sees both puts. Puts need none. Tested
     /// by `store_buffering` in `tests/loom_stock.rs`.
     ///
-    /// All segments exist before a stock is first wide, and a proof begins only after it was, so that there
-    /// is no second look at their list.
+    /// All segments exist before a stock is first wide. So a pass need not ask whether segments were added.
     pub(super) fn bound(&self, word: &WordCell) -> u64 {
         let taken = self.sum_with_pocket(Segment::taken);
         fence(Ordering::SeqCst);
@@ -169,7 +168,8 @@ impl Stripes {
         left(word.units().wrapping_add(came), taken)
     }
 
-    /// Reads what was taken, and then what came, so that the thread of every later put knows.
+    /// Reads `taken`, and then `added` and `returned` by read-modify-writes: the thread of every later put synchronises
+    /// with those, and so sees that the word is *proving*.
     pub(super) fn settle(&self) -> Totals {
         Totals {
             taken: self.taken(),

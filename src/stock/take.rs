@@ -141,7 +141,8 @@ impl Engine {
         self.take_elsewhere::<RESERVE>(units)
     }
 
-    /// Takes from a wide stock whose own segment is short. `None` if the units lie otherwise by now.
+    /// Takes from a wide stock whose own segment is short. `None` if the stock was made narrow, or the
+    /// word's units were dealt out: begin again.
     #[inline]
     fn take_elsewhere<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
         if units > MAX_UNITS {

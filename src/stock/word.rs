@@ -1,4 +1,4 @@
-//! The first word of a stock: calls on a narrow stock read nothing else.
+//! The atomic word of a stock: all that a deduct, a restock or a release of a narrow stock needs.
 //!
 //! ```text
 //!   63    62       61 ......... 20   19 ..... 10   9 .. 0
@@ -7,11 +7,12 @@
 //! +------+---------+--------------+--------------+---------+
 //! ```
 //!
-//! - **Narrow** (no flag): `units` is the whole stock.
+//! - **Narrow** (neither of the two flags): `units` is the whole stock.
 //! - **Wide**: the stock lies in segments; `units` may hold some of it.
 //! - **Proving**, only ever beside wide: the holder of the cold mutex counts all units.
 //!
-//! `n > word >> SUM_BITS` refuses in every form: with WIDE set, the right side exceeds any stock.
+//! One comparison is right in every form: `n > word >> SUM_BITS` refuses. With WIDE set the right side exceeds any
+//! stock, so that it refuses only what no stock could serve.
 //!
 //! The two low fields change in the same exchange as the units, so that a snapshot sees a restock or a
 //! reservation whole or not at all. A call whose units do not fit into a field takes the cold mutex and moves
@@ -172,15 +173,15 @@ impl Word {
         fits.then(|| Self(self.more(units).0 + units))
     }
 
-    /// Moves `units` from reserved to committed. `None` if they do not fit into the field.
+    /// Counts `units` as reserved no more: they are sold. `None` if the field *reserved* is too low for that.
     #[inline]
     pub(super) fn committed(self, units: u64) -> Option<Self> {
         let fits = units <= self.reserved_field();
         fits.then(|| Self(self.0 - (units << FIELD_BITS)))
     }
 
-    /// Clears the field *reserved*. The caller holds the mutex and adds what it was to
-    /// [`Sums`](super::sums::Sums).
+    /// Sets the field *reserved* back to [`CENTRE`], which counts nothing. The caller holds the mutex and adds what the
+    /// field counted to [`Sums`](super::sums::Sums).
     pub(super) const fn balanced(self) -> Self {
         if self.is_owing() {
             return self;
@@ -256,8 +257,8 @@ impl WordCell {
         self.0.fetch_add(units << SUM_BITS, Ordering::AcqRel);
     }
 
-    /// From here on puts go to the word, and takes that find their segment empty and are not refused by the bound wait
-    /// for the cold mutex, which the caller holds.
+    /// From here on, puts go to the word. A take that finds its segment empty is refused by the bound, or waits for the
+    /// cold mutex, which the caller holds.
     pub(super) fn begin_proving(&self) {
         self.0.fetch_or(WIDE | PROVING, Ordering::AcqRel);
     }
@@ -277,8 +278,9 @@ impl WordCell {
     /// - *after* that read: then the put happens after *proving* was set, and this look sees *proving* or a later
     ///   word.
     ///
-    /// A take of a late put's units sees *proving* as well. It must look: if it returned without, it would have sold
-    /// a unit while the word still refuses the rest of that put. Tested by
+    /// A take of a late put's units sees *proving* as well. It must look at the word, too: otherwise it could return
+    /// while the word is narrow. Then one unit of the late put is sold, and the word refuses calls that the put's other
+    /// units could serve. Tested by
     /// `narrowing_against_puts` and `late_take_then_refusal` in `tests/loom_stock.rs`.
     pub(super) fn reopen_unless_wide(&self) -> bool {
         let mut owing = false;
