@@ -1,6 +1,7 @@
 //! [`Checker`]: is there one order of the calls that explains all answers?
 
-use crate::{Call, Explanation, History, explain};
+use crate::explain::{self, Numbers};
+use crate::{Call, Explanation, History};
 use segstock_model::MAX_UNITS;
 use segstock_model::search::{Effort, Found, Problem, Spent};
 use segstock_model::{Model, Outcome, exact_when_alone};
@@ -95,9 +96,9 @@ impl fmt::Display for Undecided {
             out_of_time,
         } = self;
         let (spent, raise) = if *out_of_time {
-            ("its time", "`Checker::time`")
+            ("its time", "`time`")
         } else {
-            ("its budget of states", "`Checker::budget`")
+            ("its budget of states", "`budget`")
         };
         write!(
             f,
@@ -178,8 +179,8 @@ impl Checker {
         }
     }
 
-    /// A wrong refusal is told before a wrong number in one.
-    fn explain(&self, initial: u64, calls: &[Call]) -> Explanation {
+    /// Why no order explains `calls`, of which that is known. A wrong refusal is told before a wrong number in one.
+    pub(super) fn explain(&self, initial: u64, calls: &[Call]) -> Explanation {
         let plain: Vec<Call> = calls
             .iter()
             .map(|call| Call {
@@ -188,10 +189,13 @@ impl Checker {
             })
             .collect();
         let without_numbers = self.problem(initial, &plain);
-        if without_numbers.solve_within(&mut self.effort()) == Found::NoOrder {
-            return explain::explain(&without_numbers, calls, self.budget, false);
-        }
-        explain::explain(&self.problem(initial, calls), calls, self.budget, true)
+        let found = without_numbers.solve_within(&mut explain::effort(self.budget));
+        let (history, numbers) = match found {
+            Found::NoOrder => (without_numbers, Numbers::LeftOut),
+            Found::Order => (self.problem(initial, calls), Numbers::Wrong),
+            Found::Nothing => (self.problem(initial, calls), Numbers::MayBeWrong),
+        };
+        explain::explain(&history, calls, self.budget, numbers)
     }
 
     fn effort(&self) -> Effort {

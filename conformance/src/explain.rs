@@ -10,9 +10,26 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-/// What an explanation may cost, all its tries together.
+/// What each of the three steps of an explanation may cost, all its tries together: whether it is about numbers alone, a
+/// smaller window, and the words.
 const MOST_STATES: u64 = 400_000;
-const MOST_TIME: Duration = Duration::from_millis(400);
+const MOST_TIME: Duration = Duration::from_millis(300);
+
+/// What one step of an explanation may cost, with so many states for the search itself.
+pub(super) fn effort(budget: u64) -> Effort {
+    Effort::states(budget.min(MOST_STATES)).within(MOST_TIME)
+}
+
+/// What is known of the numbers in refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// They are left out: no order explains the history without them either.
+    LeftOut,
+    /// An order explains the history without them.
+    Wrong,
+    /// Which of the two was not found out.
+    MayBeWrong,
+}
 
 /// What kind of answer cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +48,11 @@ pub enum Fault {
 }
 
 impl Fault {
-    fn of(call: &Call, are_numbers_judged: bool) -> Self {
+    fn of(call: &Call, numbers: Numbers) -> Self {
         match call.outcome {
-            Outcome::Refused(_) if are_numbers_judged && has_number(call.outcome) => Self::Number,
+            Outcome::Refused(_) if numbers == Numbers::Wrong && has_number(call.outcome) => {
+                Self::Number
+            }
             Outcome::Refused(_) => Self::Refusal,
             Outcome::Done | Outcome::Took(_) => Self::Done,
             Outcome::Unknown => Self::Other,
@@ -117,29 +136,28 @@ impl Explanation {
     }
 }
 
-/// Explains why `history`, made of `calls`, has no order, at the cost of so many states at most. Where
-/// `are_numbers_judged`, an order explains it once the numbers in refusals are left out.
+/// Explains why `history`, made of `calls`, has no order, at the cost of `budget` states at most for each step.
 pub(super) fn explain(
     history: &Problem,
     calls: &[Call],
     budget: u64,
-    are_numbers_judged: bool,
+    numbers: Numbers,
 ) -> Explanation {
-    let mut effort = Effort::states(budget.min(MOST_STATES)).within(MOST_TIME);
+    let mut effort = self::effort(budget);
     let window = Shrinker::new(&mut effort).shrink(history);
     // When the effort is spent, the sums are a better explanation than a window that is too large.
     if effort.spent().is_some()
         && let Some(found) = contradiction(history)
     {
-        return by_sums(&found, calls, are_numbers_judged);
+        return by_sums(&found, calls, numbers);
     }
     let offender = calls[window.offender.index];
     let speaker = Speaker {
         window: &window,
         calls,
-        fault: Fault::of(&offender, are_numbers_judged),
-        // The words may cost a little more, so that they say something.
-        effort: RefCell::new(Effort::states(budget.min(MOST_STATES)).within(MOST_TIME / 2)),
+        fault: Fault::of(&offender, numbers),
+        numbers,
+        effort: RefCell::new(self::effort(budget)),
     };
     Explanation {
         offender,
@@ -151,7 +169,7 @@ pub(super) fn explain(
 }
 
 /// What sums alone say.
-fn by_sums(found: &Contradiction, calls: &[Call], are_numbers_judged: bool) -> Explanation {
+fn by_sums(found: &Contradiction, calls: &[Call], numbers: Numbers) -> Explanation {
     let call = calls[found.item.index];
     let why = match found.sum {
         Sum::Oversold {
@@ -188,7 +206,7 @@ fn by_sums(found: &Contradiction, calls: &[Call], are_numbers_judged: bool) -> E
         offender: call,
         window: vec![call],
         from: call.called,
-        fault: Fault::of(&call, are_numbers_judged),
+        fault: Fault::of(&call, numbers),
         words: format!(
             "{told} between {called} and {returned}; {why}, whichever calls of unknown outcome happened"
         ),
@@ -199,6 +217,7 @@ struct Speaker<'a> {
     window: &'a Window,
     calls: &'a [Call],
     fault: Fault,
+    numbers: Numbers,
     effort: RefCell<Effort>,
 }
 
@@ -208,10 +227,14 @@ impl Speaker<'_> {
         let (called, returned) = (time(call.called), time(call.returned));
         let told = told(&call);
         let claim = self.claim(&call);
-        let claim = if self.fault == Fault::Number {
-            format!("the refusal is right, but its number is wrong: {claim}")
-        } else {
-            claim
+        let claim = match (self.numbers, self.fault) {
+            (_, Fault::Number) => {
+                format!("the refusal is right, but its number is wrong: {claim}")
+            }
+            (Numbers::MayBeWrong, Fault::Refusal) if has_number(call.outcome) => {
+                format!("the refusal or its number is wrong: {claim}")
+            }
+            _ => claim,
         };
         let mut words = format!("{told} between {called} and {returned}; {claim}, because");
         for reason in self.reasons() {
@@ -425,7 +448,8 @@ mod tests {
         let speaker = Speaker {
             window: &window,
             calls: &calls,
-            fault: Fault::of(&offender_call, false),
+            fault: Fault::of(&offender_call, Numbers::LeftOut),
+            numbers: Numbers::LeftOut,
             effort: RefCell::new(Effort::states(budget)),
         };
         speaker.words()

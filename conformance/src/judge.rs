@@ -1,7 +1,7 @@
 //! Which promises a history breaks. Each promise is judged by the calls that it is about.
 
 use crate::play::Played;
-use crate::{Call, Checker, Explanation, Promise, Undecided, Unjudged, Verdict};
+use crate::{Call, Checker, Explanation, Promise, Undecided, Unjudged};
 use segstock_model::{Op, Outcome, Refusal, exact_when_alone};
 use std::cell::Cell;
 
@@ -140,8 +140,8 @@ impl<'a> Judge<'a> {
         rulings
     }
 
-    /// Why the history breaks a promise.
-    pub(super) fn explain(&self, promise: Promise) -> Option<Explanation> {
+    /// Why the history breaks a promise, of which it was ruled that it does.
+    pub(super) fn explain(&self, promise: Promise) -> Explanation {
         let calls = match promise {
             Promise::NeverOversold => self.taken(),
             Promise::Conservation => match self.unbalanced() {
@@ -151,13 +151,7 @@ impl<'a> Judge<'a> {
             Promise::ExactRefusal => self.refused(),
             _ => self.all(),
         };
-        match self
-            .checker
-            .check_calls(self.played.history.initial(), &calls)
-        {
-            Verdict::NotLinearizable(why) => Some(*why),
-            _ => None,
-        }
+        self.checker.explain(self.played.history.initial(), &calls)
     }
 
     fn rule(&self, calls: &[Call]) -> Ruling {

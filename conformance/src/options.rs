@@ -69,6 +69,7 @@ pub struct Options {
     pub(super) name: Option<String>,
     pub(super) progress: Option<Progress>,
     budget: u64,
+    time: Duration,
 }
 
 impl Default for Options {
@@ -98,6 +99,7 @@ impl Options {
             segments: 4,
             seed: 1,
             budget: 300_000,
+            time: Duration::from_secs(10),
             name: None,
             progress: None,
             directory: env::temp_dir().join("segstock-conformance"),
@@ -169,6 +171,11 @@ impl Options {
         Self { budget, ..self }
     }
 
+    /// Time that the checker takes for one history, ten seconds by default; see [`Checker::time`].
+    pub fn time(self, time: Duration) -> Self {
+        Self { time, ..self }
+    }
+
     /// Plays further rounds, with other calls, until so much time is spent.
     pub fn for_at_least(self, time: Duration) -> Self {
         let at_least = time;
@@ -195,7 +202,8 @@ impl Options {
         Self { patience, ..self }
     }
 
-    /// Time after which the whole check is given up; 5 minutes by default. A round that has begun is played to its end,
+    /// Time after which the whole check is given up, beyond what [`for_at_least`](Self::for_at_least) asks for; 5 minutes by
+    /// default. A round that has begun is played to its end,
     /// for as long as its own [`patience`](Self::patience) at most. What was not tried by then is not kept: [`Report::assert_kept`](crate::Report::assert_kept) fails.
     pub fn total_patience(self, patience: Duration) -> Self {
         let total_patience = patience;
@@ -255,6 +263,7 @@ impl Options {
     }
 
     pub(super) fn checker(&self) -> Checker {
-        Checker::new().budget(self.budget).limit(self.limit)
+        let checker = Checker::new().budget(self.budget).time(self.time);
+        checker.limit(self.limit)
     }
 }

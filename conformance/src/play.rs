@@ -189,12 +189,11 @@ pub(super) fn together<S: Subject + 'static>(
             // The last to return looks at what is left, also after a panic: to wake another thread for that takes
             // longer than most rounds.
             if running.fetch_sub(1, Ordering::AcqRel) == 1 {
-                let last = guarded(last, |log| {
-                    rest(&subject, log);
-                    subject.close();
-                });
+                let (last, failed) = guarded(last, |log| rest(&subject, log));
+                // Whatever happened: a connection that is broken is to be closed, too.
+                let (last, failed_to_close) = guarded(last, |_| subject.close());
                 drop(subject);
-                _ = sender.send(last);
+                _ = sender.send((last, failed.or(failed_to_close)));
             }
         });
     }

@@ -139,6 +139,7 @@ pub struct Log {
 #[derive(Debug)]
 #[must_use = "a call that is never ended has an unknown outcome"]
 pub struct Begun {
+    thread: usize,
     call: usize,
 }
 
@@ -210,6 +211,7 @@ impl Log {
         self.calls.push(pending);
         self.show();
         Begun {
+            thread: self.thread,
             call: self.calls.len() - 1,
         }
     }
@@ -219,8 +221,9 @@ impl Log {
     ///
     /// # Panics
     ///
-    /// If `outcome` is no answer to what was called.
+    /// If `outcome` is no answer to what was called, or the call began in the log of another thread.
     pub fn end(&mut self, begun: Begun, outcome: Outcome) {
+        assert_eq!(begun.thread, self.thread, "it began in another log");
         fence(Ordering::SeqCst);
         let returned = self.now();
         if begun.call + 1 == self.calls.len() {

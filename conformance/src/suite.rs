@@ -45,7 +45,8 @@ impl Options {
         }
     }
 
-    /// As [`check`](Self::check), of a counter that cannot always be opened.
+    /// As [`check`](Self::check), of a counter that cannot always be opened. `open` runs on the calling thread, which waits
+    /// for it: give it a time-out of its own.
     ///
     /// # Errors
     ///
@@ -77,6 +78,17 @@ impl Options {
         Ok(check.tally.report(began))
     }
 
+    /// Whether the time of a whole check that began then is over.
+    fn is_given_up(&self, began: Instant) -> impl Fn() -> bool + use<> {
+        let patience = self.whole_patience();
+        move || began.elapsed() >= patience
+    }
+
+    /// A check that is to last has its patience on top of that.
+    fn whole_patience(&self) -> Duration {
+        self.total_patience.saturating_add(self.at_least)
+    }
+
     /// Why a check ends that has seen these promises broken, if it does.
     pub(super) fn end_of_check(
         &self,
@@ -96,8 +108,8 @@ impl Options {
                 "the check ended at its finding".to_owned(),
             ));
         }
-        if began.elapsed() >= self.total_patience {
-            let seconds = self.total_patience.as_secs_f64();
+        if self.is_given_up(began)() {
+            let seconds = self.whole_patience().as_secs_f64();
             return Some((
                 Unjudged::OutOfTime,
                 format!("the check was given up after {seconds:.0} s, not all was tried"),
@@ -195,7 +207,8 @@ impl Check<'_> {
     ) -> Result<bool, E> {
         let (options, few) = (self.options, self.options.rounds.div_ceil(20).max(1));
         if options.draw.most.is_none() {
-            let trials = trials::overflow_races(options, &mut self.crew, open, few)?;
+            let is_over = options.is_given_up(self.began);
+            let trials = trials::overflow_races(options, &mut self.crew, open, few, is_over)?;
             if self.add_trials(Promise::Overflow, &trials) {
                 return Ok(true);
             }
@@ -211,7 +224,15 @@ impl Check<'_> {
     ) -> Result<bool, E> {
         let broken = self.tally.broken();
         let is_wrong = broken.contains(&Promise::Linearizable);
-        match trials::panics(self.options, &mut self.crew, open, rounds, is_wrong)? {
+        let is_over = self.options.is_given_up(self.began);
+        match trials::panics(
+            self.options,
+            &mut self.crew,
+            open,
+            rounds,
+            is_wrong,
+            is_over,
+        )? {
             Some(trials) => Ok(self.add_trials(Promise::CallerPanics, &trials)),
             None => {
                 self.tally.set(Promise::CallerPanics, State::NotPromised);

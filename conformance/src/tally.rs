@@ -154,8 +154,7 @@ impl<'a> Tally<'a> {
         for (promise, ruling) in judge.rulings() {
             self.rule(promise, ruling, played, || {
                 let why = judge.explain(promise);
-                let words = why.as_ref().map(ToString::to_string);
-                (words.unwrap_or_default(), why)
+                (why.to_string(), Some(why))
             });
             if ruling == Ruling::Broken {
                 broken.push(promise);

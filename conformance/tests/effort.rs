@@ -103,6 +103,27 @@ fn a_slow_counter_ends_the_check_in_time_and_is_neither_broken_nor_kept() {
     is_kept.expect_err("not all was tried");
 }
 
+/// Most of the time goes to trials here: the time is looked at between them, too.
+#[test]
+fn trials_that_race_end_with_the_time_of_the_check() {
+    let options = options()
+        .rounds(4_000)
+        .total_patience(Duration::from_secs(1))
+        .patience(Duration::from_secs(60));
+    let rounds = AtomicU64::new(0);
+    let rounds = Arc::new(rounds);
+    let seen = Arc::clone(&rounds);
+    let (_, took) = timed(|| {
+        options.check(move |units, _| {
+            // Rounds come before the trials that race, and are quick.
+            let count = seen.fetch_add(1, Ordering::Relaxed);
+            let millis = if count > 100 { 50 } else { 0 };
+            Delayed::new(units, move || sleep(millis))
+        })
+    });
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
 /// One call of thousands stands still.
 #[test]
 fn a_call_that_is_ten_thousand_times_slower_than_its_like_is_told() {

@@ -3,6 +3,7 @@
 use segstock_conformance::{Answer, Options, Promise, Subject};
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Forgets every restock, and panics where `panics_at` says.
@@ -10,21 +11,24 @@ struct Forgetful {
     left: AtomicU64,
     calls: AtomicU64,
     panics_at: u64,
+    closed: Arc<AtomicU64>,
 }
 
 impl Forgetful {
-    fn open(panics_at: u64) -> impl Fn(u64, usize) -> Self {
+    fn open(panics_at: u64, closed: &Arc<AtomicU64>) -> impl Fn(u64, usize) -> Self + use<> {
+        let closed = Arc::clone(closed);
         move |units, _| Self {
             left: AtomicU64::new(units),
             calls: AtomicU64::new(0),
             panics_at,
+            closed: Arc::clone(&closed),
         }
     }
 }
 
 impl Subject for Forgetful {
     fn deduct(&self, units: u64) -> Answer {
-        if self.calls.fetch_add(1, Ordering::Relaxed) == self.panics_at {
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= self.panics_at {
             // Past the hook, which would print a backtrace of each of them.
             std::panic::resume_unwind(Box::new("the connection is gone"));
         }
@@ -40,6 +44,10 @@ impl Subject for Forgetful {
     fn available(&self) -> Answer<u64> {
         Answer::Done(self.left.load(Ordering::SeqCst))
     }
+
+    fn close(&self) {
+        self.closed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 fn directory(name: &str) -> PathBuf {
@@ -49,12 +57,19 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
-/// An adapter that panics in each round, early: the counter's own mistake is told all the same.
+/// An adapter whose connection breaks early in each round, also for the look at what is left: the counter's own mistake
+/// is found all the same, and each counter is closed.
 #[test]
 fn a_panic_in_the_adapter_hides_no_other_mistake() {
     let options = Options::new().rounds(50).directory(directory("panic"));
-    let report = options.check(Forgetful::open(3));
+    let (opened, closed) = (AtomicU64::new(0), Arc::default());
+    let open = Forgetful::open(3, &closed);
+    let report = options.check(|units, segments| {
+        opened.fetch_add(1, Ordering::Relaxed);
+        open(units, segments)
+    });
     println!("{report}");
+    assert_eq!(closed.load(Ordering::Relaxed), opened.into_inner());
     let panicked = report.evidence(Promise::ManyThreads).expect("it panics");
     assert!(panicked.words.contains("the connection is gone"));
     let lost = report
@@ -76,7 +91,7 @@ fn evidence_of_earlier_checks_is_capped() {
         file.set_len(40 << 20).unwrap();
     }
     let options = Options::new().rounds(50).directory(&directory);
-    let report = options.check(Forgetful::open(u64::MAX));
+    let report = options.check(Forgetful::open(u64::MAX, &Arc::default()));
     let evidence = report
         .evidence(Promise::Conservation)
         .expect("units are lost");

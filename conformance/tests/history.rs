@@ -1,7 +1,7 @@
 //! The format of histories: what is read, what is kept, and which line is wrong.
 
 use segstock_conformance::{Checker, History, HistoryError, Mistake, Verdict};
-use segstock_model::Outcome;
+use segstock_model::{Op, Outcome};
 
 fn error_of(file: &str) -> HistoryError {
     History::read(file.as_bytes()).unwrap_err()
@@ -131,4 +131,65 @@ fn a_process_that_was_stopped_leaves_a_call_of_unknown_outcome() {
         };
         assert_eq!(history.calls()[0].outcome, expected, "{torn}");
     }
+}
+
+/// Two tasks of one thread: each has a log of its own, and the future that is dropped leaves a call that may have happened.
+#[test]
+fn calls_of_futures_are_recorded_from_begin_to_end() {
+    use segstock_conformance::{Log, Recording};
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    async fn sell(left: &Cell<u64>, units: u64, is_ready: &Cell<bool>) -> bool {
+        poll_fn(|_| {
+            if is_ready.get() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        let enough = left.get() >= units;
+        left.set(left.get() - if enough { units } else { 0 });
+        enough
+    }
+    async fn order(log: &mut Log, left: &Cell<u64>, units: u64, is_ready: &Cell<bool>) {
+        let call = log.begin(Op::Deduct(units));
+        if sell(left, units, is_ready).await {
+            log.end(call, Outcome::Done);
+        }
+    }
+    let (left, is_ready, never) = (Cell::new(3), Cell::new(false), Cell::new(false));
+    let recording = Recording::begin(3);
+    let mut logs = [0, 1, 2].map(|task| recording.log(task));
+    let [first, second, dropped] = &mut logs;
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let mut first = pin!(order(first, &left, 1, &is_ready));
+        let mut second = pin!(order(second, &left, 2, &is_ready));
+        let mut dropped = pin!(order(dropped, &left, 3, &never));
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        assert!(dropped.as_mut().poll(&mut context).is_pending());
+        is_ready.set(true);
+        assert!(second.as_mut().poll(&mut context).is_ready());
+        assert!(first.as_mut().poll(&mut context).is_ready());
+    }
+    let history = recording.end(logs);
+    let outcomes: Vec<_> = history.calls().iter().map(|call| call.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Done, Outcome::Unknown]);
+    // They overlapped: each began before another returned.
+    let calls = history.calls();
+    assert!(calls[1].called < calls[0].returned && calls[0].called < calls[1].returned);
+    assert!(Checker::new().check(&history).is_linearizable());
+    let mut logs = [0, 1].map(recording_of);
+    let begun = logs[0].begin(Op::Deduct(1));
+    let wrong = std::panic::AssertUnwindSafe(|| logs[1].end(begun, Outcome::Done));
+    std::panic::catch_unwind(wrong).expect_err("it began in another log");
+}
+
+fn recording_of(task: usize) -> segstock_conformance::Log {
+    segstock_conformance::Recording::begin(1).log(task)
 }

@@ -50,7 +50,7 @@ fn the_program_of_the_page_is_judged() {
     assert_eq!(judged.status.code(), Some(1), "{words}");
     assert!(words.contains(": broken: never oversold"), "{words}");
     assert!(words.contains(" of till "), "{words}");
-    let picture = fs::read_to_string(path("sold.svg")).unwrap();
+    let picture = fs::read_to_string(path("sold.jsonl.svg")).unwrap();
     assert!(picture.contains(">till 0</text>"), "{picture}");
 }
 
@@ -80,6 +80,14 @@ fn what_the_page_says_of_calls_and_answers_is_read() {
         read += 1;
     }
     assert!(read > 20, "{read}");
+    // And all calls stand there: what is no call is refused with a list of them.
+    let no_call = serde_json::from_str::<segstock_model::Op>("\"steal\"").unwrap_err();
+    let no_call = no_call.to_string();
+    let names: Vec<&str> = no_call.split('`').skip(3).step_by(2).collect();
+    assert!(names.contains(&"forgive") && names.len() >= 14, "{no_call}");
+    for name in names {
+        assert!(tables.contains(&format!("\"{name}\"")), "{name}");
+    }
 }
 
 #[test]
@@ -105,6 +113,30 @@ fn it_ends_with_what_it_found() {
     assert_eq!(code(&["--colour"], &[&kept]), Some(3));
     assert_eq!(code(&["--help"], &[]), Some(0));
     assert_eq!(code(&[], &[Path::new("nowhere.jsonl")]), Some(3));
+    // A restock beyond the room that the counter says it has, and what is in stock at the end.
+    let full = r#"{"at":20,"thread":0,"return":{"refused":{"overflow":{}}}}"#;
+    let restock = r#"{"at":10,"thread":0,"call":{"restock":5}}"#;
+    let overflow = file("overflow.jsonl", &[HEADER, restock, full]);
+    assert_eq!(code(&[], &[&overflow]), Some(1));
+    assert_eq!(code(&["--limit", "5"], &[&overflow]), Some(0));
+    assert_eq!(code(&["--limit", "6"], &[&overflow]), Some(1));
+    let lost = file(
+        "lost.jsonl",
+        &[
+            HEADER,
+            r#"{"at":10,"thread":0,"call":{"restock":1}}"#,
+            &done(20, 0),
+            r#"{"at":30,"thread":0,"call":"available"}"#,
+            r#"{"at":40,"thread":0,"return":{"at_most":1}}"#,
+        ],
+    );
+    let promises = |arguments: &[&str]| {
+        let line = text(&judge(&[arguments, &["--json"]].concat(), &[&lost]));
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        line["broken"].to_string()
+    };
+    assert!(!promises(&[]).contains("conservation"));
+    assert!(promises(&["--at-rest", "1"]).contains("conservation"));
     let words = text(&judge(&[], &[&unusable]));
     assert!(
         words.contains("line 2: thread 0 returns without a call"),
@@ -135,7 +167,58 @@ fn it_ends_with_what_it_found() {
         "{}",
         text(&judged)
     );
-    assert!(text(&judged).contains("Raise"), "{}", text(&judged));
+    assert!(
+        text(&judged).contains("Raise `budget`"),
+        "{}",
+        text(&judged)
+    );
+    let judged = judge(&["--time", "0"], &[&hard]);
+    assert_eq!(judged.status.code(), Some(2));
+    assert!(text(&judged).contains("Raise `time`"), "{}", text(&judged));
+}
+
+/// Two histories whose names differ in their ends have a picture each, and one that is kept has none.
+#[test]
+fn a_picture_is_of_its_history() {
+    const HEADER: &str = r#"{"segstock_history":2,"initial":0}"#;
+    let sold = r#"{"at":10,"thread":0,"call":{"deduct":1}}"#;
+    let done = r#"{"at":20,"thread":0,"return":"done"}"#;
+    let (first, second) = (path("till.1"), path("till.2"));
+    for file in [&first, &second] {
+        fs::write(file, [HEADER, sold, done].join("\n")).unwrap();
+    }
+    let judged = text(&judge(&[], &[&first, &second]));
+    for name in ["till.1.svg", "till.2.svg"] {
+        assert!(judged.contains(name) && path(name).exists(), "{judged}");
+    }
+    fs::write(&first, HEADER).unwrap();
+    assert_eq!(judge(&[], &[&first]).status.code(), Some(0));
+    assert!(
+        !path("till.1.svg").exists(),
+        "it was of what the file held before"
+    );
+    assert!(path("till.2.svg").exists());
+}
+
+/// The verdict is about all files, whether or not somebody reads what is said of them.
+#[test]
+fn a_reader_that_leaves_changes_no_verdict() {
+    use std::process::Stdio;
+    const HEADER: &str = r#"{"segstock_history":2,"initial":0}"#;
+    let kept = file("early.jsonl", &[HEADER]);
+    let broken = file(
+        "late.jsonl",
+        &[
+            HEADER,
+            r#"{"at":10,"thread":0,"call":{"deduct":1}}"#,
+            r#"{"at":20,"thread":0,"return":"done"}"#,
+        ],
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segstock-judge"));
+    command.args(vec![&kept; 2_000]).arg(&broken);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

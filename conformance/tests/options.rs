@@ -201,6 +201,19 @@ fn threads_live_as_long_as_the_check() {
     assert!((5..=6).contains(&threads), "{threads} threads, {report}");
 }
 
+/// Nobody says how many threads there are to be.
+#[test]
+fn there_are_more_threads_than_cores() {
+    let (seen, report) = noted(&options());
+    let threads = seen.threads.lock().unwrap().len();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    assert!(threads >= (2 * cores).max(8), "{threads} threads, {report}");
+    let text = report.to_string();
+    assert!(text.contains(" pairs of calls overlapped: "), "{text}");
+    let pairs: u64 = report.overlaps.iter().map(|(_, pairs)| pairs).sum();
+    assert!(pairs > 100, "{text}");
+}
+
 #[test]
 fn a_request_names_one_call() {
     let (seen, report) = noted(&options());

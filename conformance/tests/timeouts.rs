@@ -6,7 +6,7 @@ mod cpu;
 use cpu::cpu_seconds;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use segstock_conformance::{Call, Checker, History, Verdict};
+use segstock_conformance::{Call, Checker, History, Options, Promise, Verdict};
 use segstock_model::{Model, Op, Outcome, Refusal};
 use std::time::Duration;
 
@@ -55,6 +55,39 @@ fn an_oversell_is_found_beside_any_number_of_time_outs() {
             words.starts_with("deduct(10000) of thread 500 was done"),
             "{words}"
         );
+    }
+}
+
+/// Units that are owed are in no sum; what was sold is all the same.
+#[test]
+fn an_oversell_is_found_beside_time_outs_of_a_counter_that_owes() {
+    for time_outs in [4, 8, 12, 40] {
+        let mut calls = vec![Call::new(0, 0, 5, Op::Withdraw(130), Outcome::Took(100))];
+        calls.extend(
+            (1..30).map(|n| Call::new(0, 10 * n, 10 * n + 5, Op::Restock(1), Outcome::Done)),
+        );
+        for n in 0..time_outs {
+            let op = if n % 2 == 0 {
+                Op::Deduct(n + 1)
+            } else {
+                Op::Restock(n % 40)
+            };
+            let thread = 1 + n as usize;
+            calls.push(Call::new(thread, 3 * n, u64::MAX, op, Outcome::Unknown));
+        }
+        calls.push(Call::new(
+            500,
+            2_000,
+            2_010,
+            Op::Deduct(10_000),
+            Outcome::Done,
+        ));
+        let history = History::new(100, calls).unwrap();
+        let options = Options::new().time(Duration::from_secs(2));
+        let mut judging = options.judging("a counter that owes");
+        let (broken, seconds) = cpu_seconds(|| judging.add(history, 0));
+        assert!(broken.contains(&Promise::NeverOversold), "{broken:?}");
+        assert!(seconds < 1.0, "{time_outs} time-outs: {seconds:.3} s");
     }
 }
 

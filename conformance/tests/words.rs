@@ -112,6 +112,29 @@ fn a_wrong_number_in_a_right_refusal_is_called_that() {
     );
 }
 
+/// The refusal says that no more than one unit was in stock, where there were many: that is seen at once. Whether an order
+/// explains the rest takes too long: twelve orders of which no part adds up to an odd number, and a read of one.
+#[test]
+fn what_was_not_found_out_of_a_number_is_not_claimed() {
+    let many = 100_000;
+    let orders = (0..12).map(|n| done(n, 0, 100, Op::Deduct(2 << n)));
+    let mut calls: Vec<Call> = orders.collect();
+    let odd = Outcome::Exactly(many + 4095);
+    calls.push(Call::new(12, 0, 100, Op::Available, odd));
+    calls.push(short(13, 10, 20, Op::Deduct(10 * many), 1));
+    let history = History::new(many + 8190, calls).unwrap();
+    let Verdict::NotLinearizable(why) = Checker::new().budget(100).check(&history) else {
+        panic!("the number contradicts all that is in stock");
+    };
+    let words = why.to_string();
+    assert_ne!(why.fault, Fault::Number, "{words}");
+    assert!(!words.contains("the refusal is right"), "{words}");
+    assert!(
+        words.contains("the refusal or its number is wrong"),
+        "{words}"
+    );
+}
+
 #[test]
 fn a_wrong_refusal_is_told_before_a_wrong_number() {
     let mut calls = wrong_number();

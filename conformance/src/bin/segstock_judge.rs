@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
+use std::time::Duration;
 use std::{env, fmt};
 
 /// Judges recorded histories of stock counters: whether some order of the calls explains every answer.
@@ -32,6 +33,9 @@ struct Arguments {
     /// States that the search may look at
     #[arg(long, default_value_t = 2_000_000)]
     budget: u64,
+    /// Seconds that the search may take
+    #[arg(long, default_value_t = 10)]
+    time: u64,
     /// A line of JSON for each file
     #[arg(long)]
     json: bool,
@@ -125,13 +129,16 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 3 } else { 0 });
         }
     };
-    let mut worst = Standing::Kept;
+    let (mut worst, mut is_read) = (Standing::Kept, true);
     for file in &arguments.files {
         let verdict = judge(file, &arguments);
         worst = worst.max(verdict.state);
+        if !is_read {
+            continue;
+        }
         match verdict.print(file, arguments.json) {
-            // A reader like `head` has gone.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            // A reader like `head` has gone. How the command ends is about all files all the same.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => is_read = false,
             Err(_) => return ExitCode::from(3),
             Ok(()) => {}
         }
@@ -150,7 +157,9 @@ fn judge(file: &Path, arguments: &Arguments) -> Verdict {
         Err(error) => return Verdict::unusable(error),
     };
     let evidence = env::temp_dir().join(format!("segstock-judge-{}", process::id()));
-    let mut options = Options::new().budget(arguments.budget).directory(&evidence);
+    let time = Duration::from_secs(arguments.time);
+    let mut options = Options::new().budget(arguments.budget).time(time);
+    options = options.directory(&evidence);
     if let Some(limit) = arguments.limit {
         options = options.limit(limit);
     }
@@ -164,6 +173,8 @@ fn judge(file: &Path, arguments: &Arguments) -> Verdict {
     broken.sort_unstable();
     let report = judging.report();
     let mut verdict = said(&report, broken, calls, &threads);
+    // What an earlier verdict left is not this one's.
+    _ = fs::remove_file(beside(file));
     if let Some(from) = verdict.picture.take() {
         verdict.picture = kept_beside(file, &from, &mut verdict.words);
     }
@@ -211,9 +222,15 @@ fn said(
     }
 }
 
-/// Copies a picture beside its history.
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".svg");
+    name.into()
+}
+
+/// Copies a picture beside its history, whose whole name it has, so that no two histories share one.
 fn kept_beside(file: &Path, picture: &Path, words: &mut String) -> Option<PathBuf> {
-    let to = file.with_extension("svg");
+    let to = beside(file);
     match fs::copy(picture, &to) {
         Ok(_) => Some(to),
         Err(error) => {

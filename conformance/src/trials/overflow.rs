@@ -7,6 +7,7 @@ use crate::play::{Played, together};
 use crate::request::named;
 use crate::{Answer, Call, Log, Options, Subject};
 use segstock_model::{Op, Outcome, Refusal};
+use std::sync::{Arc, OnceLock};
 
 /// What each counter is opened with.
 const UNITS: u64 = 5;
@@ -40,9 +41,13 @@ pub(in super::super) fn overflow_races<S: Subject + 'static, E>(
     crew: &mut Crew,
     open: impl Fn(u64) -> Result<S, E>,
     rounds: usize,
+    is_over: impl Fn() -> bool,
 ) -> Result<Vec<Trial>, E> {
     let mut trials = Vec::new();
     for _ in 0..rounds {
+        if is_over() {
+            break;
+        }
         let Some(trial) = race(options, crew, open(UNITS)?) else {
             break;
         };
@@ -121,20 +126,31 @@ fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) ->
     }
     let few = options.limit.saturating_sub(UNITS).min(3);
     let fill = options.limit.saturating_sub(UNITS + few);
-    if named(|| subject.restock(fill)) != Answer::Done(()) {
-        subject.close();
-        return None;
-    }
-    let script = |subject: &S, log: &mut Log| {
+    // Filled by the first thread, since a call may never return.
+    let filled: Arc<OnceLock<bool>> = Arc::default();
+    let fill_once = {
+        let filled = Arc::clone(&filled);
+        move |subject: &S| {
+            let fill = || named(|| subject.restock(fill)) == Answer::Done(());
+            *filled.get_or_init(fill)
+        }
+    };
+    let script = move |subject: &S, log: &mut Log| {
+        if !fill_once(subject) {
+            return;
+        }
         let steps = [2, 1, 3].map(Op::Restock);
         for op in steps.into_iter().chain([Op::Deduct(1)]).chain(steps) {
             std::thread::yield_now();
             log.run(subject, op);
         }
     };
-    let rest = |subject: &S, log: &mut Log| {
-        for op in [Op::Available, Op::Deduct(1), Op::Available] {
-            log.run(subject, op);
+    let is_full = Arc::clone(&filled);
+    let rest = move |subject: &S, log: &mut Log| {
+        if is_full.get() == Some(&true) {
+            for op in [Op::Available, Op::Deduct(1), Op::Available] {
+                log.run(subject, op);
+            }
         }
     };
     let (threads, units) = (options.threads, UNITS + fill);
@@ -147,6 +163,9 @@ fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) ->
         script,
         rest,
     );
+    if filled.get() == Some(&false) {
+        return None;
+    }
     Some(Trial::of(played, about, |played| raced(played, options)))
 }
 

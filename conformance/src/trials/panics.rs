@@ -21,9 +21,13 @@ pub(in super::super) fn panics<S: Subject + 'static, E>(
     open: impl Fn(u64) -> Result<S, E>,
     rounds: Range<usize>,
     is_wrong: bool,
+    is_over: impl Fn() -> bool,
 ) -> Result<Option<Vec<Trial>>, E> {
     let mut trials = Vec::new();
     for round in rounds {
+        if is_over() {
+            break;
+        }
         let threads = if round == 0 { 1 } else { options.threads };
         let units = options.draw.stock(1 + round as u64 % 6);
         let draw = options.draw;

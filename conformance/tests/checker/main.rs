@@ -128,7 +128,7 @@ fn a_spent_budget_is_neither_yes_nor_no() {
     // A state for each call comes free.
     assert_eq!((why.states, why.unknown), (1_014, 0));
     let words = why.to_string();
-    assert!(words.contains("Raise `Checker::budget`"), "{words}");
+    assert!(words.contains("Raise `budget`"), "{words}");
     let decided = Checker::new().check(&history);
     assert!(matches!(decided, Verdict::NotLinearizable(_)));
 }
