@@ -8,6 +8,10 @@
 //!
 //! Here the candidates run one after the other. On a noisy machine the windows of `segstock-bench`, in which they take
 //! turns, compare better.
+#![expect(
+    missing_docs,
+    reason = "criterion's macro makes functions without documentation"
+)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use segstock::{LockedStock, MAX_UNITS, Stock};

@@ -7,6 +7,10 @@
 //!
 //! One lock is compared with many segments in `compared.rs`. Instruction counts, which repeat exactly, are watched by
 //! `.ci/instructions`.
+#![expect(
+    missing_docs,
+    reason = "criterion's macro makes functions without documentation"
+)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use segstock::{LockedStock, MAX_UNITS, Stock};

@@ -34,6 +34,7 @@ use shard::Shard;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// Reservations that outlive a request: each under a key, and until a deadline.
 ///
@@ -120,6 +121,22 @@ where
 
 /// Each on cache lines of its own.
 type Shards<K, R, Q, M> = Box<[CachePadded<Mutex<Shard<K, R, Q, M>>>]>;
+
+// The code of a caller that runs under a lock is that of its types. A change is written completely before it runs
+// (`shard.rs`), so a panic leaves nothing half-done.
+impl<K, R, Q, C, H, W> UnwindSafe for Holds<K, R, Q, C, H, W>
+where
+    W: Hook<K, R, Q> + UnwindSafe,
+    (K, R, Q, C, H): UnwindSafe,
+{
+}
+
+impl<K, R, Q, C, H, W> RefUnwindSafe for Holds<K, R, Q, C, H, W>
+where
+    W: Hook<K, R, Q> + RefUnwindSafe,
+    (K, R, Q, C, H): RefUnwindSafe,
+{
+}
 
 impl<K, R, Q> Holds<K, R, Q>
 where

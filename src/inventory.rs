@@ -42,9 +42,11 @@ pub use restore::Restored;
 pub use shelf::{InventoryHandle, Shelf, Sku};
 pub use snapshot::{HoldRow, InventorySnapshot, ResolvedRow, SkuRow, SkuSnapshot};
 
+use crate::error::OutOfStock;
+use crate::limits::MAX_UNITS;
 use crate::stock::Engine;
+use crate::stock::Stock;
 use crate::sync::Mutex;
-use crate::{MAX_UNITS, OutOfStock, Stock};
 use std::borrow::Borrow;
 use std::collections::hash_map::RandomState;
 use std::fmt;

@@ -40,7 +40,8 @@
 //!
 //! [How it works](docs::algorithm) · [consistency](docs::consistency) ·
 //! [what it does not do](docs::limitations) · [patterns](docs::patterns) ·
-//! [performance](docs::performance) · [model checking](docs::model_checking); with their features
+//! [performance](docs::performance) · [model checking](docs::model_checking) · [in your service's state](docs::service_state) ·
+//! [model-check your own code](docs::model_check_your_code); with their features
 #![cfg_attr(feature = "inventory", doc = "[many SKUs](docs::inventory).")]
 #![cfg_attr(not(feature = "inventory"), doc = "many SKUs.")]
 //!

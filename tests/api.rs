@@ -2,8 +2,8 @@
 #![cfg(not(loom))]
 
 use segstock::{
-    BuildError, LockedStock, MAX_SEGMENTS, MAX_UNITS, OrderError, OutOfStock, RestockOverflow,
-    Selection, Snapshot, Stats, Stock, StockCounter,
+    BuildError, Holds, Lease, LockedStock, MAX_SEGMENTS, MAX_UNITS, OrderError, OutOfStock,
+    Reservation, RestockOverflow, Selection, Snapshot, Stats, Stock, StockCounter,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -54,6 +54,9 @@ fn counters_can_be_shared_and_unwound_past() {
     check::<&'static LockedStock>();
     check::<OrderError<OutOfStock>>();
     check::<Snapshot>();
+    check::<Holds<u64, Reservation<Arc<Stock>>>>();
+    check::<Reservation<&'static Stock>>();
+    check::<Lease<&'static Stock>>();
 }
 
 #[test]

@@ -54,6 +54,13 @@ fn every_call(shop: &Shop) {
     shop.stocktake(&c, 8, 9).unwrap();
     shop.move_units(&c, &c, 1).unwrap();
     drop(shop.send(&c, &c, 1).unwrap());
+    let sent = shop.send(&c, &c, 1).unwrap();
+    sent.arrive().unwrap();
+    assert_eq!(shop.withdraw(&c, 1).unwrap().taken, 1);
+    assert_eq!(shop.forgive(&c, 1), Ok(0));
+    shop.restock(&c, 1).unwrap();
+    assert!(shop.low_stock().any(|(sku, _)| sku == c));
+    shop.reserve_up_to(&c, 1).unwrap().release();
     let mut order = shop
         .order([(sku("a"), 1), (sku("b"), 1), (c.clone(), 1)])
         .unwrap();

@@ -36,6 +36,7 @@ fn no_units_wait_for_nobody() {
     for stock in [five_and_five(), LockedStock::single(10).unwrap()] {
         beside_an_order(&stock, || {
             stock.deduct(0).unwrap();
+            stock.deduct_with(0, || Ok::<_, ()>(())).unwrap();
             assert_eq!(stock.deduct_up_to(0), 0);
             drop(stock.reserve(0).unwrap());
             stock.restock(0).unwrap();

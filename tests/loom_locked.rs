@@ -41,6 +41,7 @@ scenarios! {
     snapshot_beside_orders: locked(2, 2), [Snapshot], [Deduct(1), Restock(1)], [Deduct(1)];
     snapshot_beside_order_across: locked(2, 2), [Snapshot, Snapshot], [Deduct(2), Restock(1)];
     up_to_beside_all: locked(2, 2), [DeductUpTo(3)], [Deduct(1), Restock(1)];
+    up_to_beside_restocks_of_two_sizes: locked(0, 3), [DeductUpTo(9)], [Restock(1), Restock(3)];
     up_to_beside_up_to: locked(1, 2), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
     reservations: locked(2, 2), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
     reservation_across: locked(2, 2), [Reserve(2), Commit(1), Release(1)], [Snapshot, Deduct(1)];

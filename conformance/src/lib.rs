@@ -19,6 +19,7 @@
 //!
 //! segstock_conformance::check(|units, _segments| Stock::new(units)).assert_kept();
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod docs;
 

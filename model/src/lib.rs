@@ -26,6 +26,7 @@
 //! // With one unit in stock, that refusal would have been false.
 //! assert_eq!(Model::new(1).step(Op::Deduct(1), refused), None);
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answers;
 mod call;

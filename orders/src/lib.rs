@@ -63,6 +63,7 @@
 //! A call is refused as short only if no order past its deadline has what it lacks. It looks only for orders of the SKUs that
 //! it lacks: however many others are past their deadline, they keep it waiting only if it cannot look at all of them
 //! ([`Refusal::Busy`]); and not even then if the units would not do with all that is held and not paid for.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answers;
 mod book;

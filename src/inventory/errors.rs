@@ -1,7 +1,8 @@
 //! The refusals of an inventory.
 
 use super::snapshot::VERSION;
-use crate::{MAX_UNITS, OutOfStock, RestockOverflow};
+use crate::error::{OutOfStock, RestockOverflow};
+use crate::limits::MAX_UNITS;
 use std::error::Error;
 use std::fmt;
 

@@ -2,7 +2,10 @@
 
 use super::order_lines::{self, summed};
 use super::{Inventory, InventoryHandle, OrderRefused, Sku};
-use crate::{Holds, NoHook, NotReserved, Settle, SettleParts, SystemClock};
+use crate::clock::SystemClock;
+use crate::error::NotReserved;
+use crate::holds::{Holds, NoHook};
+use crate::settle::{Settle, SettleParts};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;

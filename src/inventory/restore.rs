@@ -3,8 +3,11 @@
 use super::snapshot::VERSION;
 use super::{Inventory, InventoryBuilder, InventoryHandle, InventorySnapshot, OrderHolds};
 use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuRow, SkuSnapshot};
+use crate::clock::Clock;
+use crate::holds::{Holds, Hook, PlaceError, Resolution};
+use crate::limits::MAX_UNITS;
+use crate::settle::Settle;
 use crate::stock::Engine;
-use crate::{Clock, Holds, Hook, MAX_UNITS, PlaceError, Resolution, Settle};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;

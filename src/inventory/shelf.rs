@@ -1,8 +1,10 @@
 //! [`Shelf`]: one SKU of an inventory, as the counter that a reservation stands on.
 
 use super::{Inventory, SkuError};
+use crate::counter::{Reserving, StockCounter};
+use crate::error::{OutOfStock, RestockOverflow};
+use crate::reservation::Reservation;
 use crate::stock::Engine;
-use crate::{OutOfStock, Reservation, Reserving, RestockOverflow, StockCounter};
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};

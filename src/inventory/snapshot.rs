@@ -1,7 +1,9 @@
 //! [`InventorySnapshot`]: an inventory as it was, to be written down.
 
 use super::{Inventory, InventoryHandle, OrderReservation, Sku};
-use crate::{Clock, Entry, Holds, Hook, Resolution, Settle};
+use crate::clock::Clock;
+use crate::holds::{Entry, Holds, Hook, Resolution};
+use crate::settle::Settle;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;

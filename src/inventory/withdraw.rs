@@ -1,7 +1,7 @@
 //! Units of a SKU that are withdrawn: those that are out are owed.
 
 use super::{Inventory, Sku, SkuError};
-use crate::Withdrawn;
+use crate::snapshot::Withdrawn;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 

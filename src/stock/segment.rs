@@ -119,7 +119,8 @@ impl Segment {
     }
 
     /// Tries once to take `units`, all of them or none, and to reserve them in the same instant if `RESERVE`.
-    /// The loads are in the order of [`held`](Self::held).
+    /// Either sequence of the loads would be right, since *short* is only a hint. In the sequence of [`held`](Self::held)
+    /// a take is not sent on by a unit that came and went between the loads.
     #[inline]
     pub(super) fn take<const RESERVE: bool>(&self, units: u64) -> Take {
         loop {
