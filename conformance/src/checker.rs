@@ -1,4 +1,4 @@
-//! [`Checker`]: is there one order of the calls that explains all answers?
+//! [`Checker`]: whether one order of the calls explains all answers.
 
 use crate::{Call, Explanation, History, explain};
 use segstock_model::MAX_UNITS;
@@ -178,7 +178,7 @@ impl Checker {
         }
     }
 
-    /// A wrong refusal is told before a wrong number in one.
+    /// A wrong refusal is explained before a wrong number in one.
     fn explain(&self, initial: u64, calls: &[Call]) -> Explanation {
         let plain: Vec<Call> = calls
             .iter()

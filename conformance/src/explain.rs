@@ -1,7 +1,7 @@
 //! [`Explanation`]: why no order explains a history, in words.
 
 use crate::window::{Shrinker, Window, solve};
-use crate::words::{beside, only, time, told, units_were};
+use crate::words::{answered, beside, only, time, units_were};
 use crate::{Call, hold_words};
 use segstock_model::search::bounds::{Contradiction, Sum, contradiction};
 use segstock_model::search::{Effort, Found, Problem};
@@ -117,7 +117,7 @@ impl Explanation {
     }
 }
 
-/// Explains why `history`, made of `calls`, has no order, at the cost of so many states at most. Where
+/// Explains why `history`, made of `calls`, has no order, at the cost of `budget` states at most. Where
 /// `are_numbers_judged`, an order explains it once the numbers in refusals are left out.
 pub(super) fn explain(
     history: &Problem,
@@ -183,14 +183,14 @@ fn by_sums(found: &Contradiction, calls: &[Call], are_numbers_judged: bool) -> E
         _ => "at no instant in between can that be".to_owned(),
     };
     let (called, returned) = (time(call.called), time(call.returned));
-    let told = told(&call);
+    let answered = answered(&call);
     Explanation {
         offender: call,
         window: vec![call],
         from: call.called,
         fault: Fault::of(&call, are_numbers_judged),
         words: format!(
-            "{told} between {called} and {returned}; {why}, whichever calls of unknown outcome happened"
+            "{answered} between {called} and {returned}; {why}, whichever calls of unknown outcome happened"
         ),
     }
 }
@@ -206,14 +206,14 @@ impl Speaker<'_> {
     fn words(&self) -> String {
         let call = self.calls[self.window.offender.index];
         let (called, returned) = (time(call.called), time(call.returned));
-        let told = told(&call);
+        let answered = answered(&call);
         let claim = self.claim(&call);
         let claim = if self.fault == Fault::Number {
             format!("the refusal is right, but its number is wrong: {claim}")
         } else {
             claim
         };
-        let mut words = format!("{told} between {called} and {returned}; {claim}, because");
+        let mut words = format!("{answered} between {called} and {returned}; {claim}, because");
         for reason in self.reasons() {
             words.push_str("\n  - ");
             words.push_str(&reason);
@@ -239,12 +239,12 @@ impl Speaker<'_> {
                 Some(least) if least > units => self.at_least(),
                 _ => Some(format!("at no instant in between could there be {units}")),
             },
-            (_, Outcome::Snapshot(books) | Outcome::ExactSnapshot(books)) => {
+            (_, Outcome::Snapshot(sums) | Outcome::ExactSnapshot(sums)) => {
                 Some(if let Some(least) = self.reserved_throughout() {
                     format!(
                         "{least} units were reserved throughout, by reservations that no call touched"
                     )
-                } else if books.balanced() {
+                } else if sums.balanced() {
                     "at no instant in between were these the books".to_owned()
                 } else {
                     "they do not add up".to_owned()
@@ -402,7 +402,7 @@ mod tests {
     use crate::Checker;
     use segstock_model::search::Item;
 
-    /// What is said of a call beside others, if so many states may be looked at for it.
+    /// What is said of a call beside others, if `budget` states may be looked at for it.
     fn words(offender: Call, budget: u64) -> String {
         let done = |thread, returned, op| Call::new(thread, 0, returned, op, Outcome::Done);
         let calls = [

@@ -282,7 +282,7 @@ fn pass(gate: &AtomicU64) {
     let mut turns = 0_u32;
     while gate.load(Ordering::Acquire) > 0 {
         turns += 1;
-        // There may be fewer cores than threads.
+        // The machine may have fewer cores than threads.
         if turns.is_multiple_of(64) {
             thread::yield_now();
         } else {
@@ -318,7 +318,7 @@ struct Player<'a, S> {
     log: &'a mut Log,
     chance: SmallRng,
     waits: Waits,
-    /// Units that are set aside.
+    /// Units that this thread has reserved.
     mine: u64,
 }
 
@@ -335,7 +335,7 @@ impl<'a, S: Subject> Player<'a, S> {
     }
 
     fn step(&mut self, step: Step) {
-        // Threads that do the same in the same time would meet at the same places only.
+        // Threads in step would meet at few places: each waits for a while of its own.
         let most = match self.waits {
             Waits::Never => 0,
             Waits::Briefly => 4,
@@ -346,12 +346,12 @@ impl<'a, S: Subject> Player<'a, S> {
         }
         match step {
             Step::Call(op) => drop(self.call(op)),
-            Step::OutAndBack(units) => {
+            Step::DeductAndRestock(units) => {
                 if self.call(Op::Deduct(units)) == Some(Outcome::Done) {
                     self.call(Op::Restock(units));
                 }
             }
-            Step::LendAndBack(units) => {
+            Step::ReserveAndRelease(units) => {
                 if self.call(Op::Reserve(units)) == Some(Outcome::Done) {
                     self.call(Op::Release(units));
                 }

@@ -105,7 +105,7 @@ fn a_slow_counter_ends_the_check_in_time_and_is_neither_broken_nor_kept() {
 
 /// One call of thousands stands still.
 #[test]
-fn a_call_that_is_ten_thousand_times_slower_than_its_like_is_told() {
+fn a_call_that_is_ten_thousand_times_slower_than_its_like_is_reported() {
     let calls = AtomicU64::new(0);
     let calls = Arc::new(calls);
     let of = |slow_call: u64| {

@@ -49,7 +49,7 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
-/// An adapter that panics in each round, early: the counter's own mistake is told all the same.
+/// An adapter that panics in each round, early: the counter's own mistake is reported nevertheless.
 #[test]
 fn a_panic_in_the_adapter_hides_no_other_mistake() {
     let options = Options::new().rounds(50).directory(directory("panic"));
