@@ -170,7 +170,7 @@ impl<K> OrderRefused<K> {
         }
     }
 
-    /// Whether lines lacked units, so that the same order may be served later.
+    /// Whether lines lacked units, so that the order may be served later.
     #[must_use]
     pub const fn is_out_of_stock(&self) -> bool {
         matches!(self, Self::OutOfStock(_))
