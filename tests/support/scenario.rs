@@ -151,7 +151,7 @@ pub fn play<S: Subject + ?Sized>(
     script: &[Step],
     beside: &Beside,
 ) -> Vec<Call> {
-    // As many segments as a narrow stock of the scenarios grows to.
+    // The number of segments to which a narrow stock of the scenarios grows.
     let segments = subject.segments().max(if cfg!(shuttle) { 3 } else { 2 });
     testing::sit_at(thread % segments, segments);
     let mut refused = Refused::default();
