@@ -39,8 +39,8 @@ use std::sync::Arc;
 /// succeeds, and is **synchronous**. The lock is held by a thread: an async flow would hold it over
 /// an `await`, and keep other tasks of its thread from running. For such a flow
 /// [reserve](crate::Stock::reserve) from a [`Stock`](crate::Stock), await, and commit: a task that
-/// fails or is cancelled gives back what it reserved ([patterns](crate::docs::patterns)). Where there
-/// is no flow at all, [`Stock`](crate::Stock) is the faster by far.
+/// fails or is cancelled gives back what it reserved ([patterns](crate::docs::patterns)). Without
+/// a flow, [`Stock`](crate::Stock) is the faster by far.
 ///
 /// # Consistency
 ///
@@ -230,7 +230,7 @@ impl LockedStock {
     /// Adds `units` to the stock: all of them, or none. It never waits for an order in flight, and
     /// may be called from within one.
     ///
-    /// As many units as there are segments, or more, are dealt out to all; fewer go to the segment
+    /// If `units` are enough for one in each segment, they are dealt out to all; fewer go to the segment
     /// of the calling thread.
     ///
     /// # Errors

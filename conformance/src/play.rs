@@ -29,7 +29,7 @@ pub(super) struct Failure {
 enum What {
     /// A thread panicked, with this message.
     Panicked(String),
-    /// So many threads never returned.
+    /// This number of threads never returned.
     Stuck(usize),
     /// A model checker ended its schedule, for this reason.
     #[cfg(feature = "shuttle")]

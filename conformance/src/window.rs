@@ -23,14 +23,14 @@ pub(super) struct Window {
 /// Subsets of calls under way are tried one by one; more of them are not worth it.
 const MOST_UNDER_WAY: usize = 6;
 
-/// So many tries are worth a shorter explanation.
+/// The most tries that a shorter explanation is worth.
 const MOST_ATTEMPTS: usize = 400;
 
 pub(super) struct Shrinker<'a> {
     effort: &'a mut Effort,
 }
 
-/// States that one try may cost. A try that gives up counts as one that found an order: then the
+/// States that one try may cost. A try that spends them counts as one that found an order: then the
 /// window stays larger than it had to.
 const MOST_STATES: u64 = 20_000;
 

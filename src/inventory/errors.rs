@@ -220,7 +220,7 @@ pub enum RestoreError<K> {
     Sums(K),
     /// More units of the SKU than a stock holds, or owes.
     TooManyUnits(K),
-    /// More units of the SKU are held than are reserved, or it is not there.
+    /// More units of the SKU are held than are reserved, or the snapshot does not have it.
     NotReserved(K),
     /// A hold has a line of no units of the SKU.
     ZeroUnits(K),

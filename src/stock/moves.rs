@@ -22,7 +22,7 @@ use crate::sync::{MutexGuard, spin_loop};
 pub(super) enum Goal {
     /// All units, or none.
     All,
-    /// As many as there are.
+    /// All units, or those that are in stock if these are fewer.
     UpTo,
 }
 

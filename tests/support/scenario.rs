@@ -194,7 +194,7 @@ pub fn play<S: Subject + ?Sized>(
 
 /// Changes the form of `subject`. Units are counted twice while they move, so a read beside this is not exact: on real
 /// threads it is recorded, as a call that gives nothing back. loom's threads are few and their scripts written by
-/// hand, and each stamp costs executions: there it is not.
+/// hand, and each stamp costs executions: under loom it is not.
 fn change_form<S: Subject + ?Sized>(
     subject: &S,
     thread: usize,

@@ -306,7 +306,7 @@ fn short_histories_of_a_stock_are_decided_in_two_seconds() {
 
 #[test]
 fn a_long_history_with_one_false_refusal_is_explained() {
-    // So many that at no instant fewer than two are left.
+    // Enough units that at no instant fewer than two are left.
     let stock = Stock::new(50_000);
     let history = raced(&stock, 50_000, 4, 2_500);
     let mut calls = history.calls().to_vec();

@@ -1,7 +1,7 @@
 //! Negative controls: counters that are wrong, each in a way that people have shipped. Each is caught,
 //! for its own reason and no other.
 //!
-//! Where threads would meet at the mistake too rarely, `Std::linger` keeps them there for a moment.
+//! Where threads would meet at the mistake too rarely, `Std::linger` keeps them at it for a moment.
 
 mod holds;
 mod oversell;

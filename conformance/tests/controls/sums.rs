@@ -170,7 +170,7 @@ impl Narrow {
         }
     }
 
-    fn take(&self, units: u64, aside: u64) -> Answer {
+    fn take(&self, units: u64, to_reserve: u64) -> Answer {
         let (left, reserved) = &mut *self.units.lock().unwrap();
         let enough = match self.mistake {
             Mistake::AsI64 => i64::try_from(*left).unwrap_or(i64::MAX) >= units as i64,
@@ -183,7 +183,7 @@ impl Narrow {
                 _ => units,
             };
             *left = left.wrapping_sub(taken);
-            *reserved += if aside > 0 { taken } else { 0 };
+            *reserved += if to_reserve > 0 { taken } else { 0 };
         }
         enough.into()
     }
