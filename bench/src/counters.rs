@@ -172,8 +172,8 @@ pub struct Candidate {
     pub kind: Kind,
     /// Gets the calls, the units and the number of threads.
     pub work: fn(Calls, u64, usize) -> Work,
-    /// ns per order and thread. Gets the units, the number of counters, the number of threads that sell them out, and the
-    /// orders.
+    /// ns per order and thread. Gets the units, the number of counters, the number of threads that sell them out, and
+    /// the orders.
     pub sell_out: fn(u64, usize, usize, Orders) -> f64,
 }
 

@@ -184,8 +184,8 @@ impl Segment {
         in_steps(units, |step| self.taken.add(step));
     }
 
-    /// Takes [`SUNK`] units: from here on no take finds units, until [`raise`](Self::raise) brings them back. This is one
-    /// change of more than [`MAX_CHANGE`]; [`SUNK`] is chosen so that the wrap of `taken` stays far away.
+    /// Takes [`SUNK`] units: from here on no take finds units, until [`raise`](Self::raise) brings them back. This is
+    /// one change of more than [`MAX_CHANGE`]; [`SUNK`] is chosen so that the wrap of `taken` stays far away.
     pub(super) fn sink(&self) {
         self.taken.add(SUNK);
     }
