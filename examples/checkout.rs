@@ -181,13 +181,13 @@ async fn online(
     }
     let outcome = confirm(stock, orders, key);
     if matches!(story, Story::Repeats) && outcome.is_sale() {
-        // The bank tells it twice. The same answer, and nothing is sold again.
+        // The bank reports it twice. The answer is success, and nothing is sold again.
         assert_eq!(orders.confirm(&key), Ok(Settled::Before));
     }
     outcome
 }
 
-/// The money is there: sell what is held, or as many units if it has expired.
+/// The money has come: sell what is held, or other units of that number if the hold has expired.
 fn confirm(stock: &'static Stock, orders: &Orders, key: u64) -> Outcome {
     match orders.confirm(&key) {
         Ok(_) => Outcome::Sold,
@@ -247,21 +247,21 @@ async fn check_out(arguments: &Arguments, stock: &'static Stock, orders: &'stati
     tally
 }
 
-/// What is wrong with the books, if anything is.
-fn audit(books: &Snapshot, tally: &Tally) -> Result<(), String> {
+/// What is wrong with the figures, if anything is.
+fn audit(snapshot: &Snapshot, tally: &Tally) -> Result<(), String> {
     let sales = tally.iter().filter(|(outcome, _)| outcome.is_sale());
     let known: u64 = sales.map(|(_, (_, units))| units).sum();
-    if books.reserved != 0 {
-        return Err(format!("{} units are still reserved", books.reserved));
+    if snapshot.reserved != 0 {
+        return Err(format!("{} units are still reserved", snapshot.reserved));
     }
-    if books.sold != known {
-        let sold = books.sold;
+    if snapshot.sold != known {
+        let sold = snapshot.sold;
         return Err(format!(
             "{sold} units are sold, of which customers know {known}"
         ));
     }
-    if books.available + books.sold != books.initial {
-        return Err(format!("units were lost or made: {books:?}"));
+    if snapshot.available + snapshot.sold != snapshot.initial {
+        return Err(format!("units were lost or made: {snapshot:?}"));
     }
     Ok(())
 }
@@ -272,7 +272,7 @@ fn main() -> ExitCode {
             .enable_time()
             .build()
             .map_err(|error| format!("cannot start the runtime: {error}"))?;
-        // For tasks a `static` is the fast owner, and a leaked box the same.
+        // For tasks a `static` is the fast owner, and a leaked box is one, too.
         let stock: &'static Stock = Box::leak(Box::new(Stock::new(arguments.units)));
         let orders: &'static Orders = Box::leak(Box::default());
         let progress = announced(format!("{} customers check out", arguments.customers));
@@ -287,19 +287,19 @@ fn main() -> ExitCode {
             tally
         });
         drop(progress);
-        let books = stock.snapshot();
-        let verdict = audit(&books, &tally);
+        let snapshot = stock.snapshot();
+        let verdict = audit(&snapshot, &tally);
         let text = if arguments.json {
-            as_json(&tally, &books, &verdict)
+            as_json(&tally, &snapshot, &verdict)
         } else {
-            as_text(&tally, &books, &verdict)
+            as_text(&tally, &snapshot, &verdict)
         };
         let correct = verdict.is_ok();
         Ok(Report { text, correct })
     })
 }
 
-fn as_text(tally: &Tally, books: &Snapshot, verdict: &Result<(), String>) -> String {
+fn as_text(tally: &Tally, snapshot: &Snapshot, verdict: &Result<(), String>) -> String {
     let rows = tally
         .iter()
         .map(|(outcome, (orders, units))| [outcome.name().into(), grouped(orders), grouped(units)]);
@@ -310,14 +310,14 @@ fn as_text(tally: &Tally, books: &Snapshot, verdict: &Result<(), String>) -> Str
     };
     format!(
         "{orders}\nopened {}, in stock {}, reserved {}, sold {}\naudit {verdict}",
-        grouped(books.initial),
-        grouped(books.available),
-        grouped(books.reserved),
-        grouped(books.sold),
+        grouped(snapshot.initial),
+        grouped(snapshot.available),
+        grouped(snapshot.reserved),
+        grouped(snapshot.sold),
     )
 }
 
-fn as_json(tally: &Tally, books: &Snapshot, verdict: &Result<(), String>) -> String {
+fn as_json(tally: &Tally, snapshot: &Snapshot, verdict: &Result<(), String>) -> String {
     let outcomes: BTreeMap<_, _> = tally
         .iter()
         .map(|(outcome, (orders, units))| {
@@ -326,10 +326,10 @@ fn as_json(tally: &Tally, books: &Snapshot, verdict: &Result<(), String>) -> Str
         .collect();
     json!({
         "outcomes": outcomes,
-        "opened": books.initial,
-        "available": books.available,
-        "reserved": books.reserved,
-        "sold": books.sold,
+        "opened": snapshot.initial,
+        "available": snapshot.available,
+        "reserved": snapshot.reserved,
+        "sold": snapshot.sold,
         "audit": verdict.as_ref().err().map_or("passed", String::as_str),
     })
     .to_string()

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// assert_eq!(clock.now(), Duration::from_secs(90));
 /// ```
 pub trait Clock {
-    /// Time since some instant that is always the same for this clock.
+    /// Time since some instant that never changes for this clock.
     fn now(&self) -> Duration;
 }
 
@@ -97,7 +97,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to, for tests.
+/// A clock that moves only by [`advance`](Self::advance), for tests.
 #[derive(Debug)]
 pub struct ManualClock {
     nanos: AtomicU64,
@@ -142,7 +142,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Nanoseconds, as many as 64 bits hold.
+/// Nanoseconds; [`u64::MAX`] for a longer time.
 pub(crate) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 ///    its call and its return fewer than `n` units were in stock. That the units lie in different
 ///    places is no reason to refuse.
 /// 3. **Conservation.** When nothing runs beside it, [`available`](Self::available) is what was
-///    there at first, plus what was restocked, less what was deducted. A refused call changes
+///    in stock at first, plus what was restocked, less what was deducted. A refused call changes
 ///    nothing.
 ///
 /// # Examples
@@ -55,15 +55,15 @@ pub trait StockCounter: Send + Sync {
     /// beside it.
     fn available(&self) -> u64;
 
-    /// Takes as many of `units` as there are, and returns how many; `None` if the counter does not
-    /// offer it, as by default.
+    /// Takes `units`, or all that are in stock if these are fewer, and returns how many it took; `None` if the counter
+    /// does not offer it, as by default.
     fn try_deduct_up_to(&self, units: u64) -> Option<u64> {
         let _ = units;
         None
     }
 
-    /// Takes `units` out of stock for good, or as many as there are; the rest is owed, and whatever comes back
-    /// pays that first. `None` if the counter does not offer it, as by default.
+    /// Takes `units` out of stock for good, or all that are in stock if these are fewer; the rest is owed, and whatever
+    /// comes back pays that first. `None` if the counter does not offer it, as by default.
     fn try_withdraw(&self, units: u64) -> Option<Withdrawn> {
         let _ = units;
         None
@@ -110,7 +110,7 @@ pub trait Reserving: StockCounter {
     /// but the counter's own.
     fn release_units(&self, units: u64);
 
-    /// Where the counter lies, to tell whether two handles are of the same.
+    /// Where the counter lies: two handles with one address are of one counter.
     fn address(&self) -> usize {
         std::ptr::from_ref(self).cast::<()>().addr()
     }
@@ -176,7 +176,7 @@ macro_rules! forward_to_pointee {
 }
 forward_to_pointee!(&T, Arc<T>, Box<T>);
 
-/// Implements [`StockCounter`] for a counter by its methods of the same names.
+/// Implements [`StockCounter`] for a counter by its methods of these names.
 macro_rules! forward_to_inherent {
     ($counter:ty) => {
         impl StockCounter for $counter {

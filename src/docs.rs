@@ -30,7 +30,7 @@ pub mod performance {}
 pub mod model_checking {}
 
 #[doc = include_str!("docs/model_check_your_code.md")]
-// Ignored as a doc test, since loom is there only under its flag: `.ci/loom` runs the very file.
+// Ignored as a doc test, since loom is built only under its flag: `.ci/loom` runs the very file.
 #[doc = "```ignore"]
 #[doc = include_str!("../tests/loom_your_code.rs")]
 #[doc = "```"]

@@ -192,7 +192,7 @@ pub enum OrderError<E> {
 }
 
 impl<E> OrderError<E> {
-    /// Whether there was not enough stock, so that the order flow never ran.
+    /// Whether too few units were in stock, so that the order flow never ran.
     #[must_use]
     pub const fn is_out_of_stock(&self) -> bool {
         matches!(self, Self::OutOfStock(_))

@@ -46,7 +46,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 ///
 /// `K` is the key (an idempotency key, an order number), `R` what is held (a
 /// [`Reservation`](crate::Reservation)), `Q` what was asked for (units, or the lines of an order). The
-/// request is kept: a place of another request under the same key is a conflict. A key is given away
+/// request is kept: a place of another request under that key is a conflict. A key is given away
 /// once, to [`place`](Self::place); all other calls take any borrowed form of it, as maps do: `&str`
 /// for a `String`. `W` is the [`Hook`], if there is one.
 ///
@@ -68,7 +68,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 ///
 /// Each call on a key takes effect at one instant. When it returns, its units are sold or back. The
 /// calls that reserve take two steps: their closure runs without a lock, and meanwhile the key is *in
-/// progress*: other calls on it are told so.
+/// progress*: other calls on it answer that.
 ///
 /// The following code of yours runs under a lock: [`Settle`] and [`SettleParts`](crate::SettleParts),
 /// the [`Hook`], `Eq` of the key, `PartialEq`, `Clone` and `Drop` of the request. It must be quick and

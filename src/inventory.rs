@@ -84,8 +84,8 @@ use sums::Sums;
 ///
 /// # Consistency
 ///
-/// Each SKU by itself is as exact as its [`Stock`]: never oversold, refused only when there truly was not enough,
-/// its books of one instant. Across SKUs:
+/// Each SKU by itself is as exact as its [`Stock`]: never oversold, refused only when too few units truly were in
+/// stock, its books of one instant. Across SKUs:
 ///
 /// - [`order`](Self::order) takes all its lines or none. While it is being decided, the lines that it has taken so
 ///   far count as reserved: another order may be refused because of them, rightly so, even if this one then fails for
@@ -133,7 +133,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// Opens `sku` with `units` in stock, and without a [threshold](Self::set_low_stock).
     ///
     /// It waits while the inventory makes room for more SKUs, which [capacity](InventoryBuilder::capacity) avoids;
-    /// calls on the SKUs that are there do not.
+    /// calls on the SKUs that it has do not.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     fn open(&self, sku: K, stock: Engine) -> Result<(), InsertError> {
-        // A SKU is there until its removal is decided: a tombstone counts.
+        // The inventory has a SKU until its removal is decided: a tombstone counts.
         let inserted = self.stocks.insert(sku, stock);
         inserted.then_some(()).ok_or(InsertError::AlreadyThere)
     }
@@ -304,7 +304,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.take(sku, |_, stock| stock.deduct(units))
     }
 
-    /// Takes as many of `units` of `sku` as there are, and returns how many. Nothing if there is no such SKU.
+    /// Takes `units` of `sku`, or all that are in stock if these are fewer, and returns how many it took. `None` if the
+    /// inventory has no such SKU.
     pub fn deduct_up_to<Q>(&self, sku: &Q, units: u64) -> Option<u64>
     where
         K: Borrow<Q>,

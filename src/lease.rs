@@ -77,7 +77,7 @@ impl<S: Reserving> Lease<S> {
     ///
     /// # Panics
     ///
-    /// If it tops up within an order of the same [`LockedStock`](crate::LockedStock), which it would
+    /// If it tops up within an order of its [`LockedStock`](crate::LockedStock), which it would
     /// wait for.
     #[inline]
     pub fn deduct(&mut self, units: u64) -> Result<(), OutOfStock> {

@@ -1,12 +1,12 @@
 //! Count stock under load, and never sell a unit twice.
 //!
-//! Thousands of orders a second want the same product. Read-check-write oversells; one lock around
+//! Thousands of orders a second want one product. Read-check-write oversells; one lock around
 //! the order is right and slow. The known way out is **segment locking**: split the stock into
 //! segments, and let each order work on one. This crate solves its known problems:
 //!
 //! - **Never oversold**: no interleaving takes a unit that was never added.
-//! - **Exact refusals**: an order is refused only if at some instant of its call there truly was
-//!   not enough, wherever the units lay.
+//! - **Exact refusals**: an order is refused only if at some instant of its call too few units truly were
+//!   in stock, wherever they lay.
 //! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races; with *owed*
 //!   and *withdrawn* where units are [withdrawn](Stock::withdraw) that are out.
 //! - **Exact snapshots**: the figures of one instant, under any traffic.
@@ -20,7 +20,7 @@
 //! when it is dropped; under a key and with a deadline, one of the [`Holds`]; in batches for one worker, a
 //! [`Lease`].
 //!
-//! Other counters of a process can keep the same contract: [`StockCounter`].
+//! Other counters of a process can keep this contract: [`StockCounter`].
 //!
 //! # Examples
 //!

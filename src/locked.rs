@@ -31,16 +31,16 @@ use std::sync::Arc;
 /// This is the segment locking of the articles: 1,000 phones in 20 segments of 50 serve 20 orders
 /// at once. An order takes the lock of a segment that has its units and that nobody is at, runs its
 /// flow, and deducts. What the articles leave open is settled here: an order is refused only when
-/// there truly was not enough, units in several segments are brought together, and a flow that
+/// too few units truly were in stock, units in several segments are brought together, and a flow that
 /// fails or panics leaves everything as it was. With one segment it is the single lock that it is
 /// compared with.
 ///
-/// Use it where the flow must not begin unless the units are there, must not sell them unless it
+/// Use it where the flow must not begin unless the units are in stock, must not sell them unless it
 /// succeeds, and is **synchronous**. The lock is held by a thread: an async flow would hold it over
 /// an `await`, and keep other tasks of its thread from running. For such a flow
 /// [reserve](crate::Stock::reserve) from a [`Stock`](crate::Stock), await, and commit: a task that
-/// fails or is cancelled gives back what it reserved ([patterns](crate::docs::patterns)). Where there
-/// is no flow at all, [`Stock`](crate::Stock) is the faster by far.
+/// fails or is cancelled gives back what it reserved ([patterns](crate::docs::patterns)). Without
+/// a flow, [`Stock`](crate::Stock) is the faster by far.
 ///
 /// # Consistency
 ///
@@ -124,7 +124,7 @@ impl LockedStock {
     ///
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for.
+    /// If it is called from within an order of this stock, which it would wait for.
     #[track_caller]
     pub fn deduct(&self, units: u64) -> Result<(), OutOfStock> {
         orders::panic_if_within(self);
@@ -144,14 +144,14 @@ impl LockedStock {
     ///
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for. Orders of
-    /// two *different* stocks may be nested, always in the same sequence: else two threads can wait
+    /// If it is called from within an order of this stock, which it would wait for. Orders of
+    /// two *different* stocks may be nested, always in one sequence: else two threads can wait
     /// for each other, as with any two locks.
     ///
     /// # Consistency
     ///
     /// The deduct happens when `order` has returned. A segment that is busy is passed over while
-    /// another may serve. An order that no single segment can serve locks as many as it takes, in
+    /// another may serve. An order that no single segment can serve locks several in
     /// the sequence of their index.
     ///
     /// # Examples
@@ -196,11 +196,12 @@ impl LockedStock {
         }
     }
 
-    /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.
+    /// Takes `units`, or all that are in stock if these are fewer, and returns how many it took: 0 if none were in
+    /// stock.
     ///
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for.
+    /// If it is called from within an order of this stock, which it would wait for.
     ///
     /// # Consistency
     ///
@@ -229,7 +230,7 @@ impl LockedStock {
     /// Adds `units` to the stock: all of them, or none. It never waits for an order in flight, and
     /// may be called from within one.
     ///
-    /// As many units as there are segments, or more, are dealt out to all; fewer go to the segment
+    /// If `units` are enough for one in each segment, they are dealt out to all; fewer go to the segment
     /// of the calling thread.
     ///
     /// # Errors
@@ -273,7 +274,7 @@ impl LockedStock {
     ///
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for.
+    /// If it is called from within an order of this stock, which it would wait for.
     ///
     /// # Examples
     ///
@@ -302,7 +303,7 @@ impl LockedStock {
     ///
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for.
+    /// If it is called from within an order of this stock, which it would wait for.
     #[inline]
     #[track_caller]
     pub fn reserve_owned(

@@ -67,7 +67,7 @@ impl<S: Reserving> Reservation<S> {
     ///
     /// # Panics
     ///
-    /// Within an order of the same [`LockedStock`](crate::LockedStock), which it would wait for.
+    /// Within an order of this [`LockedStock`](crate::LockedStock), which it would wait for.
     ///
     /// # Examples
     ///
@@ -144,7 +144,7 @@ impl<S: Reserving> Reservation<S> {
         Ok(Self { stock, units })
     }
 
-    /// Makes one of two reservations of the same stock.
+    /// Makes one of two reservations of one stock.
     ///
     /// # Errors
     ///

@@ -31,8 +31,8 @@ use crate::sync::const_unless_loom;
 use std::fmt;
 use std::sync::Arc;
 
-/// Units of one product, counted without a lock on the usual path: never oversold, refused only when there truly was
-/// not enough.
+/// Units of one product, counted without a lock on the usual path: never oversold, refused only when too few
+/// units truly were in stock.
 ///
 /// A new stock is one cache line with one atomic word, and as fast as that. When two threads fight
 /// over it, it grows cache-padded segments, about one for each core, and every thread works on its own;
@@ -46,7 +46,7 @@ use std::sync::Arc;
 ///
 /// All calls but [`available`](Self::available), [`holdings`](Self::holdings) and
 /// [`stats`](Self::stats) are linearizable: each acts as if it happened whole at one instant
-/// between its call and its return. [`snapshot`](Self::snapshot) has one exception, which is stated there. More in
+/// between its call and its return. The documentation of [`snapshot`](Self::snapshot) states its one exception. More in
 /// [consistency](crate::docs::consistency).
 ///
 /// # Memory ordering
@@ -153,7 +153,8 @@ impl Stock {
         self.engine.deduct(units)
     }
 
-    /// Takes as many of `units` as there are, and returns how many: 0 if none were in stock.
+    /// Takes `units`, or all that are in stock if these are fewer, and returns how many it took: 0 if none were in
+    /// stock.
     ///
     /// # Consistency
     ///
@@ -237,7 +238,8 @@ impl Stock {
         Reservation::new(self, units)
     }
 
-    /// Reserves as many of `units` as there are. The [`Reservation`] says how many, which may be none. As for
+    /// Reserves `units`, or all that are in stock if these are fewer. The [`Reservation`] says how many, which may be
+    /// none. As for
     /// [`deduct_up_to`](Self::deduct_up_to), fewer than `units` means that at some instant of the call there were no
     /// more.
     ///
@@ -350,20 +352,20 @@ impl Stock {
         self.engine.stats()
     }
 
-    /// Takes `units` out of stock for good, or as many as there are; the rest is *owed*.
+    /// Takes `units` out of stock for good, or all that are in stock if these are fewer; the rest is *owed*.
     ///
-    /// For a capacity that is lowered, seats that are no longer for sale, a shelf that holds less than was
-    /// promised. Whatever comes back, by [`restock`](Self::restock) or by the release of a reservation, pays
-    /// what is owed first, in the same instant, before anybody can have it. Until all is paid, nothing is in
-    /// stock. A second withdraw adds to what is owed; [`forgive`](Self::forgive) lowers it. The
+    /// For a capacity that is lowered, seats that are no longer for sale, a shelf that holds less than was promised.
+    /// Whatever comes back, by [`restock`](Self::restock) or by the release of a reservation, pays what is owed first,
+    /// at the instant at which it comes, before anybody can have it. Until all is paid, nothing is in stock. A second
+    /// withdraw adds to what is owed; [`forgive`](Self::forgive) lowers it. The
     /// [`Snapshot`] shows both what is owed and what was withdrawn.
     ///
     /// At most [`MAX_UNITS`] are owed at a time: a withdraw beyond that withdraws less, as the result shows.
     ///
     /// # Consistency
     ///
-    /// Linearizable. It takes what there is and owes the rest at one instant. It brings the units of a wide stock together
-    /// in one word, as [`snapshot`](Self::snapshot) does. While the stock owes, it is one word, each restock
+    /// Linearizable. It takes what is in stock and owes the rest at one instant. It brings the units of a wide stock
+    /// together in one word, as [`snapshot`](Self::snapshot) does. While the stock owes, it is one word, each restock
     /// and release takes a lock, and deducts are refused by one load, as of any stock that is sold out.
     ///
     /// # Examples

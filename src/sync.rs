@@ -1,9 +1,12 @@
 //! The one switch between the real primitives and those of loom and of shuttle.
 //!
-//! Nothing else in the crate names `std::sync::atomic`, `parking_lot`, `loom` or `shuttle`, so that
-//! every test can run the same code under the model checkers. loom tries the interleavings of a
-//! few threads within a bound, with all that the memory orderings allow; shuttle tries many threads at random,
-//! and takes every ordering for `SeqCst`.
+//! Nothing else in the crate names `std::sync::atomic`, `parking_lot`, `loom` or `shuttle`, so that every test can run
+//! this code under the model checkers. One file is an exception: `inventory/stocks/handed_over.rs` names
+//! `std::sync::atomic` and `parking_lot`. It works with the map's pins, which the model checkers do not see; under
+//! them `inventory/stocks/checked.rs` takes its place. Unit tests that only real threads run name `std::sync`, too.
+//!
+//! loom tries the interleavings of a few threads within a bound, with all that the memory orderings allow; shuttle
+//! tries many threads at random, and takes every ordering for `SeqCst`.
 
 /// What tests make their own threads and counters of ([`testing::sync`](crate::testing)).
 pub mod shown {
@@ -144,7 +147,7 @@ mod imp {
         2
     }
 
-    /// 0 for every thread, since every run of a model must make the same choices; a model that wants its
+    /// 0 for every thread, since the choices of a model must not differ from run to run; a model that wants its
     /// threads on segments of their own says so (`testing::sit_at`).
     pub(crate) fn thread_number() -> u64 {
         0

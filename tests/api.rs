@@ -151,7 +151,7 @@ fn units_churn_without_end() {
 
 /// More restocks than fit into the word before they are entered in the books.
 #[test]
-fn many_small_restocks_are_all_in_the_books() {
+fn many_small_restocks_are_all_in_the_snapshot() {
     for stock in stocks(0) {
         for _ in 0..300 {
             stock.restock(10_000).unwrap();

@@ -259,7 +259,7 @@ fn a_replay_of_whole_orders_on_many_threads_adds_up() {
     }
 }
 
-/// As many orders as it takes for threads to meet, each of one unit of the same SKU.
+/// Enough orders for threads to meet, each of one unit of one SKU.
 fn contended_log(name: &str) -> TempFile {
     let lines: String = (0..20_000)
         .map(|order| format!("{order},HOT,1\n"))

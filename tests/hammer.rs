@@ -39,7 +39,7 @@ mod hammer {
         println!("hammered, and nothing lost");
     }
 
-    /// What the threads were told, added up by themselves.
+    /// What the threads were answered, added up by themselves.
     #[derive(Default)]
     struct Sums {
         sold: AtomicU64,

@@ -124,27 +124,27 @@ fn says_what_is_wrong() {
 
 #[test]
 fn errors_say_what_is_wrong() {
-    fn told(error: impl std::error::Error) -> (String, bool) {
+    fn answered(error: impl std::error::Error) -> (String, bool) {
         (error.to_string(), error.source().is_some())
     }
     let said = |text: &str, source| (text.to_owned(), source);
     let shop = open([("a", 1), ("b", 0)]);
-    let aside = shop.reserve("a", 1).unwrap();
+    let reserved = shop.reserve("a", 1).unwrap();
     assert_eq!(
-        told(shop.remove("a").unwrap_err()),
+        answered(shop.remove("a").unwrap_err()),
         said("1 unit of the SKU is reserved", false)
     );
-    drop(aside);
+    drop(reserved);
     assert_eq!(
-        told(shop.remove("c").unwrap_err()),
+        answered(shop.remove("c").unwrap_err()),
         said("unknown SKU", false)
     );
     assert_eq!(
-        told(shop.insert("a", 1).unwrap_err()),
+        answered(shop.insert("a", 1).unwrap_err()),
         said("the SKU is there already", false)
     );
     assert_eq!(
-        told(shop.insert("c", u64::MAX).unwrap_err()),
+        answered(shop.insert("c", u64::MAX).unwrap_err()),
         said(
             "18446744073709551615 units exceed the limit of 1099511627776",
             false
@@ -153,13 +153,13 @@ fn errors_say_what_is_wrong() {
     let short = shop.deduct("a", 2).unwrap_err();
     assert!(short.is_out_of_stock() && !short.is_unknown_sku());
     assert_eq!(
-        told(short),
+        answered(short),
         said("out of stock: 2 units requested, 1 available", true)
     );
     let unknown = shop.deduct("c", 2).unwrap_err();
     assert!(unknown.is_unknown_sku() && !unknown.is_out_of_stock());
-    assert_eq!(told(unknown), said("unknown SKU", false));
-    assert!(told(shop.restock("a", MAX_UNITS).unwrap_err()).1);
+    assert_eq!(answered(unknown), said("unknown SKU", false));
+    assert!(answered(shop.restock("a", MAX_UNITS).unwrap_err()).1);
 
     let refused = |lines: &[(&'static str, u64)]| shop.order(lines.iter().copied()).unwrap_err();
     let short = "out of stock: a (2 requested, 1 available), b (1 requested, 0 available)";
@@ -175,7 +175,7 @@ fn errors_say_what_is_wrong() {
     ] {
         let refused = refused(lines);
         assert_eq!(refused.is_out_of_stock(), text == short);
-        assert_eq!(told(refused), said(text, false));
+        assert_eq!(answered(refused), said(text, false));
     }
 }
 
@@ -184,13 +184,13 @@ fn debug_shows_what_matters() {
     let shop = open([("a", 9)]);
     let lorry = shop.send("a", "a", 2).unwrap();
     let order = shop.order([("a", 3)]).unwrap();
-    let aside = shop.reserve("a", 1).unwrap();
+    let reserved = shop.reserve("a", 1).unwrap();
     let builder = Inventory::<u8>::builder().capacity(7);
     for (shown, what) in [
         (format!("{shop:?}"), "skus: 1"),
         (format!("{lorry:?}"), "units: 2"),
         (format!("{order:?}"), r#"{"a": 3}"#),
-        (format!("{:?}", aside.stock()), r#"Shelf("a")"#),
+        (format!("{:?}", reserved.stock()), r#"Shelf("a")"#),
         (format!("{builder:?}"), "capacity: 7"),
     ] {
         assert!(shown.contains(what), "{shown}");
@@ -216,11 +216,11 @@ fn an_order_takes_all_lines_or_none() {
         .collect();
     assert_eq!(short, [("a", 3, 2), ("c", 4, 1)], "every line that lacks");
     assert!(refused.is_out_of_stock());
-    assert_eq!(books(&shop, "b"), (2, 0, 3), "and nothing is set aside");
+    assert_eq!(books(&shop, "b"), (2, 0, 3), "and nothing is reserved");
 }
 
 #[test]
-fn an_order_that_is_no_order_is_told_so() {
+fn an_invalid_order_is_refused_with_its_reason() {
     let shop = open([("a", MAX_UNITS)]);
     let refused = |lines: &[(&'static str, u64)]| shop.order(lines.iter().copied()).unwrap_err();
     assert_eq!(refused(&[]), OrderRefused::Empty);
@@ -297,7 +297,7 @@ fn an_order_is_split_merged_and_released_by_part() {
 }
 
 #[test]
-fn as_many_as_there_are_can_be_reserved() {
+fn reserve_up_to_reserves_what_is_in_stock() {
     let shop = open([("a", 700)]);
     let wide = Stock::builder(5_000).segments(4).build().unwrap();
     shop.insert_stock("wide", wide).unwrap();
@@ -395,7 +395,7 @@ fn holds_take_whole_orders() {
     ));
     assert!(place(2, &[("b", 2)]).unwrap_err().is_refused());
     clock.advance(MINUTE);
-    assert!(place(2, &[("b", 2)]).is_ok(), "the first one is due");
+    assert!(place(2, &[("b", 2)]).is_ok(), "the first one has expired");
     assert_eq!(books(&shop, "a"), (5, 0, 0), "with all its lines");
     assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
     assert_eq!(holds.confirm(&2), Ok(Settled::Now));

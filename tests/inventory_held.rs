@@ -31,7 +31,7 @@ fn open() -> Shop {
     Arc::new(shop)
 }
 
-/// Places `request` by `reserve`, writes a snapshot, opens it, and checks that the hold has `held` there; that a
+/// Places `request` by `reserve`, writes a snapshot, opens it, and checks that the hold has `held` in it; that a
 /// retry of the request finds it, and that a confirm sells `held`.
 fn held_again(
     request: &[(&str, u64)],

@@ -8,7 +8,7 @@ use memory::resident;
 use segstock::Inventory;
 
 const SKUS: u64 = 1_000_000;
-/// What is promised is nearly twice as much; but it is 133, and would hardly grow for a good reason.
+/// It is 133, and would hardly grow for a good reason. The promise is nearly twice that.
 const AT_MOST: u64 = 144;
 const MEGABYTE: u64 = 1_000_000;
 

@@ -83,7 +83,7 @@ impl Has {
         self.available += units - paid;
     }
 
-    /// Takes and owes as many as it returns.
+    /// Returns how many units it takes, and how many it owes.
     fn withdraw(&mut self, units: u64) -> (u64, u64) {
         let taken = self.available.min(units);
         self.available -= taken;
@@ -203,7 +203,7 @@ fn check_books(shop: &Inventory<u8>, sku: u8, has: &Has) {
     assert_eq!(books.initial + books.restocked, has.came);
 }
 
-/// Takes `units` off a line, if it has as many.
+/// Takes `units` off a line, if it has no fewer.
 fn take_part(lines: &mut BTreeMap<u8, u64>, sku: u8, units: u64) -> bool {
     let rest = lines.get(&sku).copied().unwrap_or(0).checked_sub(units);
     match rest {

@@ -58,7 +58,7 @@ fn refusals_wait_for_nobody() {
 }
 
 #[test]
-fn nothing_there_waits_for_nobody() {
+fn empty_segments_wait_for_nobody() {
     let stock = LockedStock::new(0, 2).unwrap();
     stock.restock(1).unwrap();
     beside_an_order(&stock, || assert!(stock.deduct(2).is_err()));
@@ -91,7 +91,7 @@ fn units_come_in_and_are_looked_at() {
     assert_eq!(stock.available(), 14);
 }
 
-/// All that another segment has is served there, with an order in flight before it.
+/// Another segment serves all that it has, with an order in flight before it.
 #[test]
 fn a_busy_segment_is_passed_over() {
     let stock = five_and_five();
@@ -107,7 +107,7 @@ fn a_busy_segment_is_passed_over() {
 }
 
 #[test]
-fn a_restock_is_dealt_out_if_there_is_one_for_each() {
+fn a_restock_is_dealt_out_if_each_segment_gets_a_unit() {
     let stock = LockedStock::new(0, 4).unwrap();
     sit_at(2, 4);
     stock.restock(3).unwrap();
@@ -149,9 +149,9 @@ fn restocks_that_race_fill_the_stock_to_the_brim() {
         })
     };
     assert_eq!((fill(), stock.available()), (1_000, MAX_UNITS));
-    let aside = stock.reserve(7).unwrap();
+    let reserved = stock.reserve(7).unwrap();
     stock.deduct(10).unwrap();
     assert_eq!(fill(), 10, "what is reserved is on hand");
-    drop(aside);
+    drop(reserved);
     assert_eq!(stock.available(), MAX_UNITS);
 }

@@ -273,7 +273,7 @@ scenarios! {
 }
 
 /// Beside commits that do not pause, a restock near the limit counts some as not made yet. It refuses only if that is
-/// not why. It looks at the commits once here, in place of 16 times, so that two are as many as it takes.
+/// not why. It looks at the commits once here, in place of 16 times, so that two commits are enough.
 #[test]
 fn limit_beside_commits_that_do_not_pause() {
     const ROOM: u64 = 1 << 32;
@@ -335,7 +335,7 @@ payloads! {
     served_from_the_own_segment: wide(0, STILL), [Restock(1)], [Sit(0), Deduct(1)];
     served_from_another_segment: wide(0, STILL), [Restock(1)], [Sit(1), Deduct(1)];
     served_by_a_gather: wide(0, STILL), [Restock(1), Sit(1), Restock(1)], [Deduct(2)];
-    served_with_what_there_is: wide(0, STILL), [Restock(1)], [Sit(1), DeductUpTo(2)];
+    served_up_to_what_is_in_stock: wide(0, STILL), [Restock(1)], [Sit(1), DeductUpTo(2)];
     served_from_a_reopened_word: wide_in_word(0, STILL), [Restock(1)], [Sit(1), Deduct(1)];
     served_by_a_large_restock: narrow(0, STILL), [Restock(1 << 20)], [Deduct(1)];
     served_by_units_dealt_out: wide(0, RESTLESS), [Restock(2)], [Sit(1), Reserve(1)];

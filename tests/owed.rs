@@ -33,7 +33,7 @@ fn withdraw(counter: &dyn Reserving, units: u64) -> (u64, u64) {
 }
 
 #[test]
-fn a_withdraw_takes_what_there_is_and_owes_the_rest() {
+fn a_withdraw_takes_what_is_in_stock_and_owes_the_rest() {
     for (name, counter) in counters(100) {
         let counter = &*counter;
         assert_eq!(withdraw(counter, 30), (30, 0), "{name}");
@@ -186,7 +186,7 @@ fn nothing_is_lost_beside_withdraws() {
         });
         let it = snapshot(counter);
         assert_eq!((it.reserved, it.sold), (0, sold.into_inner()), "{name}");
-        // Each withdraw was followed by a restock of as much; what was forgiven came back on top.
+        // A restock of the same units followed each withdraw; what was forgiven came back on top.
         assert_eq!(it.owed, 0, "{name}: {it:?}");
         assert!(it.available >= UNITS, "{name}: {it:?}");
     }

@@ -14,13 +14,13 @@ use support::counters;
 
 /// Available, reserved, sold.
 fn figures<S: StockCounter>(stock: &S) -> (u64, u64, u64) {
-    let books = stock.try_snapshot().expect("both counters offer it");
+    let snapshot = stock.try_snapshot().expect("both counters offer it");
     assert_eq!(
-        books.initial + books.restocked,
-        books.available + books.reserved + books.sold,
-        "{books:?}"
+        snapshot.initial + snapshot.restocked,
+        snapshot.available + snapshot.reserved + snapshot.sold,
+        "{snapshot:?}"
     );
-    (books.available, books.reserved, books.sold)
+    (snapshot.available, snapshot.reserved, snapshot.sold)
 }
 
 /// Runs a test on every kind of counter, opened with `units`.
@@ -54,7 +54,7 @@ fn dropping_and_releasing_give_back() {
 }
 
 #[test]
-fn a_refused_reserve_sets_nothing_aside() {
+fn a_refused_reserve_reserves_nothing() {
     on_all(3, |name, stock| {
         let refusal = Reservation::new(stock, 4).unwrap_err();
         assert_eq!((refusal.requested, refusal.available), (4, 3), "{name}");
@@ -183,7 +183,7 @@ fn a_forgotten_reservation_stays_reserved() {
 
 /// More at a time, and more in all, than the word's field can hold.
 #[test]
-fn many_units_set_aside_are_counted_exactly() {
+fn many_reserved_units_are_counted_exactly() {
     on_all(MAX_UNITS, |name, stock| {
         let mut open = Vec::new();
         let mut reserved = 0;
@@ -201,10 +201,13 @@ fn many_units_set_aside_are_counted_exactly() {
             }
             assert_eq!(figures(&stock).1, reserved, "{name}");
         }
-        let books = stock.try_snapshot().unwrap();
+        let snapshot = stock.try_snapshot().unwrap();
         let sold = 1 + 512 + 1_000 + (1 << 20) + 400 + 400;
         assert_eq!(figures(&stock), (MAX_UNITS - sold, 0, sold), "{name}");
-        assert_eq!(books.restocked, 0, "{name}: what came back is no restock");
+        assert_eq!(
+            snapshot.restocked, 0,
+            "{name}: what came back is no restock"
+        );
     });
 }
 
@@ -230,7 +233,7 @@ fn reserved_units_are_on_hand() {
     });
 }
 
-/// Set aside narrow and settled wide, and the other way round.
+/// Reserved narrow and settled wide, and the other way round.
 #[test]
 fn a_stock_may_change_its_form_in_between() {
     let stock = Stock::new(100);
@@ -400,7 +403,7 @@ fn a_counter_says_what_it_offers() {
     assert!(
         counter
             .reserving()
-            .is_some_and(|aside| aside.reserve_units(1).is_ok())
+            .is_some_and(|counter| counter.reserve_units(1).is_ok())
     );
     assert_eq!(figures(&counter), (5, 1, 4));
 
@@ -427,7 +430,7 @@ impl StockCounter for Plain {
 }
 
 #[test]
-fn as_many_as_there_are_can_be_reserved() {
+fn reserve_up_to_reserves_what_is_in_stock() {
     // Narrow, wide, and gathered from several segments.
     let wide = Stock::builder(10_000).segments(4).build().unwrap();
     for stock in [Stock::new(10_000), wide] {
@@ -437,9 +440,9 @@ fn as_many_as_there_are_can_be_reserved() {
         assert_eq!(stock.reserve_up_to(1).units(), 0);
         rest.commit();
         drop(some);
-        let books = stock.snapshot();
+        let snapshot = stock.snapshot();
         assert_eq!(
-            (books.available, books.reserved, books.sold),
+            (snapshot.available, snapshot.reserved, snapshot.sold),
             (7_000, 0, 3_000)
         );
     }

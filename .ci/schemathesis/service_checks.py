@@ -19,7 +19,7 @@ SKUS = ("phone", "case")
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Most requests have keys of their own, and are about SKUs that are there: what is generated at random is soon known for
+    """Most requests have keys of their own, and are about SKUs that exist: what is generated at random is soon known for
     another request, and names SKUs that nobody opened. Then nothing would come of it that could be followed."""
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE or random.random() < 0.3:
         return

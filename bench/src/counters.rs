@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Calls are inlined into the loop that times them, as those of a `Stock` are into a user's code: otherwise the call
 /// alone would decide which counter is faster at a refusal.
 pub trait Counter: Send + Sync + 'static {
-    /// Whether a thread that waits for it gives up the CPU.
+    /// Whether a thread that waits for it leaves the CPU.
     const PARKS: bool = false;
 
     fn deduct(&self, units: u64) -> bool;
@@ -105,7 +105,7 @@ pub struct Segmented<C> {
 }
 
 impl<C> Segmented<C> {
-    /// `units` in so many parts, which differ by one unit at most.
+    /// `units` in `segments` parts, which differ by one unit at most.
     pub fn new(units: u64, segments: usize, selection: Selection, open: fn(u64) -> C) -> Self {
         let count = segments as u64;
         let share = |at: u64| units / count + u64::from(at < units % count);
@@ -165,13 +165,15 @@ pub enum Kind {
     Sharded,
 }
 
-/// A column of the table: a counter, and how it is measured when it is opened with so many units.
+/// A column of the table: a counter, and how it is measured. The first number that its functions get is the units that
+/// it is opened with.
 pub struct Candidate {
     pub name: &'static str,
     pub kind: Kind,
-    /// The calls of so many threads.
+    /// Gets the calls, the units and the number of threads.
     pub work: fn(Calls, u64, usize) -> Work,
-    /// ns per order and thread, of so many counters that so many threads sell out.
+    /// ns per order and thread. Gets the units, the number of counters, the number of threads that sell them out, and
+    /// the orders.
     pub sell_out: fn(u64, usize, usize, Orders) -> f64,
 }
 

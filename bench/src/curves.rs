@@ -139,7 +139,7 @@ fn over_the_flow(run: &mut Run, threads: usize, segments: usize, flows: &[u64]) 
                 ("the flow alone", Work::of((), move |()| flow(rounds))),
             ]);
         }
-        // As many calls between two looks at the time as a window of any flow needs.
+        // The number of calls between two looks at the time: what a window of this flow needs.
         let (chunk, at) = ((30_000 / (rounds + 60)).clamp(1, 512), ns_of(rounds));
         works
             .into_iter()

@@ -1,4 +1,4 @@
-//! What keeping an inventory of a million SKUs costs, beside `serde_json` on a plain vector of the same rows.
+//! What keeping an inventory of a million SKUs costs, beside `serde_json` on a plain vector of its rows.
 
 use segstock::Inventory;
 use segstock::inventory::{InventorySnapshot, SkuRow};

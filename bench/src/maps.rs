@@ -1,7 +1,7 @@
 //! Which concurrent map an inventory stands on, and what it costs to open a SKU beside the bare map.
 //!
 //! 100,000 SKUs, of which 16 take fifteen of sixteen orders; looked up, and looked up and deducted from. `papaya` it
-//! is: a look takes no lock, so that two threads after the same SKU do not slow each other down; nothing that happens
+//! is: a look takes no lock, so that two threads after one SKU do not slow each other down; nothing that happens
 //! in a callback or while a reference is held can block another call. Maps of locked shards (`dashmap`, `scc`'s
 //! buckets) write to a lock that lies beside the hot SKU at each look, which in a flash sale all threads do at once.
 

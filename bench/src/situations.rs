@@ -1,4 +1,4 @@
-//! The situations: what every thread does, to a counter opened with so many units.
+//! The situations: the units that a counter is opened with, and what every thread does to it.
 
 use crate::counters::{ALL, Candidate, Counter, Kind, PLENTY};
 use segstock_harness::{Orders, Run, Step, Whole, Work, cpu};
@@ -14,7 +14,7 @@ pub enum Calls {
     RestockAnd99,
     /// A million units are sold down to this, and then three go out and back.
     SoldDownTo(u64),
-    /// From full to empty, so many counters.
+    /// A number of counters, from full to empty.
     SellOut(usize, Orders),
 }
 use Calls::{Deduct, OutAndBack, ReserveAndRelease, RestockAnd99, SellOut, SoldDownTo};

@@ -56,7 +56,7 @@ pub fn figures(bench: &Results, wanted: impl Fn(&Figure) -> bool) -> Vec<&Figure
     figures.filter(|figure| wanted(figure)).collect()
 }
 
-/// Groups of figures with the same key, in the order of their first figures.
+/// Groups of figures with one key, in the order of their first figures.
 pub fn groups<'a, K: PartialEq>(
     figures: &[&'a Figure],
     key: impl Fn(&Figure) -> K,

@@ -1,4 +1,4 @@
-//! The command `stores` measures the servers that there are, and says what it left out.
+//! The command `stores` measures the servers that are installed, and says what it left out.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ fn stores(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn the_table_has_the_servers_that_there_are() {
+fn the_table_has_the_servers_that_are_installed() {
     let few = ["--customers", "4", "--crowd", "6"];
     let output = stores(&[&few[..], &["--window-ms", "20", "--turns", "1"]].concat());
     let (shown, errors) = (

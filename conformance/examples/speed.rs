@@ -104,13 +104,13 @@ fn run(stock: &Stock, op: Op) -> Outcome {
             Outcome::Done
         }
         Op::Snapshot => {
-            let books = stock.snapshot();
+            let sums = stock.snapshot();
             Outcome::Snapshot(Snapshot {
-                initial: books.initial,
-                restocked: books.restocked,
-                available: books.available,
-                reserved: books.reserved,
-                sold: books.sold,
+                initial: sums.initial,
+                restocked: sums.restocked,
+                available: sums.available,
+                reserved: sums.reserved,
+                sold: sums.sold,
                 ..Snapshot::default()
             })
         }

@@ -1,4 +1,4 @@
-//! [`Checker`]: is there one order of the calls that explains all answers?
+//! [`Checker`]: whether one order of the calls explains all answers.
 
 use crate::explain::{self, Numbers};
 use crate::{Call, Explanation, History};
@@ -179,7 +179,7 @@ impl Checker {
         }
     }
 
-    /// Why no order explains `calls`, of which that is known. A wrong refusal is told before a wrong number in one.
+    /// Why no order explains `calls`, of which that is known. A wrong refusal is explained before a wrong number in one.
     pub(super) fn explain(&self, initial: u64, calls: &[Call]) -> Explanation {
         let plain: Vec<Call> = calls
             .iter()

@@ -47,9 +47,9 @@ pub enum Mistake {
     },
     /// The answer is none to such a call.
     Answer,
-    /// The file ends here, with so many events of those that the header promised.
+    /// The file ends here, with fewer events than the header promised.
     Truncated {
-        /// Events that are there.
+        /// Events that the file has.
         events: usize,
         /// Events that the header counts.
         promised: usize,

@@ -8,7 +8,7 @@ use std::process;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// So many bytes of evidence may stay from earlier checks.
+/// The most bytes of evidence that may stay from earlier checks.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// A name that no other check has: several may run at once.
@@ -43,7 +43,7 @@ pub(super) fn keep(
     Ok((lines, drawing))
 }
 
-/// Removes the oldest evidence beyond what may stay. Others may remove files at the same time.
+/// Removes the oldest evidence beyond what may stay. Other checks may remove files meanwhile.
 fn remove_old(directory: &Path) -> std::io::Result<()> {
     let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(directory)?.flatten() {

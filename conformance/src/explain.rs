@@ -1,7 +1,7 @@
 //! [`Explanation`]: why no order explains a history, in words.
 
 use crate::window::{Shrinker, Window, solve};
-use crate::words::{beside, only, time, told, units_were};
+use crate::words::{answered, beside, only, time, units_were};
 use crate::{Call, hold_words};
 use segstock_model::search::bounds::{Contradiction, Sum, contradiction};
 use segstock_model::search::{Effort, Found, Problem};
@@ -201,14 +201,14 @@ fn by_sums(found: &Contradiction, calls: &[Call], numbers: Numbers) -> Explanati
         _ => "at no instant in between can that be".to_owned(),
     };
     let (called, returned) = (time(call.called), time(call.returned));
-    let told = told(&call);
+    let answered = answered(&call);
     Explanation {
         offender: call,
         window: vec![call],
         from: call.called,
         fault: Fault::of(&call, numbers),
         words: format!(
-            "{told} between {called} and {returned}; {why}, whichever calls of unknown outcome happened"
+            "{answered} between {called} and {returned}; {why}, whichever calls of unknown outcome happened"
         ),
     }
 }
@@ -225,7 +225,7 @@ impl Speaker<'_> {
     fn words(&self) -> String {
         let call = self.calls[self.window.offender.index];
         let (called, returned) = (time(call.called), time(call.returned));
-        let told = told(&call);
+        let answered = answered(&call);
         let claim = self.claim(&call);
         let claim = match (self.numbers, self.fault) {
             (_, Fault::Number) => {
@@ -236,7 +236,7 @@ impl Speaker<'_> {
             }
             _ => claim,
         };
-        let mut words = format!("{told} between {called} and {returned}; {claim}, because");
+        let mut words = format!("{answered} between {called} and {returned}; {claim}, because");
         for reason in self.reasons() {
             words.push_str("\n  - ");
             words.push_str(&reason);
@@ -262,12 +262,12 @@ impl Speaker<'_> {
                 Some(least) if least > units => self.at_least(),
                 _ => Some(format!("at no instant in between could there be {units}")),
             },
-            (_, Outcome::Snapshot(books) | Outcome::ExactSnapshot(books)) => {
+            (_, Outcome::Snapshot(sums) | Outcome::ExactSnapshot(sums)) => {
                 Some(if let Some(least) = self.reserved_throughout() {
                     format!(
                         "{least} units were reserved throughout, by reservations that no call touched"
                     )
-                } else if books.balanced() {
+                } else if sums.balanced() {
                     "at no instant in between were these the books".to_owned()
                 } else {
                     "they do not add up".to_owned()
@@ -425,7 +425,7 @@ mod tests {
     use crate::Checker;
     use segstock_model::search::Item;
 
-    /// What is said of a call beside others, if so many states may be looked at for it.
+    /// What is said of a call beside others, if `budget` states may be looked at for it.
     fn words(offender: Call, budget: u64) -> String {
         let done = |thread, returned, op| Call::new(thread, 0, returned, op, Outcome::Done);
         let calls = [

@@ -1,7 +1,7 @@
 //! What is said of a hold: until when it was held, by whose clock, and which calls moved that.
 
 use crate::Call;
-use crate::words::{time, told};
+use crate::words::{answered, time};
 use segstock_model::{Op, Outcome, Refusal};
 
 /// More calls than this nobody reads.
@@ -101,9 +101,9 @@ pub(super) fn reasons(call: &Call, calls: &[Call]) -> Vec<String> {
 }
 
 fn between(call: &Call) -> String {
-    let (called, told) = (time(call.called), told(call));
+    let (called, answered) = (time(call.called), answered(call));
     match call.outcome {
-        Outcome::Unknown => format!("{told}, called at {called}"),
-        _ => format!("{told} between {called} and {}", time(call.returned)),
+        Outcome::Unknown => format!("{answered}, called at {called}"),
+        _ => format!("{answered} between {called} and {}", time(call.returned)),
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Judge<'a> {
         match promise {
             Promise::NeverOversold => any(&self.calls, |call| takes(call) && happened(call)),
             Promise::Conservation => {
-                any(before, happened) && any(at_rest, is_known) || any(&self.calls, has_books)
+                any(before, happened) && any(at_rest, is_known) || any(&self.calls, shows_sums)
             }
             Promise::ExactRefusal => any(&self.calls, |call| takes(call) && is_known(call)),
             _ => any(&self.calls, happened),
@@ -202,7 +202,7 @@ impl<'a> Judge<'a> {
     fn unbalanced(&self) -> Option<Call> {
         let mut calls = self.calls.iter();
         let unbalanced = calls.find(|call| match call.outcome {
-            Outcome::Snapshot(books) | Outcome::ExactSnapshot(books) => !books.balanced(),
+            Outcome::Snapshot(sums) | Outcome::ExactSnapshot(sums) => !sums.balanced(),
             _ => false,
         });
         unbalanced.copied()
@@ -228,8 +228,8 @@ fn sale(call: &Call, units: u64) -> Call {
     }
 }
 
-/// The call as a change of the stock of a counter that never owes. Such a counter has at least as many units in stock,
-/// so that no sale is blamed for units that were paid.
+/// The call as a change of the stock of a counter that never owes. Such a counter has no fewer units in stock than one
+/// that owes, so that no sale is blamed for units that were paid.
 fn movement(call: &Call) -> Option<Call> {
     match (call.op, call.outcome) {
         (Op::Forgive(_), _) => None,
@@ -249,7 +249,7 @@ fn happened(call: &Call) -> bool {
     matches!(call.outcome, Outcome::Done | Outcome::Took(_))
 }
 
-fn has_books(call: &Call) -> bool {
+fn shows_sums(call: &Call) -> bool {
     matches!(
         call.outcome,
         Outcome::Snapshot(_) | Outcome::ExactSnapshot(_)

@@ -1,10 +1,10 @@
-//! Is a stock counter right? Have threads race on it, record what they are told, and judge that.
+//! Is a stock counter right? Have threads race on it, record what it answers, and judge that.
 //!
 //! | | |
 //! |---|---|
 //! | [`check`], [`Options`] | the whole suite on a counter, as a [`Report`] |
 //! | `Options::check_schedules` (feature `shuttle`) | its rounds in schedules that shuttle chooses |
-//! | [`Judging`] | the same judgement on histories that you recorded yourself |
+//! | [`Judging`] | that judgement on histories that you recorded yourself |
 //! | [`Subject`] | what a counter must offer for that: three calls |
 //! | [`Recording`], [`History`], [`svg`] | what was called and answered: recorded, kept, drawn |
 //! | [`Checker`] | whether one order explains it; and if none does, [why](Explanation) |

@@ -137,13 +137,13 @@ impl Options {
     }
 
     /// Restocks may be refused that would bring more than `units` on hand; [`MAX_UNITS`] by default. A
-    /// counter may count further; what it says it counted must be there.
+    /// counter may count further; what it says it counted must be in stock.
     pub fn limit(self, units: u64) -> Self {
         let limit = units;
         Self { limit, ..self }
     }
 
-    /// Threads that call at once, 1 at least. By default twice as many as there are cores, and 8 at least. They
+    /// Threads that call at once, 1 at least. By default two for each core, and 8 at least. They
     /// live as long as the check, so that each can have a connection of its own.
     pub fn threads(self, threads: usize) -> Self {
         let threads = threads.max(1);
@@ -176,7 +176,7 @@ impl Options {
         Self { time, ..self }
     }
 
-    /// Plays further rounds, with other calls, until so much time is spent.
+    /// Plays further rounds, with other calls, until `time` is spent.
     pub fn for_at_least(self, time: Duration) -> Self {
         let at_least = time;
         Self { at_least, ..self }

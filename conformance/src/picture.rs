@@ -1,6 +1,6 @@
 //! A history as a picture: a lane for each thread, a bar for each call.
 
-use crate::words::{time, told, units};
+use crate::words::{answered, time, units};
 use crate::{Call, Explanation, Fault, History};
 use segstock_model::{Op, Outcome, Refusal};
 use std::collections::BTreeMap;
@@ -312,9 +312,9 @@ impl Bar {
             }) => format!("refused, {units} on hand"),
             Outcome::Refused(Refusal::Expired) => "refused, expired".to_owned(),
             Outcome::Refused(_) => "refused".to_owned(),
-            Outcome::Snapshot(books) | Outcome::ExactSnapshot(books) => format!(
+            Outcome::Snapshot(sums) | Outcome::ExactSnapshot(sums) => format!(
                 "{}+{} in, {}+{} left, {} sold",
-                books.initial, books.restocked, books.available, books.reserved, books.sold
+                sums.initial, sums.restocked, sums.available, sums.reserved, sums.sold
             ),
             outcome => outcome.to_string(),
         }
@@ -345,7 +345,7 @@ impl Bar {
         let opacity = if self.pale { " opacity=\"0.5\"" } else { "" };
         let title = escaped(&format!(
             "{}, from {} to {}",
-            told(&self.call),
+            answered(&self.call),
             time(self.call.called),
             time(self.call.returned)
         ));

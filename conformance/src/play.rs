@@ -29,7 +29,7 @@ pub(super) struct Failure {
 enum What {
     /// A thread panicked, with this message.
     Panicked(String),
-    /// So many threads never returned.
+    /// This number of threads never returned.
     Stuck(usize),
     /// A model checker ended its schedule, for this reason.
     #[cfg(feature = "shuttle")]
@@ -281,7 +281,7 @@ fn pass(gate: &AtomicU64) {
     let mut turns = 0_u32;
     while gate.load(Ordering::Acquire) > 0 {
         turns += 1;
-        // There may be fewer cores than threads.
+        // The machine may have fewer cores than threads.
         if turns.is_multiple_of(64) {
             thread::yield_now();
         } else {
@@ -317,7 +317,7 @@ struct Player<'a, S> {
     log: &'a mut Log,
     chance: SmallRng,
     waits: Waits,
-    /// Units that are set aside.
+    /// Units that this thread has reserved.
     mine: u64,
 }
 
@@ -334,7 +334,7 @@ impl<'a, S: Subject> Player<'a, S> {
     }
 
     fn step(&mut self, step: Step) {
-        // Threads that do the same in the same time would meet at the same places only.
+        // Threads in step would meet at few places: each waits for a while of its own.
         let most = match self.waits {
             Waits::Never => 0,
             Waits::Briefly => 4,
@@ -345,12 +345,12 @@ impl<'a, S: Subject> Player<'a, S> {
         }
         match step {
             Step::Call(op) => drop(self.call(op)),
-            Step::OutAndBack(units) => {
+            Step::DeductAndRestock(units) => {
                 if self.call(Op::Deduct(units)) == Some(Outcome::Done) {
                     self.call(Op::Restock(units));
                 }
             }
-            Step::LendAndBack(units) => {
+            Step::ReserveAndRelease(units) => {
                 if self.call(Op::Reserve(units)) == Some(Outcome::Done) {
                     self.call(Op::Release(units));
                 }

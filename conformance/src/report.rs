@@ -11,10 +11,10 @@ use std::time::Duration;
 pub enum Promise {
     /// No unit is sold that was never added.
     NeverOversold,
-    /// When all is over, each unit that ever came is in stock, set aside or sold; and in each
+    /// When all is over, each unit that ever came is in stock, reserved or sold; and in each
     /// snapshot, always.
     Conservation,
-    /// Nobody is refused but at an instant at which there truly was too little.
+    /// A call is refused only at an instant at which too few units were in stock.
     ExactRefusal,
     /// One order explains all answers, and respects real time.
     Linearizable,
@@ -289,17 +289,17 @@ impl fmt::Display for Report {
             f,
             "{counter}: {histories} histories, {calls} calls{unknown} in {seconds:.1} s, seed {seed}"
         )?;
-        let mut told: Vec<&str> = Vec::new();
+        let mut written: Vec<&str> = Vec::new();
         for finding in &self.findings {
             finding.write(f)?;
             let State::Broken(evidence) = &finding.state else {
                 continue;
             };
             // One mistake breaks several promises, as a rule.
-            if told.contains(&evidence.words.as_str()) {
+            if written.contains(&evidence.words.as_str()) {
                 writeln!(f, "      as above")?;
             } else {
-                told.push(&evidence.words);
+                written.push(&evidence.words);
                 write!(f, "{evidence}")?;
             }
         }

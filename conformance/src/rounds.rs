@@ -8,20 +8,21 @@ use segstock_model::Op;
 /// One step of a thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
-    /// A call; of what was not set aside, nothing is settled.
+    /// A call. A commit or a release settles no more units than the thread has reserved.
     Call(Op),
-    /// Sell units and bring them back; the same by way of a reservation, if that is offered.
-    OutAndBack(u64),
-    LendAndBack(u64),
+    /// Sell units and bring them back.
+    DeductAndRestock(u64),
+    /// Reserve units and release them, if the counter offers that.
+    ReserveAndRelease(u64),
 }
 
-/// More than there ever is in a round that is not long.
+/// More units than are ever in stock in a round that is not long.
 const TOO_MUCH: u64 = 1_000;
 
 /// What a round is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One thread, everything there is.
+    /// One thread, every kind of call.
     Alone,
     /// One thread, orders and stocks of any size.
     AloneLarge,
@@ -59,7 +60,7 @@ pub(super) struct Draw {
 }
 
 impl Draw {
-    /// An order or a restock of so many units, or of as many as there may be.
+    /// The units of an order or a restock: `units` within the limits of this, and one at least.
     pub(super) fn order(self, units: u64) -> u64 {
         if self.single {
             1
@@ -94,8 +95,8 @@ impl Draw {
     fn limited_step(self, step: Step) -> Step {
         match step {
             Step::Call(op) => Step::Call(self.limited(op)),
-            Step::OutAndBack(units) => Step::OutAndBack(self.order(units)),
-            Step::LendAndBack(units) => Step::LendAndBack(self.order(units)),
+            Step::DeductAndRestock(units) => Step::DeductAndRestock(self.order(units)),
+            Step::ReserveAndRelease(units) => Step::ReserveAndRelease(self.order(units)),
         }
     }
 }
@@ -117,7 +118,7 @@ pub(super) enum Waits {
     Never,
     /// For some turns of a loop.
     Briefly,
-    /// For a longer loop, and now and then it gives up its core on the way into a call or out.
+    /// For a longer loop, and now and then it yields its core on the way into a call or out.
     AndYields,
 }
 
@@ -165,7 +166,7 @@ pub(super) fn racing(options: &Options, seed: u64) -> Vec<Round> {
 /// More calls of one counter than a mistake may hide behind, one of them in ten thousand.
 const MARATHON: usize = 16_000;
 
-/// Calls of a [`Kind::Sprint`], of all threads: so many that they cost more than to begin a round.
+/// Calls of a [`Kind::Sprint`], of all threads. They cost more than to begin a round.
 const SPRINT: usize = 2_000;
 
 impl Round {
@@ -233,7 +234,7 @@ fn large(chance: &mut SmallRng) -> u64 {
 fn enough_for(scripts: &[Vec<Step>]) -> u64 {
     let most = scripts.iter().map(|script| {
         let units = script.iter().map(|step| match *step {
-            Step::OutAndBack(units) | Step::LendAndBack(units) => units,
+            Step::DeductAndRestock(units) | Step::ReserveAndRelease(units) => units,
             Step::Call(_) => 0,
         });
         units.max().unwrap_or(0)
@@ -260,8 +261,8 @@ impl Kind {
                     0 => Step::Call(Op::Available),
                     1 => Step::Call(Op::Snapshot),
                     2 => Step::Call(Op::Deduct(TOO_MUCH)),
-                    3..5 => Step::LendAndBack(units),
-                    _ => Step::OutAndBack(units),
+                    3..5 => Step::ReserveAndRelease(units),
+                    _ => Step::DeductAndRestock(units),
                 }
             }
             Self::Holds | Self::HoldsAlone => Step::Call(hold(thread, step, chance)),
@@ -280,7 +281,7 @@ impl Kind {
                 _ => Op::Available,
             }),
             Self::Sprint => Step::Call(sprint(thread, seed, chance)),
-            // As much comes as goes, so that there is something to be wrong about to the end.
+            // About one unit comes for each that goes, so that mistakes can be seen to the end.
             Self::Marathon => Step::Call(match chance.random_range(0..10) {
                 0..4 => Op::Deduct(units),
                 4..8 => Op::Restock(units),
@@ -325,8 +326,8 @@ fn sprint(thread: usize, seed: u64, chance: &mut SmallRng) -> Op {
     }
 }
 
-/// Each thread has keys of its own, and one that all fight over: with the same units as a rule, so that
-/// a retry is one, and now and then with others.
+/// Each thread has keys of its own, and one that all fight over. A key has its units as a rule, so that a second place
+/// is a retry, and now and then others.
 fn hold(thread: usize, step: usize, chance: &mut SmallRng) -> Op {
     let own = 1 + thread as u64 * 100 + step as u64 / 2;
     let name = if chance.random_range(0..3) == 0 {

@@ -74,7 +74,7 @@ impl From<segstock::Snapshot> for Answer<Snapshot> {
     }
 }
 
-/// A stock counter that can be judged: three calls must be there, the others if it offers them.
+/// A stock counter that can be judged: it has three calls, and the others if it offers them.
 ///
 /// Every [`StockCounter`] is one. For anything else, write an adapter; where the counter is
 /// asynchronous or behind a network, the adapter blocks until it has the answer, or gives up and
@@ -124,59 +124,59 @@ pub trait Subject: Send + Sync {
     /// beside it.
     fn available(&self) -> Answer<u64>;
 
-    /// Sells as many of `units` as there are, and says how many.
+    /// Sells `units`, or all that are in stock if these are fewer, and says how many it sold.
     fn deduct_up_to(&self, units: u64) -> Option<Answer<u64>> {
         let _ = units;
         None
     }
 
-    /// Takes `units` out of stock for good, or as many as there are, and says how many it took. The rest is owed:
-    /// whatever comes back later pays that first, and is in stock only when nothing is owed.
+    /// Takes `units` out of stock for good, or all that are in stock if these are fewer, and says how many it took. The
+    /// rest is owed: whatever comes back later pays that first, and is in stock only when nothing is owed.
     fn withdraw(&self, units: u64) -> Option<Answer<u64>> {
         let _ = units;
         None
     }
 
-    /// Owes `units` fewer, or nothing if fewer are owed; says how many it is fewer.
+    /// Owes `units` fewer, or nothing if fewer are owed; says by how many units the debt fell.
     fn forgive(&self, units: u64) -> Option<Answer<u64>> {
         let _ = units;
         None
     }
 
-    /// The books of one instant of the call. Commits and confirms that overlap it may be shown as not made yet, their
-    /// units as reserved still; but what is shown as reserved was reserved at some instant of the call, and what is
-    /// shown as sold never falls from one snapshot to the next.
+    /// The sums of one instant of the call. Commits and confirms that overlap it may be shown as not made yet: their
+    /// units are shown as reserved still. What is shown as reserved was reserved at some instant of the call, and what
+    /// is shown as sold never falls from one snapshot to the next.
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
         None
     }
 
-    /// Sets `units` aside, all of them or none.
+    /// Reserves `units`, all of them or none.
     fn reserve(&self, units: u64) -> Option<Answer> {
         let _ = units;
         None
     }
 
-    /// Sells `units` of those that the calling thread has set aside.
+    /// Sells `units` of those that the calling thread has reserved.
     fn commit(&self, units: u64) -> Option<Answer> {
         let _ = units;
         None
     }
 
-    /// Puts `units` back of those that the calling thread has set aside.
+    /// Releases `units` of those that the calling thread has reserved: they are in stock again.
     fn release(&self, units: u64) -> Option<Answer> {
         let _ = units;
         None
     }
 
     /// Sells `units` in an order whose `flow` runs while nobody else can have them: under the
-    /// counter's lock, or with the units set aside. If the flow panics, nothing is sold, and the
+    /// counter's lock, or with the units reserved. If the flow panics, nothing is sold, and the
     /// panic goes on to the caller.
     fn order(&self, units: u64, flow: &mut dyn FnMut()) -> Option<Answer> {
         let _ = (units, flow);
         None
     }
 
-    /// Sets `units` aside under `key`, for `ttl` ticks of a clock that only
+    /// Reserves `units` under `key`, for `ttl` ticks of a clock that only
     /// [`advance`](Self::advance) moves; see [`Op::Place`].
     fn place(&self, key: u64, units: u64, ttl: u64) -> Option<Answer> {
         let _ = (key, units, ttl);
@@ -189,7 +189,7 @@ pub trait Subject: Send + Sync {
         None
     }
 
-    /// Puts back what is held under `key`.
+    /// Releases what is held under `key`.
     fn release_hold(&self, key: u64) -> Option<Answer> {
         let _ = key;
         None

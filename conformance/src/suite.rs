@@ -14,8 +14,8 @@ use std::convert::Infallible;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Judges a counter by all that it can promise; `open` opens a fresh one with so many units, in so
-/// many segments if it has any.
+/// Judges a counter by all that it can promise. `open` gets a number of units and a number of segments, and opens a
+/// fresh counter with these units, in these segments if it has any.
 ///
 /// It records some 1,400 histories from real threads and has the [`Checker`](crate::Checker) judge them;
 /// that takes seconds where calls are quick. No finding is proof: threads that race may not have met. A model

@@ -163,7 +163,7 @@ fn of_nothing(played: &Played, options: &Options, units: u64) -> Option<(Call, S
         ) => true,
         (_, Outcome::AtMost(left)) => options.bounds && left != units,
         (_, Outcome::Took(taken)) => taken > 0,
-        (_, Outcome::Snapshot(books)) => books.available != units || !books.balanced(),
+        (_, Outcome::Snapshot(sums)) => sums.available != units || !sums.balanced(),
         _ => false,
     };
     let call = played.history.calls().iter().find(wrong)?;

@@ -23,14 +23,14 @@ pub(super) struct Window {
 /// Subsets of calls under way are tried one by one; more of them are not worth it.
 const MOST_UNDER_WAY: usize = 6;
 
-/// So many tries are worth a shorter explanation.
+/// The most tries that a shorter explanation is worth.
 const MOST_ATTEMPTS: usize = 400;
 
 pub(super) struct Shrinker<'a> {
     effort: &'a mut Effort,
 }
 
-/// States that one try may cost. A try that gives up counts as one that found an order: then the
+/// States that one try may cost. A try that spends them counts as one that found an order: then the
 /// window stays larger than it had to.
 const MOST_STATES: u64 = 20_000;
 
@@ -74,7 +74,7 @@ impl<'a> Shrinker<'a> {
         let mut items: Vec<Item> = history.threads.iter().flatten().copied().collect();
         items.sort_by_key(|item| item.returned);
         let (mut explained, mut unexplained) = (0, items.len());
-        // Invariant: cut off after so many returns it has no order (or so many are all).
+        // Invariant: cut off after `unexplained` returns it has no order, or these are all returns.
         while unexplained - explained > 1 && self.effort.spent().is_none() {
             let middle = usize::midpoint(explained, unexplained);
             if self.is_unexplained(&truncated(history, items[middle - 1].returned)) {
@@ -225,13 +225,13 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
             _ => under_way.extend(called.map(|_| (maybe.op, None))),
         }
     }
-    // What is reserved throughout a snapshot cannot be told from books that sum up calls under way.
+    // Sums that include calls under way do not say what is reserved throughout a snapshot.
     let settles = |(op, _): &(Op, Option<usize>)| {
         matches!(op, Op::Reserve(_) | Op::Commit(_) | Op::Release(_))
     };
-    let reads_books = |item: &Item| matches!(item.op, Op::Snapshot);
+    let is_snapshot = |item: &Item| matches!(item.op, Op::Snapshot);
     if under_way.len() > MOST_UNDER_WAY
-        || (under_way.iter().any(settles) && rest.threads.iter().flatten().any(reads_books))
+        || (under_way.iter().any(settles) && rest.threads.iter().flatten().any(is_snapshot))
     {
         return None;
     }
@@ -273,10 +273,10 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
 
 /// The stock after all of `happened`, in whatever order; none if there is no such stock.
 fn summed_up(start: &Model, happened: impl Iterator<Item = Op>) -> Option<Model> {
-    let mut books = start.snapshot();
-    let (mut available, mut reserved) = (i128::from(books.available), i128::from(books.reserved));
+    let mut sums = start.snapshot();
+    let (mut available, mut reserved) = (i128::from(sums.available), i128::from(sums.reserved));
     for op in happened {
-        let (units, shelf, aside) = match op {
+        let (units, shelf, more_reserved) = match op {
             Op::Deduct(units) => (units, -1, 0),
             Op::Restock(units) => (units, 1, 0),
             Op::Reserve(units) => (units, -1, 1),
@@ -285,19 +285,19 @@ fn summed_up(start: &Model, happened: impl Iterator<Item = Op>) -> Option<Model>
             _ => return None,
         };
         if matches!(op, Op::Restock(_)) {
-            books.restocked = books.restocked.wrapping_add(units);
+            sums.restocked = sums.restocked.wrapping_add(units);
         }
         available += shelf * i128::from(units);
-        reserved += aside * i128::from(units);
+        reserved += more_reserved * i128::from(units);
     }
-    books.available = u64::try_from(available).ok()?;
-    books.reserved = u64::try_from(reserved).ok()?;
-    let came = books.initial.wrapping_add(books.restocked);
-    books.sold = came.wrapping_sub(books.on_hand());
-    Some(start.clone().at(books))
+    sums.available = u64::try_from(available).ok()?;
+    sums.reserved = u64::try_from(reserved).ok()?;
+    let came = sums.initial.wrapping_add(sums.restocked);
+    sums.sold = came.wrapping_sub(sums.on_hand());
+    Some(start.clone().at(sums))
 }
 
-/// The same, less what some calls demand.
+/// `problem`, less what the calls at `indices` demand.
 fn without(problem: &Problem, indices: &[usize]) -> Problem {
     let mut fewer = problem.clone();
     let mut free = Vec::new();

@@ -5,21 +5,22 @@ use segstock_model::search::Item;
 use segstock_model::{Op, Outcome};
 
 pub(super) fn beside(call: &Call, offender: &Item) -> String {
-    let told = told(call);
+    let answered = answered(call);
     if call.returned < offender.called {
-        format!("{told} before, by {}", time(call.returned))
+        format!("{answered} before, by {}", time(call.returned))
     } else if call.called > offender.returned {
-        format!("{told} later, after {}", time(call.called))
+        format!("{answered} later, after {}", time(call.called))
     } else {
         format!(
-            "{told} beside it, between {} and {}",
+            "{answered} beside it, between {} and {}",
             time(call.called),
             time(call.returned)
         )
     }
 }
 
-pub(super) fn told(call: &Call) -> String {
+/// The call, and what it answered.
+pub(super) fn answered(call: &Call) -> String {
     let Call {
         thread,
         op,

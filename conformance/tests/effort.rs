@@ -126,7 +126,7 @@ fn trials_that_race_end_with_the_time_of_the_check() {
 
 /// One call of thousands stands still.
 #[test]
-fn a_call_that_is_ten_thousand_times_slower_than_its_like_is_told() {
+fn a_call_that_is_ten_thousand_times_slower_than_its_like_is_reported() {
     let calls = AtomicU64::new(0);
     let calls = Arc::new(calls);
     let of = |slow_call: u64| {

@@ -54,7 +54,7 @@ impl Noting {
 
     fn note(&self, units: u64) {
         assert!(!self.is_closed.load(Ordering::SeqCst), "called when closed");
-        // The trial of nothing aside, every order is of one unit at least.
+        // Except in the trial of zero units, every order is of one unit at least.
         self.seen.largest.fetch_max(units, Ordering::Relaxed);
         self.seen
             .threads
@@ -257,7 +257,7 @@ fn most_units_are_all_that_a_counter_is_opened_with() {
 }
 
 #[test]
-fn two_variants_of_a_type_are_told_apart_by_their_names() {
+fn names_distinguish_two_variants_of_a_type() {
     /// Says that it sold, and never counts.
     struct Free(u64);
     impl Subject for Free {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 struct Wrong<F> {
     left: Mutex<u64>,
     calls: AtomicU64,
-    /// Whether an order of so many units goes wrong, which is the n-th call: it is sold and not counted.
+    /// Whether the n-th call, an order of some units, goes wrong: it is sold and not counted.
     is_lost: F,
 }
 
@@ -68,7 +68,7 @@ fn found_in_every_run<F: Fn(u64, u64) -> bool + Send + Sync + 'static>(is_lost: 
     }
 }
 
-/// The first order from there on, and no other: the ten thousandth call itself may be a restock.
+/// The first order from the ten thousandth call on, and no other: that call itself may be a restock.
 #[test]
 fn a_mistake_at_the_ten_thousandth_call_is_found() {
     found_in_every_run(|| {

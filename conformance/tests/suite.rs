@@ -355,7 +355,7 @@ struct Held {
     stock: Arc<Stock>,
     clock: Arc<ManualClock>,
     holds: Holds<u64, Reservation<Arc<Stock>>, u64, Arc<ManualClock>>,
-    /// The time of a hold counts from before its units are set aside. To the model that is one
+    /// The time of a hold counts from before its units are reserved. To the model that is one
     /// instant, so the clock stands still in between.
     still: RwLock<()>,
 }

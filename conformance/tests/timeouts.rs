@@ -164,7 +164,7 @@ impl Plan {
             } else {
                 match stock.apply(op) {
                     Outcome::Exactly(units) => Outcome::AtMost(units),
-                    Outcome::ExactSnapshot(books) => Outcome::Snapshot(books),
+                    Outcome::ExactSnapshot(sums) => Outcome::Snapshot(sums),
                     outcome => outcome,
                 }
             };
@@ -211,7 +211,7 @@ impl Plan {
         (self.initial + added).saturating_sub(taken)
     }
 
-    /// Sells a unit more than can ever have been there.
+    /// Sells a unit more than can ever have come.
     fn oversell(&mut self) {
         let [added, _] = self.sums(|_| true);
         let [_, taken] = self.sums(|call| call.outcome != Outcome::Unknown);

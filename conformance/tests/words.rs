@@ -29,7 +29,7 @@ const PLACE: Op = Op::Place {
 const CONFIRM: Op = Op::Confirm { key: 7 };
 
 #[test]
-fn a_hold_that_cannot_have_expired_is_told_with_its_clock() {
+fn a_hold_that_cannot_have_expired_is_reported_with_its_clock() {
     let expired = Outcome::Refused(Refusal::Expired);
     let calls = [
         done(0, 10, 20, PLACE),
@@ -50,7 +50,7 @@ fn a_hold_that_cannot_have_expired_is_told_with_its_clock() {
 }
 
 #[test]
-fn a_hold_that_had_expired_is_told_with_its_clock() {
+fn a_hold_that_had_expired_is_reported_with_its_clock() {
     let calls = [
         done(0, 10, 20, PLACE),
         done(1, 30, 40, Op::Advance { by: 2 }),
@@ -66,7 +66,7 @@ fn a_hold_that_had_expired_is_told_with_its_clock() {
 }
 
 #[test]
-fn a_hold_that_was_confirmed_is_told_with_that_call() {
+fn a_hold_that_was_confirmed_is_reported_with_that_call() {
     let calls = [
         done(0, 10, 20, PLACE),
         done(1, 30, 40, CONFIRM),
@@ -136,7 +136,7 @@ fn what_was_not_found_out_of_a_number_is_not_claimed() {
 }
 
 #[test]
-fn a_wrong_refusal_is_told_before_a_wrong_number() {
+fn a_wrong_refusal_is_reported_before_a_wrong_number() {
     let mut calls = wrong_number();
     calls.push(short(3, 70, 80, Op::Deduct(1), 0));
     let (history, why) = unexplained(2, &calls);

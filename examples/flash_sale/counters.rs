@@ -1,4 +1,4 @@
-//! The counters alone: orders without a flow, from as many threads as there are cores.
+//! The counters alone: orders without a flow, from a thread for each core.
 
 use crate::sale::{Terms, segments_name};
 use crate::support::progress;

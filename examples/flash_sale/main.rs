@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example flash_sale`
 //!
-//! The same sale four times: read, check, write without a lock; one lock; 20 locked segments; and a
+//! One sale four times: read, check, write without a lock; one lock; 20 locked segments; and a
 //! [`Stock`](segstock::Stock) whose flow runs outside of any lock. Then the counters alone, without
 //! a flow.
 

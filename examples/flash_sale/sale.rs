@@ -80,7 +80,7 @@ pub fn segments_name(terms: &Terms) -> String {
 }
 
 /// How it is done until somebody counts: every customer who reads before another has written sells
-/// the same unit again.
+/// that unit again.
 fn naive(terms: &Terms) -> Result<Sale, String> {
     let stock = AtomicU64::new(terms.units);
     let order = |flow: &Flow| {

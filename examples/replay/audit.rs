@@ -5,7 +5,7 @@ use crate::sell::{Answer, Outcome};
 use crate::shop::Shop;
 use serde::Serialize;
 
-/// The books of one SKU, kept by what customers were told; only `left` and `told` are what the counter
+/// The books of one SKU, kept by what customers were answered; only `left` and `counted` are what the counter
 /// says.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
@@ -14,9 +14,9 @@ pub struct Books {
     pub sold: u64,
     pub left: u64,
     /// Restocked, reserved and sold.
-    told: Option<(u64, u64, u64)>,
+    counted: Option<(u64, u64, u64)>,
     smallest_short: Option<u64>,
-    /// Units that orders which failed for another line may have set aside in the meantime.
+    /// Units that orders which failed for another line may have reserved in the meantime.
     dropped: Vec<u64>,
     returns_refused: u64,
 }
@@ -77,7 +77,7 @@ fn keep_books(shop: &Shop<'_>, outcomes: &[Outcome]) -> Vec<Books> {
     let open = |(sku, &opened)| Books {
         opened,
         left: shop.left(sku),
-        told: shop.snapshot(sku),
+        counted: shop.snapshot(sku),
         ..Books::default()
     };
     let mut books: Vec<_> = shop.opened.iter().enumerate().map(open).collect();
@@ -122,7 +122,7 @@ impl Books {
     }
 
     fn is_denied(&self) -> Option<String> {
-        let (restocked, reserved, sold) = self.told?;
+        let (restocked, reserved, sold) = self.counted?;
         let agrees = (restocked, reserved, sold) == (self.returned, 0, self.sold);
         (!agrees).then(|| {
             format!(
@@ -133,10 +133,9 @@ impl Books {
         })
     }
 
-    /// Units that were left although an order wanted no more of them: where none ever came back,
-    /// as many or more were there when it was refused; but for what each of the `others` that sold
-    /// beside it may have had set aside for an order that failed. Or a return, for which there is
-    /// always room.
+    /// A refused order for which enough units are left. Where none ever came back, the units that are left
+    /// were in stock when it was refused, except those that each of the `others`, who sold beside it, may have
+    /// reserved for an order that failed. Or a refused return: a stock always has room for it.
     fn wrong_refusal(&mut self, others: usize) -> Option<String> {
         if self.returns_refused > 0 {
             let units = self.returns_refused;

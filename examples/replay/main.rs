@@ -49,7 +49,7 @@ struct Arguments {
     /// `1,200` and `1.200` are thousands
     #[arg(long)]
     thousands: bool,
-    /// Threads that sell [default: as many as there are cores]
+    /// Threads that sell [default: one for each core]
     #[arg(long, allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     threads: Option<usize>,

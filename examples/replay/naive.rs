@@ -21,7 +21,7 @@ impl StockCounter for Naive {
         let Some(left) = seen.checked_sub(units) else {
             return Err(OutOfStock::new(units, seen));
         };
-        // A query to a database would take longer: few cores are to show it as well as many.
+        // A query to a database would take longer. This shows the mistake on few cores, too.
         thread::yield_now();
         self.0.store(left, Ordering::SeqCst);
         Ok(())

@@ -19,7 +19,7 @@ pub struct Summary<'a> {
     orders_accepted: u64,
     orders_refused: u64,
     lines_accepted: u64,
-    /// Also those of which there was enough, in orders that lacked something else.
+    /// Also lines whose units were in stock, in orders that lacked something else.
     lines_refused: u64,
     lines_short: u64,
     units_opened: u64,

@@ -44,7 +44,7 @@ impl Sales {
             outcomes: Vec::new(),
             orders_accepted: 0,
             orders_refused: 0,
-            // Three digits, as many buckets as it takes.
+            // Three digits, and the buckets that this takes.
             latencies: Histogram::new(3).map_err(|error| error.to_string())?,
             took: Duration::ZERO,
         })

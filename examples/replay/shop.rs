@@ -36,7 +36,7 @@ enum Counters<'a> {
 }
 
 impl<'a> Shop<'a> {
-    /// A shop with so much of what the log asks for.
+    /// A shop that has the part `cover` of what the log asks for.
     pub fn open(log: &'a Log, cover: Cover, kind: Kind, segments: usize) -> Result<Self, String> {
         let opened = openings(log, cover)?;
         let each = |open: &dyn Fn(u64) -> Result<Box<dyn StockCounter>, String>| {
@@ -69,10 +69,10 @@ impl<'a> Shop<'a> {
         match &self.counters {
             Counters::Inventory(inventory) => inventory
                 .get(self.name(sku))
-                .map(|books| (books.restocked, books.reserved, books.sold)),
+                .map(|sums| (sums.restocked, sums.reserved, sums.sold)),
             Counters::Each(counters) => counters[sku]
                 .try_snapshot()
-                .map(|books| (books.restocked, books.reserved, books.sold)),
+                .map(|sums| (sums.restocked, sums.reserved, sums.sold)),
         }
     }
 
@@ -141,7 +141,7 @@ fn locked(units: u64, segments: usize) -> Result<Box<dyn StockCounter>, String> 
     }
 }
 
-/// What people write who have no inventory: set line after line aside, and put back what was set aside if
+/// What people write who have no inventory: reserve line after line, and release what was reserved if
 /// one is refused.
 fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result<(), Vec<usize>> {
     let units = |line: &Line| line.quantity.unsigned_abs();
@@ -167,7 +167,7 @@ fn order_from_each(counters: &[Box<dyn StockCounter>], lines: &[Line]) -> Result
     Ok(())
 }
 
-/// A counter that cannot set aside has sold at once.
+/// A counter without reservations sells at once.
 fn reserve_units(counter: &dyn StockCounter, units: u64) -> bool {
     match counter.reserving() {
         Some(counter) => counter.reserve_units(units).is_ok(),
@@ -178,7 +178,7 @@ fn reserve_units(counter: &dyn StockCounter, units: u64) -> bool {
 fn release_units(counter: &dyn StockCounter, units: u64) {
     match counter.reserving() {
         Some(counter) => counter.release_units(units),
-        // What was there before has room.
+        // These units were in stock before, so they have room.
         None => drop(counter.restock(units)),
     }
 }
@@ -197,7 +197,7 @@ fn openings(log: &Log, cover: Cover) -> Result<Vec<u64>, String> {
     }
     let opening = |sku: usize| {
         let units = cover.of(demand[sku]);
-        // All that may ever lie there: so that no return can be refused.
+        // All units that may ever be in stock, so that no return can be refused.
         let most = units + u128::from(returns[sku]);
         let opened = u64::try_from(units).ok();
         opened

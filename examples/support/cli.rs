@@ -47,7 +47,7 @@ fn mistake(line: &str) -> ExitCode {
     ExitCode::from(MISTAKE)
 }
 
-/// Prints a line to stderr, if anybody is there.
+/// Prints a line to stderr, if it is still open.
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

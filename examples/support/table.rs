@@ -36,7 +36,7 @@ pub struct Row {
 }
 
 impl Table {
-    /// Reads a file. Lines of nothing but separators are passed over. A line that cannot be read is told by
+    /// Reads a file. Lines of nothing but separators are passed over. A line that cannot be read is reported by
     /// [`rows`](Self::rows): what is wrong with the header comes first.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A line that names the columns that are there.
+    /// A line that names the columns that the file has.
     pub fn column(&self, name: &str) -> Result<usize, String> {
         let named = |column: &String| column.eq_ignore_ascii_case(name);
         let exact = self.columns.iter().position(|column| column == name);

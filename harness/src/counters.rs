@@ -39,7 +39,7 @@ impl Atomic {
     }
 }
 
-/// One lock around one number. A thread that waits for it gives up the CPU.
+/// One lock around one number. A thread that waits for it leaves the CPU.
 #[derive(Debug)]
 pub struct Lock(Mutex<u64>);
 

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// The CPUs that this process may use, read before any thread was pinned: at most as many as its share of the
+/// The CPUs that this process may use, read before any thread was pinned. They are no more than its share of the
 /// machine lets run at once.
 static USABLE: LazyLock<Vec<usize>> = LazyLock::new(|| {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);

@@ -59,7 +59,7 @@ impl fmt::Debug for Work {
 }
 
 impl Work {
-    /// `run` gets the number of the thread, and makes as many calls as it is asked for.
+    /// `run` gets the number of the thread and a number of calls, and makes these calls.
     #[must_use]
     pub fn new(run: impl Fn(usize, u64) + Send + Sync + 'static) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Work {
         }
     }
 
-    /// The same call again and again, to one counter that all threads share.
+    /// One call again and again, to one counter that all threads share.
     #[must_use]
     pub fn of<C: Send + Sync + 'static>(
         counter: C,
@@ -79,7 +79,7 @@ impl Work {
         Self::new(move |_, calls| (0..calls).for_each(|_| call(&counter)))
     }
 
-    /// The same call again and again, to a counter of each thread's own: what is possible without sharing.
+    /// One call again and again, to a counter of each thread's own: what is possible without sharing.
     #[must_use]
     pub fn of_each_thread<C: Send + Sync + 'static>(
         threads: usize,
@@ -93,7 +93,7 @@ impl Work {
         })
     }
 
-    /// A thread that waits for the candidate gives up its CPU, so its CPU time does not say whether it was disturbed.
+    /// A thread that waits for the candidate leaves its CPU, so its CPU time does not say whether it was disturbed.
     /// Then a window counts if no thread lost its CPU against its will.
     #[must_use]
     pub fn parks(mut self) -> Self {
@@ -233,7 +233,7 @@ fn window(length: Duration, gate: &Gate, turn: usize, thread: usize, work: &Work
         None => cpu.is_none_or(|cpu| cpu.as_secs_f64() >= wall.as_secs_f64() * 0.98),
         Some(before) => before == cpu::involuntary_switches(),
     };
-    // A window that began late or ran on was not the same window.
+    // A window that began late or ran on does not compare with the others.
     let in_time = (0.95..1.2).contains(&(wall.as_secs_f64() / length.as_secs_f64()));
     Part {
         calls_per_ns: calls as f64 / wall.as_nanos() as f64,
@@ -241,7 +241,7 @@ fn window(length: Duration, gate: &Gate, turn: usize, thread: usize, work: &Work
     }
 }
 
-/// Runs this on so many threads, and returns what each of them returned.
+/// Calls `run` on `threads` threads, and returns what each of them returned.
 ///
 /// None of them is the calling thread: it would stay pinned, and so would every thread that it starts later.
 pub(crate) fn on_threads<T: Send>(threads: usize, run: &(impl Fn(usize) -> T + Sync)) -> Vec<T> {

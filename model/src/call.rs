@@ -38,7 +38,7 @@ pub fn exact_when_alone(calls: &[Call]) -> Vec<Call> {
     let calls = calls.iter().zip(alone).map(|(call, alone)| {
         let outcome = match call.outcome {
             Outcome::AtMost(units) if alone => Outcome::Exactly(units),
-            Outcome::Snapshot(books) if alone => Outcome::ExactSnapshot(books),
+            Outcome::Snapshot(sums) if alone => Outcome::ExactSnapshot(sums),
             outcome => outcome,
         };
         Call { outcome, ..*call }

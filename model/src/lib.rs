@@ -75,7 +75,7 @@ impl Hold {
 /// A stock at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Model {
-    books: Snapshot,
+    sums: Snapshot,
     /// The most units that may be on hand.
     limit: u64,
     /// Of the holds' clock, in ticks.
@@ -88,7 +88,7 @@ impl Model {
     #[must_use]
     pub const fn new(units: u64) -> Self {
         Self {
-            books: Snapshot {
+            sums: Snapshot {
                 initial: units,
                 restocked: 0,
                 available: units,
@@ -103,22 +103,22 @@ impl Model {
         }
     }
 
-    /// The same with another limit to what may be on hand.
+    /// This stock with another limit to what may be on hand.
     #[must_use]
     pub fn limited_to(self, limit: u64) -> Self {
         Self { limit, ..self }
     }
 
-    /// The same with other books: a stock that is watched from some instant on.
+    /// This stock with other sums: a stock that is watched from some instant on.
     #[must_use]
-    pub fn at(self, books: Snapshot) -> Self {
-        Self { books, ..self }
+    pub fn at(self, sums: Snapshot) -> Self {
+        Self { sums, ..self }
     }
 
-    /// The books at this instant.
+    /// The sums at this instant.
     #[must_use]
     pub const fn snapshot(&self) -> Snapshot {
-        self.books
+        self.sums
     }
 
     /// The stock after `op`, if at this instant it could have answered `outcome`.
@@ -141,8 +141,8 @@ impl Model {
             // A bound is enough to decide by, and cheaper than a count.
             (Outcome::Exactly(units), Outcome::AtMost(bound)) => units <= bound,
             // A commit moves no unit that anybody could have: a look at all of them may miss it.
-            (Outcome::ExactSnapshot(books), Outcome::Snapshot(said)) => {
-                books.may_be_read_as(&said, committed)
+            (Outcome::ExactSnapshot(sums), Outcome::Snapshot(said)) => {
+                sums.may_be_read_as(&said, committed)
             }
             (Outcome::Refused(why), Outcome::Refused(said)) => why.may_be_said_as(said, op),
             (answer, said) => answer == said,
@@ -158,7 +158,7 @@ impl Model {
             Op::Reserve(units) => self.take(units, Self::reserve_units),
             // Never refused: "none" is an answer.
             Op::DeductUpTo(units) => {
-                let taken = units.min(self.books.available);
+                let taken = units.min(self.sums.available);
                 self.sell(taken);
                 Outcome::Took(taken)
             }
@@ -167,8 +167,8 @@ impl Model {
             Op::Release(units) => self.settle(units, units),
             Op::Withdraw(units) => self.withdraw(units),
             Op::Forgive(units) => self.forgive(units),
-            Op::Available => Outcome::Exactly(self.books.available),
-            Op::Snapshot => Outcome::ExactSnapshot(self.books),
+            Op::Available => Outcome::Exactly(self.sums.available),
+            Op::Snapshot => Outcome::ExactSnapshot(self.sums),
             Op::Place { key, units, ttl } => self.place(key, units, ttl),
             Op::Confirm { key } => self.resolve(key, Refusal::Confirmed),
             Op::ReleaseHold { key } => self.resolve(key, Refusal::Released),
@@ -176,10 +176,10 @@ impl Model {
         }
     }
 
-    /// A refusal is exact: there truly was not enough. Where the units lie is no reason.
+    /// A refusal is exact: the stock truly had too few units. Where the units lie is no reason.
     fn take(&mut self, units: u64, take: fn(&mut Self, u64)) -> Outcome {
-        if units > self.books.available {
-            let available = Some(self.books.available);
+        if units > self.sums.available {
+            let available = Some(self.sums.available);
             return Outcome::Refused(Refusal::Short { available });
         }
         take(self, units);
@@ -187,59 +187,58 @@ impl Model {
     }
 
     fn sell(&mut self, units: u64) {
-        self.books.available -= units;
-        self.books.sold = self.books.sold.wrapping_add(units);
+        self.sums.available -= units;
+        self.sums.sold = self.sums.sold.wrapping_add(units);
     }
 
-    /// Units that are set aside are nobody else's, and not sold.
+    /// Reserved units are nobody else's, and not sold.
     fn reserve_units(&mut self, units: u64) {
-        self.books.available -= units;
-        self.books.reserved += units;
+        self.sums.available -= units;
+        self.sums.reserved += units;
     }
 
     /// Reserved units count towards the limit: they may all come back, and that is never refused. Units that
     /// pay what is owed do not.
     fn restock(&mut self, units: u64) -> Outcome {
-        let on_hand = self.books.on_hand();
-        let more = units.saturating_sub(self.books.owed);
+        let on_hand = self.sums.on_hand();
+        let more = units.saturating_sub(self.sums.owed);
         if more > self.limit.saturating_sub(on_hand) && more > 0 {
             let on_hand = Some(on_hand);
             return Outcome::Refused(Refusal::Overflow { on_hand });
         }
         self.come(units);
-        self.books.restocked = self.books.restocked.wrapping_add(units);
+        self.sums.restocked = self.sums.restocked.wrapping_add(units);
         Outcome::Done
     }
 
     /// What comes back pays what is owed first, before anybody can have it.
     fn come(&mut self, units: u64) {
-        let paid = units.min(self.books.owed);
-        self.books.owed -= paid;
-        self.books.available += units - paid;
+        let paid = units.min(self.sums.owed);
+        self.sums.owed -= paid;
+        self.sums.available += units - paid;
     }
 
-    /// Takes what there is, and owes the rest: at most as much as may be on hand.
+    /// Takes what is in stock and owes the rest. It never owes more units than may be on hand.
     fn withdraw(&mut self, units: u64) -> Outcome {
-        let units = units.min(self.limit.saturating_sub(self.books.owed));
-        let taken = units.min(self.books.available);
-        self.books.available -= taken;
-        self.books.owed += units - taken;
-        self.books.withdrawn = self.books.withdrawn.wrapping_add(units);
+        let units = units.min(self.limit.saturating_sub(self.sums.owed));
+        let taken = units.min(self.sums.available);
+        self.sums.available -= taken;
+        self.sums.owed += units - taken;
+        self.sums.withdrawn = self.sums.withdrawn.wrapping_add(units);
         Outcome::Took(taken)
     }
 
-    /// As if so many had never been withdrawn.
+    /// As if the forgiven units had never been withdrawn.
     fn forgive(&mut self, units: u64) -> Outcome {
-        let forgiven = units.min(self.books.owed);
-        self.books.owed -= forgiven;
-        self.books.withdrawn = self.books.withdrawn.wrapping_sub(forgiven);
+        let forgiven = units.min(self.sums.owed);
+        self.sums.owed -= forgiven;
+        self.sums.withdrawn = self.sums.withdrawn.wrapping_sub(forgiven);
         Outcome::Took(forgiven)
     }
 
-    /// Only what was set aside can be sold or put back, and each unit once. What is held under a key
-    /// is settled by that key alone.
+    /// Only reserved units can be committed or released, each of them once. A hold is settled by its key alone.
     fn settle(&mut self, units: u64, back: u64) -> Outcome {
-        if units > self.books.reserved.saturating_sub(self.held()) {
+        if units > self.sums.reserved.saturating_sub(self.held()) {
             return Outcome::Refused(Refusal::NotReserved);
         }
         self.part_with(units, back);
@@ -257,11 +256,11 @@ impl Model {
         live.map(|hold| hold.units).sum()
     }
 
-    /// Of `units` that were set aside, `back` are in stock again and the others sold.
+    /// Of `units` that were reserved, `back` are in stock again and the others sold.
     fn part_with(&mut self, units: u64, back: u64) {
-        self.books.reserved -= units;
+        self.sums.reserved -= units;
         self.come(back);
-        self.books.sold = self.books.sold.wrapping_add(units - back);
+        self.sums.sold = self.sums.sold.wrapping_add(units - back);
     }
 
     /// A key is placed once: its retry gets the same answer and takes nothing, and what became of it

@@ -12,31 +12,31 @@ use std::fmt;
 )]
 #[non_exhaustive]
 pub enum Op {
-    /// Sell so many, or none.
+    /// Sell the units: all or none.
     Deduct(u64),
-    /// Sell so many, or what there is.
+    /// Sell the units, or all that are in stock if these are fewer.
     DeductUpTo(u64),
-    /// Add so many, or none.
+    /// Add the units: all or none.
     Restock(u64),
-    /// Set so many aside, or none.
+    /// Reserve the units: all or none.
     Reserve(u64),
-    /// Sell so many that were set aside.
+    /// Sell units that were reserved.
     Commit(u64),
-    /// Put so many back that were set aside.
+    /// Release units that were reserved: they are in stock again.
     Release(u64),
-    /// Take so many out of stock for good, or what there is, and owe the rest.
+    /// Take the units out of stock for good. Those that are not in stock are owed.
     Withdraw(u64),
-    /// Owe so many fewer, or nothing.
+    /// Owe fewer units: by this number, or by all that are owed if these are fewer.
     Forgive(u64),
-    /// How many are in stock?
+    /// How many units are in stock?
     Available,
-    /// The books of one instant.
+    /// The sums of one instant.
     Snapshot,
-    /// Set units aside under a key until a deadline.
+    /// Reserve units under a key until a deadline.
     Place {
         /// Names the hold in later calls, and in a retry of this one.
         key: u64,
-        /// Units to set aside.
+        /// Units to reserve.
         units: u64,
         /// Time until the deadline, in ticks of the model's clock.
         ttl: u64,
@@ -46,7 +46,7 @@ pub enum Op {
         /// The hold's.
         key: u64,
     },
-    /// Put back what is held under a key.
+    /// Release what is held under a key.
     ReleaseHold {
         /// The hold's.
         key: u64,
@@ -106,7 +106,7 @@ impl Op {
         matches!(self, Self::Available | Self::Snapshot)
     }
 
-    /// Whether it does as much as it can, and answers how much.
+    /// Whether its number is only a limit: the answer says how many units it was.
     const fn takes_up_to(self) -> bool {
         matches!(
             self,

@@ -14,17 +14,17 @@ use std::fmt;
 pub enum Outcome {
     /// It happened.
     Done,
-    /// It happened, and took so many units.
+    /// It happened, and this is the number of units that it took.
     Took(u64),
     /// At some instant of the call no more units than this were in stock.
     AtMost(u64),
-    /// At some instant of the call exactly so many units were in stock.
+    /// At some instant of the call exactly this number of units was in stock.
     Exactly(u64),
-    /// The books of some instant of the call; commits that overlap it may be shown as not made yet. What is shown as
+    /// The sums of some instant of the call; commits that overlap it may be shown as not made yet. What is shown as
     /// reserved was reserved at some instant of the call, and what is shown as sold never falls from one snapshot to
     /// the next.
     Snapshot(Snapshot),
-    /// The books of some instant of the call, right in every sum.
+    /// The sums of some instant of the call, each of them right.
     ExactSnapshot(Snapshot),
     /// It did not happen, and changed nothing.
     Refused(Refusal),
@@ -39,7 +39,7 @@ impl fmt::Display for Outcome {
             Self::Took(units) => write!(f, "took {units}"),
             Self::AtMost(units) => write!(f, "at most {units}"),
             Self::Exactly(units) => write!(f, "{units}"),
-            Self::Snapshot(books) | Self::ExactSnapshot(books) => write!(f, "{books}"),
+            Self::Snapshot(sums) | Self::ExactSnapshot(sums) => write!(f, "{sums}"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Unknown => write!(f, "unknown"),
         }
@@ -73,7 +73,7 @@ pub enum Refusal {
         )]
         on_hand: Option<u64>,
     },
-    /// Fewer units are set aside than were to be settled.
+    /// Fewer units are reserved than the call was to settle.
     NotReserved,
     /// Nothing was ever held under the key.
     NoHold,
@@ -81,9 +81,9 @@ pub enum Refusal {
     Conflict,
     /// The deadline passed first.
     Expired,
-    /// It was sold before.
+    /// It was confirmed before.
     Confirmed,
-    /// It was put back before.
+    /// It was released before.
     Released,
 }
 

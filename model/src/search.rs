@@ -174,7 +174,7 @@ impl Problem {
 
     /// Searches, until there is an answer or the effort is spent.
     pub fn solve_within(&self, effort: &mut Effort) -> Found {
-        // A history of one call after another has as many states as calls: they cost nothing extra.
+        // A history of one call after another has one state for each call: they cost nothing extra.
         effort.grant(self.size()[0] as u64);
         let owes = self.owes();
         if !owes && bounds::contradiction(self).is_some() {

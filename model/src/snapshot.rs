@@ -17,7 +17,7 @@ pub struct Snapshot {
     pub restocked: u64,
     /// Units in stock.
     pub available: u64,
-    /// Units that are set aside.
+    /// Units that are reserved.
     pub reserved: u64,
     /// Units that are gone for good.
     pub sold: u64,
@@ -45,9 +45,9 @@ impl Snapshot {
         self.available.wrapping_add(self.reserved)
     }
 
-    /// Whether `said` could be read off these books beside commits of `committed` units: it may show them as not
-    /// made yet, their units as reserved still. A counter that had to keep both sums in step would pay for it in
-    /// every commit.
+    /// Whether a snapshot may answer `said` when these are the sums, beside commits of `committed` units. It may show
+    /// those commits as not made yet: their units are reserved in it still. A counter that had to keep both sums in
+    /// step would pay for it in every commit.
     pub(super) const fn may_be_read_as(&self, said: &Self, committed: u64) -> bool {
         self.initial == said.initial
             && self.restocked == said.restocked

@@ -107,7 +107,7 @@ fn what_comes_back_pays_what_is_owed_first() {
 }
 
 /// Of a stock of 10 units that sells only what was reserved.
-fn books(available: u64, reserved: u64) -> Outcome {
+fn snapshot(available: u64, reserved: u64) -> Outcome {
     Outcome::Snapshot(Snapshot {
         initial: 10,
         available,
@@ -137,11 +137,11 @@ fn is_explained(committed: u64, snapshots: &[(u64, u64, Outcome)]) -> bool {
 
 #[test]
 fn a_snapshot_shows_no_reserved_unit_as_sold() {
-    assert!(is_explained(30, &[(12, 15, books(5, 5))]));
+    assert!(is_explained(30, &[(12, 15, snapshot(5, 5))]));
     for reserved in [0, 4] {
-        assert!(!is_explained(30, &[(12, 15, books(5, reserved))]));
+        assert!(!is_explained(30, &[(12, 15, snapshot(5, reserved))]));
         // Nor beside the reserve: units that left are reserved in the same instant.
-        assert!(!is_explained(30, &[(5, 9, books(5, reserved))]));
+        assert!(!is_explained(30, &[(5, 9, snapshot(5, reserved))]));
     }
 }
 
@@ -164,7 +164,7 @@ fn a_snapshot_may_show_a_commit_beside_it_as_not_made_yet() {
 }
 
 #[test]
-fn a_snapshot_shows_no_more_reserved_than_there_was() {
+fn a_snapshot_shows_no_more_reserved_than_was_reserved() {
     // Committed first and reserved again by another: never were ten reserved.
     let calls = |said| {
         vec![
@@ -175,7 +175,7 @@ fn a_snapshot_shows_no_more_reserved_than_there_was() {
         ]
     };
     for (reserved, is_right) in [(5, true), (10, false)] {
-        let problem = Problem::new(Model::new(10), &calls(books(0, reserved)));
+        let problem = Problem::new(Model::new(10), &calls(snapshot(0, reserved)));
         let found = problem.solve(u64::MAX, &mut 0);
         assert_eq!(found == Found::Order, is_right, "{reserved}");
         let sum = bounds::contradiction(&problem).map(|found| found.sum);
@@ -185,7 +185,7 @@ fn a_snapshot_shows_no_more_reserved_than_there_was() {
 
 #[test]
 fn what_snapshots_show_as_sold_never_falls() {
-    let (before, after) = (books(5, 5), books(5, 0));
+    let (before, after) = (snapshot(5, 5), snapshot(5, 0));
     assert!(is_explained(58, &[(21, 30, before), (31, 55, after)]));
     assert!(is_explained(58, &[(21, 30, before), (31, 55, before)]));
     assert!(!is_explained(58, &[(21, 30, after), (31, 55, before)]));

@@ -94,7 +94,7 @@ impl<C, H, W> HoldsBuilder<C, H, W> {
 
     /// Leaves expiry to its owner: only [`sweep`](Holds::sweep) and [`expire`](Holds::expire) free
     /// expired holds. Every other call that meets an expired hold says that it is *overdue*, and leaves
-    /// it as it is. A call that cannot reserve while there are expired holds is told *busy*, not
+    /// it as it is. A call that cannot reserve while some holds have expired answers *busy*, not
     /// *refused*. Only [`confirm_or_retake`](Holds::confirm_or_retake) confirms an expired hold.
     pub const fn expiry_by_owner(mut self) -> Self {
         self.expiry_by_owner = true;

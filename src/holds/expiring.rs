@@ -9,11 +9,11 @@ use super::times::{Timed, Times};
 use crate::settle::Settle;
 use std::mem;
 
-/// So many expired holds does a call free at most besides its own key, and so many keys does it forget at most: more than
-/// a call can add, so that neither of them piles up while there are calls.
+/// The most expired holds that a call frees besides its own key, and the most keys that it forgets. Both are more than
+/// a call can add, so that neither of them piles up while calls come.
 const BESIDES: usize = 2;
 
-/// If the hook declines so many expired holds of a shard, a call that needs units goes on to the next shard.
+/// If the hook declines this number of expired holds of a shard, a call that needs units goes on to the next shard.
 const PATIENCE: usize = 64;
 
 /// What a call freed.

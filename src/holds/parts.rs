@@ -26,7 +26,7 @@ where
     ///
     /// `change` gets all that is held and the new request. It returns the missing units, reserved, and the part that
     /// is to be given back. When the amendment takes effect, the first are added and then the second given back, so no
-    /// unit is given up before all missing ones are reserved. `change` runs without a lock, and again after expired
+    /// unit is given back before all missing ones are reserved. `change` runs without a lock, and again after expired
     /// holds were freed if it was refused; meanwhile the key is in progress.
     ///
     /// If the hold already has this request (a retry), the answer is [`Placed::Before`].

@@ -72,8 +72,8 @@ pub(super) struct Shard<K, R, Q, M> {
     pub(super) quiet_until: u64,
     /// How many keys are being placed. While it is not 0, slots must stay where they are.
     pub(super) placing: usize,
-    /// Keys of which something is known, and for which a call reserves without the lock. While there
-    /// are any, slots must stay where they are.
+    /// Keys of which something is known, and for which a call reserves without the lock. While it
+    /// is not empty, slots must stay where they are.
     pub(super) in_progress: Vec<Id>,
     /// Keys that are held.
     pub(super) held: usize,

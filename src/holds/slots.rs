@@ -141,7 +141,7 @@ impl<K, S> Slots<K, S> {
     }
 
     /// Empty slots with room for twice the keys in these. At least seven keys were forgotten for each
-    /// one that moves there, so that the moves add little to the cost of a key.
+    /// one that moves to them, so that the moves add little to the cost of a key.
     pub(super) fn smaller(&self) -> Self {
         Self::with_capacity(2 * self.len())
     }

@@ -171,7 +171,7 @@ impl<K> OrderRefused<K> {
         }
     }
 
-    /// Whether lines lacked units, so that the same order may be served later.
+    /// Whether lines lacked units, so that the order may be served later.
     #[must_use]
     pub const fn is_out_of_stock(&self) -> bool {
         matches!(self, Self::OutOfStock(_))
@@ -221,7 +221,7 @@ pub enum RestoreError<K> {
     Sums(K),
     /// More units of the SKU than a stock holds, or owes.
     TooManyUnits(K),
-    /// More units of the SKU are held than are reserved, or it is not there.
+    /// More units of the SKU are held than are reserved, or the snapshot does not have it.
     NotReserved(K),
     /// A hold has a line of no units of the SKU.
     ZeroUnits(K),

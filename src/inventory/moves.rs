@@ -111,7 +111,7 @@ impl<I: InventoryHandle> OnTheWay<I> {
     ///
     /// # Errors
     ///
-    /// Why they cannot be put there, [`SkuError::UnknownSku`] or [`SkuError::Overflow`], and the units, still on the
+    /// Why they cannot arrive, [`SkuError::UnknownSku`] or [`SkuError::Overflow`], and the units, still on the
     /// way.
     pub fn arrive(mut self) -> Result<(), (SkuError, Self)> {
         self.try_arrive().map_err(|error| (error, self))
@@ -119,7 +119,7 @@ impl<I: InventoryHandle> OnTheWay<I> {
 
     fn try_arrive(&mut self) -> Result<(), SkuError> {
         let shop = self.inventory.inventory();
-        // No snapshot is being taken: the units are here or there in it, and never both.
+        // No snapshot is being taken: it shows the units on the way or arrived, and never both.
         let _arriving = shop.arrivals.lock();
         let mut sums = shop.sums.lock();
         let stocks = shop.stocks.pin();

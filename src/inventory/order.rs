@@ -131,7 +131,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
     /// Units of all lines that are left.
     #[must_use]
     pub fn units(&self) -> u64 {
-        // Many lines of many units may be more than a u64 holds. Nobody has as many.
+        // Many lines of many units may add up to more than a u64 holds. No real order has that many units.
         self.lines.values().fold(0, |sum, &n| sum.saturating_add(n))
     }
 
@@ -187,7 +187,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
         I::Sku: Borrow<Q>,
         Q: Hash + Ord + ?Sized,
     {
-        self.give_up(sku, units)?;
+        self.take_off(sku, units)?;
         self.inventory.inventory().commit_units(sku, units);
         Ok(())
     }
@@ -202,7 +202,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
         I::Sku: Borrow<Q>,
         Q: Hash + Ord + ?Sized,
     {
-        self.give_up(sku, units)?;
+        self.take_off(sku, units)?;
         self.inventory.inventory().release_units(sku, units);
         Ok(())
     }
@@ -248,13 +248,13 @@ impl<I: InventoryHandle> OrderReservation<I> {
             *sum = requested;
         }
         for (sku, units) in &split {
-            self.give_up(sku, *units)?;
+            self.take_off(sku, *units)?;
         }
         let lines = split;
         Ok(Self { inventory, lines })
     }
 
-    /// Makes one of two orders of the same inventory.
+    /// Makes one of two orders of one inventory.
     ///
     /// # Errors
     ///
@@ -277,7 +277,7 @@ impl<I: InventoryHandle> OrderReservation<I> {
     }
 
     /// Takes `units` off the line of `sku`.
-    fn give_up<Q>(&mut self, sku: &Q, units: u64) -> Result<(), NotReserved>
+    fn take_off<Q>(&mut self, sku: &Q, units: u64) -> Result<(), NotReserved>
     where
         I::Sku: Borrow<Q>,
         Q: Ord + ?Sized,
@@ -378,7 +378,7 @@ impl<I: InventoryHandle> fmt::Display for OrderMergeError<I> {
 
 impl<I: InventoryHandle<Sku: fmt::Debug>> std::error::Error for OrderMergeError<I> {}
 
-/// Holds of whole orders, each under the lines that were asked for. A retry must ask for them in the same sequence, or
-/// it is taken for another order: sort them first, if clients may not.
+/// Holds of whole orders, each under the lines that were asked for. A retry must ask for them in the sequence of the
+/// first request, or it is taken for another order: sort them first, if clients may not.
 pub type OrderHolds<N, I, C = SystemClock, H = RandomState, W = NoHook> =
     Holds<N, OrderReservation<I>, Vec<(<I as InventoryHandle>::Sku, u64)>, C, H, W>;

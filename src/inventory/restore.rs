@@ -102,7 +102,7 @@ impl<K: Sku, N: Ord, Q> InventorySnapshot<K, N, Q> {
             if books.on_hand().max(books.owed) > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
             }
-            // Sums that have wrapped cannot be told from sums that were never true. So they are refused.
+            // Nothing distinguishes sums that have wrapped from sums that were never true. So they are refused.
             if books.came() != books.went() || books.owed > books.withdrawn {
                 return Err(RestoreError::Sums(sku.clone()));
             }

@@ -109,7 +109,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         reserve(self, sku, units)
     }
 
-    /// Reserves as many of `units` of `sku` as there are. The reservation says how many, which may be none.
+    /// Reserves `units` of `sku`, or all that are in stock if these are fewer. The reservation says how many, which
+    /// may be none.
     ///
     /// # Errors
     ///
@@ -201,7 +202,7 @@ impl<I: InventoryHandle> Reserving for Shelf<I> {
         self.inventory.inventory().release_units(&self.sku, units);
     }
 
-    /// Where the stock lies. It stays there while units of it are reserved.
+    /// Where the stock lies. It does not move while units of it are reserved.
     fn address(&self) -> usize {
         let address = |_: &_, stock: &Engine| std::ptr::from_ref(stock).addr();
         let inventory = self.inventory.inventory();

@@ -309,7 +309,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     /// Adds all other SKUs to those that were looked at, which may be removed by now. Called while nothing arrives, so
-    /// that no unit is seen both here and there.
+    /// that no unit is seen in two SKUs.
     fn capture<N, Q>(
         &self,
         holds: Vec<HoldRow<N, K, Q>>,

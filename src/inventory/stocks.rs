@@ -15,7 +15,7 @@
 //!
 //! loom sees neither the map nor its pins. Under loom a lock of readers and writers takes the place of the pins
 //! (`stocks/checked.rs`), so that it explores the three steps. That the map keeps its word is tested by threads:
-//! `removing_takes_all_that_was_answered` in `tests/inventory.rs`.
+//! `removing_takes_all_that_was_answered` in `tests/inventory_removal.rs`.
 
 #[cfg(any(loom, shuttle))]
 mod checked;
@@ -100,7 +100,7 @@ impl WhileKnown {
     /// and while it lives the other does.
     fn begin() -> Self {
         // It panics on a thread whose first use of an inventory is at its end, if the thread has used another map
-        // of that kind before. The map knows the thread then all the same.
+        // of that kind before. The map knows the thread then nevertheless.
         let pin = || drop(papaya::HashMap::<(), ()>::new().pin());
         _ = catch_unwind(pin);
         THREAD_IS_KNOWN.set(true);
@@ -176,7 +176,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
         self.map.len()
     }
 
-    /// Whether `sku` was not there, and is now.
+    /// Whether the map had no `sku` before, and has it now.
     pub(super) fn insert(&self, sku: K, stock: Engine) -> bool {
         on_known_thread(|| {
             let entry = Entry::new(stock);

@@ -58,7 +58,7 @@ impl<K: Sku> Sums<K> {
         thresholds.filter(|&(_, threshold)| threshold > 0)
     }
 
-    /// The books of a SKU: what the stock calls reserved and sold, told apart.
+    /// The books of a SKU. They divide what the stock calls reserved and sold.
     pub(super) fn books(&self, sku: &K, stock: &Engine) -> SkuSnapshot {
         let books = stock.snapshot();
         let sums = self.by_sku.get(sku).copied().unwrap_or_default();

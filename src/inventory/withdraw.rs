@@ -6,9 +6,9 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    /// Takes `units` of `sku` out of stock for good, or as many as there are; the rest is *owed*. Whatever comes
-    /// back to the SKU pays what is owed first, before anybody can have it: units that are restocked, released,
-    /// found in a count or moved in.
+    /// Takes `units` of `sku` out of stock for good, or all that are in stock if these are fewer; the rest is *owed*.
+    /// Whatever comes back to the SKU pays what is owed first, before anybody can have it: units that are restocked,
+    /// released, found in a count or moved in.
     ///
     /// For a shelf that holds less than was promised, or seats that are no longer for sale. More is to be read at
     /// [`Stock::withdraw`](crate::Stock::withdraw). The [books](super::SkuSnapshot) show what is owed and what was

@@ -46,7 +46,7 @@ mod random {
     }
 }
 
-/// Under a model checker the choice is the thread's segment: every run must make the same choices.
+/// Under a model checker the choice is the thread's segment: the choices must not differ from run to run.
 #[cfg(any(loom, shuttle))]
 mod random {
     pub(super) use crate::stock::probe::segment as below;
@@ -83,8 +83,8 @@ impl LockedStockBuilder {
         }
     }
 
-    /// How many segments, from 1 (the default) to [`MAX_SEGMENTS`](crate::MAX_SEGMENTS): as many
-    /// orders run at once.
+    /// How many segments, from 1 (the default) to [`MAX_SEGMENTS`](crate::MAX_SEGMENTS). One order
+    /// for each segment can run at once.
     pub fn segments(mut self, segments: usize) -> Self {
         self.segments = segments;
         self

@@ -91,7 +91,7 @@ impl Locked<'_> {
         self.take_and(units, |_| ());
     }
 
-    /// Takes `units` from segments that hold them, and has `note` write to one of them at the same instant.
+    /// Takes `units` from segments that hold them, and has `note` write to one of them at the instant of the take.
     pub(super) fn take_and(&self, units: u64, note: impl FnOnce(&CounterLock<'_>)) {
         match self {
             Self::None => {}
@@ -121,7 +121,7 @@ pub(super) fn take(counters: &[CounterLock<'_>], mut units: u64) {
 }
 
 /// Locks the counters of `segments`, which come in the order of their index: from here on nothing
-/// changes there.
+/// changes in them.
 pub(super) fn freeze<'a>(segments: impl Iterator<Item = &'a Segment>) -> Vec<CounterLock<'a>> {
     segments.map(Segment::lock_counters).collect()
 }

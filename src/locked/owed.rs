@@ -15,13 +15,13 @@ pub(super) struct Debt {
 }
 
 impl LockedStock {
-    /// Takes `units` out of stock for good, or as many as there are; the rest is *owed*: see
-    /// [`Stock::withdraw`](crate::Stock::withdraw). To know what there is, it may have to wait for every
+    /// Takes `units` out of stock for good, or all that are in stock if these are fewer; the rest is *owed*: see
+    /// [`Stock::withdraw`](crate::Stock::withdraw). To know what is in stock, it may have to wait for every
     /// order in flight.
     ///
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for.
+    /// If it is called from within an order of this stock, which it would wait for.
     ///
     /// # Examples
     ///

@@ -8,7 +8,7 @@ use crate::error::OutOfStock;
 impl Reserving for LockedStock {
     /// # Panics
     ///
-    /// If it is called from within an order of the same stock, which it would wait for.
+    /// If it is called from within an order of this stock, which it would wait for.
     #[track_caller]
     fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
         orders::panic_if_within(self);

@@ -168,7 +168,7 @@ impl Moves<'_> {
                     return Err(on_hand);
                 }
             } else {
-                // While the word is the same, nothing came, and nothing new was reserved.
+                // While the word is unchanged, nothing came, and nothing new was reserved.
                 let next = word.more(units).checked(total);
                 if self.word.exchange(word, next).is_ok() {
                     self.count_restocked(word.fresh().wrapping_add(units));

@@ -22,7 +22,7 @@ use crate::sync::{MutexGuard, spin_loop};
 pub(super) enum Goal {
     /// All units, or none.
     All,
-    /// As many as there are.
+    /// All units, or those that are in stock if these are fewer.
     UpTo,
 }
 
@@ -80,14 +80,14 @@ impl<'a> Moves<'a> {
     }
 
     /// Takes `units` out of several segments, and reserves them if `RESERVE`. `bound` is the caller's upper bound on
-    /// what there was.
+    /// what was in stock.
     pub(super) fn gather<const RESERVE: bool>(
         &mut self,
         units: u64,
         bound: u64,
         goal: Goal,
     ) -> Gather {
-        if self.has_changed_form(units, bound) {
+        if self.must_begin_again(units, bound) {
             return Gather::Again;
         }
         self.cold().count_gather();
@@ -120,7 +120,7 @@ impl<'a> Moves<'a> {
 
     /// Whether the caller must begin again: the stock is narrow, or this call has just made it narrow or dealt out the
     /// word's units. `bound` may be old: it decides only whether this call tries to make the stock narrow.
-    fn has_changed_form(&mut self, units: u64, bound: u64) -> bool {
+    fn must_begin_again(&mut self, units: u64, bound: u64) -> bool {
         let word = self.word.load();
         if !word.is_wide() {
             // A narrow word is the whole stock. If this call held units in hand, another thread would be refused by
@@ -135,7 +135,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Takes at most `units` out of all segments and a wide word, and leaves them announced. It announces at most
-    /// `bound`, which no sum exceeds: an order of more than there is does not announce all that it asks for.
+    /// `bound`, which no sum exceeds: an order of more than is in stock does not announce all that it asks for.
     fn collect(&self, units: u64, bound: u64) -> u64 {
         let mut in_hand = self.announcing(units.min(bound), |most| self.take_from_segments(most));
         let in_word = self.word.load().units().min(units - in_hand);
@@ -197,14 +197,14 @@ impl<'a> Moves<'a> {
         segment.bring(units);
     }
 
-    /// Widens for a thread whose exchanges of the narrow word failed `losses` times, if that is often enough or there
-    /// are plenty of units.
+    /// Widens for a thread whose exchanges of the narrow word failed `losses` times, if that is often enough or plenty
+    /// of units are in stock.
     pub(super) fn widen_for(&mut self, order: u64, losses: u32) {
         let narrowings = self.engine.stripes.get();
         let narrowings = narrowings.map_or(0, |stripes| stripes.cold().narrowings());
         let plenty = self.tuning.is_plenty(self.word.load().units(), order);
         if plenty || self.tuning.has_lost_patience(losses, narrowings) {
-            probe::forgive();
+            probe::reset_losses();
             self.widen();
         }
     }
@@ -220,8 +220,8 @@ impl<'a> Moves<'a> {
 
     /// Announces the word's units, takes them out, which leaves it plainly wide, and deals them out.
     ///
-    /// It announces somewhat more than there are, so that the retry after a failed exchange need not announce again:
-    /// under traffic the word would change in that time, again and again.
+    /// It announces somewhat more units than the word has, so that the retry after a failed exchange need not announce
+    /// again: under traffic the word would change in that time, again and again.
     pub(super) fn spread(&mut self) {
         let mut announced = 0;
         let opened = self.word.update(|word| {
@@ -316,8 +316,8 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Sinks all segments, so that no take finds units there, not even those of a late put: each lacks [`SUNK`] units
-    /// from here on. The pocket gets as many first, so that the bound is not too low meanwhile.
+    /// Sinks all segments, so that no take finds units in them, not even those of a late put: each lacks [`SUNK`] units
+    /// from here on. Before each the pocket gets [`SUNK`] units, so that the bound is not too low meanwhile.
     fn sink(&self) {
         for segment in self.stripes().iter() {
             self.pocket().raise();

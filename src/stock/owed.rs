@@ -5,7 +5,7 @@
 //! that word.
 //!
 //! A late put is one whose thread read the word as plainly wide before, and that changes a segment now. A late take
-//! must not have its units. So all segments are *sunk* while the stock owes: no take finds units there. The thread of
+//! must not have its units. So all segments are *sunk* while the stock owes: no take finds units in them. The thread of
 //! the late put looks at the word again, takes the mutex, and pays with the units. Tested by the scenarios `owed_…`
 //! in `tests/loom_stock.rs`.
 
@@ -51,7 +51,7 @@ impl Moves<'_> {
         let taken = if self.word.load().is_owing() {
             0
         } else {
-            self.withdraw_at_hand(units)
+            self.withdraw_available(units)
         };
         let owed = units - taken;
         self.cold().owe(owed, units);
@@ -59,7 +59,7 @@ impl Moves<'_> {
     }
 
     /// Takes at most `units`, and returns how many it took. If there are fewer, the stock owes from that instant on.
-    fn withdraw_at_hand(&mut self, units: u64) -> u64 {
+    fn withdraw_available(&mut self, units: u64) -> u64 {
         let was_wide = self.word.load().is_wide();
         loop {
             self.prove_surely(true);

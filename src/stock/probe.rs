@@ -97,7 +97,7 @@ pub(super) fn lost(address: usize) -> u32 {
 }
 
 /// Sets the count of losses to 0.
-pub(super) fn forgive() {
+pub(super) fn reset_losses() {
     LOSSES.with(|cell| cell.set((0, 0)));
 }
 
@@ -106,14 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn staying_maps_back_to_the_same_segment() {
+    fn staying_maps_back_to_that_segment() {
         for segments in 1..=crate::MAX_SEGMENTS {
             for index in [0, segments / 3, segments / 2, segments - 1] {
                 stay(index, segments);
                 assert_eq!(segment(segments), index, "of {segments}");
-                // Asked for another number in between, it is worked out anew.
+                // After another number in between, the index is computed again.
                 segment(segments + 1);
-                assert_eq!(segment(segments), index, "of {segments}, worked out");
+                assert_eq!(segment(segments), index, "of {segments}, computed again");
             }
         }
     }
@@ -146,7 +146,7 @@ mod tests {
             move_on();
             assert_ne!(segment(segments), 0, "of {segments}");
             let index = segment(segments + 1);
-            assert_eq!(segment(segments + 1), index, "the same when asked again");
+            assert_eq!(segment(segments + 1), index, "when asked again");
             assert_ne!(
                 segment(segments),
                 0,
@@ -163,9 +163,9 @@ mod tests {
 
     #[test]
     fn losses_are_counted_for_one_stock_at_a_time() {
-        forgive();
+        reset_losses();
         assert_eq!([lost(1), lost(1), lost(2), lost(1)], [1, 2, 1, 1]);
-        forgive();
+        reset_losses();
         assert_eq!(lost(1), 1);
     }
 }

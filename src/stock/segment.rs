@@ -138,7 +138,7 @@ impl Segment {
         }
     }
 
-    /// Takes as many as there are, at most `units` and at most [`MAX_CHANGE`]; for moves.
+    /// Takes the units that are here, at most `units` and at most [`MAX_CHANGE`]; for moves.
     pub(super) fn take_up_to(&self, units: u64) -> u64 {
         let mut taken = self.taken.seen();
         loop {
@@ -185,8 +185,8 @@ impl Segment {
         in_steps(units, |step| self.taken.add(step));
     }
 
-    /// From here on no take finds units, until as many are brought. In one change, though there are more of
-    /// them than [`MAX_CHANGE`]: the largest take is the one that comes between.
+    /// Takes [`SUNK`] units: from here on no take finds units, until [`raise`](Self::raise) brings them back. This is
+    /// one change of more than [`MAX_CHANGE`]; [`SUNK`] is chosen so that the wrap of `taken` stays far away.
     pub(super) fn sink(&self) {
         self.taken.add(SUNK);
     }

@@ -13,7 +13,7 @@ pub struct Stats {
     pub gathers: u64,
     /// How often the stock was made wide.
     pub widenings: u64,
-    /// How often the stock was made narrow. As many as widenings, and many: the stock hovers
+    /// How often the stock was made narrow. Many narrowings and many widenings: the stock hovers
     /// between plenty and little.
     pub narrowings: u64,
     /// Takes that lost a segment to another thread at least once. Many: more threads than segments.

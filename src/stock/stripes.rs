@@ -99,8 +99,8 @@ impl Stripes {
             .map(|index| (index, self.segment(index)))
     }
 
-    /// Takes `units` from the first segment that has them. The thread stays there, unless another thread is on
-    /// that segment: two threads would meet there again and again.
+    /// Takes `units` from the first segment that has them. The thread stays on that segment, unless another thread is
+    /// on it: two threads would meet on it again and again.
     pub(super) fn take_anywhere<const RESERVE: bool>(&self, units: u64) -> bool {
         for (index, segment) in self.walk() {
             match segment.take::<RESERVE>(units) {

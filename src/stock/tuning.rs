@@ -15,7 +15,7 @@ pub struct Tuning {
     pub orders: u8,
     /// From here on contention widens at once, and a restock is dealt out.
     pub enough: u16,
-    /// With less than enough: after how many losses of one thread contention widens all the same,
+    /// With less than enough: after how many losses of one thread contention widens nevertheless,
     /// as a power of two. Each narrowing doubles it, up to 256-fold.
     pub patience: u8,
     /// How far it may grow; the builder sets it.

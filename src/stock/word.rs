@@ -263,7 +263,7 @@ impl WordCell {
         self.0.fetch_or(WIDE | PROVING, Ordering::AcqRel);
     }
 
-    /// Gives up the proof. The word stays wide.
+    /// Cancels the proof. The word stays wide.
     pub(super) fn end_proving(&self) {
         self.0.fetch_and(!PROVING, Ordering::AcqRel);
     }

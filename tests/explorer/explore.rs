@@ -135,7 +135,7 @@ impl Explorer<'_> {
         can_step.count()
     }
 
-    /// Goes on from a state, unless it was there before.
+    /// Goes on from a state, unless it was entered before.
     fn enter(&mut self, world: World) -> Result<(), String> {
         let print = fingerprint(&(&world.shared, world.prints, world.history));
         if self.seen.insert(print) {
@@ -143,7 +143,7 @@ impl Explorer<'_> {
             self.path.push(Visit { world, print, next });
             return Ok(());
         }
-        // Where one thread alone can step, the next state is always the same. If such states lead back to
+        // Where one thread alone can step, each state has one next state. If such states lead back to
         // one of them, they do so for ever.
         for visit in self.path.iter().rev() {
             if self.threads_that_can_step(&visit.world) > 1 {

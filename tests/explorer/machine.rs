@@ -94,7 +94,7 @@ pub enum Value {
     Done,
     /// A take got its units.
     Taken,
-    /// The units are not there.
+    /// The units are not in the segment.
     Short,
     /// Another thread came first.
     Lost,

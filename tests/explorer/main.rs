@@ -19,11 +19,11 @@
 //! # What is a state
 //!
 //! The word; of each segment and of the pocket its counters; the cold mutex and what it guards; each
-//! thread's place in its calls, with what it remembers there; and the history: what was answered, and the
+//! thread's place in its calls, with what it remembers at it; and the history: what was answered, and the
 //! orders that explain it. Three things make few states of many, and leave out nothing:
 //!
 //! - What a thread does between two accesses belongs to the first of them: no other thread can tell.
-//! - A counter that no call of the scenario writes is read without an access: it says the same at any time.
+//! - A counter that no call of the scenario writes is read without an access: its value never changes.
 //! - Counters are counted from the present `taken` of their place on: see `Explorer::rebase`.
 //!
 //! In each state in which a call returns, some order must explain all that was answered. At the end of each

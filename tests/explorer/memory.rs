@@ -174,7 +174,7 @@ impl Place {
 pub struct Shared {
     pub word: Word,
     pub places: [Place; SEGMENTS + 1],
-    /// Whether the segments are there.
+    /// Whether the segments exist.
     pub grown: bool,
     /// The cold mutex.
     pub locked: bool,

@@ -81,7 +81,8 @@ pub fn allows(op: Op, exact: Answer, said: Answer) -> bool {
             available <= bound && bound < op.units()
         }
         (Answer::AtMost(available), Answer::AtMost(bound)) => available <= bound,
-        // The model lets a snapshot call units sold that are reserved. `Stock` does not need that.
+        // The model lets a snapshot show commits beside it as not made yet. The explorer's snapshot looks again until
+        // no commit came meanwhile: so it is exact.
         (exact, said) => exact == said,
     }
 }

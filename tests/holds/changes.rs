@@ -88,7 +88,7 @@ fn a_key_is_in_progress_while_it_is_amended() {
     assert_eq!((figures(&stock), holds.units()), ((1, 4, 0), 4));
 }
 
-/// Another call that is short is told to ask again: the hold has expired, and is being amended.
+/// Another call that is short answers busy: the hold has expired, and is being amended.
 #[test]
 fn an_amendment_that_outlasts_the_deadline() {
     let (stock, clock) = (Stock::new(3), ManualClock::new());

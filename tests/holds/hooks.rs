@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 type Seats<'a> = Reservation<&'a Stock>;
 
-/// Writes each change, and marks the key with the number of the entry. Declines what it is told to.
+/// Writes each change, and marks the key with the number of the entry. Declines what its user names.
 #[derive(Default)]
 struct Log {
     entries: Mutex<Vec<String>>,
@@ -98,7 +98,7 @@ fn put<'a>(
 }
 
 #[test]
-fn each_change_is_told_once_before_it_shows() {
+fn the_hook_is_called_once_for_each_change_before_it_shows() {
     let (stock, clock, log) = (Stock::new(10), ManualClock::new(), Log::default());
     let holds = logged(&clock, &log);
     held(put(&holds, &stock, 1, 3).unwrap());
@@ -131,7 +131,7 @@ fn each_change_is_told_once_before_it_shows() {
 }
 
 #[test]
-fn expiry_is_told_whichever_call_causes_it() {
+fn the_hook_is_called_for_an_expiry_whichever_call_causes_it() {
     let (stock, clock, log) = (Stock::new(10), ManualClock::new(), Log::default());
     let holds = logged(&clock, &log);
     for key in 1..=8 {
@@ -140,16 +140,16 @@ fn expiry_is_told_whichever_call_causes_it() {
     log.take();
     clock.advance(MINUTE);
     assert_eq!(holds.confirm(&8), Err(HoldError::Expired));
-    let mut told = log.take();
-    assert_eq!(told.remove(0), "8(1) expired 1");
-    assert_eq!(told.len(), 2, "it frees two more");
+    let mut entries = log.take();
+    assert_eq!(entries.remove(0), "8(1) expired 1");
+    assert_eq!(entries.len(), 2, "it frees two more");
     held(put(&holds, &stock, 9, 10).unwrap());
     assert_eq!(holds.sweep(9), 0);
-    told.extend(log.take());
-    told.retain(|entry| entry.ends_with("expired 1"));
-    told.sort_unstable();
+    entries.extend(log.take());
+    entries.retain(|entry| entry.ends_with("expired 1"));
+    entries.sort_unstable();
     let rest: Vec<_> = (1..8).map(|key| format!("{key}(1) expired 1")).collect();
-    assert_eq!(told, rest, "each once");
+    assert_eq!(entries, rest, "each once");
     let late = holds.confirm_or_retake(&3, |_, units| stock.reserve(units));
     assert!(matches!(late, Err(RetakeError::Refused(_))));
     assert_eq!(holds.release(&9), Ok(Settled::Now));
@@ -196,7 +196,7 @@ fn after_a_no_nothing_has_changed() {
     assert_eq!(log.take(), ["1(3) placed 3 for 60s"]);
 }
 
-/// The hold stays, and a call that is short because of it is told to ask again.
+/// The hold stays, and a call that is short because of it answers busy.
 #[test]
 fn a_declined_expiry_makes_a_short_place_busy() {
     let (stock, clock, log) = (Stock::new(3), ManualClock::new(), Log::default());

@@ -79,7 +79,7 @@ fn a_late_confirm_has_a_whole_retention() {
 
 /// Calls forget as fast as they add, so that nothing leaks without a sweep.
 #[test]
-fn memory_does_not_grow_while_there_are_calls() {
+fn memory_does_not_grow_while_calls_come() {
     let (stock, clock) = (Stock::new(1_000_000), ManualClock::new());
     let holds = holds(&clock);
     let mut most = 0;

@@ -45,22 +45,22 @@ fn each_call_tells_the_keys_that_it_expired() {
     place_each(&holds, &stock, 0..100);
     clock.advance(MINUTE);
     let detailed = holds.detailed();
-    let mut told = Vec::new();
+    let mut expired = Vec::new();
     let own = detailed.confirm(&50).expired;
     assert_eq!((own[0], own.len()), (50, 3));
-    told.extend(own);
-    told.extend(detailed.release(&51).expired);
-    told.extend(detailed.extend(&52, MINUTE).expired);
-    told.extend(detailed.get(&53).expired);
-    told.extend(detailed.forget(&54).expired);
-    told.extend(detailed.release_part(&55, &1).expired);
-    told.extend(detailed.expire(&56).expired);
+    expired.extend(own);
+    expired.extend(detailed.release(&51).expired);
+    expired.extend(detailed.extend(&52, MINUTE).expired);
+    expired.extend(detailed.get(&53).expired);
+    expired.extend(detailed.forget(&54).expired);
+    expired.extend(detailed.release_part(&55, &1).expired);
+    expired.extend(detailed.expire(&56).expired);
     let place = detailed.place(1_000, 60, MINUTE, |&units| stock.reserve(units));
     assert!(place.answer.is_ok());
-    told.extend(place.expired);
-    told.extend(detailed.sweep(100).expired);
-    told.sort_unstable();
-    assert_eq!(told, (0..100).collect::<Vec<_>>());
+    expired.extend(place.expired);
+    expired.extend(detailed.sweep(100).expired);
+    expired.sort_unstable();
+    assert_eq!(expired, (0..100).collect::<Vec<_>>());
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Model {
         Ok((units, ttl))
     }
 
-    /// To as many units as are asked for, whatever parts were settled before.
+    /// The hold has the units that are asked for, whatever parts were settled before.
     pub(super) fn amend(&mut self, key: u8, asked: u64) -> Answer {
         let held = self.held_under(key);
         let (before, units, until) = held.map_err(|error| format!("{error:?}"))?;

@@ -62,7 +62,7 @@ fn comes_back_as_it_was() {
         // What was freed was dropped in the first one, too.
         assert_eq!(again.get(&sku), Some(was), "{sku}");
     }
-    // The same deadlines; and a retry finds its hold.
+    // The deadlines are those of before, and a retry finds its hold.
     place(&again, &held, "order-1", &[("phone", 2), ("case", 1)]);
     later.advance(MINUTE / 2);
     let confirm = |key: &str| held.confirm(&key.to_owned());
@@ -102,7 +102,7 @@ fn what_is_owed_comes_back() {
     let held: Orders<'_> = Holds::builder().clock(&clock).build();
     assert_eq!(kept.place_holds(&again, &held).unwrap(), 2);
     assert_eq!(again.get("a"), shop.get("a"));
-    // They owe both the same from here on.
+    // Both owe equally from here on.
     for (shop, holds) in [(&shop, &holds), (&again, &held)] {
         holds.release("order-1").unwrap();
         holds.confirm("order-2").unwrap();
@@ -216,7 +216,7 @@ fn holds_of_another_inventory_are_left_out() {
 }
 
 #[test]
-fn a_hold_that_was_due_is_free_again() {
+fn an_expired_hold_of_a_snapshot_is_free_again() {
     let mut kept = kept();
     kept["holds"][0]["remaining"] = json!({ "secs": 0, "nanos": 0 });
     let kept: InventorySnapshot<String, String> = serde_json::from_value(kept).unwrap();
@@ -229,18 +229,18 @@ fn a_hold_that_was_due_is_free_again() {
     assert_eq!(shop.available("a"), Some(7));
 }
 
-/// Nobody took it back yet: it is reserved, and not held any more.
+/// No call has freed it yet: its units are reserved, and not held any more.
 #[test]
-fn a_hold_that_is_due_is_not_kept() {
+fn an_expired_hold_is_not_kept() {
     let clock = ManualClock::new();
     let (shop, holds): (Shop, Orders<'_>) =
         (Arc::default(), Holds::builder().clock(&clock).build());
     shop.insert("a".to_owned(), 9).unwrap();
-    place(&shop, &holds, "long due", &[("a", 1)]);
+    place(&shop, &holds, "long expired", &[("a", 1)]);
     clock.advance(MINUTE / 2);
-    place(&shop, &holds, "just due", &[("a", 2)]);
+    place(&shop, &holds, "just expired", &[("a", 2)]);
     clock.advance(MINUTE / 4);
-    place(&shop, &holds, "good", &[("a", 4)]);
+    place(&shop, &holds, "active", &[("a", 4)]);
     clock.advance(MINUTE * 3 / 4);
     let kept = serde_json::to_value(shop.snapshot_with(&holds)).unwrap();
     assert_eq!(kept["skus"][0]["books"]["reserved"], 7, "{kept}");
@@ -249,7 +249,7 @@ fn a_hold_that_is_due_is_not_kept() {
     let remaining = json!({ "secs": 15, "nanos": 0 });
     assert_eq!(
         (&held[0]["key"], &held[0]["remaining"]),
-        (&json!("good"), &remaining)
+        (&json!("active"), &remaining)
     );
 }
 
@@ -275,7 +275,7 @@ fn what_is_held_is_reserved_in_every_snapshot() {
         let stock = Stock::builder(50_000).segments(2).build().unwrap();
         shop.insert_stock(sku.to_owned(), stock).unwrap();
     }
-    // Held all the time, in two orders, beside whatever else is set aside and settled meanwhile.
+    // Held all the time, in two orders, beside whatever else is reserved and settled meanwhile.
     for key in ["one", "two"] {
         place(&shop, &holds, key, &[("sold", 3)]);
     }

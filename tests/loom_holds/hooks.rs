@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Declines changes of one kind, as many as are left. It is called under a lock.
+/// Declines the first changes of a kind: each field counts those that are left to decline. It is called under a lock.
 struct Declines {
     placed: AtomicU64,
     expired: AtomicU64,

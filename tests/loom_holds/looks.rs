@@ -36,8 +36,8 @@ fn place_against_a_release_by_an_older_look() {
         assert!(matches!(placed, Ok(Placed::Now(_))), "{placed:?}");
         let released = release.join().unwrap();
         assert!(matches!(released, Ok(_) | Err(HoldError::Expired)));
-        let books = stock.snapshot();
-        assert_eq!((books.available, books.reserved), (0, 3));
+        let snapshot = stock.snapshot();
+        assert_eq!((snapshot.available, snapshot.reserved), (0, 3));
     });
 }
 

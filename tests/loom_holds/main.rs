@@ -1,7 +1,7 @@
 //! [`Holds`] and reservations under the model checker. Run it with `.ci/loom`.
 //!
-//! Two threads and what they may answer: each model says in its last lines which answers there are,
-//! and the books must fit them.
+//! Two threads and what they may answer: each model asserts in its last lines which answers may be, and that the
+//! snapshot fits them. It does not assert that each of them was seen.
 #![cfg(loom)]
 
 mod changing;
@@ -73,8 +73,8 @@ impl<W: Hook<u64, Units, u64>> Shop<W> {
 
     /// Available, reserved, sold.
     fn figures(&self) -> (u64, u64, u64) {
-        let books = self.stock.snapshot();
-        (books.available, books.reserved, books.sold)
+        let snapshot = self.stock.snapshot();
+        (snapshot.available, snapshot.reserved, snapshot.sold)
     }
 }
 

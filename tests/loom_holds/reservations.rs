@@ -16,12 +16,15 @@ fn halves_of_a_split_reservation() {
         let theirs = mine.split(1).unwrap();
         let other = thread::spawn(move || drop(theirs));
         mine.commit();
-        let books = stock.snapshot();
-        assert_eq!(books.available + books.reserved + books.sold, 4);
-        assert!(books.sold >= 3, "never too few");
+        let snapshot = stock.snapshot();
+        assert_eq!(snapshot.available + snapshot.reserved + snapshot.sold, 4);
+        assert!(snapshot.sold >= 3, "never too few");
         other.join().unwrap();
-        let books = stock.snapshot();
-        assert_eq!((books.available, books.reserved, books.sold), (1, 0, 3));
+        let snapshot = stock.snapshot();
+        assert_eq!(
+            (snapshot.available, snapshot.reserved, snapshot.sold),
+            (1, 0, 3)
+        );
     });
 }
 
@@ -36,9 +39,12 @@ fn a_till_is_settled_beside_a_gather() {
         });
         let gathered = if stock.deduct(3).is_ok() { 3 } else { 0 };
         let sold = other.join().unwrap();
-        let books = stock.snapshot();
-        assert_eq!((books.available, books.reserved), (4 - gathered - sold, 0));
-        assert_eq!(books.sold, gathered + sold);
+        let snapshot = stock.snapshot();
+        assert_eq!(
+            (snapshot.available, snapshot.reserved),
+            (4 - gathered - sold, 0)
+        );
+        assert_eq!(snapshot.sold, gathered + sold);
         assert!(sold + gathered >= 1);
     });
 }

@@ -67,7 +67,7 @@ fn order_against_a_deduct_of_its_last_line() {
     );
 }
 
-/// Lines before the one that failed were there; those after it are looked at as well.
+/// Lines before the one that failed had their units; those after it are looked at as well.
 #[test]
 fn order_refused_in_the_middle() {
     race(

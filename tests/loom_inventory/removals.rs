@@ -48,7 +48,7 @@ fn remove_against_write_off() {
     });
 }
 
-/// It answers what the SKU is: there, or unknown, and never out of stock.
+/// It answers what the SKU is: in the inventory, or unknown, and never out of stock.
 #[test]
 fn remove_against_reserve() {
     race(
@@ -165,7 +165,7 @@ fn remove_against_a_reservation_and_a_deduct() {
     );
 }
 
-/// A SKU is there until its removal is decided: so it is opened again after it, or not at all.
+/// The inventory has a SKU until its removal is decided: so it is opened again after it, or not at all.
 #[test]
 fn remove_against_insert() {
     race(

@@ -25,7 +25,8 @@ pub fn perform<C: StockCounter + ?Sized>(counter: &C, op: Op) -> Option<Outcome>
         Op::Withdraw(units) => Outcome::Took(counter.try_withdraw(units)?.taken),
         Op::Forgive(units) => Outcome::Took(counter.try_forgive(units)?),
         Op::Available => Outcome::AtMost(counter.available()),
-        // No scenario has as many commits as make a snapshot give up: so all its figures are of one instant.
+        // A snapshot looks again while commits come, 16 times at most. No scenario has more commits: so all its figures
+        // are of one instant.
         Op::Snapshot => Outcome::ExactSnapshot(figures(counter.try_snapshot()?)),
         _ => return None,
     })

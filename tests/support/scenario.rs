@@ -151,7 +151,7 @@ pub fn play<S: Subject + ?Sized>(
     script: &[Step],
     beside: &Beside,
 ) -> Vec<Call> {
-    // As many segments as a narrow stock of the scenarios grows to.
+    // The number of segments to which a narrow stock of the scenarios grows.
     let segments = subject.segments().max(if cfg!(shuttle) { 3 } else { 2 });
     testing::sit_at(thread % segments, segments);
     let mut refused = Refused::default();
@@ -194,7 +194,7 @@ pub fn play<S: Subject + ?Sized>(
 
 /// Changes the form of `subject`. Units are counted twice while they move, so a read beside this is not exact: on real
 /// threads it is recorded, as a call that gives nothing back. loom's threads are few and their scripts written by
-/// hand, and each stamp costs executions: there it is not.
+/// hand, and each stamp costs executions: under loom it is not.
 fn change_form<S: Subject + ?Sized>(
     subject: &S,
     thread: usize,

@@ -88,7 +88,7 @@ fn mistake(text: &str) -> ExitCode {
 fn judge(options: &Options) -> [Report; 3] {
     let striped = |units, segments| {
         let stock = Stock::builder(units).segments(segments).build();
-        stock.expect("few units, and as many segments as the arguments allow")
+        stock.expect("few units, and a number of segments that the arguments allow")
     };
     let plain = options.clone().limit(u64::MAX);
     [

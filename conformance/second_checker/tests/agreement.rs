@@ -50,9 +50,9 @@ fn outcome(calls: &[Call], at: usize) -> Outcome {
     }
 }
 
-/// What the tester of stateright says. A call of unknown outcome never returns there, and what its thread calls later
-/// is another thread's. `None` if a thread calls at the instant at which its call before returned: the tester knows no
-/// instants, and such a call may still overlap with what others did at it.
+/// What the tester of stateright says. A call of unknown outcome never returns in its history, and what its thread
+/// calls later is another thread's. `None` if a thread calls at the instant at which its call before returned: the
+/// tester knows no instants, and such a call may still overlap with what others did at it.
 fn is_linearizable(history: &History) -> Option<bool> {
     let calls = history.calls();
     // At one instant, calls begin before others return: they overlap.

@@ -42,20 +42,20 @@ impl Between {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
     shelf: Between,
-    aside: Between,
+    reserved: Between,
 }
 
 impl Held {
     pub(super) const fn new(units: u64) -> Self {
         Self {
             shelf: Between::exactly(units),
-            aside: Between::exactly(0),
+            reserved: Between::exactly(0),
         }
     }
 
     /// Counts the units that a call took or added, or may have.
     pub(super) fn count(&mut self, call: &Call) {
-        let (shelf, aside) = match call.op {
+        let (shelf, reserved) = match call.op {
             Op::Deduct(units) | Op::DeductUpTo(units) => (-i128::from(units), 0),
             Op::Restock(units) => (i128::from(units), 0),
             Op::Reserve(units) => (-i128::from(units), i128::from(units)),
@@ -65,12 +65,12 @@ impl Held {
         match call.outcome {
             Outcome::Done => {
                 self.shelf.add(shelf);
-                self.aside.add(aside);
+                self.reserved.add(reserved);
             }
             Outcome::Took(units) => self.shelf.add(-i128::from(units)),
             Outcome::Unknown => {
                 self.shelf.maybe_add(shelf);
-                self.aside.maybe_add(aside);
+                self.reserved.maybe_add(reserved);
             }
             _ => {}
         }
@@ -98,22 +98,22 @@ impl Held {
                 !Between { least, most }.has(taken)
             }
             (_, Outcome::AtMost(left)) => options.bounds && !self.shelf.has(left),
-            (_, Outcome::Snapshot(books)) => !self.shelf.has(books.available) || !books.balanced(),
+            (_, Outcome::Snapshot(sums)) => !self.shelf.has(sums.available) || !sums.balanced(),
             (_, Outcome::Refused(_)) => options.exact_refusals,
             _ => false,
         }
     }
 
     fn least(&self) -> i128 {
-        self.shelf.least + self.aside.least
+        self.shelf.least + self.reserved.least
     }
 
     fn most(&self) -> i128 {
-        self.shelf.most + self.aside.most
+        self.shelf.most + self.reserved.most
     }
 
     /// The number of units in stock, or its bounds, in words.
-    pub(super) fn told(&self) -> String {
+    fn in_words(&self) -> String {
         let Between { least, most } = self.shelf;
         if least == most {
             least.to_string()
@@ -132,9 +132,9 @@ pub(super) fn contradiction(
     for call in calls {
         if held.contradicts(call, options) {
             let (op, outcome) = (call.op, call.outcome);
-            let (told, limit) = (held.told(), options.limit);
+            let (units, limit) = (held.in_words(), options.limit);
             let words = format!(
-                "{op} answered \u{201c}{outcome}\u{201d}; by the answers before there were {told} in stock, and it can count to {limit}"
+                "{op} answered \u{201c}{outcome}\u{201d}; by the answers before there were {units} in stock, and it can count to {limit}"
             );
             return Some((*call, words));
         }

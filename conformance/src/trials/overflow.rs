@@ -92,8 +92,8 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
     });
     // Reserved units may come back, so there must be room for them.
     let beside = [room, room.saturating_add(UNITS)].map(|units| {
-        let (aside, back) = (Reserve(UNITS), Release(UNITS));
-        vec![aside, Restock(units), back, Available, Snapshot]
+        let (reserve, release) = (Reserve(UNITS), Release(UNITS));
+        vec![reserve, Restock(units), release, Available, Snapshot]
     });
     brought.into_iter().chain(asked_for).chain(beside).collect()
 }

@@ -76,7 +76,7 @@ fn strict(calls: &[Call]) -> Vec<Call> {
         if !calls.iter().enumerate().any(overlaps) {
             call.outcome = match call.outcome {
                 Outcome::AtMost(units) => Outcome::Exactly(units),
-                Outcome::Snapshot(books) => Outcome::ExactSnapshot(books),
+                Outcome::Snapshot(sums) => Outcome::ExactSnapshot(sums),
                 outcome => outcome,
             };
         }

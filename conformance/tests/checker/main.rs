@@ -23,7 +23,7 @@ fn unexplained(initial: u64, calls: Vec<Call>) -> Explanation {
 const SHORT: Outcome = Outcome::Refused(Refusal::Short { available: None });
 
 #[test]
-fn a_false_refusal_is_told_with_what_was_in_stock() {
+fn a_false_refusal_is_reported_with_what_was_in_stock() {
     let mut calls: Vec<Call> = (0..100)
         .map(|n| Call::new(0, 10 * n, 10 * n + 5, Op::Deduct(1), Outcome::Done))
         .collect();
@@ -42,7 +42,7 @@ fn a_false_refusal_is_told_with_what_was_in_stock() {
 }
 
 #[test]
-fn an_oversell_is_told_with_what_was_left() {
+fn an_oversell_is_reported_with_what_was_left() {
     let why = unexplained(
         3,
         vec![
@@ -55,8 +55,8 @@ fn an_oversell_is_told_with_what_was_left() {
 }
 
 #[test]
-fn a_snapshot_of_no_instant_is_told() {
-    let books = |available, sold| Snapshot {
+fn a_snapshot_of_no_instant_is_reported() {
+    let sums = |available, sold| Snapshot {
         initial: 4,
         restocked: 0,
         available,
@@ -70,20 +70,20 @@ fn a_snapshot_of_no_instant_is_told() {
             Call::new(1, 5, 15, Op::Snapshot, outcome),
         ]
     };
-    let why = unexplained(4, read(Outcome::Snapshot(books(3, 1))));
+    let why = unexplained(4, read(Outcome::Snapshot(sums(3, 1))));
     assert!(
         why.to_string()
             .contains("at no instant in between were these the books"),
         "{why}"
     );
-    let why = unexplained(4, read(Outcome::Snapshot(books(3, 2))));
+    let why = unexplained(4, read(Outcome::Snapshot(sums(3, 2))));
     assert!(why.to_string().contains("do not add up"), "{why}");
 }
 
 #[test]
-fn a_snapshot_that_forgets_a_reservation_is_told() {
+fn a_snapshot_that_forgets_a_reservation_is_reported() {
     let read = |reserved, sold| {
-        let books = Snapshot {
+        let sums = Snapshot {
             initial: 9,
             restocked: 0,
             available: 4,
@@ -95,7 +95,7 @@ fn a_snapshot_that_forgets_a_reservation_is_told() {
         vec![
             Call::new(0, 0, 10, Op::Reserve(3), Outcome::Done),
             Call::new(1, 15, 40, Op::Reserve(2), Outcome::Done),
-            Call::new(2, 20, 30, Op::Snapshot, Outcome::Snapshot(books)),
+            Call::new(2, 20, 30, Op::Snapshot, Outcome::Snapshot(sums)),
         ]
     };
     let history = History::new(9, read(5, 0)).unwrap();
@@ -306,7 +306,7 @@ fn short_histories_of_a_stock_are_decided_in_two_seconds() {
 
 #[test]
 fn a_long_history_with_one_false_refusal_is_explained() {
-    // So many that at no instant fewer than two are left.
+    // Enough units that at no instant fewer than two are left.
     let stock = Stock::new(50_000);
     let history = raced(&stock, 50_000, 4, 2_500);
     let mut calls = history.calls().to_vec();

@@ -59,7 +59,7 @@ impl Recipe {
 fn bound(outcome: Outcome, lie: u8) -> Outcome {
     match outcome {
         Outcome::Exactly(units) => Outcome::AtMost(units + u64::from(lie == 3)),
-        Outcome::ExactSnapshot(books) => Outcome::Snapshot(books),
+        Outcome::ExactSnapshot(sums) => Outcome::Snapshot(sums),
         outcome => outcome,
     }
 }
@@ -70,23 +70,23 @@ fn lie(outcome: Outcome, lie: u8) -> Outcome {
         (4 | 5, Outcome::Refused(_)) => Outcome::Done,
         (4, Outcome::AtMost(units)) => Outcome::AtMost(units.saturating_sub(1)),
         (4, Outcome::Took(units)) => Outcome::Took(units.saturating_sub(1)),
-        (4, Outcome::Snapshot(books)) => Outcome::Snapshot(Snapshot {
-            available: books.available + 1,
-            sold: books.sold.wrapping_sub(1),
-            ..books
+        (4, Outcome::Snapshot(sums)) => Outcome::Snapshot(Snapshot {
+            available: sums.available + 1,
+            sold: sums.sold.wrapping_sub(1),
+            ..sums
         }),
-        (5, Outcome::Snapshot(books)) => Outcome::Snapshot(Snapshot {
+        (5, Outcome::Snapshot(sums)) => Outcome::Snapshot(Snapshot {
             reserved: 0,
-            sold: books.sold + books.reserved,
-            ..books
+            sold: sums.sold + sums.reserved,
+            ..sums
         }),
         // Shown as not sold yet.
-        (6 | 7, Outcome::Snapshot(books)) => {
-            let units = books.sold.min(u64::from(lie) - 5);
+        (6 | 7, Outcome::Snapshot(sums)) => {
+            let units = sums.sold.min(u64::from(lie) - 5);
             Outcome::Snapshot(Snapshot {
-                reserved: books.reserved + units,
-                sold: books.sold - units,
-                ..books
+                reserved: sums.reserved + units,
+                sold: sums.sold - units,
+                ..sums
             })
         }
         (_, outcome) => outcome,

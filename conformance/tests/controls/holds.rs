@@ -131,7 +131,7 @@ enum HoldMistake {
     GivesBackOne,
     /// Each hold is good for as long as the others.
     IgnoresTtl,
-    /// A key is placed again with other units, and nobody is told.
+    /// A key is placed again with other units, and no conflict is answered.
     NeverConflicts,
 }
 

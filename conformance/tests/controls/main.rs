@@ -1,9 +1,8 @@
 //! Negative controls: counters that are wrong, each in a way that people have shipped. Each is caught,
 //! for its own reason and no other.
 //!
-//! Where threads would meet at the mistake too rarely, `Std::linger` keeps them there for a moment.
+//! Where threads would meet at the mistake too rarely, `Std::linger` keeps them at it for a moment.
 
-mod books;
 mod holds;
 mod oversell;
 mod owed;
@@ -11,6 +10,7 @@ mod panics;
 mod refuse;
 mod silent;
 mod stuck;
+mod sums;
 
 use segstock::{OutOfStock, RestockOverflow, StockCounter};
 use segstock_conformance::{Answer, Evidence, Options, Promise, Report, Subject};
@@ -54,7 +54,7 @@ impl<C: Perform> Subject for Naive<C> {
 /// Where histories and pictures go.
 const DIRECTORY: &str = env!("CARGO_TARGET_TMPDIR");
 
-/// Judges a counter and sees it break `reasons`, and keep `kept`.
+/// Judges a counter without a limit, and sees it break `reasons`, and keep `kept`.
 #[track_caller]
 fn caught<S: Subject + 'static>(
     open: impl Fn(u64, usize) -> S,
@@ -64,7 +64,7 @@ fn caught<S: Subject + 'static>(
     caught_up_to(u64::MAX, open, reasons, kept)
 }
 
-/// The same of one that counts no further than `limit`.
+/// Judges a counter that counts no further than `limit`, and sees it break `reasons`, and keep `kept`.
 #[track_caller]
 fn caught_up_to<S: Subject + 'static>(
     limit: u64,
@@ -161,7 +161,7 @@ use Promise::{
     Zero,
 };
 
-/// Whoever sells what was never there has no sums that can be kept.
+/// Promises that a counter breaks if it sells units that never came. Its sums are not judged.
 const OVERSELLS: [Promise; 2] = [NeverOversold, Linearizable];
 const REFUSES: [Promise; 2] = [ExactRefusal, Linearizable];
 const SOUND: [Promise; 4] = [NeverOversold, Conservation, ManyThreads, Zero];

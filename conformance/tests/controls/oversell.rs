@@ -1,4 +1,4 @@
-//! Counters that sell what is not there.
+//! Counters that sell units that are not in stock.
 
 use super::*;
 use segstock_model::naive::ReadCheckWrite;

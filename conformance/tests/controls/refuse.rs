@@ -1,4 +1,4 @@
-//! Counters that refuse though the units are there.
+//! Counters that refuse though the units are in stock.
 
 use super::*;
 

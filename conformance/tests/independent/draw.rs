@@ -82,21 +82,21 @@ fn changed(truth: Outcome, chance: &mut SmallRng) -> Outcome {
     let lies = chance.random_bool(0.06);
     match truth {
         Outcome::Exactly(units) => Outcome::AtMost((units + 1).saturating_sub(1 + u64::from(lies))),
-        Outcome::ExactSnapshot(books) if lies && books.sold > 0 => Outcome::Snapshot(Snapshot {
-            available: books.available + 1,
-            sold: books.sold - 1,
-            ..books
+        Outcome::ExactSnapshot(sums) if lies && sums.sold > 0 => Outcome::Snapshot(Snapshot {
+            available: sums.available + 1,
+            sold: sums.sold - 1,
+            ..sums
         }),
         // Shown as not sold yet, which is true beside a commit.
-        Outcome::ExactSnapshot(books) if books.sold > 0 && chance.random_bool(0.3) => {
-            let units = chance.random_range(1..=books.sold);
+        Outcome::ExactSnapshot(sums) if sums.sold > 0 && chance.random_bool(0.3) => {
+            let units = chance.random_range(1..=sums.sold);
             Outcome::Snapshot(Snapshot {
-                reserved: books.reserved + units,
-                sold: books.sold - units,
-                ..books
+                reserved: sums.reserved + units,
+                sold: sums.sold - units,
+                ..sums
             })
         }
-        Outcome::ExactSnapshot(books) => Outcome::Snapshot(books),
+        Outcome::ExactSnapshot(sums) => Outcome::Snapshot(sums),
         Outcome::Done if lies => Outcome::Refused(Refusal::Short { available: None }),
         Outcome::Refused(_) if lies => Outcome::Done,
         Outcome::Refused(Refusal::Short { .. }) => {

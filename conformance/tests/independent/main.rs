@@ -43,28 +43,28 @@ fn reads_are_sane(calls: &[Call]) -> bool {
             _ => None,
         })
     };
-    let aside_at = |now: u64| {
-        let mut aside = 0_i64;
+    let reserved_at = |now: u64| {
+        let mut reserved = 0_i64;
         for call in calls {
             let runs_on = call.outcome == Outcome::Unknown;
             match call.op {
                 _ if !runs_on && call.outcome != Outcome::Done => {}
                 Op::Reserve(n) | Op::Place { units: n, .. } if call.called <= now => {
-                    aside += n as i64;
+                    reserved += n as i64;
                 }
                 Op::Commit(n) | Op::Release(n) if !runs_on && call.returned < now => {
-                    aside -= n as i64;
+                    reserved -= n as i64;
                 }
                 _ => {}
             }
         }
-        aside
+        reserved
     };
     reads().all(|(read, said)| {
         let mut times = read.called..=read.returned;
-        let was_aside = times.any(|now| aside_at(now) >= said.reserved as i64);
+        let was_reserved = times.any(|now| reserved_at(now) >= said.reserved as i64);
         let mut earlier = reads().filter(|(other, _)| other.returned < read.called);
-        was_aside && earlier.all(|(_, then)| then.sold <= said.sold)
+        was_reserved && earlier.all(|(_, then)| then.sold <= said.sold)
     })
 }
 
@@ -110,7 +110,7 @@ fn taken_at_their_word(calls: &[Call]) -> Vec<Call> {
             .any(|(at, other)| at != index && meets(other));
         let outcome = match call.outcome {
             Outcome::AtMost(units) if is_alone => Outcome::Exactly(units),
-            Outcome::Snapshot(books) if is_alone => Outcome::ExactSnapshot(books),
+            Outcome::Snapshot(sums) if is_alone => Outcome::ExactSnapshot(sums),
             outcome => outcome,
         };
         Call { outcome, ..*call }

@@ -17,8 +17,8 @@ pub struct Shop {
     first: u64,
     added: u64,
     shelf: u64,
-    /// Set aside without a key.
-    aside: u64,
+    /// Reserved without a key.
+    reserved: u64,
     gone: u64,
     clock: u64,
     /// Key, units, and what became of them.
@@ -33,7 +33,7 @@ impl Shop {
             first: units,
             added: 0,
             shelf: units,
-            aside: 0,
+            reserved: 0,
             gone: 0,
             clock: 0,
             keys: Vec::new(),
@@ -61,7 +61,7 @@ impl Shop {
             }
             Op::Reserve(n) if n <= self.shelf => {
                 self.shelf -= n;
-                self.aside += n;
+                self.reserved += n;
                 Outcome::Done
             }
             Op::Deduct(_) | Op::Reserve(_) => short,
@@ -76,13 +76,13 @@ impl Shop {
                 self.added += n;
                 Outcome::Done
             }
-            Op::Commit(n) if n <= self.aside => {
-                self.aside -= n;
+            Op::Commit(n) if n <= self.reserved => {
+                self.reserved -= n;
                 self.gone += n;
                 Outcome::Done
             }
-            Op::Release(n) if n <= self.aside => {
-                self.aside -= n;
+            Op::Release(n) if n <= self.reserved => {
+                self.reserved -= n;
                 self.shelf += n;
                 Outcome::Done
             }
@@ -92,7 +92,7 @@ impl Shop {
                 initial: self.first,
                 restocked: self.added,
                 available: self.shelf,
-                reserved: self.aside + self.held(),
+                reserved: self.reserved + self.held(),
                 sold: self.gone,
                 ..Snapshot::default()
             }),

@@ -4,8 +4,8 @@ use super::{Item, Problem};
 use crate::{Model, Op, Outcome};
 use std::collections::BTreeSet;
 
-/// Units of commits and confirms that overlap `snapshot`, of those that are placed: so many calls of each lane, then
-/// so many of each kind of unknown call.
+/// Units of commits and confirms that overlap `snapshot`, of those that are placed. `placed` has the number of placed
+/// calls of each lane, then of each kind of unknown call.
 ///
 /// A call of unknown outcome may go on for ever, so it overlaps. A key is confirmed once: if one of its confirms ended
 /// before the snapshot began, it was confirmed by then.

@@ -32,7 +32,7 @@ pub struct Contradiction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sum {
-    /// When the call returned, more was taken than can have been there.
+    /// When the call returned, more units were taken than can have come.
     Oversold {
         /// At first, and by all calls that were called by then.
         came: i128,
@@ -41,26 +41,26 @@ pub enum Sum {
         /// Taken by calls that had returned, this one included.
         taken: i128,
     },
-    /// At every instant of the call at least so many were in stock.
+    /// At every instant of the call at least this number of units was in stock.
     AtLeast(i128),
-    /// At every instant of the call at most so many were in stock.
+    /// At every instant of the call at most this number of units was in stock.
     AtMost(i128),
-    /// At no instant of the call there were so many: always fewer or always more.
+    /// At no instant of the call were the answered units in stock: always fewer or always more.
     Never,
-    /// By the end of the call at most so many units can have been added, or by its begin at least so many were.
+    /// By the end of the call fewer units can have been added than the snapshot shows, or by its begin more were.
     Restocked {
         /// Added by calls that had returned before.
         least: i128,
         /// Added by calls that were called until its end.
         most: i128,
     },
-    /// So many units were reserved throughout the snapshot, by reservations that no call touched.
+    /// This number of units was reserved throughout the snapshot, by reservations that no call touched.
     Reserved(i128),
-    /// At every instant of the snapshot at most so many units were reserved.
+    /// At every instant of the snapshot at most this number of units was reserved.
     ReservedAtMost(i128),
-    /// A snapshot that ended before showed so many units as sold.
+    /// A snapshot that ended before showed this number of units as sold.
     Sold(u64),
-    /// At most so many were on hand, and a restock was refused for want of room.
+    /// At most this number of units was on hand, and a restock was refused for want of room.
     OnHand(i128),
 }
 
@@ -363,14 +363,14 @@ impl Sums {
         // At one stamp, what ends before: then no sum in between is beyond both its neighbours.
         least.sort_unstable_by_key(|(at, change)| (*at, *change < 0));
         most.sort_unstable_by_key(|(at, change)| (*at, *change > 0));
-        let books = problem.start.snapshot();
+        let start = problem.start.snapshot();
         let restocked = [came, may_come].map(|mut changes| {
             changes.sort_unstable();
-            Course::new(books.restocked, changes)
+            Course::new(start.restocked, changes)
         });
         Self {
-            least: Course::new(books.available, least),
-            most: Course::new(books.available, most),
+            least: Course::new(start.available, least),
+            most: Course::new(start.available, most),
             restocked,
         }
     }
@@ -415,7 +415,7 @@ impl Sums {
 
     /// A restock that was refused where there was room, whatever had come until its end.
     fn no_room(&self, problem: &Problem) -> Option<Contradiction> {
-        let books = problem.start.snapshot();
+        let start = problem.start.snapshot();
         let limit = i128::from(problem.start.limit);
         first(problem, |item| {
             let (Op::Restock(units), Outcome::Refused(Refusal::Overflow { .. })) =
@@ -423,8 +423,8 @@ impl Sums {
             else {
                 return None;
             };
-            let came = self.restocked[1].at(item.returned) - i128::from(books.restocked);
-            let most = i128::from(books.on_hand()) + came;
+            let came = self.restocked[1].at(item.returned) - i128::from(start.restocked);
+            let most = i128::from(start.on_hand()) + came;
             (most + i128::from(units) <= limit).then_some(Sum::OnHand(most))
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The clock is read once in so many states.
+/// The clock is read once in this number of states.
 const LOOK: u64 = 1 << 10;
 
 /// How many states and how much time one search, or several together, may cost.
@@ -25,7 +25,7 @@ pub enum Spent {
 }
 
 impl Effort {
-    /// So many states.
+    /// `most` states, and any time.
     #[must_use]
     pub const fn states(most: u64) -> Self {
         Self {
@@ -36,14 +36,14 @@ impl Effort {
         }
     }
 
-    /// So much time at most, from now on.
+    /// At most `time`, from now on.
     #[must_use]
     pub fn within(self, time: Duration) -> Self {
         let until = Instant::now().checked_add(time);
         Self { until, ..self }
     }
 
-    /// A part of what is left: at most so many states.
+    /// A part of what is left: at most `states`.
     #[must_use]
     pub fn part(&self, states: u64) -> Self {
         let most = states.min(self.most.saturating_sub(self.states));

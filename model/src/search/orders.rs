@@ -81,11 +81,11 @@ fn needs_all(problem: &Problem) -> bool {
 /// What a call that cannot stand here would need of calls of unknown outcome.
 #[derive(Clone, Copy, Default)]
 struct Missing {
-    /// Units, so many for some call.
+    /// The fewest units more that a call needs.
     more: Option<u64>,
-    /// Fewer units, by so many for some call.
+    /// The fewest units less that a call needs.
     fewer: Option<u64>,
-    /// Units restocked, so many for some snapshot.
+    /// The fewest units restocked that a snapshot needs.
     restocked: Option<u64>,
     /// Something else.
     other: bool,
@@ -95,10 +95,10 @@ struct Missing {
 
 impl Missing {
     fn note(&mut self, item: &Item, stock: &Model) {
-        let books = stock.snapshot();
+        let sums = stock.snapshot();
         let least = |known: Option<u64>, new: u64| Some(known.map_or(new, |known| known.min(new)));
         if let Outcome::Snapshot(said) | Outcome::ExactSnapshot(said) = item.outcome {
-            let missing = said.restocked.wrapping_sub(books.restocked);
+            let missing = said.restocked.wrapping_sub(sums.restocked);
             if missing > u64::MAX / 2 {
                 self.hopeless = true;
                 return;
@@ -109,11 +109,11 @@ impl Missing {
             }
         }
         let (more, fewer) = match Demand::of(item.op, item.outcome) {
-            Demand::AtLeast(units) => (units.saturating_sub(books.available), 0),
-            Demand::AtMost(units) => (0, books.available.saturating_sub(units)),
+            Demand::AtLeast(units) => (units.saturating_sub(sums.available), 0),
+            Demand::AtMost(units) => (0, sums.available.saturating_sub(units)),
             Demand::Exactly(units) => (
-                units.saturating_sub(books.available),
-                books.available.saturating_sub(units),
+                units.saturating_sub(sums.available),
+                sums.available.saturating_sub(units),
             ),
             Demand::Any | Demand::Never => (0, 0),
         };
@@ -261,13 +261,15 @@ impl Search<'_> {
         let begin = choices.len();
         let lanes = self.problem.threads.len();
         let maybes = self.problem.maybes.iter().enumerate();
-        let due = maybes.filter(|(kind, maybe)| self.is_due(maybe, self.placed[lanes + kind], now));
-        let due: Vec<(usize, &Maybe)> = due.collect();
-        // A sale of more than there is can be what is needed, once more is there.
+        let possible = maybes
+            .filter(|(kind, maybe)| self.may_have_happened(maybe, self.placed[lanes + kind], now));
+        let possible: Vec<(usize, &Maybe)> = possible.collect();
+        // A sale of more units than are in stock can be what is needed, once more are in stock.
         let available = stock.snapshot().available;
         let too_large = |maybe: &Maybe| Change::at_most(maybe.op).takes > available;
-        let adds_help = missing.fewer.is_some() && due.iter().any(|(_, maybe)| too_large(maybe));
-        for (kind, maybe) in due {
+        let adds_help =
+            missing.fewer.is_some() && possible.iter().any(|(_, maybe)| too_large(maybe));
+        for (kind, maybe) in possible {
             let who = lanes + kind;
             let helps = adds_help && Change::at_most(maybe.op).adds > 0;
             let is_tried = self.is_eager || helps || missing.is_met_by(maybe.op).is_some();
@@ -285,14 +287,14 @@ impl Search<'_> {
     }
 
     /// Whether another call of the kind may have happened by `now`.
-    fn is_due(&self, maybe: &Maybe, placed: u32, now: u64) -> bool {
+    fn may_have_happened(&self, maybe: &Maybe, placed: u32, now: u64) -> bool {
         let next = maybe.called.get(placed as usize);
         next.is_some_and(|&called| called <= now)
     }
 }
 
 /// Whether a call changes nothing wherever it stands, by its answer. Of others it is not enough that
-/// nothing changes here: an `advance` may find an expired hold there.
+/// nothing changes here: elsewhere an `advance` may find an expired hold.
 const fn changes_nothing(item: &Item) -> bool {
     match item.outcome {
         Outcome::Refused(_)

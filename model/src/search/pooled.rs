@@ -3,8 +3,8 @@
 //!
 //! From a pool any number of units can be used, not only sums of whole calls. That allows more than the
 //! model does, so that *no order* here is final, and it makes the choice easy: a call that needs more
-//! units, or fewer, uses as few from the pools as it can. Whoever used less can do all that another can
-//! who stands at the same place and used more. So what is remembered of a place are the least uses, as
+//! units, or fewer, uses as few from the pools as it can. A search that used less can do all that a search can
+//! which stands at that place and used more. So what is remembered of a place are the least uses, as
 //! a rule one.
 
 use super::beside;
@@ -29,7 +29,7 @@ impl Used {
 /// Of places, the least uses that were looked at.
 type Places = HashMap<Box<[u32]>, Vec<Used>>;
 
-/// Places from which no order goes on, whoever used so much or more.
+/// Places and uses from which no order goes on: with these uses of the pools or higher ones.
 #[derive(Default)]
 pub(super) struct Dead(Places);
 
@@ -40,7 +40,7 @@ impl Dead {
     }
 }
 
-/// Adds a use to those of a place, unless one of them is as little.
+/// Adds a use to those of a place, unless one of them is no more than this.
 fn note(places: &mut Places, placed: &[u32], used: Used) -> bool {
     let Some(known) = places.get_mut(placed) else {
         places.insert(placed.into(), vec![used]);
@@ -194,11 +194,11 @@ pub(super) fn search(problem: &Problem, effort: &mut Effort) -> (Found, Dead) {
 
 impl Search<'_> {
     fn run(&mut self, effort: &mut Effort) -> Found {
-        let books = self.problem.start.snapshot();
+        let start = self.problem.start.snapshot();
         let start = Known {
-            available: i128::from(books.available),
-            reserved: i128::from(books.reserved),
-            restocked: books.restocked,
+            available: i128::from(start.available),
+            reserved: i128::from(start.reserved),
+            restocked: start.restocked,
         };
         let mut choices: Vec<Choice> = Vec::new();
         let mut frames = vec![Frame {
@@ -309,9 +309,9 @@ impl Search<'_> {
         let fewer = u64::try_from((available - most).max(0)).ok()?;
         needs.added = needs.added.checked_add(more)?;
         needs.taken = needs.taken.checked_add(fewer)?;
-        let is_there =
+        let is_in_pools =
             needs.added <= self.pools.added.at(now) && needs.taken <= self.pools.taken.at(now);
-        is_there.then_some(needs)
+        is_in_pools.then_some(needs)
     }
 
     /// Whether what is reserved and what is on hand may allow the answer, with all the pools' help.
@@ -319,7 +319,7 @@ impl Search<'_> {
         let pools = &self.pools;
         let all = |pool: &Pool| i128::from(pool.all());
         let on_hand = known.available + known.reserved;
-        let books = self.problem.start.snapshot();
+        let start = self.problem.start.snapshot();
         match (item.op, item.outcome) {
             (Op::Commit(units) | Op::Release(units), Outcome::Done) => {
                 known.reserved + all(&pools.reserved) >= i128::from(units)
@@ -339,13 +339,13 @@ impl Search<'_> {
                 let most = known.reserved + all(&pools.reserved) + i128::from(beside);
                 let reserved = i128::from(said.reserved);
                 said.balanced()
-                    && said.initial == books.initial
+                    && said.initial == start.initial
                     && (known.reserved - all(&pools.settled)..=most).contains(&reserved)
             }
             (_, Outcome::ExactSnapshot(said)) => {
                 let reserved = i128::from(said.reserved);
                 said.balanced()
-                    && said.initial == books.initial
+                    && said.initial == start.initial
                     && known.reserved + all(&pools.reserved) >= reserved
                     && known.reserved - all(&pools.settled) <= reserved
             }

@@ -124,7 +124,7 @@ impl Removal {
 }
 
 /// Replaces the entry by a tombstone, and that by others. The map drops what was replaced in batches, and a batch
-/// needs at least as many entries as threads are pinned. If this one has too few, a later one has more.
+/// needs an entry at least for each thread that is pinned. If this one has too few, a later one has more.
 fn replace_a_batch<K: Sku, S: BuildHasher>(pinned: &Pinned<'_, K, S>, sku: &K) {
     /// What the map has in a batch at least.
     const BATCH: usize = 32;

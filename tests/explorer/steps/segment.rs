@@ -10,7 +10,7 @@ use crate::omissions::Omission;
 pub enum Want {
     /// All units of the call, or none. If the call reserves, they are reserved in the exchange.
     All,
-    /// As many as there are, at most this many.
+    /// The units that it has, at most this many.
     UpTo(u8),
     /// To know how many there are.
     Held,

@@ -33,7 +33,7 @@ pub struct Measured {
     /// work, where it is done under a lock.
     pub with_flow: f64,
     pub p99_with_flow: f64,
-    /// How often in a second a file of the same disk could be synced, beside each turn.
+    /// How often in a second a file of this disk could be synced, beside each turn.
     pub syncs: f64,
 }
 

@@ -64,7 +64,7 @@ impl Stores {
         absent.map(ToString::to_string).collect()
     }
 
-    /// All ways for so many customers, and those with locks once more for the others.
+    /// All ways for `customers`, and those with locks once more for the `crowd`.
     pub async fn ways(&self, [customers, crowd]: [usize; 2]) -> Result<Vec<Way>, String> {
         let mut ways = Ways {
             ways: Vec::new(),
@@ -295,7 +295,7 @@ async fn locks_on_postgres(postgres: &Postgres, ways: &mut Ways) -> Result<(), S
     Ok(())
 }
 
-/// A bare statement on one row, over as many connections as the designs have.
+/// A bare statement on one row, over 16 connections like the designs.
 async fn bare(server: &PostgresServer, sql: &'static str, stock: &str) -> Result<Order, String> {
     let mut sessions = Vec::new();
     for _ in 0..16 {

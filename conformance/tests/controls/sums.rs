@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Two segments, exact in all, but for the books: those are summed up while units move.
+/// Two segments, exact in all, but for the snapshot: its figures are summed up while units move.
 struct SumsMovingUnits {
     segments: [AtomicU64; 2],
     initial: u64,
@@ -144,7 +144,7 @@ fn an_order_of_nothing_that_is_refused_is_seen() {
 
 /// Counts right, but for one thing about large numbers.
 struct Narrow {
-    /// In stock, and set aside.
+    /// In stock, and reserved.
     units: Mutex<(u64, u64)>,
     mistake: Mistake,
 }
@@ -156,7 +156,7 @@ enum Mistake {
     AsI64,
     /// A parameter of another width.
     AsU32,
-    /// What is set aside is not on hand.
+    /// What is reserved is not on hand.
     IgnoresReserved,
     /// Looks for room, and adds later.
     LooksFirst,
@@ -170,7 +170,7 @@ impl Narrow {
         }
     }
 
-    fn take(&self, units: u64, aside: u64) -> Answer {
+    fn take(&self, units: u64, to_reserve: u64) -> Answer {
         let (left, reserved) = &mut *self.units.lock().unwrap();
         let enough = match self.mistake {
             Mistake::AsI64 => i64::try_from(*left).unwrap_or(i64::MAX) >= units as i64,
@@ -183,7 +183,7 @@ impl Narrow {
                 _ => units,
             };
             *left = left.wrapping_sub(taken);
-            *reserved += if aside > 0 { taken } else { 0 };
+            *reserved += if to_reserve > 0 { taken } else { 0 };
         }
         enough.into()
     }
