@@ -6,11 +6,11 @@
 //!
 //! | part | what is measured |
 //! |---|---|
+//! | `memory` | what twice as many orders cost that are remembered |
 //! | `rates` | durable calls a second and their p99, beside the rate at which the disk syncs, one transaction for each call, and the book without a ledger |
 //! | `open` | opening again, beside reading the same rows |
 //! | `refusal` | a refusal with a ledger, beside one without |
 //! | `growth` | p99.9 with many orders and SKUs, of which some are forgotten all the time, beside an empty book |
-//! | `memory` | what twice as many orders cost that are remembered |
 //!
 //! A customer places an order of two lines and pays for it: two calls.
 
@@ -58,11 +58,12 @@ impl Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// First: memory that others have given back is not counted.
+    Memory,
     Rates,
     Open,
     Refusal,
     Growth,
-    Memory,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
