@@ -72,6 +72,7 @@ pub fn growth(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Err
             let customers = (arguments.customers, *skus);
             let turn = shops::sells(
                 &shop.book,
+                Some(&shop.writer),
                 &format!("turn-{turn}"),
                 customers,
                 arguments.window(),

@@ -30,7 +30,7 @@ struct Arguments {
     /// Where the files are: on the disk that is measured.
     #[arg(long, default_value = ".")]
     dir: PathBuf,
-    /// Customers that order at the same time, each on a thread.
+    /// Customers that order at the same time.
     #[arg(long, default_value_t = 64)]
     customers: u64,
     /// Turns of each candidate.

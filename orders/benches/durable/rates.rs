@@ -34,11 +34,13 @@ pub fn measure(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Er
     let customers = (arguments.customers, skus);
     let batches = shop.writer.status();
     for turn in 0..arguments.turns {
-        let sells = |book, name| shops::sells(book, &format!("{name}-{turn}"), customers, window);
+        let sells = |book, writer, name| {
+            shops::sells(book, writer, &format!("{name}-{turn}"), customers, window)
+        };
         turns[0].push(syncs(&mut raw, window)?);
-        turns[1].push(sells(&shop.book, "durable"));
+        turns[1].push(sells(&shop.book, Some(&*shop.writer), "durable"));
         turns[2].push(transactions(&single, turn, window)?);
-        turns[3].push(sells(&without, "memory"));
+        turns[3].push(sells(&without, None, "memory"));
     }
     let rates = turns.each_ref().map(|turns| median(turns, Turn::rate));
     let slow = turns

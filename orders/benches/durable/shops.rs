@@ -1,9 +1,12 @@
 //! The shops that are measured, and their customers.
 
-use segstock_orders::ledger::Recovered;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use segstock_orders::ledger::{Recovered, Writer};
 use segstock_orders::sqlite::SqliteLedger;
-use segstock_orders::{OrderBook, OrderBookBuilder};
+use segstock_orders::{OrderBook, OrderBookBuilder, Refusal};
 use std::error::Error;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -88,48 +91,63 @@ fn lines(number: u64, skus: u64) -> [(String, u64); 2] {
     [(format!("sku-{first}"), 1), (format!("sku-{second}"), 1)]
 }
 
-/// Customers place and pay for a time, each on a thread.
+/// Customers place and pay for a time. They are tasks on a thread for each core, as a server has them: a thread that waits
+/// is woken once for all its customers.
 pub fn sells(
     book: &OrderBook<String>,
+    writer: Option<&Writer<String>>,
     turn: &str,
     (customers, skus): (u64, u64),
     window: Duration,
 ) -> Turn {
     let is_over = AtomicBool::new(false);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let began = Instant::now();
+    let customer = async |customer: u64| {
+        let mut times = Vec::new();
+        let mut number = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            let id = format!("{turn}-{customer}-{number}");
+            for pays in [false, true] {
+                let lines = lines(number * 64 + customer, skus);
+                let began = Instant::now();
+                let call = || match pays {
+                    false => book.place(&id, None, lines, TTL),
+                    true => book.pay(&id),
+                };
+                let answer = match writer {
+                    Some(writer) => {
+                        let decided = writer.decide(call);
+                        let durable = writer.durable(decided.rests_on).await;
+                        durable.map_err(|_| Refusal::Unknown).and(decided.answer)
+                    }
+                    None => call(),
+                };
+                times.push(began.elapsed());
+                assert!(answer.is_ok(), "{answer:?}");
+            }
+            number += 1;
+        }
+        times
+    };
     let times = thread::scope(|scope| {
-        let customer = |customer: u64| {
-            let is_over = &is_over;
+        let thread = |first: usize| {
+            let (customer, numbers) = (&customer, first as u64..customers);
             move || {
-                let mut times = Vec::new();
-                for number in 0_u64.. {
-                    if is_over.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let id = format!("{turn}-{customer}-{number}");
-                    for pays in [false, true] {
-                        let lines = lines(number * 64 + customer, skus);
-                        let began = Instant::now();
-                        let answer = match pays {
-                            false => book.place(&id, None, lines, TTL),
-                            true => book.pay(&id),
-                        };
-                        times.push(began.elapsed());
-                        assert!(answer.is_ok(), "{answer:?}");
-                    }
-                }
-                times
+                let tasks = numbers.step_by(threads).map(customer);
+                let tasks: FuturesUnordered<_> = tasks.collect();
+                pollster::block_on(tasks.collect::<Vec<Vec<Duration>>>())
             }
         };
-        let threads: Vec<_> = (0..customers)
-            .map(|number| scope.spawn(customer(number)))
+        let running: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(thread(first)))
             .collect();
         thread::sleep(window);
         is_over.store(true, Ordering::Relaxed);
-        let times = threads
+        let times = running
             .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_default());
-        times.collect()
+            .map(|thread| thread.join().unwrap_or_default());
+        times.flatten().flatten().collect()
     });
     Turn::new(times, began.elapsed())
 }
