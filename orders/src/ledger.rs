@@ -24,6 +24,32 @@
 //! waits for a position up to `d` is answered. A call that waits for a later one is told [`Lost`](crate::Lost): the same
 //! call tells after a restart. Changes are refused as [`Unavailable`](crate::NoPlace::Unavailable) before anything is taken.
 
+//! # Sold out
+//!
+//! A refusal as short waits for nothing. At that instant the units were set aside for others; if those orders are not
+//! durable yet, a crash may undo them. Who must not say so is *strict*: it refuses only if the durable figures are short,
+//! too, and otherwise asks again once more is durable. Then one sequence of all calls explains all answers, across crashes.
+//!
+//! ```
+//! use segstock_orders::ledger::Recovered;
+//! use segstock_orders::{Answer, Refusal};
+//! use std::thread;
+//! use std::time::Duration;
+//!
+//! fn place_strictly(shop: &Recovered<String>, order: &str, sku: &str, units: u64) -> Result<Answer, Refusal<String>> {
+//!     loop {
+//!         let lines = [(sku.to_owned(), units)];
+//!         let answer = shop.book.place(order, None, lines, Duration::from_secs(900));
+//!         let number = shop.book.number_of(sku);
+//!         let durable = number.map_or(0, |number| shop.writer.stock(number).available());
+//!         if !matches!(answer, Err(Refusal::Short(_))) || durable < units {
+//!             return answer;
+//!         }
+//!         thread::sleep(Duration::from_millis(1));
+//!     }
+//! }
+//! ```
+
 mod driver;
 #[cfg(feature = "faults")]
 pub mod faults;

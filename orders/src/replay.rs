@@ -17,6 +17,10 @@ use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::hint::black_box;
+
+/// How many entries are looked at before they are applied.
+const WINDOW: usize = 64;
 
 /// Makes a book again that nobody else uses yet.
 pub(crate) struct Replaying<'a, K: Sku> {
@@ -62,23 +66,45 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         entries: impl IntoIterator<Item = (Position, Entry<K>)>,
     ) -> Result<(Position, u64), ReplayError> {
         let (mut last, mut time) = (Position::default(), 0);
-        for (position, entry) in entries {
-            let error = |reason| ReplayError { position, reason };
-            if position <= last {
-                return Err(error(ReplayReason::Sequence));
+        let mut entries = entries.into_iter();
+        let mut next = Vec::with_capacity(WINDOW);
+        loop {
+            next.extend(entries.by_ref().take(WINDOW));
+            if next.is_empty() {
+                break;
             }
-            if let Some(feed) = &self.book.feed {
-                let id = self.id_of(&entry.change);
-                feed.tell(&entry, id.as_deref(), || position);
+            self.look_at(&next);
+            for (position, entry) in next.drain(..) {
+                let error = |reason| ReplayError { position, reason };
+                if position <= last {
+                    return Err(error(ReplayReason::Sequence));
+                }
+                if let Some(feed) = &self.book.feed {
+                    let id = self.id_of(&entry.change);
+                    feed.tell(&entry, id.as_deref(), || position);
+                }
+                time = time.max(entry.time);
+                self.one(position, entry).map_err(error)?;
+                last = position;
             }
-            time = time.max(entry.time);
-            self.one(position, entry).map_err(error)?;
-            last = position;
         }
         let book = self.book;
         self.lent.settle(&book.skus)?;
         *book.last_time.lock() = time;
         Ok((last, time))
+    }
+
+    /// Looks at the stock that new orders will take from, which changes nothing. What is not in the processor's caches is
+    /// fetched for many orders at the same time; an entry that is applied would wait for its own.
+    fn look_at(&self, entries: &[(Position, Entry<K>)]) {
+        let new = entries.iter().filter_map(|(_, entry)| match &entry.change {
+            Change::Placed { order, .. } => Some(&order.lines),
+            _ => None,
+        });
+        let lines = new.flat_map(|lines| lines.iter());
+        let known = lines.filter(|line| self.book.skus.knows(line.sku));
+        let seen = known.map(|line| self.book.skus.item(line.sku).available());
+        black_box(seen.fold(0, u64::wrapping_add));
     }
 
     /// The id of the order that a change is about.
@@ -256,9 +282,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let mut lines = order.lines.iter();
         lines.try_for_each(|line| self.knows(line.sku))?;
         let table = &self.book.table;
-        // The entry goes into the table, and its name with it.
-        let id = order.id.clone();
-        let name = table.name(&id);
+        let name = table.name(&order.id);
         let mut shard = table.lock_shard_of(name);
         if let Some(slot) = shard.find(name) {
             // Forgetting is no entry: an id that is placed again was forgotten.
@@ -276,6 +300,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 _ = queue.set_aside(line.units, u64::MAX);
             }
         }
+        // The entry goes into the table, and its id with it.
+        let name = name.of_new();
         let slot = self.book.apply_new(&mut shard, name, position, entry);
         let slot = slot.ok_or(ReplayReason::Unknown)?;
         self.orders.insert(position, (shard.number, slot));

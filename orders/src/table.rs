@@ -44,6 +44,13 @@ pub(crate) struct Name<'a> {
     hash: u64,
 }
 
+impl Name<'_> {
+    /// The name under which an order is entered: its id is in the order.
+    pub(crate) fn of_new(self) -> Name<'static> {
+        Name { id: "", ..self }
+    }
+}
+
 impl Table {
     pub(crate) fn new(shards: usize) -> Self {
         let shard = |_| CachePadded::new(Mutex::new(Shard::new()));

@@ -1,7 +1,7 @@
 //! [`Recovered`]: a book that its ledger made again.
 
 use super::driver::Driver;
-use super::sums::Sums;
+use super::sums::{Moved as _, Sums};
 use super::writer::{Past, Writer, WriterSettings};
 use super::{Ledger, LedgerError, LedgerReason, Opened};
 use crate::book::OrderBook;
@@ -217,7 +217,7 @@ impl<K: Sku + 'static> Loaded<K> {
         let clock = Arc::clone(&builder.clock);
         let builder = builder.clock(Arc::new(GoesOn { clock, began, at }));
 
-        let (book, pages) = replay(builder, &mut *ledger)?;
+        let (book, pages, sums) = replay(builder, &mut *ledger)?;
         // Entries that stand for forgotten orders have positions, too: new ones come after them.
         let last = opened.last.max(pages.after);
         if let Some(error) = pages.error {
@@ -233,7 +233,7 @@ impl<K: Sku + 'static> Loaded<K> {
             passed,
         };
         let past = Past {
-            sums: pages.sums,
+            sums,
             retention: book.settings.retention,
         };
         let writer = Arc::new(writer(ledger, &Opened { last, ..opened }, past)?);
@@ -249,80 +249,102 @@ impl<K: Sku + 'static> Loaded<K> {
 type Page<K> = Vec<(Position, Entry<K>)>;
 type Replayed<K> = Result<OrderBook<K>, ReplayError>;
 
-/// Makes a book again from the entries of a ledger. Of a ledger that is not small, one thread reads and decodes, and this
-/// one applies.
+/// Makes a book again from the entries of a ledger. Of a ledger that is not small, one thread reads, decodes and sums up,
+/// and this one applies.
 fn replay<K: Sku + 'static>(
     builder: OrderBookBuilder<K>,
     ledger: &mut dyn Ledger<K>,
-) -> Result<(Replayed<K>, Pages<K>), RecoverError> {
+) -> Result<(Replayed<K>, Pages<K>, Sums), RecoverError> {
     let (ahead, pages) = sync_channel(PAGES_AHEAD);
     let mut pages = Pages::of(pages);
-    let begin = Position::default();
-    let Some((after, entries)) = read(ledger, begin, &ahead) else {
-        drop(ahead);
-        return Ok((builder.replay(&mut pages), pages));
+    let sums = Sums::default();
+    let mut reader = Reader {
+        ledger,
+        ahead,
+        sums,
     };
-    if entries < PAGE {
-        _ = read(ledger, after, &ahead);
-        drop(ahead);
-        return Ok((builder.replay(&mut pages), pages));
-    }
-    let book = thread::scope(|scope| {
-        let reader = thread::Builder::new().name("segstock-reader".to_owned());
-        let started = reader.spawn_scoped(scope, move || {
+    let read = reader.read(Position::default());
+    let Some((after, entries)) = read.filter(|(_, entries)| *entries == PAGE) else {
+        if let Some((after, _)) = read {
+            _ = reader.read(after);
+        }
+        let sums = reader.end();
+        return Ok((builder.replay(&mut pages), pages, sums));
+    };
+    let read = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("segstock-reader".to_owned());
+        let started = thread.spawn_scoped(scope, move || {
             let mut next = Some((after, entries));
             while let Some((after, _)) = next {
-                next = read(ledger, after, &ahead);
+                next = reader.read(after);
             }
+            reader.end()
         });
-        started.map(|_| builder.replay(&mut pages))
+        let started = started.map_err(|error| format!("no thread to read the ledger: {error}"))?;
+        let book = builder.replay(&mut pages);
+        // It reads no more once nobody takes its pages.
+        pages.close();
+        let sums = started.join();
+        let sums = sums.map_err(|_| "the thread that read the ledger panicked".to_owned())?;
+        Ok((book, sums))
     });
-    let book = book.map_err(|error| {
-        let line = format!("no thread to read the ledger: {error}");
+    let (book, sums) = read.map_err(|line: String| {
         RecoverError::Ledger(LedgerError::new(LedgerReason::Failed, line))
     })?;
-    Ok((book, pages))
+    Ok((book, pages, sums))
 }
 
-/// Reads a page and sends it ahead. Returns the position of its last entry and how many it has; `None` at the end, at an
-/// error, or if nobody wants more.
-fn read<K>(
-    ledger: &mut dyn Ledger<K>,
-    after: Position,
-    ahead: &SyncSender<Result<Page<K>, LedgerError>>,
-) -> Option<(Position, usize)> {
-    let page = ledger.load(after, PAGE);
-    let entries = page.as_ref().map_or(0, Vec::len);
-    let last = page.as_ref().ok().and_then(|page| page.last());
-    let last = last.map(|(position, _)| *position);
-    let sent = ahead.send(page);
-    last.filter(|_| sent.is_ok()).map(|last| (last, entries))
+/// Reads pages ahead.
+struct Reader<'a, K> {
+    ledger: &'a mut dyn Ledger<K>,
+    ahead: SyncSender<Result<Page<K>, LedgerError>>,
+    sums: Sums,
+}
+
+impl<K> Reader<'_, K> {
+    /// Reads a page and sends it ahead. Returns the position of its last entry and how many it has; `None` at the end, at
+    /// an error, or if nobody wants more.
+    fn read(&mut self, after: Position) -> Option<(Position, usize)> {
+        let page = self.ledger.load(after, PAGE);
+        let read = page.as_ref().map(Vec::as_slice).unwrap_or_default();
+        read.iter().for_each(|(_, entry)| self.sums.add(entry));
+        let (entries, last) = (read.len(), read.last().map(|(position, _)| *position));
+        let sent = self.ahead.send(page);
+        last.filter(|_| sent.is_ok()).map(|last| (last, entries))
+    }
+
+    fn end(self) -> Sums {
+        self.sums
+    }
 }
 
 /// The entries of a ledger, as they are read. They end early at an error, which is kept.
 struct Pages<K> {
-    pages: Receiver<Result<Page<K>, LedgerError>>,
+    /// None once no more are taken.
+    pages: Option<Receiver<Result<Page<K>, LedgerError>>>,
     page: std::vec::IntoIter<(Position, Entry<K>)>,
     after: Position,
     entries: u64,
-    sums: Sums,
     error: Option<LedgerError>,
 }
 
 impl<K> Pages<K> {
     fn of(pages: Receiver<Result<Page<K>, LedgerError>>) -> Self {
         Self {
-            pages,
+            pages: Some(pages),
             page: Vec::new().into_iter(),
             after: Position::default(),
             entries: 0,
-            sums: Sums::default(),
             error: None,
         }
     }
 
+    fn close(&mut self) {
+        self.pages = None;
+    }
+
     fn turn(&mut self) -> Option<(Position, Entry<K>)> {
-        match self.pages.recv().ok()? {
+        match self.pages.as_ref()?.recv().ok()? {
             Ok(page) => self.page = page.into_iter(),
             Err(error) => self.error = Some(error),
         }
@@ -340,7 +362,6 @@ impl<K> Iterator for &mut Pages<K> {
         };
         self.after = position;
         self.entries += 1;
-        self.sums.add(&entry);
         Some((position, entry))
     }
 }

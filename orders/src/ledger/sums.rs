@@ -3,6 +3,8 @@
 use crate::entry::{Change, Entry};
 use crate::lines::{Lines, SkuId};
 use crate::steps::Steps;
+#[cfg(any(feature = "faults", feature = "rows"))]
+use std::collections::BTreeMap;
 
 /// The stock of a SKU by its durable entries.
 ///
@@ -50,23 +52,66 @@ impl Sums {
     pub(super) fn of(&self, sku: SkuId) -> SkuSums {
         self.0.get(sku.index()).copied().unwrap_or_default()
     }
+}
+
+impl Moved for Sums {
+    fn opens(&mut self, sku: SkuId) {
+        // The numbers count up.
+        if sku.index() == self.0.len() {
+            self.0.push(SkuSums::default());
+        }
+    }
+
+    fn at(&mut self, sku: SkuId) -> Option<&mut SkuSums> {
+        self.0.get_mut(sku.index())
+    }
+}
+
+/// The sums of some entries, by SKU: of few SKUs, however many there are.
+#[cfg(any(feature = "faults", feature = "rows"))]
+#[derive(Debug, Default)]
+pub(super) struct FewSums(pub(super) BTreeMap<SkuId, SkuSums>);
+
+#[cfg(any(feature = "faults", feature = "rows"))]
+impl Moved for FewSums {
+    fn opens(&mut self, _: SkuId) {}
+
+    fn at(&mut self, sku: SkuId) -> Option<&mut SkuSums> {
+        Some(self.0.entry(sku).or_default())
+    }
+}
+
+/// Sums to which entries are added.
+pub(super) trait Moved {
+    /// A SKU is opened.
+    fn opens(&mut self, sku: SkuId);
+
+    /// The sums of a SKU. None if no entry has opened it: then the entries are none of a book.
+    fn at(&mut self, sku: SkuId) -> Option<&mut SkuSums>;
 
     /// Adds what an entry moved.
-    pub(super) fn add<K>(&mut self, entry: &Entry<K>) {
+    fn add<K>(&mut self, entry: &Entry<K>) {
         match &entry.change {
-            Change::Opened { id, units, .. } => self.at(*id).on_hand += signed(*units),
-            Change::Restocked { sku, units } => self.at(*sku).on_hand += signed(*units),
+            Change::Opened { id, units, .. } => {
+                self.opens(*id);
+                self.on_hand(*id, signed(*units));
+            }
+            Change::Restocked { sku, units } => self.on_hand(*sku, signed(*units)),
             Change::Counted {
                 sku, difference, ..
-            } => self.at(*sku).on_hand += difference,
-            Change::WrittenOff { sku, units } => self.at(*sku).on_hand -= signed(*units),
+            } => self.on_hand(*sku, *difference),
+            Change::WrittenOff { sku, units } => self.on_hand(*sku, -signed(*units)),
             Change::Moved { from, to, units } => {
-                self.at(*from).on_hand -= signed(*units);
-                self.at(*to).on_hand += signed(*units);
+                self.on_hand(*from, -signed(*units));
+                self.on_hand(*to, signed(*units));
             }
-            Change::Sent { from, units, .. } => self.at(*from).on_hand -= signed(*units),
-            Change::Arrived { to, units, .. } => self.at(*to).on_hand += signed(*units),
-            Change::Limited { sku, safety, .. } => self.at(*sku).safety += safety,
+            Change::Sent { from, units, .. } => self.on_hand(*from, -signed(*units)),
+            Change::Arrived { to, units, .. } => self.on_hand(*to, signed(*units)),
+            Change::Limited { sku, safety, .. } => {
+                if let Some(sums) = self.at(*sku) {
+                    add(&mut sums.safety, *safety);
+                }
+            }
             Change::Placed { order, .. } => self.held(&order.lines, 1),
             Change::Served { lines, .. } => self.held(lines, 1),
             Change::Amended { taken, given, .. } => {
@@ -102,43 +147,45 @@ impl Sums {
         }
     }
 
-    /// The sums of all SKUs, by their numbers.
-    #[cfg(any(feature = "faults", feature = "rows"))]
-    pub(super) fn into_iter(self) -> impl Iterator<Item = (SkuId, SkuSums)> {
-        let numbers = (0..).map(SkuId::new);
-        numbers.zip(self.0.into_vec())
+    fn on_hand(&mut self, sku: SkuId, units: i64) {
+        if let Some(sums) = self.at(sku) {
+            add(&mut sums.on_hand, units);
+        }
     }
 
     fn held(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            self.at(line.sku).held += sign * signed(line.units);
+            if let Some(sums) = self.at(line.sku) {
+                add(&mut sums.held, sign * signed(line.units));
+            }
         }
     }
 
     fn paid(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            self.at(line.sku).paid += sign * signed(line.units);
+            if let Some(sums) = self.at(line.sku) {
+                add(&mut sums.paid, sign * signed(line.units));
+            }
         }
     }
 
     /// Units leave the shelf, or come back to it.
     fn leave(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            let sums = self.at(line.sku);
-            sums.on_hand -= sign * signed(line.units);
-            sums.shipped += sign * signed(line.units);
+            if let Some(sums) = self.at(line.sku) {
+                add(&mut sums.on_hand, -sign * signed(line.units));
+                add(&mut sums.shipped, sign * signed(line.units));
+            }
         }
-    }
-
-    fn at(&mut self, sku: SkuId) -> &mut SkuSums {
-        while self.0.len() <= sku.index() {
-            self.0.push(SkuSums::default());
-        }
-        &mut self.0[sku.index()]
     }
 }
 
-/// Units, with a sign. No stock has 2^63.
+/// Adds units. Only entries that are damaged go beyond, and those make no book.
+const fn add(sum: &mut i64, units: i64) {
+    *sum = sum.wrapping_add(units);
+}
+
+/// Units, with a sign. No stock has 2^62.
 const fn signed(units: u64) -> i64 {
-    units.cast_signed()
+    (units & (u64::MAX >> 2)).cast_signed()
 }

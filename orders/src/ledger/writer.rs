@@ -3,7 +3,7 @@
 use super::driver::Driver;
 use super::queue::Queue;
 use super::recover::WallClock;
-use super::sums::{SkuSums, Sums};
+use super::sums::{Moved as _, SkuSums, Sums};
 use super::waiters::{Durable, Waiters};
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened};
 use crate::entry::{Entry, Position};

@@ -4,7 +4,7 @@
 use crate::calm::{connect, run};
 use crate::shop::{TTL, Tests, hurried, name, phone, recover};
 use segstock_orders::ledger::{
-    Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError,
+    Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError, WriterSettings,
 };
 use segstock_orders::{Entry, OrderBook, OrderState, Position, Refusal};
 use segstock_postgres::PostgresLedger;
@@ -247,7 +247,13 @@ fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
 /// Somebody switches `fsync` off, and the connection is lost.
 fn unsynced(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     let (url, name) = (url(server), name());
-    let shop = begin(&url, &url, &name);
+    let ledger = PostgresLedger::at(&url, &name).expect("a name");
+    // Who asks what became of a batch has patience: it may be switched on again.
+    let settings = WriterSettings::new()
+        .tries(5)
+        .patience(Duration::from_secs(1));
+    let shop = OrderBook::builder().recover_with(ledger, settings);
+    let shop = shop.expect("a new ledger");
     shop.book.open(phone(), 1).expect("a new SKU");
     let client = connect(&url, runtime);
     run(&client, runtime, "ALTER SYSTEM SET fsync = off");

@@ -4,7 +4,7 @@ use super::moves::{Move, Moves};
 use super::shelves::Shelves;
 use crate::entry::{Change, Entry, Position};
 use crate::ledger::Batch;
-use crate::ledger::sums::Sums;
+use crate::ledger::sums::{FewSums, Moved as _};
 use crate::lines::SkuId;
 use std::collections::{BTreeMap, HashSet};
 
@@ -146,7 +146,7 @@ impl<K: Clone> Upkeep<K> {
             of_orders.entry(order).or_default().push(entry);
         }
         let mut plan = Plan::default();
-        let mut sums = Sums::default();
+        let mut sums = FewSums::default();
         for order in orders {
             let Some(entries) = of_orders.get(order) else {
                 continue;
@@ -162,8 +162,8 @@ impl<K: Clone> Upkeep<K> {
 }
 
 /// How many units left with orders that have ended, and did not come back. The sums are those of all their entries.
-fn left(sums: Sums) -> impl Iterator<Item = (SkuId, i64)> {
-    sums.into_iter().filter_map(|(sku, sums)| {
+fn left(sums: FewSums) -> impl Iterator<Item = (SkuId, i64)> {
+    sums.0.into_iter().filter_map(|(sku, sums)| {
         debug_assert_eq!((sums.held, sums.paid), (0, 0), "the orders have ended");
         (sums.on_hand < 0).then_some((sku, -sums.on_hand))
     })

@@ -1,0 +1,126 @@
+//! What a ledger costs those who change nothing, and what a book that is large costs all.
+
+use crate::Arguments;
+use crate::shops::{self, Turn, filled, median, open_all, timed};
+use segstock::{Clock, ManualClock};
+use segstock_orders::{OrderBook, Refusal};
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const RETENTION: Duration = Duration::from_secs(1_000);
+/// Of the book that is empty.
+const FEW: u64 = 1_000;
+
+/// A refusal with a ledger and one without take turns, on one thread.
+pub fn refusal(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+    let file = directory.join("refusal.db");
+    let with = filled(OrderBook::builder(), &file, (FEW, 0), |_| ())?;
+    let without = OrderBook::new();
+    open_all(&without, FEW)?;
+    let books = [&with.book, &without];
+    let mut turns: [Vec<Turn>; 2] = Default::default();
+    for book in books {
+        book.open("sold out".to_owned(), 0)?;
+    }
+    for _ in 0..arguments.turns {
+        for (book, turns) in books.iter().zip(&mut turns) {
+            turns.push(timed(arguments.window() / 10, || {
+                // Many at a time: a look at the clock costs as much as a refusal.
+                for _ in 0..1_000 {
+                    let lines = [("sold out".to_owned(), 1)];
+                    let answer = book.place("order-17", None, lines, shops::TTL);
+                    assert!(matches!(answer, Err(Refusal::Short(_))), "{answer:?}");
+                }
+                Ok(())
+            })?);
+        }
+    }
+    let [with, without] = turns.map(|turns| 1e6 / median(&turns, Turn::rate));
+    let times = with / without;
+    println!("a refusal: {with:.0} ns with a ledger, {without:.0} ns without, {times:.3} times");
+    Ok(())
+}
+
+/// A shop with many orders and SKUs, of which orders are forgotten all the time, and one that is empty take turns.
+pub fn growth(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+    let clock = Arc::new(ManualClock::new());
+    let builder = || {
+        let builder = OrderBook::builder().retention(RETENTION).ships_at_once();
+        builder.clock(Arc::clone(&clock) as Arc<dyn Clock + Send + Sync>)
+    };
+    let (skus, orders) = (arguments.skus.max(100 * FEW), arguments.orders);
+    // The orders end one after another, over the time for which they are remembered.
+    let step = RETENTION / u32::try_from(orders).unwrap_or(u32::MAX).max(1);
+    let large = filled(
+        builder(),
+        &directory.join("large.db"),
+        (skus, orders),
+        |_| {
+            clock.advance(step);
+        },
+    )?;
+    let small = filled(builder(), &directory.join("small.db"), (FEW, 0), |_| ())?;
+    let shops = [(&large, skus), (&small, FEW)];
+    let mut turns: [Vec<Turn>; 2] = Default::default();
+    let before = large.book.orders();
+    for turn in 0..arguments.turns {
+        // So many orders are past their retention from now on.
+        clock.advance(RETENTION / 10);
+        for ((shop, skus), turns) in shops.iter().zip(&mut turns) {
+            let customers = (arguments.customers, *skus);
+            let turn = shops::sells(
+                &shop.book,
+                Some(&shop.writer),
+                &format!("turn-{turn}"),
+                customers,
+                arguments.window(),
+            );
+            turns.push(turn);
+        }
+    }
+    let sold: f64 = turns[0]
+        .iter()
+        .map(|turn| turn.rate() * arguments.window().as_secs_f64() / 2.0)
+        .sum();
+    let forgotten = before as f64 + sold - large.book.orders() as f64;
+    let [large, small] = turns.map(|turns| median(&turns, |turn| turn.slowest(999)) * 1e3);
+    println!(
+        "p99.9 with {orders} orders and {skus} SKUs, while some {forgotten:.0} orders are forgotten: {large:.1} ms; \
+         empty: {small:.1} ms; {:.2} times, {:.1} ms more",
+        large / small,
+        large - small
+    );
+    Ok(())
+}
+
+/// What orders cost in memory that are remembered.
+pub fn memory(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let orders = 2 * arguments.orders;
+    let book = OrderBook::builder()
+        .max_orders(usize::MAX)
+        .ships_at_once()
+        .build();
+    open_all(&book, FEW)?;
+    let before = resident()?;
+    for number in 0..orders {
+        let id = format!("order-{number:014}");
+        let lines = [("sku-1".to_owned(), 1), ("sku-2".to_owned(), 1)];
+        book.place(&id, None, lines, shops::TTL)?;
+        book.pay(&id)?;
+    }
+    let bytes = resident()?.saturating_sub(before);
+    println!(
+        "{orders} orders that are remembered: {} MB, {} bytes each",
+        bytes / 1_000_000,
+        bytes / orders.max(1)
+    );
+    Ok(())
+}
+
+fn resident() -> Result<u64, Box<dyn Error>> {
+    let pages = std::fs::read_to_string("/proc/self/statm")?;
+    let pages = pages.split(' ').nth(1).ok_or("no resident pages")?;
+    Ok(pages.parse::<u64>()? * 4_096)
+}

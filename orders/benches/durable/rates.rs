@@ -1,0 +1,139 @@
+//! Durable calls a second, beside the rate at which the disk syncs; and opening again.
+
+use crate::Arguments;
+use crate::shops::{self, Turn, filled, median, open_all, timed};
+use rusqlite::Connection;
+use segstock_orders::OrderBook;
+use segstock_orders::sqlite::SqliteLedger;
+use std::error::Error;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const NAMES: [&str; 4] = [
+    "raw syncs of a growing file",
+    "order book over SQLite",
+    "one transaction for each call",
+    "order book without a ledger",
+];
+
+/// Raw syncs of a file that grows by a page each time, the order book over SQLite, SQLite with one transaction for each
+/// call, and the book without a ledger take turns.
+pub fn measure(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+    let file = directory.join("shop.db");
+    let (skus, window) = (arguments.skus, arguments.window());
+    let there = (skus, arguments.orders);
+    let shop = filled(OrderBook::builder(), &file, there, |_| ())?;
+    let without = OrderBook::new();
+    open_all(&without, skus)?;
+    let single = single(&directory.join("single.db"))?;
+    let mut raw = File::create(directory.join("raw"))?;
+
+    let mut turns: [Vec<Turn>; 4] = Default::default();
+    let customers = (arguments.customers, skus);
+    let batches = shop.writer.status();
+    for turn in 0..arguments.turns {
+        let sells = |book, writer, name| {
+            shops::sells(book, writer, &format!("{name}-{turn}"), customers, window)
+        };
+        turns[0].push(syncs(&mut raw, window)?);
+        turns[1].push(sells(&shop.book, Some(&*shop.writer), "durable"));
+        turns[2].push(transactions(&single, turn, window)?);
+        turns[3].push(sells(&without, None, "memory"));
+    }
+    let rates = turns.each_ref().map(|turns| median(turns, Turn::rate));
+    let slow = turns
+        .each_ref()
+        .map(|turns| median(turns, |turn| turn.slowest(990)));
+    for ((name, rate), p99) in NAMES.iter().zip(rates).zip(slow) {
+        let p99 = p99 * 1e3;
+        println!("{name:<32} {rate:>10.0} a second   p99 {p99:>9.3} ms");
+    }
+    let now = shop.writer.status();
+    let entries = now.durable.number() - batches.durable.number();
+    let batches = (now.batches - batches.batches).max(1);
+    println!("entries in a batch: {:.1}", entries as f64 / batches as f64);
+    println!(
+        "order book / (syncs x 32): {:.2}",
+        rates[1] / (rates[0] * 32.0)
+    );
+    println!(
+        "order book / one transaction for each call: {:.1}",
+        rates[1] / rates[2]
+    );
+    println!("p99 of the book / p99 of a sync: {:.2}", slow[1] / slow[0]);
+    Ok(())
+}
+
+/// What opening takes, beside reading the same rows.
+pub fn open(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+    let file = directory.join("open.db");
+    let there = (arguments.skus, arguments.orders);
+    let shop = filled(OrderBook::builder(), &file, there, |_| ())?;
+    let found = shop.writer.status().durable;
+    drop(shop);
+    let (mut reading, mut opening) = (Duration::MAX, Duration::MAX);
+    let mut rows = 0;
+    for _ in 0..3 {
+        let began = Instant::now();
+        rows = read(&file)?;
+        reading = reading.min(began.elapsed());
+        let began = Instant::now();
+        let again = OrderBook::<String>::builder().recover(SqliteLedger::at(&file))?;
+        opening = opening.min(began.elapsed());
+        assert_eq!(again.found.last, found);
+    }
+    let times = opening.as_secs_f64() / reading.as_secs_f64();
+    println!(
+        "{rows} rows: read in {reading:.2?}, open in {opening:.2?}, {times:.2} times; the best of 3"
+    );
+    Ok(())
+}
+
+/// A page is appended and synced, again and again.
+fn syncs(file: &mut File, window: Duration) -> Result<Turn, Box<dyn Error>> {
+    timed(window, || {
+        file.write_all(&[7; 4096])?;
+        Ok(file.sync_data()?)
+    })
+}
+
+fn single(path: &Path) -> Result<Connection, Box<dyn Error>> {
+    let single = Connection::open(path)?;
+    single.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE;
+         CREATE TABLE calls (id TEXT PRIMARY KEY, what TEXT) WITHOUT ROWID",
+    )?;
+    Ok(single)
+}
+
+/// One transaction for each call.
+fn transactions(
+    single: &Connection,
+    turn: usize,
+    window: Duration,
+) -> Result<Turn, Box<dyn Error>> {
+    let mut insert = single.prepare("INSERT INTO calls VALUES (?1, ?2)")?;
+    let mut number = 0;
+    timed(window, || {
+        number += 1;
+        insert.execute((format!("{turn}-{number}"), r#"{"lines":{"17":1,"4":1}}"#))?;
+        Ok(())
+    })
+}
+
+/// Reads all rows as SQLite gives them.
+fn read(file: &Path) -> Result<u64, Box<dyn Error>> {
+    let connection = Connection::open(file)?;
+    let mut select = connection.prepare("SELECT position, time, request, change FROM entry")?;
+    let mut rows = select.query([])?;
+    let mut count = 0;
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        bytes += row.get_ref(3)?.as_str()?.len();
+        count += 1;
+    }
+    assert!(bytes > 0);
+    Ok(count)
+}

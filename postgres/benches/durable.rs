@@ -1,0 +1,181 @@
+//! Durable orders a second over `PostgreSQL`: in one run, by turns.
+//!
+//! ```sh
+//! cargo bench -p segstock-postgres --features ledger --bench durable
+//! ```
+//!
+//! Three candidates take turns, each for a window, on a private server whose settings are the defaults, or on that of
+//! `SEGSTOCK_POSTGRES_URL`: raw syncs of a file that grows by a page each time, in the folder for temporary files; the order
+//! book with its ledger there; and, as it is usually done, one statement for each order that takes the units from one row
+//! if they are there (`UPDATE … WHERE units >= n`) and inserts the order. Each customer of the book is a thread, and each
+//! of the statements has a connection.
+
+use clap::Parser;
+use segstock_orders::OrderBook;
+use segstock_postgres::PostgresLedger;
+use segstock_remote::servers::{PostgresServer, Server};
+use std::error::Error;
+use std::fs::File;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls};
+
+const UNITS: u64 = 1 << 39;
+const TTL: Duration = Duration::from_secs(3600);
+const TABLES: &str = "
+    CREATE TABLE stock (sku integer PRIMARY KEY, units bigint NOT NULL CHECK (units >= 0));
+    CREATE TABLE orders (id text PRIMARY KEY, sku integer NOT NULL, units bigint NOT NULL);
+    INSERT INTO stock VALUES (0, 1000000000)";
+const ORDER: &str = "
+    WITH taken AS (UPDATE stock SET units = units - 1 WHERE sku = 0 AND units >= 1 RETURNING sku)
+    INSERT INTO orders (id, sku, units) SELECT $1, sku, 1 FROM taken";
+
+#[derive(Parser)]
+struct Arguments {
+    /// Customers that order at the same time.
+    #[arg(long, default_value_t = 64)]
+    customers: u64,
+    /// Turns of each candidate.
+    #[arg(long, default_value_t = 9)]
+    turns: u64,
+    /// How long a turn is, in milliseconds.
+    #[arg(long, default_value_t = 500)]
+    window_ms: u64,
+    /// Given by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let window = Duration::from_millis(arguments.window_ms);
+    let server = PostgresServer::find()?;
+    let runtime = Runtime::new()?;
+    let name = format!("durable_{}", std::process::id());
+    let connect = || runtime.block_on(connect(server.url(), &name));
+    let tables = format!("CREATE SCHEMA {name}_rows; {TABLES}");
+    let first = connect()?;
+    runtime.block_on(first.batch_execute(&tables))?;
+    let ready = || {
+        let client = connect()?;
+        let order = runtime.block_on(client.prepare(ORDER))?;
+        Ok::<_, tokio_postgres::Error>((client, order))
+    };
+    let clients: Result<Vec<_>, _> = (0..arguments.customers).map(|_| ready()).collect();
+    let clients = clients?;
+    let shop = OrderBook::builder().recover(PostgresLedger::at(server.url(), &name)?)?;
+    shop.book.open("phone".to_owned(), UNITS)?;
+    let mut raw = tempfile::tempfile()?;
+
+    let mut turns: [Vec<Vec<Duration>>; 3] = Default::default();
+    for turn in 0..arguments.turns {
+        turns[0].push(syncs(&mut raw, window)?);
+        turns[1].push(customers(
+            arguments.customers,
+            window,
+            |customer, number| {
+                let id = format!("{turn}-{customer}-{number}");
+                let lines = [("phone".to_owned(), 1)];
+                shop.book.place(&id, None, lines, TTL).is_ok()
+            },
+        ));
+        turns[2].push(customers(
+            arguments.customers,
+            window,
+            |customer, number| {
+                let id = format!("{turn}-{customer}-{number}");
+                let (client, order) = &clients[usize::try_from(customer).unwrap_or_default()];
+                let placed = runtime.block_on(client.execute(order, &[&id]));
+                placed.is_ok_and(|rows| rows == 1)
+            },
+        ));
+    }
+    let names = [
+        "raw syncs of a growing file",
+        "order book over PostgreSQL",
+        "UPDATE ... WHERE units >= n",
+    ];
+    let rate = |calls: &[Duration]| calls.len() as f64 / window.as_secs_f64();
+    let p99 = |calls: &[Duration]| {
+        let slowest = calls.get(calls.len() * 99 / 100);
+        slowest.map_or(0.0, Duration::as_secs_f64)
+    };
+    let rates = turns.each_ref().map(|turns| median(turns, rate));
+    let slow = turns.each_ref().map(|turns| median(turns, p99));
+    for ((name, rate), p99) in names.iter().zip(rates).zip(slow) {
+        let p99 = p99 * 1e3;
+        println!("{name:<28} {rate:>8.0} a second   p99 {p99:>9.3} ms");
+    }
+    println!("a sync takes {:.2} ms", 1e3 / rates[0]);
+    println!("order book / UPDATE: {:.1}", rates[1] / rates[2]);
+    println!("p99 of the book / p99 of a sync: {:.2}", slow[1] / slow[0]);
+    drop(shop);
+    let drop = format!("DROP SCHEMA {name} CASCADE; DROP SCHEMA {name}_rows CASCADE");
+    Ok(runtime.block_on(first.batch_execute(&drop))?)
+}
+
+/// A connection that finds the tables of this run.
+async fn connect(url: &str, name: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    let path = format!("SET search_path = {name}_rows");
+    client.batch_execute(&path).await?;
+    Ok(client)
+}
+
+/// Customers call for a time, each on a thread. Returns how long the calls took, the shortest first.
+fn customers(
+    customers: u64,
+    window: Duration,
+    call: impl Fn(u64, u64) -> bool + Sync,
+) -> Vec<Duration> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let customer = |customer: u64| {
+            let (is_over, call) = (&is_over, &call);
+            move || {
+                let mut times = Vec::new();
+                for number in 0.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let began = Instant::now();
+                    assert!(call(customer, number), "an order is refused");
+                    times.push(began.elapsed());
+                }
+                times
+            }
+        };
+        let threads: Vec<_> = (0..customers)
+            .map(|number| scope.spawn(customer(number)))
+            .collect();
+        thread::sleep(window);
+        is_over.store(true, Ordering::Relaxed);
+        let times = threads.into_iter().map(|thread| thread.join());
+        let mut times: Vec<_> = times.flat_map(Result::unwrap_or_default).collect();
+        times.sort_unstable();
+        times
+    })
+}
+
+/// A page is appended and synced, again and again.
+fn syncs(file: &mut File, window: Duration) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let (began, mut times) = (Instant::now(), Vec::new());
+    while began.elapsed() < window {
+        let began = Instant::now();
+        file.write_all(&[7; 4096])?;
+        file.sync_data()?;
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times)
+}
+
+fn median(turns: &[Vec<Duration>], figure: impl Fn(&[Duration]) -> f64) -> f64 {
+    let mut figures: Vec<f64> = turns.iter().map(|turn| figure(turn)).collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
