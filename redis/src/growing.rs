@@ -30,7 +30,7 @@ mod gather;
 
 use crate::function::{self, Heard};
 use crate::link::{Link, Reach};
-use crate::server::{check_parts, check_units, key_of};
+use crate::server::{check_parts, check_units, key_of, server_key};
 use crate::{OpenError, Redis};
 use gather::Gathered;
 use redis::Cmd;
@@ -144,7 +144,7 @@ impl Growing {
     fn of(servers: &[Redis], name: &str, parts: usize) -> Result<Self, OpenError> {
         let key = key_of(name)?;
         let first = servers.first().ok_or(OpenError::NoServers)?;
-        let identity = format!("{key}:server");
+        let identity = server_key(&key);
         let driver = |server: &Redis| server.driver(Some(identity.clone()));
         Ok(Self {
             servers: servers.iter().map(driver).collect::<Result<_, _>>()?,
@@ -169,7 +169,7 @@ impl Growing {
 
     /// Where a server says what it has of the stock.
     fn own_key(&self) -> String {
-        format!("{}:server", self.key)
+        server_key(&self.key)
     }
 
     fn part(&self, part: usize) -> String {

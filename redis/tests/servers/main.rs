@@ -4,6 +4,7 @@ mod atomic;
 mod designs;
 mod mistakes;
 mod several;
+mod sold_out;
 mod support;
 
 use segstock_remote::servers::Tests;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     designs::add(&tests);
     several::add(&tests);
     atomic::add(&tests);
+    sold_out::add(&tests);
     tests.add_orphan();
     tests.run()
 }
