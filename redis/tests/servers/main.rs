@@ -2,6 +2,7 @@
 
 mod atomic;
 mod designs;
+mod failover;
 mod mistakes;
 mod several;
 mod sold_out;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     several::add(&tests);
     atomic::add(&tests);
     sold_out::add(&tests);
+    failover::add(&tests);
     tests.add_orphan();
     tests.run()
 }
