@@ -52,7 +52,7 @@ impl Batched {
     fn over(row: Row) -> Self {
         let row = Arc::new(row);
         let writes = Arc::clone(&row);
-        let batches = Batches::start(move |batch| {
+        let batches = Batches::start(1, move |batch| {
             let row = Arc::clone(&writes);
             async move {
                 let decided = decide(row.opened(), BATCH, &batch, &[]).await;

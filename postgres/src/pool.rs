@@ -102,7 +102,7 @@ impl Pool {
             proves,
         });
         let writes = Arc::clone(&node);
-        let batches = Batches::start(move |batch| {
+        let batches = Batches::start(1, move |batch| {
             let node = Arc::clone(&writes);
             async move { node.write(&batch).await }
         });

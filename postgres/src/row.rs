@@ -15,6 +15,8 @@
 //! Only a retry's refusal is remembered. A first attempt that was answered has no copy under way, so its refusal writes
 //! nothing. A proxy that brings a request twice breaks that: take [`Postgres::strict`].
 //!
+//! Where the last order was refused, the next one reads first: a stock that is sold out costs one plain read for each order.
+//!
 //! What limits it: the row is locked until the commit is on the disk, so one commit follows another.
 //! Twin: `designs/rows.rs` of `segstock-sim`, its `Rows::One`.
 
@@ -103,6 +105,15 @@ const AVAILABLE: &str = "
           select clock_timestamp() + ahead from segstock_stock where name = $1 and part = 0)
       ), 0)::bigint
     from segstock_stock where name = $1 and part = 0";
+
+/// $1 stock, $2 id. Units in stock, with those of expired holds, unless the id is known.
+const READ: &str = "
+    select case when not exists (select from segstock_order where stock = $1 and id = $2) then
+      units + coalesce((
+        select sum(held.units) from segstock_order held
+        where held.stock = $1 and held.state = 'held' and held.until <= clock_timestamp() + stock.ahead
+      ), 0)::bigint end
+    from segstock_stock stock where name = $1 and part = 0";
 
 /// $1 stock, $2 id, $3 the state that ends the hold. It expires at its deadline, and ends otherwise before it.
 const END: &str = "
@@ -200,10 +211,13 @@ impl Row {
         state: &str,
         held: Option<Duration>,
     ) -> Result<Said, Unknown> {
-        let (id, units) = (order.as_str(), units.as_i64());
+        let (id, wanted, units) = (order.as_str(), units, units.as_i64());
         let seconds = held.map(|held| held.as_secs_f64().min(1e9));
         let take = |session: Arc<Session>, attempt: Attempt| async move {
             let again = attempt.is_again() || self.0.strict;
+            if !again && let Some(left) = self.0.refusal(&session, READ, id, wanted).await? {
+                return Ok(Said::Short(left));
+            }
             loop {
                 let parameters: Parameters<'_> =
                     &[&self.name(), &id, &units, &state, &again, &seconds];
@@ -213,7 +227,7 @@ impl Row {
                     Some(Said::Known(known, _, true)) if known == "held" => {
                         self.expire(&session).await?;
                     }
-                    Some(said) => return Ok(said),
+                    Some(said) => return Ok(self.0.noted(said)),
                     None => {}
                 }
             }

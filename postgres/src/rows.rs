@@ -8,6 +8,8 @@
 //! - Otherwise the units lie in several rows. A second statement locks all of them **in the order of their parts**, and
 //!   takes from several. Sorted so, locks never form a circle.
 //!
+//! Where the last order was refused, the next one reads the sum first: a refusal of a stock that is sold out is one read.
+//!
 //! What people write instead is `for update skip locked` on the rows: it passes over units that another order has locked
 //! and may leave, and refuses falsely.
 //!
@@ -99,6 +101,11 @@ const RESTOCK: &str = "
     select exists (select from put), (select state from known), (select units from known), false,
       (select total from seen), exists (select from segstock_stock where name = $1)";
 
+/// $1 stock, $2 id. All rows at one instant, unless the id is known.
+const READ: &str = "
+    select case when not exists (select from segstock_order where stock = $1 and id = $2) then sum(units)::bigint end
+    from segstock_stock where name = $1";
+
 /// $1 stock. All rows at one instant.
 pub(crate) const AVAILABLE: &str = "
     select coalesce(sum(units), 0)::bigint from segstock_stock where name = $1";
@@ -135,10 +142,14 @@ impl Rows {
     }
 
     async fn take(&self, order: &OrderId, units: Units) -> Result<Said, Unknown> {
-        let (stock, id, units) = (self.opened.name.as_str(), order.as_str(), units.as_i64());
+        let (stock, id) = (self.opened.name.as_str(), order.as_str());
+        let (wanted, units) = (units, units.as_i64());
         let part = self.any_part();
         let take = |session: Arc<Session>, attempt: Attempt| async move {
             let again = attempt.is_again() || self.opened.strict;
+            if !again && let Some(left) = self.opened.refusal(&session, READ, id, wanted).await? {
+                return Ok(Said::Short(left));
+            }
             let one: Parameters<'_> = &[&stock, &id, &units, &part, &again];
             let several: Parameters<'_> = &[&stock, &id, &units, &again];
             let mut next = (TAKE, one);
@@ -146,7 +157,7 @@ impl Rows {
                 match said(&session, next.0, next.1).await? {
                     // There are enough, in several rows.
                     Some(Said::Short(total)) if total >= units => next = (TAKE_SEVERAL, several),
-                    Some(said) => return Ok(said),
+                    Some(said) => return Ok(self.opened.noted(said)),
                     None => {}
                 }
             }

@@ -1,8 +1,11 @@
 //! [`Postgres`]: a server, and how it is asked.
 
 use crate::OpenError;
+use crate::row::Said;
 use crate::session::{Reach, Session, column};
-use segstock_remote::{Driver, Fault, InvalidUnits, MAX_UNITS, OrderId, Patience, Units, Unknown};
+use segstock_remote::{
+    Driver, Fault, InvalidUnits, Left, MAX_UNITS, OrderId, Patience, Units, Unknown,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Config;
@@ -186,6 +189,7 @@ pub(crate) struct Opened {
     pub(crate) driver: Driver<Reach>,
     pub(crate) name: String,
     pub(crate) strict: bool,
+    left: Left,
 }
 
 impl Opened {
@@ -194,8 +198,41 @@ impl Opened {
             driver: postgres.driver()?,
             name: OrderId::new(name)?.to_string(),
             strict: postgres.strict,
+            left: Left::default(),
         })
     }
+
+    /// The units that are left, if that is the refusal of a first attempt: `sql` reads at one instant how many there are, and
+    /// that nothing is known of the id. It is asked where the last order was refused.
+    pub(crate) async fn refusal(
+        &self,
+        session: &Session,
+        sql: &'static str,
+        id: &str,
+        wanted: Units,
+    ) -> Result<Option<i64>, Fault> {
+        if !self.left.is_less_than(wanted) {
+            return Ok(None);
+        }
+        let left = match session.row(sql, &[&self.name.as_str(), &id]).await? {
+            Some(row) => column::<Option<i64>>(&row, 0)?,
+            None => None,
+        };
+        let left = left.filter(|&left| left < wanted.as_i64());
+        if left.is_none() {
+            self.left.forget();
+        }
+        Ok(left)
+    }
+
+    /// Notes what is left, if that is what a statement refused an order with.
+    pub(crate) fn noted(&self, said: Said) -> Said {
+        if let Said::Short(left) = said {
+            self.left.set(u64::try_from(left).unwrap_or(0));
+        }
+        said
+    }
+
     /// The number that a statement reads of the stock.
     pub(crate) async fn number(&self, sql: &'static str) -> Result<u64, Unknown> {
         let stock = self.name.as_str();

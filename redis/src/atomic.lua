@@ -1,8 +1,12 @@
-#!lua name=segstock_atomic_1
+#!lua name=segstock_atomic_2
 
--- KEYS[1]  the stock, a hash: units, held, replid, and ahead (milliseconds that its clock is ahead; for tests)
+-- KEYS[1]  the stock: units that are free, a number
 -- KEYS[2]  the record of the order's id: "what:units", and for a hold "held:units:deadline"
--- KEYS[3]  the deadlines of the holds, a sorted set
+-- The stock's further keys have the name of KEYS[1] and one of these ends. All have the same hash tag, so they lie together:
+--   :held       units that are held, a number; nothing if none ever were
+--   :deadlines  the deadlines of the holds, a sorted set
+--   :server     a hash: made, replid, and ahead (milliseconds that its clock is ahead; for tests)
+--   :order:ID   the record of each id
 -- Every function reads all that it needs before it writes: no error ends it in the middle.
 
 -- A number as Redis keeps it: all digits, where tostring would round to 14 of them.
@@ -10,118 +14,165 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
-local function units_of(stock)
-  return tonumber(redis.call('HGET', stock, 'units'))
-end
-
--- The record: what became of the id, its units, its deadline.
-local function known(record)
-  local text = redis.call('GET', record)
-  if not text then return nil end
+-- A record: what became of the id, its units, its deadline.
+local function parsed(text)
   local what, units, deadline = text:match('^(%a+):(%d+):?(%d*)$')
   return what, tonumber(units), tonumber(deadline)
 end
 
+local function known(record)
+  local text = redis.call('GET', record)
+  if text then return parsed(text) end
+end
+
 local function remember(record, what, units, ttl)
-  redis.call('SET', record, what .. ':' .. digits(units), 'PX', ttl)
+  redis.call('SET', record, what .. ':' .. units, 'PX', ttl)
+end
+
+local function server_now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 local function now(stock)
-  local time = redis.call('TIME')
-  local ahead = tonumber(redis.call('HGET', stock, 'ahead')) or 0
-  return time[1] * 1000 + math.floor(time[2] / 1000) + ahead
+  return server_now() + (tonumber(redis.call('HGET', stock .. ':server', 'ahead')) or 0)
 end
 
-local function put_back(keys, id, record, what, units, ttl)
-  redis.call('HINCRBY', keys[1], 'units', digits(units))
-  redis.call('HINCRBY', keys[1], 'held', digits(-units))
-  redis.call('ZREM', keys[3], id)
-  remember(record, what, units, ttl)
+local function put_back(stock, id, record, what, units, ttl)
+  redis.call('INCRBY', stock, digits(units))
+  redis.call('DECRBY', stock .. ':held', digits(units))
+  redis.call('ZREM', stock .. ':deadlines', id)
+  remember(record, what, digits(units), ttl)
 end
 
--- Frees expired holds until `missing` units are back. Says whether it stopped early, so that nobody waits for long.
-local function free_expired(keys, prefix, ttl, missing)
-  local first = redis.call('ZRANGE', keys[3], 0, 0, 'WITHSCORES')
-  if not first[1] then return false end
-  local time = now(keys[1])
-  if tonumber(first[2]) > time then return false end
-  local ids = redis.call('ZRANGEBYSCORE', keys[3], '-inf', digits(time), 'LIMIT', 0, 500)
+-- Frees expired holds until `missing` units are back. Says how many are, whether it stopped early, so that nobody waits for
+-- long, and whether there were holds at all.
+local function free_expired(stock, ttl, missing)
+  local deadlines = stock .. ':deadlines'
+  local first = redis.call('ZRANGE', deadlines, 0, 0, 'WITHSCORES')
+  if not first[1] then return 0, false, false end
+  local time = now(stock)
+  if tonumber(first[2]) > time then return 0, false, true end
+  local ids = redis.call('ZRANGEBYSCORE', deadlines, '-inf', digits(time), 'LIMIT', 0, 500)
+  local freed = 0
   for _, id in ipairs(ids) do
-    if missing <= 0 then return false end
-    local _, units = known(prefix .. id)
-    put_back(keys, id, prefix .. id, 'expired', units, ttl)
-    missing = missing - units
+    if freed >= missing then return freed, false, true end
+    local record = stock .. ':order:' .. id
+    local _, units = known(record)
+    put_back(stock, id, record, 'expired', units, ttl)
+    freed = freed + units
   end
-  return #ids == 500
+  return freed, #ids == 500, true
 end
 
 -- ARGV: units, replid, and a number by which an attempt knows what one before it made.
 local function create(keys, args)
-  local made = redis.call('HGET', keys[1], 'made')
-  if made or units_of(keys[1]) then return { made == args[3] and 'done' or 'exists' } end
-  redis.call('HSET', keys[1], 'units', args[1], 'held', '0', 'replid', args[2], 'made', args[3])
+  local server = keys[1] .. ':server'
+  local made = redis.call('HGET', server, 'made')
+  if made or redis.call('EXISTS', keys[1]) == 1 then return { made == args[3] and 'done' or 'exists' } end
+  redis.call('SET', keys[1], args[1])
+  redis.call('HSET', server, 'replid', args[2], 'made', args[3])
   return { 'done' }
 end
 
--- Takes units, or says why not. ARGV: units, again, ttl, prefix.
-local function take(keys, args)
-  local units, left = tonumber(args[1]), units_of(keys[1])
+-- Why an order does not get its units, where `left` are free; nothing if it does. Frees expired holds if they are needed.
+-- With the units it says whether any are held.
+local function refusal(keys, left, args)
   if not left then return { 'nostock' } end
-  if left < units then
-    if free_expired(keys, args[4], args[3], units - left) then return { 'busy' } end
-    left = units_of(keys[1])
-  end
-  if left < units then
-    -- A first attempt has no copy under way: nothing is written.
-    if args[2] == '1' then remember(keys[2], 'refused', units, args[3]) end
-    return { 'refused', left }
-  end
-  redis.call('HINCRBY', keys[1], 'units', digits(-units))
-  return nil
+  local units = tonumber(args[1])
+  if left >= units then return nil end
+  local freed, early, holds = free_expired(keys[1], args[3], units - left)
+  if left + freed >= units then return nil end
+  if early then return { 'busy' } end
+  -- A first attempt has no copy under way: nothing is written.
+  if args[2] == '1' then remember(keys[2], 'refused', args[1], args[3]) end
+  return { 'refused', left + freed, holds and 1 or 0 }
 end
 
-local function deduct(keys, args)
-  local what, units = known(keys[2])
+-- What a sale or a restock answers whose id is known.
+local function repeated(text, done, units)
+  local what, of = parsed(text)
   if what == 'refused' then return { 'refused' } end
-  if what then return { (what == 'sold' and units == tonumber(args[1])) and 'done' or 'conflict' } end
-  local refusal = take(keys, args)
-  if refusal then return refusal end
-  remember(keys[2], 'sold', tonumber(args[1]), args[3])
+  return { (what == done and of == tonumber(units)) and 'done' or 'conflict' }
+end
+
+-- ARGV: units, again, ttl.
+local function deduct(keys, args)
+  local seen = redis.call('MGET', keys[1], keys[2])
+  if seen[2] then return repeated(seen[2], 'sold', args[1]) end
+  local refused = refusal(keys, tonumber(seen[1]), args)
+  if refused then return refused end
+  redis.call('DECRBY', keys[1], args[1])
+  remember(keys[2], 'sold', args[1], args[3])
   return { 'done' }
 end
 
 -- ARGV: units, again, ttl, most.
 local function restock(keys, args)
-  local what, known_units = known(keys[2])
-  if what == 'refused' then return { 'refused' } end
-  if what then return { (what == 'put' and known_units == tonumber(args[1])) and 'done' or 'conflict' } end
-  local units, left = tonumber(args[1]), units_of(keys[1])
+  local seen = redis.call('MGET', keys[1], keys[2], keys[1] .. ':held')
+  if seen[2] then return repeated(seen[2], 'put', args[1]) end
+  local left = tonumber(seen[1])
   if not left then return { 'nostock' } end
-  local held = tonumber(redis.call('HGET', keys[1], 'held')) or 0
-  if left + held + units > tonumber(args[4]) then
-    if args[2] == '1' then remember(keys[2], 'refused', units, args[3]) end
+  if left + (tonumber(seen[3]) or 0) + tonumber(args[1]) > tonumber(args[4]) then
+    if args[2] == '1' then remember(keys[2], 'refused', args[1], args[3]) end
     return { 'refused', left }
   end
-  redis.call('HINCRBY', keys[1], 'units', digits(units))
-  remember(keys[2], 'put', units, args[3])
+  redis.call('INCRBY', keys[1], args[1])
+  remember(keys[2], 'put', args[1], args[3])
   return { 'done' }
 end
 
--- ARGV: again, ttl, prefix, most; then for each order its id, its units, and whether it is a restock.
-local function batch(keys, args)
-  local said = {}
-  for at = 5, #args, 3 do
-    local own = { keys[1], args[3] .. args[at], keys[2] }
-    local answer
-    repeat
-      if args[at + 2] == '1' then
-        answer = restock(own, { args[at + 1], args[1], args[2], args[4] })
-      else
-        answer = deduct(own, { args[at + 1], args[1], args[2], args[3] })
-      end
-    until answer[1] ~= 'busy'
-    said[#said + 1] = answer[1]
-    said[#said + 1] = answer[2] or -1
+-- Decides one order of a batch whose id is not known. Says what is answered, and the record that is to be written, if one
+-- is. `batch` has the units that are free and held by then, and those that are still to be added to what Redis has.
+local function decide(stock, batch, units, restocks)
+  local wanted = tonumber(units)
+  local refused = batch.again == '1' and 'refused:' .. units or nil
+  if restocks then
+    if batch.left + batch.held + wanted > batch.most then return 'refused', refused end
+    batch.left, batch.change = batch.left + wanted, batch.change + wanted
+    return 'done', 'put:' .. units
+  end
+  while batch.left < wanted do
+    local freed, early = free_expired(stock, batch.ttl, wanted - batch.left)
+    batch.left, batch.held = batch.left + freed, batch.held - freed
+    if batch.left < wanted and not early then return 'refused', refused end
+  end
+  batch.left, batch.change = batch.left - wanted, batch.change - wanted
+  return 'done', 'sold:' .. units
+end
+
+-- KEYS: the stock. ARGV: again, ttl, most; then for each order its id, its units, and whether it is a restock. No id is
+-- in a batch twice. Answers for each order a word and a number.
+local function decide_batch(keys, args)
+  local stock = keys[1]
+  local names = { stock, stock .. ':held' }
+  for at = 4, #args, 3 do
+    names[#names + 1] = stock .. ':order:' .. args[at]
+  end
+  local seen = redis.call('MGET', unpack(names))
+  if not seen[1] then return { 'nostock', -1 } end
+  local batch = { left = tonumber(seen[1]), held = tonumber(seen[2]) or 0, change = 0,
+    again = args[1], ttl = args[2], most = tonumber(args[3]) }
+  local said, records = {}, {}
+  for n = 3, #names do
+    local units, restocks = args[3 * n - 4], args[3 * n - 3] == '1'
+    local word, record
+    if seen[n] then
+      word = repeated(seen[n], restocks and 'put' or 'sold', units)[1]
+    else
+      word, record = decide(stock, batch, units, restocks)
+    end
+    if record then
+      records[#records + 1] = names[n]
+      records[#records + 1] = record
+    end
+    said[#said + 1] = word
+    said[#said + 1] = (word == 'refused' and not seen[n]) and batch.left or -1
+  end
+  if batch.change ~= 0 then redis.call('INCRBY', stock, digits(batch.change)) end
+  local until_then = digits(server_now() + tonumber(batch.ttl))
+  for at = 1, #records, 2 do
+    redis.call('SET', records[at], records[at + 1], 'PXAT', until_then)
   end
   return said
 end
@@ -130,16 +181,17 @@ end
 local function outcome(keys, args)
   local what = known(keys[2])
   if not what then
-    remember(keys[2], 'refused', 0, args[1])
+    remember(keys[2], 'refused', '0', args[1])
     return { 'refused' }
   end
   return { what == 'refused' and 'refused' or 'done' }
 end
 
--- ARGV: prefix, ttl.
+-- ARGV: ttl.
 local function available(keys, args)
-  if free_expired(keys, args[1], args[2], math.huge) then return { 'busy' } end
-  local left = units_of(keys[1])
+  local _, early = free_expired(keys[1], args[1], math.huge)
+  if early then return { 'busy' } end
+  local left = tonumber(redis.call('GET', keys[1]))
   return left and { 'done', left } or { 'nostock' }
 end
 
@@ -147,7 +199,7 @@ end
 local function look(keys, id, ttl)
   local what, units, deadline = known(keys[2])
   if what == 'held' and deadline <= now(keys[1]) then
-    put_back(keys, id, keys[2], 'expired', units, ttl)
+    put_back(keys[1], id, keys[2], 'expired', units, ttl)
     return 'expired', units
   end
   return what, units
@@ -155,20 +207,21 @@ end
 
 local function hold_until(keys, id, units, lasts)
   local deadline = digits(now(keys[1]) + tonumber(lasts))
-  redis.call('SET', keys[2], 'held:' .. digits(units) .. ':' .. deadline)
-  redis.call('ZADD', keys[3], deadline, id)
+  redis.call('SET', keys[2], 'held:' .. units .. ':' .. deadline)
+  redis.call('ZADD', keys[1] .. ':deadlines', deadline, id)
 end
 
--- ARGV: units, again, ttl, prefix, id, how long it is held.
+-- ARGV: units, again, ttl, id, how long it is held.
 local function reserve(keys, args)
-  local what, units = look(keys, args[5], args[3])
+  local what, units = look(keys, args[4], args[3])
   if what == 'refused' then return { 'refused' } end
   if what and units ~= tonumber(args[1]) then return { 'conflict' } end
   if what then return { what } end
-  local refusal = take(keys, args)
-  if refusal then return refusal end
-  redis.call('HINCRBY', keys[1], 'held', args[1])
-  hold_until(keys, args[5], tonumber(args[1]), args[6])
+  local refused = refusal(keys, tonumber(redis.call('GET', keys[1])), args)
+  if refused then return refused end
+  redis.call('DECRBY', keys[1], args[1])
+  redis.call('INCRBY', keys[1] .. ':held', args[1])
+  hold_until(keys, args[4], args[1], args[5])
   return { 'held' }
 end
 
@@ -176,16 +229,16 @@ end
 local function confirm(keys, args)
   local what, units = look(keys, args[1], args[2])
   if what ~= 'held' then return { what or 'nohold' } end
-  redis.call('HINCRBY', keys[1], 'held', digits(-units))
-  redis.call('ZREM', keys[3], args[1])
-  remember(keys[2], 'confirmed', units, args[2])
+  redis.call('DECRBY', keys[1] .. ':held', digits(units))
+  redis.call('ZREM', keys[1] .. ':deadlines', args[1])
+  remember(keys[2], 'confirmed', digits(units), args[2])
   return { 'confirmed' }
 end
 
 local function release(keys, args)
   local what, units = look(keys, args[1], args[2])
   if what ~= 'held' then return { what or 'nohold' } end
-  put_back(keys, args[1], keys[2], 'released', units, args[2])
+  put_back(keys[1], args[1], keys[2], 'released', units, args[2])
   return { 'released' }
 end
 
@@ -193,17 +246,17 @@ end
 local function extend(keys, args)
   local what, units = look(keys, args[1], args[2])
   if what ~= 'held' then return { what or 'nohold' } end
-  hold_until(keys, args[1], units, args[3])
+  hold_until(keys, args[1], digits(units), args[3])
   return { 'held' }
 end
 
-redis.register_function('segstock_atomic_1_create', create)
-redis.register_function('segstock_atomic_1_deduct', deduct)
-redis.register_function('segstock_atomic_1_restock', restock)
-redis.register_function('segstock_atomic_1_batch', batch)
-redis.register_function('segstock_atomic_1_outcome', outcome)
-redis.register_function('segstock_atomic_1_available', available)
-redis.register_function('segstock_atomic_1_reserve', reserve)
-redis.register_function('segstock_atomic_1_confirm', confirm)
-redis.register_function('segstock_atomic_1_release', release)
-redis.register_function('segstock_atomic_1_extend', extend)
+redis.register_function('segstock_atomic_2_create', create)
+redis.register_function('segstock_atomic_2_deduct', deduct)
+redis.register_function('segstock_atomic_2_restock', restock)
+redis.register_function('segstock_atomic_2_batch', decide_batch)
+redis.register_function('segstock_atomic_2_outcome', outcome)
+redis.register_function('segstock_atomic_2_available', available)
+redis.register_function('segstock_atomic_2_reserve', reserve)
+redis.register_function('segstock_atomic_2_confirm', confirm)
+redis.register_function('segstock_atomic_2_release', release)
+redis.register_function('segstock_atomic_2_extend', extend)

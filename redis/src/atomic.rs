@@ -15,18 +15,19 @@
 //! another than the stock was opened under, every call is unknown ([`Restarts::MayLose`](crate::Restarts::MayLose)).
 //!
 //! Only a retry's refusal is remembered. A first attempt that was answered has no copy under way, so its refusal writes
-//! nothing. A proxy that brings a request twice breaks that: take [`Redis::strict`].
+//! nothing. A proxy that brings a request twice breaks that: take [`Redis::strict`]. Where the last order was refused, the next
+//! one reads first: as long as nothing is held, a stock that is sold out costs the server one `MGET` for each order.
 //!
 //! What limits it: one request for each order, as fast as one thread of the server serves them.
 //! Twin: `designs/conditional.rs` of `segstock-sim`.
 
 use crate::link::Reach;
-use crate::server::{Asked, Connection, check_units, key_of};
+use crate::server::{Asked, Connection, check_units, key_of, server_key};
 use crate::{OpenError, Redis};
 use redis::cmd;
 use segstock_remote::{
-    Answer, Driver, Fault, HoldAnswer, MAX_UNITS, OrderId, Refused, RemoteHolds, RemoteStock,
-    Resolved, Units, Unknown, Wanted,
+    Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, Refused, RemoteHolds,
+    RemoteStock, Resolved, Units, Unknown, Wanted,
 };
 use std::time::Duration;
 
@@ -42,15 +43,17 @@ const LIBRARY: &str = include_str!("atomic.lua");
 pub struct Atomic {
     driver: Driver<Reach>,
     key: String,
-    deadlines: String,
+    /// The key of how many units are held.
+    held: String,
     /// Keys of the orders' records begin so.
     prefix: String,
     ttl: u64,
     strict: bool,
+    left: Left,
 }
 
-/// What the function says, and a number.
-type Said = (String, Option<u64>);
+/// What the function says: a word, and of a refusal the units that were in stock, and whether any were held.
+type Said = (String, Option<u64>, bool);
 
 impl Atomic {
     /// Creates a stock that holds `units`, at most [`MAX_UNITS`].
@@ -66,7 +69,7 @@ impl Atomic {
         let number: u64 = rand::random();
         let create = |link: Connection, _| async move {
             let mut create = cmd("FCALL");
-            create.arg("segstock_atomic_1_create").arg(1).arg(key);
+            create.arg("segstock_atomic_2_create").arg(1).arg(key);
             create
                 .arg(units)
                 .arg(link.replication_id().await?)
@@ -100,7 +103,8 @@ impl Atomic {
     }
 
     /// Opens a stock again whose server lost what it acknowledged: it holds `units` from now on, what the order log says
-    /// is left. Nobody may use it meanwhile. Ids and holds that the server knows stay known.
+    /// is left. Nobody may use it meanwhile. Ids and holds that the server knows stay known; those that it lost are not, so answer
+    /// a retry of an order that is in the log from the log.
     ///
     /// # Errors
     ///
@@ -112,9 +116,11 @@ impl Atomic {
         let key = stock.key.as_str();
         let replace = |link: Connection, _| async move {
             let id = link.replication_id().await?;
-            let mut set = cmd("HSET");
-            set.arg(key).arg("units").arg(units).arg("replid").arg(id);
-            let _: u64 = link.ask(&set).await?;
+            () = link.ask(cmd("SET").arg(key).arg(units)).await?;
+            // Last: until then every call is unknown.
+            let mut opened = cmd("HSET");
+            opened.arg(server_key(key)).arg("replid").arg(id);
+            let _: u64 = link.ask(&opened).await?;
             Ok(())
         };
         redis.driver(None)?.ask(replace).await?;
@@ -124,12 +130,13 @@ impl Atomic {
     fn of(redis: &Redis, name: &str) -> Result<Self, OpenError> {
         let key = key_of(name)?;
         Ok(Self {
-            driver: redis.driver(Some(key.clone()))?,
-            deadlines: format!("{key}:deadlines"),
+            driver: redis.driver(Some(server_key(&key)))?,
+            held: format!("{key}:held"),
             prefix: format!("{key}:order:"),
             key,
             ttl: redis.ttl(),
             strict: redis.is_strict(),
+            left: Left::default(),
         })
     }
 
@@ -146,44 +153,81 @@ impl Atomic {
         order: Option<&OrderId>,
         args: impl Fn(&mut redis::Cmd, bool) + Sync,
     ) -> Result<Said, Unknown> {
-        let record = format!("{}{}", self.prefix, order.map_or("", OrderId::as_str));
-        let (args, record) = (&args, record.as_str());
-        let call = |link: Connection, attempt: segstock_remote::Attempt| async move {
-            let mut call = cmd("FCALL");
-            call.arg(function).arg(3);
-            call.arg(&self.key).arg(record).arg(&self.deadlines);
-            args(&mut call, attempt.is_again() || self.strict);
-            self.until_not_busy(&link, &call).await
+        let record = self.record(order);
+        let call = |link: Connection, attempt: Attempt| {
+            let call = self.function(function, &record, &args, attempt);
+            async move { until_not_busy(&link, &call).await }
         };
         self.driver.ask_for(order.as_slice(), call).await
     }
 
-    /// A function frees a number of expired holds at a time, so that nobody waits for long; then it is called again.
-    async fn until_not_busy(&self, link: &Connection, call: &redis::Cmd) -> Asked<Said> {
-        loop {
-            let said: Vec<redis::Value> = link.ask(call).await?;
-            let unexpected =
-                || Fault::Final("the function's answer is none of this release".into());
-            let what = said.first().map(redis::from_redis_value_ref::<String>);
-            let what = what.and_then(Result::ok).ok_or_else(unexpected)?;
-            let number = said.get(1).map(redis::from_redis_value_ref::<u64>);
-            match what.as_str() {
-                "busy" => {}
-                "nostock" => return Err(Fault::Final("there is no stock of this name".into())),
-                _ => return Ok((what, number.and_then(Result::ok))),
+    /// As [`call`](Self::call), for a call that takes `units`. Where the last order was refused, a first attempt reads before it
+    /// calls the function: a stock that is sold out is asked by one plain read.
+    async fn take(
+        &self,
+        function: &str,
+        order: &OrderId,
+        units: Units,
+        args: impl Fn(&mut redis::Cmd, bool) + Sync,
+    ) -> Result<Said, Unknown> {
+        let record = self.record(Some(order));
+        let take = |link: Connection, attempt: Attempt| {
+            let (record, args) = (&record, &args);
+            async move {
+                let may_forget = !attempt.is_again() && !self.strict;
+                if may_forget && self.left.is_less_than(units) {
+                    if let Some(left) = self.read(&link, record, units).await? {
+                        return Ok(("refused".to_owned(), Some(left), false));
+                    }
+                    self.left.forget();
+                }
+                let call = self.function(function, record, args, attempt);
+                let said = until_not_busy(&link, &call).await?;
+                // What is held may expire, which only the function sees.
+                if let (Some(left), false) = (said.1, said.2) {
+                    self.left.set(left);
+                }
+                Ok(said)
             }
-        }
+        };
+        self.driver.ask_for(&[order], take).await
+    }
+
+    /// The units that are left, if that is the refusal of an order: they are too few, none is held, and nothing is known of the
+    /// id, all at the instant of one read.
+    async fn read(&self, link: &Connection, record: &str, units: Units) -> Asked<Option<u64>> {
+        let mut read = cmd("MGET");
+        read.arg(&self.key).arg(&self.held).arg(record);
+        let (left, held, known): (Option<u64>, Option<u64>, Option<String>) =
+            link.ask(&read).await?;
+        let is_refusal = known.is_none() && held.is_none_or(|held| held == 0);
+        Ok(left.filter(|&left| is_refusal && left < units.get()))
+    }
+
+    fn record(&self, order: Option<&OrderId>) -> String {
+        format!("{}{}", self.prefix, order.map_or("", OrderId::as_str))
+    }
+
+    fn function(
+        &self,
+        name: &str,
+        record: &str,
+        args: impl Fn(&mut redis::Cmd, bool),
+        attempt: Attempt,
+    ) -> redis::Cmd {
+        let mut call = cmd("FCALL");
+        call.arg(name).arg(2).arg(&self.key).arg(record);
+        args(&mut call, attempt.is_again() || self.strict);
+        call
     }
 
     /// Has the function decide a batch of orders.
     pub(crate) async fn batch(&self, batch: &[Wanted]) -> Vec<Answer> {
-        let send = |link: Connection, attempt: segstock_remote::Attempt| async move {
+        let send = |link: Connection, attempt: Attempt| async move {
             let again = attempt.is_again() || self.strict;
             let mut call = cmd("FCALL");
-            call.arg("segstock_atomic_1_batch").arg(2);
-            call.arg(&self.key).arg(&self.deadlines);
-            call.arg(u8::from(again)).arg(self.ttl).arg(&self.prefix);
-            call.arg(MAX_UNITS);
+            call.arg("segstock_atomic_2_batch").arg(1).arg(&self.key);
+            call.arg(u8::from(again)).arg(self.ttl).arg(MAX_UNITS);
             for wanted in batch {
                 call.arg(wanted.order.as_str()).arg(wanted.units.get());
                 call.arg(u8::from(wanted.restocks));
@@ -206,39 +250,48 @@ impl Atomic {
                 .collect(),
         }
     }
+}
 
-    async fn change(
-        &self,
-        function: &str,
-        order: &OrderId,
-        args: impl Fn(&mut redis::Cmd, bool) + Sync,
-    ) -> Answer {
-        match self.call(function, Some(order), args).await {
-            Ok((what, available)) => answer(&what, available),
-            Err(unknown) => Answer::Unknown(unknown),
+/// A function frees a number of expired holds at a time, so that nobody waits for long; then it is called again.
+async fn until_not_busy(link: &Connection, call: &redis::Cmd) -> Asked<Said> {
+    loop {
+        let said: Vec<redis::Value> = link.ask(call).await?;
+        let unexpected = || Fault::Final("the function's answer is none of this release".into());
+        let what = said.first().map(redis::from_redis_value_ref::<String>);
+        let what = what.and_then(Result::ok).ok_or_else(unexpected)?;
+        let number = |at: usize| {
+            let number = said.get(at).map(redis::from_redis_value_ref::<u64>);
+            number.and_then(Result::ok)
+        };
+        match what.as_str() {
+            "busy" => {}
+            "nostock" => return Err(Fault::Final("there is no stock of this name".into())),
+            _ => return Ok((what, number(1), number(2) == Some(1))),
         }
     }
+}
 
-    /// Calls a function on a hold; `wanted` is what the hold shall be.
-    async fn hold(
-        &self,
-        function: &str,
-        order: &OrderId,
-        wanted: &str,
-        args: impl Fn(&mut redis::Cmd, bool) + Sync,
-    ) -> HoldAnswer {
-        match self.call(function, Some(order), args).await {
-            Ok((what, _)) => match what.as_str() {
-                what if what == wanted => HoldAnswer::Done,
-                "refused" => HoldAnswer::Refused,
-                "confirmed" => HoldAnswer::Resolved(Resolved::Confirmed),
-                "released" => HoldAnswer::Resolved(Resolved::Released),
-                "expired" => HoldAnswer::Resolved(Resolved::Expired),
-                "nohold" => HoldAnswer::NoHold,
-                _ => HoldAnswer::Conflict,
-            },
-            Err(unknown) => HoldAnswer::Unknown(unknown),
-        }
+/// What a function says of a sale, a restock or an outcome.
+fn answered(said: Result<Said, Unknown>) -> Answer {
+    match said {
+        Ok((what, available, _)) => answer(&what, available),
+        Err(unknown) => Answer::Unknown(unknown),
+    }
+}
+
+/// What a function says of a hold that shall be as `wanted`.
+fn held(said: Result<Said, Unknown>, wanted: &str) -> HoldAnswer {
+    match said {
+        Ok((what, ..)) => match what.as_str() {
+            what if what == wanted => HoldAnswer::Done,
+            "refused" => HoldAnswer::Refused,
+            "confirmed" => HoldAnswer::Resolved(Resolved::Confirmed),
+            "released" => HoldAnswer::Resolved(Resolved::Released),
+            "expired" => HoldAnswer::Resolved(Resolved::Expired),
+            "nohold" => HoldAnswer::NoHold,
+            _ => HoldAnswer::Conflict,
+        },
+        Err(unknown) => HoldAnswer::Unknown(unknown),
     }
 }
 
@@ -254,9 +307,9 @@ impl RemoteStock for Atomic {
     async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
         let args = |call: &mut redis::Cmd, again: bool| {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
-            call.arg(&self.prefix);
         };
-        self.change("segstock_atomic_1_deduct", order, args).await
+        let function = "segstock_atomic_2_deduct";
+        answered(self.take(function, order, units, args).await)
     }
 
     async fn restock(&self, order: &OrderId, units: Units) -> Answer {
@@ -264,14 +317,15 @@ impl RemoteStock for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(MAX_UNITS);
         };
-        self.change("segstock_atomic_1_restock", order, args).await
+        let function = "segstock_atomic_2_restock";
+        answered(self.call(function, Some(order), args).await)
     }
 
     async fn available(&self) -> Result<u64, Unknown> {
         let args = |call: &mut redis::Cmd, _| {
-            call.arg(&self.prefix).arg(self.ttl);
+            call.arg(self.ttl);
         };
-        let (_, left) = self.call("segstock_atomic_1_available", None, args).await?;
+        let (_, left, _) = self.call("segstock_atomic_2_available", None, args).await?;
         Ok(left.unwrap_or(0))
     }
 
@@ -279,7 +333,8 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        self.change("segstock_atomic_1_outcome", order, args).await
+        let function = "segstock_atomic_2_outcome";
+        answered(self.call(function, Some(order), args).await)
     }
 
     fn unanswered(&self) -> u64 {
@@ -291,38 +346,35 @@ impl RemoteHolds for Atomic {
     async fn reserve(&self, order: &OrderId, units: Units, ttl: Duration) -> HoldAnswer {
         let args = |call: &mut redis::Cmd, again: bool| {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
-            call.arg(&self.prefix)
-                .arg(order.as_str())
-                .arg(milliseconds(ttl));
+            call.arg(order.as_str()).arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_1_reserve";
-        self.hold(function, order, "held", args).await
+        let function = "segstock_atomic_2_reserve";
+        held(self.take(function, order, units, args).await, "held")
     }
 
     async fn confirm(&self, order: &OrderId) -> HoldAnswer {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_1_confirm";
-        self.hold(function, order, "confirmed", args).await
+        let function = "segstock_atomic_2_confirm";
+        held(self.call(function, Some(order), args).await, "confirmed")
     }
 
     async fn release(&self, order: &OrderId) -> HoldAnswer {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_1_release";
-        self.hold(function, order, "released", args).await
+        let function = "segstock_atomic_2_release";
+        held(self.call(function, Some(order), args).await, "released")
     }
 
     async fn extend(&self, order: &OrderId, ttl: Duration) -> HoldAnswer {
         let args = |call: &mut redis::Cmd, _| {
-            call.arg(order.as_str())
-                .arg(self.ttl)
-                .arg(milliseconds(ttl));
+            call.arg(order.as_str()).arg(self.ttl);
+            call.arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_1_extend";
-        self.hold(function, order, "held", args).await
+        let function = "segstock_atomic_2_extend";
+        held(self.call(function, Some(order), args).await, "held")
     }
 }
 

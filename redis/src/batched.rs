@@ -4,13 +4,16 @@
 //! after another, and remembers each id. So two writers may work on one stock, and a batch whose answer was lost is sent
 //! again as it was.
 //!
-//! What limits it: the time that the server takes for an order, without that of a request. An order waits for the batch
-//! that is under way.
+//! What limits it: the time that the server takes to write an order's record, without that of a request. Two batches are
+//! under way at most, and an order waits for one of them.
 //! Twin: `designs/queue/batches.rs` of `segstock-sim`; its log is here the server's own.
 
 use crate::{Atomic, OpenError, Redis};
 use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown};
 use std::sync::Arc;
+
+/// Batches that are under way at once: the server decides one while the other is on its way.
+const AT_ONCE: usize = 2;
 
 /// A queue with one writer. See the [table of the designs](crate).
 ///
@@ -45,7 +48,7 @@ impl Batched {
     fn over(atomic: Atomic) -> Self {
         let atomic = Arc::new(atomic);
         let writes = Arc::clone(&atomic);
-        let batches = Batches::start(move |batch| {
+        let batches = Batches::start(AT_ONCE, move |batch| {
             let atomic = Arc::clone(&writes);
             async move { atomic.batch(&batch).await }
         });

@@ -30,7 +30,7 @@ mod gather;
 
 use crate::function::{self, Heard};
 use crate::link::{Link, Reach};
-use crate::server::{check_parts, check_units, key_of};
+use crate::server::{check_parts, check_units, key_of, server_key};
 use crate::{OpenError, Redis};
 use gather::Gathered;
 use redis::Cmd;
@@ -56,6 +56,19 @@ pub struct Growing {
     parts: usize,
     ttl: u64,
     strict: bool,
+    mistake: Option<Mistake>,
+}
+
+/// A mistake that people make with this protocol; it is here to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mistake {
+    /// An order that no key alone can serve is refused, without the proof. **It refuses falsely.**
+    WalkRefuses,
+    /// The proof reads every `added` first. **It refuses falsely.**
+    AddedFirst,
+    /// A gather that falls short keeps its pieces. **It loses units.**
+    KeepsPieces,
 }
 
 /// A counter of every key.
@@ -131,20 +144,32 @@ impl Growing {
     fn of(servers: &[Redis], name: &str, parts: usize) -> Result<Self, OpenError> {
         let key = key_of(name)?;
         let first = servers.first().ok_or(OpenError::NoServers)?;
-        let identity = format!("{key}:server");
+        let identity = server_key(&key);
         let driver = |server: &Redis| server.driver(Some(identity.clone()));
         Ok(Self {
             servers: servers.iter().map(driver).collect::<Result<_, _>>()?,
             parts,
             ttl: first.ttl(),
             strict: first.is_strict(),
+            mistake: None,
             key,
         })
     }
 
+    /// It makes a mistake from now on.
+    #[must_use]
+    pub fn with_mistake(self, mistake: Mistake) -> Self {
+        let mistake = Some(mistake);
+        Self { mistake, ..self }
+    }
+
+    fn makes(&self, mistake: Mistake) -> bool {
+        self.mistake == Some(mistake)
+    }
+
     /// Where a server says what it has of the stock.
     fn own_key(&self) -> String {
-        format!("{}:server", self.key)
+        server_key(&self.key)
     }
 
     fn part(&self, part: usize) -> String {
@@ -218,7 +243,7 @@ impl Growing {
         // Whether something of this order may be under way, or was done by a call before this one.
         let mut doubt = heard.again || self.strict || heard.said.0 == "away";
         if heard.said.0 == "less" {
-            let bound = self.read(Counter::Taken).await?;
+            let bound = self.bound().await?;
             if bound < units {
                 return self.refuse(order, doubt, bound).await;
             }
@@ -235,8 +260,8 @@ impl Growing {
             }
         }
         loop {
-            let bound = self.read(Counter::Taken).await?;
-            if bound < units {
+            let bound = self.bound().await?;
+            if bound < units || self.makes(Mistake::WalkRefuses) {
                 return self.refuse(order, doubt, bound).await;
             }
             match self.gather(order, units, &mut doubt).await? {
@@ -291,6 +316,15 @@ impl Growing {
         Ok(self.settle_gathers(order).await?.into())
     }
 
+    /// No less than the stock at one instant of the call.
+    async fn bound(&self) -> Result<u64, Unknown> {
+        let first = match self.makes(Mistake::AddedFirst) {
+            true => Counter::Added,
+            false => Counter::Taken,
+        };
+        self.read(first).await
+    }
+
     /// The sum of all `added` less that of all `taken`, the counter `first` read first. With `Taken` it is at one instant
     /// of the call no less than the stock, with `Added` no more; with nothing beside it, exact.
     async fn read(&self, first: Counter) -> Result<u64, Unknown> {
@@ -301,6 +335,10 @@ impl Growing {
             }
             Counter::Added => {
                 let added = self.sum("added").await?;
+                if self.makes(Mistake::AddedFirst) {
+                    // As long as a slow network takes for the second trip.
+                    sleep(Duration::from_millis(20)).await;
+                }
                 (self.sum("taken").await?, added)
             }
         };

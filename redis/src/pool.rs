@@ -179,7 +179,7 @@ impl Pool {
 
     /// Where a server says what it has of the stock.
     fn own_key(&self) -> String {
-        format!("{}:server", self.key)
+        crate::server::server_key(&self.key)
     }
 
     fn pool(&self) -> String {

@@ -145,6 +145,11 @@ pub(crate) fn key_of(name: &str) -> Result<String, OpenError> {
     Ok(format!("segstock:{{{name}}}"))
 }
 
+/// The hash where a server says what it has of the stock `key`.
+pub(crate) fn server_key(key: &str) -> String {
+    format!("{key}:server")
+}
+
 pub(crate) fn check_units(units: u64) -> Result<(), OpenError> {
     if units > MAX_UNITS {
         return Err(OpenError::Units(InvalidUnits { units }));

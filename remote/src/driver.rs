@@ -195,16 +195,12 @@ impl<C: Connect> Driver<C> {
         F: Fn(C::Connection, Attempt) -> A,
         A: Future<Output = Result<T, Fault>>,
     {
-        let began = Instant::now();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.slots.len();
-        let connected = timeout(self.patience.attempt(), self.connection(turn)).await;
-        let (connection, generation) = match connected {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(Fault::NotDone(error)),
-            Err(_) => return Err(Fault::NotDone("no connection in time".to_owned())),
+        let (open, left) = match self.open(turn) {
+            Some(open) => (Ok(open), self.patience.attempt()),
+            None => self.connected(turn).await,
         };
-        // One time-out for connecting and asking together.
-        let left = self.patience.attempt().saturating_sub(began.elapsed());
+        let (connection, generation) = open.map_err(Fault::NotDone)?;
         match timeout(left, call(connection, attempt)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => {
@@ -216,6 +212,24 @@ impl<C: Connect> Driver<C> {
                 Err(Fault::MayBeDone("no answer in time".to_owned()))
             }
         }
+    }
+
+    /// The connection of a slot and its generation, if there is one and nobody changes it now.
+    fn open(&self, slot: usize) -> Option<(C::Connection, u64)> {
+        let slot = self.slots[slot].try_lock().ok()?;
+        Some((slot.connection.clone()?, slot.generation))
+    }
+
+    /// The connection of a slot, made if there is none; and the time that is left of an attempt: it has one time-out for
+    /// connecting and asking together.
+    async fn connected(&self, slot: usize) -> (Result<(C::Connection, u64), String>, Duration) {
+        let began = Instant::now();
+        let connected = timeout(self.patience.attempt(), self.connection(slot)).await;
+        let open = connected.unwrap_or_else(|_| Err("no connection in time".to_owned()));
+        (
+            open,
+            self.patience.attempt().saturating_sub(began.elapsed()),
+        )
     }
 
     /// The connection of a slot, made if there is none; and its generation.

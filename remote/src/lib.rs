@@ -7,6 +7,7 @@
 //! | [`OrderId`], [`Units`] | what is asked for; what is no id and no number of units is refused before any trip |
 //! | [`Driver`], [`Patience`] | attempts with a time-out each, pauses with jitter, and a limit to all of it |
 //! | [`Batches`] | a writer that sends many orders in one call |
+//! | [`Left`] | what was left when an order was refused, so that the next one reads first |
 #![cfg_attr(
     feature = "judge",
     doc = "| [`Judged`] | a design as a subject of the suite |"
@@ -38,6 +39,7 @@ mod driver;
 mod id;
 #[cfg(feature = "judge")]
 mod judged;
+mod left;
 mod patience;
 #[cfg(all(feature = "servers", unix))]
 pub mod servers;
@@ -50,6 +52,7 @@ pub use driver::{Attempt, Connect, Driver, Fault};
 pub use id::{InvalidId, OrderId};
 #[cfg(feature = "judge")]
 pub use judged::Judged;
+pub use left::Left;
 pub use patience::{InvalidPatience, Patience};
 pub use stock::{HoldAnswer, RemoteHolds, RemoteStock, Resolved};
 pub use units::{InvalidUnits, MAX_UNITS, Units};

@@ -2,7 +2,7 @@
 
 use crate::support::{Site, Tests, connect, database, postgres};
 use segstock_conformance::Options;
-use segstock_postgres::{OpenError, Row};
+use segstock_postgres::{OpenError, Postgres, Row, Rows};
 use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
 use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock};
 use std::sync::Arc;
@@ -23,10 +23,33 @@ pub fn add(tests: &Tests) {
         let _tables = database(site);
         site.runtime.block_on(strict(site));
     });
+    tests.add(
+        "row::sold_out_it_serves_what_is_known_or_comes_back",
+        |site| {
+            let postgres = database(site);
+            site.runtime.block_on(async {
+                let [stock, other] = twice(&postgres).await;
+                contract::of_sold_out(&stock, &other).await;
+                let [stock, other] = twice(&postgres).await;
+                contract::of_sold_out_by_holds(&stock, &other).await;
+                let name = fresh_name();
+                let stock = Rows::create(&postgres, &name, 1, 4).await.unwrap();
+                let other = Rows::open(&postgres, &name).await.unwrap();
+                contract::of_sold_out(&stock, &other).await;
+            });
+        },
+    );
     tests.add("row::a_stock_is_created_once", |site| {
         let _tables = database(site);
         site.runtime.block_on(creates(site));
     });
+}
+
+/// A stock of one unit, opened twice.
+async fn twice(postgres: &Postgres) -> [Row; 2] {
+    let name = fresh_name();
+    let stock = Row::create(postgres, &name, 1).await.unwrap();
+    [stock, Row::open(postgres, &name).await.unwrap()]
 }
 
 fn of_holds(site: &Site<'_>) {

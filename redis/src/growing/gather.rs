@@ -11,7 +11,7 @@
 //! a refusal.
 //! Twin: `designs/growing/gather.rs` of `segstock-sim`.
 
-use super::Growing;
+use super::{Growing, Mistake};
 use crate::function::{self, Heard, nothing};
 use redis::Cmd;
 use segstock_remote::{Attempt, OrderId, Unknown};
@@ -147,7 +147,7 @@ impl Growing {
             taken = part + 1;
         }
         let sold = missing == 0;
-        if !sold {
+        if !sold && !self.makes(Mistake::KeepsPieces) {
             for part in 0..taken {
                 self.of_piece(part, gather, "put_back", nothing).await?;
             }

@@ -71,7 +71,9 @@ fn of_holds(site: &Site<'_>) {
         let (connection, runtime) = (connection.clone(), site.runtime.clone());
         Clocked::new(stock.unwrap(), site.runtime.clone(), move |by: Duration| {
             let mut ahead = redis::cmd("HINCRBY");
-            ahead.arg(format!("segstock:{{{name}}}")).arg("ahead");
+            ahead
+                .arg(format!("segstock:{{{name}}}:server"))
+                .arg("ahead");
             ahead.arg(u64::try_from(by.as_millis()).unwrap());
             let mut connection = connection.clone();
             let ahead = ahead.query_async::<u64>(&mut connection);

@@ -2,8 +2,10 @@
 
 mod atomic;
 mod designs;
+mod failover;
 mod mistakes;
 mod several;
+mod sold_out;
 mod support;
 
 use segstock_remote::servers::Tests;
@@ -16,6 +18,8 @@ fn main() -> ExitCode {
     designs::add(&tests);
     several::add(&tests);
     atomic::add(&tests);
+    sold_out::add(&tests);
+    failover::add(&tests);
     tests.add_orphan();
     tests.run()
 }

@@ -3,10 +3,11 @@
 use crate::designs::nodes;
 use crate::support::{Designs, Site, Tests, connect};
 use segstock_conformance::{Options, Promise};
-use segstock_redis::{Atomic, Locked, Pool, Redis};
+use segstock_redis::{Atomic, Growing, Locked, Pool, Redis, growing};
 use segstock_remote::OrderId;
 use segstock_remote::servers::mistakes::{Mistake, Mistaken, ReadThenWrite};
 use segstock_remote::servers::{Server, assert_breaks, fresh_name};
+use std::slice::from_ref;
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
@@ -45,6 +46,30 @@ pub fn add(tests: &Tests) {
     let walks =
         async |redis: &Redis, name: &str, units| Locked::create(redis, name, units, 4).await;
     designs.breaks("a_walk_that_refuses", Promise::ExactRefusal, walks);
+    // Keys whose counters only grow: a refusal without the proof, a proof in the wrong order, a gather that gives nothing back.
+    for (what, mistake, promise) in [
+        (
+            "growing_keys_and_a_walk_that_refuses",
+            growing::Mistake::WalkRefuses,
+            Promise::ExactRefusal,
+        ),
+        (
+            "growing_keys_whose_proof_reads_added_first",
+            growing::Mistake::AddedFirst,
+            Promise::ExactRefusal,
+        ),
+        (
+            "growing_keys_and_a_gather_that_keeps_its_pieces",
+            growing::Mistake::KeepsPieces,
+            Promise::Conservation,
+        ),
+    ] {
+        let wrong = async move |redis: &Redis, name: &str, units| {
+            let stock = Growing::create(from_ref(redis), name, units, 4).await?;
+            Ok(stock.with_mistake(mistake))
+        };
+        designs.breaks(what, promise, wrong);
+    }
     // Nodes that go on selling from a block which another node has closed.
     let without_epochs = async |redis: &Redis, name: &str, units| {
         nodes(redis, name, units, Pool::without_epochs).await

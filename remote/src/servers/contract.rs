@@ -68,6 +68,52 @@ async fn numbers(stock: &impl RemoteStock) {
     assert_eq!(stock.available().await, Ok(0));
 }
 
+/// A stock that is sold out refuses, and yet serves what is known and what comes back: `stock` and `other` are one stock of
+/// one unit, opened twice.
+///
+/// # Panics
+///
+/// If the design answers otherwise.
+pub async fn of_sold_out<S: RemoteStock>(stock: &S, other: &S) {
+    assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
+    for order in ["b", "c", "d"] {
+        assert_refused(&stock.deduct(&id(order), units(1)).await);
+        assert_refused(&other.deduct(&id(order), units(1)).await);
+    }
+    // A retry, by whatever process, is answered as the first attempt was.
+    for stock in [stock, other] {
+        assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
+        let conflict = stock.deduct(&id("a"), units(2)).await;
+        assert!(matches!(conflict, Answer::Unknown(_)), "{conflict:?}");
+    }
+    // What another process adds is sold.
+    assert_eq!(other.restock(&id("r"), units(2)).await, Answer::Done(()));
+    assert_eq!(stock.deduct(&id("b"), units(1)).await, Answer::Done(()));
+    assert_eq!(other.deduct(&id("c"), units(1)).await, Answer::Done(()));
+    assert_refused(&stock.deduct(&id("d"), units(1)).await);
+    assert_eq!(stock.available().await, Ok(0));
+}
+
+/// The unit of a hold that expires is sold, though the stock refused because of it: `stock` and `other` are one stock of one
+/// unit, opened twice.
+///
+/// # Panics
+///
+/// If the design answers otherwise.
+pub async fn of_sold_out_by_holds<S: RemoteHolds>(stock: &S, other: &S) {
+    let soon = Duration::from_millis(500);
+    assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
+    assert_refused(&stock.deduct(&id("b"), units(1)).await);
+    assert_eq!(other.restock(&id("r"), units(1)).await, Answer::Done(()));
+    let held = other.reserve(&id("h"), units(1), soon).await;
+    assert_eq!(held, HoldAnswer::Done);
+    assert_refused(&stock.deduct(&id("c"), units(1)).await);
+    let refused = stock.reserve(&id("e"), units(1), HOUR).await;
+    assert_eq!(refused, HoldAnswer::Refused);
+    sleep(2 * soon).await;
+    assert_eq!(stock.deduct(&id("c"), units(1)).await, Answer::Done(()));
+}
+
 /// Holds end once, and expired ones are sold to others. `open` opens a fresh stock with so many units.
 ///
 /// # Panics

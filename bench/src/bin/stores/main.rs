@@ -35,6 +35,9 @@ struct Arguments {
     /// Turns of all ways.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     turns: u8,
+    /// Measures the ways alone whose name begins with this, for instance `Redis`.
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 fn main() -> ExitCode {
@@ -59,9 +62,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let stores = ways::Stores::start();
     let customers = [arguments.customers, arguments.crowd].map(usize::from);
-    let ways = runtime.block_on(stores.ways(customers))?;
+    let mut ways = runtime.block_on(stores.ways(customers))?;
     if ways.is_empty() {
         return Err("there is no server to measure".to_owned());
+    }
+    ways.retain(|way| way.name.starts_with(&arguments.only));
+    if ways.is_empty() {
+        return Err(format!("no way begins with {:?}", arguments.only));
     }
     let load = load::Load {
         window: Duration::from_millis(arguments.window_ms),

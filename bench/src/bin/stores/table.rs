@@ -81,6 +81,16 @@ pub fn ratios(ways: &[Way], measured: &[Measured]) -> String {
         ("Redis, batched", "Redis, one key", 1.5),
         ("Redis, one key", "Redis, bare decrement", 0.55),
         ("Redis, one key, sold out", "Redis, bare read", 0.9),
+        (
+            "Redis, a connection each, one key",
+            "Redis, a connection each, bare decrement",
+            0.55,
+        ),
+        (
+            "Redis, a connection each, one key, sold out",
+            "Redis, a connection each, bare read",
+            0.9,
+        ),
     ] {
         if let (Some(above_rate), Some(below_rate)) = (rate(above), rate(below)) {
             let ratio = above_rate / below_rate;

@@ -78,6 +78,9 @@ impl Stores {
             ways.begin("Redis", "a second may be lost", server.process_id());
             let redis = on_redis(server, &mut ways).await?;
             locks_on_redis(&redis, &mut ways).await?;
+            let what = "Redis, a connection each";
+            ways.begin(what, "a second may be lost", server.process_id());
+            one_key(server, &redis.connections(customers), customers, &mut ways).await?;
         }
         if let Ok(server) = &self.redis_durable {
             ways.begin("Redis, always synced", "yes", server.process_id());
@@ -174,15 +177,15 @@ fn of<S: RemoteStock + 'static>(stock: S) -> Order {
     })
 }
 
+/// Connections of each stock on Redis, and of what it is compared with.
+const CONNECTIONS: usize = 2;
+
 /// Adds the ways on Redis without locks.
 async fn on_redis(server: &RedisServer, ways: &mut Ways) -> Result<Redis, String> {
     let redis = Redis::new(server.url()).map_err(words)?;
-    let redis = redis.restarts(Restarts::Keep).patience(patience()?);
-    let client = redis::Client::open(server.url()).map_err(words)?;
-    let decrement = bare_command(&client, "DECR", name("decrement")).await?;
-    ways.add("bare decrement", "no retry is safe", None, decrement);
-    let atomic = Atomic::create(&redis, &name("atomic"), PLENTY).await;
-    ways.add("one key", "yes", Some(47_600), of(atomic.map_err(words)?));
+    let redis = redis.restarts(Restarts::Keep).connections(CONNECTIONS);
+    let redis = redis.patience(patience()?);
+    one_key(server, &redis, CONNECTIONS, ways).await?;
     let stock = name("batched");
     let batched = segstock_redis::Batched::create(&redis, &stock, PLENTY).await;
     ways.add("batched", "yes", Some(194_000), of(batched.map_err(words)?));
@@ -197,11 +200,26 @@ async fn on_redis(server: &RedisServer, ways: &mut Ways) -> Result<Redis, String
     let stock = name("pool");
     let pool = segstock_redis::Pool::create(servers, &stock, PLENTY).await;
     ways.add("a pool's blocks", "no", None, of(pool.map_err(words)?));
-    let read = bare_command(&client, "GET", name("read")).await?;
-    ways.add("bare read", "-", None, read);
-    let atomic = Atomic::create(&redis, &name("sold-out"), 0).await;
-    ways.add_sold_out("one key, sold out", of(atomic.map_err(words)?));
     Ok(redis)
+}
+
+/// Adds the way with one key, and bare commands over as many connections.
+async fn one_key(
+    server: &RedisServer,
+    redis: &Redis,
+    connections: usize,
+    ways: &mut Ways,
+) -> Result<(), String> {
+    let client = redis::Client::open(server.url()).map_err(words)?;
+    let decrement = bare_command(&client, connections, "DECR").await?;
+    ways.add("bare decrement", "no retry is safe", None, decrement);
+    let atomic = Atomic::create(redis, &name("atomic"), PLENTY).await;
+    ways.add("one key", "yes", Some(47_600), of(atomic.map_err(words)?));
+    let read = bare_command(&client, connections, "GET").await?;
+    ways.add("bare read", "-", None, read);
+    let atomic = Atomic::create(redis, &name("sold-out"), 0).await;
+    ways.add_sold_out("one key, sold out", of(atomic.map_err(words)?));
+    Ok(())
 }
 
 async fn locks_on_redis(redis: &Redis, ways: &mut Ways) -> Result<(), String> {
@@ -221,20 +239,25 @@ async fn locks_on_redis(redis: &Redis, ways: &mut Ways) -> Result<(), String> {
 /// The ways with locks: their name, their segments, orders a second in the simulation.
 const LOCKS: [(&str, usize, u64); 2] = [("one-lock", 1, 50), ("20-segment-locks", 20, 1_000)];
 
-/// A bare command on one key.
+/// A bare command on one key, over so many connections by turns.
 async fn bare_command(
     client: &redis::Client,
+    connections: usize,
     command: &'static str,
-    key: String,
 ) -> Result<Order, String> {
-    let connection = client.get_multiplexed_async_connection().await;
-    let connection = connection.map_err(words)?;
+    let key = name(command);
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        let connection = client.get_multiplexed_async_connection().await;
+        open.push(connection.map_err(words)?);
+    }
     let mut set = redis::cmd("SET");
     set.arg(&key).arg(PLENTY);
-    let set = set.query_async(&mut connection.clone()).await;
-    () = set.map_err(words)?;
+    () = set.query_async(&mut open[0]).await.map_err(words)?;
+    let turn = AtomicU64::new(0);
     Ok(Arc::new(move || {
-        let (mut connection, key) = (connection.clone(), key.clone());
+        let turn = turn.fetch_add(1, Ordering::Relaxed) as usize % open.len();
+        let (mut connection, key) = (open[turn].clone(), key.clone());
         Box::pin(async move {
             let mut command = redis::cmd(command);
             let left = command.arg(key).query_async::<u64>(&mut connection).await;
