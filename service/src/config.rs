@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::app::{Limits, Sku};
 use crate::ledger::LedgerPlace;
-use crate::settings::{Header, Log, Percent, Seconds, Token};
+use crate::settings::{Header, Log, Pause, Percent, Seconds, Token};
 use axum::http::HeaderName;
 use clap::{Args, Parser};
 use serde::Deserialize;
@@ -148,7 +148,7 @@ struct Settings {
 
     /// How long it goes on, not ready, once it is told to stop: until a proxy has noticed [default: 0]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_DRAIN")]
-    drain: Option<Seconds>,
+    drain: Option<Pause>,
 
     /// What to log: error, warn, info, debug or trace; and json for lines of JSON: debug,json [default: info]
     #[arg(long, value_name = "LEVEL", env = "SEGSTOCK_LOG")]
@@ -225,8 +225,6 @@ pub struct Config {
     pub unpaid: u8,
     /// The most orders that are known at a time.
     pub max_orders: usize,
-    /// The most SKUs.
-    pub max_skus: usize,
     /// The most customers for whom units are counted.
     pub max_customers: usize,
     /// The header in which the proxy names the customer.
@@ -313,7 +311,6 @@ impl From<Settings> for Config {
             max_units: settings.max_units.unwrap_or(100_000),
             unpaid: settings.unpaid.map_or(80, |Percent(share)| share),
             max_orders: settings.max_orders.unwrap_or(2_000_000),
-            max_skus: settings.max_skus.unwrap_or(1_000_000),
             max_customers: settings.max_customers.unwrap_or(1_000_000),
             customer_header: settings.customer_header.map(|Header(name)| name),
             events: settings.events.unwrap_or(100_000),
@@ -321,13 +318,14 @@ impl From<Settings> for Config {
             limits: Limits {
                 body: settings.max_body.unwrap_or(usual.body),
                 list: settings.max_list.unwrap_or(usual.list),
+                skus: settings.max_skus.unwrap_or(usual.skus),
                 hold: hold.min(longest_hold),
                 longest_hold,
                 request: seconds(settings.request_timeout, usual.request),
             },
             max_connections: settings.max_connections.unwrap_or(10_000),
             header_timeout: seconds(settings.header_timeout, Duration::from_secs(30)),
-            drain: seconds(settings.drain, Duration::ZERO),
+            drain: settings.drain.map_or(Duration::ZERO, |Pause(time)| time),
             log: settings.log.unwrap_or_default(),
             idle: settings.idle,
             stock: settings.stock,

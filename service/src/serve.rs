@@ -191,7 +191,7 @@ fn open(config: &Config) -> Result<Kept, Box<dyn Error>> {
         .max_units(config.max_units)
         .unpaid(config.unpaid)
         .max_orders(config.max_orders)
-        .max_skus(config.max_skus)
+        .max_skus(config.limits.skus)
         .max_customers(config.max_customers)
         .events(config.events);
     if config.ships_at_once {

@@ -107,7 +107,7 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         ("max_units", config.max_units.to_string()),
         ("unpaid", config.unpaid.to_string()),
         ("max_orders", config.max_orders.to_string()),
-        ("max_skus", config.max_skus.to_string()),
+        ("max_skus", limits.skus.to_string()),
         ("max_customers", config.max_customers.to_string()),
         (
             "customer_header",
