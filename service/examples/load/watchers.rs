@@ -26,8 +26,8 @@ pub fn run(seconds: u64) -> Result<(), Box<dyn Error>> {
     sale(&service, &mut number, time / 4)?;
     for round in 1..=ROUNDS {
         let without = sale(&service, &mut number, time)?;
+        let stop = AtomicBool::new(false);
         let with = thread::scope(|scope| {
-            let stop = AtomicBool::new(false);
             for _ in 0..WATCHERS {
                 scope.spawn(|| watch(&service, &stop));
             }
