@@ -199,6 +199,8 @@ impl Modify for Token {
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = json!(Described::openapi());
     names::describe(&mut document);
+    document["components"]["schemas"]["Arrival"]["anyOf"] =
+        json!([some_of("units"), some_of("lost")]);
     let paths = document["paths"].as_object_mut();
     for methods in paths.into_iter().flat_map(|paths| paths.values_mut()) {
         let operations = methods.as_object_mut();
@@ -209,6 +211,11 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     }
     document
 });
+
+/// That a field is there, and at least 1.
+fn some_of(field: &str) -> Value {
+    json!({"required": [field], "properties": {field: {"minimum": 1}}})
+}
 
 /// Adds to an operation what its handler does not say.
 fn complete(operation: &mut Value) {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 const CUSTOMERS: usize = 16;
 const SKUS: usize = 200;
+/// Between two orders of a customer: 400 orders a second in all, so that as many are known on a fast machine as on a slow one.
+const PACE: Duration = Duration::from_millis(40);
 /// Samples of a run.
 const SAMPLES: u64 = 40;
 /// Samples of its beginning, in which memory may grow: a quarter, five minutes of twenty.
@@ -93,9 +95,11 @@ fn customer_of(
     failed: &AtomicU64,
 ) {
     let mut client = Client::new(service.shop);
-    let mut number = 0;
+    let (mut number, mut next) = (0, Instant::now());
     while !stop.load(Ordering::Relaxed) {
         number += 1;
+        next += PACE;
+        thread::sleep(next.saturating_duration_since(Instant::now()));
         for (method, path, key, body) in requests(customer, number) {
             let answer = client.send(method, &path, &key, &body);
             sent.fetch_add(1, Ordering::Relaxed);

@@ -88,6 +88,146 @@ fn each_operation_has_a_name_and_links_to_those_that_can_follow() {
     }
 }
 
+/// Sends an operation, with the parameters and the body given, or the body of its example.
+fn follow(
+    shop: &Server,
+    document: &Value,
+    id: &str,
+    parameters: &Value,
+    body: Option<&Value>,
+) -> Reply {
+    let (name, described) = operation(document, id);
+    let (method, path) = name.split_once(' ').unwrap();
+    let mut path = path.to_owned();
+    for (name, value) in parameters.as_object().unwrap() {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        if path.contains(&format!("{{{name}}}")) {
+            path = path.replace(&format!("{{{name}}}"), &text);
+        } else {
+            path += &format!("?{name}={text}");
+        }
+    }
+    let contents = described["requestBody"]["content"].as_object();
+    let content = contents.and_then(|it| it.iter().find(|(_, it)| !it["example"].is_null()));
+    // A key of its own for each request.
+    static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let new = format!("followed-{number}");
+    let mut headers = vec![key(&new)];
+    let mut text = String::new();
+    if let Some((kind, content)) = content {
+        headers.push(("content-type", kind));
+        let body = body.unwrap_or(&content["example"]);
+        text = body
+            .as_str()
+            .map_or_else(|| body.to_string(), str::to_owned);
+    }
+    shop.client.send(method, &path, &headers, &text)
+}
+
+/// What an operation whose answer has links is sent after.
+const BEFORE: &[(&str, &[&str])] = &[
+    ("place_order", &[]),
+    ("show_order", &["place_order"]),
+    ("amend_order", &["place_order"]),
+    ("extend_order", &["place_order"]),
+    ("pay_order", &["place_order"]),
+    ("cancel_order", &["place_order"]),
+    ("ship_order", &["place_order", "pay_order"]),
+    ("return_order", &["place_order", "pay_order", "ship_order"]),
+    ("open_sku", &[]),
+    ("show_stock", &[]),
+    ("restock", &[]),
+    ("count", &[]),
+    ("write_off", &[]),
+    ("limit", &[]),
+    ("move_units", &[]),
+    ("send_units", &[]),
+    ("arrive", &["send_units"]),
+    ("import_stock", &[]),
+];
+
+/// The answer of an operation, sent after those that have to come before it.
+fn answer_of(shop: &Server, document: &Value, id: &str, before: &[&str]) -> Value {
+    let mut answer = json!({"sku": "phone"});
+    for id in before.iter().copied().chain([id]) {
+        let (_, described) = operation(document, id);
+        let mut parameters = json!({});
+        for parameter in described["parameters"].as_array().into_iter().flatten() {
+            let (name, place) = (parameter["name"].as_str().unwrap(), &parameter["in"]);
+            if place == "path" {
+                parameters[name] = answer[name].clone();
+            } else if name == "do" {
+                parameters[name] = json!("restock");
+            }
+        }
+        let mut body = None;
+        if id == "arrive" {
+            body = Some(json!({"sending": answer["changed"]["sending"], "units": 1}));
+            parameters["sku"] = json!("case");
+        } else if id == "open_sku" {
+            parameters["sku"] = json!("new");
+        }
+        answer = follow(shop, document, id, &parameters, body.as_ref()).json();
+        assert!(answer["status"].is_null(), "{id}: {answer}");
+    }
+    answer
+}
+
+/// What a link takes from an answer, and from the request whose body was the operation's example.
+fn taken(from: &Value, answer: &Value, request: &Value) -> Value {
+    match from {
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let taken = fields.map(|(name, from)| (name.clone(), taken(from, answer, request)));
+            Value::Object(taken.collect())
+        }
+        from => {
+            let text = from.as_str().unwrap();
+            let (of, pointer) = text.split_once('#').unwrap();
+            let of = if of == "$request.body" {
+                request
+            } else {
+                answer
+            };
+            of.pointer(pointer)
+                .unwrap_or_else(|| panic!("{text}: {of}"))
+                .clone()
+        }
+    }
+}
+
+#[test]
+fn each_link_is_followed_to_an_answer_that_knows_what_it_names() {
+    let document = document();
+    let mut followed = BTreeSet::new();
+    for &(id, before) in BEFORE {
+        let (name, described) = operation(&document, id);
+        let request = &described["requestBody"]["content"]["application/json"]["example"];
+        let answers = described["responses"].as_object().unwrap();
+        let links = answers
+            .values()
+            .find_map(|answer| answer["links"].as_object());
+        for (target, link) in links.unwrap() {
+            let shop = Server::start(&[("phone", 100), ("case", 100)]);
+            let answer = answer_of(&shop, &document, id, before);
+            let parameters = taken(&link["parameters"], &answer, request);
+            let body = link
+                .get("requestBody")
+                .map(|body| taken(body, &answer, request));
+            let reply = follow(&shop, &document, target, &parameters, body.as_ref());
+            assert!(
+                [200, 409].contains(&reply.status),
+                "{id} to {target}: {reply:?}"
+            );
+            followed.insert((name.clone(), target.clone()));
+        }
+    }
+    assert_eq!(followed, links(&document));
+}
+
 #[test]
 fn security_is_that_of_the_listeners() {
     let document = document();
