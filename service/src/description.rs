@@ -247,6 +247,12 @@ fn complete(operation: &mut Value) {
                 answer["links"] = Value::Object(links);
             }
         }
+        if status == "200" && says_replays(&id) {
+            let schema = json!({"type": "string", "enum": ["true"]});
+            let about = "The request was made before, and changed nothing again.";
+            answer["headers"]["Idempotent-Replayed"] =
+                json!({"schema": schema, "description": about});
+        }
         if status == "503" {
             let schema = json!({"type": "integer", "minimum": 1});
             let about = "Seconds after which to try again.";
@@ -262,6 +268,12 @@ fn complete(operation: &mut Value) {
             }
         }
     }
+}
+
+/// Whether an operation's answer says that it is a replayed one: all do that change one order or SKU.
+fn says_replays(operation: &str) -> bool {
+    let only_look = ["show_order", "show_stock", "import_stock"];
+    !links::of(operation).is_empty() && !only_look.contains(&operation)
 }
 
 /// What may be left out is not `null`, and a number is one that the service can read.

@@ -1,6 +1,7 @@
 //! Links and examples of the description: they can be followed, and are what the service takes.
 
 use super::*;
+use std::cell::Cell;
 
 /// Each link of an answer, as the operation and the link's name.
 pub(super) fn links(document: &Value) -> BTreeSet<(String, String)> {
@@ -112,8 +113,8 @@ fn follow(
     let contents = described["requestBody"]["content"].as_object();
     let content = contents.and_then(|it| it.iter().find(|(_, it)| !it["example"].is_null()));
     // A key of its own for each request.
-    static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let number = NUMBER.get();
+    NUMBER.set(number + 1);
     let new = format!("followed-{number}");
     let mut headers = vec![key(&new)];
     let mut text = String::new();
@@ -125,6 +126,11 @@ fn follow(
             .map_or_else(|| body.to_string(), str::to_owned);
     }
     shop.client.send(method, &path, &headers, &text)
+}
+
+thread_local! {
+    /// The number of the next key.
+    static NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What an operation whose answer has links is sent after.
@@ -149,27 +155,33 @@ const BEFORE: &[(&str, &[&str])] = &[
     ("import_stock", &[]),
 ];
 
-/// The answer of an operation, sent after those that have to come before it.
-fn answer_of(shop: &Server, document: &Value, id: &str, before: &[&str]) -> Value {
+/// The parameters of an operation, and its body if it is not its example, after an answer.
+fn asked_after(document: &Value, id: &str, answer: &Value) -> (Value, Option<Value>) {
+    let (_, described) = operation(document, id);
+    let mut parameters = json!({});
+    for parameter in described["parameters"].as_array().into_iter().flatten() {
+        let (name, place) = (parameter["name"].as_str().unwrap(), &parameter["in"]);
+        if place == "path" {
+            parameters[name] = answer[name].clone();
+        } else if name == "do" {
+            parameters[name] = json!("restock");
+        }
+    }
+    let mut body = None;
+    if id == "arrive" {
+        body = Some(json!({"sending": answer["changed"]["sending"], "units": 1}));
+        parameters["sku"] = json!("case");
+    } else if id == "open_sku" {
+        parameters["sku"] = json!("new");
+    }
+    (parameters, body)
+}
+
+/// The answer of the last of these operations.
+fn answer_of(shop: &Server, document: &Value, ids: &[&str]) -> Value {
     let mut answer = json!({"sku": "phone"});
-    for id in before.iter().copied().chain([id]) {
-        let (_, described) = operation(document, id);
-        let mut parameters = json!({});
-        for parameter in described["parameters"].as_array().into_iter().flatten() {
-            let (name, place) = (parameter["name"].as_str().unwrap(), &parameter["in"]);
-            if place == "path" {
-                parameters[name] = answer[name].clone();
-            } else if name == "do" {
-                parameters[name] = json!("restock");
-            }
-        }
-        let mut body = None;
-        if id == "arrive" {
-            body = Some(json!({"sending": answer["changed"]["sending"], "units": 1}));
-            parameters["sku"] = json!("case");
-        } else if id == "open_sku" {
-            parameters["sku"] = json!("new");
-        }
+    for id in ids {
+        let (parameters, body) = asked_after(document, id, &answer);
         answer = follow(shop, document, id, &parameters, body.as_ref()).json();
         assert!(answer["status"].is_null(), "{id}: {answer}");
     }
@@ -212,7 +224,7 @@ fn each_link_is_followed_to_an_answer_that_knows_what_it_names() {
             .find_map(|answer| answer["links"].as_object());
         for (target, link) in links.unwrap() {
             let shop = Server::start(&[("phone", 100), ("case", 100)]);
-            let answer = answer_of(&shop, &document, id, before);
+            let answer = answer_of(&shop, &document, &[before, &[id]].concat());
             let parameters = taken(&link["parameters"], &answer, request);
             let body = link
                 .get("requestBody")
@@ -226,6 +238,30 @@ fn each_link_is_followed_to_an_answer_that_knows_what_it_names() {
         }
     }
     assert_eq!(followed, links(&document));
+}
+
+#[test]
+fn a_replayed_answer_has_the_header_that_is_described() {
+    let document = document();
+    for &(id, before) in BEFORE {
+        let (name, described) = operation(&document, id);
+        let header = &described["responses"]["200"]["headers"]["Idempotent-Replayed"];
+        let only_looks = name.starts_with("GET") || id == "import_stock";
+        assert_eq!(header.is_object(), !only_looks, "{name}");
+        if only_looks {
+            continue;
+        }
+        let shop = Server::start(&[("phone", 100), ("case", 100)]);
+        let (parameters, body) = asked_after(&document, id, &answer_of(&shop, &document, before));
+        let number = NUMBER.get();
+        let first = follow(&shop, &document, id, &parameters, body.as_ref());
+        assert!(!first.is_replayed(), "{id}: {first:?}");
+        // Again, under the same key.
+        NUMBER.set(number);
+        let again = follow(&shop, &document, id, &parameters, body.as_ref());
+        assert!(again.is_replayed(), "{id}: {again:?}");
+        again.expect(200);
+    }
 }
 
 #[test]
