@@ -92,7 +92,11 @@ impl Table {
         let exact = self.columns.iter().position(|column| column == name);
         let place = exact.or_else(|| self.columns.iter().position(named));
         place.ok_or_else(|| {
-            let (line, there) = (self.header_line, self.columns.join(", "));
+            let (line, more) = (self.header_line, self.columns.len() > MOST_NAMED);
+            let there = self.columns.iter().take(MOST_NAMED);
+            let there: Vec<String> = there.map(|column| shortened(column)).collect();
+            let there = there.join(", ") + if more { ", …" } else { "" };
+            let name = shortened(name);
             format!("line {line}: there is no column {name}; there are: {there}")
         })
     }
@@ -216,6 +220,19 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// The most columns that an error names.
+const MOST_NAMED: usize = 50;
+/// The most characters of a text that an error shows: what is no table may be one field of megabytes.
+const MOST_SHOWN: usize = 50;
+
+fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(MOST_SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn explain(error: &csv::Error) -> String {
     match error.kind() {
         ErrorKind::UnequalLengths {
@@ -227,7 +244,8 @@ fn explain(error: &csv::Error) -> String {
 
 /// A whole number, which spreadsheets also write as `2.0` or `2,00`. What may be a thousand is one only if that is said.
 fn whole(text: &str, thousands: bool) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no whole number");
+    let shown = shortened(text);
+    let wrong = || format!("{shown:?} is no whole number");
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let parts: Vec<&str> = digits.split([',', '.']).collect();
     let is_digits = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
@@ -244,12 +262,12 @@ fn whole(text: &str, thousands: bool) -> Result<i64, String> {
         _ if groups && thousands => parts.concat(),
         _ if groups => {
             return Err(format!(
-                "{text:?} may be thousands: say so, or write it without"
+                "{shown:?} may be thousands: say so, or write it without"
             ));
         }
         _ => return Err(wrong()),
     };
     let sign = if text.starts_with('-') { "-" } else { "" };
     let number = format!("{sign}{whole}").parse();
-    number.map_err(|error| format!("{text:?} is no whole number: {error}"))
+    number.map_err(|error| format!("{shown:?} is no whole number: {error}"))
 }

@@ -204,6 +204,15 @@ impl<K: Sku + 'static> OrderBook<K> {
         Err(Refusal::Limit(limit))
     }
 
+    /// Whether so many lines can be known, beside those of all orders.
+    pub(crate) fn has_room_for_lines(&self, lines: usize) -> Result<(), Refusal<K>> {
+        let limit = self.settings.max_all_lines;
+        if self.table.lines().saturating_add(lines) > limit {
+            return Err(Refusal::Limit(Limit::AllLines(limit)));
+        }
+        Ok(())
+    }
+
     pub(crate) fn until(&self, now: u64, ttl: Duration) -> Result<u64, Refusal<K>> {
         let longest = self.settings.longest_hold;
         if ttl.is_zero() || ttl > longest {

@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) max_skus: usize,
     pub(crate) max_customers: usize,
     pub(crate) max_lines: usize,
+    pub(crate) max_all_lines: usize,
     pub(crate) max_units: u64,
     pub(crate) max_requests_of_order: usize,
     pub(crate) max_requests_of_sku: usize,
@@ -57,6 +58,7 @@ pub(crate) struct Settings {
 /// | [`max_skus`](Self::max_skus) | 4 million |
 /// | [`max_customers`](Self::max_customers) | 10 million |
 /// | [`max_lines`](Self::max_lines), [`max_units`](Self::max_units) of an order | 100, and no limit |
+/// | [`max_all_lines`](Self::max_all_lines) | a billion |
 /// | [`max_requests`](Self::max_requests) of an order, of a SKU | 64, 10,000 |
 /// | [`max_all_requests`](Self::max_all_requests) | 10 million |
 /// | [`max_sendings`](Self::max_sendings) | 100,000 |
@@ -103,6 +105,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
                 max_skus: 4_000_000,
                 max_customers: 10_000_000,
                 max_lines: 100,
+                max_all_lines: 1_000_000_000,
                 max_units: u64::MAX,
                 max_requests_of_order: 64,
                 max_requests_of_sku: 10_000,
@@ -192,6 +195,14 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     /// How many units all lines of a new order have at most.
     pub const fn max_units(mut self, units: u64) -> Self {
         self.settings.max_units = units;
+        self
+    }
+
+    /// How many lines all known orders have at most: each as often as units of it are at different steps of the order's life.
+    /// At the limit no order is placed, and none has more lines than before. A line takes 16 bytes. It is kept to the line,
+    /// but for the calls that run at the same time, and for orders that are paid for, shipped, cancelled or returned in parts.
+    pub const fn max_all_lines(mut self, lines: usize) -> Self {
+        self.settings.max_all_lines = lines;
         self
     }
 

@@ -49,7 +49,8 @@
 //!
 //! # What grows, and its limit
 //!
-//! Orders ([`max_orders`](OrderBookBuilder::max_orders)), SKUs, customers that are counted, lines and units of an order,
+//! Orders ([`max_orders`](OrderBookBuilder::max_orders)) and their lines, SKUs, customers that are counted, lines and units of
+//! an order,
 //! keys of requests of an order, of a SKU and of the whole book, units that are on their way, events. At the limit a call is
 //! refused by [`Refusal::Limit`]. A limit is for what is new: under one that was lowered, what was done is answered as
 //! before, and orders go on to their end.

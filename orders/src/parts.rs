@@ -53,6 +53,10 @@ impl Parts {
         Self(lines.iter().map(part).collect())
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether any unit is at one of `stages`.
     pub(crate) fn any(&self, stages: &[Stage]) -> bool {
         self.0.iter().any(|part| stages.contains(&part.stage))

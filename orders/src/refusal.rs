@@ -95,6 +95,8 @@ pub enum Limit {
     Lines(usize),
     /// The units of an order.
     Units(u64),
+    /// The lines of all orders that are known.
+    AllLines(usize),
     /// The keys of requests that are known, of one order or of one SKU.
     Requests(usize),
     /// The keys of requests that are known, of all orders and SKUs.
@@ -200,6 +202,9 @@ impl fmt::Display for Limit {
             Self::Customers(limit) => write!(f, "the limit of {limit} customers is reached"),
             Self::Lines(limit) => write!(f, "an order has at most {limit} lines"),
             Self::Units(limit) => write!(f, "an order has at most {limit} units"),
+            Self::AllLines(limit) => {
+                write!(f, "the limit of {limit} lines of known orders is reached")
+            }
             Self::Requests(limit) => write!(f, "the limit of {limit} known requests is reached"),
             Self::AllRequests(limit) => {
                 write!(

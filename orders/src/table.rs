@@ -24,6 +24,8 @@ pub(crate) struct Table {
     /// every order whose time has passed are back.
     expiring: Box<[AtomicU64]>,
     known: AtomicUsize,
+    /// The parts of all orders.
+    lines: AtomicUsize,
     hasher: RandomState,
 }
 
@@ -58,6 +60,7 @@ impl Table {
             shards: (0..shards).map(shard).collect(),
             expiring: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
             known: AtomicUsize::new(0),
+            lines: AtomicUsize::new(0),
             hasher: RandomState::default(),
         }
     }
@@ -74,6 +77,11 @@ impl Table {
     /// How many orders are known.
     pub(crate) fn known(&self) -> usize {
         self.known.load(Ordering::Relaxed)
+    }
+
+    /// How many lines all orders have: each as often as units of it are at different stages.
+    pub(crate) fn lines(&self) -> usize {
+        self.lines.load(Ordering::Relaxed)
     }
 
     pub(crate) fn lock_shard_of(&self, name: Name<'_>) -> Locked<'_> {
@@ -113,8 +121,10 @@ impl Locked<'_> {
 
     /// Adds an order whose id is not known.
     pub(crate) fn insert(&mut self, name: Name<'_>, order: Order) -> SlotId {
+        let lines = order.parts.len();
         let slot = self.shard.slots.insert(name.hash, order);
         self.table.known.fetch_add(1, Ordering::Relaxed);
+        self.table.lines.fetch_add(lines, Ordering::Relaxed);
         self.enqueue(slot);
         slot
     }
@@ -129,15 +139,26 @@ impl Locked<'_> {
         counted: &Lines,
     ) {
         self.dequeue(slot);
-        self.shard.slots[slot].apply(position, entry, retention, counted);
+        let order = &mut self.shard.slots[slot];
+        let before = order.parts.len();
+        order.apply(position, entry, retention, counted);
+        let after = order.parts.len();
+        if after != before {
+            // It wraps around where there are fewer.
+            let more = after.wrapping_sub(before);
+            self.table.lines.fetch_add(more, Ordering::Relaxed);
+        }
         self.enqueue(slot);
     }
 
     /// Forgets an order.
     pub(crate) fn forget(&mut self, slot: SlotId) -> Order {
         self.dequeue(slot);
+        let order = self.shard.slots.remove(slot);
+        let lines = order.parts.len();
         self.table.known.fetch_sub(1, Ordering::Relaxed);
-        self.shard.slots.remove(slot)
+        self.table.lines.fetch_sub(lines, Ordering::Relaxed);
+        order
     }
 
     /// A call came to expire orders, or an order gave units back: when the call leaves, the shard says when the next one

@@ -274,6 +274,43 @@ fn a_sku_without_a_share_of_its_own_has_that_of_the_book() {
 }
 
 #[test]
+fn lines_are_counted_over_the_whole_book_and_have_a_limit_there() {
+    let clock = Arc::new(ManualClock::new());
+    let journal = Arc::new(Recorded::default());
+    let builder = || {
+        let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+        builder.retention(QUARTER).max_all_lines(4)
+    };
+    let book = builder().journal(Arc::clone(&journal) as _).build();
+    for sku in ["phone", "case", "cable"] {
+        book.open(sku, 10).unwrap();
+    }
+    let place = |id, lines: &[(&'static str, u64)]| book.place(id, None, lines.to_vec(), QUARTER);
+    let all = [("phone", 2), ("case", 1), ("cable", 1)];
+    place("all", &all).unwrap();
+    let full = Err(Refusal::Limit(Limit::AllLines(4)));
+    assert_eq!(place("two", &all[..2]).map(drop), full);
+    place("one", &all[..1]).unwrap();
+    let amended = book.amend("one", "more", all[..2].to_vec(), QUARTER);
+    assert_eq!(amended.map(drop), full);
+    // What is known is answered, and goes on, also in parts.
+    assert!(place("all", &all).unwrap().before);
+    book.pay_part("all", "part", [("phone", 1)]).unwrap();
+    assert_eq!(book.lines(), 5);
+    book.pay("all").unwrap();
+    assert_eq!(book.lines(), 4);
+    assert_eq!(builder().replay(journal.entries()).unwrap().lines(), 4);
+    book.cancel("all").unwrap();
+    book.cancel("one").unwrap();
+    assert_eq!(place("late", &all[..1]).map(drop), full);
+    clock.advance(QUARTER);
+    book.sweep(10).unwrap();
+    assert_eq!(book.lines(), 0);
+    place("late", &all).unwrap();
+    assert_eq!((book.orders(), book.lines()), (1, 3));
+}
+
+#[test]
 fn keys_are_counted_over_the_whole_book_and_have_a_limit_there() {
     let clock = Arc::new(ManualClock::new());
     let journal = Arc::new(Recorded::default());

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use tokio::net::TcpListener;
@@ -33,7 +34,13 @@ impl Address {
             self.host.trim_matches(['[', ']'])
         };
         let bound = TcpListener::bind((host, self.port)).await;
-        bound.map_err(|error| format!("cannot listen on {self}: {error}"))
+        bound.map_err(|error| {
+            let hint = match error.kind() {
+                ErrorKind::AddrInUse => ": another program has it, or this service runs already",
+                _ => "",
+            };
+            format!("cannot listen on {self}: {error}{hint}")
+        })
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of a list of stock.
     pub list: usize,
+    /// SKUs.
+    pub skus: usize,
     /// How long an order is held that does not say.
     pub hold: Duration,
     /// The longest time for which an order is held.
@@ -40,6 +42,7 @@ impl Default for Limits {
         Self {
             body: 128 * 1024,
             list: 16 * 1024 * 1024,
+            skus: 1_000_000,
             hold: Duration::from_secs(10 * 60),
             longest_hold: Duration::from_secs(60 * 60),
             request: Duration::from_secs(10),

@@ -117,7 +117,7 @@ impl Stocklist {
 
     fn checked(self) -> Result<Self, String> {
         if self.lines == 0 {
-            return Err("there is no line with a SKU".into());
+            return Err("has no line with a SKU".into());
         }
         Ok(self)
     }

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::app::{Limits, Sku};
 use crate::ledger::LedgerPlace;
-use crate::settings::{Header, Log, Percent, Seconds, Token};
+use crate::settings::{Header, Log, Pause, Percent, Seconds, Token};
 use axum::http::HeaderName;
 use clap::{Args, Parser};
 use serde::Deserialize;
@@ -100,6 +100,14 @@ struct Settings {
     #[arg(long, value_name = "ORDERS", env = "SEGSTOCK_MAX_ORDERS")]
     max_orders: Option<usize>,
 
+    /// The most lines that all known orders have together: they take 16 bytes each [default: 20000000]
+    #[arg(long, value_name = "LINES", env = "SEGSTOCK_MAX_ALL_LINES")]
+    max_all_lines: Option<usize>,
+
+    /// The most keys of requests that are known at a time, of all orders and all SKUs [default: 1000000]
+    #[arg(long, value_name = "KEYS", env = "SEGSTOCK_MAX_KEYS")]
+    max_keys: Option<usize>,
+
     /// The most SKUs [default: 1000000]
     #[arg(long, value_name = "SKUS", env = "SEGSTOCK_MAX_SKUS")]
     max_skus: Option<usize>,
@@ -148,7 +156,7 @@ struct Settings {
 
     /// How long it goes on, not ready, once it is told to stop: until a proxy has noticed [default: 0]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_DRAIN")]
-    drain: Option<Seconds>,
+    drain: Option<Pause>,
 
     /// What to log: error, warn, info, debug or trace; and json for lines of JSON: debug,json [default: info]
     #[arg(long, value_name = "LEVEL", env = "SEGSTOCK_LOG")]
@@ -182,6 +190,8 @@ impl Settings {
             max_units: self.max_units.or(other.max_units),
             unpaid: self.unpaid.or(other.unpaid),
             max_orders: self.max_orders.or(other.max_orders),
+            max_all_lines: self.max_all_lines.or(other.max_all_lines),
+            max_keys: self.max_keys.or(other.max_keys),
             max_skus: self.max_skus.or(other.max_skus),
             max_customers: self.max_customers.or(other.max_customers),
             customer_header: self.customer_header.or(other.customer_header),
@@ -225,8 +235,10 @@ pub struct Config {
     pub unpaid: u8,
     /// The most orders that are known at a time.
     pub max_orders: usize,
-    /// The most SKUs.
-    pub max_skus: usize,
+    /// The most lines of all known orders.
+    pub max_all_lines: usize,
+    /// The most keys of requests that are known.
+    pub max_keys: usize,
     /// The most customers for whom units are counted.
     pub max_customers: usize,
     /// The header in which the proxy names the customer.
@@ -313,7 +325,8 @@ impl From<Settings> for Config {
             max_units: settings.max_units.unwrap_or(100_000),
             unpaid: settings.unpaid.map_or(80, |Percent(share)| share),
             max_orders: settings.max_orders.unwrap_or(2_000_000),
-            max_skus: settings.max_skus.unwrap_or(1_000_000),
+            max_all_lines: settings.max_all_lines.unwrap_or(20_000_000),
+            max_keys: settings.max_keys.unwrap_or(1_000_000),
             max_customers: settings.max_customers.unwrap_or(1_000_000),
             customer_header: settings.customer_header.map(|Header(name)| name),
             events: settings.events.unwrap_or(100_000),
@@ -321,13 +334,14 @@ impl From<Settings> for Config {
             limits: Limits {
                 body: settings.max_body.unwrap_or(usual.body),
                 list: settings.max_list.unwrap_or(usual.list),
+                skus: settings.max_skus.unwrap_or(usual.skus),
                 hold: hold.min(longest_hold),
                 longest_hold,
                 request: seconds(settings.request_timeout, usual.request),
             },
             max_connections: settings.max_connections.unwrap_or(10_000),
             header_timeout: seconds(settings.header_timeout, Duration::from_secs(30)),
-            drain: seconds(settings.drain, Duration::ZERO),
+            drain: settings.drain.map_or(Duration::ZERO, |Pause(time)| time),
             log: settings.log.unwrap_or_default(),
             idle: settings.idle,
             stock: settings.stock,

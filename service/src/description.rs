@@ -199,6 +199,8 @@ impl Modify for Token {
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let mut document = json!(Described::openapi());
     names::describe(&mut document);
+    document["components"]["schemas"]["Arrival"]["anyOf"] =
+        json!([some_of("units"), some_of("lost")]);
     let paths = document["paths"].as_object_mut();
     for methods in paths.into_iter().flat_map(|paths| paths.values_mut()) {
         let operations = methods.as_object_mut();
@@ -209,6 +211,11 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     }
     document
 });
+
+/// That a field is there, and at least 1.
+fn some_of(field: &str) -> Value {
+    json!({"required": [field], "properties": {field: {"minimum": 1}}})
+}
 
 /// Adds to an operation what its handler does not say.
 fn complete(operation: &mut Value) {
@@ -240,6 +247,12 @@ fn complete(operation: &mut Value) {
                 answer["links"] = Value::Object(links);
             }
         }
+        if status == "200" && says_replays(&id) {
+            let schema = json!({"type": "string", "enum": ["true"]});
+            let about = "The request was made before, and changed nothing again.";
+            answer["headers"]["Idempotent-Replayed"] =
+                json!({"schema": schema, "description": about});
+        }
         if status == "503" {
             let schema = json!({"type": "integer", "minimum": 1});
             let about = "Seconds after which to try again.";
@@ -255,6 +268,12 @@ fn complete(operation: &mut Value) {
             }
         }
     }
+}
+
+/// Whether an operation's answer says that it is a replayed one: all do that change one order or SKU.
+fn says_replays(operation: &str) -> bool {
+    let only_look = ["show_order", "show_stock", "import_stock"];
+    !links::of(operation).is_empty() && !only_look.contains(&operation)
 }
 
 /// What may be left out is not `null`, and a number is one that the service can read.

@@ -15,7 +15,7 @@ use crate::around::around;
 use crate::problem::{Problem, kinds};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::routing::{MethodRouter, get, post, put};
 
@@ -175,8 +175,20 @@ fn router(app: App, wanted: impl Fn(Audience) -> bool) -> Router {
         .with_state(app)
 }
 
-async fn unknown() -> Problem {
-    Problem::new(kinds::UNKNOWN_ROUTE, "there is no such path")
+/// Says of a path of the shop's that it is asked at the other listener: the description names it anyway.
+async fn unknown(uri: Uri) -> Problem {
+    let is_of_shop = |route: &Route| {
+        let parts = || uri.path().split('/');
+        let mut pairs = route.path.split('/').zip(parts());
+        route.path.split('/').count() == parts().count()
+            && pairs.all(|(named, asked)| named == asked || named.starts_with('{'))
+    };
+    let detail = if ROUTES.iter().any(is_of_shop) {
+        "the shop's listener has this path: see --shop-listen"
+    } else {
+        "there is no such path: /api shows those that there are"
+    };
+    Problem::new(kinds::UNKNOWN_ROUTE, detail)
 }
 
 async fn wrong_method() -> Problem {

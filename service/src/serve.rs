@@ -87,7 +87,7 @@ impl Service {
             found,
         } = open(&config)?;
         let telemetry = Telemetry::install()?.with_skus(&config.metrics_skus);
-        telemetry.limit_orders(config.max_orders);
+        telemetry.limit_orders(config.max_orders, config.max_all_lines, config.max_keys);
         let token = config.token.as_ref();
         let app = App {
             token: token.map(|token| token.text().into()),
@@ -191,7 +191,9 @@ fn open(config: &Config) -> Result<Kept, Box<dyn Error>> {
         .max_units(config.max_units)
         .unpaid(config.unpaid)
         .max_orders(config.max_orders)
-        .max_skus(config.max_skus)
+        .max_all_lines(config.max_all_lines)
+        .max_all_requests(config.max_keys)
+        .max_skus(config.limits.skus)
         .max_customers(config.max_customers)
         .events(config.events);
     if config.ships_at_once {

@@ -80,6 +80,34 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// A time that may be none.
+#[derive(Debug, Clone, Copy)]
+pub struct Pause(pub Duration);
+
+impl Pause {
+    fn new(seconds: f64) -> Result<Self, String> {
+        if seconds == 0.0 {
+            return Ok(Self(Duration::ZERO));
+        }
+        Seconds::new(seconds).map(|Seconds(time)| Self(time))
+    }
+}
+
+impl FromStr for Pause {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = text.parse();
+        Self::new(seconds.map_err(|error: ParseFloatError| error.to_string())?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// A share, in percent: 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "i64")]

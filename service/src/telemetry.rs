@@ -28,6 +28,10 @@ const ACCEPT_ERRORS: &str = "segstock_accept_errors_total";
 const LONG_HEADERS: &str = "segstock_connections_failed_total";
 const ORDERS: &str = "segstock_orders";
 const MAX_ORDERS: &str = "segstock_orders_limit";
+const LINES: &str = "segstock_order_lines";
+const MAX_LINES: &str = "segstock_order_lines_limit";
+const KEYS: &str = "segstock_keys";
+const MAX_KEYS: &str = "segstock_keys_limit";
 const SKUS: &str = "segstock_skus";
 const DURABLE: &str = "segstock_ledger_durable";
 const ON_THE_WAY: &str = "segstock_ledger_on_the_way";
@@ -240,6 +244,10 @@ impl Telemetry {
         );
         metrics::describe_gauge!(ORDERS, "Orders that are known.");
         metrics::describe_gauge!(MAX_ORDERS, "Orders that may be known at most.");
+        metrics::describe_gauge!(LINES, "Lines of all known orders.");
+        metrics::describe_gauge!(MAX_LINES, "Lines that all known orders may have at most.");
+        metrics::describe_gauge!(KEYS, "Keys of requests that are known.");
+        metrics::describe_gauge!(MAX_KEYS, "Keys that may be known at most.");
         metrics::describe_gauge!(SKUS, "SKUs that are open.");
         metrics::describe_gauge!(DURABLE, "The number of the last durable change.");
         metrics::describe_gauge!(ON_THE_WAY, "Changes on their way to the ledger.");
@@ -280,6 +288,8 @@ impl Telemetry {
     #[must_use]
     pub fn render(&self, app: &App) -> String {
         gauge!(ORDERS).set(app.book.orders() as f64);
+        gauge!(LINES).set(app.book.lines() as f64);
+        gauge!(KEYS).set(app.book.requests() as f64);
         gauge!(SKUS).set(app.book.skus() as f64);
         let status = app.status();
         let (durable, appended) = (status.durable.number(), status.appended.number());
@@ -296,9 +306,11 @@ impl Telemetry {
         self.recorder.render()
     }
 
-    /// Says how many orders may be known.
-    pub fn limit_orders(&self, orders: usize) {
+    /// Says how many orders may be known, how many lines of theirs, and how many keys.
+    pub fn limit_orders(&self, orders: usize, lines: usize, keys: usize) {
         gauge!(MAX_ORDERS).set(orders as f64);
+        gauge!(MAX_LINES).set(lines as f64);
+        gauge!(MAX_KEYS).set(keys as f64);
     }
 
     /// Folds latencies into their buckets; on a timer, or they pile up until somebody asks.

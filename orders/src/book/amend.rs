@@ -44,6 +44,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 let until = self.until(call.now, ttl)?.max(order.until);
                 let held = order.parts.at(Stage::Held);
                 let (taken, given) = (lines.beyond(&held), held.beyond(&lines));
+                self.has_room_for_lines(taken.len())?;
                 self.are_open(&taken)?;
                 let permit = self.permit()?;
                 self.take_more(order, &taken)?;

@@ -111,6 +111,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         if self.table.known() >= self.settings.max_orders {
             return Err(Refusal::Limit(Limit::Orders(self.settings.max_orders)));
         }
+        self.has_room_for_lines(lines.len())?;
         self.are_open(lines)?;
         let permit = self.permit()?;
         // Before it takes anything.

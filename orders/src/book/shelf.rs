@@ -52,6 +52,34 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
+    /// Whether a request on the stock of a SKU was made: then its retry changes nothing.
+    pub(super) fn knows_on_shelf(
+        &self,
+        sku: K,
+        key: &str,
+        body: &[u64],
+    ) -> Result<bool, Refusal<K>> {
+        self.answered(|call| {
+            check_key(key)?;
+            let Some(id) = self.skus.find(&sku) else {
+                return Err(Refusal::UnknownSkus(vec![sku]));
+            };
+            let mut asked = Body::new();
+            body.iter().for_each(|number| asked.number(*number));
+            let gate = self.skus.item(id).gate.lock();
+            let Some(booked) = gate.booked(key, call.now) else {
+                self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
+                return Ok(false);
+            };
+            call.rest_on(booked.position);
+            if booked.body == asked.finish() {
+                Ok(true)
+            } else {
+                Err(Refusal::Conflict)
+            }
+        })
+    }
+
     fn once_on_shelf(
         &self,
         call: &mut Call,

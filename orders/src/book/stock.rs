@@ -72,6 +72,26 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
+    /// Whether [`restock`](Self::restock) with this key was made: then it changes nothing again. It changes nothing itself: so
+    /// a list of restocks can be checked as a whole before the first of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSkus`]; [`Refusal::Conflict`] if the key is known for another request on this SKU;
+    /// [`Refusal::Key`]; [`Refusal::Limit`] if no more keys can be known.
+    pub fn knows_restock(&self, sku: K, key: &str, units: u64) -> Result<bool, Refusal<K>> {
+        self.knows_on_shelf(sku, key, &[RESTOCK, units])
+    }
+
+    /// Whether [`count`](Self::count) with this key was made: then it changes nothing again. It changes nothing itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`knows_restock`](Self::knows_restock).
+    pub fn knows_count(&self, sku: K, key: &str, counted: u64) -> Result<bool, Refusal<K>> {
+        self.knows_on_shelf(sku, key, &[COUNT, counted])
+    }
+
     /// A shelf was counted: `counted` units are there, those that are held or paid for included. The difference to what
     /// was [on hand](SkuView::on_hand) is found, or is missing. Nothing is shipped, restocked, returned or written off
     /// while the count is booked; whoever counts sees to it that nothing of that happens between counting and this call.

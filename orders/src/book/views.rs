@@ -39,6 +39,12 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.table.known()
     }
 
+    /// How many lines all known orders have: each as often as units of it are at different steps of the order's life.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.table.lines()
+    }
+
     /// How many keys of requests are known, of all orders and all SKUs.
     #[must_use]
     pub fn requests(&self) -> usize {

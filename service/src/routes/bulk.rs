@@ -1,7 +1,7 @@
 //! Stock in bulk: lists of SKUs in and out, as CSV or JSON lines.
 
 use super::orders::Key;
-use crate::app::{App, Sku};
+use crate::app::{App, Book, Sku};
 use crate::bulk::{Columns, Repeated, Stocklist};
 use crate::input::{IdempotencyKey, Query};
 use crate::problem::{Problem, kinds};
@@ -119,7 +119,16 @@ fn read(how: &How, kind: Kind, bytes: &[u8]) -> Result<Stocklist, Problem> {
         Kind::Csv => Stocklist::from_csv(bytes, form(how)?, &columns, repeated),
         Kind::JsonLines => Stocklist::from_json_lines(bytes, repeated),
     };
-    list.map_err(|error| Problem::invalid(format!("the list {error}")))
+    list.map_err(|error| {
+        let hint = match &*error {
+            error if error.contains("there is no column") => {
+                "; skip_lines=1 skips a title, sku= and units= name the columns"
+            }
+            error if error.contains("may be thousands") => ": thousands=true",
+            _ => "",
+        };
+        Problem::invalid(format!("the list {error}{hint}"))
+    })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -154,8 +163,9 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
 
 /// Restock or count many SKUs
 ///
-/// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. If the
-/// service is stopped halfway, the same list with the same key does what is left.
+/// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. Each SKU is
+/// a change of its own: if the service is stopped or fails halfway, or other requests come in between, some SKUs may be
+/// changed and others not. The same list with the same key then does what is left, and nothing twice.
 #[utoipa::path(post, path = "/v1/bulk/stock", operation_id = "import_stock", tag = "shop", params(Key, How),
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]
@@ -175,9 +185,7 @@ pub async fn import(
         );
         return Err(Problem::new(kinds::UNKNOWN_SKUS, detail).with_skus(unknown));
     }
-    if how.r#do == Act::Restock {
-        fits(&app, &list)?;
-    }
+    check(&app, how.r#do, &key, &list, unknown.len()).await?;
     let mut done = Imported {
         lines: list.lines,
         skus: list.units.len(),
@@ -202,15 +210,46 @@ fn unopened(app: &App, list: &Stocklist) -> Vec<Sku> {
     unknown.into_iter().map(|(_, sku)| sku).collect()
 }
 
-/// Refuses a list with more units than a stock holds.
-fn fits(app: &App, list: &Stocklist) -> Result<(), Problem> {
-    for (sku, (line, units)) in &list.units {
-        let on_hand = app.book.stock(sku).map_or(0, |view| view.on_hand);
-        let requested = *units;
-        if on_hand.saturating_add(requested) > segstock::MAX_UNITS {
-            let refusal = Refusal::<Sku>::Overflow { requested, on_hand };
-            return Err(Problem::invalid(format!("the list line {line}: {refusal}")));
+/// Refuses a list of which a line would be refused: for its key, for its units, or since there is no room for its SKU.
+async fn check(
+    app: &App,
+    act: Act,
+    key: &str,
+    list: &Stocklist,
+    unknown: usize,
+) -> Result<(), Problem> {
+    let most = app.limits.skus;
+    if app.book.skus().saturating_add(unknown) > most {
+        let detail = format!("the list has {unknown} new SKUs: there can be {most} in all");
+        return Err(Problem::new(kinds::FULL, detail));
+    }
+    for (count, (sku, (line, units))) in list.units.iter().enumerate() {
+        if count % AT_ONCE == 0 {
+            yield_now().await;
         }
+        let refused = |refusal| Problem::from(refusal).at(&format!("the list line {line}"));
+        check_line(&app.book, act, key, sku, *units).map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn check_line(
+    book: &Book,
+    act: Act,
+    key: &str,
+    sku: &Sku,
+    requested: u64,
+) -> Result<(), Refusal<Sku>> {
+    let Some(view) = book.stock(sku) else {
+        return Ok(());
+    };
+    let is_known = match act {
+        Act::Restock => book.knows_restock(sku.clone(), key, requested)?,
+        Act::Count => book.knows_count(sku.clone(), key, requested)?,
+    };
+    let on_hand = view.on_hand;
+    if act == Act::Restock && !is_known && on_hand.saturating_add(requested) > segstock::MAX_UNITS {
+        return Err(Refusal::Overflow { requested, on_hand });
     }
     Ok(())
 }
@@ -228,7 +267,12 @@ async fn act(
             yield_now().await;
         }
         let answer = change(app, act, key, &sku, units).await;
-        let answer = answer.map_err(|problem| problem.at(&format!("the list line {line}")))?;
+        let answer = answer.map_err(|problem| {
+            let place = format!(
+                "{count} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
+            );
+            problem.at(&place)
+        })?;
         if let Some(answer) = answer {
             telemetry::done(act.deed(), answer.before);
             done.before += usize::from(answer.before);

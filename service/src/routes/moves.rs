@@ -2,7 +2,7 @@
 
 use super::lists::limit_of;
 use super::orders::Key;
-use super::stock::{SkuName, changed};
+use super::stock::{SkuName, changed, some};
 use crate::answers::{Answered, Stock};
 use crate::app::{App, Sku};
 use crate::input::{IdempotencyKey, Json, Named, Query};
@@ -55,8 +55,9 @@ pub async fn move_units(
     IdempotencyKey(key): IdempotencyKey,
     Json(Elsewhere { to, units }): Json<Elsewhere>,
 ) -> Result<Answered<Stock>, Problem> {
+    let units = some(units)?;
     let moved = changed(&app, Deed::Move, sku, |book, sku| {
-        book.move_units(sku, to, &key, units.0)
+        book.move_units(sku, to, &key, units)
     });
     Ok(moved.await?.1)
 }
@@ -75,8 +76,9 @@ pub async fn send(
     IdempotencyKey(key): IdempotencyKey,
     Json(Elsewhere { to, units }): Json<Elsewhere>,
 ) -> Result<Answered<Stock>, Problem> {
+    let units = some(units)?;
     let sent = changed(&app, Deed::Send, sku, |book, sku| {
-        book.send(sku, to, &key, units.0)
+        book.send(sku, to, &key, units)
     });
     let (position, mut answered) = sent.await?;
     answered.body = answered.body.sent_as(position);
@@ -96,6 +98,10 @@ pub async fn arrive(
     IdempotencyKey(key): IdempotencyKey,
     Json(arrival): Json<Arrival>,
 ) -> Result<Answered<Stock>, Problem> {
+    if arrival.units.is_zero() && arrival.lost.is_zero() {
+        let detail = "units, lost: at least 1 came or was lost";
+        return Err(Problem::invalid(detail));
+    }
     let sending = Position::new(arrival.sending.0);
     let arrived = changed(&app, Deed::Arrive, sku, |book, sku| {
         book.arrive(sku, sending, &key, arrival.units.0, arrival.lost.0)

@@ -33,6 +33,14 @@ pub struct Units {
     units: Whole,
 }
 
+/// At least one unit.
+pub(super) fn some(Whole(units): Whole) -> Result<u64, Problem> {
+    if units == 0 {
+        return Err(Problem::invalid("units: at least 1 is needed"));
+    }
+    Ok(units)
+}
+
 /// Units that were counted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -125,8 +133,9 @@ pub async fn restock(
     IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
 ) -> Result<Answered<Stock>, Problem> {
+    let units = some(units)?;
     let restocked = changed(&app, Deed::Restock, sku, |book, sku| {
-        book.restock(sku, &key, units.0)
+        book.restock(sku, &key, units)
     });
     Ok(restocked.await?.1)
 }
@@ -168,8 +177,9 @@ pub async fn write_off(
     IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
 ) -> Result<Answered<Stock>, Problem> {
+    let units = some(units)?;
     let written = changed(&app, Deed::WriteOff, sku, |book, sku| {
-        book.write_off(sku, &key, units.0)
+        book.write_off(sku, &key, units)
     });
     Ok(written.await?.1)
 }

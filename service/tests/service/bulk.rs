@@ -6,6 +6,7 @@ use crate::support::{Client, Reply, Server, Setting, key};
 use segstock_service::app::Limits;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 const CSV: (&str, &str) = ("content-type", "text/csv; charset=utf-8");
@@ -185,6 +186,84 @@ fn a_long_list_goes_through_the_ledger_and_outlives_a_crash() {
     let service = start();
     assert_eq!(send(&service)["before"], 9_000);
     assert_eq!(service.client.stock("8999"), (2, 2));
+}
+
+#[test]
+fn a_list_of_which_one_line_would_be_refused_changes_nothing() {
+    let setting = Setting {
+        limits: Limits {
+            skus: 3,
+            ..Limits::default()
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("a", 1), ("b", 1)], setting);
+    let client = &shop.client;
+    let first = "sku,units\nb,5\n";
+    send(client, "do=restock", "may", CSV, first).expect(200);
+    // The key belongs to other units of b.
+    let other = "sku,units\na,5\nb,6\n";
+    for query in ["do=restock", "do=restock&dry_run=true", "do=count"] {
+        let refused = send(client, query, "may", CSV, other).problem(422, "other-request");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.starts_with("the list line 3: "), "{detail}");
+    }
+    // There is room for one SKU more.
+    let new = "sku,units\na,5\nc,1\nd,1\n";
+    send(client, "do=restock&open=true", "new", CSV, new).problem(503, "full");
+    assert_eq!((client.stock("a"), client.stock("b")), ((1, 1), (6, 6)));
+    client.get("/v1/stock/c").problem(404, "unknown-sku");
+    // What was done stays done, though there would be no room for it a second time.
+    let most = format!("sku,units\na,{}\n", segstock::MAX_UNITS - 1);
+    send(client, "do=restock", "most", CSV, &most).expect(200);
+    assert_eq!(
+        send(client, "do=restock", "most", CSV, &most).expect(200)["before"],
+        1
+    );
+}
+
+#[test]
+fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
+    const SKUS: usize = 60_000;
+    let directory = tempfile::tempdir().unwrap();
+    let start = || Process::spawn(command(PORTS).current_dir(directory.path()));
+    let lines = (0..SKUS).map(|number| format!("{number},2\n"));
+    let list = format!("sku,units\n{}", lines.collect::<String>());
+    let query = "do=restock&open=true";
+    let path = format!("/v1/bulk/stock?{query}");
+    let service = start();
+    let client = service.client.clone();
+    let durable =
+        |service: &Process| service.client.get("/livez").json()["ledger"]["durable"].as_u64();
+    thread::scope(|scope| {
+        let sent = scope.spawn(|| client.try_send("POST", &path, &[CSV, key("k")], &list));
+        while durable(&service) < Some(10_000) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        service.kill();
+        assert!(
+            sent.join().unwrap().is_err(),
+            "it was killed before it had answered"
+        );
+    });
+    let service = start();
+    let sent = || send(&service.client, query, "k", CSV, &list);
+    // As a client does that is told to send it again.
+    let done = (0..20).map(|_| sent()).find(|answer| answer.status != 503);
+    let done = done.unwrap().expect(200);
+    let before = done["before"].as_u64().unwrap();
+    assert!(
+        (1..SKUS as u64).contains(&before),
+        "{before} were done before"
+    );
+    assert_eq!(done["difference"], 2 * SKUS);
+    let list = service.client.get("/v1/bulk/stock").text;
+    let units = list
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap());
+    let units: Vec<&str> = units.collect();
+    assert_eq!(units.iter().filter(|units| **units == "2").count(), SKUS);
 }
 
 #[test]

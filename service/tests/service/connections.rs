@@ -1,6 +1,7 @@
 //! Who is let in: the two listeners, the shop's token, the number of connections, the time of their headers.
 
 use crate::support::{JSON, Server, Setting, key};
+use segstock_service::app::Limits;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -105,4 +106,86 @@ fn half_sent_headers_are_timed_out_and_make_room() {
     }
     // The shop has connections of its own.
     shop.client.get("/livez").expect(200);
+}
+
+/// Connections that do nothing, that have begun their headers, or their body.
+fn slow(at: SocketAddr, number: usize) -> TcpStream {
+    let begun = [
+        "",
+        "GET /livez HTTP/1.1\r\nho",
+        "POST /v1/orders HTTP/1.1\r\nhost: shop\r\nidempotency-key: slow\r\n\
+         content-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+    ];
+    let mut stream = TcpStream::connect(at).unwrap();
+    let begun = begun[number % begun.len()];
+    stream.write_all(begun.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn beside_hundreds_of_slow_connections_those_that_work_are_served_and_the_slow_are_ended() {
+    const SLOW: usize = 300;
+    let setting = Setting {
+        connections: SLOW + 10,
+        header_time: Duration::from_secs(2),
+        limits: Limits {
+            request: Duration::from_secs(2),
+            ..Limits::default()
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 1_000)], setting);
+    let slow: Vec<_> = (0..SLOW)
+        .map(|number| slow(shop.customers.address, number))
+        .collect();
+    for number in 0..20 {
+        let id = format!("order-{number}");
+        shop.customers.order(&id, &[("phone", 1)]).expect(201);
+    }
+    for (number, mut stream) in slow.into_iter().enumerate() {
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        assert!(read.is_ok(), "{number} is not ended");
+        // Whose body does not come is told so.
+        let is_told = answer.starts_with(b"HTTP/1.1 408 ");
+        assert_eq!(is_told, number % 3 == 2, "{number}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_flood_of_cancelled_orders_is_capped_and_room_comes_back() {
+    let setting = Setting {
+        book: |book| {
+            book.max_orders(200)
+                .max_all_lines(150)
+                .retention(Duration::from_secs(60))
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 10)], setting);
+    let flood = |from: usize| {
+        let cancelled = |number: usize| {
+            let id = format!("flood-{number}");
+            let order = shop.customers.order(&id, &[("phone", 1)]);
+            if order.status == 201 {
+                shop.customers.deed("cancel", &id).expect(200);
+            } else {
+                order.problem(503, "full");
+                assert_eq!(order.headers["retry-after"], "1");
+            }
+            order.status == 201
+        };
+        (from..from + 300)
+            .filter(|number| cancelled(*number))
+            .count()
+    };
+    assert_eq!(flood(0), 150);
+    // Who is known is served.
+    shop.customers.get("/v1/orders/flood-7").expect(200);
+    shop.clock.advance(Duration::from_secs(61));
+    // Each request frees some room.
+    assert!(flood(1_000) > 100);
+    assert!(shop.book.lines() <= 150);
 }

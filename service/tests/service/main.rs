@@ -9,6 +9,7 @@ mod command;
 mod connections;
 mod crash;
 mod customers;
+mod deploy;
 mod events;
 mod limits;
 mod moves;

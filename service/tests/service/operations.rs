@@ -273,3 +273,60 @@ fn once_the_disk_is_full_it_lives_and_is_not_ready_and_says_why() {
     );
     refused.problem(503, "unavailable");
 }
+
+/// A disk on which the ledger's file can grow no further: the system refuses its writes.
+#[cfg(target_os = "linux")]
+#[test]
+fn once_the_file_of_the_ledger_cannot_grow_it_says_so_and_nothing_that_was_answered_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_segstock-service");
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .env_clear()
+        .stderr(Stdio::null())
+        .current_dir(directory.path())
+        // Blocks of 512 bytes, or of 1,024 in some shells. The signal would end the process.
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 400 && exec \"$0\" \"$@\"",
+            program,
+        ])
+        .args(PORTS);
+    let service = Process::spawn(&mut limited);
+    service.client.open("many", 1_000_000);
+    let (mut held, mut refused) = (Vec::new(), None);
+    for number in 0..20_000 {
+        let id = format!("a-long-id-that-fills-the-file-{number:0>100}");
+        let answer = service.customers.order(&id, &[("many", 1)]);
+        if answer.status != 201 {
+            refused = Some(answer);
+            break;
+        }
+        held.push(id);
+    }
+    let refused = refused.expect("the file cannot grow for ever");
+    refused.problem(503, "outcome-unknown");
+    service
+        .customers
+        .order("one-more", &[("many", 1)])
+        .problem(503, "unavailable");
+    let ready = service.client.get("/readyz").problem(503, "unavailable");
+    assert!(
+        ready["detail"].as_str().unwrap().contains("segstock.db"),
+        "{ready}"
+    );
+    service.client.get("/livez").expect(200);
+    let metrics = service.client.get("/metrics").text;
+    assert!(metrics.contains("segstock_ledger_failed 1\n"), "{metrics}");
+    service.kill();
+    // With room again, it goes on.
+    let service = Process::spawn(command(PORTS).current_dir(directory.path()));
+    for id in &held {
+        let order = service.customers.get(&format!("/v1/orders/{id}"));
+        assert_eq!(order.expect(200)["state"], "held");
+    }
+    service
+        .customers
+        .order("one-more", &[("many", 1)])
+        .expect(201);
+}

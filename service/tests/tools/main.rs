@@ -1,4 +1,5 @@
-//! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts, a database server.
+//! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts, systemd's of the
+//! unit, a database server.
 //! Without it a test is shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
 
 mod browser;
@@ -7,6 +8,8 @@ mod postgres;
 mod prometheus;
 #[path = "../service/support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod systemd;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::process::{Command, ExitCode, Stdio};
@@ -15,6 +18,8 @@ fn main() -> ExitCode {
     let mut trials = prometheus::trials();
     trials.extend(page::trials());
     trials.extend(postgres::trials());
+    #[cfg(target_os = "linux")]
+    trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -81,6 +81,7 @@ impl Server {
         let builder = Book::builder().clock(Arc::clone(&clock) as _);
         let builder = builder
             .longest_hold(setting.limits.longest_hold)
+            .max_skus(setting.limits.skus)
             .events(1_000);
         let recovered = (setting.book)(builder).recover(setting.ledger).unwrap();
         let Recovered { book, writer, .. } = match setting.journal {

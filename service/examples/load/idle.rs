@@ -1,0 +1,116 @@
+//! Many connections that do nothing, or send their headers and bodies slowly: those that work are served meanwhile.
+
+use crate::client::Client;
+use crate::process::Service;
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Requests of the one who works.
+const REQUESTS: usize = 1_000;
+/// For how long headers may take here.
+const HEADERS: Duration = Duration::from_secs(15);
+
+pub fn run(connections: usize) -> Result<(), Box<dyn Error>> {
+    let (most, headers) = (connections.to_string(), HEADERS.as_secs().to_string());
+    let service = Service::start(&[
+        "--max-connections",
+        &most,
+        "--header-timeout",
+        &headers,
+        "--request-timeout",
+        "5",
+    ])?;
+    service.stock(1)?;
+    let mut works = Client::new(service.customers);
+    works.get("/livez")?;
+    let before = service.memory()?;
+    // One is left for the one who works.
+    let opened = open(service.customers, connections - 1, &mut works)?;
+    let with = service.memory()?;
+    println!(
+        "{} connections: {with:.0} MB, {before:.0} MB without them",
+        opened.len() + 1
+    );
+    let (took, slowest) = work(&mut works)?;
+    println!("{REQUESTS} orders beside them: {took:.2?}, the slowest {slowest:.2?}");
+    let mut shop = Client::new(service.shop);
+    let (status, metrics) = shop.get("/metrics")?;
+    let line = |name: &str| {
+        metrics
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or("?")
+            .to_owned()
+    };
+    println!(
+        "{}\n{}",
+        line("segstock_connections{listener=\"customers\"}"),
+        line("segstock_accept_errors_total{listener=\"customers\"}")
+    );
+    if status != 200 {
+        return Err("the shop is not served".into());
+    }
+    thread::sleep(HEADERS + Duration::from_secs(3));
+    let closed = opened.into_iter().map(is_closed).filter(|it| *it).count();
+    println!("{closed} of them were closed when their time was over");
+    let (took, slowest) = work(&mut Client::new(service.customers))?;
+    println!(
+        "{REQUESTS} orders after them: {took:.2?}, the slowest {slowest:.2?}, {:.0} MB",
+        service.memory()?
+    );
+    if closed + 1 < connections {
+        return Err("connections that do nothing stay".into());
+    }
+    Ok(())
+}
+
+/// Opens connections, of which a third does nothing, a third has begun its headers, and a third its body. `works` is served
+/// meanwhile.
+fn open(
+    address: SocketAddr,
+    connections: usize,
+    works: &mut Client,
+) -> std::io::Result<Vec<TcpStream>> {
+    let begun = [
+        "",
+        "GET /livez HTTP/1.1\r\nho",
+        "POST /v1/orders HTTP/1.1\r\nhost: load\r\nidempotency-key: slow\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+    ];
+    let mut opened = Vec::with_capacity(connections);
+    for index in 0..connections {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(begun[index % begun.len()].as_bytes())?;
+        opened.push(stream);
+        // Or it would be idle for too long itself.
+        if index % 500 == 0 {
+            works.get("/livez")?;
+        }
+    }
+    Ok(opened)
+}
+
+fn work(client: &mut Client) -> Result<(Duration, Duration), Box<dyn Error>> {
+    let (began, mut slowest) = (Instant::now(), Duration::ZERO);
+    let round = std::process::id() as usize + began.elapsed().subsec_nanos() as usize;
+    for number in 0..REQUESTS {
+        let sent = Instant::now();
+        let body = r#"{"lines":[{"sku":"0","units":1}]}"#;
+        let key = format!("{round}-{number}");
+        let (status, text) = client.send("POST", "/v1/orders", &key, body)?;
+        if status != 201 {
+            return Err(format!("{status}: {text}").into());
+        }
+        slowest = slowest.max(sent.elapsed());
+    }
+    Ok((began.elapsed(), slowest))
+}
+
+/// Whether the service has closed it, after an answer or without one.
+fn is_closed(mut stream: TcpStream) -> bool {
+    let mut rest = Vec::new();
+    let waits = stream.set_read_timeout(Some(Duration::from_millis(200)));
+    waits.is_ok() && stream.read_to_end(&mut rest).is_ok()
+}

@@ -1,0 +1,43 @@
+//! The service under load, as a process of its own on this machine: whether its memory stays, what idle connections cost,
+//! and what those cost who watch the page.
+//!
+//! ```text
+//! cargo run --release -p segstock-service --example load -- soak [SECONDS [RETENTION]]    1,200 and 60
+//! cargo run --release -p segstock-service --example load -- idle [CONNECTIONS]            10,000
+//! cargo run --release -p segstock-service --example load -- watchers [SECONDS]            20 each way
+//! ```
+//!
+//! Each prints what it measured and fails if that is not as it should be. `watchers` needs a machine with nothing else to do.
+//! It is for Linux: it reads `/proc`.
+
+mod client;
+mod idle;
+mod process;
+mod soak;
+mod watchers;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let number = |index: usize, usual: u64| arguments.get(index).map_or(Ok(usual), |it| it.parse());
+    match arguments.first().map(String::as_str) {
+        Some("soak") => soak::run(number(1, 1_200)?, number(2, 60)?),
+        Some("idle") => idle::run(number(1, 10_000)? as usize),
+        Some("watchers") => watchers::run(number(1, 20)?),
+        _ => {
+            Err("load: soak [SECONDS [RETENTION]], idle [CONNECTIONS] or watchers [SECONDS]".into())
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
