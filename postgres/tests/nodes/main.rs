@@ -1,0 +1,27 @@
+//! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
+
+mod calm;
+mod checks;
+mod crowd;
+mod log;
+mod mistakes;
+mod process;
+mod shop;
+mod storm;
+mod support;
+mod transactions;
+
+use segstock_remote::servers::{PostgresServer, Tests};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = Tests::<PostgresServer>::new();
+    // What takes longest begins first.
+    crowd::add(&tests);
+    mistakes::add(&tests);
+    storm::add(&tests);
+    process::add(&tests);
+    calm::add(&tests);
+    transactions::add(&tests);
+    tests.run()
+}
