@@ -163,7 +163,8 @@ pub async fn rest(
         wrong.push(error.to_string());
     }
     wrong.extend(shop.log().changed());
-    let rows = rows(shop, &client).await;
+    let steady = shop.log().now();
+    let rows = rows(steady, &client).await;
     let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
     let deadlocks = text(&client, deadlocks).await;
     if deadlocks != "0" {
@@ -197,9 +198,9 @@ pub async fn rest(
     }
 }
 
-/// The rows of all orders, and their deadlines by this process's clock.
-async fn rows(shop: &Shop, client: &tokio_postgres::Client) -> BTreeMap<String, Row> {
-    let (steady, wall) = (shop.log().now(), SystemTime::now());
+/// The rows of all orders, and their deadlines by this process's clock, which says `steady` now.
+pub async fn rows(steady: u64, client: &tokio_postgres::Client) -> BTreeMap<String, Row> {
+    let wall = SystemTime::now();
     let sql = "select id, state, skus is not null, until from orders where state <> 'restocked'";
     let rows = client.query(sql, &[]).await.expect("it is right");
     let row = |row: &tokio_postgres::Row| {

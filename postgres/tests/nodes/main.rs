@@ -6,6 +6,7 @@ mod crowd;
 mod log;
 mod mistakes;
 mod process;
+mod returns;
 mod shop;
 mod storm;
 mod support;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     crowd::add(&tests);
     mistakes::add(&tests);
     storm::add(&tests);
+    returns::add(&tests);
     process::add(&tests);
     calm::add(&tests);
     transactions::add(&tests);
