@@ -27,7 +27,7 @@ use tokio::time::timeout;
 ///
 /// # Cancel safety
 ///
-/// A call whose future is dropped goes on: the same id, asked again at any node, tells what became of it.
+/// A call whose future is dropped may go on: the same id, asked again at any node, tells what became of it.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<Inner>,
@@ -229,8 +229,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; [`Refusal::CancelledBefore`]; and the
-    /// [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; [`Refusal::CancelledBefore`]; [`Refusal::Conflict`] if
+    /// the id is a restock's; and the [temporary ones](Refusal::is_temporary).
     pub async fn get(&self, id: &OrderId) -> Result<Order, Refusal> {
         let _permit = self.permit()?;
         match timeout(self.inner.sale.patience, self.inner.rows.known(id)).await {

@@ -243,14 +243,17 @@ impl Sale {
     ///
     /// [`SaleError::Audit`] if the audit does not balance: with the block or the SKU.
     pub async fn end(&self) -> Result<(), SaleError> {
+        const BACK: &str = "
+            select not exists (
+              select from block b where not b.closed and b.granted > b.taken + b.handed_back)";
         let rows = self.rows().await?;
         rows.row("select end_1()", &[], |_| Ok(())).await?;
         let until = tokio::time::Instant::now() + self.lease + self.patience;
         loop {
             rows.close_silent().await?;
-            let audited = self.audit_by(&rows).await;
-            if audited.is_ok() || tokio::time::Instant::now() > until {
-                return audited;
+            let is_back = rows.row(BACK, &[], |row| column(row, 0)).await?;
+            if is_back || tokio::time::Instant::now() > until {
+                return self.audit_by(&rows).await;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -78,7 +78,10 @@ impl Writer {
             return match node.writes.leave(&node.life).await {
                 Ok(()) => Err(End("it left".to_owned())),
                 Err(Failed::Broken(words)) => Err(End(words)),
-                Err(_) => Ok(()),
+                Err(_) => {
+                    sleep(PAUSE).await;
+                    Ok(())
+                }
             };
         }
         node.works.store(false, Ordering::Relaxed);

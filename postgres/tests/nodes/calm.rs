@@ -1,10 +1,7 @@
 //! What nodes promise while nothing fails.
 
-use super::support::{Tests, connect, fresh, sale, text};
-use segstock_postgres::nodes::{
-    InvalidOrder, MAX_HOLD, Node, OrderState, Refusal, Sale, SkuSettings,
-};
-use segstock_remote::OrderId;
+use super::support::{Tests, connect, sale, text};
+use segstock_postgres::nodes::{InvalidOrder, MAX_HOLD, Node, OrderState, Refusal, Sale};
 use segstock_remote::servers::{Server, id};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -38,10 +35,6 @@ pub fn add(tests: &Tests) {
     add("a_full_node_is_busy", |url| Box::pin(busy(url)));
     add("a_call_goes_on_without_its_caller", |url| {
         Box::pin(cancelled(url))
-    });
-    add("little_is_sold_from_the_pool", |url| Box::pin(narrow(url)));
-    add("blocks_that_are_used_up_are_closed", |url| {
-        Box::pin(used_up(url))
     });
 }
 
@@ -377,6 +370,7 @@ async fn dead(url: String) {
     let has: u64 = dies.status().blocks.iter().map(|block| block.free).sum();
     assert!(has > 0);
     drop(dies);
+    let died = Instant::now();
     let rest = 9 - has;
     lives
         .place(&id("y"), [("phone", rest)], None)
@@ -400,6 +394,7 @@ async fn dead(url: String) {
         }
         assert!(Instant::now() < until, "its lease ends");
     }
+    println!("a dead node's units are sold after {:?}", died.elapsed());
     let client = connect(&url, &name).await;
     assert_eq!(
         text(&client, "select closed from block where node = 'dies'").await,
@@ -446,59 +441,4 @@ async fn cancelled(url: String) {
         assert_eq!(order.map(|order| order.state), Ok(OrderState::Held));
     }
     at_rest(&[two], &sale).await;
-}
-
-async fn narrow(url: String) {
-    let name = fresh();
-    let sale = Sale::at(&url, &name)
-        .expect("it is a name")
-        .patience(Duration::from_secs(20))
-        .heartbeat(Duration::from_millis(50));
-    sale.install().await.expect("the tables can be made");
-    let settings = SkuSettings::new(40).safety(5).narrow(20);
-    sale.open_sku("phone", settings).await.expect("a new SKU");
-    let (one, two) = (
-        sale.join("one").await.expect("it joins"),
-        sale.join("two").await.expect("it joins"),
-    );
-    let mut sold = 0;
-    for call in 0..60_u64 {
-        let node = if call % 2 == 0 { &one } else { &two };
-        let order: OrderId = id(&format!("o{call}"));
-        sold += u64::from(node.place(&order, [("phone", 1)], None).await.is_ok());
-    }
-    assert_eq!(sold, 35, "safety stock is not sold");
-    let client = connect(&url, &name).await;
-    assert_eq!(
-        text(&client, "select mode, free from pool").await,
-        "narrow 5"
-    );
-    one.restock(&id("more"), "phone", 100)
-        .await
-        .expect("it is new");
-    one.place(&id("p"), [("phone", 90)], None)
-        .await
-        .expect("there are a hundred");
-    at_rest(&[one, two], &sale).await;
-}
-
-async fn used_up(url: String) {
-    let (sale, nodes, name) = shop(&url, &[("phone", 400)], 1).await;
-    for call in 0..300 {
-        nodes[0]
-            .place(&id(&format!("o{call}")), [("phone", 1)], None)
-            .await
-            .expect("there are enough");
-    }
-    let client = connect(&url, &name).await;
-    let open: i64 = text(&client, "select count(*) from block where not closed")
-        .await
-        .parse()
-        .expect("a number");
-    let all: i64 = text(&client, "select count(*) from block")
-        .await
-        .parse()
-        .expect("a number");
-    assert!(open <= 2 && all >= 6, "{open} of {all} blocks are open");
-    at_rest(&nodes, &sale).await;
 }

@@ -23,10 +23,13 @@ pub fn add(tests: &Tests) {
         start,
         |server, runtime| {
             for round in 0..rounds() {
-                let scene = Scene {
+                let mut scene = Scene {
                     seed: round,
                     ..Scene::default()
                 };
+                if round % 2 == 1 {
+                    scene.faults = Faults::ALL;
+                }
                 let found = play(&Place::of(server), runtime, &scene);
                 found.assert_kept();
             }

@@ -1,5 +1,6 @@
 //! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
 
+mod blocks;
 mod calm;
 mod checks;
 mod crowd;
@@ -7,6 +8,7 @@ mod log;
 mod mistakes;
 mod process;
 mod returns;
+mod rolling;
 mod shop;
 mod storm;
 mod support;
@@ -22,8 +24,10 @@ fn main() -> ExitCode {
     mistakes::add(&tests);
     storm::add(&tests);
     returns::add(&tests);
+    rolling::add(&tests);
     process::add(&tests);
     calm::add(&tests);
+    blocks::add(&tests);
     transactions::add(&tests);
     tests.run()
 }
