@@ -111,7 +111,7 @@ impl Sale {
     }
 
     /// How long the server has for an answer before the connection counts as lost, and ends a statement; 1 second by
-    /// default.
+    /// default. Installing and auditing have a minute at least.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
@@ -155,9 +155,7 @@ impl Sale {
     ///
     /// If the server does not answer or does not let it, or if tables of others are there.
     pub async fn install(&self) -> Result<(), SaleError> {
-        // Tables take longer than a batch.
-        let time = self.timeout.max(Duration::from_secs(30));
-        let patient = self.clone().timeout(time).patience(time * 2);
+        let patient = self.patient();
         schema::install(&patient.driver(1, patient.patience)?, &self.name).await?;
         self.rows().await.map(drop)
     }
@@ -246,7 +244,7 @@ impl Sale {
         const BACK: &str = "
             select not exists (
               select from block b where not b.closed and b.granted > b.taken + b.handed_back)";
-        let rows = self.rows().await?;
+        let rows = self.patient().rows().await?;
         rows.row("select end_1()", &[], |_| Ok(())).await?;
         let until = tokio::time::Instant::now() + self.lease + self.patience;
         loop {
@@ -266,13 +264,19 @@ impl Sale {
     ///
     /// [`SaleError::Audit`] with what is wrong. Before the [end](Self::end) blocks have units, which it names.
     pub async fn audit(&self) -> Result<(), SaleError> {
-        self.audit_by(&self.rows().await?).await
+        self.audit_by(&self.patient().rows().await?).await
     }
 
     async fn audit_by(&self, rows: &Rows) -> Result<(), SaleError> {
         const AUDIT: &str = "select audit_1()";
         let wrong: Option<String> = rows.row(AUDIT, &[], |row| column(row, 0)).await?;
         wrong.map_or(Ok(()), |words| Err(SaleError::Audit(words)))
+    }
+
+    /// As long as tables take to be made, or all orders to be read.
+    fn patient(&self) -> Self {
+        let time = self.timeout.max(Duration::from_secs(60));
+        self.clone().timeout(time).patience(time * 2)
     }
 
     /// Connections to its tables, which are this release's.
