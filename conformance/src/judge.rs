@@ -114,14 +114,21 @@ impl<'a> Judge<'a> {
 
     fn found(&self) -> Vec<(Promise, Ruling)> {
         let mut rulings = Vec::new();
-        let whole = self.rule(&self.all());
+        // What was sold is judged by sums that time-outs do not blur, also of a counter that owes: so it comes first there,
+        // and a history that was oversold is searched no more.
+        let owes = |call: &Call| matches!(call.op, Op::Withdraw(_) | Op::Forgive(_));
+        let first = self.calls.iter().any(owes).then(|| self.rule(&self.taken()));
+        let whole = match first {
+            Some(Ruling::Broken) => Ruling::Broken,
+            _ => self.rule(&self.all()),
+        };
         rulings.push((Promise::Linearizable, whole));
         // A promise that the whole history keeps, each part of it keeps: most histories need one search.
         let of = |calls: Vec<Call>| match whole {
             Ruling::Kept => Ruling::Kept,
             _ => self.rule(&calls),
         };
-        let oversold = of(self.taken());
+        let oversold = first.unwrap_or_else(|| of(self.taken()));
         rulings.push((Promise::NeverOversold, oversold));
         let conserved = if self.unbalanced().is_some() {
             Ruling::Broken

@@ -15,7 +15,8 @@
 //! [`Postgres`] says which database is asked, and how. The tables are those of `schema.sql`.
 //!
 //! With the feature `ledger` there is also a ledger for the order book of `segstock-orders`: the book decides in memory, and
-//! `PostgreSQL` keeps what it decided.
+//! `PostgreSQL` keeps what it decided. With the feature `nodes` there are several nodes that sell from one database, each
+//! from blocks in its memory.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod batched;
@@ -23,6 +24,8 @@ mod error;
 #[cfg(feature = "ledger")]
 pub mod ledger;
 pub mod locked;
+#[cfg(feature = "nodes")]
+pub mod nodes;
 pub mod pool;
 pub mod row;
 pub mod rows;

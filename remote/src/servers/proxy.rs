@@ -39,6 +39,7 @@ struct Shared {
     upstream: Upstream,
     faults: Faults,
     seed: u64,
+    healed: AtomicBool,
     made: AtomicU64,
     connections: AtomicU64,
 }
@@ -59,6 +60,7 @@ impl Proxy {
             upstream,
             faults,
             seed,
+            healed: AtomicBool::new(false),
             made: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         });
@@ -79,6 +81,11 @@ impl Proxy {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Makes no faults any more.
+    pub fn heal(&self) {
+        self.shared.healed.store(true, Ordering::Relaxed);
     }
 
     /// Faults that it made, delays not counted.
@@ -142,7 +149,8 @@ impl Shared {
                 return;
             };
             let piece = &piece[..length];
-            let fault = self.faults.draw(&mut chance);
+            let healed = self.healed.load(Ordering::Relaxed);
+            let fault = self.faults.draw(&mut chance).filter(|_| !healed);
             if !matches!(fault, None | Some(Fault::Delayed(_))) {
                 self.made.fetch_add(1, Ordering::Relaxed);
             }

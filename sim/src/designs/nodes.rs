@@ -24,6 +24,7 @@
 //! - A heartbeat adopts blocks that the node does not know, once what waits for the next batch fits in their rest.
 //!
 //! What limits it: while there is enough, the nodes' memory and a batch at a time; at the end of the stock, a recall.
+//! On a real server it is `segstock_postgres::nodes`, which is read beside this.
 
 mod audit;
 mod batch;

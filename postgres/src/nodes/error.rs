@@ -1,0 +1,84 @@
+//! [`SaleError`]: why a sale cannot be opened, or a node cannot join it.
+
+use segstock_remote::{InvalidId, InvalidPatience, Unknown};
+use std::fmt;
+
+/// Why a call on a whole sale failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaleError {
+    /// The text is no URL of `PostgreSQL`.
+    Url(String),
+    /// A sale's name has 1 to 63 of `a` to `z`, `0` to `9` and `_`, and does not begin with a digit or with `pg_`.
+    Name(String),
+    /// The name is no node's: it has the letters of an [`OrderId`](segstock_remote::OrderId).
+    Node(InvalidId),
+    /// The times of the sale do not fit together.
+    Patience(InvalidPatience),
+    /// The heartbeat is not shorter than the lease.
+    Heartbeat,
+    /// The schema has tables of others.
+    NotASale,
+    /// The schema is not there: nobody installed the sale.
+    NotInstalled,
+    /// The tables are of another release: this one knows [`VERSION`](super::VERSION).
+    Version {
+        /// What is there.
+        found: i32,
+    },
+    /// The server has `fsync` off: it loses what was answered when its machine stops.
+    NotDurable,
+    /// The server is a standby, or lets nobody write.
+    ReadOnly,
+    /// A SKU is 1 to 128 bytes long, without control characters.
+    Sku(String),
+    /// A SKU has at most [`MAX_UNITS`](segstock_remote::MAX_UNITS), and its safety stock is not more than its units.
+    Units,
+    /// The SKU is there already, with other figures.
+    Exists,
+    /// The audit found what is not accounted for, in words.
+    Audit(String),
+    /// The server refuses, in its words.
+    Refused(String),
+    /// The server did not answer in time; it may have happened.
+    Unknown(Unknown),
+}
+
+impl fmt::Display for SaleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(words) => write!(f, "no PostgreSQL URL: {words}"),
+            Self::Name(name) => {
+                write!(f, "{name:?} is no sale's name: it has a to z, 0 to 9 and _")
+            }
+            Self::Node(invalid) => write!(f, "no node's name: {invalid}"),
+            Self::Patience(invalid) => invalid.fmt(f),
+            Self::Heartbeat => write!(f, "the heartbeat must be shorter than the lease"),
+            Self::NotASale => write!(f, "the schema has tables that are not a sale's"),
+            Self::NotInstalled => write!(f, "there is no sale of this name"),
+            Self::Version { found } => {
+                let known = super::VERSION;
+                write!(
+                    f,
+                    "the sale's tables have version {found}, and this release knows {known}"
+                )
+            }
+            Self::NotDurable => write!(
+                f,
+                "the server has fsync off: it loses commits when its machine stops"
+            ),
+            Self::ReadOnly => write!(f, "the server is a standby: nodes join at the primary"),
+            Self::Sku(sku) => write!(
+                f,
+                "{sku:?} is no SKU: it has 1 to 128 bytes and no control characters"
+            ),
+            Self::Units => write!(f, "too many units, or more safety stock than units"),
+            Self::Exists => write!(f, "the SKU is there already, with other figures"),
+            Self::Audit(words) => write!(f, "the audit does not balance: {words}"),
+            Self::Refused(words) => write!(f, "the server refuses: {words}"),
+            Self::Unknown(unknown) => unknown.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SaleError {}

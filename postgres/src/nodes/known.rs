@@ -1,0 +1,87 @@
+//! [`Known`]: what a row says of an id; and [`Did`]: what a batch did with an order.
+
+use super::answers::{Order, OrderState, Refusal};
+use segstock_remote::Fault;
+use std::time::SystemTime;
+
+/// What a row says of an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub state: State,
+    /// What was asked for, as a hash.
+    pub asked: Option<i64>,
+    /// It had units.
+    pub placed: bool,
+    pub until: Option<SystemTime>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    Held,
+    /// Held, and past its deadline.
+    Overdue,
+    Paid,
+    Shipped,
+    Cancelled,
+    Expired,
+    /// This SKU was short.
+    Refused(String),
+    Restocked,
+}
+
+impl State {
+    pub(super) fn read(state: &str, short: Option<String>) -> Result<Self, Fault> {
+        Ok(match state {
+            "held" => Self::Held,
+            "overdue" => Self::Overdue,
+            "paid" => Self::Paid,
+            "shipped" => Self::Shipped,
+            "cancelled" => Self::Cancelled,
+            "expired" => Self::Expired,
+            "refused" => Self::Refused(short.unwrap_or_default()),
+            "restocked" => Self::Restocked,
+            _ => {
+                return Err(Fault::Final(format!(
+                    "no release writes the state {state:?}"
+                )));
+            }
+        })
+    }
+}
+
+/// What a batch did with an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Did {
+    /// This batch placed it.
+    Placed(Known),
+    /// What its row says.
+    Is(Known),
+    /// It has no row.
+    Missing,
+    /// A block is closed: nothing was taken.
+    Fenced,
+    /// A block is too short, or it is not known: nothing was taken.
+    Again,
+    /// A pool is short: nothing was taken.
+    Short,
+    /// There is no such SKU.
+    NoSku(String),
+}
+
+impl Known {
+    /// The order, if it was placed.
+    pub(super) fn order(&self) -> Result<Order, Refusal> {
+        let state = match &self.state {
+            State::Held | State::Overdue => OrderState::Held,
+            State::Paid => OrderState::Paid,
+            State::Shipped => OrderState::Shipped,
+            State::Cancelled if !self.placed => return Err(Refusal::CancelledBefore),
+            State::Cancelled => OrderState::Cancelled,
+            State::Expired => OrderState::Expired,
+            State::Refused(sku) => return Err(Refusal::SoldOut { sku: sku.clone() }),
+            State::Restocked => return Err(Refusal::Conflict),
+        };
+        let until = self.until;
+        Ok(Order { state, until })
+    }
+}

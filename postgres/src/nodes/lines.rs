@@ -1,0 +1,124 @@
+//! [`Lines`]: what an order asks for, in one form.
+
+use super::answers::InvalidOrder;
+use segstock_remote::MAX_UNITS;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A SKU's name.
+pub(super) type Sku = Arc<str>;
+
+/// The most lines of an order.
+pub(super) const MAX_LINES: usize = 1_000;
+
+/// Units of each SKU: sorted by SKU, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lines(Vec<(Sku, i64)>);
+
+impl Lines {
+    pub(super) fn new<S: AsRef<str>>(
+        lines: impl IntoIterator<Item = (S, u64)>,
+    ) -> Result<Self, InvalidOrder> {
+        let mut sums: BTreeMap<Sku, u64> = BTreeMap::new();
+        for (sku, units) in lines {
+            let sku = sku.as_ref();
+            if !is_sku(sku) {
+                return Err(InvalidOrder::Sku(sku.to_owned()));
+            }
+            let sum = sums.entry(sku.into()).or_default();
+            *sum = sum.saturating_add(units);
+            if units == 0 || *sum > MAX_UNITS {
+                return Err(InvalidOrder::Units { units: *sum });
+            }
+            if sums.len() > MAX_LINES {
+                return Err(InvalidOrder::TooMany);
+            }
+        }
+        if sums.is_empty() {
+            return Err(InvalidOrder::None);
+        }
+        let lines = sums.into_iter();
+        Ok(Self(
+            lines
+                .map(|(sku, units)| (sku, units.cast_signed()))
+                .collect(),
+        ))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Sku, i64)> {
+        self.0.iter().map(|(sku, units)| (sku, *units))
+    }
+
+    pub(super) fn skus(&self) -> Vec<&str> {
+        self.0.iter().map(|(sku, _)| &**sku).collect()
+    }
+
+    pub(super) fn units(&self) -> Vec<i64> {
+        self.0.iter().map(|(_, units)| *units).collect()
+    }
+
+    /// What tells it from other lines: FNV-1a, which no release changes, since rows keep it.
+    pub(super) fn hash(&self) -> i64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        for (sku, units) in &self.0 {
+            add(sku.as_bytes());
+            add(&[0]);
+            add(&units.to_le_bytes());
+        }
+        hash.cast_signed()
+    }
+}
+
+pub(super) fn is_sku(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_sorted_summed_and_bounded() {
+        let lines = Lines::new([("b", 1), ("a", 2), ("b", 3)]).expect("it is valid");
+        assert_eq!((lines.skus(), lines.units()), (vec!["a", "b"], vec![2, 4]));
+        let none: [(&str, u64); 0] = [];
+        assert_eq!(Lines::new(none), Err(InvalidOrder::None));
+        assert_eq!(
+            Lines::new([("a", 0)]),
+            Err(InvalidOrder::Units { units: 0 })
+        );
+        let most = [("a", MAX_UNITS), ("a", 1)];
+        assert_eq!(
+            Lines::new(most),
+            Err(InvalidOrder::Units {
+                units: MAX_UNITS + 1
+            })
+        );
+        assert!(Lines::new([("a", u64::MAX), ("a", 1)]).is_err());
+        for sku in ["", "a\n", &"a".repeat(129)] {
+            assert_eq!(
+                Lines::new([(sku, 1)]),
+                Err(InvalidOrder::Sku(sku.to_owned()))
+            );
+        }
+        let many = (0..=MAX_LINES).map(|sku| (sku.to_string(), 1));
+        assert_eq!(Lines::new(many), Err(InvalidOrder::TooMany));
+    }
+
+    #[test]
+    fn the_hash_of_lines_is_the_same_in_every_release() {
+        let lines = Lines::new([("phone", 2), ("cable", 1)]).expect("it is valid");
+        assert_eq!(lines.hash(), HASH);
+        let turned = Lines::new([("cable", 1), ("phone", 2)]).expect("it is valid");
+        assert_eq!(turned.hash(), HASH);
+        let others = Lines::new([("cable", 2), ("phone", 1)]).expect("it is valid");
+        assert_ne!(others.hash(), HASH);
+    }
+
+    const HASH: i64 = -1_055_858_339_445_854_063;
+}

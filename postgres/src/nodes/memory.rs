@@ -1,0 +1,488 @@
+//! [`Memory`]: what a node knows: the free units of its blocks, and what waits to be written.
+
+use super::batch::{Item, Piece};
+use super::known::Did;
+use super::lines::{Lines, Sku};
+use super::rows::{Beat, Proof};
+use segstock_remote::OrderId;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// A block, as its node knows it.
+#[derive(Debug)]
+struct Held {
+    sku: Sku,
+    free: i64,
+    /// A batch asks to close it if it has no rest.
+    closing: bool,
+}
+
+/// An item that waits for its batch.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub item: Item,
+    /// It concerns an order that may be there already.
+    pub is_retry: bool,
+    /// Nobody waits for a sweep.
+    pub answer: Option<oneshot::Sender<Did>>,
+}
+
+/// An order to be placed.
+#[derive(Debug)]
+pub(super) struct Placing {
+    pub id: OrderId,
+    pub lines: Lines,
+    pub ttl: Option<Duration>,
+    pub is_retry: bool,
+    pub answer: oneshot::Sender<Did>,
+}
+
+/// An order that waits for a proof.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub id: OrderId,
+    pub lines: Lines,
+    pub answer: oneshot::Sender<Proof>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    blocks: BTreeMap<i64, Held>,
+    /// The blocks of each SKU.
+    of_sku: HashMap<Sku, BTreeSet<i64>>,
+    /// SKUs that are sold from their pools.
+    narrow: HashSet<Sku>,
+    /// Until then the node hands back what it has.
+    recalled: HashMap<Sku, Instant>,
+    items: VecDeque<(OrderId, Waiting)>,
+    /// Orders that want units lent.
+    pub lends: VecDeque<Placing>,
+    /// SKUs that are to be lent ahead.
+    ahead: BTreeSet<Sku>,
+    /// What the last lend of a SKU granted.
+    granted: HashMap<Sku, i64>,
+    /// The last batch was of retries.
+    were_retries: bool,
+    pub proofs: Vec<Asking>,
+    pub proving: bool,
+    /// Those who wait for the end of a recall of these SKUs.
+    pub recalling: BTreeMap<Vec<Sku>, Vec<oneshot::Sender<()>>>,
+    /// Orders past their deadline that wait to be ended, by nobody's call.
+    pub sweeps: usize,
+    /// It takes no calls any more.
+    pub stopping: bool,
+}
+
+impl Memory {
+    /// Takes the units of an order and has the next batch write it; or has them lent.
+    pub(super) fn place(&mut self, placing: Placing) {
+        if let Err(placing) = self.take_and_queue(placing) {
+            self.lends.push_back(placing);
+        }
+    }
+
+    /// All lines or none. What is taken waits in the queue from now on, so that no heartbeat misses it.
+    pub(super) fn take_and_queue(&mut self, placing: Placing) -> Result<(), Placing> {
+        let has = |(sku, units): (&Sku, i64)| self.narrow.contains(sku) || self.free(sku) >= units;
+        if !placing.lines.iter().all(has) {
+            return Err(placing);
+        }
+        let mut pieces = Vec::new();
+        for (sku, units) in placing.lines.iter() {
+            self.take(sku, units, &mut pieces);
+        }
+        let item = Item::Place {
+            pieces,
+            asked: placing.lines.hash(),
+            ttl: placing.ttl,
+        };
+        let waiting = Waiting {
+            item,
+            is_retry: placing.is_retry,
+            answer: Some(placing.answer),
+        };
+        self.items.push_back((placing.id, waiting));
+        for (sku, _) in placing.lines.iter() {
+            self.fetch_ahead(sku);
+        }
+        Ok(())
+    }
+
+    /// Takes a line that is there.
+    fn take(&mut self, sku: &Sku, units: i64, pieces: &mut Vec<Piece>) {
+        let piece = |epoch, units| Piece {
+            sku: Arc::clone(sku),
+            epoch,
+            units,
+        };
+        if self.narrow.contains(sku) {
+            pieces.push(piece(0, units));
+            return;
+        }
+        let mut missing = units;
+        for epoch in self.of_sku.get(sku).into_iter().flatten() {
+            let Some(block) = self.blocks.get_mut(epoch) else {
+                continue;
+            };
+            let units = missing.min(block.free);
+            if units > 0 {
+                block.free -= units;
+                missing -= units;
+                pieces.push(piece(*epoch, units));
+            }
+        }
+        debug_assert_eq!(missing, 0, "the line is there");
+    }
+
+    /// Has the next units lent before these are gone.
+    fn fetch_ahead(&mut self, sku: &Sku) {
+        let low = self.granted.get(sku).copied().unwrap_or(0) / 4;
+        if !self.narrow.contains(sku) && self.free(sku) <= low && !self.is_recalled(sku) {
+            self.ahead.insert(Arc::clone(sku));
+        }
+    }
+
+    /// The pool has nothing left: nothing is lent ahead until it has.
+    pub(super) fn no_more_ahead(&mut self, lines: &Lines) {
+        for (sku, _) in lines.iter() {
+            self.granted.remove(sku);
+        }
+    }
+
+    /// The next SKU that is lent ahead, for nobody yet.
+    pub(super) fn next_ahead(&mut self) -> Option<Sku> {
+        self.ahead.pop_first()
+    }
+
+    fn free(&self, sku: &Sku) -> i64 {
+        let epochs = self.of_sku.get(sku).into_iter().flatten();
+        epochs
+            .filter_map(|epoch| self.blocks.get(epoch))
+            .map(|block| block.free)
+            .sum()
+    }
+
+    fn is_recalled(&self, sku: &Sku) -> bool {
+        self.recalled
+            .get(sku)
+            .is_some_and(|until| *until > Instant::now())
+    }
+
+    pub(super) fn queue(&mut self, id: OrderId, waiting: Waiting) {
+        self.items.push_back((id, waiting));
+    }
+
+    /// Whether the next batch has something to write.
+    pub(super) fn has_batch(&self) -> bool {
+        !self.items.is_empty() || self.blocks.values().any(|block| self.goes_back(block))
+    }
+
+    pub(super) fn has_lends(&self) -> bool {
+        !self.lends.is_empty() || !self.ahead.is_empty()
+    }
+
+    fn goes_back(&self, block: &Held) -> bool {
+        let returns =
+            || self.stopping || self.narrow.contains(&block.sku) || self.is_recalled(&block.sku);
+        block.free > 0 && returns()
+    }
+
+    /// The items of the next batch, one of each order. Orders that may be there already go in a batch of their own: they may
+    /// wait for another node's transaction. Up to `most` lines, so that the server can write them in time.
+    pub(super) fn next_items(&mut self, most: usize) -> BTreeMap<OrderId, Waiting> {
+        let mut retries = self.items.iter().map(|(_, waiting)| waiting.is_retry);
+        let first = retries.next().unwrap_or(false);
+        let is_mixed = retries.any(|is_retry| is_retry != first);
+        self.were_retries = if is_mixed { !self.were_retries } else { first };
+        let mut next = BTreeMap::new();
+        let mut lines = 0;
+        let mut others = VecDeque::new();
+        for (id, waiting) in std::mem::take(&mut self.items) {
+            let more = lines + waiting.item.lines();
+            let fits = next.is_empty() || more <= most;
+            if waiting.is_retry == self.were_retries && fits && !next.contains_key(&id) {
+                lines = more;
+                next.insert(id, waiting);
+            } else {
+                others.push_back((id, waiting));
+            }
+        }
+        self.items = others;
+        next
+    }
+
+    /// Units that are handed back now, by block; and blocks that are used up, which are closed by that. The newest block of a
+    /// SKU stays.
+    pub(super) fn next_hand_backs(&mut self) -> Vec<(i64, i64)> {
+        let is_newest = |sku: &Sku, epoch: &i64| {
+            let epochs = self.of_sku.get(sku);
+            epochs.and_then(BTreeSet::last) == Some(epoch)
+        };
+        let back = |(epoch, block): (&i64, &Held)| {
+            let is_used_up = block.free == 0 && !block.closing && !is_newest(&block.sku, epoch);
+            (is_used_up || self.goes_back(block)).then_some((*epoch, block.free))
+        };
+        let backs: Vec<(i64, i64)> = self.blocks.iter().filter_map(back).collect();
+        for (epoch, _) in &backs {
+            if let Some(block) = self.blocks.get_mut(epoch) {
+                block.free = 0;
+                block.closing = true;
+            }
+        }
+        backs
+    }
+
+    /// What the node knows after an item of a batch.
+    pub(super) fn settle(&mut self, item: &Item, did: &Did, went: &[(i64, i64)]) {
+        for (epoch, units) in went {
+            self.give(*epoch, *units);
+        }
+        let Item::Place { pieces, .. } = item else {
+            return;
+        };
+        match did {
+            Did::Placed(_) => {}
+            // The order was there already, or a pool was short: no row counts these units.
+            Did::Is(_) | Did::Missing | Did::Short | Did::NoSku(_) => {
+                for piece in pieces {
+                    self.give(piece.epoch, piece.units);
+                }
+            }
+            // The node does not know what these blocks have: the next heartbeat says.
+            Did::Fenced | Did::Again => {
+                for piece in pieces {
+                    self.forget(piece.epoch);
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, epoch: i64, units: i64) {
+        if let Some(block) = self.blocks.get_mut(&epoch) {
+            block.free += units;
+        }
+    }
+
+    fn forget(&mut self, epoch: i64) {
+        let Some(block) = self.blocks.remove(&epoch) else {
+            return;
+        };
+        if let Some(epochs) = self.of_sku.get_mut(&block.sku) {
+            epochs.remove(&epoch);
+            if epochs.is_empty() {
+                self.of_sku.remove(&block.sku);
+            }
+        }
+    }
+
+    fn adopt(&mut self, epoch: i64, sku: &Sku, free: i64) {
+        let block = Held {
+            sku: Arc::clone(sku),
+            free,
+            closing: false,
+        };
+        self.blocks.insert(epoch, block);
+        self.of_sku
+            .entry(Arc::clone(sku))
+            .or_default()
+            .insert(epoch);
+    }
+
+    /// Adopts what was lent. SKUs without a block are sold from the pool.
+    pub(super) fn lent(&mut self, lines: &Lines, blocks: Vec<(i64, Sku, i64)>) {
+        for (sku, _) in lines.iter() {
+            if blocks.iter().any(|(_, lent, _)| lent == sku) {
+                self.narrow.remove(sku);
+            } else {
+                self.narrow.insert(Arc::clone(sku));
+            }
+        }
+        for (epoch, sku, units) in blocks {
+            self.granted.insert(Arc::clone(&sku), units);
+            self.adopt(epoch, &sku, units);
+        }
+    }
+
+    /// Learns from a heartbeat: adopts blocks that it does not know, if what waits for them fits; drops those that are closed.
+    /// Nothing of this node is under way now.
+    pub(super) fn learn(&mut self, beat: Beat) {
+        let open: HashMap<i64, (&Sku, i64)> = beat
+            .open
+            .iter()
+            .map(|(epoch, sku, rest)| (*epoch, (sku, *rest)))
+            .collect();
+        let closed: Vec<i64> = self
+            .blocks
+            .keys()
+            .copied()
+            .filter(|epoch| !open.contains_key(epoch))
+            .collect();
+        for epoch in closed {
+            self.forget(epoch);
+        }
+        let unknown = open
+            .iter()
+            .filter(|(epoch, _)| !self.blocks.contains_key(epoch));
+        let unknown: HashSet<i64> = unknown.map(|(epoch, _)| *epoch).collect();
+        let waits = self.waits(&unknown);
+        for (epoch, (sku, rest)) in open {
+            if let Some(block) = self.blocks.get_mut(&epoch) {
+                block.closing = false;
+                continue;
+            }
+            let free = rest - waits.get(&epoch).copied().unwrap_or(0);
+            if free >= 0 {
+                self.adopt(epoch, sku, free);
+            }
+        }
+        let now = Instant::now();
+        self.recalled = beat
+            .recalls
+            .into_iter()
+            .map(|(sku, lasts)| (sku, now + lasts))
+            .collect();
+        self.narrow = beat.narrow.into_iter().collect();
+        self.granted.retain(|sku, _| self.of_sku.contains_key(sku));
+    }
+
+    /// What waiting items take from these blocks.
+    fn waits(&self, of: &HashSet<i64>) -> HashMap<i64, i64> {
+        let mut waits = HashMap::new();
+        if of.is_empty() {
+            return waits;
+        }
+        for (_, waiting) in &self.items {
+            if let Item::Place { pieces, .. } = &waiting.item {
+                for piece in pieces.iter().filter(|piece| of.contains(&piece.epoch)) {
+                    *waits.entry(piece.epoch).or_default() += piece.units;
+                }
+            }
+        }
+        waits
+    }
+
+    /// The blocks that it knows, with their free units.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (i64, &Sku, i64)> {
+        self.blocks
+            .iter()
+            .map(|(epoch, block)| (*epoch, &block.sku, block.free))
+    }
+
+    /// The session is over: whoever waits is told.
+    pub(super) fn end(&mut self) {
+        *self = Self {
+            stopping: true,
+            ..Self::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Option<Duration> = Some(Duration::from_secs(86_400));
+
+    fn placing(number: u64, units: u64) -> (Placing, oneshot::Receiver<Did>) {
+        let (answer, answered) = oneshot::channel();
+        let placing = Placing {
+            id: OrderId::new(format!("o{number}")).expect("it is an id"),
+            lines: Lines::new([("phone", units)]).expect("it is valid"),
+            ttl: DAY,
+            is_retry: false,
+            answer,
+        };
+        (placing, answered)
+    }
+
+    fn beat(open: &[(i64, i64)]) -> Beat {
+        let open = open
+            .iter()
+            .map(|(epoch, rest)| (*epoch, Sku::from("phone"), *rest));
+        Beat {
+            open: open.collect(),
+            ..Beat::default()
+        }
+    }
+
+    fn free(memory: &Memory) -> Vec<(i64, i64)> {
+        memory
+            .blocks()
+            .map(|(epoch, _, free)| (epoch, free))
+            .collect()
+    }
+
+    #[test]
+    fn a_block_is_adopted_only_if_what_waits_on_it_fits() {
+        let mut memory = Memory::default();
+        memory.learn(beat(&[(1, 5)]));
+        let (first, _answer) = placing(1, 4);
+        memory.place(first);
+        assert_eq!(free(&memory), [(1, 1)]);
+        // It turns out to be too short, and to have less than what waits on it.
+        memory.forget(1);
+        memory.learn(beat(&[(1, 3)]));
+        assert_eq!(free(&memory), [], "3 units do not serve the 4 that wait");
+        memory.learn(beat(&[(1, 6)]));
+        assert_eq!(free(&memory), [(1, 2)], "without those that wait");
+        memory.learn(beat(&[]));
+        assert_eq!(free(&memory), [], "closed");
+    }
+
+    #[test]
+    fn what_was_not_placed_comes_back_once() {
+        let mut memory = Memory::default();
+        memory.learn(beat(&[(1, 5)]));
+        let (order, _answer) = placing(1, 4);
+        memory.place(order);
+        let (_, waiting) = memory.next_items(10).pop_first().expect("it waits");
+        memory.settle(&waiting.item, &Did::Short, &[]);
+        assert_eq!(free(&memory), [(1, 5)], "no row counts these units");
+        let (order, _answer) = placing(2, 4);
+        memory.place(order);
+        let (_, waiting) = memory.next_items(10).pop_first().expect("it waits");
+        memory.settle(&waiting.item, &Did::Fenced, &[]);
+        assert_eq!(free(&memory), [], "the next heartbeat says what it has");
+    }
+
+    #[test]
+    fn a_recall_and_a_used_up_block_hand_back() {
+        let mut memory = Memory::default();
+        memory.learn(beat(&[(1, 0), (2, 3), (3, 2)]));
+        assert!(!memory.has_batch());
+        assert_eq!(
+            memory.next_hand_backs(),
+            [(1, 0)],
+            "used up, and not the newest"
+        );
+        assert_eq!(memory.next_hand_backs(), [], "once");
+        let mut recalled = beat(&[(1, 0), (2, 3), (3, 2)]);
+        recalled.recalls = vec![("phone".into(), Duration::from_secs(60))];
+        memory.learn(recalled);
+        assert!(memory.has_batch());
+        assert_eq!(memory.next_hand_backs(), [(1, 0), (2, 3), (3, 2)]);
+        assert!(!memory.has_batch());
+    }
+
+    #[test]
+    fn a_batch_has_so_many_lines_and_each_order_once() {
+        let mut memory = Memory::default();
+        memory.learn(beat(&[(1, 100)]));
+        let mut answers = Vec::new();
+        for number in [1, 2, 3, 2] {
+            let (order, answer) = placing(number, 1);
+            memory.place(order);
+            answers.push(answer);
+        }
+        assert_eq!(memory.next_items(2).len(), 2);
+        assert_eq!(
+            memory.next_items(2).len(),
+            2,
+            "the third, and the second again"
+        );
+        assert!(memory.next_items(2).is_empty());
+    }
+}

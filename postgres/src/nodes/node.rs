@@ -1,0 +1,393 @@
+//! [`Node`]: a process that sells from blocks.
+
+use super::answers::{InvalidOrder, MAX_HOLD, Order, OrderState, Refusal};
+use super::known::{Known, State};
+use super::lines::{Lines, Sku, is_sku};
+use super::memory::Memory;
+use super::rows::{Failed, Life, Restocked, Rows};
+use super::serve::{Request, Served, Serving};
+use super::{Sale, SaleError, schema, writer};
+use segstock_remote::{OrderId, Units};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::timeout;
+
+/// A node of a [`Sale`]: it sells from blocks in memory, and any node serves any order.
+///
+/// Clones are handles to one node. When the last one is dropped without [`leave`](Self::leave), the node ends as if its
+/// process had died: its blocks come back after its lease, or when a node of its name joins.
+///
+/// # Consistency
+///
+/// Every answer comes from a committed row. An order is placed, paid, cancelled and expired once, whichever nodes are asked
+/// and however often. A refusal is exact: at an instant of the call fewer units were free at all nodes together.
+///
+/// # Cancel safety
+///
+/// A call whose future is dropped may go on: the same id, asked again at any node, tells what became of it.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+    _ends: Arc<Ends>,
+}
+
+/// Ends the node with its last handle.
+struct Ends(Arc<Inner>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.end("it was dropped");
+    }
+}
+
+pub(super) struct Inner {
+    pub life: Life,
+    pub sale: Sale,
+    /// Of the one writer.
+    pub writes: Rows,
+    /// Of proofs: one statement at a time.
+    pub proves: Rows,
+    /// Of all else.
+    pub rows: Rows,
+    memory: Mutex<Memory>,
+    pub serving: Serving,
+    calls: Arc<Semaphore>,
+    pub wake: Notify,
+    /// A notification came: the next thing is a heartbeat.
+    pub beats: AtomicBool,
+    /// The writer has something under way.
+    pub works: AtomicBool,
+    /// All calls have ended: the session may end, too.
+    pub leaves: AtomicBool,
+    /// Why the node serves no calls any more.
+    over: watch::Sender<Option<String>>,
+}
+
+/// What a node has and does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeStatus {
+    /// The number of its session: how often a node of this name has joined.
+    pub session: u64,
+    /// Its blocks.
+    pub blocks: Vec<BlockStatus>,
+    /// Calls under way.
+    pub calls: usize,
+    /// Something is being written or waits for it.
+    pub is_writing: bool,
+    /// Why it serves no calls any more.
+    pub over: Option<String>,
+}
+
+/// A block of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockStatus {
+    /// Its number.
+    pub epoch: i64,
+    /// Of which SKU.
+    pub sku: String,
+    /// Units that the node can sell from it.
+    pub free: u64,
+}
+
+impl Inner {
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.borrow().is_some()
+    }
+
+    /// Something changed that others told of.
+    pub(super) fn notified(&self) {
+        self.beats.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Serves no calls any more, for this reason; unless there was one before.
+    pub(super) fn end(&self, reason: &str) {
+        self.over.send_if_modified(|over| {
+            let is_first = over.is_none();
+            over.get_or_insert_with(|| reason.to_owned());
+            is_first
+        });
+        self.memory().end();
+        self.wake.notify_one();
+    }
+
+    pub(super) fn ended(&self) -> watch::Receiver<Option<String>> {
+        self.over.subscribe()
+    }
+}
+
+impl Node {
+    pub(super) async fn start(sale: &Sale, name: &str) -> Result<Self, SaleError> {
+        let rows = Rows::new(sale.driver(2, sale.patience)?);
+        schema::check(&rows).await?;
+        let start = rand::random::<i64>();
+        let number = loop {
+            let seen = rows.seen(name).await?;
+            if let Some(number) = rows.open(name, seen, start, sale.lease).await? {
+                break number;
+            }
+        };
+        let node = name.to_owned();
+        let inner = Arc::new(Inner {
+            life: Life { node, number },
+            sale: sale.clone(),
+            writes: Rows::new(sale.driver(1, sale.timeout)?),
+            proves: Rows::new(sale.driver(1, sale.timeout)?),
+            rows,
+            memory: Mutex::default(),
+            serving: Serving::default(),
+            calls: Arc::new(Semaphore::new(sale.calls)),
+            wake: Notify::new(),
+            beats: AtomicBool::new(true),
+            works: AtomicBool::new(true),
+            leaves: AtomicBool::new(false),
+            over: watch::Sender::new(None),
+        });
+        tokio::spawn(writer::run(Arc::clone(&inner)));
+        tokio::spawn(super::listen::run(Arc::clone(&inner)));
+        let _ends = Arc::new(Ends(Arc::clone(&inner)));
+        Ok(Self { inner, _ends })
+    }
+
+    /// Places an order: all its lines or none. It is held for `ttl`, by the database's clock; without one, until somebody pays
+    /// or cancels. Lines of one SKU are added.
+    ///
+    /// A retry is told what became of the order: its state may be another by then.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::SoldOut`]; [`Refusal::Conflict`] if the id is known for other lines; [`Refusal::CancelledBefore`]; and the
+    /// [temporary ones](Refusal::is_temporary).
+    pub async fn place<S: AsRef<str>>(
+        &self,
+        id: &OrderId,
+        lines: impl IntoIterator<Item = (S, u64)>,
+        ttl: Option<Duration>,
+    ) -> Result<Order, Refusal> {
+        let lines = Lines::new(lines).map_err(Refusal::Invalid)?;
+        if ttl.is_some_and(|ttl| ttl > MAX_HOLD) {
+            return Err(Refusal::Invalid(InvalidOrder::Hold));
+        }
+        let asked = Some(lines.hash());
+        let known = self.call(id, Request::Place { lines, ttl }).await?;
+        let same = known.asked == asked || known.asked.is_none();
+        if !same {
+            Err(Refusal::Conflict)
+        } else {
+            known.order()
+        }
+    }
+
+    /// Pays for an order. One that is past its deadline expires by that.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Is`] if it is cancelled or expired; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the
+    /// [temporary ones](Refusal::is_temporary).
+    pub async fn pay(&self, id: &OrderId) -> Result<Order, Refusal> {
+        let order = self.call(id, Request::Pay).await?.order()?;
+        become_one_of(order, &[OrderState::Paid, OrderState::Shipped])
+    }
+
+    /// Ships an order that is paid for: its units have left.
+    ///
+    /// # Errors
+    ///
+    /// As [`pay`](Self::pay); [`Refusal::Is`] if it is not paid for, too.
+    pub async fn ship(&self, id: &OrderId) -> Result<Order, Refusal> {
+        let order = self.call(id, Request::Ship).await?.order()?;
+        become_one_of(order, &[OrderState::Shipped])
+    }
+
+    /// Cancels an order that is held or paid for: its units can be sold again. One that was not placed yet will never be, and
+    /// that is `Ok(None)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Is`] if it has shipped; [`Refusal::SoldOut`] if it was refused; and the
+    /// [temporary ones](Refusal::is_temporary).
+    pub async fn cancel(&self, id: &OrderId) -> Result<Option<Order>, Refusal> {
+        match self.call(id, Request::Cancel).await?.order() {
+            Err(Refusal::CancelledBefore) => Ok(None),
+            order => {
+                let ended = [OrderState::Cancelled, OrderState::Expired];
+                become_one_of(order?, &ended).map(Some)
+            }
+        }
+    }
+
+    /// What has become of an order. One that is past its deadline expires by that.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; [`Refusal::CancelledBefore`]; [`Refusal::Conflict`] if
+    /// the id is a restock's; and the [temporary ones](Refusal::is_temporary).
+    pub async fn get(&self, id: &OrderId) -> Result<Order, Refusal> {
+        let _permit = self.permit()?;
+        match timeout(self.inner.sale.patience, self.inner.rows.known(id)).await {
+            Ok(Ok(Some(known))) if known.state == State::Overdue => {
+                self.call(id, Request::Expire).await?.order()
+            }
+            Ok(Ok(known)) => known.ok_or(Refusal::NoOrder)?.order(),
+            _ => Err(Refusal::TryAgain),
+        }
+    }
+
+    /// Adds units of a SKU to its pool, once for each id.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSku`]; [`Refusal::TooMany`]; [`Refusal::Conflict`] if the id is known for something else; and the
+    /// [temporary ones](Refusal::is_temporary).
+    pub async fn restock(&self, id: &OrderId, sku: &str, units: u64) -> Result<(), Refusal> {
+        let lines = Lines::new([(sku, units)]).map_err(Refusal::Invalid)?;
+        let units = Units::new(units).map_err(|_| Refusal::TooMany)?;
+        let _permit = self.permit()?;
+        let restock = self
+            .inner
+            .rows
+            .restock(id, sku, units.as_i64(), lines.hash());
+        match timeout(self.inner.sale.patience, restock).await {
+            Ok(Ok(Restocked::Done)) => Ok(()),
+            Ok(Ok(Restocked::Is(State::Restocked, hash))) if hash == Some(lines.hash()) => Ok(()),
+            Ok(Ok(Restocked::Is(..))) => Err(Refusal::Conflict),
+            Ok(Ok(Restocked::TooMany)) => Err(Refusal::TooMany),
+            Ok(Ok(Restocked::NoSku)) => Err(Refusal::NoSku {
+                sku: sku.to_owned(),
+            }),
+            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
+        }
+    }
+
+    /// Units of a SKU that can be sold, at all nodes together: at one instant of the call. Units of orders past their deadline
+    /// are not in it before these end.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSku`], and the [temporary ones](Refusal::is_temporary).
+    pub async fn available(&self, sku: &str) -> Result<u64, Refusal> {
+        if !is_sku(sku) {
+            return Err(Refusal::Invalid(InvalidOrder::Sku(sku.to_owned())));
+        }
+        let _permit = self.permit()?;
+        let free = super::sale::free(&self.inner.rows, sku);
+        match timeout(self.inner.sale.patience, free).await {
+            Ok(Ok(Some(free))) => Ok(free.units),
+            Ok(Ok(None)) => Err(Refusal::NoSku {
+                sku: sku.to_owned(),
+            }),
+            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
+        }
+    }
+
+    /// Leaves the sale: takes no calls any more, ends those that are under way, and hands back all blocks. It may be called
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TryAgain`] if calls or the database do not end within the [patience](Sale::patience): the blocks come back
+    /// after the lease.
+    pub async fn leave(&self) -> Result<(), Refusal> {
+        let inner = &self.inner;
+        inner.memory().stopping = true;
+        inner.wake.notify_one();
+        let all = u32::try_from(inner.sale.calls).unwrap_or(u32::MAX);
+        let mut ended = inner.ended();
+        let left = async {
+            let _all = inner.calls.acquire_many(all).await;
+            inner.leaves.store(true, Ordering::Relaxed);
+            inner.wake.notify_one();
+            _ = ended.wait_for(Option::is_some).await;
+        };
+        let left = timeout(inner.sale.patience, left).await;
+        left.map_err(|_| Refusal::TryAgain)
+    }
+
+    /// Waits until the node serves no calls any more, and says why: it left, a node of its name has joined, or the database
+    /// refuses what it writes.
+    pub async fn over(&self) -> String {
+        let mut ended = self.inner.ended();
+        let over = ended.wait_for(Option::is_some).await;
+        over.ok().and_then(|over| over.clone()).unwrap_or_default()
+    }
+
+    /// What it has and does.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        let inner = &self.inner;
+        let memory = inner.memory();
+        let block = |(epoch, sku, free): (i64, &Sku, i64)| BlockStatus {
+            epoch,
+            sku: sku.to_string(),
+            free: free.unsigned_abs(),
+        };
+        NodeStatus {
+            session: inner.life.number.unsigned_abs(),
+            blocks: memory.blocks().map(block).collect(),
+            calls: inner.sale.calls - inner.calls.available_permits(),
+            is_writing: inner.works.load(Ordering::Relaxed)
+                || memory.has_batch()
+                || memory.has_lends(),
+            over: inner.over.borrow().clone(),
+        }
+    }
+
+    fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
+        let inner = &self.inner;
+        if inner.is_over() || inner.memory().stopping {
+            return Err(Refusal::Over);
+        }
+        let permit = Arc::clone(&inner.calls).try_acquire_owned();
+        permit.map_err(|_| Refusal::Busy)
+    }
+
+    /// Serves a call in a task of its own, which goes on if the caller does not wait.
+    async fn call(&self, id: &OrderId, request: Request) -> Result<Known, Refusal> {
+        let permit = self.permit()?;
+        let (inner, id) = (Arc::clone(&self.inner), id.clone());
+        let served = tokio::spawn(async move {
+            let served = inner.serve(&id, request).await;
+            drop(permit);
+            served
+        });
+        match timeout(self.inner.sale.patience, served).await {
+            Ok(Ok(Served::Is(known))) => Ok(known),
+            Ok(Ok(Served::Missing)) => Err(Refusal::NoOrder),
+            Ok(Ok(Served::NoSku(sku))) => Err(Refusal::NoSku { sku }),
+            Ok(Ok(Served::Over)) => Err(Refusal::Over),
+            Ok(Ok(Served::TryAgain) | Err(_)) | Err(_) => Err(Refusal::TryAgain),
+        }
+    }
+}
+
+fn become_one_of(order: Order, states: &[OrderState]) -> Result<Order, Refusal> {
+    if states.contains(&order.state) {
+        Ok(order)
+    } else {
+        Err(Refusal::Is(order))
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("name", &self.inner.life.node)
+            .field("session", &self.inner.life.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Failed> for Refusal {
+    fn from(_: Failed) -> Self {
+        Self::TryAgain
+    }
+}

@@ -1,0 +1,336 @@
+//! [`Sale`]: where a sale is, how its nodes behave, and what concerns all of them.
+
+use super::lines::is_sku;
+use super::node::Node;
+use super::rows::{Failed, Rows};
+use super::{SaleError, schema};
+use crate::session::{Parameters, Reach, column};
+use segstock_remote::{Driver, MAX_UNITS, OrderId, Patience};
+use std::time::{Duration, SystemTime};
+use tokio_postgres::Config;
+
+/// A sale in a schema of a `PostgreSQL` database, and how its nodes behave.
+///
+/// All nodes of a sale should have the same settings; none of them is needed for safety.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Sale {
+    pub(super) config: Config,
+    pub(super) name: String,
+    pub(super) timeout: Duration,
+    pub(super) patience: Duration,
+    pub(super) lease: Duration,
+    pub(super) heartbeat: Duration,
+    pub(super) recall: Duration,
+    pub(super) calls: usize,
+    pub(super) batch: usize,
+}
+
+/// How a SKU begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct SkuSettings {
+    units: u64,
+    safety: u64,
+    narrow: u64,
+    most: u64,
+}
+
+impl SkuSettings {
+    /// So many units, up to [`MAX_UNITS`].
+    pub const fn new(units: u64) -> Self {
+        Self {
+            units,
+            safety: 0,
+            narrow: 32,
+            most: 10_000,
+        }
+    }
+
+    /// Units of them that are never lent and never sold; 0 by default.
+    pub const fn safety(self, safety: u64) -> Self {
+        Self { safety, ..self }
+    }
+
+    /// With fewer free units than this there are no blocks: every order goes through the pool's row. 32 by default.
+    pub const fn narrow(self, narrow: u64) -> Self {
+        Self { narrow, ..self }
+    }
+
+    /// The most units that a node is lent ahead; 10,000 by default.
+    pub const fn most_lent(self, most: u64) -> Self {
+        Self { most, ..self }
+    }
+}
+
+/// What is free of a SKU, at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Free {
+    /// Units that can be sold, in the pool and in blocks; safety stock is not in it. Units of orders past their deadline are
+    /// not in it before these end.
+    pub units: u64,
+    /// Those of them that are in the pool.
+    pub in_pool: u64,
+    /// When, by the database's clock.
+    pub at: SystemTime,
+}
+
+impl Sale {
+    /// The sale called `name` in the database at `url`: `postgresql://me@localhost/shop`, or pairs as in
+    /// `host=/run/postgresql user=me dbname=shop`. Nothing is asked yet.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none, or the name is no name.
+    pub fn at(url: &str, name: &str) -> Result<Self, SaleError> {
+        let config: Config = url
+            .parse()
+            .map_err(|error| SaleError::Url(crate::session::words(&error)))?;
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        let is_name = (1..=63).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| is_letter(byte) || byte.is_ascii_digit())
+            && name.bytes().next().is_some_and(is_letter)
+            && !name.starts_with("pg_");
+        if !is_name {
+            return Err(SaleError::Name(name.to_owned()));
+        }
+        Ok(Self {
+            config,
+            name: name.to_owned(),
+            timeout: Duration::from_secs(1),
+            patience: Duration::from_secs(5),
+            lease: Duration::from_secs(5),
+            heartbeat: Duration::from_millis(500),
+            recall: Duration::from_millis(50),
+            calls: 10_000,
+            batch: 1_000,
+        })
+    }
+
+    /// How long the server has for an answer before the connection counts as lost, and ends a statement; 1 second by
+    /// default. Installing and auditing have a minute at least.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// How long a call waits before it is told to try again; 5 seconds by default.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How long a silent node has its blocks for itself; 5 seconds by default. Safety does not rest on it.
+    pub fn lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
+    /// How often a node renews its lease; each half a second by default.
+    pub fn heartbeat(self, heartbeat: Duration) -> Self {
+        Self { heartbeat, ..self }
+    }
+
+    /// How long a recall lasts, at first; 50 ms by default. It should be longer than three commits. A call that is not
+    /// served by it doubles it.
+    pub fn recall(self, recall: Duration) -> Self {
+        Self { recall, ..self }
+    }
+
+    /// Calls that a node has under way, at most; beyond that it is *busy*. 10,000 by default.
+    pub fn calls(self, calls: usize) -> Self {
+        let calls = calls.clamp(1, 1_000_000);
+        Self { calls, ..self }
+    }
+
+    /// Lines of orders in a batch, at most; 1,000 by default. A batch must be written within the [time-out](Self::timeout).
+    pub fn batch(self, batch: usize) -> Self {
+        let batch = batch.clamp(1, 100_000);
+        Self { batch, ..self }
+    }
+
+    /// Makes the schema and its tables where they are not there.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer or does not let it, or if tables of others are there.
+    pub async fn install(&self) -> Result<(), SaleError> {
+        let patient = self.patient();
+        schema::install(&patient.driver(1, patient.patience)?, &self.name).await?;
+        self.rows().await.map(drop)
+    }
+
+    /// Opens a SKU. A retry with the same figures changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SaleError::Exists`] if it was opened with other figures; if the server does not answer, the same call tells.
+    pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<(), SaleError> {
+        const OPEN: &str = "
+            with made as (
+              insert into pool (sku, initial, came, free, safety, narrow, most, mode)
+              values ($1, $2, $2, $2, $3, $4, $5, 'wide')
+              on conflict (sku) do nothing returning sku
+            )
+            select exists (select from made) or exists (
+              select from pool p
+              where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5)";
+        if !is_sku(sku) {
+            return Err(SaleError::Sku(sku.to_owned()));
+        }
+        if settings.units > MAX_UNITS || settings.safety > settings.units {
+            return Err(SaleError::Units);
+        }
+        let number = |units: u64| units.min(MAX_UNITS).cast_signed();
+        let SkuSettings {
+            units,
+            safety,
+            narrow,
+            most,
+        } = settings;
+        let (units, safety) = (number(units), number(safety));
+        let (narrow, most) = (number(narrow), number(most));
+        let rows = self.rows().await?;
+        let parameters: Parameters<'_> = &[&sku, &units, &safety, &narrow, &most];
+        // A copy may have made it beside this: then the second time finds it.
+        for _ in 0..2 {
+            if rows.row(OPEN, parameters, |row| column(row, 0)).await? {
+                return Ok(());
+            }
+        }
+        Err(SaleError::Exists)
+    }
+
+    /// A node of this name joins the sale, on the runtime that this is called in. An older node of the name finds its
+    /// session over.
+    ///
+    /// # Errors
+    ///
+    /// If the tables are not this release's, the settings do not fit, or the server does not answer.
+    pub async fn join(&self, node: &str) -> Result<Node, SaleError> {
+        let name = OrderId::new(node).map_err(SaleError::Node)?;
+        if self.heartbeat >= self.lease {
+            return Err(SaleError::Heartbeat);
+        }
+        Node::start(self, name.as_str()).await
+    }
+
+    /// What is free of a SKU; `None` if there is no such SKU. One statement on the primary.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn free(&self, sku: &str) -> Result<Option<Free>, SaleError> {
+        Ok(free(&self.rows().await?, sku).await?)
+    }
+
+    /// Closes the blocks of nodes whose lease is over, and says how many there were. Nodes do it whenever they need units.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn close_silent(&self) -> Result<u64, SaleError> {
+        Ok(self.rows().await?.close_silent().await?.unsigned_abs())
+    }
+
+    /// Ends the sale: nothing is sold any more, every node hands back what it has, and every unit is accounted for.
+    ///
+    /// It waits for nodes that are silent until their lease is over, and may be called again.
+    ///
+    /// # Errors
+    ///
+    /// [`SaleError::Audit`] if the audit does not balance: with the block or the SKU.
+    pub async fn end(&self) -> Result<(), SaleError> {
+        const BACK: &str = "
+            select not exists (
+              select from block b where not b.closed and b.granted > b.taken + b.handed_back)";
+        let rows = self.patient().rows().await?;
+        rows.row("select end_1()", &[], |_| Ok(())).await?;
+        let until = tokio::time::Instant::now() + self.lease + self.patience;
+        loop {
+            rows.close_silent().await?;
+            let is_back = rows.row(BACK, &[], |row| column(row, 0)).await?;
+            if is_back || tokio::time::Instant::now() > until {
+                return self.audit_by(&rows).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether every unit is accounted for: no block has units left, each gave what orders took from it, and for each SKU
+    /// what came is free, held, paid or shipped.
+    ///
+    /// # Errors
+    ///
+    /// [`SaleError::Audit`] with what is wrong. Before the [end](Self::end) blocks have units, which it names.
+    pub async fn audit(&self) -> Result<(), SaleError> {
+        self.audit_by(&self.patient().rows().await?).await
+    }
+
+    async fn audit_by(&self, rows: &Rows) -> Result<(), SaleError> {
+        const AUDIT: &str = "select audit_1()";
+        let wrong: Option<String> = rows.row(AUDIT, &[], |row| column(row, 0)).await?;
+        wrong.map_or(Ok(()), |words| Err(SaleError::Audit(words)))
+    }
+
+    /// As long as tables take to be made, or all orders to be read.
+    fn patient(&self) -> Self {
+        let time = self.timeout.max(Duration::from_secs(60));
+        self.clone().timeout(time).patience(time * 2)
+    }
+
+    /// Connections to its tables, which are this release's.
+    async fn rows(&self) -> Result<Rows, SaleError> {
+        let rows = Rows::new(self.driver(1, self.patience)?);
+        schema::check(&rows).await?;
+        Ok(rows)
+    }
+
+    /// Connections whose search path is the schema. A plan must not depend on statistics, since the tables grow from nothing in
+    /// one session; and a commit is durable before it is answered, whatever the database's default is.
+    pub(super) fn config(&self) -> Config {
+        let mut config = self.config.clone();
+        let own = config.get_options().unwrap_or_default();
+        let options = format!(
+            "{own} -c search_path={} -c synchronous_commit=on -c jit=off -c enable_seqscan=off -c enable_hashjoin=off \
+             -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan",
+            self.name
+        );
+        config.options(options).connect_timeout(self.timeout);
+        config
+    }
+
+    /// Connections that ask for so long.
+    pub(super) fn driver(
+        &self,
+        connections: usize,
+        total: Duration,
+    ) -> Result<Driver<Reach>, SaleError> {
+        let patience = Patience::new(self.timeout, total.max(self.timeout));
+        let patience = patience.map_err(SaleError::Patience)?;
+        let reach = Reach::new(&self.config(), self.timeout);
+        Ok(Driver::new(reach, connections, patience))
+    }
+}
+
+pub(super) async fn free(rows: &Rows, sku: &str) -> Result<Option<Free>, Failed> {
+    const FREE: &str = "
+        select on_sale_1(p), on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
+            from block b where b.sku = p.sku and not b.closed), clock_timestamp()
+        from pool p where p.sku = $1
+        union all select null, null, null where not exists (select from pool p where p.sku = $1)";
+    let read = |row: &tokio_postgres::Row| {
+        let (in_pool, units) = (
+            column::<Option<i64>>(row, 0)?,
+            column::<Option<i64>>(row, 1)?,
+        );
+        let at: Option<SystemTime> = column(row, 2)?;
+        let found = in_pool.zip(units).zip(at);
+        Ok(found.map(|((in_pool, units), at)| Free {
+            units: units.unsigned_abs(),
+            in_pool: in_pool.unsigned_abs(),
+            at,
+        }))
+    };
+    rows.row(FREE, &[&sku], read).await
+}

@@ -1,0 +1,236 @@
+//! How a node serves a call on an order.
+
+use super::batch::Item;
+use super::known::{Did, Known, State};
+use super::lines::Lines;
+use super::memory::{Placing, Waiting};
+use super::node::Inner;
+use super::rows::Proof;
+use segstock_remote::OrderId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// What a customer asks for.
+#[derive(Debug, Clone)]
+pub(super) enum Request {
+    Place {
+        lines: Lines,
+        ttl: Option<Duration>,
+    },
+    Pay,
+    Ship,
+    Cancel,
+    /// It was seen past its deadline.
+    Expire,
+}
+
+/// What a node answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Served {
+    Is(Known),
+    /// There is no such order.
+    Missing,
+    NoSku(String),
+    TryAgain,
+    /// The node serves no calls any more.
+    Over,
+}
+
+type Others = Vec<oneshot::Sender<Option<Served>>>;
+
+/// The orders that are served now, each with the calls that wait for the first.
+#[derive(Debug, Default)]
+pub(super) struct Serving(Mutex<HashMap<OrderId, Others>>);
+
+/// The first call on an order: the others are told when it ends.
+struct First<'a> {
+    serving: &'a Serving,
+    id: &'a OrderId,
+    answer: Option<Served>,
+}
+
+impl Serving {
+    fn orders(&self) -> MutexGuard<'_, HashMap<OrderId, Others>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This is the first call on the order; or it waits for that one.
+    fn enter<'a>(
+        &'a self,
+        id: &'a OrderId,
+    ) -> Result<First<'a>, oneshot::Receiver<Option<Served>>> {
+        let mut orders = self.orders();
+        if let Some(others) = orders.get_mut(id) {
+            let (answer, answered) = oneshot::channel();
+            others.push(answer);
+            return Err(answered);
+        }
+        orders.insert(id.clone(), Vec::new());
+        let answer = None;
+        let serving = self;
+        Ok(First {
+            serving,
+            id,
+            answer,
+        })
+    }
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        let others = self.serving.orders().remove(self.id);
+        for other in others.into_iter().flatten() {
+            // It may wait no more.
+            _ = other.send(self.answer.clone());
+        }
+    }
+}
+
+impl Inner {
+    /// Serves a call. One call of an order at a time: a second one waits for the first. "Placed" is the answer of both; after
+    /// anything else it asks by itself, as a retry.
+    pub(super) async fn serve(self: &Arc<Self>, id: &OrderId, request: Request) -> Served {
+        let mut is_retry = false;
+        let mut first = loop {
+            match self.serving.enter(id) {
+                Ok(first) => break first,
+                Err(answered) => {
+                    let answer = answered.await.ok().flatten();
+                    if let (Request::Place { lines, .. }, Some(Served::Is(known))) =
+                        (&request, answer)
+                        && known.placed
+                        && known.state == State::Held
+                        && known.asked == Some(lines.hash())
+                    {
+                        return Served::Is(known);
+                    }
+                    is_retry = true;
+                }
+            }
+        };
+        let served = match &request {
+            Request::Place { lines, ttl } => self.place(id, lines, *ttl, is_retry).await,
+            Request::Pay => self.change(id, Item::Pay).await,
+            Request::Ship => self.change(id, Item::Ship).await,
+            Request::Cancel => self.change(id, Item::Cancel).await,
+            Request::Expire => self.change(id, Item::Expire).await,
+        };
+        if matches!(request, Request::Place { .. }) {
+            first.answer = Some(served.clone());
+        }
+        served
+    }
+
+    async fn place(
+        self: &Arc<Self>,
+        id: &OrderId,
+        lines: &Lines,
+        ttl: Option<Duration>,
+        is_retry: bool,
+    ) -> Served {
+        let until = Instant::now() + self.sale.patience;
+        for round in 0.. {
+            if self.is_over() {
+                return Served::Over;
+            }
+            match self.try_place(id, lines, ttl, is_retry || round > 0).await {
+                Did::Placed(known) | Did::Is(known) => return self.settled(id, known).await,
+                Did::NoSku(sku) => return Served::NoSku(sku),
+                Did::Fenced | Did::Again | Did::Missing => {}
+                Did::Short => match self.prove(id, lines).await {
+                    Some(Proof::Is(known)) => return self.settled(id, known).await,
+                    Some(Proof::Refused(sku)) => {
+                        return Served::Is(Known {
+                            state: State::Refused(sku),
+                            asked: Some(lines.hash()),
+                            placed: false,
+                            until: None,
+                        });
+                    }
+                    Some(Proof::Overdue(ids)) => self.expire(ids).await,
+                    Some(Proof::Enough) => self.recall(lines, round).await,
+                    Some(Proof::Again) | None => {}
+                },
+            }
+            if Instant::now() >= until {
+                break;
+            }
+        }
+        Served::TryAgain
+    }
+
+    /// Takes the units from blocks, or has them lent, and has a batch write the order.
+    async fn try_place(
+        &self,
+        id: &OrderId,
+        lines: &Lines,
+        ttl: Option<Duration>,
+        is_retry: bool,
+    ) -> Did {
+        let (answer, answered) = oneshot::channel();
+        let placing = Placing {
+            id: id.clone(),
+            lines: lines.clone(),
+            ttl,
+            is_retry,
+            answer,
+        };
+        self.memory().place(placing);
+        self.wake.notify_one();
+        answered.await.unwrap_or(Did::Again)
+    }
+
+    /// The answer of a row. An order that is past its deadline ends first.
+    async fn settled(&self, id: &OrderId, known: Known) -> Served {
+        match known.state {
+            State::Overdue => self.change(id, Item::Expire).await,
+            _ => Served::Is(known),
+        }
+    }
+
+    /// Has a batch change an order: the row decides.
+    async fn change(&self, id: &OrderId, item: Item) -> Served {
+        let until = Instant::now() + self.sale.patience;
+        while Instant::now() < until {
+            if self.is_over() {
+                return Served::Over;
+            }
+            match self.write_item(id, item.clone()).await {
+                Did::Is(known) | Did::Placed(known) => return Served::Is(known),
+                Did::Missing => return Served::Missing,
+                _ => {}
+            }
+        }
+        Served::TryAgain
+    }
+
+    /// Ends orders that are past their deadline; the database says which are.
+    async fn expire(&self, ids: Vec<OrderId>) {
+        let mut all = Vec::new();
+        for id in ids {
+            all.push(self.queue(id, Item::Expire));
+        }
+        for answered in all {
+            _ = answered.await;
+        }
+    }
+
+    async fn write_item(&self, id: &OrderId, item: Item) -> Did {
+        self.queue(id.clone(), item).await.unwrap_or(Did::Again)
+    }
+
+    fn queue(&self, id: OrderId, item: Item) -> oneshot::Receiver<Did> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            item,
+            is_retry: false,
+            answer: Some(answer),
+        };
+        self.memory().queue(id, waiting);
+        self.wake.notify_one();
+        answered
+    }
+}

@@ -1,0 +1,300 @@
+-- Writes a batch of a node: what it placed, paid, shipped, cancelled, expired and handed back.
+--
+-- It has a number. Sent again it changes nothing, and reads what became of it: an order of it that has no row was not placed
+-- by it, and never will be. It locks its blocks, its orders and the pools that it needs; then it decides by these rows, first
+-- what gives, then what takes; then it writes. A closed block takes nothing.
+--
+-- Orders are locked in two steps, each sorted by id: first the rows that are not there are inserted, then those that are
+-- there are locked. A batch that waits for another's insert has no row locked that the other one did not see, and waits
+-- nowhere else. A batch that waits for a row has all its inserts behind it, and nobody who has that row waits for an insert.
+--
+-- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
+-- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
+-- Answers `over` if the session is; else for each item: placed, is (its state), missing (no row), fenced (a block is
+-- closed), again (a block is too short), short (a pool is).
+create function batch_1(
+  of_node text, of_session bigint, number bigint, keeps boolean, named bigint[],
+  item_no bigint[], ids text[], kinds text[], asked_hashes bigint[], ttls bigint[],
+  piece_skus text[], piece_at bigint[], piece_units bigint[],
+  back_at bigint[], back_units bigint[],
+  out standing text, out dids text[], out states text[], out hashes bigint[], out shorts text[], out placed boolean[],
+  out untils timestamptz[], out went_of bigint[], out went_epochs bigint[], out went_units bigint[]
+) language plpgsql as $$
+declare
+  before bigint;
+  blocks bigint[] := named;   -- Their epochs, and more that this locks.
+  at_of bigint[];             -- Where a named block is in that list.
+  b_skus text[];
+  b_open boolean[];
+  b_rest bigint[];
+  b_taken bigint[];
+  b_granted bigint[];
+  b_back bigint[];
+  pools text[];
+  p_sale bigint[];            -- What may be taken of them; below 0 where safety stock is short.
+  p_change bigint[];
+  items bigint;
+  inserted bigint;
+  locked bigint[] := '{}';
+  is_locked boolean[];
+  item record;
+  found_at bigint;
+  units_of bigint;
+  ends text;
+  paid text[] := '{}';
+  shipped text[] := '{}';
+  not_placed text[] := '{}';
+  to_epochs bigint[];
+  to_units bigint[];
+begin
+  select n.last into before from node n where n.name = of_node and n.session = of_session for update;
+  if not found then
+    standing := 'over';
+    return;
+  end if;
+  if before >= number then
+    standing := 'read';
+    select
+      array_agg(case
+        when o.id is null then case i.kind when 'place' then 'again' else 'missing' end
+        when i.kind = 'place' and (o.node, o.session, o.batch) = (of_node, of_session, number) and o.skus is not null
+          then 'placed'
+        else 'is' end order by i.k),
+      array_agg(o.state order by i.k), array_agg(o.asked order by i.k), array_agg(o.short order by i.k),
+      array_agg(o.skus is not null order by i.k), array_agg(o.until order by i.k)
+    into dids, states, hashes, shorts, placed, untils
+    from (select distinct i.k, i.id, i.kind from unnest(item_no, ids, kinds) as i (k, id, kind)) as i
+    left join orders o on o.id = i.id;
+    select array_agg(i.k), array_agg(w.epoch), array_agg(w.units) into went_of, went_epochs, went_units
+    from (select distinct i.k, i.id, i.kind from unnest(item_no, ids, kinds) as i (k, id, kind)) as i
+    join orders o on o.id = i.id, unnest(o.end_epochs, o.end_units) as w (epoch, units)
+    where (o.end_node, o.end_session, o.end_batch) = (of_node, of_session, number);
+    return;
+  end if;
+  if before <> number - 1 then
+    raise exception 'batch % cannot follow batch %', number, before;
+  end if;
+  update node n set last = number where n.name = of_node;
+  -- Units of orders that end go to a block of this node, as long as it may keep them: the lines of an order never change, so
+  -- its row need not be locked to know its SKUs.
+  if keeps and exists (select from unnest(kinds) as i (kind) where i.kind <> 'place') then
+    select array_agg(distinct e.epoch order by e.epoch) into blocks from (
+      select n.epoch from unnest(named) as n (epoch)
+      union
+      select b.epoch
+      from (
+        select distinct s.sku
+        from unnest(ids, kinds) as i (id, kind) join orders o on o.id = i.id, unnest(o.skus) as s (sku)
+        where i.kind <> 'place'
+      ) as s
+      join pool p on p.sku = s.sku and p.mode = 'wide' and p.recall_until < clock_timestamp()
+      cross join lateral (
+        select b.epoch from block b
+        where b.sku = s.sku and not b.closed and b.node = of_node and b.session = of_session
+        order by b.epoch desc limit 1
+      ) as b
+    ) as e;
+  end if;
+  blocks := coalesce(blocks, '{}');
+  select array_agg(array_position(blocks, n.epoch) order by n.k) into at_of from unnest(named) with ordinality as n (epoch, k);
+  perform from block b where b.epoch = any (blocks) order by b.epoch for update;
+  select array_agg(b.sku order by n.k),
+    array_agg(coalesce(not b.closed and b.node = of_node and b.session = of_session, false) order by n.k),
+    array_agg(b.granted - b.taken - b.handed_back order by n.k)
+  into b_skus, b_open, b_rest
+  from unnest(blocks) with ordinality as n (epoch, k) left join block b on b.epoch = n.epoch;
+  if cardinality(blocks) > 0 then
+    b_taken := array_fill(0::bigint, array[cardinality(blocks)]);
+    b_granted := b_taken;
+    b_back := b_taken;
+  end if;
+  -- Orders: those that are not there.
+  insert into orders (id, state, asked, skus, epochs, units, until, node, session, batch)
+  select i.id, case i.kind when 'place' then 'held' else 'cancelled' end, i.asked,
+    case i.kind when 'place' then array_agg(i.sku) end,
+    case i.kind when 'place' then array_agg(case i.place when 0 then 0 else named[i.place] end) end,
+    case i.kind when 'place' then array_agg(i.units) end,
+    clock_timestamp() + make_interval(secs => i.ttl / 1e6), of_node, of_session, number
+  from unnest(item_no, ids, kinds, asked_hashes, ttls, piece_skus, piece_at, piece_units)
+    as i (k, id, kind, asked, ttl, sku, place, units)
+  where i.kind in ('place', 'cancel')
+  group by i.k, i.id, i.kind, i.asked, i.ttl
+  order by i.id
+  on conflict (id) do nothing;
+  get diagnostics inserted = row_count;
+  -- Those that are. A row that comes after this is missing: it is not locked.
+  items := item_no[cardinality(item_no)];
+  if inserted < items then
+    is_locked := array_fill(false, array[items::integer]);
+    select array_agg(l.k) into locked from (
+      select i.k
+      from (select distinct i.k, i.id from unnest(item_no, ids) as i (k, id)) as i join orders o on o.id = i.id
+      where (o.node, o.session, o.batch) is distinct from (of_node, of_session, number)
+      order by o.id for update of o
+    ) as l;
+    foreach found_at in array coalesce(locked, '{}') loop
+      is_locked[found_at] := true;
+    end loop;
+  end if;
+  -- Pools.
+  select array_agg(distinct s.sku order by s.sku) into pools from (
+    select i.sku from unnest(piece_skus, piece_at) as i (sku, place) where i.place = 0 and i.sku is not null
+    union all
+    select b_skus[at_of[h.place]] from unnest(back_at) as h (place)
+    union all
+    select s.sku
+    from unnest(ids, kinds) as i (id, kind) join orders o on o.id = i.id, unnest(o.skus) as s (sku)
+    where i.kind <> 'place' and o.state in ('held', 'paid')
+  ) as s where s.sku is not null;
+  pools := coalesce(pools, '{}');
+  if cardinality(pools) > 0 then
+    perform from pool p where p.sku = any (pools) order by p.sku for update;
+    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k)
+    into p_sale
+    from unnest(pools) with ordinality as s (sku, k) left join pool p on p.sku = s.sku;
+    p_change := array_fill(0::bigint, array[cardinality(pools)]);
+  end if;
+  -- All is locked: decides.
+  standing := 'written';
+  went_of := '{}';
+  went_epochs := '{}';
+  went_units := '{}';
+  for item in
+    select i.*, o.state, o.asked as hash, o.short, o.until,
+      o.skus as has_skus, o.units as has_units,
+      coalesce((o.node, o.session, o.batch) = (of_node, of_session, number), false) as is_new,
+      coalesce(o.state = 'held' and o.until <= clock_timestamp(), false) as is_overdue
+    from (
+      select i.k, i.id, i.kind, array_agg(i.sku) as want_skus, array_agg(i.place) as want_at, array_agg(i.units) as want_units
+      from unnest(item_no, ids, kinds, piece_skus, piece_at, piece_units) as i (k, id, kind, sku, place, units)
+      group by i.k, i.id, i.kind
+    ) as i left join orders o on o.id = i.id
+    order by i.kind = 'place', i.k
+  loop
+    if not item.is_new and not coalesce(is_locked[item.k], false) then
+      dids[item.k] := 'missing';
+      states[item.k] := null;
+      hashes[item.k] := null;
+      shorts[item.k] := null;
+      placed[item.k] := false;
+      untils[item.k] := null;
+      continue;
+    end if;
+    dids[item.k] := 'is';
+    states[item.k] := case when item.is_overdue then 'overdue' else item.state end;
+    hashes[item.k] := item.hash;
+    shorts[item.k] := item.short;
+    placed[item.k] := item.has_skus is not null;
+    untils[item.k] := item.until;
+    if item.kind = 'place' and item.is_new then
+      dids[item.k] := 'placed';
+      states[item.k] := 'held';
+      for i in 1 .. cardinality(item.want_at) loop
+        found_at := item.want_at[i];
+        if found_at = 0 then
+          found_at := array_position(pools, item.want_skus[i]);
+          if p_sale[found_at] < item.want_units[i] then
+            dids[item.k] := 'short';
+          end if;
+        else
+          found_at := at_of[found_at];
+          if not b_open[found_at] then
+            dids[item.k] := 'fenced';
+          elsif b_rest[found_at] < item.want_units[i] then
+            dids[item.k] := 'again';
+          end if;
+        end if;
+        exit when dids[item.k] <> 'placed';
+      end loop;
+      if dids[item.k] <> 'placed' then
+        not_placed := not_placed || item.id;
+        states[item.k] := null;
+        continue;
+      end if;
+      for i in 1 .. cardinality(item.want_at) loop
+        found_at := item.want_at[i];
+        units_of := item.want_units[i];
+        if found_at = 0 then
+          found_at := array_position(pools, item.want_skus[i]);
+          p_sale[found_at] := p_sale[found_at] - units_of;
+          p_change[found_at] := p_change[found_at] - units_of;
+        else
+          found_at := at_of[found_at];
+          b_rest[found_at] := b_rest[found_at] - units_of;
+          b_taken[found_at] := b_taken[found_at] + units_of;
+        end if;
+      end loop;
+      continue;
+    end if;
+    continue when item.kind = 'place';
+    ends := null;
+    if item.is_overdue then
+      ends := 'expired';
+    elsif item.kind = 'cancel' and item.state in ('held', 'paid') then
+      ends := 'cancelled';
+    elsif item.kind = 'pay' and item.state = 'held' then
+      paid := paid || item.id;
+      states[item.k] := 'paid';
+    elsif item.kind = 'ship' and item.state = 'paid' then
+      shipped := shipped || item.id;
+      states[item.k] := 'shipped';
+    end if;
+    continue when ends is null;
+    -- Its units go to an open block of this node, or to the pool; never to the block that they came from, which may be
+    -- closed.
+    states[item.k] := ends;
+    to_epochs := '{}';
+    to_units := '{}';
+    for i in 1 .. cardinality(item.has_skus) loop
+      found_at := null;
+      units_of := item.has_units[i];
+      if keeps then
+        select max(n.k) into found_at from unnest(blocks, b_skus, b_open) with ordinality as n (epoch, sku, is_open, k)
+        where n.sku = item.has_skus[i] and n.is_open;
+      end if;
+      if found_at is null then
+        found_at := array_position(pools, item.has_skus[i]);
+        p_sale[found_at] := p_sale[found_at] + units_of;
+        p_change[found_at] := p_change[found_at] + units_of;
+      else
+        b_rest[found_at] := b_rest[found_at] + units_of;
+        b_granted[found_at] := b_granted[found_at] + units_of;
+        to_epochs := to_epochs || blocks[found_at];
+        to_units := to_units || units_of;
+        went_of := went_of || item.k;
+      end if;
+    end loop;
+    went_epochs := went_epochs || to_epochs;
+    went_units := went_units || to_units;
+    update orders o
+    set state = ends, end_node = of_node, end_session = of_session, end_batch = number,
+        end_epochs = to_epochs, end_units = to_units
+    where o.id = item.id;
+  end loop;
+  -- What is handed back, as far as its block has it. A block without a rest is closed.
+  for item in select h.place, h.units from unnest(back_at, back_units) as h (place, units) loop
+    found_at := at_of[item.place];
+    continue when not b_open[found_at];
+    units_of := least(item.units, b_rest[found_at]);
+    b_rest[found_at] := b_rest[found_at] - units_of;
+    b_back[found_at] := b_back[found_at] + units_of;
+    b_open[found_at] := b_rest[found_at] > 0;
+    found_at := array_position(pools, b_skus[found_at]);
+    p_change[found_at] := p_change[found_at] + units_of;
+  end loop;
+  -- Writes.
+  delete from orders o where o.id = any (not_placed);
+  update orders o set state = 'paid' where o.id = any (paid);
+  update orders o set state = 'shipped' where o.id = any (shipped);
+  update block b
+  set taken = b.taken + n.taken, granted = b.granted + n.granted, handed_back = b.handed_back + n.back,
+      closed = b.closed or not n.is_open
+  from unnest(blocks, b_taken, b_granted, b_back, b_open) as n (epoch, taken, granted, back, is_open)
+  where b.epoch = n.epoch and b.node = of_node and b.session = of_session
+    and (n.taken > 0 or n.granted > 0 or n.back > 0 or not n.is_open and not b.closed);
+  update pool p
+  set free = p.free + n.change,
+      mode = case when p.mode = 'narrow' and p.free + n.change - p.safety >= 2 * p.narrow then 'wide' else p.mode end
+  from unnest(pools, p_change) as n (sku, change) where p.sku = n.sku and n.change <> 0;
+end
+$$;

@@ -1,0 +1,32 @@
+-- A node's heartbeat: renews the lease, and reads what concerns the session.
+--
+-- Its open blocks; the SKUs that are recalled (for how many microseconds more) or not sold from blocks; and some orders
+-- that are past their deadline: those that it placed itself, and those of others after another lease.
+create function beat_1(
+  of_node text, of_session bigint, lease bigint, most_late bigint,
+  out standing text, out open_epochs bigint[], out open_skus text[], out rests bigint[],
+  out pool_skus text[], out modes text[], out recalls bigint[], out late text[]
+) language plpgsql as $$
+begin
+  perform from node n where n.name = of_node and n.session = of_session for update;
+  if not found then
+    standing := 'over';
+    return;
+  end if;
+  standing := 'lives';
+  update node n set until = clock_timestamp() + make_interval(secs => lease / 1e6) where n.name = of_node;
+  select array_agg(b.epoch), array_agg(b.sku), array_agg(b.granted - b.taken - b.handed_back)
+  into open_epochs, open_skus, rests
+  from block b where b.node = of_node and b.session = of_session and not b.closed;
+  select array_agg(p.sku), array_agg(p.mode),
+    array_agg(greatest((extract(epoch from greatest(p.recall_until, '1970-01-01') - clock_timestamp()) * 1e6)::bigint, 0))
+  into pool_skus, modes, recalls
+  from pool p where p.mode <> 'wide' or p.recall_until > clock_timestamp();
+  select array_agg(o.id) into late from (
+    select o.id from orders o
+    where o.state = 'held' and o.until < (select clock_timestamp())
+      and (o.node = of_node or o.until < (select clock_timestamp()) - make_interval(secs => lease / 1e6))
+    order by o.until limit most_late
+  ) as o;
+end
+$$;

@@ -1,0 +1,41 @@
+-- Ends the sale: nothing is lent or sold any more, and every node hands back what it has.
+create function end_1() returns void language plpgsql as $$
+begin
+  perform from pool p order by p.sku for update;
+  update pool p set mode = 'ended' where p.mode <> 'ended';
+  perform pg_notify('segstock_nodes', current_schema());
+end
+$$;
+
+-- The end of a sale: every unit is in exactly one place, and each block has given what orders took from it. One statement.
+-- Null, or what is wrong, in words: the block or the SKU.
+create function audit_1() returns text language plpgsql
+-- It reads everything: unlike the others, it is planned for that.
+set enable_seqscan = on set enable_hashjoin = on as $$
+declare
+  wrong text;
+begin
+  with piece as (
+    select o.state, p.sku, p.epoch, p.units from orders o, unnest(o.skus, o.epochs, o.units) as p (sku, epoch, units)
+  ), gave as (
+    select piece.epoch, sum(piece.units) as units from piece where piece.epoch <> 0 group by piece.epoch
+  ), out_there as (
+    select piece.sku, sum(piece.units) as units from piece where piece.state in ('held', 'paid', 'shipped')
+    group by piece.sku
+  ), said (line) as (
+    select format('block %s of node %s has %s units of SKU %s', b.epoch, b.node, b.granted - b.taken - b.handed_back, b.sku)
+      from block b where not b.closed and b.granted - b.taken - b.handed_back > 0
+    union all
+    select format('block %s of node %s gave %s units, and orders took %s', b.epoch, b.node, b.taken, coalesce(gave.units, 0))
+      from block b left join gave on gave.epoch = b.epoch where b.taken <> coalesce(gave.units, 0)
+    union all
+    select format('orders took %s units from block %s, which is not there', gave.units, gave.epoch)
+      from gave where not exists (select from block b where b.epoch = gave.epoch)
+    union all
+    select format('of SKU %s %s units came, and %s are there', p.sku, p.came, p.free + coalesce(out_there.units, 0))
+      from pool p left join out_there on out_there.sku = p.sku where p.came <> p.free + coalesce(out_there.units, 0)
+  )
+  select string_agg(said.line, '; ') into wrong from (select said.line from said limit 5) as said;
+  return wrong;
+end
+$$;

@@ -1,0 +1,62 @@
+-- Refuses the orders for which too few units are free anywhere.
+--
+-- ONE statement reads the pools, the rest of every open block and the orders' rows, and writes the refused ones: at that
+-- instant no more units were free. A take that is not written yet only makes a sum too high. The row keeps a late copy of
+-- the order from being served after the customer was told no. Orders past their deadline end first; the clock is read after
+-- the statement's snapshot, so that none is missed.
+-- Answers for each order: is (it has a row), refused, overdue, enough, or again (its row came beside this).
+create function prove_1(
+  ids text[], asked_hashes bigint[], line_of bigint[], line_skus text[], line_units bigint[],
+  out dids text[], out states text[], out hashes bigint[], out shorts text[], out placed boolean[],
+  out untils timestamptz[], out late text[]
+) language plpgsql as $$
+begin
+  with item as (
+    select i.id, i.asked, i.k from unnest(ids, asked_hashes) with ordinality as i (id, asked, k)
+  ), line as (
+    select l.k, l.sku, l.units from unnest(line_of, line_skus, line_units) as l (k, sku, units)
+  ), free as (
+    select p.sku, on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0) from block b
+                                  where b.sku = p.sku and not b.closed) as units
+    from (select distinct line.sku from line) as s join pool p on p.sku = s.sku
+  ), short as (
+    select line.k, min(line.sku) as sku from line left join free on free.sku = line.sku
+    where coalesce(free.units, 0) < line.units group by line.k
+  ), overdue as (
+    select s.sku, array(
+      select o.id from orders o
+      where o.state = 'held' and o.until <= (select clock_timestamp()) and s.sku = any (o.skus)
+      order by o.until limit 100
+    ) as ids
+    from (select distinct short.sku from short) as s
+  ), judged as (
+    select item.k, item.id, item.asked, o.id is not null as is_there, o.asked as hash, o.short,
+      o.skus is not null as was_placed, o.until,
+      case when o.state = 'held' and o.until <= (select clock_timestamp()) then 'overdue' else o.state end as state, short.sku, coalesce(overdue.ids, '{}') as overdue
+    from item
+    left join orders o on o.id = item.id
+    left join short on short.k = item.k
+    left join overdue on overdue.sku = short.sku
+  ), refused as (
+    insert into orders (id, state, asked, short)
+    select judged.id, 'refused', judged.asked, judged.sku from judged
+    where not judged.is_there and judged.sku is not null and judged.overdue = '{}'
+    order by judged.id
+    on conflict (id) do nothing
+    returning orders.id
+  )
+  select
+    array_agg(case
+      when judged.is_there then 'is'
+      when judged.sku is null then 'enough'
+      when judged.overdue <> '{}' then 'overdue'
+      when refused.id is not null then 'refused'
+      else 'again' end order by judged.k),
+    array_agg(judged.state order by judged.k), array_agg(judged.hash order by judged.k),
+    array_agg(coalesce(judged.short, judged.sku) order by judged.k),
+    array_agg(judged.was_placed order by judged.k), array_agg(judged.until order by judged.k),
+    (select array_agg(distinct l.id) from overdue, unnest(overdue.ids) as l (id))
+  into dids, states, hashes, shorts, placed, untils, late
+  from judged left join refused on refused.id = judged.id;
+end
+$$;

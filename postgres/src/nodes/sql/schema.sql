@@ -1,0 +1,124 @@
+-- The tables of a sale that several nodes serve, in a schema of its own, and how they are locked.
+--
+-- Every transaction locks in this order: node, blocks by epoch, orders by id, pools by SKU. Every time is the database's.
+-- Each transaction is one function in a file of its own; inside, each statement sees what was committed when it began.
+
+create table segstock_nodes (version integer not null);
+insert into segstock_nodes values (1);
+
+-- A node's session is raised at each start: what an older one sends does nothing.
+create table node (
+  name    text collate "C" primary key,
+  -- The start that raised it: a number that no other start has.
+  start   bigint not null,
+  session bigint not null,
+  -- The last batch of the session that committed.
+  last    bigint not null,
+  -- The end of its lease: then others may close its blocks.
+  until   timestamptz not null
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+-- Units of a SKU that no node has.
+create table pool (
+  sku    text collate "C" primary key,
+  -- What there was at the beginning; and that with what was restocked.
+  initial bigint not null,
+  came   bigint not null check (came between 0 and 1099511627776),
+  -- Safety stock is in it.
+  free   bigint not null check (free >= 0),
+  -- Never lent, never sold.
+  safety bigint not null check (safety >= 0),
+  -- With fewer free units it is sold from here; with twice as many, from blocks again.
+  narrow bigint not null check (narrow >= 0),
+  -- The most units that a node is lent ahead.
+  most   bigint not null check (most >= 0),
+  mode   text collate "C" not null check (mode in ('wide', 'narrow', 'ended')),
+  -- Until then, every node hands back what it has.
+  recall_until timestamptz not null default '-infinity'
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+-- Units of a SKU that are lent to a node's session.
+create table block (
+  epoch       bigint generated always as identity primary key,
+  node        text collate "C" not null,
+  session     bigint not null,
+  -- Unique in a session, for each SKU: a lend that is sent again finds what it did.
+  lend_no     bigint not null,
+  sku         text collate "C" not null,
+  granted     bigint not null,
+  taken       bigint not null default 0,
+  handed_back bigint not null default 0,
+  -- It takes nothing any more, and what was left is in the pool.
+  closed      boolean not null default false,
+  check (taken >= 0 and handed_back >= 0 and taken + handed_back <= granted),
+  unique (node, session, lend_no, sku)
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+create index block_open on block (sku, epoch) where not closed;
+create index block_of on block (node, session) where not closed;
+
+-- What became of each id. An order's pieces say what it took from where; those of a restock, what it added.
+create table orders (
+  id      text collate "C" primary key,
+  state   text collate "C" not null check (state in
+            ('held', 'paid', 'shipped', 'cancelled', 'expired', 'refused', 'restocked')),
+  -- What was asked for, as a hash. Null: it was cancelled before it was placed.
+  asked   bigint,
+  -- The SKU that was short, if it was refused.
+  short   text collate "C",
+  -- Its pieces, if it was placed: SKU, block (0 is the pool), units.
+  skus    text[],
+  epochs  bigint[],
+  units   bigint[],
+  -- The end of its hold.
+  until   timestamptz,
+  -- The batch that wrote it.
+  node    text collate "C",
+  session bigint,
+  batch   bigint,
+  -- The batch that ended it, and what that put into blocks; the rest went to pools.
+  end_node    text collate "C",
+  end_session bigint,
+  end_batch   bigint,
+  end_epochs  bigint[],
+  end_units   bigint[],
+  -- When it was written.
+  at      timestamptz not null default now()
+);
+-- Holds by deadline.
+create index orders_held on orders (until) where state = 'held' and until is not null;
+
+-- Units that may be lent or sold.
+create function on_sale_1(of pool) returns bigint language sql immutable as $$
+  select case when (of).mode = 'ended' then 0 else greatest((of).free - (of).safety, 0) end
+$$;
+
+-- Adds units to pools. A SKU of which there is enough again is sold from blocks again.
+create function give_1(given_skus text[], given bigint[]) returns void language plpgsql as $$
+begin
+  perform from pool p where p.sku = any (given_skus) order by p.sku for update;
+  update pool p
+  set free = p.free + g.units,
+      mode = case when p.mode = 'narrow' and p.free + g.units - p.safety >= 2 * p.narrow then 'wide' else p.mode end
+  from (select u.sku, sum(u.units)::bigint as units from unnest(given_skus, given) as u (sku, units)
+        group by u.sku) as g
+  where p.sku = g.sku and g.units > 0;
+end
+$$;
+
+-- Closes blocks, which the caller has locked, and puts their rest into the pools. Says how many.
+create function close_1(of_epochs bigint[]) returns bigint language plpgsql as $$
+declare
+  closed_skus text[];
+  rests bigint[];
+begin
+  with gone as (
+    update block b set closed = true where b.epoch = any (of_epochs) and not b.closed
+    returning b.sku, b.granted - b.taken - b.handed_back as rest
+  )
+  select array_agg(gone.sku), array_agg(gone.rest) into closed_skus, rests from gone;
+  if closed_skus is not null then
+    perform give_1(closed_skus, rests);
+  end if;
+  return coalesce(cardinality(closed_skus), 0);
+end
+$$;

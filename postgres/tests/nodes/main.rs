@@ -1,0 +1,33 @@
+//! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
+
+mod blocks;
+mod calm;
+mod checks;
+mod crowd;
+mod log;
+mod mistakes;
+mod process;
+mod returns;
+mod rolling;
+mod shop;
+mod storm;
+mod support;
+mod transactions;
+
+use segstock_remote::servers::{PostgresServer, Tests};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = Tests::<PostgresServer>::new();
+    // What takes longest begins first.
+    crowd::add(&tests);
+    mistakes::add(&tests);
+    storm::add(&tests);
+    returns::add(&tests);
+    rolling::add(&tests);
+    process::add(&tests);
+    calm::add(&tests);
+    blocks::add(&tests);
+    transactions::add(&tests);
+    tests.run()
+}
