@@ -117,7 +117,11 @@ impl<'a> Judge<'a> {
         // What was sold is judged by sums that time-outs do not blur, also of a counter that owes: so it comes first there,
         // and a history that was oversold is searched no more.
         let owes = |call: &Call| matches!(call.op, Op::Withdraw(_) | Op::Forgive(_));
-        let first = self.calls.iter().any(owes).then(|| self.rule(&self.taken()));
+        let first = self
+            .calls
+            .iter()
+            .any(owes)
+            .then(|| self.rule(&self.taken()));
         let whole = match first {
             Some(Ruling::Broken) => Ruling::Broken,
             _ => self.rule(&self.all()),
