@@ -134,7 +134,8 @@ impl<'a> Judge<'a> {
         };
         let oversold = first.unwrap_or_else(|| of(self.taken()));
         rulings.push((Promise::NeverOversold, oversold));
-        let conserved = if self.unbalanced().is_some() {
+        // What was sold is part of it.
+        let conserved = if oversold == Ruling::Broken || self.unbalanced().is_some() {
             Ruling::Broken
         } else {
             of(self.conserved())
