@@ -7,7 +7,7 @@ use segstock_orders::SkuLimits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is limited for a SKU. What is left out is not.
+/// What is limited for a SKU. What is left out is not; `unpaid` is then that of the service.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {

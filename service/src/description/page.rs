@@ -97,8 +97,13 @@ fn operation_of(page: &mut String, method: &str, path: &str, operation: &Value) 
         );
     }
     page.push_str("</table>\n");
-    for (_, answer) in entries(&operation["responses"]) {
-        entries(&answer["content"]).for_each(|(_, content)| example(page, &content["example"]));
+    for (status, answer) in entries(&operation["responses"]) {
+        for (_, content) in entries(&answer["content"]) {
+            if !content["example"].is_null() {
+                add(page, format_args!("<p>Such as, with {status}:</p>\n"));
+                example(page, &content["example"]);
+            }
+        }
     }
     follows(page, &operation["responses"]);
     page.push_str("</section>\n");
@@ -182,7 +187,7 @@ fn type_of(schema: &Value) -> String {
         }
     }
     if schema["pattern"].is_string() {
-        let pattern = text(&schema["pattern"]);
+        let pattern = schema["pattern"].as_str().map(escaped).unwrap_or_default();
         add(&mut kind, format_args!(", <code>{pattern}</code>"));
     }
     kind
@@ -229,10 +234,20 @@ fn prose(about: &Value) -> String {
 fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => escaped(text),
+        Value::String(text) => with_code(&escaped(text)),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(" or "),
         value => escaped(&value.to_string()),
     }
+}
+
+/// What stands between backticks is code.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(index, part)| match index % 2 {
+        0 => part.to_owned(),
+        _ => format!("<code>{part}</code>"),
+    });
+    parts.collect()
 }
 
 fn escaped(text: &str) -> String {
