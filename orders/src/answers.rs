@@ -51,10 +51,10 @@ pub struct Answer {
     pub position: Position,
     /// What is said of the order after the call.
     pub state: OrderState,
-    /// Units that the call moved; if an earlier request with the same key did, those that it moved.
+    /// Units that the call moved: also if it was made before. None if calls on parts of the order had left nothing to
+    /// move: the units of an order are told to the call that moved them, and to its retries, alone.
     pub units: u64,
-    /// Those of them that were paid for, and are to be refunded. If an earlier call on the whole order did it, all of the
-    /// order that are to be refunded.
+    /// Those of them that were paid for, and are to be refunded.
     pub refunded: u64,
     /// Those of them that had come back at the deadline, and were taken again.
     pub late: u64,

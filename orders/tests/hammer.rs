@@ -91,7 +91,7 @@ fn call(
         15 => drop(book.return_order(&id, Returned::OnSale)),
         16 => drop(book.return_part(&id, &key, chance.lines(), Returned::WrittenOff)),
         17 => drop(book.amend(&id, &key, chance.lines(), ttl)),
-        18 => drop(book.extend(&id, ttl)),
+        18 => drop(book.extend(&id, &key, ttl)),
         19 => drop(book.restock(chance.sku(), &shelf_key, 1 + chance.below(30))),
         20 => drop(book.count(chance.sku(), &shelf_key, chance.below(60))),
         21 => drop(book.write_off(chance.sku(), &shelf_key, 1 + chance.below(2))),

@@ -331,7 +331,7 @@ fn what_was_done_is_answered_as_before_under_limits_that_were_lowered_since() {
         [
             book.place("order", None, lines, whole_day),
             book.amend("order", "amend", more, whole_day),
-            book.extend("order", whole_day),
+            book.extend("order", "extend", whole_day),
             book.pay_part("order", "pay", half),
             book.ship_part("order", "ship", half),
             book.return_part("order", "return", half, Returned::OnSale),

@@ -7,7 +7,7 @@ use crate::answers::Answer;
 use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
 use crate::journal::Permit;
 use crate::lines::{LineUnits, Lines};
-use crate::order::{Due, Order};
+use crate::order::{Due, Moved, Order};
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use crate::skus::Gates;
@@ -210,28 +210,31 @@ impl<K: Sku + 'static> OrderBook<K> {
         Ok(Permit::of(&*self.journal)?)
     }
 
-    /// The answer of a call that changed nothing, since an earlier one did.
+    /// The answer of a call that changed nothing, since there was nothing left to do.
     pub(crate) fn before(order: &Order, now: u64) -> Answer {
+        Self::repeated(order, now, Moved::default())
+    }
+
+    /// The answer of a call that was made before, and what it moved then.
+    pub(crate) fn repeated(order: &Order, now: u64, moved: Moved) -> Answer {
         Answer {
             before: true,
             order: order.number,
             position: order.last,
             state: order.state(),
-            units: 0,
-            refunded: order.refunded(),
-            late: 0,
+            units: moved.units,
+            refunded: moved.refunded,
+            late: moved.late,
             remaining: remaining(order, now),
         }
     }
 
     /// The answer of a call that moved `units`.
     pub(crate) fn done(order: &Order, now: u64, units: u64) -> Answer {
-        let before = Self::before(order, now);
         Answer {
             before: false,
             units,
-            refunded: 0,
-            ..before
+            ..Self::before(order, now)
         }
     }
 }

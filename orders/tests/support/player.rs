@@ -56,7 +56,11 @@ impl Player<'_> {
                 book.limit(sku, set).unwrap();
                 Said::Passed
             }
-            Op::Extend { id: of, ttl } => of_order(book.extend(&id(of), seconds(ttl))),
+            Op::Extend {
+                id: of,
+                key: by,
+                ttl,
+            } => of_order(book.extend(&id(of), &key(by), seconds(ttl))),
             Op::Pay { id: of, part: None } => of_order(book.pay(&id(of))),
             Op::Pay {
                 id: of,
@@ -142,13 +146,21 @@ impl Player<'_> {
 
 fn of_order(answer: Result<Answer, Refusal<Sku>>) -> Said {
     match answer {
-        Ok(answer) if answer.before => Said::Before(answer.state),
-        Ok(answer) => Said::Done {
-            state: answer.state,
-            units: answer.units,
-            refunded: answer.refunded,
-            late: answer.late,
-        },
+        Ok(Answer {
+            before,
+            state,
+            units,
+            refunded,
+            late,
+            ..
+        }) => {
+            let moved = (units, refunded, late);
+            if before {
+                Said::before(state, moved)
+            } else {
+                Said::done(state, moved)
+            }
+        }
         Err(refusal) => of_refusal(&refusal),
     }
 }
