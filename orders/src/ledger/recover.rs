@@ -217,7 +217,7 @@ impl<K: Sku + 'static> Loaded<K> {
         let clock = Arc::clone(&builder.clock);
         let builder = builder.clock(Arc::new(GoesOn { clock, began, at }));
 
-        let (book, pages) = replay(builder, &mut *ledger)?;
+        let (book, pages) = replay(builder, &mut *ledger, opened.last)?;
         // Entries that stand for forgotten orders have positions, too: new ones come after them.
         let last = opened.last.max(pages.after);
         if let Some(error) = pages.error {
@@ -254,18 +254,19 @@ type Replayed<K> = Result<OrderBook<K>, ReplayError>;
 fn replay<K: Sku + 'static>(
     builder: OrderBookBuilder<K>,
     ledger: &mut dyn Ledger<K>,
+    written: Position,
 ) -> Result<(Replayed<K>, Pages<K>), RecoverError> {
     let (ahead, pages) = sync_channel(PAGES_AHEAD);
     let mut pages = Pages::of(pages);
     let begin = Position::default();
     let Some((after, entries)) = read(ledger, begin, &ahead) else {
         drop(ahead);
-        return Ok((builder.replay(&mut pages), pages));
+        return Ok((builder.replay_written(&mut pages, written), pages));
     };
     if entries < PAGE {
         _ = read(ledger, after, &ahead);
         drop(ahead);
-        return Ok((builder.replay(&mut pages), pages));
+        return Ok((builder.replay_written(&mut pages, written), pages));
     }
     let book = thread::scope(|scope| {
         let reader = thread::Builder::new().name("segstock-reader".to_owned());
@@ -275,7 +276,7 @@ fn replay<K: Sku + 'static>(
                 next = read(ledger, after, &ahead);
             }
         });
-        started.map(|_| builder.replay(&mut pages))
+        started.map(|_| builder.replay_written(&mut pages, written))
     });
     let book = book.map_err(|error| {
         let line = format!("no thread to read the ledger: {error}");
