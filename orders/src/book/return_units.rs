@@ -8,8 +8,6 @@ use crate::lines::Lines;
 use crate::order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
-use crate::skus::Gates;
-use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 
 /// A return of the same units to the sale and one that writes them off are different requests.
@@ -79,7 +77,8 @@ impl<K: Sku + 'static> OrderBook<K> {
             Returned::OnSale => (lines, Lines::new()),
             Returned::WrittenOff => (Lines::new(), lines),
         };
-        Self::fits(&on_sale, &mut gates)?;
+        let mut lines = on_sale.iter();
+        lines.try_for_each(|line| self.fits_shelf(line.sku, gates.of(line.sku), line.units))?;
         let permit = self.permit()?;
         let change = Change::Returned {
             order,
@@ -87,17 +86,5 @@ impl<K: Sku + 'static> OrderBook<K> {
             written_off,
         };
         Ok(self.recorded(at, permit, change, Some(&mut gates), units))
-    }
-
-    /// Whether the shelves have room for `lines`.
-    fn fits(lines: &Lines, gates: &mut Gates<'_>) -> Result<(), Refusal<K>> {
-        lines.iter().try_for_each(|line| {
-            let on_hand = gates.of(line.sku).on_hand;
-            let requested = line.units;
-            if on_hand + requested > MAX_UNITS {
-                return Err(Refusal::Overflow { requested, on_hand });
-            }
-            Ok(())
-        })
     }
 }

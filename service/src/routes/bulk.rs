@@ -208,7 +208,11 @@ fn fits(app: &App, list: &Stocklist) -> Result<(), Problem> {
         let on_hand = app.book.stock(sku).map_or(0, |view| view.on_hand);
         let requested = *units;
         if on_hand.saturating_add(requested) > segstock::MAX_UNITS {
-            let refusal = Refusal::<Sku>::Overflow { requested, on_hand };
+            let refusal = Refusal::Overflow {
+                sku: sku.clone(),
+                requested,
+                on_hand,
+            };
             return Err(Problem::invalid(format!("the list line {line}: {refusal}")));
         }
     }
