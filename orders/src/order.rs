@@ -21,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) customer: Option<Box<str>>,
     /// The position of the entry that placed it.
     pub(crate) number: Position,
+    /// When it was placed, in nanoseconds.
+    pub(crate) placed: u64,
     /// The position of its last entry.
     pub(crate) last: Position,
     /// The hash of what was placed.
@@ -121,9 +123,9 @@ pub(crate) enum Due {
 }
 
 impl Order {
-    /// The order that an entry at `position` places.
+    /// The order that an entry at `position`, of this time, places.
     pub(crate) fn placed(
-        position: Position,
+        (position, time): (Position, u64),
         order: NewOrder,
         (stage, until): (Stage, u64),
         counted: &Lines,
@@ -133,6 +135,7 @@ impl Order {
             id: order.id,
             customer: order.customer,
             number: position,
+            placed: time,
             last: position,
             body: order.body,
             until,
@@ -269,27 +272,8 @@ impl Order {
 
     /// What is said of the order as a whole.
     pub(crate) fn state(&self) -> OrderState {
-        /// The first of them that a part of the order is in is that of the order.
-        const FIRST: [OrderState; 7] = [
-            OrderState::Held,
-            OrderState::Waiting,
-            OrderState::Paid,
-            OrderState::Shipped,
-            OrderState::Returned,
-            OrderState::Expired,
-            OrderState::Cancelled,
-        ];
-        let place = |stage| match stage {
-            Stage::Held => 0,
-            Stage::Waiting => 1,
-            Stage::Paid => 2,
-            Stage::Shipped => 3,
-            Stage::Returned | Stage::WrittenOff => 4,
-            Stage::Expired => 5,
-            Stage::Cancelled | Stage::Refunded => 6,
-        };
-        let places = self.parts.iter().map(|(_, stage, _)| place(stage));
-        FIRST[places.min().unwrap_or(6)]
+        let states = self.parts.iter().map(|(_, stage, _)| stage.state());
+        states.min().unwrap_or(OrderState::Cancelled)
     }
 
     /// Whether a call of this kind on the whole order was made.

@@ -166,9 +166,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         position: Position,
         entry: Entry<K>,
     ) -> Option<SlotId> {
+        let at = (position, entry.time);
         let placed = |order: NewOrder, stage, until| {
             let counted = self.counted(order.customer.as_deref(), &order.lines);
-            Order::placed(position, order, (stage, until), &counted)
+            Order::placed(at, order, (stage, until), &counted)
         };
         let order = match entry.change {
             Change::Placed { order, until } => placed(order, Stage::Held, until),
