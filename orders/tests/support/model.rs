@@ -99,6 +99,17 @@ impl Shop {
         self.on_hand[sku].saturating_sub(self.promised(sku) + self.limits[sku].safety)
     }
 
+    /// Units that are promised and not there.
+    pub fn owed(&self, sku: Sku) -> u64 {
+        self.promised(sku).saturating_sub(self.on_hand[sku])
+    }
+
+    /// Units of the safety stock that are there.
+    pub fn safety(&self, sku: Sku) -> u64 {
+        let free = self.on_hand[sku].saturating_sub(self.promised(sku));
+        free.min(self.limits[sku].safety)
+    }
+
     pub fn waiting(&self, sku: Sku) -> u64 {
         let lines = self
             .orders

@@ -245,6 +245,8 @@ pub fn assert_shown(book: &OrderBook<Sku>, shop: &Shop) {
         let stock = book.stock(sku).unwrap();
         assert_eq!(stock.on_hand, shop.on_hand[sku], "on hand: {sku}");
         assert_eq!(stock.available, shop.available(sku), "available: {sku}");
+        assert_eq!(stock.owed, shop.owed(sku), "owed: {sku}");
+        assert_eq!(stock.safety, shop.safety(sku), "safety: {sku}");
         assert_eq!(stock.waiting, shop.waiting(sku), "waiting: {sku}");
         let ways = (stock.on_the_way, stock.coming);
         assert_eq!(ways, shop.on_the_way(sku), "on the way: {sku}");
