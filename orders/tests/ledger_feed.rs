@@ -116,3 +116,34 @@ fn what_is_told_after_a_restart_was_told_before_and_the_rest_is_missed() {
         assert!(crossings > 20, "seed {seed}: {crossings} crossings");
     }
 }
+
+/// Twenty restocks are one row, which stands where the last of them stood: the first made the SKU be back in stock.
+#[test]
+fn a_row_that_stands_for_others_tells_no_crossing() {
+    let shop = Shop {
+        clock: Arc::new(ManualClock::new()),
+        disk: Disk::new(),
+    };
+    let Recovered { book, writer, .. } = shop.open();
+    let restock = |key: &str| book.restock("phone".to_owned(), key, 1).unwrap().position;
+    book.open("phone".to_owned(), 0).unwrap();
+    let old: Vec<_> = (0..20).map(|key| restock(&format!("old-{key}"))).collect();
+    shop.clock.advance(2 * RETENTION);
+    restock("new-1");
+    restock("new-2");
+    let sold = book.place("order", None, [("phone".to_owned(), 22)], TTL);
+    let sold = sold.unwrap().position;
+    writer.close();
+    drop((book, writer));
+    assert!(
+        shop.disk.entries().len() < 10,
+        "the old ones are put together"
+    );
+
+    let (missed, events) = told(&shop.open().book, Position::default());
+    assert_eq!(missed, old.last().copied());
+    let expected = [What::Placed("order".into()), What::SoldOut("phone".into())];
+    let expected = expected.map(|what| (sold, what));
+    let events = events.into_iter().map(|event| (event.position, event.what));
+    assert!(events.eq(expected));
+}
