@@ -19,6 +19,8 @@
 
 mod builder;
 mod errors;
+#[doc(hidden)]
+pub mod known_thread;
 mod low_stock;
 mod moves;
 mod order;

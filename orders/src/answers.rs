@@ -5,8 +5,8 @@ use crate::limits::SkuLimits;
 use std::fmt;
 use std::time::Duration;
 
-/// What is said of an order as a whole: the first step that some of its units have still before them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What is said of an order as a whole: the first of these that some of its units are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum OrderState {
     /// Units are held until a deadline: to be paid for.
@@ -51,10 +51,10 @@ pub struct Answer {
     pub position: Position,
     /// What is said of the order after the call.
     pub state: OrderState,
-    /// Units that the call moved; if an earlier request with the same key did, those that it moved.
+    /// Units that the call moved: also if it was made before. None if calls on parts of the order had left nothing to
+    /// move: the units of an order are told to the call that moved them, and to its retries, alone.
     pub units: u64,
-    /// Those of them that were paid for, and are to be refunded. If an earlier call on the whole order did it, all of the
-    /// order that are to be refunded.
+    /// Those of them that were paid for, and are to be refunded.
     pub refunded: u64,
     /// Those of them that had come back at the deadline, and were taken again.
     pub late: u64,
@@ -74,6 +74,8 @@ pub struct OrderView<K> {
     pub number: Position,
     /// The position of its last entry.
     pub position: Position,
+    /// When it was placed, by [the book's clock](crate::OrderBook::time).
+    pub placed: Duration,
     /// What is said of it as a whole.
     pub state: OrderState,
     /// While units are held: time until they come back.
@@ -144,7 +146,8 @@ pub struct StockAnswer {
 #[non_exhaustive]
 #[must_use]
 pub struct SkuView {
-    /// Units that orders can have.
+    /// Units that no order has, and that are for sale. While orders [wait](Self::waiting) for the SKU these units are kept
+    /// for them: a new order has none of them.
     pub available: u64,
     /// Units that are there: available, safety stock, held and paid for, less what is owed.
     pub on_hand: u64,

@@ -263,10 +263,19 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self,
         entries: impl IntoIterator<Item = (Position, Entry<K>)>,
     ) -> Result<OrderBook<K>, ReplayError> {
+        self.replay_written(entries, Position::new(u64::MAX))
+    }
+
+    /// Like [`replay`](Self::replay). Entries after `written` stand for others that are gone.
+    pub(crate) fn replay_written(
+        self,
+        entries: impl IntoIterator<Item = (Position, Entry<K>)>,
+        written: Position,
+    ) -> Result<OrderBook<K>, ReplayError> {
         // No entry of these is written again.
         let journal = self.journal.clone();
         let mut book = self.build_after(Position::default());
-        let (last, time) = Replaying::new(&book).all(entries)?;
+        let (last, time) = Replaying::new(&book, written).all(entries)?;
         book.journal = journal.unwrap_or_else(|| Arc::new(Nowhere::after(last)));
         let behind = time.saturating_sub(book.now());
         if behind > 0 {

@@ -1,9 +1,13 @@
 //! The feed of what happened, in the sequence of the entries.
 
+mod past;
+
 use crate::entry::{Change, Entry, Position};
 use crate::lines::{Lines, SkuId};
 use crate::steps::Steps;
 use crate::sync::Mutex;
+use past::Past;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -69,7 +73,9 @@ pub struct Events<K> {
     pub events: Vec<Event<K>>,
     /// Where to go on: after this position.
     pub next: Position,
-    /// If the reader was too slow: the events of the entries after where it was, up to this position, are dropped.
+    /// If the reader was too slow: the events of the entries after where it was, up to this position, are dropped. After a
+    /// restart these are also events of entries whose rows the ledger has deleted, or put together, and all before the last
+    /// such row.
     pub missed: Option<Position>,
 }
 
@@ -85,6 +91,8 @@ struct State<K> {
     events: BTreeMap<(Position, u32), What<K>>,
     /// The position of the last event that was dropped.
     dropped: Position,
+    /// While a book is made again.
+    past: Past<K>,
     skus: Steps<Left<K>>,
 }
 
@@ -117,6 +125,7 @@ impl<K: Clone> Feed<K> {
             capacity,
             events: BTreeMap::new(),
             dropped: Position::new(0),
+            past: Past::default(),
             skus: Steps::default(),
         }))
     }
@@ -181,65 +190,32 @@ impl<K: Clone> State<K> {
 
     /// Follows what can be had of each SKU.
     fn follow(&mut self, position: Position, change: &Change<K>) {
-        let add = |lines: &Lines, free: i64, waiting: i64, state: &mut Self| {
-            for line in lines.iter() {
-                let units = line.units.cast_signed();
-                state.add(position, line.sku, free * units, waiting * units);
-            }
-        };
+        self.begin(change);
+        for (sku, free, waiting) in units_of(change) {
+            self.add(position, sku, free, waiting);
+        }
+    }
+
+    /// Begins to follow a SKU, or another threshold. Returns that threshold, after the one before it.
+    fn begin(&mut self, change: &Change<K>) -> Option<(SkuId, i64, i64)> {
         match change {
-            Change::Opened { sku, units, .. } => self.skus.push(Left {
-                sku: sku.clone(),
-                free: units.cast_signed(),
-                waiting: 0,
-                low: 0,
-                is_low: false,
-                is_out: *units == 0,
-            }),
-            Change::Restocked { sku, units } => self.add(position, *sku, units.cast_signed(), 0),
-            Change::Counted {
-                sku, difference, ..
-            } => self.add(position, *sku, *difference, 0),
-            Change::WrittenOff { sku, units } => self.add(position, *sku, -units.cast_signed(), 0),
-            Change::Moved { from, to, units } => {
-                self.add(position, *from, -units.cast_signed(), 0);
-                self.add(position, *to, units.cast_signed(), 0);
+            Change::Opened { sku, units, .. } => {
+                self.skus.push(Left {
+                    sku: sku.clone(),
+                    free: units.cast_signed(),
+                    waiting: 0,
+                    low: 0,
+                    is_low: false,
+                    is_out: *units == 0,
+                });
+                None
             }
-            Change::Sent { from, units, .. } => {
-                self.add(position, *from, -units.cast_signed(), 0);
+            Change::Limited { sku, limits, .. } => {
+                let left = self.skus.get_mut(sku.index())?;
+                let low = i64::try_from(limits.low).unwrap_or(i64::MAX);
+                Some((*sku, std::mem::replace(&mut left.low, low), low))
             }
-            Change::Arrived { to, units, .. } => self.add(position, *to, units.cast_signed(), 0),
-            Change::Limited {
-                sku,
-                safety,
-                limits,
-                ..
-            } => {
-                if let Some(left) = self.skus.get_mut(sku.index()) {
-                    left.low = i64::try_from(limits.low).unwrap_or(i64::MAX);
-                }
-                self.add(position, *sku, -safety, 0);
-            }
-            Change::Placed { order, .. } => add(&order.lines, -1, 0, self),
-            Change::Waiting { order, .. } => add(&order.lines, 0, 1, self),
-            Change::Served { lines, .. } => add(lines, -1, -1, self),
-            Change::Amended { taken, given, .. } => {
-                add(taken, -1, 0, self);
-                add(given, 1, 0, self);
-            }
-            Change::Paid { retaken, .. } => add(retaken, -1, 0, self),
-            Change::Cancelled {
-                waiting,
-                held,
-                paid,
-                ..
-            } => {
-                add(waiting, 0, -1, self);
-                add(&held.clone().and(paid), 1, 0, self);
-            }
-            Change::Expired { lines, .. } => add(lines, 1, 0, self),
-            Change::Returned { on_sale, .. } => add(on_sale, 1, 0, self),
-            Change::Extended { .. } | Change::Shipped { .. } => {}
+            _ => None,
         }
     }
 
@@ -286,4 +262,53 @@ fn of_order<K>(change: &Change<K>, id: &str) -> Option<What<K>> {
         _ => return None,
     };
     Some(what(id.into()))
+}
+
+/// Units of SKUs: that no order has more than before, and that orders wait for more than before.
+type Units = SmallVec<[(SkuId, i64, i64); 2]>;
+
+/// How a change changes what can be had of SKUs.
+fn units_of<K>(change: &Change<K>) -> Units {
+    let mut all = Units::new();
+    let mut add = |lines: &Lines, free: i64, waiting: i64| {
+        all.extend(lines.iter().map(|line| {
+            let units = line.units.cast_signed();
+            (line.sku, free * units, waiting * units)
+        }));
+    };
+    match change {
+        Change::Placed { order, .. } => add(&order.lines, -1, 0),
+        Change::Waiting { order, .. } => add(&order.lines, 0, 1),
+        Change::Served { lines, .. } => add(lines, -1, -1),
+        Change::Amended { taken, given, .. } => {
+            add(taken, -1, 0);
+            add(given, 1, 0);
+        }
+        Change::Paid { retaken, .. } => add(retaken, -1, 0),
+        Change::Cancelled {
+            waiting,
+            held,
+            paid,
+            ..
+        } => {
+            add(waiting, 0, -1);
+            add(&held.clone().and(paid), 1, 0);
+        }
+        Change::Expired { lines, .. } => add(lines, 1, 0),
+        Change::Returned { on_sale, .. } => add(on_sale, 1, 0),
+        Change::Extended { .. } | Change::Shipped { .. } | Change::Opened { .. } => {}
+        Change::Restocked { sku, units } => all.push((*sku, units.cast_signed(), 0)),
+        Change::Counted {
+            sku, difference, ..
+        } => all.push((*sku, *difference, 0)),
+        Change::WrittenOff { sku, units } => all.push((*sku, -units.cast_signed(), 0)),
+        Change::Moved { from, to, units } => {
+            all.push((*from, -units.cast_signed(), 0));
+            all.push((*to, units.cast_signed(), 0));
+        }
+        Change::Sent { from, units, .. } => all.push((*from, -units.cast_signed(), 0)),
+        Change::Arrived { to, units, .. } => all.push((*to, units.cast_signed(), 0)),
+        Change::Limited { sku, safety, .. } => all.push((*sku, -safety, 0)),
+    }
+    all
 }

@@ -3,30 +3,39 @@
 //! # The life of an order
 //!
 //! `held → paid → shipped → returned` · `held → cancelled | expired` · `paid → cancelled` (refunded) ·
-//! `expired → paid` (late). Each line by itself, and in parts.
+//! `expired → paid` (late) · `waiting → held | cancelled`. Each line by itself, and in parts.
 //!
-//! Units that are held or paid for are on hand and promised: nobody else gets them. They leave when they are shipped.
+//! Units that are held or paid for are on hand and promised: nobody else gets them. They leave when they are shipped. An
+//! order waits if it was [placed so](OrderBook::place_or_wait), until its units come.
 //!
-//! A call on a whole order, by what is said of the order (a part of an order: see the call):
+//! What a call answers, by what is said of the order. All units of the *returned* order are on sale again:
 //!
 //! | call | nothing known | waiting | held | paid | shipped | returned | cancelled | expired |
 //! |---|---|---|---|---|---|---|---|---|
 //! | place, the order as before | *placed*, or short | before | before | before | before | before | cancelled | expired |
-//! | place, another order | | conflict | conflict | conflict | conflict | conflict | conflict | conflict |
+//! | place or wait, the order as before | *placed*, or *waits* | before | before | before | before | before | cancelled | expired |
+//! | place, another order | *placed*, or short | conflict | conflict | conflict | conflict | conflict | conflict | conflict |
 //! | amend | unknown | waiting | *amended*, or short | paid | shipped | returned | cancelled | expired |
 //! | extend | unknown | waiting | *extended* | paid | shipped | returned | cancelled | expired |
 //! | pay | unknown | waiting | *paid* | before | before | before | cancelled | *paid late*, or short |
-//! | ship | unknown | waiting | held | *shipped*, or short | before | before | cancelled | expired |
+//! | pay a part | unknown | not in it | *paid* | not in it | not in it | not in it | not in it | *paid late*, or short |
+//! | ship | unknown | waiting | held | *shipped*, or not on hand | before | before | cancelled | expired |
+//! | ship a part | unknown | not in it | not in it | *shipped*, or not on hand | not in it | not in it | not in it | not in it |
 //! | cancel | unknown | *cancelled* | *cancelled* | *refunded* | shipped | returned | before | expired |
-//! | return | unknown | waiting | held | paid | *returned* | before | cancelled | expired |
-//!
-//! An order waits if it was [placed so](OrderBook::place_or_wait), until its units come.
-//!
-//! A call on a whole order takes effect once: made again it is answered as before, also when units could be moved that
-//! could not then. Such units are moved by the calls on parts, each with a key of its own.
+//! | cancel a part | unknown | *cancelled* | *cancelled* | *refunded* | not in it | not in it | not in it | not in it |
+//! | return, on sale | unknown | waiting | held | paid | *returned* | before | cancelled | expired |
+//! | return, written off | unknown | waiting | held | paid | *returned* | conflict | cancelled | expired |
+//! | return a part | unknown | not in it | not in it | not in it | *returned* | not in it | not in it | not in it |
 //!
 //! What is set in italics changes the order. *Before* is an answer like that of the first call. Everything else is a
-//! refusal: nothing changed.
+//! refusal: nothing changed. After *or* stands what is answered where units are lacking.
+//!
+//! A call on a whole order takes effect once: made again it is answered as before, also when units could be moved that
+//! could not then. Such units are moved by the calls on parts. These, `amend` and `extend` have keys: under a key that is
+//! known for the same request a call is answered as before, in every state.
+//!
+//! Units that came back on sale may be with others by now, so a return that writes them off is a conflict and no retry; so
+//! is one to the sale of units that were written off.
 //!
 //! # Every change is an entry
 //!
@@ -40,7 +49,7 @@
 //!
 //! The orders have a table of their own, and not the holds of `segstock`: a hold ends with its payment, while an order goes
 //! on, in parts; its entry has to be written between takes and gives of one call; and a hold with its order takes twice the
-//! memory: 174 bytes here for an order of two lines with an id of 20 bytes, held or remembered.
+//! memory: 182 bytes here for an order of two lines with an id of 20 bytes, held or remembered.
 //!
 //! # Time
 //!

@@ -5,8 +5,14 @@ use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
 use crate::lines::Lines;
 use crate::parts::{Parts, Stage};
 
-/// The kind of an amendment, beside those of the calls on whole orders.
+/// The kinds of calls on an order. They are written to ledgers, in the hashes of what is asked for.
+pub(crate) const PAY: u64 = 1;
+pub(crate) const SHIP: u64 = 2;
+pub(crate) const CANCEL: u64 = 3;
+pub(crate) const RETURN_ON_SALE: u64 = 4;
+pub(crate) const RETURN_WRITTEN_OFF: u64 = 5;
 pub(crate) const AMEND: u64 = 6;
+pub(crate) const EXTEND: u64 = 7;
 
 /// What is known of one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) customer: Option<Box<str>>,
     /// The position of the entry that placed it.
     pub(crate) number: Position,
+    /// When it was placed, in nanoseconds.
+    pub(crate) placed: u64,
     /// The position of its last entry.
     pub(crate) last: Position,
     /// The hash of what was placed.
@@ -23,7 +31,7 @@ pub(crate) struct Order {
     /// when it is forgotten. In nanoseconds.
     pub(crate) until: u64,
     pub(crate) parts: Parts,
-    /// Which calls on the whole order were made: a bit for each kind.
+    /// Which calls on the whole order were made: a bit for each kind; and whether the payment was [`LATE`].
     whole: u8,
     /// The requests on it that had keys of their own. Most orders have none.
     #[expect(
@@ -37,6 +45,8 @@ pub(crate) struct Order {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(crate) request: RequestKey,
+    /// The kind of the call.
+    what: u64,
     pub(crate) moved: Moved,
 }
 
@@ -78,9 +88,27 @@ impl Moved {
     }
 }
 
-/// The bit for a kind of call on the whole order. There are fewer than eight.
+/// The bit for a kind of call on the whole order. There are fewer than eight, and none is 0.
 const fn bit(what: u64) -> u8 {
     1 << (what & 7)
+}
+
+/// The bit for a payment of the whole order that came late. An order whose units are expired holds none: all of them expire
+/// at once, and it gets no others. So all units of such a payment are late, or none.
+const LATE: u8 = 1;
+
+/// The kind of call that makes such a change; 0 for those that no call with a key makes.
+fn kind_of<K>(change: &Change<K>) -> u64 {
+    match change {
+        Change::Paid { .. } => PAY,
+        Change::Shipped { .. } => SHIP,
+        Change::Cancelled { .. } => CANCEL,
+        Change::Returned { written_off, .. } if written_off.is_empty() => RETURN_ON_SALE,
+        Change::Returned { .. } => RETURN_WRITTEN_OFF,
+        Change::Amended { .. } => AMEND,
+        Change::Extended { .. } => EXTEND,
+        _ => 0,
+    }
 }
 
 /// What happens to an order by itself, and when.
@@ -95,9 +123,9 @@ pub(crate) enum Due {
 }
 
 impl Order {
-    /// The order that an entry at `position` places.
+    /// The order that an entry at `position`, of this time, places.
     pub(crate) fn placed(
-        position: Position,
+        (position, time): (Position, u64),
         order: NewOrder,
         (stage, until): (Stage, u64),
         counted: &Lines,
@@ -107,6 +135,7 @@ impl Order {
             id: order.id,
             customer: order.customer,
             number: position,
+            placed: time,
             last: position,
             body: order.body,
             until,
@@ -178,7 +207,8 @@ impl Order {
             // The others change no order that is there already.
             _ => debug_assert!(entry.change.order().is_none(), "every change is applied"),
         }
-        if matches!(entry.change, Change::Amended { .. }) {
+        let what = kind_of(&entry.change);
+        if what == AMEND {
             self.whole |= bit(AMEND);
         }
         self.last = position;
@@ -186,12 +216,21 @@ impl Order {
             self.until = entry.time.saturating_add(retention);
         }
         match &entry.request {
-            Some(request) if request.key.is_empty() => self.whole |= bit(request.body),
+            Some(request) if !request.is_kept() => {
+                self.whole |= bit(what);
+                if Moved::by(&entry.change).late > 0 {
+                    self.whole |= LATE;
+                }
+            }
             Some(request) => {
                 let request = request.clone();
                 let moved = Moved::by(&entry.change);
                 let requests = self.requests.get_or_insert_default();
-                requests.push(Made { request, moved });
+                requests.push(Made {
+                    request,
+                    what,
+                    moved,
+                });
             }
             None => {}
         }
@@ -233,32 +272,49 @@ impl Order {
 
     /// What is said of the order as a whole.
     pub(crate) fn state(&self) -> OrderState {
-        /// The first of them that a part of the order is in is that of the order.
-        const FIRST: [OrderState; 7] = [
-            OrderState::Held,
-            OrderState::Waiting,
-            OrderState::Paid,
-            OrderState::Shipped,
-            OrderState::Returned,
-            OrderState::Expired,
-            OrderState::Cancelled,
-        ];
-        let place = |stage| match stage {
-            Stage::Held => 0,
-            Stage::Waiting => 1,
-            Stage::Paid => 2,
-            Stage::Shipped => 3,
-            Stage::Returned | Stage::WrittenOff => 4,
-            Stage::Expired => 5,
-            Stage::Cancelled | Stage::Refunded => 6,
-        };
-        let places = self.parts.iter().map(|(_, stage, _)| place(stage));
-        FIRST[places.min().unwrap_or(6)]
+        let states = self.parts.iter().map(|(_, stage, _)| stage.state());
+        states.min().unwrap_or(OrderState::Cancelled)
     }
 
     /// Whether a call of this kind on the whole order was made.
     pub(crate) const fn was_made(&self, what: u64) -> bool {
         self.whole & bit(what) != 0
+    }
+
+    /// What the call of this kind on the whole order moved: all units that calls of its kind moved, less those of calls on
+    /// parts. Nothing, if no such call was made.
+    pub(crate) fn moved_as_a_whole(&self, what: u64) -> Moved {
+        let mut moved = Moved::default();
+        if !self.was_made(what) {
+            return moved;
+        }
+        // Where the units are now that a call of this kind ever moved.
+        let stages: &[Stage] = match what {
+            PAY => &[
+                Stage::Paid,
+                Stage::Shipped,
+                Stage::Returned,
+                Stage::WrittenOff,
+                Stage::Refunded,
+            ],
+            SHIP => &[Stage::Shipped, Stage::Returned, Stage::WrittenOff],
+            CANCEL => &[Stage::Cancelled, Stage::Refunded],
+            RETURN_ON_SALE => &[Stage::Returned],
+            RETURN_WRITTEN_OFF => &[Stage::WrittenOff],
+            _ => &[],
+        };
+        moved.units = stages.iter().map(|at| self.parts.units_at(*at)).sum();
+        if what == CANCEL {
+            moved.refunded = self.parts.units_at(Stage::Refunded);
+        }
+        for part in self.made().filter(|made| made.what == what) {
+            moved.units = moved.units.saturating_sub(part.moved.units);
+            moved.refunded = moved.refunded.saturating_sub(part.moved.refunded);
+        }
+        if what == PAY && self.whole & LATE != 0 {
+            moved.late = moved.units;
+        }
+        moved
     }
 
     /// Whether the order can be one that was placed for `lines`: it is, unless it was amended.
@@ -271,11 +327,6 @@ impl Order {
             }
             sums == *lines
         }
-    }
-
-    /// Units that were refunded.
-    pub(crate) fn refunded(&self) -> u64 {
-        self.parts.units_at(Stage::Refunded)
     }
 
     /// The order without the requests on it, to be shown.
@@ -291,8 +342,11 @@ impl Order {
 
     /// The request on it with this key.
     pub(crate) fn request(&self, key: &str) -> Option<&Made> {
-        let requests = self.requests.iter().flat_map(|requests| requests.iter());
-        requests.into_iter().find(|made| &*made.request.key == key)
+        self.made().find(|made| &*made.request.key == key)
+    }
+
+    fn made(&self) -> impl Iterator<Item = &Made> {
+        self.requests.iter().flat_map(|requests| requests.iter())
     }
 
     pub(crate) fn requests(&self) -> usize {

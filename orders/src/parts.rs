@@ -1,5 +1,6 @@
 //! [`Parts`]: the units of an order, by SKU and by how far they are.
 
+use crate::answers::OrderState;
 use crate::lines::{LineUnits, Lines, SkuId};
 use smallvec::SmallVec;
 
@@ -19,6 +20,21 @@ pub(crate) enum Stage {
     Refunded,
     /// Came back to the stock at the deadline.
     Expired,
+}
+
+impl Stage {
+    /// What is said of units at this stage.
+    pub(crate) const fn state(self) -> OrderState {
+        match self {
+            Self::Waiting => OrderState::Waiting,
+            Self::Held => OrderState::Held,
+            Self::Paid => OrderState::Paid,
+            Self::Shipped => OrderState::Shipped,
+            Self::Returned | Self::WrittenOff => OrderState::Returned,
+            Self::Cancelled | Self::Refunded => OrderState::Cancelled,
+            Self::Expired => OrderState::Expired,
+        }
+    }
 }
 
 /// Units of one SKU at one stage.

@@ -59,6 +59,8 @@ pub enum Refusal<K> {
     TooManyUnits(K),
     /// More units would be on hand than a stock holds.
     Overflow {
+        /// The SKU.
+        sku: K,
         /// Units that were to come.
         requested: u64,
         /// Units that are on hand.
@@ -174,9 +176,13 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
             Self::TooManyUnits(sku) => {
                 write!(f, "more than {MAX_UNITS} units of {sku} are asked for")
             }
-            Self::Overflow { requested, on_hand } => write!(
+            Self::Overflow {
+                sku,
+                requested,
+                on_hand,
+            } => write!(
                 f,
-                "{requested} on top of {on_hand} would exceed the limit of {MAX_UNITS}"
+                "{requested} units of {sku} on top of {on_hand} would exceed the limit of {MAX_UNITS}"
             ),
             Self::Ttl { longest } => {
                 let longest = longest.as_secs_f64();

@@ -28,6 +28,8 @@ pub(crate) struct Replaying<'a, K: Sku> {
     /// Where the orders lie: number of the shard, and slot.
     orders: Places,
     lent: LentUnits,
+    /// The last entry that was written as it is. Those after it stand for others that are gone.
+    written: Position,
 }
 
 type Places = HashMap<Position, (usize, SlotId), BuildHasherDefault<ByPosition>>;
@@ -52,11 +54,12 @@ impl Hasher for ByPosition {
 }
 
 impl<'a, K: Sku + 'static> Replaying<'a, K> {
-    pub(crate) fn new(book: &'a OrderBook<K>) -> Self {
+    pub(crate) fn new(book: &'a OrderBook<K>, written: Position) -> Self {
         Self {
             book,
             orders: Places::default(),
             lent: LentUnits::default(),
+            written,
         }
     }
 
@@ -81,7 +84,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 }
                 if let Some(feed) = &self.book.feed {
                     let id = self.id_of(&entry.change);
-                    feed.tell(&entry, id.as_deref(), || position);
+                    feed.note(position, &entry, id.as_deref(), self.written);
                 }
                 time = time.max(entry.time);
                 self.one(position, entry).map_err(error)?;
@@ -90,6 +93,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         }
         let book = self.book;
         self.lent.settle(&book.skus)?;
+        if let Some(feed) = &book.feed {
+            feed.end_of_past();
+        }
         *book.last_time.lock() = time;
         Ok((last, time))
     }

@@ -11,6 +11,7 @@ use crate::lines::{LineUnits, Lines, SkuId};
 use crate::queue::Queue;
 use crate::refusal::Refusal;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
+use segstock::inventory::known_thread::{on_known_thread, thread_is_known};
 use segstock::inventory::{Shelf, ShortLine, Sku, SkuError, SkuSnapshot};
 use segstock::{Inventory, Reserving, StockCounter};
 use smallvec::SmallVec;
@@ -169,7 +170,11 @@ impl<K: Sku> Skus<K> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let number = self.numbers.pin().get(sku).copied();
+        let number = if thread_is_known() {
+            self.numbers.pin().get(sku).copied()
+        } else {
+            self.numbers.pin_owned().get(sku).copied()
+        };
         number.filter(|id| self.knows(*id))
     }
 
@@ -180,7 +185,7 @@ impl<K: Sku> Skus<K> {
 
     /// Says which number a SKU will have, under the lock of [`opening`](Self::opening). Until it is opened nobody finds it.
     pub(crate) fn announce(&self, id: SkuId, sku: K) {
-        self.numbers.pin().insert(sku, id);
+        on_known_thread(|| _ = self.numbers.pin().insert(sku, id));
     }
 
     /// Opens a SKU that was announced, under the lock of [`opening`](Self::opening). The inventory takes any number of

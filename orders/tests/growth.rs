@@ -35,6 +35,37 @@ impl Most {
     }
 }
 
+/// The calls on shelves, and those on an order that is held.
+fn change_some(book: &OrderBook<&'static str>, most: &mut Most, key: &str, number: u64) {
+    let left = book.stock("spare").unwrap().on_hand - 1;
+    most.call("count", || book.count("spare", key, left))
+        .unwrap();
+    let out = format!("{key}-out");
+    let write_off = || book.write_off("spare", &out, 1);
+    most.call("write off", write_off).unwrap();
+    let moved = format!("{key}-moved");
+    let move_units = || book.move_units("spare", "phone", &moved, 1);
+    most.call("move", move_units).unwrap();
+    let sending = format!("{key}-sent");
+    let send = || book.send("spare", "phone", &sending, 1);
+    let sent = most.call("send", send).unwrap().position;
+    if number % 16 == 1 {
+        let came = format!("{key}-came");
+        let arrive = || book.arrive("phone", sent, &came, 1, 0);
+        most.call("arrive", arrive).unwrap();
+    }
+    // An order that is placed, changed and cancelled.
+    let id = format!("changes-{key}");
+    book.place(&id, Some(&id), [("phone", 1)], TTL).unwrap();
+    let more = || book.amend(&id, "more", [("phone", 2), ("spare", 1)], TTL);
+    most.call("amend", more).unwrap();
+    let extend = || book.extend(&id, "longer", 2 * TTL);
+    most.call("extend", extend).unwrap();
+    let part = || book.cancel_part(&id, "part", [("phone", 1)]);
+    most.call("cancel a part", part).unwrap();
+    most.call("cancel", || book.cancel(&id)).unwrap();
+}
+
 /// One shard, one SKU: all that grows is in one place.
 #[test]
 fn no_call_asks_for_more_memory_than_a_constant_however_much_the_book_holds() {
@@ -48,6 +79,7 @@ fn no_call_asks_for_more_memory_than_a_constant_however_much_the_book_holds() {
         .build();
     book.open("phone", 10 * ORDERS).unwrap();
     book.open("case", 0).unwrap();
+    book.open("spare", ORDERS).unwrap();
     let mut limits = SkuLimits::default();
     limits.per_customer = Some(u64::MAX - 1);
     book.limit("phone", limits).unwrap();
@@ -68,6 +100,7 @@ fn no_call_asks_for_more_memory_than_a_constant_however_much_the_book_holds() {
             most.call("return", back).unwrap();
         }
         if number % 8 == 0 {
+            change_some(&book, &mut most, &id, number + 1);
             most.call("restock", || book.restock("phone", &id, 1))
                 .unwrap();
             let waits = format!("waits-{number}");

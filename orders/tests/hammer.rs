@@ -5,7 +5,8 @@ mod support;
 
 use segstock::ManualClock;
 use segstock_orders::{
-    Change, Cursor, Entry, Filter, OrderBook, OrderLine, Position, Returned, SkuId, SkuLimits,
+    Change, Cursor, Entry, Event, Filter, OrderBook, OrderLine, Position, Returned, SkuId,
+    SkuLimits, What,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -91,7 +92,7 @@ fn call(
         15 => drop(book.return_order(&id, Returned::OnSale)),
         16 => drop(book.return_part(&id, &key, chance.lines(), Returned::WrittenOff)),
         17 => drop(book.amend(&id, &key, chance.lines(), ttl)),
-        18 => drop(book.extend(&id, ttl)),
+        18 => drop(book.extend(&id, &key, ttl)),
         19 => drop(book.restock(chance.sku(), &shelf_key, 1 + chance.below(30))),
         20 => drop(book.count(chance.sku(), &shelf_key, chance.below(60))),
         21 => drop(book.write_off(chance.sku(), &shelf_key, 1 + chance.below(2))),
@@ -100,6 +101,7 @@ fn call(
         26 => {
             let mut limits = SkuLimits::default();
             limits.safety = chance.below(4);
+            limits.low = chance.below(8);
             limits.closed = chance.below(8) == 0;
             limits.unpaid = (chance.below(3) == 0).then(|| 40 + chance.below(60) as u8);
             limits.per_customer = (chance.below(4) == 0).then(|| 20 + chance.below(30));
@@ -134,6 +136,8 @@ struct Books {
     shipped: u64,
     returned_on_sale: u64,
     returned_written_off: u64,
+    /// Units of safety stock that are set.
+    safety: u64,
 }
 
 impl Books {
@@ -149,6 +153,7 @@ impl Books {
                 self.missing += (*difference).min(0).unsigned_abs();
             }
             Change::WrittenOff { sku, units } if is_it(sku) => self.written_off += units,
+            Change::Limited { sku, limits, .. } if is_it(sku) => self.safety = limits.safety,
             Change::Moved { from, to, units } => {
                 self.moved_out += if is_it(from) { *units } else { 0 };
                 self.moved_in += if is_it(to) { *units } else { 0 };
@@ -199,6 +204,11 @@ impl Books {
         written_off + self.moved_out + self.on_the_way()
     }
 
+    /// Units that are there, by what came and went.
+    fn on_hand(&self) -> u64 {
+        self.all_that_came() - self.shipped - self.gone()
+    }
+
     fn on_the_way(&self) -> u64 {
         self.sent - self.arrived
     }
@@ -242,10 +252,81 @@ fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
             here,
             "{sku}: {books:?}, {stock:?}"
         );
+        // By what came, went and is promised: promised units are served first, then the safety stock, then the sale.
+        let (on_hand, promised) = (books.on_hand(), books.held + books.paid);
+        let free = on_hand.saturating_sub(promised);
+        assert_eq!(stock.on_hand, on_hand, "{sku}: {books:?}");
+        assert_eq!(
+            stock.owed,
+            promised.saturating_sub(on_hand),
+            "{sku}: {books:?}"
+        );
+        assert_eq!(stock.safety, free.min(books.safety), "{sku}: {books:?}");
+        assert_eq!(
+            stock.available,
+            free.saturating_sub(books.safety),
+            "{sku}: {books:?}"
+        );
         assert_eq!(stock.waiting, books.waiting, "{sku}: {stock:?}");
         let ways = (books.on_the_way(), books.sent_here - books.came);
         assert_eq!((stock.on_the_way, stock.coming), ways, "{sku}: {stock:?}");
         assert!(stock.owed == 0 || stock.available == 0, "{sku}: {stock:?}");
+    }
+}
+
+/// Follows the feed of a book.
+#[derive(Default)]
+struct Reader {
+    after: Position,
+    events: Vec<Event<Sku>>,
+}
+
+impl Reader {
+    /// Reads all that is new.
+    fn read(&mut self, book: &OrderBook<Sku>) {
+        loop {
+            let page = book.events(self.after, 500);
+            assert_eq!(page.missed, None, "the feed has room for all");
+            if page.events.is_empty() {
+                return;
+            }
+            let mut last = self.after;
+            for event in &page.events {
+                let is_new = event.position > self.after;
+                assert!(is_new && event.position >= last, "{event:?} after {last:?}");
+                last = event.position;
+            }
+            self.after = page.next;
+            self.events.extend(page.events);
+        }
+    }
+
+    /// Each crossing is told once, in turns, and the last is where the stock is now.
+    fn assert_crossings_alternate(&self, book: &OrderBook<Sku>) {
+        for sku in SKUS {
+            let (mut is_low, mut is_out, mut crossings) = (false, false, 0);
+            for event in &self.events {
+                let (is, becomes) = match event.what {
+                    What::Low { sku: of, .. } if of == sku => (&mut is_low, true),
+                    What::Enough(of) if of == sku => (&mut is_low, false),
+                    What::SoldOut(of) if of == sku => (&mut is_out, true),
+                    What::BackInStock(of) if of == sku => (&mut is_out, false),
+                    _ => continue,
+                };
+                assert_ne!(*is, becomes, "{sku}: {event:?} a second time");
+                *is = becomes;
+                crossings += 1;
+            }
+            let stock = book.stock(sku).unwrap();
+            let left = if stock.waiting > 0 {
+                0
+            } else {
+                stock.available
+            };
+            assert_eq!(is_out, left == 0, "{sku}: {stock:?}");
+            assert_eq!(is_low, left < stock.limits.low, "{sku}: {stock:?}");
+            assert!(crossings > 20, "{sku}: {crossings} crossings");
+        }
     }
 }
 
@@ -255,6 +336,7 @@ fn hammer(seed: u64, ships_at_once: bool) {
     let builder = || {
         let builder = OrderBook::builder()
             .clock(Arc::clone(&clock) as _)
+            .events(usize::MAX)
             .shards(4);
         if ships_at_once {
             builder.ships_at_once()
@@ -273,6 +355,7 @@ fn hammer(seed: u64, ships_at_once: bool) {
     }
     let (still, done) = (RwLock::new(()), AtomicBool::new(false));
     let sendings = Sendings::default();
+    let mut reader = Reader::default();
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let (book, clock, still, sendings) = (&book, &clock, &still, &sendings);
@@ -286,6 +369,7 @@ fn hammer(seed: u64, ships_at_once: bool) {
         }
         scope.spawn(|| {
             for _ in 0..LOOKS {
+                reader.read(&book);
                 let _still = still.write().unwrap();
                 assert_eq!(journal.places(), 0, "no call runs: no place is set aside");
                 settle(&book);
@@ -295,7 +379,12 @@ fn hammer(seed: u64, ships_at_once: bool) {
         });
     });
     assert!(done.load(Ordering::Acquire));
+    // After the last call.
+    settle(&book);
     let entries = journal.entries();
+    assert_balanced(&book, &entries);
+    reader.read(&book);
+    reader.assert_crossings_alternate(&book);
     assert!(
         entries.len() > 2_000,
         "{} entries: the calls did something",
@@ -308,7 +397,15 @@ fn hammer(seed: u64, ships_at_once: bool) {
         let again = builder()
             .retention(forever)
             .replay(entries[..prefix].to_vec());
-        assert_balanced_if_whole(again.unwrap(), &entries[..prefix]);
+        let again = again.unwrap();
+        let mut told = Reader::default();
+        told.read(&again);
+        let mut before = reader.events.iter();
+        let before = before
+            .by_ref()
+            .take_while(|event| event.position.number() <= prefix as u64);
+        assert!(told.events.iter().eq(before), "it is told again as it was");
+        assert_balanced_if_whole(again, &entries[..prefix]);
     }
 }
 

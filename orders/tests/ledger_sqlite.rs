@@ -101,7 +101,7 @@ fn all_that_was_answered_is_there_after_a_restart() -> Outcome {
     _ = book.return_part("returned", "parcel-1", [(phone(), 1)], Returned::OnSale)?;
     _ = book.cancel("cancelled")?;
     place.pass(TTL / 2);
-    _ = book.extend("held", TTL)?;
+    _ = book.extend("held", "extend-1", TTL)?;
     place.pass(TTL / 2);
     assert_eq!(book.get("expired")?.state, OrderState::Expired);
     _ = book.count(phone(), "count-1", 12)?;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use segstock::ManualClock;
+use segstock::{MAX_UNITS, ManualClock};
 use segstock_orders::{Limit, OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
@@ -352,6 +352,71 @@ fn keys_are_counted_over_the_whole_book_and_have_a_limit_there() {
 
 /// Limits that were lowered when the program was started again are for what is new.
 #[test]
+fn customers_that_are_counted_have_a_limit() {
+    let book = OrderBook::builder().max_customers(2).build();
+    book.open("phone", 10).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(5);
+    book.limit("phone", limits).unwrap();
+    let place = |id, customer| book.place(id, Some(customer), [("phone", 1)], QUARTER);
+    place("one", "ann").unwrap();
+    place("two", "bob").unwrap();
+    let refused = Err(Refusal::Limit(Limit::Customers(2)));
+    assert_eq!(place("three", "cam"), refused);
+    assert_eq!(book.available("phone"), Some(8), "it takes no unit");
+    place("four", "ann").expect("she is known");
+    book.cancel("one").unwrap();
+    assert_eq!(place("three", "cam"), refused, "ann has another order");
+    book.cancel("four").unwrap();
+    place("three", "cam").expect("ann has none");
+}
+
+/// The keys of a SKU are known by their time, and not because keys of another one, older than those, are not forgotten yet.
+#[test]
+fn a_sku_whose_keys_are_past_their_time_takes_new_ones_at_once() {
+    let clock = Arc::new(ManualClock::new());
+    let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let book = builder.retention(QUARTER).max_requests(64, 300).build();
+    book.open("case", 0).unwrap();
+    book.open("phone", 0).unwrap();
+    for sku in ["case", "phone"] {
+        for number in 0..300 {
+            let restocked = book.restock(sku, &format!("key-{number}"), 1);
+            restocked.unwrap();
+        }
+        clock.advance(Duration::from_secs(1));
+    }
+    let limit = Err(Refusal::Limit(Limit::Requests(300)));
+    assert_eq!(book.restock("phone", "new", 1), limit);
+    clock.advance(QUARTER);
+    assert!(book.restock("phone", "new", 1).is_ok());
+    let on_hand = |sku| book.stock(sku).unwrap().on_hand;
+    assert_eq!((on_hand("case"), on_hand("phone")), (300, 301));
+}
+
+#[test]
+fn a_return_that_does_not_fit_names_its_sku() {
+    let book = book(10);
+    book.place("order", None, [("phone", 1), ("case", 1)], QUARTER)
+        .unwrap();
+    book.pay("order").unwrap();
+    book.ship("order").unwrap();
+    book.count("case", "full", MAX_UNITS).unwrap();
+    let refused = book.return_order("order", Returned::OnSale);
+    let expected = Refusal::Overflow {
+        sku: "case",
+        requested: 1,
+        on_hand: MAX_UNITS,
+    };
+    assert_eq!(refused, Err(expected));
+    let shipped = book.get("order").unwrap().lines;
+    assert!(
+        shipped.iter().all(|line| line.shipped == 1),
+        "nothing changed"
+    );
+}
+
+#[test]
 fn what_was_done_is_answered_as_before_under_limits_that_were_lowered_since() {
     let journal = Arc::new(Recorded::default());
     let clock = Arc::new(ManualClock::new());
@@ -368,7 +433,7 @@ fn what_was_done_is_answered_as_before_under_limits_that_were_lowered_since() {
         [
             book.place("order", None, lines, whole_day),
             book.amend("order", "amend", more, whole_day),
-            book.extend("order", whole_day),
+            book.extend("order", "extend", whole_day),
             book.pay_part("order", "pay", half),
             book.ship_part("order", "ship", half),
             book.return_part("order", "return", half, Returned::OnSale),

@@ -36,8 +36,14 @@ fn filter(set: impl FnOnce(&mut Filter<&'static str>)) -> Filter<&'static str> {
 
 #[test]
 fn orders_are_listed_by_state_customer_sku_and_age() {
-    let book = book(10);
+    let clock = Arc::new(ManualClock::new());
+    let book = OrderBook::builder().clock(Arc::clone(&clock) as _).build();
+    for sku in ["phone", "case"] {
+        book.open(sku, 10).unwrap();
+    }
+    let minute = Duration::from_secs(60);
     let place = |id, customer, sku| {
+        clock.advance(minute);
         let placed = book.place(id, Some(customer), [(sku, 1)], QUARTER);
         placed.unwrap().order
     };
@@ -56,8 +62,14 @@ fn orders_are_listed_by_state_customer_sku_and_age() {
         listed(&|filter| filter.customer = Some("ann".into())),
         ["one", "three"]
     );
-    // Who holds a SKU.
     assert_eq!(listed(&|filter| filter.sku = Some("phone")), ["one", "two"]);
+    let placed = |id| book.get(id).unwrap().placed;
+    assert_eq!(placed("two") - placed("one"), minute);
+    let times = |filter: &mut Filter<_>| {
+        filter.since = placed("two");
+        filter.before = Some(placed("four"));
+    };
+    assert_eq!(listed(&times), ["three", "two"]);
     assert_eq!(listed(&|filter| filter.from = three), ["four", "three"]);
     assert_eq!(listed(&|filter| filter.to = Some(two)), ["one", "two"]);
     let both = |filter: &mut Filter<_>| {
@@ -65,6 +77,17 @@ fn orders_are_listed_by_state_customer_sku_and_age() {
         filter.state = Some(OrderState::Held);
     };
     assert_eq!(listed(&both), ["one"]);
+    // Who holds a SKU: the order is held, and its phone is paid for.
+    book.place("five", None, [("phone", 1), ("case", 1)], QUARTER)
+        .unwrap();
+    book.pay_part("five", "pay", [("phone", 1)]).unwrap();
+    assert_eq!(book.get("five").unwrap().state, OrderState::Held);
+    assert_eq!(listed(&both), ["one"]);
+    let paid = |filter: &mut Filter<_>| {
+        filter.sku = Some("phone");
+        filter.state = Some(OrderState::Paid);
+    };
+    assert_eq!(listed(&paid), ["five", "two"]);
     let unknown = book.list(
         &filter(|filter| filter.sku = Some("bag")),
         Cursor::default(),

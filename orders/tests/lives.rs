@@ -57,7 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (sku(), limits()).prop_map(|(sku, limits)| Op::Limit { sku, limits }),
         3 => (id.clone(), key.clone(), lines(), 1..20u64)
             .prop_map(|(id, key, lines, ttl)| Op::Amend { id, key, lines, ttl }),
-        1 => (id.clone(), 1..20u64).prop_map(|(id, ttl)| Op::Extend { id, ttl }),
+        1 => (id.clone(), key.clone(), 1..20u64).prop_map(|(id, key, ttl)| Op::Extend { id, key, ttl }),
         6 => (id.clone(), part()).prop_map(|(id, part)| Op::Pay { id, part }),
         5 => (id.clone(), part()).prop_map(|(id, part)| Op::Ship { id, part }),
         3 => (id.clone(), part()).prop_map(|(id, part)| Op::Cancel { id, part }),

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use segstock::ManualClock;
-use segstock_orders::{Cursor, Filter, OrderBook};
+use segstock_orders::{Cursor, Filter, OrderBook, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,4 +40,36 @@ fn an_order_of_two_lines_costs_400_bytes_while_it_is_held_and_200_while_it_is_re
     let remembered = (resident() - before) / ORDERS;
     assert!(remembered <= 200, "{remembered} bytes");
     println!("{held} bytes held, {remembered} bytes remembered");
+    waiting_and_of_customers();
+}
+
+/// Printed, and bounded roughly: an order that waits stands in a queue, too, and a customer has a name.
+fn waiting_and_of_customers() {
+    let each = |per_customer: Option<u64>, customer: bool, waits: bool| {
+        let book = OrderBook::new();
+        let mut limits = SkuLimits::default();
+        limits.per_customer = per_customer;
+        for sku in ["phone", "case"] {
+            book.open(sku, if waits { 0 } else { 10 * ORDERS }).unwrap();
+            book.limit(sku, limits).unwrap();
+        }
+        let before = resident();
+        for number in 0..ORDERS {
+            let id = format!("order-{number:014}");
+            let name = customer.then(|| format!("customer-{number:011}"));
+            let lines = [("phone", 1), ("case", 2)];
+            let ttl = Duration::from_secs(900);
+            book.place_or_wait(&id, name.as_deref(), lines, ttl)
+                .unwrap();
+        }
+        ((resident() - before) / ORDERS, book)
+    };
+    // All books live to the end: the next one takes no memory that another has given back.
+    let (waiting, _first) = each(None, false, true);
+    let (customer, _second) = each(None, true, false);
+    let (counted, _third) = each(Some(9), true, false);
+    println!("{waiting} bytes waiting, {customer} with a customer, {counted} with a counted one");
+    assert!((150..=500).contains(&waiting), "{waiting} bytes");
+    assert!((150..=400).contains(&customer), "{customer} bytes");
+    assert!((200..=700).contains(&counted), "{counted} bytes");
 }

@@ -167,7 +167,10 @@ fn what_cannot_be_moved_is_told_by_an_error_of_its_own() {
     assert_eq!(many, Err(Refusal::TooManyUnits("south")));
     book.open("full", segstock::MAX_UNITS).unwrap();
     let overflow = book.move_units("north", "full", "key", 1);
-    assert!(matches!(overflow, Err(Refusal::Overflow { .. })));
+    assert!(matches!(
+        overflow,
+        Err(Refusal::Overflow { sku: "full", .. })
+    ));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Orders that are held are changed: their lines and their deadlines.
 
 use super::units::{At, Wanted};
-use super::{OrderBook, check_key, nanos};
+use super::{OrderBook, check_key};
 use crate::answers::{Answer, OrderState};
 use crate::entry::Change;
 use crate::order::{AMEND, Order};
@@ -68,25 +68,28 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
-    /// The order's units are held for `ttl` from now, if that is later than their deadline. It may be called again and
-    /// again.
+    /// The order's units are held for `ttl` from now, if that is later than their deadline. A retry with the same `key`
+    /// moves the deadline no further, however late it comes.
     ///
     /// # Errors
     ///
-    /// [`Refusal::State`] if no unit is held. [`Refusal::Ttl`], [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a
-    /// ledger adds.
-    pub fn extend(&self, id: &str, ttl: Duration) -> Result<Answer, Refusal<K>> {
+    /// [`Refusal::State`] if no unit is held. [`Refusal::Conflict`] if the key is known for another request on this order,
+    /// or for another `ttl`. [`Refusal::Ttl`], [`Refusal::Key`], [`Refusal::Limit`], [`Refusal::UnknownOrder`];
+    /// [`Refusal::Busy`] and what a ledger adds.
+    pub fn extend(&self, id: &str, key: &str, ttl: Duration) -> Result<Answer, Refusal<K>> {
         self.answered(|call| {
+            check_key(key)?;
+            let wanted = Wanted::extension(key, ttl);
             self.on_order(call, id, |shard, slot, call| {
                 let order = &shard[slot];
+                if let Some(before) = self.made_before(order, &wanted, call.now)? {
+                    return Ok(before);
+                }
                 if !order.parts.any(&[Stage::Held]) {
                     return Err(Refusal::State(order.state()));
                 }
-                let now = call.now;
-                if !ttl.is_zero() && now.saturating_add(nanos(ttl)) <= order.until {
-                    return Ok(Self::before(order, now));
-                }
-                let until = self.until(now, ttl)?;
+                let (now, request) = (call.now, wanted.key());
+                let until = self.until(now, ttl)?.max(order.until);
                 let order = order.number;
                 let permit = self.permit()?;
                 let change = Change::Extended { order, until };
@@ -94,7 +97,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                     shard,
                     slot,
                     now,
-                    request: None,
+                    request,
                 };
                 Ok(self.recorded(at, permit, change, None, 0))
             })

@@ -5,14 +5,16 @@ use super::units::{At, Kind};
 use crate::answers::{Answer, OrderState};
 use crate::entry::Change;
 use crate::lines::Lines;
+use crate::order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 
 const CANCEL: Kind<3> = Kind {
-    what: 3,
+    what: order::CANCEL,
     from: [Stage::Waiting, Stage::Held, Stage::Paid],
     done: &[OrderState::Cancelled],
+    to: None,
 };
 
 impl<K: Sku + 'static> OrderBook<K> {

@@ -7,7 +7,7 @@ use crate::answers::Answer;
 use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
 use crate::journal::Permit;
 use crate::lines::{LineUnits, Lines};
-use crate::order::{Due, Order};
+use crate::order::{Due, Moved, Order};
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use crate::skus::Gates;
@@ -166,9 +166,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         position: Position,
         entry: Entry<K>,
     ) -> Option<SlotId> {
+        let at = (position, entry.time);
         let placed = |order: NewOrder, stage, until| {
             let counted = self.counted(order.customer.as_deref(), &order.lines);
-            Order::placed(position, order, (stage, until), &counted)
+            Order::placed(at, order, (stage, until), &counted)
         };
         let order = match entry.change {
             Change::Placed { order, until } => placed(order, Stage::Held, until),
@@ -210,28 +211,31 @@ impl<K: Sku + 'static> OrderBook<K> {
         Ok(Permit::of(&*self.journal)?)
     }
 
-    /// The answer of a call that changed nothing, since an earlier one did.
+    /// The answer of a call that changed nothing, since there was nothing left to do.
     pub(crate) fn before(order: &Order, now: u64) -> Answer {
+        Self::repeated(order, now, Moved::default())
+    }
+
+    /// The answer of a call that was made before, and what it moved then.
+    pub(crate) fn repeated(order: &Order, now: u64, moved: Moved) -> Answer {
         Answer {
             before: true,
             order: order.number,
             position: order.last,
             state: order.state(),
-            units: 0,
-            refunded: order.refunded(),
-            late: 0,
+            units: moved.units,
+            refunded: moved.refunded,
+            late: moved.late,
             remaining: remaining(order, now),
         }
     }
 
     /// The answer of a call that moved `units`.
     pub(crate) fn done(order: &Order, now: u64, units: u64) -> Answer {
-        let before = Self::before(order, now);
         Answer {
             before: false,
             units,
-            refunded: 0,
-            ..before
+            ..Self::before(order, now)
         }
     }
 }

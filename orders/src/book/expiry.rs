@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 /// How often a call that is short of units begins anew, after it has expired other orders.
 const ROUNDS: usize = 8;
 /// How many orders a call expires for itself, in one round.
-const FOR_ROOM: usize = 64;
+pub(super) const FOR_ROOM: usize = 64;
 /// At how many orders past their deadline it looks, in one round.
 const LOOKS: usize = 4_096;
 /// How many orders each call expires for others, and forgets.

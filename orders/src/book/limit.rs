@@ -38,7 +38,11 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
             if limits.safety > MAX_UNITS {
                 let (requested, on_hand) = (limits.safety, 0);
-                return Err(Refusal::Overflow { requested, on_hand });
+                return Err(Refusal::Overflow {
+                    sku,
+                    requested,
+                    on_hand,
+                });
             }
             let mut gates = self.skus.pass_all(&[id]);
             let before = gates.of(id).limits;

@@ -148,7 +148,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                     on_the_way,
                 });
             }
-            Self::fits_shelf(gates.of(sent.to).on_hand, units)?;
+            self.fits_shelf(sent.to, gates.of(sent.to), units)?;
             Ok(Change::Arrived {
                 sending,
                 from: sent.from,
@@ -214,7 +214,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.on_shelf(asked, |skus, gates| {
             let (from, to) = (skus[0], skus[1]);
             if what == MOVE {
-                Self::fits_shelf(gates.of(to).on_hand, units)?;
+                self.fits_shelf(to, gates.of(to), units)?;
             } else if let Some(limit) = self.on_the_way.limit() {
                 return Err(Refusal::Limit(Limit::OnTheWay(limit)));
             }

@@ -5,14 +5,16 @@ use super::units::{At, Kind};
 use crate::answers::{Answer, OrderState};
 use crate::entry::Change;
 use crate::lines::Lines;
+use crate::order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 
 const PAY: Kind<2> = Kind {
-    what: 1,
+    what: order::PAY,
     from: [Stage::Held, Stage::Expired],
     done: &[OrderState::Paid, OrderState::Shipped, OrderState::Returned],
+    to: None,
 };
 
 impl<K: Sku + 'static> OrderBook<K> {

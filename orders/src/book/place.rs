@@ -159,7 +159,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         let answer = match order.state() {
             _ if !is_same => Err(Refusal::Conflict),
             state @ (OrderState::Cancelled | OrderState::Expired) => Err(Refusal::State(state)),
-            _ => Ok(Self::before(order, call.now)),
+            _ => Ok(Answer {
+                units: lines.as_ref().map_or(0, Lines::units),
+                ..Self::before(order, call.now)
+            }),
         };
         self.tidy(shard, call.now);
         answer

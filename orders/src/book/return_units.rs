@@ -5,21 +5,22 @@ use super::units::{At, Kind};
 use crate::answers::{Answer, OrderState};
 use crate::entry::Change;
 use crate::lines::Lines;
+use crate::order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
-use crate::skus::Gates;
-use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 
 /// A return of the same units to the sale and one that writes them off are different requests.
 const fn returning(to: Returned) -> Kind<1> {
+    let (what, to) = match to {
+        Returned::OnSale => (order::RETURN_ON_SALE, Stage::Returned),
+        Returned::WrittenOff => (order::RETURN_WRITTEN_OFF, Stage::WrittenOff),
+    };
     Kind {
-        what: match to {
-            Returned::OnSale => 4,
-            Returned::WrittenOff => 5,
-        },
+        what,
         from: [Stage::Shipped],
         done: &[OrderState::Returned],
+        to: Some(to),
     }
 }
 
@@ -38,12 +39,13 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::State`] if no unit was shipped. [`Refusal::Overflow`] if the stock has no room for them.
+    /// [`Refusal::State`] if no unit was shipped. [`Refusal::Conflict`] if all units came back before, and none of them
+    /// this way: they are on sale and were to be written off, or the other way round. [`Refusal::Overflow`] if the stock has
+    /// no room for them.
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn return_order(&self, id: &str, to: Returned) -> Result<Answer, Refusal<K>> {
-        // To the sale or not: it is the same call on the whole order.
         let change = |at: At<'_, '_>, found| self.return_found(at, found, to);
-        self.on_whole(id, &returning(Returned::OnSale), change)
+        self.on_whole(id, &returning(to), change)
     }
 
     /// Some of the units that were shipped come back. A retry with the same `key` brings nothing back again.
@@ -75,7 +77,8 @@ impl<K: Sku + 'static> OrderBook<K> {
             Returned::OnSale => (lines, Lines::new()),
             Returned::WrittenOff => (Lines::new(), lines),
         };
-        Self::fits(&on_sale, &mut gates)?;
+        let mut lines = on_sale.iter();
+        lines.try_for_each(|line| self.fits_shelf(line.sku, gates.of(line.sku), line.units))?;
         let permit = self.permit()?;
         let change = Change::Returned {
             order,
@@ -83,17 +86,5 @@ impl<K: Sku + 'static> OrderBook<K> {
             written_off,
         };
         Ok(self.recorded(at, permit, change, Some(&mut gates), units))
-    }
-
-    /// Whether the shelves have room for `lines`.
-    fn fits(lines: &Lines, gates: &mut Gates<'_>) -> Result<(), Refusal<K>> {
-        lines.iter().try_for_each(|line| {
-            let on_hand = gates.of(line.sku).on_hand;
-            let requested = line.units;
-            if on_hand + requested > MAX_UNITS {
-                return Err(Refusal::Overflow { requested, on_hand });
-            }
-            Ok(())
-        })
     }
 }

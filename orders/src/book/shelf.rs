@@ -1,13 +1,13 @@
 //! The one place where a change of the stock of SKUs is made.
 
-use super::expiry::Tries;
+use super::expiry::{FOR_OTHERS, FOR_ROOM, Tries};
 use super::{Call, OrderBook, check_key};
 use crate::answers::StockAnswer;
 use crate::entry::{Body, Change, Entry, Position, RequestKey};
-use crate::gate::Booked;
+use crate::gate::{Booked, Gate};
 use crate::lines::SkuId;
 use crate::on_the_way::Sending;
-use crate::refusal::Refusal;
+use crate::refusal::{Limit, Refusal};
 use crate::skus::Gates;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
@@ -42,8 +42,11 @@ impl<K: Sku + 'static> OrderBook<K> {
             let request = RequestKey::new(asked.key.into(), body.finish());
             let mut tries = Tries::default();
             while tries.begin() {
-                self.forget_requests(call.now, super::expiry::FOR_OTHERS);
+                self.forget_requests(call.now, FOR_OTHERS);
                 match self.once_on_shelf(call, &skus, &request, &take) {
+                    // Keys of the SKU whose time has passed are forgotten after older ones of others.
+                    Err(Refusal::Limit(Limit::Requests(_)))
+                        if self.forget_requests(call.now, FOR_ROOM) > 0 => {}
                     Err(lacks) => self.help(call, &mut tries, lacks)?,
                     answer => return answer,
                 }
@@ -200,23 +203,38 @@ impl<K: Sku + 'static> OrderBook<K> {
     }
 
     /// Whether a shelf has room for units.
-    pub(super) fn fits_shelf(on_hand: u64, requested: u64) -> Result<(), Refusal<K>> {
+    pub(super) fn fits_shelf(
+        &self,
+        sku: SkuId,
+        gate: &Gate,
+        requested: u64,
+    ) -> Result<(), Refusal<K>> {
+        let on_hand = gate.on_hand;
         match on_hand.checked_add(requested) {
             Some(sum) if sum <= MAX_UNITS => Ok(()),
-            _ => Err(Refusal::Overflow { requested, on_hand }),
+            _ => Err(self.overflows(sku, requested, on_hand)),
         }
     }
 
-    /// Forgets keys of requests on shelves whose time has passed, up to `limit`.
-    pub(crate) fn forget_requests(&self, now: u64, limit: usize) {
-        for _ in 0..limit {
+    pub(super) fn overflows(&self, sku: SkuId, requested: u64, on_hand: u64) -> Refusal<K> {
+        Refusal::Overflow {
+            sku: self.skus.item(sku).sku().clone(),
+            requested,
+            on_hand,
+        }
+    }
+
+    /// Forgets keys of requests on shelves whose time has passed, up to `limit`. Returns how many.
+    pub(crate) fn forget_requests(&self, now: u64, limit: usize) -> usize {
+        for forgotten in 0..limit {
             let Some((sku, key, position)) = self.requests.next(now) else {
-                return;
+                return forgotten;
             };
             if self.skus.item(sku).gate.lock().forget(&key, position) {
                 self.requests.remove(1);
             }
         }
+        limit
     }
 }
 

@@ -5,14 +5,16 @@ use super::units::{At, Kind};
 use crate::answers::{Answer, OrderState};
 use crate::entry::Change;
 use crate::lines::Lines;
+use crate::order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 
 const SHIP: Kind<1> = Kind {
-    what: 2,
+    what: order::SHIP,
     from: [Stage::Paid],
     done: &[OrderState::Shipped, OrderState::Returned],
+    to: None,
 };
 
 impl<K: Sku + 'static> OrderBook<K> {

@@ -29,7 +29,11 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.answered(|call| {
             if units > MAX_UNITS {
                 let (requested, on_hand) = (units, 0);
-                return Err(Refusal::Overflow { requested, on_hand });
+                return Err(Refusal::Overflow {
+                    sku,
+                    requested,
+                    on_hand,
+                });
             }
             let _opening = self.skus.opening();
             if let Some(id) = self.skus.find(&sku) {
@@ -67,7 +71,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             return Err(Refusal::ZeroUnits(sku));
         }
         self.on_one_shelf(sku, key, [RESTOCK, units], |sku, gate| {
-            Self::fits_shelf(gate.on_hand, units)?;
+            self.fits_shelf(sku, gate, units)?;
             Ok(Change::Restocked { sku, units })
         })
     }
@@ -109,8 +113,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     pub fn count(&self, sku: K, key: &str, counted: u64) -> Result<StockAnswer, Refusal<K>> {
         self.on_one_shelf(sku, key, [COUNT, counted], |sku, gate| {
             if counted > MAX_UNITS {
-                let (requested, on_hand) = (counted, 0);
-                return Err(Refusal::Overflow { requested, on_hand });
+                return Err(self.overflows(sku, counted, 0));
             }
             let missing = gate.on_hand.saturating_sub(counted);
             let found = counted.saturating_sub(gate.on_hand);
@@ -144,7 +147,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
-    /// Units of a SKU that orders can have now: a cheap figure, at least what is there while calls run beside it.
+    /// Units of a SKU that no order has, and that are for sale: a cheap figure, at least what is there while calls run beside
+    /// it. While orders wait for the SKU these units are kept for them.
     pub fn available<Q>(&self, sku: &Q) -> Option<u64>
     where
         K: Borrow<Q>,

@@ -1,14 +1,15 @@
 //! Calls on units of an order: on all that a call of its kind can change, or on a part.
 
-use super::{Call, OrderBook, check_key};
+use super::{Call, OrderBook, check_key, nanos};
 use crate::answers::{Answer, OrderState};
 use crate::entry::{Body, RequestKey};
 use crate::lines::Lines;
-use crate::order::Order;
+use crate::order::{EXTEND, Order};
 use crate::parts::{Parts, Stage};
 use crate::refusal::{Limit, Refusal};
 use crate::table::{Locked, SlotId};
 use segstock::inventory::{ShortLine, Sku};
+use std::time::Duration;
 
 /// A kind of call.
 pub(super) struct Kind<const N: usize> {
@@ -18,6 +19,9 @@ pub(super) struct Kind<const N: usize> {
     pub(super) from: [Stage; N],
     /// In these states of the order there is nothing left to do: such a call was made before.
     pub(super) done: &'static [OrderState],
+    /// Where it brings units, if such units can be brought elsewhere, too. With no unit of the order there, what was done
+    /// is another thing.
+    pub(super) to: Option<Stage>,
 }
 
 /// Which units of an order a call is about.
@@ -35,6 +39,16 @@ impl Wanted {
         body.number(what);
         body.lines(&lines);
         let request = RequestKey::new(key.into(), body.finish());
+        Self::Part { request, lines }
+    }
+
+    /// A longer hold of all units that are held.
+    pub(super) fn extension(key: &str, ttl: Duration) -> Self {
+        let mut body = Body::new();
+        body.number(EXTEND);
+        body.number(nanos(ttl));
+        let request = RequestKey::new(key.into(), body.finish());
+        let lines = Lines::new();
         Self::Part { request, lines }
     }
 
@@ -106,10 +120,14 @@ impl<K: Sku + 'static> OrderBook<K> {
             let found = self.select(&order.parts, wanted, kind.from)?;
             if found.iter().all(|lines| lines.is_empty()) {
                 let state = order.state();
-                return if kind.done.contains(&state) {
+                let is_there = |stage| order.parts.any(&[stage]);
+                return if !kind.done.contains(&state) {
+                    Err(Refusal::State(state))
+                } else if kind.to.is_none_or(is_there) {
+                    // It moved nothing: calls on parts did.
                     Ok(Self::before(order, call.now))
                 } else {
-                    Err(Refusal::State(state))
+                    Err(Refusal::Conflict)
                 };
             }
             let (now, request) = (call.now, wanted.key());
@@ -133,17 +151,15 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Result<Option<Answer>, Refusal<K>> {
         let request = match wanted {
             Wanted::Whole(what) => {
-                return Ok(order.was_made(*what).then(|| Self::before(order, now)));
+                let repeated = || Self::repeated(order, now, order.moved_as_a_whole(*what));
+                return Ok(order.was_made(*what).then(repeated));
             }
             Wanted::Part { request, .. } => request,
         };
         match order.request(&request.key) {
-            Some(made) if made.request.body == request.body => Ok(Some(Answer {
-                units: made.moved.units,
-                refunded: made.moved.refunded,
-                late: made.moved.late,
-                ..Self::before(order, now)
-            })),
+            Some(made) if made.request.body == request.body => {
+                Ok(Some(Self::repeated(order, now, made.moved)))
+            }
             Some(_) => Err(Refusal::Conflict),
             None => {
                 let limit = self.settings.max_requests_of_order;

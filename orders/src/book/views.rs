@@ -7,6 +7,7 @@ use crate::order::Order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
+use std::time::Duration;
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// The order with this id. An order past its deadline is shown as expired, unless that cannot be written: then it is
@@ -31,6 +32,28 @@ impl<K: Sku + 'static> OrderBook<K> {
             drop(shard);
             Ok(self.view(order, call.now))
         })
+    }
+
+    /// What time it is by the book's clock, which stamps its entries. After a restart it goes on where the entries end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock_orders::{Cursor, Filter, OrderBook};
+    /// use std::time::Duration;
+    ///
+    /// let book = OrderBook::new();
+    /// book.open("phone", 2)?;
+    /// book.place("order-17", None, [("phone", 2)], Duration::from_secs(900))?;
+    /// // Orders that are older than an hour.
+    /// let mut old = Filter::default();
+    /// old.before = Some(book.time().saturating_sub(Duration::from_secs(3_600)));
+    /// assert!(book.list(&old, Cursor::default(), 100)?.orders.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.clock.now()
     }
 
     /// How many orders are known: those that are open, and those that ended and are remembered.
@@ -83,6 +106,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         OrderView {
             number: order.number,
             position: order.last,
+            placed: Duration::from_nanos(order.placed),
             state: order.state(),
             remaining: remaining(&order, now),
             lines,

@@ -217,7 +217,7 @@ impl<K: Sku + 'static> Loaded<K> {
         let clock = Arc::clone(&builder.clock);
         let builder = builder.clock(Arc::new(GoesOn { clock, began, at }));
 
-        let (book, pages, sums) = replay(builder, &mut *ledger)?;
+        let (book, pages, sums) = replay(builder, &mut *ledger, opened.last)?;
         // Entries that stand for forgotten orders have positions, too: new ones come after them.
         let last = opened.last.max(pages.after);
         if let Some(error) = pages.error {
@@ -254,6 +254,7 @@ type Replayed<K> = Result<OrderBook<K>, ReplayError>;
 fn replay<K: Sku + 'static>(
     builder: OrderBookBuilder<K>,
     ledger: &mut dyn Ledger<K>,
+    written: Position,
 ) -> Result<(Replayed<K>, Pages<K>, Sums), RecoverError> {
     let (ahead, pages) = sync_channel(PAGES_AHEAD);
     let mut pages = Pages::of(pages);
@@ -269,7 +270,7 @@ fn replay<K: Sku + 'static>(
             _ = reader.read(after);
         }
         let sums = reader.end();
-        return Ok((builder.replay(&mut pages), pages, sums));
+        return Ok((builder.replay_written(&mut pages, written), pages, sums));
     };
     let read = thread::scope(|scope| {
         let thread = thread::Builder::new().name("segstock-reader".to_owned());
@@ -281,7 +282,7 @@ fn replay<K: Sku + 'static>(
             reader.end()
         });
         let started = started.map_err(|error| format!("no thread to read the ledger: {error}"))?;
-        let book = builder.replay(&mut pages);
+        let book = builder.replay_written(&mut pages, written);
         // It reads no more once nobody takes its pages.
         pages.close();
         let sums = started.join();

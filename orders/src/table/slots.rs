@@ -115,7 +115,12 @@ mod tests {
 
     fn order(id: &str) -> Order {
         let order = NewOrder::new(id, None, Lines::new());
-        Order::placed(Position::new(1), order, (Stage::Held, 0), &Lines::new())
+        Order::placed(
+            (Position::new(1), 0),
+            order,
+            (Stage::Held, 0),
+            &Lines::new(),
+        )
     }
 
     /// It grows and shrinks, and each order is found where it lies, at each size.

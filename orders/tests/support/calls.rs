@@ -29,6 +29,7 @@ pub enum Op {
     },
     Extend {
         id: u8,
+        key: u8,
         ttl: u64,
     },
     Pay {
@@ -109,7 +110,12 @@ pub enum Said {
         refunded: u64,
         late: u64,
     },
-    Before(OrderState),
+    Before {
+        state: OrderState,
+        units: u64,
+        refunded: u64,
+        late: u64,
+    },
     Booked {
         before: bool,
         difference: i64,
@@ -129,4 +135,27 @@ pub enum Said {
     UnknownSending,
     NotOnTheWay,
     Passed,
+}
+
+/// Units that a call moved; those of them that are to be refunded, and those that were paid for late.
+pub type Moved = (u64, u64, u64);
+
+impl Said {
+    pub fn done(state: OrderState, (units, refunded, late): Moved) -> Self {
+        Self::Done {
+            state,
+            units,
+            refunded,
+            late,
+        }
+    }
+
+    pub fn before(state: OrderState, (units, refunded, late): Moved) -> Self {
+        Self::Before {
+            state,
+            units,
+            refunded,
+            late,
+        }
+    }
 }

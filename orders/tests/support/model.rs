@@ -4,7 +4,7 @@
 
 mod orders;
 
-use super::calls::{Limits, Lines, Op, Said, Sku, customer};
+use super::calls::{Limits, Lines, Moved, Op, Said, Sku, customer};
 use segstock_orders::OrderState;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,9 +34,10 @@ pub struct Order {
     until: u64,
     /// When it ended last.
     ended: u64,
-    requests: BTreeMap<u8, (&'static str, Lines)>,
-    /// The calls on the whole order that were made.
-    whole: BTreeSet<&'static str>,
+    /// What was asked for under each key, and what it moved.
+    requests: BTreeMap<u8, (&'static str, Lines, Moved)>,
+    /// The calls on the whole order that were made, and what each moved.
+    whole: BTreeMap<&'static str, Moved>,
 }
 
 impl Order {
@@ -96,6 +97,17 @@ impl Shop {
 
     pub fn available(&self, sku: Sku) -> u64 {
         self.on_hand[sku].saturating_sub(self.promised(sku) + self.limits[sku].safety)
+    }
+
+    /// Units that are promised and not there.
+    pub fn owed(&self, sku: Sku) -> u64 {
+        self.promised(sku).saturating_sub(self.on_hand[sku])
+    }
+
+    /// Units of the safety stock that are there.
+    pub fn safety(&self, sku: Sku) -> u64 {
+        let free = self.on_hand[sku].saturating_sub(self.promised(sku));
+        free.min(self.limits[sku].safety)
     }
 
     pub fn waiting(&self, sku: Sku) -> u64 {
@@ -267,17 +279,18 @@ impl Shop {
             } => self.on_order(*id, Some((*key, "amend", lines)), None, |shop, order| {
                 shop.amend(*id, order, lines, *ttl)
             }),
-            Op::Extend { id, ttl } => self.on_order(*id, None, None, |shop, order| {
-                if order.state() != OrderState::Held {
-                    return Err(Said::State(order.state()));
-                }
-                let until = shop.now + ttl;
-                if until <= order.until {
-                    return Err(Said::Before(order.state()));
-                }
-                order.until = until;
-                Ok((0, 0, 0))
-            }),
+            Op::Extend { id, key, ttl } => {
+                // How long is a part of what is asked for.
+                let body = format!("extend {ttl}").leak();
+                let request = (*key, &*body, &Lines::new());
+                self.on_order(*id, Some(request), None, |shop, order| {
+                    if order.state() != OrderState::Held {
+                        return Err(Said::State(order.state()));
+                    }
+                    order.until = order.until.max(shop.now + ttl);
+                    Ok((0, 0, 0))
+                })
+            }
             Op::Pay { id, part } => {
                 let request = part.as_ref().map(|(key, lines)| (*key, "pay", lines));
                 self.on_order(
@@ -311,7 +324,7 @@ impl Shop {
                 self.on_order(
                     *id,
                     request,
-                    part.is_none().then_some("return"),
+                    part.is_none().then_some(what),
                     |shop, order| shop.give_back(order, part, *on_sale),
                 )
             }

@@ -56,7 +56,11 @@ impl Player<'_> {
                 book.limit(sku, set).unwrap();
                 Said::Passed
             }
-            Op::Extend { id: of, ttl } => of_order(book.extend(&id(of), seconds(ttl))),
+            Op::Extend {
+                id: of,
+                key: by,
+                ttl,
+            } => of_order(book.extend(&id(of), &key(by), seconds(ttl))),
             Op::Pay { id: of, part: None } => of_order(book.pay(&id(of))),
             Op::Pay {
                 id: of,
@@ -142,13 +146,21 @@ impl Player<'_> {
 
 fn of_order(answer: Result<Answer, Refusal<Sku>>) -> Said {
     match answer {
-        Ok(answer) if answer.before => Said::Before(answer.state),
-        Ok(answer) => Said::Done {
-            state: answer.state,
-            units: answer.units,
-            refunded: answer.refunded,
-            late: answer.late,
-        },
+        Ok(Answer {
+            before,
+            state,
+            units,
+            refunded,
+            late,
+            ..
+        }) => {
+            let moved = (units, refunded, late);
+            if before {
+                Said::before(state, moved)
+            } else {
+                Said::done(state, moved)
+            }
+        }
         Err(refusal) => of_refusal(&refusal),
     }
 }
@@ -233,6 +245,8 @@ pub fn assert_shown(book: &OrderBook<Sku>, shop: &Shop) {
         let stock = book.stock(sku).unwrap();
         assert_eq!(stock.on_hand, shop.on_hand[sku], "on hand: {sku}");
         assert_eq!(stock.available, shop.available(sku), "available: {sku}");
+        assert_eq!(stock.owed, shop.owed(sku), "owed: {sku}");
+        assert_eq!(stock.safety, shop.safety(sku), "safety: {sku}");
         assert_eq!(stock.waiting, shop.waiting(sku), "waiting: {sku}");
         let ways = (stock.on_the_way, stock.coming);
         assert_eq!(ways, shop.on_the_way(sku), "on the way: {sku}");

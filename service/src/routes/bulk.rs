@@ -249,7 +249,12 @@ fn check_line(
     };
     let on_hand = view.on_hand;
     if act == Act::Restock && !is_known && on_hand.saturating_add(requested) > segstock::MAX_UNITS {
-        return Err(Refusal::Overflow { requested, on_hand });
+        let sku = sku.clone();
+        return Err(Refusal::Overflow {
+            sku,
+            requested,
+            on_hand,
+        });
     }
     Ok(())
 }

@@ -187,16 +187,17 @@ pub async fn amend(
 ///
 /// From now, if that is later than its deadline.
 #[utoipa::path(post, path = "/v1/orders/{id}/extend", operation_id = "extend_order", tag = "shop",
-    params(OrderId),
+    params(OrderId, Key),
     request_body = Extension,
     responses((status = 200, body = Order)))]
 pub async fn extend(
     State(app): State<App>,
     Named(id): Named,
+    IdempotencyKey(key): IdempotencyKey,
     Json(extension): Json<Extension>,
 ) -> Result<Answered<Order>, Problem> {
     let ttl = minutes(extension.hold_minutes);
-    let extended = app.call(|book| Ok((book.extend(&id, ttl)?, book.get(&id)?)));
+    let extended = app.call(|book| Ok((book.extend(&id, &key, ttl)?, book.get(&id)?)));
     let extended = extended.await?;
     telemetry::done(Deed::Extend, extended.0.before);
     Ok(Order::changed(StatusCode::OK, extended))

@@ -229,19 +229,27 @@ fn a_held_order_is_amended_within_its_deadline_and_extended_by_the_shop() {
         .part("amend", "a", "l", &[("phone", 4)])
         .problem(409, "out-of-stock");
 
-    let extend = |minutes: u64| {
+    let extend_as = |key: &str, minutes: u64| {
         let body = json!({"hold_minutes": minutes});
-        client.post("/v1/orders/a/extend", "k", &body)
+        client.post("/v1/orders/a/extend", key, &body)
     };
+    let extend = |minutes: u64| extend_as(&format!("for-{minutes}"), minutes);
     assert_eq!(extend(20).expect(200)["expires_in"], 1_200);
-    assert!(extend(5).is_replayed(), "it is held for longer already");
+    assert!(extend(20).is_replayed());
+    extend_as("for-20", 30).problem(422, "other-request");
+    assert_eq!(
+        extend(5).expect(200)["expires_in"],
+        1_200,
+        "it is held for longer already"
+    );
     extend(61).problem(422, "invalid-request");
     extend(0).problem(422, "invalid-request");
     client.deed("pay", "a").expect(200);
     client
         .part("amend", "a", "m", &[("phone", 1)])
         .problem(409, "wrong-state");
-    extend(5).problem(409, "wrong-state");
+    assert!(extend(5).is_replayed());
+    extend(6).problem(409, "wrong-state");
 }
 
 #[test]

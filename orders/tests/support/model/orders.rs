@@ -1,9 +1,12 @@
 //! What the calls on orders do, in the model.
 
 use super::{Line, Order, Shop};
-use crate::support::calls::{Lines, Part, Said, Sku, customer};
+use crate::support::calls::{Lines, Moved, Part, Said, Sku, customer};
 use segstock_orders::OrderState;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+/// A call that had nothing left to do.
+const NOTHING: Moved = (0, 0, 0);
 
 impl Shop {
     pub(super) fn place(&mut self, id: u8, lines: &Lines, ttl: u64, waits: bool) -> Said {
@@ -11,7 +14,7 @@ impl Shop {
             return match order.state() {
                 _ if order.placed != *lines => Said::Conflict,
                 state @ (OrderState::Cancelled | OrderState::Expired) => Said::State(state),
-                state => Said::Before(state),
+                state => Said::before(state, (lines.values().sum(), 0, 0)),
             };
         }
         if let Err(said) = self
@@ -59,16 +62,11 @@ impl Shop {
             until: self.now + ttl,
             ended: 0,
             requests: BTreeMap::new(),
-            whole: BTreeSet::new(),
+            whole: BTreeMap::new(),
         };
         let state = order.state();
         self.orders.insert(id, order);
-        Said::Done {
-            state,
-            units: lines.values().sum(),
-            refunded: 0,
-            late: 0,
-        }
+        Said::done(state, (lines.values().sum(), 0, 0))
     }
 
     pub(super) fn on_order(
@@ -76,41 +74,36 @@ impl Shop {
         id: u8,
         request: Option<(u8, &'static str, &Lines)>,
         whole: Option<&'static str>,
-        change: impl FnOnce(&mut Self, &mut Order) -> Result<(u64, u64, u64), Said>,
+        change: impl FnOnce(&mut Self, &mut Order) -> Result<Moved, Said>,
     ) -> Said {
         let Some(mut order) = self.orders.get(&id).cloned() else {
             return Said::Unknown;
         };
         if let Some((key, what, lines)) = request {
             match order.requests.get(&key) {
-                Some(known) if *known == (what, lines.clone()) => {
-                    return Said::Before(order.state());
+                Some((known, of, moved)) if (*known, of) == (what, lines) => {
+                    return Said::before(order.state(), *moved);
                 }
                 Some(_) => return Said::Conflict,
                 None => {}
             }
         }
-        if whole.is_some_and(|whole| order.whole.contains(whole)) {
-            return Said::Before(order.state());
+        if let Some(moved) = whole.and_then(|whole| order.whole.get(whole)) {
+            return Said::before(order.state(), *moved);
         }
         match change(self, &mut order) {
             Err(said) => said,
-            Ok((units, refunded, late)) => {
-                order.whole.extend(whole);
+            Ok(moved) => {
+                order.whole.extend(whole.map(|whole| (whole, moved)));
                 if let Some((key, what, lines)) = request {
-                    order.requests.insert(key, (what, lines.clone()));
+                    order.requests.insert(key, (what, lines.clone(), moved));
                 }
                 if order.has_ended() {
                     order.ended = self.now;
                 }
                 let state = order.state();
                 self.orders.insert(id, order);
-                Said::Done {
-                    state,
-                    units,
-                    refunded,
-                    late,
-                }
+                Said::done(state, moved)
             }
         }
     }
@@ -121,7 +114,7 @@ impl Shop {
         order: &mut Order,
         lines: &Lines,
         ttl: u64,
-    ) -> Result<(u64, u64, u64), Said> {
+    ) -> Result<Moved, Said> {
         if order.sum(|line| line.paid) > 0 {
             return Err(Said::State(OrderState::Paid));
         }
@@ -168,17 +161,12 @@ impl Shop {
         Ok((moved, 0, 0))
     }
 
-    pub(super) fn pay(
-        &mut self,
-        id: u8,
-        order: &mut Order,
-        part: &Part,
-    ) -> Result<(u64, u64, u64), Said> {
+    pub(super) fn pay(&mut self, id: u8, order: &mut Order, part: &Part) -> Result<Moved, Said> {
         let wanted = wanted(order, part, |line| line.held + line.expired)?;
         if wanted.is_empty() {
             return Err(match order.state() {
                 state @ (OrderState::Paid | OrderState::Shipped | OrderState::Returned) => {
-                    Said::Before(state)
+                    Said::before(state, NOTHING)
                 }
                 state => Said::State(state),
             });
@@ -215,11 +203,13 @@ impl Shop {
         Ok((wanted.values().sum(), 0, late.values().sum()))
     }
 
-    pub(super) fn ship(&mut self, order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
+    pub(super) fn ship(&mut self, order: &mut Order, part: &Part) -> Result<Moved, Said> {
         let wanted = wanted(order, part, |line| line.paid)?;
         if wanted.is_empty() {
             return Err(match order.state() {
-                state @ (OrderState::Shipped | OrderState::Returned) => Said::Before(state),
+                state @ (OrderState::Shipped | OrderState::Returned) => {
+                    Said::before(state, NOTHING)
+                }
                 state => Said::State(state),
             });
         }
@@ -251,11 +241,19 @@ impl Shop {
         order: &mut Order,
         part: &Part,
         on_sale: bool,
-    ) -> Result<(u64, u64, u64), Said> {
+    ) -> Result<Moved, Said> {
         let wanted = wanted(order, part, |line| line.shipped)?;
+        let came_so = order.sum(|line| {
+            if on_sale {
+                line.returned
+            } else {
+                line.written_off
+            }
+        }) > 0;
         if wanted.is_empty() {
             return Err(match order.state() {
-                state @ OrderState::Returned => Said::Before(state),
+                OrderState::Returned if !came_so => Said::Conflict,
+                state @ OrderState::Returned => Said::before(state, NOTHING),
                 state => Said::State(state),
             });
         }
@@ -289,11 +287,11 @@ fn wanted(order: &Order, part: &Part, there: impl Fn(&Line) -> u64) -> Result<Li
     }
 }
 
-pub(super) fn cancel(order: &mut Order, part: &Part) -> Result<(u64, u64, u64), Said> {
+pub(super) fn cancel(order: &mut Order, part: &Part) -> Result<Moved, Said> {
     let wanted = wanted(order, part, |line| line.waiting + line.held + line.paid)?;
     if wanted.is_empty() {
         return Err(match order.state() {
-            state @ OrderState::Cancelled => Said::Before(state),
+            state @ OrderState::Cancelled => Said::before(state, NOTHING),
             state => Said::State(state),
         });
     }
