@@ -118,13 +118,22 @@ fn run(stock: &Stock, op: Op) -> Outcome {
     }
 }
 
-/// The history with every `nth` sale and restock unknown.
+/// The history with one of `nth` calls unknown: sales and restocks.
 fn with_unknown(history: &History, nth: usize) -> History {
-    let calls = history.calls().iter().enumerate().map(|(index, call)| {
-        let outcome = match call.op {
-            Op::Deduct(_) | Op::Restock(_) if index % nth == 0 => Outcome::Unknown,
-            _ => call.outcome,
-        };
+    let wanted = history.calls().len() / nth;
+    let changes = |call: &&Call| matches!(call.op, Op::Deduct(_) | Op::Restock(_));
+    let changes = history.calls().iter().filter(changes).count();
+    let (mut count, mut unknown) = (0, 0);
+    let calls = history.calls().iter().map(|call| {
+        let mut outcome = call.outcome;
+        if matches!(call.op, Op::Deduct(_) | Op::Restock(_)) {
+            count += 1;
+            // Spread over the whole.
+            if unknown * changes < count * wanted {
+                unknown += 1;
+                outcome = Outcome::Unknown;
+            }
+        }
         Call { outcome, ..*call }
     });
     History::new(history.initial(), calls.collect()).expect("only answers were changed")

@@ -12,6 +12,8 @@ pub enum Mix {
     /// Sales and restocks of unknown outcome, and reads that pin them down.
     Unknown,
     Holds,
+    /// Of a counter that owes.
+    Owed,
 }
 
 fn op(mix: Mix, chance: &mut SmallRng) -> Op {
@@ -40,6 +42,13 @@ fn op(mix: Mix, chance: &mut SmallRng) -> Op {
         (Mix::Counts, 6) => Op::Reserve(few),
         (Mix::Counts, 7) => Op::Commit(few),
         (Mix::Counts, 8) => Op::Release(few),
+        (Mix::Owed, 0..2) => Op::Withdraw(few),
+        (Mix::Owed, 2) => Op::Forgive(few),
+        (Mix::Owed, 3..5) => Op::Restock(few),
+        (Mix::Owed, 5) => Op::Reserve(few),
+        (Mix::Owed, 6) => Op::Release(few),
+        (Mix::Owed, 7) => Op::Deduct(few),
+        (Mix::Owed, 8) => Op::Commit(few),
         (Mix::Holds, 9) => Op::Deduct(few),
         (_, 9 | 10) => Op::Snapshot,
         _ => Op::Available,

@@ -139,6 +139,11 @@ fn agrees_on_holds() {
     compare(Mix::Holds, 30_000, |history| history, is_right);
 }
 
+#[test]
+fn agrees_on_what_is_owed() {
+    compare(Mix::Owed, 30_000, |history| history, is_right);
+}
+
 /// A hold that is placed for no time expires at once; to advance the clock by nothing changes nothing.
 #[test]
 fn a_hold_of_no_time_may_be_found_expired() {

@@ -20,6 +20,9 @@ pub struct Shop {
     /// Reserved without a key.
     reserved: u64,
     gone: u64,
+    /// Withdrawn, those that are owed included.
+    withdrawn: u64,
+    owed: u64,
     clock: u64,
     /// Key, units, and what became of them.
     pub keys: Vec<(u64, u64, Fate)>,
@@ -35,6 +38,8 @@ impl Shop {
             shelf: units,
             reserved: 0,
             gone: 0,
+            withdrawn: 0,
+            owed: 0,
             clock: 0,
             keys: Vec::new(),
         }
@@ -46,6 +51,17 @@ impl Shop {
             .iter()
             .filter(|(_, _, fate)| matches!(fate, Fate::Active { .. }));
         active.map(|(_, units, _)| units).sum()
+    }
+
+    /// Units come: first to whom they are owed, the rest to the shelf.
+    fn shelve(&mut self, units: u64) {
+        for _ in 0..units {
+            if self.owed > 0 {
+                self.owed -= 1;
+            } else {
+                self.shelf += 1;
+            }
+        }
     }
 
     /// What it does and answers; the numbers of a refusal are its own.
@@ -71,8 +87,21 @@ impl Shop {
                 self.gone += taken;
                 Outcome::Took(taken)
             }
+            Op::Withdraw(n) => {
+                let taken = if n < self.shelf { n } else { self.shelf };
+                self.shelf -= taken;
+                self.withdrawn += n;
+                self.owed += n - taken;
+                Outcome::Took(taken)
+            }
+            Op::Forgive(n) => {
+                let forgiven = if n < self.owed { n } else { self.owed };
+                self.owed -= forgiven;
+                self.withdrawn -= forgiven;
+                Outcome::Took(forgiven)
+            }
             Op::Restock(n) => {
-                self.shelf += n;
+                self.shelve(n);
                 self.added += n;
                 Outcome::Done
             }
@@ -83,7 +112,7 @@ impl Shop {
             }
             Op::Release(n) if n <= self.reserved => {
                 self.reserved -= n;
-                self.shelf += n;
+                self.shelve(n);
                 Outcome::Done
             }
             Op::Commit(_) | Op::Release(_) => NO,
@@ -94,7 +123,8 @@ impl Shop {
                 available: self.shelf,
                 reserved: self.reserved + self.held(),
                 sold: self.gone,
-                ..Snapshot::default()
+                owed: self.owed,
+                withdrawn: self.withdrawn,
             }),
             Op::Place { key, units, ttl } => self.place(key, units, ttl),
             Op::Confirm { key } => self.end(key, Fate::Confirmed),
@@ -142,10 +172,11 @@ impl Shop {
         match *fate {
             Fate::Active { .. } => {
                 *fate = wish;
+                let units = *units;
                 if wish == Fate::Confirmed {
-                    self.gone += *units;
+                    self.gone += units;
                 } else {
-                    self.shelf += *units;
+                    self.shelve(units);
                 }
                 Outcome::Done
             }
@@ -157,12 +188,14 @@ impl Shop {
     }
 
     fn let_expire(&mut self) {
+        let mut expired = 0;
         for (_, units, fate) in &mut self.keys {
             if matches!(fate, Fate::Active { until } if *until <= self.clock) {
                 *fate = Fate::Expired;
-                self.shelf += *units;
+                expired += *units;
             }
         }
+        self.shelve(expired);
     }
 }
 
@@ -172,9 +205,11 @@ pub fn is_honest(op: Op, truth: Outcome, said: Outcome, committed: u64) -> bool 
         (_, Outcome::Unknown) => true,
         (Outcome::Exactly(is), Outcome::AtMost(bound)) => is <= bound,
         (Outcome::ExactSnapshot(is), Outcome::Snapshot(said)) => {
-            let whole = said.available + said.reserved + said.sold == said.initial + said.restocked;
+            let whole = said.available + said.reserved + said.sold + said.withdrawn
+                == said.initial + said.restocked + said.owed;
             (is.initial, is.restocked, is.available)
                 == (said.initial, said.restocked, said.available)
+                && (is.owed, is.withdrawn) == (said.owed, said.withdrawn)
                 && whole
                 && (is.reserved..=is.reserved + committed).contains(&said.reserved)
         }
