@@ -1,9 +1,8 @@
 //! [`Judged`]: a design as a subject of the suite.
 
 use crate::{Answer, OrderId, RemoteStock, Units};
-use segstock_conformance::{Answer as Judgement, Subject};
+use segstock_conformance::{Answer as Judgement, Subject, request};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Handle;
 
 /// A [`RemoteStock`] as a [`Subject`]: each call blocks its thread until the answer is known, or unknown.
@@ -16,7 +15,6 @@ pub struct Judged<S> {
     stock: S,
     runtime: Handle,
     prefix: String,
-    orders: AtomicU64,
 }
 
 impl<S> Judged<S> {
@@ -26,7 +24,6 @@ impl<S> Judged<S> {
             stock,
             runtime,
             prefix: prefix.into(),
-            orders: AtomicU64::new(0),
         }
     }
 
@@ -35,9 +32,9 @@ impl<S> Judged<S> {
         &self.stock
     }
 
-    fn next(&self) -> OrderId {
-        let number = self.orders.fetch_add(1, Ordering::Relaxed);
-        OrderId::new(format!("{}{number}", self.prefix))
+    /// The id of the call that this thread is in.
+    fn id(&self) -> OrderId {
+        OrderId::new(format!("{}{}", self.prefix, request()))
             .expect("the prefix is short and of the alphabet")
     }
 }
@@ -54,10 +51,7 @@ impl<S: fmt::Debug> fmt::Debug for Judged<S> {
 impl<S: RemoteStock> Subject for Judged<S> {
     fn deduct(&self, units: u64) -> Judgement {
         match Units::new(units) {
-            Ok(units) => short(
-                self.runtime
-                    .block_on(self.stock.deduct(&self.next(), units)),
-            ),
+            Ok(units) => short(self.runtime.block_on(self.stock.deduct(&self.id(), units))),
             // Of nothing there is always enough, and of more than there can be there never is.
             Err(invalid) => (invalid.units == 0).into(),
         }
@@ -65,10 +59,7 @@ impl<S: RemoteStock> Subject for Judged<S> {
 
     fn restock(&self, units: u64) -> Judgement {
         match Units::new(units) {
-            Ok(units) => match self
-                .runtime
-                .block_on(self.stock.restock(&self.next(), units))
-            {
+            Ok(units) => match self.runtime.block_on(self.stock.restock(&self.id(), units)) {
                 Answer::Refused(_) => Judgement::OVERFLOW,
                 answer => short(answer),
             },
