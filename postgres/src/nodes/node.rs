@@ -111,12 +111,15 @@ impl Inner {
 
     /// Serves no calls any more, for this reason; unless there was one before.
     pub(super) fn end(&self, reason: &str) {
+        // Who hears that it is over finds it without blocks.
+        let mut memory = self.memory();
+        memory.end();
         self.over.send_if_modified(|over| {
             let is_first = over.is_none();
             over.get_or_insert_with(|| reason.to_owned());
             is_first
         });
-        self.memory().end();
+        drop(memory);
         self.wake.notify_one();
     }
 
