@@ -28,28 +28,28 @@ fn assert_broken_in_a_second(initial: u64, calls: Vec<Call>) -> String {
     why.to_string()
 }
 
+/// `time_outs` sales and restocks of unknown outcome, and then a sale of more units than there ever were.
+fn with_an_oversell(time_outs: u64) -> impl Iterator<Item = Call> {
+    let unknown = (0..time_outs).map(|n| {
+        let op = if n % 2 == 0 {
+            Op::Deduct(n + 1)
+        } else {
+            Op::Restock(n % 40)
+        };
+        let thread = 1 + n as usize;
+        Call::new(thread, 3 * n, u64::MAX, op, Outcome::Unknown)
+    });
+    let oversell = Call::new(500, 2_000, 2_010, Op::Deduct(10_000), Outcome::Done);
+    unknown.chain([oversell])
+}
+
 #[test]
 fn an_oversell_is_found_beside_any_number_of_time_outs() {
     for time_outs in [0, 4, 6, 8, 12, 40, 200] {
         let mut calls: Vec<Call> = (0..30)
             .map(|n| Call::new(0, 10 * n, 10 * n + 5, Op::Restock(1), Outcome::Done))
             .collect();
-        for n in 0..time_outs {
-            let op = if n % 2 == 0 {
-                Op::Deduct(n + 1)
-            } else {
-                Op::Restock(n % 40)
-            };
-            let thread = 1 + n as usize;
-            calls.push(Call::new(thread, 3 * n, u64::MAX, op, Outcome::Unknown));
-        }
-        calls.push(Call::new(
-            500,
-            2_000,
-            2_010,
-            Op::Deduct(10_000),
-            Outcome::Done,
-        ));
+        calls.extend(with_an_oversell(time_outs));
         let words = assert_broken_in_a_second(100, calls);
         assert!(
             words.starts_with("deduct(10000) of thread 500 was done"),
@@ -66,22 +66,7 @@ fn an_oversell_is_found_beside_time_outs_of_a_counter_that_owes() {
         calls.extend(
             (1..30).map(|n| Call::new(0, 10 * n, 10 * n + 5, Op::Restock(1), Outcome::Done)),
         );
-        for n in 0..time_outs {
-            let op = if n % 2 == 0 {
-                Op::Deduct(n + 1)
-            } else {
-                Op::Restock(n % 40)
-            };
-            let thread = 1 + n as usize;
-            calls.push(Call::new(thread, 3 * n, u64::MAX, op, Outcome::Unknown));
-        }
-        calls.push(Call::new(
-            500,
-            2_000,
-            2_010,
-            Op::Deduct(10_000),
-            Outcome::Done,
-        ));
+        calls.extend(with_an_oversell(time_outs));
         let history = History::new(100, calls).unwrap();
         let options = Options::new().time(Duration::from_secs(2));
         let mut judging = options.judging("a counter that owes");

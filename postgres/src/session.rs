@@ -180,6 +180,18 @@ fn fault(error: &Error) -> Fault {
     }
 }
 
+/// Whether a schema that a user names can have this name, as it is: letters of lower case, digits and `_`.
+#[cfg(any(feature = "ledger", feature = "nodes"))]
+pub(crate) fn is_schema_name(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    (1..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| is_letter(byte) || byte.is_ascii_digit())
+        && name.bytes().next().is_some_and(is_letter)
+        && !name.starts_with("pg_")
+}
+
 /// The server's words, where there are any.
 pub(crate) fn words(error: &Error) -> String {
     match error.as_db_error() {

@@ -24,18 +24,10 @@ pub(super) struct Reach {
 impl Reach {
     pub(super) fn new(url: &str, name: &str) -> Result<Self, LedgerError> {
         let config = url.parse::<Config>().map_err(|error| {
-            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            let line = format!("no PostgreSQL URL: {error}{}", source.unwrap_or_default());
+            let line = format!("no PostgreSQL URL: {}", crate::session::words(&error));
             LedgerError::new(LedgerReason::Failed, line)
         })?;
-        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-        let is_name = (1..=63).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| is_letter(byte) || byte.is_ascii_digit())
-            && name.bytes().next().is_some_and(is_letter)
-            && !name.starts_with("pg_");
-        if !is_name {
+        if !crate::session::is_schema_name(name) {
             let line = format!("{name:?} is no ledger's name: it has a to z, 0 to 9 and _");
             return Err(LedgerError::new(LedgerReason::Failed, line));
         }

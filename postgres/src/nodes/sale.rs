@@ -87,14 +87,7 @@ impl Sale {
         let config: Config = url
             .parse()
             .map_err(|error| SaleError::Url(crate::session::words(&error)))?;
-        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
-        let is_name = (1..=63).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| is_letter(byte) || byte.is_ascii_digit())
-            && name.bytes().next().is_some_and(is_letter)
-            && !name.starts_with("pg_");
-        if !is_name {
+        if !crate::session::is_schema_name(name) {
             return Err(SaleError::Name(name.to_owned()));
         }
         Ok(Self {
