@@ -1,8 +1,9 @@
 //! What is shown as lines: cost over segments, over what is left, and over the length of the flow for each way of
 //! choosing a segment. The name of a situation is that of its plot, and after a colon that of its panel.
 
-use crate::counters::{ALL, Counter, Kind, PLENTY, Segmented, locked, striped};
-use crate::situations::{Calls, MILLION, work};
+use crate::calls::{Calls, MILLION, work};
+use crate::candidates::{ALL, Kind};
+use crate::counters::{Counter, PLENTY, Segmented, locked, striped};
 use segstock::Selection::{self, ByThread, Random};
 use segstock_harness::{Atomic, Lock, Run, Work, cpu, median};
 use std::convert::Infallible;

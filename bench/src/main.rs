@@ -1,6 +1,8 @@
 //! `segstock` beside other counters and maps: `measure` writes figures as JSON, and `show` makes of them the tables
 //! and plots of `BENCHMARKS.md`, the README and `docs/benchmarks`.
 
+mod calls;
+mod candidates;
 mod counters;
 mod curves;
 mod flows;

@@ -1,6 +1,6 @@
 //! The generated parts of the documents, by the names of their marks.
 
-use crate::counters::{Kind, kind};
+use crate::candidates::{Kind, kind};
 use crate::tables::{digits, figures, groups, markdown, number, pivot};
 use segstock_harness::{Figure, Limit, Ratio, Results};
 

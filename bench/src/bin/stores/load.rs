@@ -1,7 +1,7 @@
 //! [`Load`]: customers who order again as soon as they are answered.
 
 use crate::cpu;
-use crate::ways::{Order, Way};
+use crate::ways::{FLOW, Order, Way};
 use segstock_harness::percentile;
 use std::fs::File;
 use std::io::Write;
@@ -36,9 +36,6 @@ pub struct Measured {
     /// How often in a second a file of this disk could be synced, beside each turn.
     pub syncs: f64,
 }
-
-/// The work of an order.
-pub const FLOW: Duration = Duration::from_millis(20);
 
 impl Load {
     /// Measures all ways by turns.

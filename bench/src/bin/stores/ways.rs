@@ -1,6 +1,5 @@
 //! The ways that are measured, and the servers that they are measured on.
 
-use crate::load::FLOW;
 use segstock_postgres::{Postgres, Row, Rows};
 use segstock_redis::{Atomic, Growing, Redis, Restarts};
 use segstock_remote::servers::{NoServer, Nodes, PostgresServer, RedisServer, Server};
@@ -45,6 +44,9 @@ pub struct Stores {
 
 /// More units than any run sells.
 const PLENTY: u64 = segstock_remote::MAX_UNITS / 2;
+
+/// The work of an order.
+pub const FLOW: Duration = Duration::from_millis(20);
 
 impl Stores {
     pub fn start() -> Self {
