@@ -161,7 +161,7 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Database<K, R> {
         body: &Rc<impl AsyncFn(Transaction<K, R>) -> Result<T, Deadlock> + 'static>,
     ) -> Result<T, Failed> {
         let (server, body) = (Rc::clone(&self.server), Rc::clone(body));
-        let serve = move |reply| Server::serve(&server, Rc::clone(&body), reply);
+        let serve = move |reply| Transaction::serve(&server, Rc::clone(&body), reply);
         let (place, time_out) = (self.server.place(), self.network.time_out());
         match self.network.request(place, time_out, serve).await {
             Ok(answer) => answer.map_err(|Deadlock| Failed::Deadlock),

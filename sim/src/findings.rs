@@ -64,8 +64,40 @@ impl Tried {
     }
 }
 
+impl Scene {
+    /// Judges a design by what it promises, in one run for each seed. `name` is for the report and for the files
+    /// with its evidence.
+    ///
+    /// # Panics
+    ///
+    /// If a run does not end; with its seed.
+    pub fn judge(
+        &self,
+        name: &'static str,
+        design: &impl Design,
+        seeds: impl IntoIterator<Item = u64>,
+    ) -> Findings {
+        judge(self, name, design, &design.promises(), seeds)
+    }
+
+    /// Judges a design as if it promised what `promises` says.
+    ///
+    /// # Panics
+    ///
+    /// If a run does not end; with its seed.
+    pub fn judge_claim(
+        &self,
+        name: &'static str,
+        design: &impl Design,
+        promises: &Options,
+        seeds: impl IntoIterator<Item = u64>,
+    ) -> Findings {
+        judge(self, name, design, promises, seeds)
+    }
+}
+
 /// Judges a design by `promises`.
-pub(crate) fn judge(
+fn judge(
     scene: &Scene,
     name: &'static str,
     design: &impl Design,

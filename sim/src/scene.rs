@@ -5,11 +5,10 @@ pub(crate) mod play;
 
 use crate::design::{Design, Site};
 use crate::faults::{Faults, Happened};
-use crate::findings::{Findings, judge};
 use crate::network::Network;
 use crate::world::World;
 use play::Play;
-use segstock_conformance::{History, Options};
+use segstock_conformance::History;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -144,35 +143,5 @@ impl Scene {
             faults,
             happened,
         }
-    }
-
-    /// Judges a design by what it promises, in one run for each seed. `name` is for the report and for the files
-    /// with its evidence.
-    ///
-    /// # Panics
-    ///
-    /// If a run does not end; with its seed.
-    pub fn judge(
-        &self,
-        name: &'static str,
-        design: &impl Design,
-        seeds: impl IntoIterator<Item = u64>,
-    ) -> Findings {
-        judge(self, name, design, &design.promises(), seeds)
-    }
-
-    /// Judges a design as if it promised what `promises` says.
-    ///
-    /// # Panics
-    ///
-    /// If a run does not end; with its seed.
-    pub fn judge_claim(
-        &self,
-        name: &'static str,
-        design: &impl Design,
-        promises: &Options,
-        seeds: impl IntoIterator<Item = u64>,
-    ) -> Findings {
-        judge(self, name, design, promises, seeds)
     }
 }

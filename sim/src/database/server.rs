@@ -1,15 +1,17 @@
 //! The database's server: what is committed, what is locked, and what it is busy with.
 
 use super::Database;
-use super::locks::{Deadlock, RowLocks};
-use super::transaction::Transaction;
+use super::locks::RowLocks;
 use crate::faults::{Fault, Happened};
-use crate::network::{Network, Reply};
+use crate::network::Network;
 use crate::world::Place;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// What a transaction wrote; nothing, where it deleted.
+pub(super) type Writes<K, R> = BTreeMap<K, Option<R>>;
 
 pub(super) struct Server<K, R> {
     pub(super) network: Network,
@@ -32,7 +34,7 @@ impl<K, R> Server<K, R> {
         self.place
     }
 
-    fn is_away(&self) -> bool {
+    pub(super) fn is_away(&self) -> bool {
         self.network.world().now() < self.away_until.get()
     }
 
@@ -98,35 +100,8 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Server<K, R> {
         Happened::from([(Fault::FailedOver, 1)])
     }
 
-    /// Runs a transaction, and answers when it is committed or rolled back.
-    pub(super) fn serve<T: Clone + 'static>(
-        server: &Rc<Self>,
-        body: Rc<impl AsyncFn(Transaction<K, R>) -> Result<T, Deadlock> + 'static>,
-        reply: Reply<Result<T, Deadlock>>,
-    ) {
-        if server.is_away() {
-            return;
-        }
-        let world = server.network.world();
-        let server = Rc::clone(server);
-        world.spawn(async move {
-            server.works(Database::<K, R>::TRANSACTION).await;
-            let transaction = Transaction::new(&server);
-            let answer = body(transaction.clone()).await;
-            match answer {
-                Ok(_) => {
-                    server.commit(&transaction).await;
-                    transaction.committed();
-                }
-                Err(Deadlock) => server.network.note(Fault::Deadlock),
-            }
-            server.locks.borrow_mut().release(transaction.id());
-            reply.send(answer);
-        });
-    }
-
-    async fn commit(&self, transaction: &Transaction<K, R>) {
-        let writes = transaction.take_writes();
+    /// Makes what a transaction wrote visible, once it is synced.
+    pub(super) async fn commit(&self, writes: Writes<K, R>) {
         if writes.is_empty() {
             return;
         }

@@ -2,7 +2,9 @@
 
 use super::Database;
 use super::locks::Deadlock;
-use super::server::Server;
+use super::server::{Server, Writes};
+use crate::faults::Fault;
+use crate::network::Reply;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,8 +22,6 @@ pub struct Transaction<K, R> {
 }
 
 type Hook = Box<dyn FnOnce()>;
-
-pub(super) type Writes<K, R> = BTreeMap<K, Option<R>>;
 
 impl<K, R> Clone for Transaction<K, R> {
     fn clone(&self) -> Self {
@@ -69,26 +69,39 @@ impl<'a, K: Ord, R> View<'a, K, R> {
 }
 
 impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
-    pub(super) fn new(server: &Rc<Server<K, R>>) -> Self {
+    /// Runs a transaction at the server, and answers when it is committed or rolled back.
+    pub(super) fn serve<T: Clone + 'static>(
+        server: &Rc<Server<K, R>>,
+        body: Rc<impl AsyncFn(Self) -> Result<T, Deadlock> + 'static>,
+        reply: Reply<Result<T, Deadlock>>,
+    ) {
+        if server.is_away() {
+            return;
+        }
+        let world = server.network.world();
+        let server = Rc::clone(server);
+        world.spawn(async move {
+            server.works(Database::<K, R>::TRANSACTION).await;
+            let transaction = Self::new(&server);
+            let answer = body(transaction.clone()).await;
+            match answer {
+                Ok(_) => {
+                    server.commit(transaction.writes.take()).await;
+                    transaction.hooks.take().into_iter().for_each(|hook| hook());
+                }
+                Err(Deadlock) => server.network.note(Fault::Deadlock),
+            }
+            server.locks.borrow_mut().release(transaction.id);
+            reply.send(answer);
+        });
+    }
+
+    fn new(server: &Rc<Server<K, R>>) -> Self {
         Self {
             server: Rc::clone(server),
             id: server.network.world().number(),
             writes: Rc::default(),
             hooks: Rc::default(),
-        }
-    }
-
-    pub(super) const fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub(super) fn take_writes(&self) -> Writes<K, R> {
-        self.writes.take()
-    }
-
-    pub(super) fn committed(&self) {
-        for hook in self.hooks.take() {
-            hook();
         }
     }
 

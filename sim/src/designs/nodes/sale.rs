@@ -153,7 +153,11 @@ impl Sale {
         let units: Vec<u64> = units.collect();
         let shop = Shop::open(nodes, &site, pools);
         let customers = Rc::new(Customers::new(self, shop, units.len()));
-        let rest = world.run(Rc::clone(&customers).play());
+        let playing = Rc::clone(&customers);
+        let rest = world.run(async move {
+            playing.play().await;
+            playing.rest().await
+        });
         let log = customers.log.take();
         let mut wrong = rest.wrong;
         wrong.extend(log.changed());

@@ -1,7 +1,6 @@
 //! What customers do.
 
 use super::log::{Answer, Call, Log, What};
-use super::rest::Rest;
 use super::{Kind, Sale};
 use crate::designs::nodes::node::{Request, Served};
 use crate::designs::nodes::rows::{Sku, Units};
@@ -36,12 +35,12 @@ impl Customers {
     }
 
     /// Sells while things go wrong, and then without faults.
-    pub(super) async fn play(self: Rc<Self>) -> Rest {
+    pub(super) async fn play(self: &Rc<Self>) {
         let (world, network) = (self.world(), &self.shop.site().network);
         faulty::start(network);
         let customers = (0..self.sale.customers).map(|_| {
             let done = Slot::new();
-            let (customers, over) = (Rc::clone(&self), done.clone());
+            let (customers, over) = (Rc::clone(self), done.clone());
             world.spawn_at(Place::Node(network.new_node()), async move {
                 customers.customer().await;
                 over.fill(());
@@ -53,7 +52,6 @@ impl Customers {
         }
         network.heal();
         world.sleep(SETTLES).await;
-        self.rest().await
     }
 
     async fn customer(self: Rc<Self>) {
