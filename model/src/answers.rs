@@ -1,7 +1,8 @@
 //! [`outcomes`]: every answer that the model allows to the threads of a scenario.
 
+use crate::model::Model;
+use crate::outcome::{Outcome, Refusal};
 use crate::script::{Refused, Script};
-use crate::{Model, Outcome, Refusal};
 use std::collections::BTreeSet;
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! [`Call`]: what a thread called, when, and what it was answered.
 
-use crate::{Op, Outcome};
+use crate::op::Op;
+use crate::outcome::Outcome;
 
 /// A call of one thread, with its stamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

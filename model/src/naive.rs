@@ -3,7 +3,9 @@
 //!
 //! They are generic over their atomics and locks, so that a model checker can run them on its own.
 
-use crate::{Op, Outcome, Perform, Refusal};
+use crate::op::Op;
+use crate::outcome::{Outcome, Refusal};
+use crate::perform::Perform;
 
 mod primitives;
 pub use primitives::{Lock, Primitives, Std, Word};

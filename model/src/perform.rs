@@ -1,6 +1,7 @@
 //! [`Perform`]: what operations can be called on.
 
-use crate::{Op, Outcome};
+use crate::op::Op;
+use crate::outcome::Outcome;
 
 /// A counter on which operations can be called: what scenarios, controls and fuzzers are played on.
 pub trait Perform: Send + Sync {

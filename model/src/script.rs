@@ -3,7 +3,9 @@
 //! A scenario is a stock and a script for each thread. The model checkers and the tests with real threads
 //! play the same scripts.
 
-use crate::{Model, Op, Outcome, Refusal};
+use crate::model::Model;
+use crate::op::Op;
+use crate::outcome::{Outcome, Refusal};
 
 /// One step of a thread: a call, or what only a test can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,10 @@ mod pooled;
 
 pub use effort::{Effort, Spent};
 
-use crate::{Call, Model, Op, Outcome};
+use crate::call::Call;
+use crate::model::Model;
+use crate::op::Op;
+use crate::outcome::Outcome;
 use std::collections::BTreeMap;
 
 /// A call that must be placed.

@@ -1,7 +1,7 @@
 //! What is not said by the examples and by the tests of the counters.
 
-use super::search::{Found, Problem, bounds};
-use super::{Call, Model, Op, Outcome, Refusal, Snapshot};
+use crate::search::{Found, Problem, bounds};
+use crate::{Call, Model, Op, Outcome, Refusal, Snapshot};
 
 fn place(key: u64, units: u64) -> Op {
     Op::Place {

@@ -1,7 +1,9 @@
 //! Commits beside a snapshot, which may show them as not made yet.
 
 use super::{Item, Problem};
-use crate::{Model, Op, Outcome};
+use crate::model::Model;
+use crate::op::Op;
+use crate::outcome::Outcome;
 use std::collections::BTreeSet;
 
 /// Units of commits and confirms that overlap `snapshot`, of those that are placed. `placed` has the number of placed

@@ -16,7 +16,9 @@
 
 use super::effect::{Change, Demand};
 use super::{Item, Problem};
-use crate::{Op, Outcome, Refusal, Snapshot};
+use crate::op::Op;
+use crate::outcome::{Outcome, Refusal};
+use crate::snapshot::Snapshot;
 use std::collections::BTreeMap;
 
 /// A call whose answer no order explains, and the sum that shows it.

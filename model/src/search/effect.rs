@@ -3,7 +3,8 @@
 //! The [model](crate::Model) says what is right. What stands here follows from it, and is weaker: an
 //! order that the model allows meets every demand.
 
-use crate::{Op, Outcome, Refusal};
+use crate::op::Op;
+use crate::outcome::{Outcome, Refusal};
 
 /// Units that a call adds to those in stock and takes from them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

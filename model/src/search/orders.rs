@@ -4,7 +4,9 @@ use super::beside;
 use super::effect::{Change, Demand};
 use super::pooled::{Dead, Used};
 use super::{Effort, Found, Item, Maybe, Problem, is_up_to};
-use crate::{Model, Op, Outcome};
+use crate::model::Model;
+use crate::op::Op;
+use crate::outcome::Outcome;
 use std::collections::HashSet;
 
 /// Where the search is: how many calls of each lane, then of each kind of maybe, are placed; and the

@@ -10,7 +10,8 @@
 use super::beside;
 use super::effect::{Change, Demand};
 use super::{Effort, Found, Item, Problem};
-use crate::{Op, Outcome, Refusal};
+use crate::op::Op;
+use crate::outcome::{Outcome, Refusal};
 use std::collections::HashMap;
 
 /// Units used from the pools.
