@@ -1,10 +1,10 @@
 //! [`Checker`]: whether one order of the calls explains all answers.
 
+use crate::explain::Explanation;
 use crate::explain::{self, Numbers};
-use crate::{Call, Explanation, History};
-use segstock_model::MAX_UNITS;
+use crate::history::History;
 use segstock_model::search::{Effort, Found, Problem, Spent};
-use segstock_model::{Model, Outcome, exact_when_alone};
+use segstock_model::{Call, MAX_UNITS, Model, Outcome, exact_when_alone};
 use std::fmt;
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
 //! Histories and pictures of what is broken, as files.
 
-use crate::{Explanation, History, Promise, picture};
+use crate::explain::Explanation;
+use crate::history::History;
+use crate::picture;
+use crate::report::Promise;
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};

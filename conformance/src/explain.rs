@@ -1,11 +1,11 @@
 //! [`Explanation`]: why no order explains a history, in words.
 
+use crate::hold_words;
 use crate::window::{Shrinker, Window, solve};
 use crate::words::{answered, beside, only, time, units_were};
-use crate::{Call, hold_words};
 use segstock_model::search::bounds::{Contradiction, Sum, contradiction};
 use segstock_model::search::{Effort, Found, Problem};
-use segstock_model::{Op, Outcome, Refusal};
+use segstock_model::{Call, Op, Outcome, Refusal};
 use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
@@ -422,7 +422,7 @@ impl Speaker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Checker;
+    use crate::checker::Checker;
     use segstock_model::search::Item;
 
     /// What is said of a call beside others, if `budget` states may be looked at for it.

@@ -1,6 +1,6 @@
 //! [`History`]: what was called when, and what it answered; kept as JSON lines.
 
-use crate::{HistoryError, Mistake};
+use crate::error::{HistoryError, Mistake};
 use segstock_model::{Call, Op, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,8 +1,7 @@
 //! What is said of a hold: until when it was held, by whose clock, and which calls moved that.
 
-use crate::Call;
 use crate::words::{answered, time};
-use segstock_model::{Op, Outcome, Refusal};
+use segstock_model::{Call, Op, Outcome, Refusal};
 
 /// More calls than this nobody reads.
 const MOST: usize = 8;

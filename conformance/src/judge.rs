@@ -1,8 +1,10 @@
 //! Which promises a history breaks. Each promise is judged by the calls that it is about.
 
+use crate::checker::{Checker, Undecided};
+use crate::explain::Explanation;
 use crate::play::Played;
-use crate::{Call, Checker, Explanation, Promise, Undecided, Unjudged};
-use segstock_model::{Op, Outcome, Refusal, exact_when_alone};
+use crate::report::{Promise, Unjudged};
+use segstock_model::{Call, Op, Outcome, Refusal, exact_when_alone};
 use std::cell::Cell;
 
 /// What a counter may leave unpromised, apart from what it does not offer.

@@ -1,8 +1,10 @@
 //! [`Judging`]: the suite's judgement on histories that were recorded elsewhere.
 
+use crate::history::History;
+use crate::options::Options;
 use crate::play::Played;
+use crate::report::{Promise, Report};
 use crate::tally::Tally;
-use crate::{History, Options, Promise, Report};
 use std::time::Instant;
 
 /// Judges a counter by histories that its user records: one that is asynchronous, or simulated, or far

@@ -1,8 +1,9 @@
 //! [`Options`]: how a counter is judged.
 
+use crate::checker::Checker;
 use crate::judge::Promised;
+use crate::report::Promise;
 use crate::rounds::Draw;
-use crate::{Checker, Promise};
 use segstock_model::MAX_UNITS;
 use std::path::PathBuf;
 use std::sync::Arc;

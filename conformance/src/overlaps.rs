@@ -1,8 +1,7 @@
 //! [`Overlaps`]: how often calls of each two kinds ran beside each other.
 
-use crate::Call;
 use crate::report::Pair;
-use segstock_model::Op;
+use segstock_model::{Call, Op};
 use std::collections::BTreeMap;
 
 /// The name of a call's kind.

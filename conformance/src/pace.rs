@@ -1,8 +1,8 @@
 //! [`Pace`]: how long calls take, by kind.
 
-use crate::Call;
 use crate::overlaps::kind;
 use crate::report::Slowest;
+use segstock_model::Call;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! A history as a picture: a lane for each thread, a bar for each call.
 
+use crate::explain::{Explanation, Fault};
+use crate::history::History;
 use crate::words::{answered, time, units};
-use crate::{Call, Explanation, Fault, History};
-use segstock_model::{Op, Outcome, Refusal};
+use segstock_model::{Call, Op, Outcome, Refusal};
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,12 +1,15 @@
 //! Has threads play a round, and writes down what happened.
 
 use crate::crew::Crew;
+use crate::explain::Explanation;
+use crate::history::History;
 use crate::recorder::Watch;
+use crate::recorder::{Log, Recording};
 use crate::rounds::{Draw, Round, Step, Waits};
-use crate::{Call, Explanation, History, Log, Recording, Subject};
+use crate::subject::Subject;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use segstock_model::{Op, Outcome};
+use segstock_model::{Call, Op, Outcome};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,8 +1,9 @@
 //! [`Recording`]: what real threads call, with stamps, at a cost that leaves them as they are.
 
+use crate::history::History;
 use crate::request::InCall;
-use crate::{Call, History, Subject};
-use segstock_model::{Op, Outcome};
+use crate::subject::Subject;
+use segstock_model::{Call, Op, Outcome};
 #[cfg(feature = "shuttle")]
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{Ordering, fence};

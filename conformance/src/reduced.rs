@@ -1,6 +1,7 @@
 //! A subject that offers less, so that what is not promised is not called.
 
-use crate::{Answer, Options, Subject};
+use crate::options::Options;
+use crate::subject::{Answer, Subject};
 use segstock_model::{Op, Outcome};
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! [`Report`]: which promises a counter keeps.
 
-use crate::Undecided;
+use crate::checker::Undecided;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;

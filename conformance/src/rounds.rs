@@ -1,6 +1,6 @@
 //! What the suite has threads call: many short rounds that fight over few units, and some long ones.
 
-use crate::Options;
+use crate::options::Options;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_model::Op;

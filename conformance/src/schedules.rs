@@ -1,12 +1,16 @@
 //! The rounds of the suite under shuttle: each in many schedules, one thread running at a time.
 
+use crate::options::Options;
 use crate::play::{Failure, Played, Sent, follow, guarded, look_at_rest};
+use crate::recorder::Recording;
 use crate::recorder::Watch;
 use crate::reduced::Reduced;
+use crate::report::Report;
 use crate::report::Unjudged;
 use crate::rounds::{Round, Waits, racing};
+use crate::subject::Subject;
 use crate::tally::Tally;
-use crate::{Call, Options, Recording, Report, Subject};
+use segstock_model::Call;
 use shuttle::scheduler::RandomScheduler;
 use shuttle::{Config, FailurePersistence, Runner};
 use std::any;

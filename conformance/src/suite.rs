@@ -1,13 +1,16 @@
 //! [`check`]: the whole suite on one counter.
 
 use crate::crew::Crew;
+use crate::options::Options;
 use crate::play::{Played, play, together};
+use crate::recorder::Log;
 use crate::reduced::Reduced;
 use crate::report::{Promise, Report, State, Unjudged};
 use crate::rounds::rounds;
+use crate::subject::Subject;
 use crate::tally::Tally;
+use crate::trials;
 use crate::trials::Trial;
-use crate::{Log, Options, Subject, trials};
 use segstock_model::Op;
 use std::any;
 use std::convert::Infallible;

@@ -1,13 +1,16 @@
 //! [`Tally`]: what was found so far.
 
+use crate::checker::Undecided;
+use crate::evidence;
+use crate::explain::Explanation;
 use crate::judge::{Judge, Ruling, is_known};
+use crate::options::Options;
 use crate::options::Progressed;
 use crate::overlaps::Overlaps;
 use crate::pace::Pace;
 use crate::play::Played;
 use crate::report::{Evidence, Finding, Promise, Report, State, Unjudged};
 use crate::trials::Trial;
-use crate::{Explanation, Options, Undecided, evidence};
 use std::collections::BTreeMap;
 use std::time::Instant;
 

@@ -9,10 +9,14 @@ pub(super) use overflow::{overflow, overflow_races};
 pub(super) use panics::panics;
 
 use crate::crew::Crew;
+use crate::explain::Explanation;
 use crate::judge::{Ruling, is_known};
+use crate::options::Options;
 use crate::play::{Played, together};
-use crate::{Call, Explanation, Log, Options, Subject, Unjudged};
-use segstock_model::{Op, Outcome};
+use crate::recorder::Log;
+use crate::report::Unjudged;
+use crate::subject::Subject;
+use segstock_model::{Call, Op, Outcome};
 
 /// A trial: what was played, and what is wrong with it, if anything.
 pub(super) struct Trial {

@@ -1,8 +1,7 @@
 //! How calls, units and stamps are said in words.
 
-use crate::Call;
 use segstock_model::search::Item;
-use segstock_model::{Op, Outcome};
+use segstock_model::{Call, Op, Outcome};
 
 pub(super) fn beside(call: &Call, offender: &Item) -> String {
     let answered = answered(call);

@@ -45,7 +45,9 @@ fn the_code_takes_the_steps_of_the_model() {
 /// What a count found is history once its entry is made. What changes a shelf is the difference.
 #[test]
 fn a_count_is_read_as_a_difference() {
-    use crate::{Change, Entry, OrderBook, Position, SkuId};
+    use crate::book::OrderBook;
+    use crate::entry::{Change, Entry, Position};
+    use crate::lines::SkuId;
     let sku = SkuId::new(0);
     let opened = Change::Opened {
         sku: "phone",

@@ -198,7 +198,10 @@ impl<K> fmt::Debug for SqliteLedger<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Change, OrderBook, Refusal, SkuId};
+    use crate::book::OrderBook;
+    use crate::entry::Change;
+    use crate::lines::SkuId;
+    use crate::refusal::Refusal;
     use std::time::Duration;
 
     /// A ledger on a disk that has room for a few pages more.

@@ -7,9 +7,11 @@
 //! What limits it: commits, each of which serves all orders that came while the last was on its way to the disk.
 //! Twin: `designs/queue/batches.rs` of `segstock-sim`; its log is here the server's own.
 
+use crate::error::OpenError;
+use crate::row::Row;
 use crate::server::Opened;
+use crate::server::Postgres;
 use crate::session::{Parameters, Session, column};
-use crate::{OpenError, Postgres, Row};
 use segstock_remote::{
     Answer, Attempt, Batches, Fault, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,
     Wanted,

@@ -18,11 +18,12 @@
 //! [patience](segstock_remote::Patience). [`Row`](crate::Row) does the work after the sale, and has no such limit.
 //! Twins: `designs/one_lock.rs` and `designs/segment_locks.rs` of `segstock-sim`.
 
-use crate::row::{Said, answer, outcome};
+use crate::error::OpenError;
+use crate::row::{answer, outcome};
 use crate::rows;
-use crate::server::Opened;
+use crate::server::Postgres;
+use crate::server::{Opened, Said};
 use crate::session::{Reach, Session, column};
-use crate::{OpenError, Postgres};
 use segstock_remote::{
     Answer, Attempt, Driver, Fault, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,
 };

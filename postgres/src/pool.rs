@@ -19,9 +19,10 @@
 //! Twins: `designs/blocks.rs` and `designs/nodes.rs` of `segstock-sim`.
 
 use crate::batched::decide;
+use crate::error::OpenError;
 use crate::row::outcome;
 use crate::server::Opened;
-use crate::{OpenError, Postgres};
+use crate::server::Postgres;
 use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown, Wanted};
 use std::sync::Arc;
 

@@ -20,9 +20,10 @@
 //! What limits it: the row is locked until the commit is on the disk, so one commit follows another.
 //! Twin: `designs/rows.rs` of `segstock-sim`, its `Rows::One`.
 
-use crate::server::Opened;
+use crate::error::OpenError;
+use crate::server::Postgres;
+use crate::server::{Opened, Said};
 use crate::session::{Parameters, Session, column};
-use crate::{OpenError, Postgres};
 use segstock_remote::{
     Answer, Attempt, Fault, HoldAnswer, MAX_UNITS, OrderId, Refused, RemoteHolds, RemoteStock,
     Resolved, Units, Unknown,
@@ -161,15 +162,6 @@ const EXPIRE: &str = "
       where name = $1 and part = 0 and exists (select from ended)
     )
     select count(*) from ended";
-
-/// What a statement that changes the stock says.
-pub(crate) enum Said {
-    Done,
-    /// The id was known: in this state, with so many units, past its deadline.
-    Known(String, i64, bool),
-    /// There are no more than so many, or no room for more than so many.
-    Short(i64),
-}
 
 impl Row {
     /// Creates a stock that holds `units`, at most [`MAX_UNITS`].

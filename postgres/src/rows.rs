@@ -17,10 +17,11 @@
 //! after another.
 //! Twin: `designs/rows.rs` of `segstock-sim`, its `Rows::Many`.
 
-use crate::row::{Said, answer, outcome, said};
-use crate::server::Opened;
+use crate::error::OpenError;
+use crate::row::{answer, outcome, said};
+use crate::server::Postgres;
+use crate::server::{Opened, Said};
 use crate::session::{Parameters, Session};
-use crate::{OpenError, Postgres};
 use segstock_remote::{Answer, Attempt, MAX_UNITS, OrderId, RemoteStock, Units, Unknown};
 use std::sync::Arc;
 

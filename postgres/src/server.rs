@@ -1,7 +1,6 @@
 //! [`Postgres`]: a server, and how it is asked.
 
-use crate::OpenError;
-use crate::row::Said;
+use crate::error::OpenError;
 use crate::session::{Reach, Session, column};
 use segstock_remote::{
     Driver, Fault, InvalidUnits, Left, MAX_UNITS, OrderId, Patience, Units, Unknown,
@@ -243,4 +242,13 @@ impl Opened {
         };
         self.driver.ask(read).await
     }
+}
+
+/// What a statement that changes the stock says.
+pub(crate) enum Said {
+    Done,
+    /// The id was known: in this state, with so many units, past its deadline.
+    Known(String, i64, bool),
+    /// There are no more than so many, or no room for more than so many.
+    Short(i64),
 }

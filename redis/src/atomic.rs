@@ -21,9 +21,10 @@
 //! What limits it: one request for each order, as fast as one thread of the server serves them.
 //! Twin: `designs/conditional.rs` of `segstock-sim`.
 
+use crate::error::OpenError;
 use crate::link::Reach;
+use crate::server::Redis;
 use crate::server::{Asked, Connection, check_units, key_of, server_key};
-use crate::{OpenError, Redis};
 use redis::cmd;
 use segstock_remote::{
     Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, Refused, RemoteHolds,

@@ -8,7 +8,9 @@
 //! under way at most, and an order waits for one of them.
 //! Twin: `designs/queue/batches.rs` of `segstock-sim`; its log is here the server's own.
 
-use crate::{Atomic, OpenError, Redis};
+use crate::atomic::Atomic;
+use crate::error::OpenError;
+use crate::server::Redis;
 use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown};
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! [`Link`]: a connection, and what the server's errors mean.
 
-use crate::OpenError;
+use crate::error::OpenError;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, ServerErrorKind, cmd};
 use segstock_remote::{Connect, Fault};

@@ -14,10 +14,11 @@
 //! up to N times that. [`Atomic`](crate::Atomic) does the work after the sale, and has no such limit.
 //! Twins: `designs/one_lock.rs`, `designs/segment_locks.rs` and `designs/fenced.rs` of `segstock-sim`.
 
+use crate::error::OpenError;
 use crate::function::{self, Said, nothing};
 use crate::link::Reach;
+use crate::server::Redis;
 use crate::server::{Connection, check_parts, check_units, key_of};
-use crate::{OpenError, Redis};
 use redis::Cmd;
 use segstock_remote::{
     Answer, Attempt, Driver, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,

@@ -22,10 +22,11 @@
 //! faster than [`Atomic`](crate::Atomic); take it to spread a sale over servers that need not know each other.
 //! Twin: `designs/blocks.rs` of `segstock-sim`.
 
+use crate::error::OpenError;
 use crate::function::{self, Heard, nothing};
 use crate::link::{Link, Reach};
+use crate::server::Redis;
 use crate::server::{check_units, key_of, spread};
-use crate::{OpenError, Redis};
 use redis::Cmd;
 use segstock_remote::{Answer, Attempt, Driver, MAX_UNITS, OrderId, RemoteStock, Units, Unknown};
 use std::time::Duration;

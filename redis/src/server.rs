@@ -1,6 +1,6 @@
 //! [`Redis`]: a server, and how it is asked.
 
-use crate::OpenError;
+use crate::error::OpenError;
 use crate::link::{Link, Reach};
 use segstock_remote::{Driver, InvalidUnits, MAX_UNITS, OrderId, Patience};
 use std::time::Duration;

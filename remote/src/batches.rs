@@ -1,6 +1,8 @@
 //! [`Batches`]: a writer that sends many orders in one call.
 
-use crate::{Answer, OrderId, Units, Unknown};
+use crate::answer::{Answer, Unknown};
+use crate::id::OrderId;
+use crate::units::Units;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, mpsc, oneshot};

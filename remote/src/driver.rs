@@ -2,7 +2,9 @@
 
 mod doubtful;
 
-use crate::{OrderId, Patience, Unknown};
+use crate::answer::Unknown;
+use crate::id::OrderId;
+use crate::patience::Patience;
 use doubtful::Doubtful;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

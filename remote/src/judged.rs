@@ -1,6 +1,9 @@
 //! [`Judged`]: a design as a subject of the suite.
 
-use crate::{Answer, OrderId, RemoteStock, Units};
+use crate::answer::Answer;
+use crate::id::OrderId;
+use crate::stock::RemoteStock;
+use crate::units::Units;
 use segstock_conformance::{Answer as Judgement, Subject, request};
 use std::fmt;
 use tokio::runtime::Handle;

@@ -1,6 +1,6 @@
 //! [`Left`]: what was left when an order was refused.
 
-use crate::Units;
+use crate::units::Units;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -1,6 +1,8 @@
 //! [`RemoteStock`] and [`RemoteHolds`]: what a design offers.
 
-use crate::{Answer, OrderId, Units, Unknown};
+use crate::answer::{Answer, Unknown};
+use crate::id::OrderId;
+use crate::units::Units;
 use std::time::Duration;
 
 /// A stock behind a network.

@@ -2,7 +2,7 @@
 
 use super::stocks::Pinned;
 use super::{Inventory, OrderRefused, ShortLine, Sku};
-use crate::MAX_UNITS;
+use crate::limits::MAX_UNITS;
 use crate::stock::Engine;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;

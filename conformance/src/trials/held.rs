@@ -1,7 +1,7 @@
 //! [`Held`]: what a counter can hold, by what it answered.
 
-use crate::{Call, Options};
-use segstock_model::{Op, Outcome, Refusal};
+use crate::options::Options;
+use segstock_model::{Call, Op, Outcome, Refusal};
 
 /// A number of units between two bounds. The bounds differ after a call of unknown outcome: it may have happened, or
 /// happen later, or never.

@@ -1,9 +1,11 @@
 //! [`Orders`]: a history of orders with a caller's code in them, some of which panicked.
 
+use crate::checker::Verdict;
+use crate::explain::Explanation;
 use crate::judge::Ruling;
+use crate::options::Options;
 use crate::play::Played;
-use crate::{Call, Explanation, Options, Verdict};
-use segstock_model::{Op, Outcome, exact_when_alone};
+use segstock_model::{Call, Op, Outcome, exact_when_alone};
 use std::collections::BTreeMap;
 
 /// A flow that ran, in the call of `thread` that began at `called`.

@@ -3,10 +3,12 @@
 use super::Trial;
 use super::held::{Held, contradiction};
 use crate::crew::Crew;
+use crate::options::Options;
 use crate::play::{Played, together};
+use crate::recorder::Log;
 use crate::request::named;
-use crate::{Answer, Call, Log, Options, Subject};
-use segstock_model::{Op, Outcome, Refusal};
+use crate::subject::{Answer, Subject};
+use segstock_model::{Call, Op, Outcome, Refusal};
 use std::sync::{Arc, OnceLock};
 
 /// What each counter is opened with.

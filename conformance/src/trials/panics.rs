@@ -3,10 +3,14 @@
 use super::Trial;
 use super::orders::{Flow, Orders, Sound};
 use crate::crew::Crew;
+use crate::explain::Explanation;
 use crate::judge::Ruling;
+use crate::options::Options;
 use crate::play::{Played, drain, together};
-use crate::{Call, Explanation, Log, Options, Subject, Unjudged};
-use segstock_model::{Op, Outcome};
+use crate::recorder::Log;
+use crate::report::Unjudged;
+use crate::subject::Subject;
+use segstock_model::{Call, Op, Outcome};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,9 @@
 //! What a call of the code does, in which sequence: seen from its journal, which is called in the middle of it.
 
 use super::model::{Call, Step};
-use crate::{Entry, Journal, Lost, NoPlace, OrderBook, Position};
+use crate::book::OrderBook;
+use crate::entry::{Entry, Position};
+use crate::journal::{Journal, Lost, NoPlace};
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! [`Doubtful`]: ids of calls that ended without an answer.
 
-use crate::OrderId;
+use crate::id::OrderId;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! [`Clocked`]: a design with holds, whose clock the judge moves.
 
-use crate::{HoldAnswer, Judged, OrderId, RemoteHolds, Resolved, Units};
+use crate::id::OrderId;
+use crate::judged::Judged;
+use crate::stock::{HoldAnswer, RemoteHolds, Resolved};
+use crate::units::Units;
 use segstock_conformance::{Answer, Subject};
 use segstock_model::Refusal;
 use std::fmt;

@@ -1,7 +1,9 @@
 //! What every design answers, call by call, when nothing goes wrong.
 
 use super::store::{id, units};
-use crate::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock, Resolved};
+use crate::answer::Answer;
+use crate::stock::{HoldAnswer, RemoteHolds, RemoteStock, Resolved};
+use crate::units::MAX_UNITS;
 use std::time::Duration;
 use tokio::time::sleep;
 

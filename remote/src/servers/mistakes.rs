@@ -1,7 +1,10 @@
 //! Mistakes that people make with a stock behind a network, to see that a judge finds them.
 
 use super::store::id;
-use crate::{Answer, OrderId, RemoteStock, Units, Unknown};
+use crate::answer::{Answer, Unknown};
+use crate::id::OrderId;
+use crate::stock::RemoteStock;
+use crate::units::Units;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};

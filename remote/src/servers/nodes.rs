@@ -1,6 +1,9 @@
 //! [`Nodes`]: several nodes of one stock, in one process.
 
-use crate::{Answer, OrderId, RemoteStock, Units, Unknown};
+use crate::answer::{Answer, Unknown};
+use crate::id::OrderId;
+use crate::stock::RemoteStock;
+use crate::units::Units;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Several values that stand for the same stock: calls come to them by turns.

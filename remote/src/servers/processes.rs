@@ -8,7 +8,10 @@
 use super::shown::CLIENT;
 use super::store::{id, units};
 use super::variable;
-use crate::{Answer, OrderId, RemoteStock, Units, Unknown};
+use crate::answer::{Answer, Unknown};
+use crate::id::OrderId;
+use crate::stock::RemoteStock;
+use crate::units::Units;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};

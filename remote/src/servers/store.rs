@@ -1,7 +1,9 @@
 //! [`Store`]: how the tests of a crate of designs ask their server.
 
 use super::Server;
-use crate::{OrderId, Patience, Units};
+use crate::id::OrderId;
+use crate::patience::Patience;
+use crate::units::Units;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
