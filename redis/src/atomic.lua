@@ -1,4 +1,4 @@
-#!lua name=segstock_atomic_2
+#!lua name=segstock_atomic_3
 
 -- KEYS[1]  the stock: units that are free, a number
 -- KEYS[2]  the record of the order's id: "what:units", and for a hold "held:units:deadline"
@@ -122,27 +122,30 @@ local function restock(keys, args)
   return { 'done' }
 end
 
--- Decides one order of a batch whose id is not known. Says what is answered, and the record that is to be written, if one
+-- Decides one order of a batch whose id is not known. Says whether it is done, and the record that is to be written, if one
 -- is. `batch` has the units that are free and held by then, and those that are still to be added to what Redis has.
 local function decide(stock, batch, units, restocks)
   local wanted = tonumber(units)
   local refused = batch.again == '1' and 'refused:' .. units or nil
   if restocks then
-    if batch.left + batch.held + wanted > batch.most then return 'refused', refused end
+    if batch.left + batch.held + wanted > batch.most then return false, refused end
     batch.left, batch.change = batch.left + wanted, batch.change + wanted
-    return 'done', 'put:' .. units
+    return true, 'put:' .. units
   end
   while batch.left < wanted do
     local freed, early = free_expired(stock, batch.ttl, wanted - batch.left)
     batch.left, batch.held = batch.left + freed, batch.held - freed
-    if batch.left < wanted and not early then return 'refused', refused end
+    if batch.left < wanted and not early then return false, refused end
   end
   batch.left, batch.change = batch.left - wanted, batch.change - wanted
-  return 'done', 'sold:' .. units
+  return true, 'sold:' .. units
 end
 
+-- What is answered of an order of a batch, if it is no refusal with the number of units that are left.
+local NUMBERS = { done = -1, refused = -2, conflict = -3 }
+
 -- KEYS: the stock. ARGV: again, ttl, most; then for each order its id, its units, and whether it is a restock. No id is
--- in a batch twice. Answers for each order a word and a number.
+-- in a batch twice. Answers a number for each order; none if there is no stock.
 local function decide_batch(keys, args)
   local stock = keys[1]
   local names = { stock, stock .. ':held' }
@@ -150,24 +153,22 @@ local function decide_batch(keys, args)
     names[#names + 1] = stock .. ':order:' .. args[at]
   end
   local seen = redis.call('MGET', unpack(names))
-  if not seen[1] then return { 'nostock', -1 } end
+  if not seen[1] then return {} end
   local batch = { left = tonumber(seen[1]), held = tonumber(seen[2]) or 0, change = 0,
     again = args[1], ttl = args[2], most = tonumber(args[3]) }
   local said, records = {}, {}
   for n = 3, #names do
     local units, restocks = args[3 * n - 4], args[3 * n - 3] == '1'
-    local word, record
     if seen[n] then
-      word = repeated(seen[n], restocks and 'put' or 'sold', units)[1]
+      said[n - 2] = NUMBERS[repeated(seen[n], restocks and 'put' or 'sold', units)[1]]
     else
-      word, record = decide(stock, batch, units, restocks)
+      local done, record = decide(stock, batch, units, restocks)
+      if record then
+        records[#records + 1] = names[n]
+        records[#records + 1] = record
+      end
+      said[n - 2] = done and NUMBERS.done or batch.left
     end
-    if record then
-      records[#records + 1] = names[n]
-      records[#records + 1] = record
-    end
-    said[#said + 1] = word
-    said[#said + 1] = (word == 'refused' and not seen[n]) and batch.left or -1
   end
   if batch.change ~= 0 then redis.call('INCRBY', stock, digits(batch.change)) end
   local until_then = digits(server_now() + tonumber(batch.ttl))
@@ -250,13 +251,13 @@ local function extend(keys, args)
   return { 'held' }
 end
 
-redis.register_function('segstock_atomic_2_create', create)
-redis.register_function('segstock_atomic_2_deduct', deduct)
-redis.register_function('segstock_atomic_2_restock', restock)
-redis.register_function('segstock_atomic_2_batch', decide_batch)
-redis.register_function('segstock_atomic_2_outcome', outcome)
-redis.register_function('segstock_atomic_2_available', available)
-redis.register_function('segstock_atomic_2_reserve', reserve)
-redis.register_function('segstock_atomic_2_confirm', confirm)
-redis.register_function('segstock_atomic_2_release', release)
-redis.register_function('segstock_atomic_2_extend', extend)
+redis.register_function('segstock_atomic_3_create', create)
+redis.register_function('segstock_atomic_3_deduct', deduct)
+redis.register_function('segstock_atomic_3_restock', restock)
+redis.register_function('segstock_atomic_3_batch', decide_batch)
+redis.register_function('segstock_atomic_3_outcome', outcome)
+redis.register_function('segstock_atomic_3_available', available)
+redis.register_function('segstock_atomic_3_reserve', reserve)
+redis.register_function('segstock_atomic_3_confirm', confirm)
+redis.register_function('segstock_atomic_3_release', release)
+redis.register_function('segstock_atomic_3_extend', extend)

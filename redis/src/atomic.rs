@@ -70,7 +70,7 @@ impl Atomic {
         let number: u64 = rand::random();
         let create = |link: Connection, _| async move {
             let mut create = cmd("FCALL");
-            create.arg("segstock_atomic_2_create").arg(1).arg(key);
+            create.arg("segstock_atomic_3_create").arg(1).arg(key);
             create
                 .arg(units)
                 .arg(link.replication_id().await?)
@@ -227,24 +227,21 @@ impl Atomic {
         let send = |link: Connection, attempt: Attempt| async move {
             let again = attempt.is_again() || self.strict;
             let mut call = cmd("FCALL");
-            call.arg("segstock_atomic_2_batch").arg(1).arg(&self.key);
+            call.arg("segstock_atomic_3_batch").arg(1).arg(&self.key);
             call.arg(u8::from(again)).arg(self.ttl).arg(MAX_UNITS);
             for wanted in batch {
                 call.arg(wanted.order.as_str()).arg(wanted.units.get());
                 call.arg(u8::from(wanted.restocks));
             }
-            let said: Vec<(String, i64)> = link.ask(&call).await?;
-            if said.len() != batch.len() || said.iter().any(|(what, _)| what == "nostock") {
+            let said: Vec<i64> = link.ask(&call).await?;
+            if said.len() != batch.len() {
                 return Err(Fault::Final("there is no stock of this name".into()));
             }
             Ok(said)
         };
         let orders: Vec<&OrderId> = batch.iter().map(|wanted| &wanted.order).collect();
         match self.driver.ask_for(&orders, send).await {
-            Ok(said) => said
-                .into_iter()
-                .map(|(what, left)| answer(&what, u64::try_from(left).ok()))
-                .collect(),
+            Ok(said) => said.into_iter().map(answer_in_a_batch).collect(),
             Err(unknown) => batch
                 .iter()
                 .map(|_| Answer::Unknown(unknown.clone()))
@@ -304,12 +301,22 @@ fn answer(what: &str, available: Option<u64>) -> Answer {
     }
 }
 
+/// What the function says of an order of a batch.
+fn answer_in_a_batch(said: i64) -> Answer {
+    match u64::try_from(said) {
+        Ok(left) => answer("refused", Some(left)),
+        Err(_) if said == -1 => answer("done", None),
+        Err(_) if said == -2 => answer("refused", None),
+        Err(_) => answer("conflict", None),
+    }
+}
+
 impl RemoteStock for Atomic {
     async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
         let args = |call: &mut redis::Cmd, again: bool| {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
         };
-        let function = "segstock_atomic_2_deduct";
+        let function = "segstock_atomic_3_deduct";
         answered(self.take(function, order, units, args).await)
     }
 
@@ -318,7 +325,7 @@ impl RemoteStock for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(MAX_UNITS);
         };
-        let function = "segstock_atomic_2_restock";
+        let function = "segstock_atomic_3_restock";
         answered(self.call(function, Some(order), args).await)
     }
 
@@ -326,7 +333,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        let (_, left, _) = self.call("segstock_atomic_2_available", None, args).await?;
+        let (_, left, _) = self.call("segstock_atomic_3_available", None, args).await?;
         Ok(left.unwrap_or(0))
     }
 
@@ -334,7 +341,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        let function = "segstock_atomic_2_outcome";
+        let function = "segstock_atomic_3_outcome";
         answered(self.call(function, Some(order), args).await)
     }
 
@@ -349,7 +356,7 @@ impl RemoteHolds for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(order.as_str()).arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_2_reserve";
+        let function = "segstock_atomic_3_reserve";
         held(self.take(function, order, units, args).await, "held")
     }
 
@@ -357,7 +364,7 @@ impl RemoteHolds for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_2_confirm";
+        let function = "segstock_atomic_3_confirm";
         held(self.call(function, Some(order), args).await, "confirmed")
     }
 
@@ -365,7 +372,7 @@ impl RemoteHolds for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_2_release";
+        let function = "segstock_atomic_3_release";
         held(self.call(function, Some(order), args).await, "released")
     }
 
@@ -374,7 +381,7 @@ impl RemoteHolds for Atomic {
             call.arg(order.as_str()).arg(self.ttl);
             call.arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_2_extend";
+        let function = "segstock_atomic_3_extend";
         held(self.call(function, Some(order), args).await, "held")
     }
 }
