@@ -57,17 +57,16 @@ mod queue;
 mod recover;
 #[cfg(any(feature = "faults", feature = "rows"))]
 pub mod rows;
-mod sums;
 mod waiters;
 mod writer;
 
 pub use driver::{Driver, Step};
 pub use recover::{Found, RecoverError, Recovered, WallClock};
-pub use sums::SkuSums;
 pub use waiters::Durable;
 pub use writer::{Decided, Writer, WriterSettings, WriterStatus};
 
 use crate::entry::{Entry, Position};
+pub use crate::sums::SkuSums;
 use std::error::Error;
 use std::fmt;
 
