@@ -270,6 +270,8 @@ pub enum LedgerReason {
     Full,
     /// It can be read only.
     ReadOnly,
+    /// It lets this process not in: by the password, the role, the database or the rights. To ask again is of no use.
+    Refused,
     /// What was written cannot be read.
     Damaged,
     /// Another process has opened it since.
