@@ -159,6 +159,25 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.open(sku, Engine::new(units))
     }
 
+    /// Makes room for so many SKUs more: those do not wait for it. For whoever is going to open many, and did not know
+    /// that when the inventory was [built](InventoryBuilder::capacity).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::Inventory;
+    ///
+    /// let shop = Inventory::new();
+    /// shop.reserve_skus(10_000);
+    /// for sku in 0..10_000 {
+    ///     shop.insert(sku, 1)?;
+    /// }
+    /// # Ok::<(), segstock::inventory::InsertError>(())
+    /// ```
+    pub fn reserve_skus(&self, additional: usize) {
+        self.stocks.reserve(additional);
+    }
+
     /// Opens `sku` with a stock in any form; for tests.
     #[doc(hidden)]
     pub fn insert_stock(&self, sku: K, stock: Stock) -> Result<(), InsertError> {

@@ -6,7 +6,7 @@ use crate::entry::{Entry, Position};
 use crate::feed::Feed;
 use crate::journal::{Journal, Nowhere};
 use crate::on_the_way::OnTheWay;
-use crate::replay::{ReplayError, Replaying};
+use crate::replay::{Balance, ReplayError, Replaying};
 use crate::requests::Requests;
 use crate::skus::Skus;
 use crate::sync::Mutex;
@@ -263,11 +263,16 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self,
         entries: impl IntoIterator<Item = (Position, Entry<K>)>,
     ) -> Result<OrderBook<K>, ReplayError> {
-        self.replay_written(entries, Position::new(u64::MAX))
+        let mut balance = Balance::default();
+        let entries = entries.into_iter();
+        let entries = entries.inspect(|(position, entry)| balance.follow(*position, entry));
+        let unsettled = self.replay_unsettled(entries, Position::new(u64::MAX));
+        balance.settle(unsettled).map(|(book, _)| book)
     }
 
-    /// Like [`replay`](Self::replay). Entries after `written` stand for others that are gone.
-    pub(crate) fn replay_written(
+    /// Like [`replay`](Self::replay), but for the units that the entries move: the [`Balance`] of the same entries is to be
+    /// settled before anybody uses the book. Entries after `written` stand for others that are gone.
+    pub(crate) fn replay_unsettled(
         self,
         entries: impl IntoIterator<Item = (Position, Entry<K>)>,
         written: Position,

@@ -57,17 +57,16 @@ mod queue;
 mod recover;
 #[cfg(any(feature = "faults", feature = "rows"))]
 pub mod rows;
-mod sums;
 mod waiters;
 mod writer;
 
 pub use driver::{Driver, Step};
 pub use recover::{Found, RecoverError, Recovered, WallClock};
-pub use sums::SkuSums;
 pub use waiters::Durable;
 pub use writer::{Decided, Writer, WriterSettings, WriterStatus};
 
 use crate::entry::{Entry, Position};
+pub use crate::sums::SkuSums;
 use std::error::Error;
 use std::fmt;
 
@@ -271,6 +270,8 @@ pub enum LedgerReason {
     Full,
     /// It can be read only.
     ReadOnly,
+    /// It lets this process not in: by the password, the role, the database or the rights. To ask again is of no use.
+    Refused,
     /// What was written cannot be read.
     Damaged,
     /// Another process has opened it since.

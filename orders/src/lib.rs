@@ -99,6 +99,7 @@ mod skus;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod steps;
+mod sums;
 mod sync;
 mod table;
 

@@ -1,8 +1,9 @@
 //! A book is made again from its entries.
 
+mod balance;
 mod error;
-mod lent;
 
+pub(crate) use balance::Balance;
 pub use error::{ReplayError, ReplayReason};
 
 use crate::book::OrderBook;
@@ -10,29 +11,22 @@ use crate::entry::{Change, Entry, Position};
 use crate::lines::{Lines, SkuId};
 use crate::order::Order;
 use crate::parts::Stage;
-use crate::skus::Gates;
 use crate::table::SlotId;
-use lent::LentUnits;
 use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::hint::black_box;
-
-/// How many entries are looked at before they are applied.
-const WINDOW: usize = 64;
 
 /// Makes a book again that nobody else uses yet.
 pub(crate) struct Replaying<'a, K: Sku> {
     book: &'a OrderBook<K>,
     /// Where the orders lie: number of the shard, and slot.
     orders: Places,
-    lent: LentUnits,
     /// The last entry that was written as it is. Those after it stand for others that are gone.
     written: Position,
 }
 
-type Places = HashMap<Position, (usize, SlotId), BuildHasherDefault<ByPosition>>;
+type Places = HashMap<Position, (u32, SlotId), BuildHasherDefault<ByPosition>>;
 
 /// Hashes positions.
 #[derive(Debug, Default)]
@@ -58,59 +52,35 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         Self {
             book,
             orders: Places::default(),
-            lent: LentUnits::default(),
             written,
         }
     }
 
-    /// Applies entries, and returns the position and the time of the last.
+    /// Applies entries, but for the units that they move: those are summed up in a [`Balance`]. Nobody finds orders and
+    /// SKUs by their names yet. Returns the position and the time of the last.
     pub(crate) fn all(
         mut self,
         entries: impl IntoIterator<Item = (Position, Entry<K>)>,
     ) -> Result<(Position, u64), ReplayError> {
         let (mut last, mut time) = (Position::default(), 0);
-        let mut entries = entries.into_iter();
-        let mut next = Vec::with_capacity(WINDOW);
-        loop {
-            next.extend(entries.by_ref().take(WINDOW));
-            if next.is_empty() {
-                break;
+        for (position, entry) in entries {
+            let error = |reason| ReplayError { position, reason };
+            if position <= last {
+                return Err(error(ReplayReason::Sequence));
             }
-            self.look_at(&next);
-            for (position, entry) in next.drain(..) {
-                let error = |reason| ReplayError { position, reason };
-                if position <= last {
-                    return Err(error(ReplayReason::Sequence));
-                }
-                if let Some(feed) = &self.book.feed {
-                    let id = self.id_of(&entry.change);
-                    feed.note(position, &entry, id.as_deref(), self.written);
-                }
-                time = time.max(entry.time);
-                self.one(position, entry).map_err(error)?;
-                last = position;
+            if let Some(feed) = &self.book.feed {
+                let id = self.id_of(&entry.change);
+                feed.note(position, &entry, id.as_deref(), self.written);
             }
+            time = time.max(entry.time);
+            self.one(position, entry).map_err(error)?;
+            last = position;
         }
-        let book = self.book;
-        self.lent.settle(&book.skus)?;
-        if let Some(feed) = &book.feed {
+        if let Some(feed) = &self.book.feed {
             feed.end_of_past();
         }
-        *book.last_time.lock() = time;
+        *self.book.last_time.lock() = time;
         Ok((last, time))
-    }
-
-    /// Looks at the stock that new orders will take from, which changes nothing. What is not in the processor's caches is
-    /// fetched for many orders at the same time; an entry that is applied would wait for its own.
-    fn look_at(&self, entries: &[(Position, Entry<K>)]) {
-        let new = entries.iter().filter_map(|(_, entry)| match &entry.change {
-            Change::Placed { order, .. } => Some(&order.lines),
-            _ => None,
-        });
-        let lines = new.flat_map(|lines| lines.iter());
-        let known = lines.filter(|line| self.book.skus.knows(line.sku));
-        let seen = known.map(|line| self.book.skus.item(line.sku).available());
-        black_box(seen.fold(0, u64::wrapping_add));
     }
 
     /// The id of the order that a change is about.
@@ -119,7 +89,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             Change::Placed { order, .. } | Change::Waiting { order, .. } => Some(order.id.clone()),
             change => {
                 let (number, slot) = self.orders.get(&change.order()?)?;
-                Some(self.book.table.lock(*number)[*slot].id.clone())
+                Some(self.book.table.lock(*number as usize)[*slot].id.clone())
             }
         }
     }
@@ -133,12 +103,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             | Change::Moved { .. }
             | Change::Sent { .. }
             | Change::Arrived { .. }
-            | Change::Limited { .. } => self.shelf(position, entry),
-            Change::Placed { order, .. } => {
-                self.take_to_hold(&order.lines, position)?;
-                self.new_order(position, entry)
-            }
-            Change::Waiting { .. } => self.new_order(position, entry),
+            | Change::Limited { .. } => self.shelf(position, &entry),
+            Change::Placed { .. } | Change::Waiting { .. } => self.new_order(position, entry),
             change => {
                 let order = change.order().ok_or(ReplayReason::Unknown)?;
                 self.change(order, position, &entry)
@@ -148,137 +114,44 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
 
     fn open(&self, sku: &K, id: SkuId, units: u64, position: Position) -> Result<(), ReplayReason> {
         let skus = &self.book.skus;
-        let is_next = id.index() == skus.len() && skus.find(sku).is_none();
-        if !is_next || units > MAX_UNITS {
+        if id.index() != skus.len() || units > MAX_UNITS {
             return Err(ReplayReason::Sku);
         }
-        skus.announce(id, sku.clone());
-        skus.open(id, sku.clone(), units, position);
+        skus.open_again(id, sku.clone(), units, position);
         Ok(())
     }
 
-    fn shelf(&mut self, position: Position, mut entry: Entry<K>) -> Result<(), ReplayReason> {
+    fn shelf(&mut self, position: Position, entry: &Entry<K>) -> Result<(), ReplayReason> {
         let shelves = entry.change.shelves();
         shelves.iter().try_for_each(|sku| self.knows(*sku))?;
         let book = self.book;
         book.forget_requests(entry.time, 2);
-        if let Change::Counted {
-            sku, difference, ..
-        } = &mut entry.change
-            && *difference > 0
-        {
-            let found = self.lent.found(*sku, difference.unsigned_abs(), position);
-            *difference = found?.cast_signed();
-        }
         let mut gates = book.skus.pass_all(&shelves);
-        self.take_from_shelf(&mut gates, position, &entry.change)?;
-        book.apply_shelf(&mut gates, position, &entry);
-        Ok(())
-    }
-
-    /// Takes what a change of shelves takes, and makes room for what it gives.
-    fn take_from_shelf(
-        &mut self,
-        gates: &mut Gates<'_>,
-        position: Position,
-        change: &Change<K>,
-    ) -> Result<(), ReplayReason> {
-        match *change {
-            Change::WrittenOff { sku, units } => self.write_off(sku, units, position, gates),
-            Change::Moved { from, to, units } => {
-                self.write_off(from, units, position, gates)?;
-                self.make_room(to, units, position, gates)
-            }
-            Change::Sent { from, units, .. } => self.write_off(from, units, position, gates),
+        let can_be = match entry.change {
+            Change::Restocked { units, .. }
+            | Change::WrittenOff { units, .. }
+            | Change::Moved { units, .. }
+            | Change::Sent { units, .. } => units <= MAX_UNITS,
             Change::Arrived {
                 sending,
                 from,
                 to,
                 units,
                 lost,
-            } => {
-                let sent = self.book.on_the_way.find(sending);
-                let is_sent = sent.is_some_and(|sent| {
-                    let arrived = units.checked_add(lost);
-                    let are_there = arrived.is_some_and(|arrived| arrived <= sent.units);
-                    (sent.from, sent.to) == (from, to) && are_there
-                });
-                is_sent.then_some(()).ok_or(ReplayReason::Units)?;
-                self.make_room(to, units, position, gates)
+            } => book.on_the_way.find(sending).is_some_and(|sent| {
+                let arrived = units.checked_add(lost);
+                let are_there = arrived.is_some_and(|arrived| arrived <= sent.units);
+                (sent.from, sent.to) == (from, to) && are_there
+            }),
+            Change::Limited { sku, safety, .. } => {
+                let safe = gates.of(sku).limits.safety.checked_add_signed(safety);
+                safe.is_some_and(|safe| safe <= MAX_UNITS)
             }
-            Change::Counted {
-                sku,
-                difference,
-                uncovered,
-                ..
-            } if difference < 0 => {
-                let missing = (sku, difference.unsigned_abs(), uncovered);
-                let skus = &self.book.skus;
-                self.lent.lose(skus, missing, position, gates.of(sku))
-            }
-            Change::Counted {
-                sku,
-                difference,
-                uncovered,
-                ..
-            } => {
-                // One that stands for several can have found units, and yet some of them uncovered.
-                self.lent.allow(sku, uncovered, position)?;
-                self.make_room(sku, difference.unsigned_abs(), position, gates)
-            }
-            Change::Limited {
-                sku,
-                safety,
-                uncovered,
-                ..
-            } => {
-                let before = gates.of(sku).limits.safety;
-                let safe = before.checked_add_signed(safety);
-                if safe.is_none_or(|safe| safe > MAX_UNITS) {
-                    return Err(ReplayReason::Units);
-                }
-                let skus = &self.book.skus;
-                let units = safety.unsigned_abs();
-                if safety > 0 {
-                    let more = (sku, units, uncovered);
-                    return self.lent.withhold(skus, more, position);
-                }
-                let fewer = (sku, units);
-                self.lent.allow(sku, uncovered, position)?;
-                self.lent
-                    .make_room_for_free(skus, fewer, position, gates.of(sku))
-            }
-            Change::Restocked { sku, units } => self.make_room(sku, units, position, gates),
-            _ => Ok(()),
-        }
-    }
-
-    /// Makes room for units that come to a shelf.
-    fn make_room(
-        &mut self,
-        sku: SkuId,
-        units: u64,
-        position: Position,
-        gates: &mut Gates<'_>,
-    ) -> Result<(), ReplayReason> {
-        let skus = &self.book.skus;
-        let gate = gates.of(sku);
-        self.lent.make_room(skus, (sku, units), position, gate)
-    }
-
-    /// Takes units off the shelf that nobody was promised.
-    fn write_off(
-        &mut self,
-        sku: SkuId,
-        units: u64,
-        position: Position,
-        gates: &mut Gates<'_>,
-    ) -> Result<(), ReplayReason> {
-        let (skus, gate) = (&self.book.skus, gates.of(sku));
-        self.lent.lend_on_hand(skus, (sku, units), position, gate)?;
-        self.lent.lend_free(skus, (sku, units), position)?;
-        let written_off = skus.write_off(sku, units, gate);
-        written_off.map_err(|_| ReplayReason::Units)
+            _ => true,
+        };
+        can_be.then_some(()).ok_or(ReplayReason::Units)?;
+        book.show_shelf(&mut gates, position, entry);
+        Ok(())
     }
 
     fn new_order(&mut self, position: Position, entry: Entry<K>) -> Result<(), ReplayReason> {
@@ -287,18 +160,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         };
         let mut lines = order.lines.iter();
         lines.try_for_each(|line| self.knows(line.sku))?;
-        let table = &self.book.table;
-        let name = table.name(&order.id);
-        let mut shard = table.lock_shard_of(name);
-        if let Some(slot) = shard.find(name) {
-            // Forgetting is no entry: an id that is placed again was forgotten.
-            if !shard[slot].has_ended() {
-                return Err(ReplayReason::Order);
-            }
-            let forgotten = shard.forget(slot);
-            self.orders.remove(&forgotten.number);
-            self.book.requests.remove(forgotten.requests());
-        }
+        let name = self.book.table.name(&order.id).of_new();
         self.count(order.customer.as_deref(), &order.lines);
         if matches!(entry.change, Change::Waiting { .. }) {
             for line in order.lines.iter() {
@@ -306,11 +168,12 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
                 _ = queue.set_aside(line.units, u64::MAX);
             }
         }
-        // The entry goes into the table, and its id with it.
-        let name = name.of_new();
-        let slot = self.book.apply_new(&mut shard, name, position, entry);
-        let slot = slot.ok_or(ReplayReason::Unknown)?;
-        self.orders.insert(position, (shard.number, slot));
+        let order = self.book.new_order(position, entry);
+        let order = order.ok_or(ReplayReason::Unknown)?;
+        let mut shard = self.book.table.lock_shard_of(name);
+        let slot = shard.add(name, order);
+        let number = u32::try_from(shard.number).map_err(|_| ReplayReason::Unknown)?;
+        self.orders.insert(position, (number, slot));
         Ok(())
     }
 
@@ -321,45 +184,23 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         entry: &Entry<K>,
     ) -> Result<(), ReplayReason> {
         let book = self.book;
-        let skus = &book.skus;
         let place = self.orders.get(&order).ok_or(ReplayReason::Order)?;
         let (number, slot) = *place;
-        let mut shard = book.table.lock(number);
+        let mut shard = book.table.lock(number as usize);
         if !has_units(&shard[slot], &entry.change) {
             return Err(ReplayReason::Units);
         }
-        let mut gates = None;
         match &entry.change {
-            Change::Served { lines, .. } => self.take_to_hold(lines, position)?,
             Change::Amended { taken, .. } => {
-                self.take_to_hold(taken, position)?;
+                taken.iter().try_for_each(|line| self.knows(line.sku))?;
                 let (had, new) = shard[slot].split(taken);
                 self.recount(&shard[slot], &had);
                 self.count(shard[slot].customer.as_deref(), &new);
             }
-            Change::Paid {
-                held,
-                retaken,
-                shipped,
-                ..
-            } => {
-                self.take(retaken, position)?;
-                self.recount(&shard[slot], retaken);
-                if *shipped {
-                    self.ship(held, position)?;
-                    self.ship(retaken, position)?;
-                }
-            }
-            Change::Shipped { lines, .. } => self.ship(lines, position)?,
-            Change::Returned { on_sale, .. } => {
-                let passed = gates.insert(skus.pass(on_sale));
-                for line in on_sale.iter() {
-                    self.make_room(line.sku, line.units, position, passed)?;
-                }
-            }
+            Change::Paid { retaken, .. } => self.recount(&shard[slot], retaken),
             _ => {}
         }
-        book.apply(&mut shard, slot, position, entry, gates.as_mut());
+        book.show(&mut shard, slot, position, entry);
         Ok(())
     }
 
@@ -380,35 +221,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {
-        let known = self.book.skus.knows(sku);
+        let known = sku.index() < self.book.skus.len();
         known.then_some(()).ok_or(ReplayReason::Sku)
-    }
-
-    fn take_to_hold(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
-        self.take(lines, position)?;
-        self.book.skus.hold_anyway(lines);
-        Ok(())
-    }
-
-    fn take(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
-        for line in lines.iter() {
-            self.knows(line.sku)?;
-            self.lent
-                .lend_free(&self.book.skus, (line.sku, line.units), position)?;
-        }
-        self.book.skus.take(lines).map_err(|_| ReplayReason::Units)
-    }
-
-    fn ship(&mut self, lines: &Lines, position: Position) -> Result<(), ReplayReason> {
-        let book = self.book;
-        let skus = &book.skus;
-        let mut gates = skus.pass(lines);
-        for line in lines.iter() {
-            let (units, gate) = ((line.sku, line.units), gates.of(line.sku));
-            self.lent.lend_on_hand(skus, units, position, gate)?;
-        }
-        let shipped = skus.ship(lines, &mut gates);
-        shipped.map_err(|_| ReplayReason::Units)
     }
 }
 

@@ -4,6 +4,8 @@
 //! never under a lock of the book: whatever happens after an entry is appended cannot panic there. And a number is hashed
 //! by one multiplication.
 
+mod again;
+
 use crate::entry::Position;
 use crate::gate::Gate;
 use crate::limits::Rules;
@@ -471,11 +473,6 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn withhold(&self, sku: SkuId, units: u64) -> u64 {
         let withdrawn = self.stocks.withdraw(&sku, units);
         withdrawn.map_or(0, |withdrawn| withdrawn.owed)
-    }
-
-    /// Has more units on sale than there are, for a while in which nobody else uses the book. Returns whether that fits.
-    pub(crate) fn lend(&self, sku: SkuId, units: u64) -> bool {
-        self.item(sku).shelf.restock(units).is_ok()
     }
 
     /// Has units on sale again that were taken off it. Returns how many of them were owed.

@@ -33,7 +33,9 @@ impl<T> Steps<T> {
         }
         let chunks = &mut self.nodes[node];
         if chunk == chunks.len() {
-            chunks.push(Vec::new());
+            // The first one grows with what it holds: many lists are short.
+            let room = if self.len == 0 { 0 } else { WIDTH };
+            chunks.push(Vec::with_capacity(room));
         }
         chunks[chunk].push(item);
         self.len += 1;

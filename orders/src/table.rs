@@ -121,12 +121,50 @@ impl Locked<'_> {
 
     /// Adds an order whose id is not known.
     pub(crate) fn insert(&mut self, name: Name<'_>, order: Order) -> SlotId {
-        let lines = order.parts.len();
         let slot = self.shard.slots.insert(name.hash, order);
+        self.is_added(slot);
+        slot
+    }
+
+    /// Adds an order of a book that is made again. Nobody finds it by its id before all are [named](Self::name_all).
+    pub(crate) fn add(&mut self, name: Name<'_>, order: Order) -> SlotId {
+        let slot = self.shard.slots.add(name.hash, order);
+        self.is_added(slot);
+        slot
+    }
+
+    fn is_added(&mut self, slot: SlotId) {
+        let lines = self[slot].parts.len();
         self.table.known.fetch_add(1, Ordering::Relaxed);
         self.table.lines.fetch_add(lines, Ordering::Relaxed);
         self.enqueue(slot);
-        slot
+    }
+
+    /// Has all orders be found by their ids that were added to the shard: the index is made at once, which takes a part
+    /// of the time. Forgetting is no entry: of two orders with an id the first was forgotten before the second was placed.
+    /// Returns how many keys of requests were forgotten with orders.
+    ///
+    /// # Errors
+    ///
+    /// The number of an order whose id was not free.
+    pub(crate) fn name_all(&mut self) -> Result<usize, Position> {
+        let end = self.end();
+        let slots: usize = (0..end).filter(|index| self.used(*index).is_some()).count();
+        self.shard.slots.name_all(slots);
+        let mut requests = 0;
+        for index in 0..end {
+            let Some(slot) = self.used(index) else {
+                continue;
+            };
+            while let Some(before) = self.shard.slots.name(slot) {
+                let (before_it, order) = (&self[before], &self[slot]);
+                if !before_it.has_ended() || before_it.last > order.number {
+                    return Err(order.number);
+                }
+                requests += self.forget(before).requests();
+            }
+        }
+        Ok(requests)
     }
 
     /// Shows in an order what the entry at `position` says.

@@ -3,11 +3,15 @@
 //!
 //! Without strace, or where it may not trace, the tests are shown as ignored. With `SEGSTOCK_DEMAND_SERVERS=1` they fail.
 
+#[path = "support/trace.rs"]
+mod trace;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use trace::{Trace, Wanted};
 
 /// What is answered, and what its entry begins with.
 const ANSWERS: [(&str, &str); 4] = [
@@ -37,7 +41,7 @@ fn main() -> ExitCode {
 fn right() -> Result<(), Failed> {
     let trace = trace(&[])?;
     for (answer, entry) in ANSWERS {
-        println!("{}", Sequence::of(&trace, answer, entry)?.judged()?);
+        println!("{}", judged(&trace, answer, entry)?);
     }
     Ok(())
 }
@@ -45,7 +49,7 @@ fn right() -> Result<(), Failed> {
 fn hasty() -> Result<(), Failed> {
     let trace = trace(&["--answer-before-durable"])?;
     for (answer, entry) in ANSWERS {
-        let judged = Sequence::of(&trace, answer, entry)?.judged();
+        let judged = judged(&trace, answer, entry);
         if judged.is_ok() {
             return Err(format!("{answer} is not found").into());
         }
@@ -53,8 +57,15 @@ fn hasty() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs the example, and returns its calls: one a line.
-fn trace(arguments: &[&str]) -> Result<Vec<String>, Failed> {
+fn judged(trace: &Trace, answer: &str, entry: &str) -> Result<String, String> {
+    let log = "shop.db-wal>";
+    trace.judged(&Wanted { entry, log }, |line| {
+        line.contains(" write(1") && line.contains(answer)
+    })
+}
+
+/// Runs the example, and returns its calls.
+fn trace(arguments: &[&str]) -> Result<Trace, Failed> {
     let directory = tempfile::tempdir()?;
     let trace = directory.path().join("trace");
     let test = env::current_exe()?;
@@ -72,52 +83,5 @@ fn trace(arguments: &[&str]) -> Result<Vec<String>, Failed> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
-    let trace = fs::read(trace)?;
-    let trace = String::from_utf8_lossy(&trace);
-    Ok(trace.lines().map(str::to_owned).collect())
-}
-
-/// Where in a trace an answer, and what must come before, is done.
-struct Sequence {
-    answer: (usize, String),
-    written: Option<usize>,
-    synced: Option<usize>,
-}
-
-impl Sequence {
-    fn of(trace: &[String], answer: &str, entry: &str) -> Result<Self, Failed> {
-        let lines = || trace.iter().enumerate();
-        let answered = lines().find(|(_, line)| line.contains(" write(1") && line.contains(answer));
-        let (at, _) = answered.ok_or_else(|| format!("{answer} is not in the trace"))?;
-        // As strace shows the quotation marks of a row.
-        let row = format!(r#"{{\"{entry}\":{{"#);
-        let is_log = |line: &str| line.contains("shop.db-wal>");
-        let written = lines()
-            .find(|(_, line)| line.contains("pwrite64(") && is_log(line) && line.contains(&row));
-        let written = written.map(|(at, _)| at);
-        let synced = lines()
-            .skip(written.map_or(0, |at| at + 1))
-            .find(|(_, line)| {
-                let is_sync = line.contains(" fdatasync(") || line.contains(" fsync(");
-                // One that another thread interrupts has its result in a later line.
-                is_sync && is_log(line) && line.trim_end().ends_with("= 0")
-            });
-        Ok(Self {
-            answer: (at, answer.to_owned()),
-            written,
-            synced: synced.map(|(at, _)| at),
-        })
-    }
-
-    fn judged(&self) -> Result<String, Failed> {
-        let (answered, answer) = &self.answer;
-        match (self.written, self.synced) {
-            (Some(written), Some(synced)) if written < synced && synced < *answered => Ok(format!(
-                "{answer}: written in line {written}, synced in {synced}, answered in {answered}"
-            )),
-            other => {
-                Err(format!("{answer} in line {answered}, written and synced: {other:?}").into())
-            }
-        }
-    }
+    Ok(Trace::new(&fs::read(trace)?))
 }

@@ -26,6 +26,7 @@
 //! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are told *unknown*, new ones *unavailable* |
 //! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |
 //! | the disk is full, too many connections, a standby | as if the connection was lost: it may pass |
+//! | the password, the role or the database is refused, or a right is missing | the ledger is dead at once, and says why; at opening that is the error |
 //!
 //! A commit waits for standbys only if the server is set up for that (`synchronous_standby_names`). Without it, a failover
 //! to a standby can lose what was answered.

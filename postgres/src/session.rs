@@ -32,9 +32,12 @@ impl Reach {
 impl Connect for Reach {
     type Connection = Arc<Session>;
 
-    async fn connect(&self) -> Result<Arc<Session>, String> {
+    async fn connect(&self) -> Result<Arc<Session>, Fault> {
         let connected = self.0.connect(NoTls).await;
-        let (client, connection) = connected.map_err(|error| words(&error))?;
+        let (client, connection) = connected.map_err(|error| match is_locked_out(&error) {
+            true => Fault::Final(words(&error)),
+            false => Fault::NotDone(words(&error)),
+        })?;
         let task = tokio::spawn(async move {
             // Its end is seen by the calls.
             _ = connection.await;
@@ -177,6 +180,19 @@ fn fault(error: &Error) -> Fault {
         code if ["40", "53", "55"].contains(&&code[..2]) => Fault::NotDone(words),
         code if code.starts_with("08") => Fault::MayBeDone(words),
         _ => Fault::Final(words),
+    }
+}
+
+/// Whether a server says that this client has no way in, however often it asks: by its password, its role, the database or
+/// its rights.
+pub(crate) fn is_locked_out(error: &Error) -> bool {
+    match error.code() {
+        Some(code) => {
+            let code = code.code();
+            ["28", "3D"].contains(&&code[..2]) || code == "42501"
+        }
+        // The server wants a password, and the URL has none.
+        None => error.to_string().starts_with("invalid configuration"),
     }
 }
 

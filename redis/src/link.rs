@@ -2,7 +2,9 @@
 
 use crate::error::OpenError;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, ServerErrorKind, cmd};
+use redis::{
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd,
+};
 use segstock_remote::{Connect, Fault};
 use std::collections::HashMap;
 use std::fmt;
@@ -31,16 +33,22 @@ impl fmt::Debug for Reach {
 impl Connect for Reach {
     type Connection = Link;
 
-    async fn connect(&self) -> Result<Link, String> {
+    async fn connect(&self) -> Result<Link, Fault> {
         // The driver has the time-outs. The client's own would end calls that the driver still waits for.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
         let client = &self.client;
         let connection = client.get_multiplexed_async_connection_with_config(&config);
-        let link = Link(connection.await.map_err(|error| error.to_string())?);
+        let connection = connection.await.map_err(|error| match error.kind() {
+            // A wrong password, or a user that is not there: another try has no other end.
+            ErrorKind::AuthenticationFailed => Fault::Final(error.to_string()),
+            _ => Fault::NotDone(error.to_string()),
+        });
+        let link = Link(connection?);
         if let Some(stock) = &self.identity {
-            link.check_identity(stock).await?;
+            let is_it = link.check_identity(stock).await;
+            is_it.map_err(Fault::NotDone)?;
         }
         Ok(link)
     }

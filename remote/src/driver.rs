@@ -21,8 +21,9 @@ pub trait Connect: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What went wrong, in words. Nothing was sent that could change the stock.
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection, String>> + Send;
+    /// [`Fault::Final`] if another try has no other end: a wrong password, a database that is not there. Otherwise
+    /// [`Fault::NotDone`]: nothing was sent that could change the stock.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, Fault>> + Send;
 }
 
 /// Which attempt of a call this is, as far as the server must know.
@@ -202,7 +203,7 @@ impl<C: Connect> Driver<C> {
             Some(open) => (Ok(open), self.patience.attempt()),
             None => self.connected(turn).await,
         };
-        let (connection, generation) = open.map_err(Fault::NotDone)?;
+        let (connection, generation) = open?;
         match timeout(left, call(connection, attempt)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => {
@@ -224,10 +225,11 @@ impl<C: Connect> Driver<C> {
 
     /// The connection of a slot, made if there is none; and the time that is left of an attempt: it has one time-out for
     /// connecting and asking together.
-    async fn connected(&self, slot: usize) -> (Result<(C::Connection, u64), String>, Duration) {
+    async fn connected(&self, slot: usize) -> (Result<(C::Connection, u64), Fault>, Duration) {
         let began = Instant::now();
         let connected = timeout(self.patience.attempt(), self.connection(slot)).await;
-        let open = connected.unwrap_or_else(|_| Err("no connection in time".to_owned()));
+        let open =
+            connected.unwrap_or_else(|_| Err(Fault::NotDone("no connection in time".to_owned())));
         (
             open,
             self.patience.attempt().saturating_sub(began.elapsed()),
@@ -235,7 +237,7 @@ impl<C: Connect> Driver<C> {
     }
 
     /// The connection of a slot, made if there is none; and its generation.
-    async fn connection(&self, slot: usize) -> Result<(C::Connection, u64), String> {
+    async fn connection(&self, slot: usize) -> Result<(C::Connection, u64), Fault> {
         let mut slot = self.slots[slot].lock().await;
         if slot.connection.is_none() {
             slot.connection = Some(self.connect.connect().await?);

@@ -56,7 +56,9 @@ pub struct NoServer {
 }
 
 impl NoServer {
-    fn new(reason: impl Into<String>) -> Self {
+    /// Why there is none.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self { reason }
     }

@@ -124,6 +124,10 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
         self.map.len()
     }
 
+    pub(super) fn reserve(&self, additional: usize) {
+        on_known_thread(|| self.map.pin().reserve(additional));
+    }
+
     /// Whether the map had no `sku` before, and has it now.
     pub(super) fn insert(&self, sku: K, stock: Engine) -> bool {
         on_known_thread(|| {

@@ -1,15 +1,17 @@
 //! Durable calls a second, beside the rate at which the disk syncs; and opening again.
 
 use crate::Arguments;
-use crate::shops::{self, Turn, filled, median, open_all, timed};
-use rusqlite::Connection;
-use segstock_orders::OrderBook;
+use crate::shops::{self, Turn, filled, median, once, open_all, ratio, timed};
+use rusqlite::{Connection, Row};
+use segstock_orders::ledger::rows;
 use segstock_orders::sqlite::SqliteLedger;
+use segstock_orders::{Entry, OrderBook};
 use std::error::Error;
 use std::fs::File;
+use std::hint::black_box;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const NAMES: [&str; 4] = [
     "raw syncs of a growing file",
@@ -66,27 +68,34 @@ pub fn measure(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// What opening takes, beside reading the same rows.
+/// What opening takes, beside reading the same rows: as SQLite gives them, and decoded into entries.
 pub fn open(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
     let file = directory.join("open.db");
     let there = (arguments.skus, arguments.orders);
     let shop = filled(OrderBook::builder(), &file, there, |_| ())?;
     let found = shop.writer.status().durable;
     drop(shop);
-    let (mut reading, mut opening) = (Duration::MAX, Duration::MAX);
+    let mut turns: [Vec<Turn>; 3] = Default::default();
     let mut rows = 0;
-    for _ in 0..3 {
-        let began = Instant::now();
-        rows = read(&file)?;
-        reading = reading.min(began.elapsed());
-        let began = Instant::now();
-        let again = OrderBook::<String>::builder().recover(SqliteLedger::at(&file))?;
-        opening = opening.min(began.elapsed());
-        assert_eq!(again.found.last, found);
+    for _ in 0..arguments.turns {
+        turns[0].push(once(|| {
+            rows = read(&file, |row| Ok(row.get_ref(3)?.as_str()?.len()))?;
+            Ok(())
+        })?);
+        turns[1].push(once(|| Ok(_ = read(&file, decoded)?))?);
+        let mut again = None;
+        turns[2].push(once(|| {
+            again = Some(OrderBook::<String>::builder().recover(SqliteLedger::at(&file))?);
+            Ok(())
+        })?);
+        assert_eq!(again.map(|again| again.found.last), Some(found));
     }
-    let times = opening.as_secs_f64() / reading.as_secs_f64();
+    let [plain, entries, open] = turns.each_ref().map(|turns| median(turns, Turn::seconds));
     println!(
-        "{rows} rows: read in {reading:.2?}, open in {opening:.2?}, {times:.2} times; the best of 3"
+        "{rows} rows: read in {plain:.2} s, read into entries in {entries:.2} s, open in {open:.2} s: \
+         {:.2} times the entries, {:.2} times the plain rows",
+        ratio(&turns[2], &turns[1]),
+        ratio(&turns[2], &turns[0])
     );
     Ok(())
 }
@@ -123,17 +132,28 @@ fn transactions(
     })
 }
 
-/// Reads all rows as SQLite gives them.
-fn read(file: &Path) -> Result<u64, Box<dyn Error>> {
+/// Reads all rows as a ledger that opens does, and takes something of each.
+fn read(
+    file: &Path,
+    take: impl Fn(&Row<'_>) -> Result<usize, Box<dyn Error>>,
+) -> Result<u64, Box<dyn Error>> {
     let connection = Connection::open(file)?;
-    let mut select = connection.prepare("SELECT position, time, request, change FROM entry")?;
+    let mut select = connection
+        .prepare("SELECT position, time, request, change FROM entry ORDER BY position")?;
     let mut rows = select.query([])?;
-    let mut count = 0;
-    let mut bytes = 0;
+    let (mut count, mut taken) = (0, 0);
     while let Some(row) = rows.next()? {
-        bytes += row.get_ref(3)?.as_str()?.len();
+        taken += take(row)?;
         count += 1;
     }
-    assert!(bytes > 0);
+    assert!(taken > 0);
     Ok(count)
+}
+
+/// Decodes the entry of a row.
+fn decoded(row: &Row<'_>) -> Result<usize, Box<dyn Error>> {
+    let request = row.get_ref(2)?.as_str_or_null()?;
+    let entry = rows::Row::entry(row.get(1)?, request, row.get_ref(3)?.as_str()?)?;
+    let entry: Entry<String> = black_box(entry);
+    Ok(usize::from(entry.time > 0))
 }

@@ -32,6 +32,11 @@ impl Turn {
         self.times.len() as f64 / self.time.as_secs_f64()
     }
 
+    /// How long it was.
+    pub fn seconds(&self) -> f64 {
+        self.time.as_secs_f64()
+    }
+
     /// What so many of 1,000 calls took at most, in seconds.
     pub fn slowest(&self, of_1000: usize) -> f64 {
         let index = self.times.len() * of_1000 / 1000;
@@ -43,6 +48,16 @@ pub fn median(turns: &[Turn], figure: impl Fn(&Turn) -> f64) -> f64 {
     let mut figures: Vec<f64> = turns.iter().map(figure).collect();
     figures.sort_unstable_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+/// The median of the ratios of turns that stood beside each other, of their seconds.
+pub fn ratio(turns: &[Turn], others: &[Turn]) -> f64 {
+    let both = turns.iter().zip(others);
+    let mut ratios: Vec<f64> = both
+        .map(|(one, other)| one.seconds() / other.seconds())
+        .collect();
+    ratios.sort_unstable_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or_default()
 }
 
 /// A shop over SQLite with so many SKUs, and orders that are paid for already. `each` is called before each order.
@@ -165,4 +180,11 @@ pub fn timed(
         times.push(began.elapsed());
     }
     Ok(Turn::new(times, began.elapsed()))
+}
+
+/// One call.
+pub fn once(call: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Turn, Box<dyn Error>> {
+    let began = Instant::now();
+    call()?;
+    Ok(Turn::new(Vec::new(), began.elapsed()))
 }

@@ -75,13 +75,25 @@ impl<K: Sku + 'static> OrderBook<K> {
     }
 
     /// Shows in an order what an entry says, and gives what it gives.
-    pub(crate) fn apply(
+    fn apply(
         &self,
         shard: &mut Locked<'_>,
         slot: SlotId,
         position: Position,
         entry: &Entry<K>,
         gates: Option<&mut Gates<'_>>,
+    ) {
+        self.show(shard, slot, position, entry);
+        self.give(shard, &entry.change, gates);
+    }
+
+    /// Shows what an entry says in an order, in what its customer has, and in the queues.
+    pub(crate) fn show(
+        &self,
+        shard: &mut Locked<'_>,
+        slot: SlotId,
+        position: Position,
+        entry: &Entry<K>,
     ) {
         let order = &shard[slot];
         let number = order.number;
@@ -110,17 +122,19 @@ impl<K: Sku + 'static> OrderBook<K> {
             self.requests.add();
         }
         self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
-        match &entry.change {
+        if let Change::Served { lines: waiting, .. } | Change::Cancelled { waiting, .. } =
+            &entry.change
+        {
+            self.leave_queues(shard, slot, number, waiting);
+        }
+    }
+
+    /// Gives the units that a change of an order gives.
+    fn give(&self, shard: &mut Locked<'_>, change: &Change<K>, gates: Option<&mut Gates<'_>>) {
+        match change {
             Change::Amended { given, .. } => self.give_held(shard, given),
             Change::Paid { held, .. } => self.skus.unhold(held),
-            Change::Served { lines, .. } => self.leave_queues(shard, slot, number, lines),
-            Change::Cancelled {
-                waiting,
-                held,
-                paid,
-                ..
-            } => {
-                self.leave_queues(shard, slot, number, waiting);
+            Change::Cancelled { held, paid, .. } => {
                 self.skus.give_back(paid);
                 self.give_held(shard, held);
             }
@@ -155,31 +169,24 @@ impl<K: Sku + 'static> OrderBook<K> {
     ) -> Option<SlotId> {
         let mut entry = Entry::new(now, change);
         let position = self.append(permit, &mut entry, Some(name.id));
-        self.apply_new(shard, name, position, entry)
+        Some(shard.insert(name, self.new_order(position, entry)?))
     }
 
-    /// Shows a new order. Nothing if the entry is of something else.
-    pub(crate) fn apply_new(
-        &self,
-        shard: &mut Locked<'_>,
-        name: Name<'_>,
-        position: Position,
-        entry: Entry<K>,
-    ) -> Option<SlotId> {
+    /// The order that an entry places. It joins the queues if it waits. Nothing if the entry is of something else.
+    pub(crate) fn new_order(&self, position: Position, entry: Entry<K>) -> Option<Order> {
         let at = (position, entry.time);
         let placed = |order: NewOrder, stage, until| {
             let counted = self.counted(order.customer.as_deref(), &order.lines);
             Order::placed(at, order, (stage, until), &counted)
         };
-        let order = match entry.change {
-            Change::Placed { order, until } => placed(order, Stage::Held, until),
+        match entry.change {
+            Change::Placed { order, until } => Some(placed(order, Stage::Held, until)),
             Change::Waiting { order, ttl } => {
                 self.join_queues(position, &order);
-                placed(order, Stage::Waiting, ttl)
+                Some(placed(order, Stage::Waiting, ttl))
             }
-            _ => return None,
-        };
-        Some(shard.insert(name, order))
+            _ => None,
+        }
     }
 
     /// Has an order wait whose places are set aside. If units came back meanwhile, it is to be served at once.

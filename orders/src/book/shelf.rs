@@ -118,7 +118,19 @@ impl<K: Sku + 'static> OrderBook<K> {
         position: Position,
         entry: &Entry<K>,
     ) -> Booked {
-        let (difference, uncovered) = self.give_to_shelf(gates, position, &entry.change);
+        self.give_to_shelf(gates, &entry.change);
+        self.show_shelf(gates, position, entry)
+    }
+
+    /// Shows what an entry about shelves says beside units on hand, and keeps its request.
+    pub(crate) fn show_shelf(
+        &self,
+        gates: &mut Gates<'_>,
+        position: Position,
+        entry: &Entry<K>,
+    ) -> Booked {
+        self.show_way_and_limits(gates, position, &entry.change);
+        let (difference, uncovered) = difference_of(&entry.change);
         let booked = Booked {
             until: entry.time.saturating_add(self.settings.retention),
             body: entry.request.as_ref().map_or(0, |request| request.body),
@@ -137,40 +149,32 @@ impl<K: Sku + 'static> OrderBook<K> {
         booked
     }
 
-    /// Gives what a change of shelves gives. Returns the difference of the first SKU, and how much of it is uncovered.
-    fn give_to_shelf(
-        &self,
-        gates: &mut Gates<'_>,
-        position: Position,
-        change: &Change<K>,
-    ) -> (i64, u64) {
+    /// Puts units on the shelf, or on sale again.
+    fn give_to_shelf(&self, gates: &mut Gates<'_>, change: &Change<K>) {
         match *change {
-            Change::Restocked { sku, units } => {
-                self.skus.put(sku, units, gates.of(sku));
-                (units.cast_signed(), 0)
-            }
-            Change::WrittenOff { units, .. } => (-units.cast_signed(), 0),
+            Change::Restocked { sku: to, units }
+            | Change::Moved { to, units, .. }
+            | Change::Arrived { to, units, .. } => self.skus.put(to, units, gates.of(to)),
             Change::Counted {
-                sku,
-                difference,
-                uncovered,
-                ..
-            } => {
-                if difference > 0 {
-                    let found = difference.unsigned_abs();
-                    self.skus.put(sku, found, gates.of(sku));
-                }
-                (difference, uncovered)
+                sku, difference, ..
+            } if difference > 0 => {
+                let found = difference.unsigned_abs();
+                self.skus.put(sku, found, gates.of(sku));
             }
-            Change::Moved { to, units, .. } => {
-                self.skus.put(to, units, gates.of(to));
-                (-units.cast_signed(), 0)
+            Change::Limited { sku, safety, .. } if safety < 0 => {
+                _ = self.skus.unwithhold(sku, safety.unsigned_abs());
             }
+            _ => {}
+        }
+    }
+
+    /// Shows units that are on their way, and limits.
+    fn show_way_and_limits(&self, gates: &mut Gates<'_>, position: Position, change: &Change<K>) {
+        match *change {
             Change::Sent { from, to, units } => {
                 gates.of(from).on_the_way += units;
                 gates.of(to).coming += units;
                 self.on_the_way.send(position, Sending { from, to, units });
-                (-units.cast_signed(), 0)
             }
             Change::Arrived {
                 sending,
@@ -182,23 +186,12 @@ impl<K: Sku + 'static> OrderBook<K> {
                 self.on_the_way.arrive(sending, units + lost);
                 gates.of(from).on_the_way -= units + lost;
                 gates.of(to).coming -= units + lost;
-                self.skus.put(to, units, gates.of(to));
-                (units.cast_signed(), 0)
             }
-            Change::Limited {
-                sku,
-                safety,
-                limits,
-                ..
-            } => {
-                if safety < 0 {
-                    _ = self.skus.unwithhold(sku, safety.unsigned_abs());
-                }
+            Change::Limited { sku, limits, .. } => {
                 gates.of(sku).limits = limits;
                 self.skus.item(sku).rules.set(&limits);
-                (0, 0)
             }
-            _ => (0, 0),
+            _ => {}
         }
     }
 
@@ -235,6 +228,22 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
         }
         limit
+    }
+}
+
+/// The difference that a change makes on the first of its shelves, and how much of it is uncovered.
+const fn difference_of<K>(change: &Change<K>) -> (i64, u64) {
+    match change {
+        Change::Restocked { units, .. } | Change::Arrived { units, .. } => (units.cast_signed(), 0),
+        Change::WrittenOff { units, .. }
+        | Change::Moved { units, .. }
+        | Change::Sent { units, .. } => (-units.cast_signed(), 0),
+        Change::Counted {
+            difference,
+            uncovered,
+            ..
+        } => (*difference, *uncovered),
+        _ => (0, 0),
     }
 }
 

@@ -146,6 +146,7 @@ impl<K: 'static> Driver<K> {
                     LedgerError::new(LedgerReason::Failed, "the batch is not there")
                 }
                 Ok(Standing::Superseded) => return self.is_superseded(),
+                Err(error) if error.reason() == LedgerReason::Refused => return self.dies(&error),
                 Err(error) => error,
             }
         } else {

@@ -1,14 +1,13 @@
 //! [`Recovered`]: a book that its ledger made again.
 
 use super::driver::Driver;
-use super::sums::{Moved as _, Sums};
 use super::writer::{Past, Writer, WriterSettings};
 use super::{Ledger, LedgerError, LedgerReason, Opened};
 use crate::book::OrderBook;
 use crate::builder::OrderBookBuilder;
 use crate::entry::{Entry, Position};
 use crate::journal::Journal;
-use crate::replay::ReplayError;
+use crate::replay::{Balance, ReplayError};
 use segstock::Clock;
 use segstock::inventory::Sku;
 use std::error::Error;
@@ -217,13 +216,13 @@ impl<K: Sku + 'static> Loaded<K> {
         let clock = Arc::clone(&builder.clock);
         let builder = builder.clock(Arc::new(GoesOn { clock, began, at }));
 
-        let (book, pages, sums) = replay(builder, &mut *ledger, opened.last)?;
+        let (book, pages, balance) = replay(builder, &mut *ledger, opened.last)?;
         // Entries that stand for forgotten orders have positions, too: new ones come after them.
         let last = opened.last.max(pages.after);
         if let Some(error) = pages.error {
             return Err(RecoverError::Ledger(error));
         }
-        let mut book = book.map_err(RecoverError::Replay)?;
+        let (mut book, sums) = balance.settle(book).map_err(RecoverError::Replay)?;
         let found = Found {
             entries: pages.entries,
             orders: book.orders(),
@@ -255,22 +254,22 @@ fn replay<K: Sku + 'static>(
     builder: OrderBookBuilder<K>,
     ledger: &mut dyn Ledger<K>,
     written: Position,
-) -> Result<(Replayed<K>, Pages<K>, Sums), RecoverError> {
+) -> Result<(Replayed<K>, Pages<K>, Balance), RecoverError> {
     let (ahead, pages) = sync_channel(PAGES_AHEAD);
     let mut pages = Pages::of(pages);
-    let sums = Sums::default();
     let mut reader = Reader {
         ledger,
         ahead,
-        sums,
+        balance: Balance::default(),
     };
     let read = reader.read(Position::default());
     let Some((after, entries)) = read.filter(|(_, entries)| *entries == PAGE) else {
         if let Some((after, _)) = read {
             _ = reader.read(after);
         }
-        let sums = reader.end();
-        return Ok((builder.replay_written(&mut pages, written), pages, sums));
+        let balance = reader.end();
+        let book = builder.replay_unsettled(&mut pages, written);
+        return Ok((book, pages, balance));
     };
     let read = thread::scope(|scope| {
         let thread = thread::Builder::new().name("segstock-reader".to_owned());
@@ -282,24 +281,24 @@ fn replay<K: Sku + 'static>(
             reader.end()
         });
         let started = started.map_err(|error| format!("no thread to read the ledger: {error}"))?;
-        let book = builder.replay_written(&mut pages, written);
+        let book = builder.replay_unsettled(&mut pages, written);
         // It reads no more once nobody takes its pages.
         pages.close();
-        let sums = started.join();
-        let sums = sums.map_err(|_| "the thread that read the ledger panicked".to_owned())?;
-        Ok((book, sums))
+        let balance = started.join();
+        let balance = balance.map_err(|_| "the thread that read the ledger panicked".to_owned())?;
+        Ok((book, balance))
     });
-    let (book, sums) = read.map_err(|line: String| {
+    let (book, balance) = read.map_err(|line: String| {
         RecoverError::Ledger(LedgerError::new(LedgerReason::Failed, line))
     })?;
-    Ok((book, pages, sums))
+    Ok((book, pages, balance))
 }
 
 /// Reads pages ahead.
 struct Reader<'a, K> {
     ledger: &'a mut dyn Ledger<K>,
     ahead: SyncSender<Result<Page<K>, LedgerError>>,
-    sums: Sums,
+    balance: Balance,
 }
 
 impl<K> Reader<'_, K> {
@@ -308,14 +307,15 @@ impl<K> Reader<'_, K> {
     fn read(&mut self, after: Position) -> Option<(Position, usize)> {
         let page = self.ledger.load(after, PAGE);
         let read = page.as_ref().map(Vec::as_slice).unwrap_or_default();
-        read.iter().for_each(|(_, entry)| self.sums.add(entry));
+        read.iter()
+            .for_each(|(position, entry)| self.balance.follow(*position, entry));
         let (entries, last) = (read.len(), read.last().map(|(position, _)| *position));
         let sent = self.ahead.send(page);
         last.filter(|_| sent.is_ok()).map(|last| (last, entries))
     }
 
-    fn end(self) -> Sums {
-        self.sums
+    fn end(self) -> Balance {
+        self.balance
     }
 }
 

@@ -3,12 +3,12 @@
 use super::driver::Driver;
 use super::queue::Queue;
 use super::recover::WallClock;
-use super::sums::{Moved as _, SkuSums, Sums};
 use super::waiters::{Durable, Waiters};
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened};
 use crate::entry::{Entry, Position};
 use crate::journal::{Journal, Lost, NoPlace};
 use crate::lines::SkuId;
+use crate::sums::{Moved as _, SkuSums, Sums};
 use parking_lot::{Mutex, RwLock};
 use segstock::Clock;
 use std::cell::Cell;

@@ -29,6 +29,9 @@ pub(super) fn insert<K: Serialize>(transaction: &Transaction<'_>, batch: &Batch<
     Ok(())
 }
 
+/// For how many entries of a page room is made before they are read.
+const MOST_AT_ONCE: usize = 4096;
+
 /// Up to `limit` entries after a position.
 pub(super) fn after<K: DeserializeOwned>(
     connection: &Connection,
@@ -40,7 +43,12 @@ pub(super) fn after<K: DeserializeOwned>(
          ORDER BY position LIMIT ?2",
     )?;
     let rows = select.query_map(params![after.number(), limit], entry)?;
-    rows.collect()
+    // An entry is large: it is not moved again while its page grows.
+    let mut page = Vec::with_capacity(limit.min(MOST_AT_ONCE));
+    for row in rows {
+        page.push(row?);
+    }
+    Ok(page)
 }
 
 /// The entries of some orders, and those at some positions.

@@ -56,6 +56,24 @@ impl Index {
         self.chain(slots, slot);
     }
 
+    /// Makes room for so many orders, before any of them is chained.
+    pub(super) fn make_room(&mut self, orders: usize) {
+        while self.heads.len() < orders {
+            self.heads.push(None);
+        }
+        self.orders = orders;
+    }
+
+    /// Chains a slot for which room was made, unless an order with the same id is there: then returns its slot.
+    pub(super) fn chain_new(&mut self, slots: &mut Store<Slot>, slot: SlotId) -> Option<SlotId> {
+        let Slot { order, chained, .. } = &slots[slot.index()];
+        let same = self.find(slots, chained.hash.into(), &order.id);
+        if same.is_none() {
+            self.chain(slots, slot);
+        }
+        same
+    }
+
     /// Takes a slot out that is there.
     pub(super) fn remove(&mut self, slots: &mut Store<Slot>, slot: SlotId) {
         let Chained { hash, next } = slots[slot.index()].chained;

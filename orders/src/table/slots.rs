@@ -50,13 +50,28 @@ impl Slots {
 
     /// Adds an order whose id is not there.
     pub(super) fn insert(&mut self, hash: u64, order: Order) -> SlotId {
-        let slot = SlotId::of(self.store.insert(Slot {
+        let slot = self.add(hash, order);
+        self.ids.insert(&mut self.store, slot);
+        slot
+    }
+
+    /// Adds an order that is found by its id once it is [named](Self::name).
+    pub(super) fn add(&mut self, hash: u64, order: Order) -> SlotId {
+        SlotId::of(self.store.insert(Slot {
             order,
             chained: Chained::with(hash),
             links: Links::default(),
-        }));
-        self.ids.insert(&mut self.store, slot);
-        slot
+        }))
+    }
+
+    /// All of so many orders that were added are going to be named: the index has room for them at once.
+    pub(super) fn name_all(&mut self, orders: usize) {
+        self.ids.make_room(orders);
+    }
+
+    /// Has an order be found by its id, unless another one is: then returns that.
+    pub(super) fn name(&mut self, slot: SlotId) -> Option<SlotId> {
+        self.ids.chain_new(&mut self.store, slot)
     }
 
     pub(super) fn remove(&mut self, slot: SlotId) -> Order {

@@ -47,8 +47,10 @@ impl<T> Store<T> {
 
     fn add_chunk(&mut self) -> usize {
         let number = self.chunks.len();
+        // The first one grows with what it holds: many shards have few orders.
+        let room = if number == 0 { 0 } else { WIDTH };
         self.chunks.push(Chunk {
-            items: Slab::new(),
+            items: Slab::with_capacity(room),
             next: None,
         });
         self.room = u32::try_from(number).ok();

@@ -1,6 +1,6 @@
 //! What is wrong, in one line; and whether it may pass.
 
-use crate::session::words;
+use crate::session::{is_locked_out, words};
 use segstock_orders::ledger::rows::RowError;
 use segstock_orders::ledger::{LedgerError, LedgerReason, WriteError};
 use tokio_postgres::Error;
@@ -37,6 +37,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let line = format!("PostgreSQL: {}", words(&error).replace('\n', " "));
         let (reason, may_pass) = match error.code().map(|code| code.code()) {
+            _ if is_locked_out(&error) => (LedgerReason::Refused, false),
             None => {
                 let source = std::error::Error::source(&error);
                 let is_wrong = source.is_some_and(|source| source.is::<WrongType>());

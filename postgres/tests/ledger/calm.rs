@@ -4,11 +4,14 @@ use crate::shop::{Clocks, TTL, Tests, name, phone, recover};
 use segstock_orders::ledger::{LedgerReason, RecoverError, Recovered};
 use segstock_orders::{OrderBook, OrderState, Refusal, Returned};
 use segstock_postgres::PostgresLedger;
-use segstock_remote::servers::Server;
+use segstock_remote::servers::{PostgresServer, Server};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls};
+
+/// Nobody has asked again for a time.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 pub fn add(tests: &Tests) {
     tests.add("all_that_was_answered_is_there_after_a_restart", |site| {
@@ -95,6 +98,22 @@ pub fn add(tests: &Tests) {
         let seen = format!("SELECT count(*) FROM {name}.seen WHERE mode = 'on'");
         assert_eq!(number(&client, site.runtime, &seen), 1);
     });
+    tests.add_behind_proxy("who_has_no_way_in_is_told_at_once", |site, _| {
+        for (url, says) in site.server.no_ways_in() {
+            let began = Instant::now();
+            let (reason, line) = refusal(&url, "shop");
+            assert!(began.elapsed() < AT_ONCE, "{line}");
+            assert_eq!((reason, line.lines().count()), (LedgerReason::Refused, 1));
+            assert!(line.contains(says) && !line.contains("wrong"), "{line}");
+        }
+    });
+    tests.add_behind_proxy("who_loses_the_way_in_is_told_at_once", |site, _| {
+        role_goes(
+            site.server,
+            &connect(site.server.url(), site.runtime),
+            site.runtime,
+        );
+    });
     tests.add("names_and_places_that_are_none_are_said", |site| {
         for wrong in [
             "",
@@ -118,6 +137,33 @@ pub fn add(tests: &Tests) {
         );
         assert_eq!(line.lines().count(), 1, "{line}");
     });
+}
+
+/// A role that may make nothing at first, then may, and at last may not log in any more.
+fn role_goes(server: &PostgresServer, client: &Client, runtime: &Handle) {
+    let (role, name) = (name(), name());
+    let url = server.url_of(&role);
+    run(client, runtime, &format!("CREATE ROLE {role} LOGIN"));
+    let (reason, line) = refusal(&url, &name);
+    assert_eq!(reason, LedgerReason::Refused);
+    assert!(line.contains("42501"), "{line}");
+
+    let may = format!("GRANT CREATE ON DATABASE postgres TO {role}");
+    run(client, runtime, &may);
+    let shop = recover(&url, &name).expect("it may make a schema now");
+    shop.book.open(phone(), 1).expect("a new SKU");
+    let out = format!(
+        "ALTER ROLE {role} NOLOGIN;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    );
+    run(client, runtime, &out);
+    let began = Instant::now();
+    let placed = shop.book.place("order", None, [(phone(), 1)], TTL);
+    assert_eq!(placed, Err(Refusal::Unknown));
+    assert!(began.elapsed() < AT_ONCE);
+    let dead = shop.writer.status().dead.expect("a reason");
+    assert_eq!(dead.reason(), LedgerReason::Refused);
+    assert!(dead.to_string().contains("28000"), "{dead}");
 }
 
 fn restart(url: &str) {

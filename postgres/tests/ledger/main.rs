@@ -3,6 +3,9 @@
 mod calm;
 mod faults;
 mod shop;
+mod synced;
+#[path = "../../../orders/tests/support/trace.rs"]
+mod trace;
 
 use segstock_remote::servers::Tests;
 use std::process::ExitCode;
@@ -11,5 +14,6 @@ fn main() -> ExitCode {
     let tests = Tests::new();
     calm::add(&tests);
     faults::add(&tests);
+    synced::add(&tests);
     tests.run()
 }

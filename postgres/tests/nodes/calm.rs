@@ -32,6 +32,15 @@ pub fn add(tests: &Tests) {
         "a_dead_node_keeps_its_units_until_its_lease_is_over",
         |url| Box::pin(dead(url)),
     );
+    tests.add_behind_proxy("calm::who_has_no_way_in_is_told_at_once", |site, _| {
+        for (url, says) in site.server.no_ways_in() {
+            let began = Instant::now();
+            let sale = Sale::at(&url, "shop").expect("a URL and a name");
+            let error = site.runtime.block_on(sale.install()).expect_err(says);
+            assert!(error.to_string().contains(says), "{error}");
+            assert!(began.elapsed() < Duration::from_secs(3), "{error}");
+        }
+    });
     add("a_full_node_is_busy", |url| Box::pin(busy(url)));
     add("a_call_goes_on_without_its_caller", |url| {
         Box::pin(cancelled(url))

@@ -6,7 +6,7 @@ use segstock_postgres::{OpenError, Postgres, Row, Rows};
 use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
 use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 
 pub fn add(tests: &Tests) {
@@ -39,6 +39,19 @@ pub fn add(tests: &Tests) {
             });
         },
     );
+    tests.add_behind_proxy("row::who_has_no_way_in_is_told_at_once", |site, _| {
+        for (url, says) in site.server.no_ways_in() {
+            let began = Instant::now();
+            let postgres = Postgres::new(&url).expect("a URL");
+            let error = site.runtime.block_on(postgres.install()).expect_err(says);
+            let line = error.to_string();
+            assert!(
+                line.contains("after 1 attempt") && line.contains(says),
+                "{line}"
+            );
+            assert!(began.elapsed() < Duration::from_secs(3), "{line}");
+        }
+    });
     tests.add("row::a_stock_is_created_once", |site| {
         let _tables = database(site);
         site.runtime.block_on(creates(site));

@@ -8,6 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 enum Next {
     Refuses,
+    LocksOut,
     Silent,
     Breaks,
     SaysNo,
@@ -34,11 +35,16 @@ impl Server {
 impl Connect for &Server {
     type Connection = u32;
 
-    async fn connect(&self) -> Result<u32, String> {
+    async fn connect(&self) -> Result<u32, Fault> {
         let mut next = self.next.lock().unwrap();
-        if let Some(Next::Refuses) = next.last() {
+        let refuses = match next.last() {
+            Some(Next::Refuses) => Some(Fault::NotDone("connection refused".to_owned())),
+            Some(Next::LocksOut) => Some(Fault::Final("wrong password".to_owned())),
+            _ => None,
+        };
+        if let Some(fault) = refuses {
             next.pop();
-            return Err("connection refused".to_owned());
+            return Err(fault);
         }
         let mut connections = self.connections.lock().unwrap();
         *connections += 1;
@@ -56,7 +62,7 @@ async fn ask(server: &Server, total: Duration) -> Result<u32, Unknown> {
             Next::Silent => std::future::pending().await,
             Next::Breaks => Err(Fault::MayBeDone("reset".to_owned())),
             Next::SaysNo => Err(Fault::NotDone("try again".to_owned())),
-            Next::Refuses => unreachable!("there is a connection"),
+            Next::Refuses | Next::LocksOut => unreachable!("there is a connection"),
             Next::Answers => Ok(connection),
         }
     };
@@ -64,6 +70,18 @@ async fn ask(server: &Server, total: Duration) -> Result<u32, Unknown> {
 }
 
 const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test(start_paused = true)]
+async fn who_is_locked_out_is_told_at_once() {
+    let began = Instant::now();
+    let server = Server::new(&[Next::Refuses, Next::LocksOut, Next::Answers]);
+    let unknown = ask(&server, LONG).await.unwrap_err();
+    assert_eq!(
+        (unknown.attempts, &*unknown.last_error),
+        (2, "wrong password")
+    );
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_told_that_an_attempt_may_still_arrive() {

@@ -3,6 +3,7 @@
 use super::private::{Account, Private};
 use super::{NoServer, Server, Upstream, find, variable};
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,6 +17,44 @@ pub struct PostgresServer {
     url: String,
     private: Option<Private>,
 }
+
+impl PostgresServer {
+    /// URLs by which nobody gets into a private server, and what it says of them: a wrong password, none, a role and a
+    /// database that are not there.
+    ///
+    /// # Panics
+    ///
+    /// If the server is not a private one.
+    #[must_use]
+    pub fn no_ways_in(&self) -> [(String, &'static str); 4] {
+        let url = |role: &str, database: &str| self.url_with(role, database);
+        [
+            (url(SECRET, "postgres password=wrong"), "28P01"),
+            (url(SECRET, "postgres"), "password missing"),
+            (url("nobody_knows", "postgres"), "28000"),
+            (url("postgres", "nowhere"), "3D000"),
+        ]
+    }
+
+    /// The URL of a private server for this role.
+    ///
+    /// # Panics
+    ///
+    /// If the server is not a private one.
+    #[must_use]
+    pub fn url_of(&self, role: &str) -> String {
+        self.url_with(role, "postgres")
+    }
+
+    fn url_with(&self, role: &str, database: &str) -> String {
+        let private = self.private.as_ref().expect("a private server");
+        let host = private.folder().display();
+        format!("host={host} user={role} dbname={database}")
+    }
+}
+
+/// A role that a private server asks for a password. All others it trusts.
+const SECRET: &str = "secretive";
 
 const SOCKET: &str = ".s.PGSQL.5432";
 
@@ -93,10 +132,17 @@ fn make_cluster(programs: &Path, folder: &Path, account: Option<Account>) -> Res
         .output()
         .map_err(|error| NoServer::new(format!("initdb does not start: {error}")))?;
     if made.status.success() {
-        return Ok(());
+        return ask_for_password(&folder.join("data/pg_hba.conf"))
+            .map_err(|error| NoServer::new(format!("pg_hba.conf: {error}")));
     }
     let words = String::from_utf8_lossy(&made.stderr).replace('\n', " ");
     Err(NoServer::new(format!("initdb failed: {words}")))
+}
+
+/// The first line of the file that fits counts.
+fn ask_for_password(rules: &Path) -> io::Result<()> {
+    let others = fs::read_to_string(rules)?;
+    fs::write(rules, format!("local all {SECRET} scram-sha-256\n{others}"))
 }
 
 /// Whether it serves: the file beside its data says so in its last line.

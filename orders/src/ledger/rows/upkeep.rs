@@ -4,8 +4,8 @@ use super::moves::{Move, Moves};
 use super::shelves::Shelves;
 use crate::entry::{Change, Entry, Position};
 use crate::ledger::Batch;
-use crate::ledger::sums::{FewSums, Moved as _};
 use crate::lines::SkuId;
+use crate::sums::{FewSums, Moved as _};
 use std::collections::{BTreeMap, HashSet};
 
 /// Says which rows go along with a batch, and which row stands for them.

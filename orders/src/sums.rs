@@ -39,17 +39,24 @@ impl SkuSums {
         u64::try_from(-self.free()).unwrap_or(0)
     }
 
-    const fn free(&self) -> i64 {
-        self.on_hand - self.held - self.paid - self.safety
+    /// Units that can be had; negative: that are owed.
+    pub(crate) const fn free(&self) -> i64 {
+        let unpromised = self.on_hand.saturating_sub(self.promised());
+        unpromised.saturating_sub(self.safety)
+    }
+
+    /// Units that orders have, and that have not left.
+    pub(crate) const fn promised(&self) -> i64 {
+        self.held.saturating_add(self.paid)
     }
 }
 
 /// The sums of all SKUs, by their numbers. Who reads them waits for nothing that grows.
 #[derive(Debug, Default)]
-pub(super) struct Sums(Steps<SkuSums>);
+pub(crate) struct Sums(Steps<SkuSums>);
 
 impl Sums {
-    pub(super) fn of(&self, sku: SkuId) -> SkuSums {
+    pub(crate) fn of(&self, sku: SkuId) -> SkuSums {
         self.0.get(sku.index()).copied().unwrap_or_default()
     }
 }
@@ -70,7 +77,7 @@ impl Moved for Sums {
 /// The sums of some entries, by SKU: of few SKUs, however many there are.
 #[cfg(any(feature = "faults", feature = "rows"))]
 #[derive(Debug, Default)]
-pub(super) struct FewSums(pub(super) BTreeMap<SkuId, SkuSums>);
+pub(crate) struct FewSums(pub(crate) BTreeMap<SkuId, SkuSums>);
 
 #[cfg(any(feature = "faults", feature = "rows"))]
 impl Moved for FewSums {
@@ -82,12 +89,19 @@ impl Moved for FewSums {
 }
 
 /// Sums to which entries are added.
-pub(super) trait Moved {
+pub(crate) trait Moved {
     /// A SKU is opened.
     fn opens(&mut self, sku: SkuId);
 
     /// The sums of a SKU. None if no entry has opened it: then the entries are none of a book.
     fn at(&mut self, sku: SkuId) -> Option<&mut SkuSums>;
+
+    /// Changes the sums of a SKU.
+    fn change(&mut self, sku: SkuId, change: impl FnOnce(&mut SkuSums)) {
+        if let Some(sums) = self.at(sku) {
+            change(sums);
+        }
+    }
 
     /// Adds what an entry moved.
     fn add<K>(&mut self, entry: &Entry<K>) {
@@ -108,9 +122,7 @@ pub(super) trait Moved {
             Change::Sent { from, units, .. } => self.on_hand(*from, -signed(*units)),
             Change::Arrived { to, units, .. } => self.on_hand(*to, signed(*units)),
             Change::Limited { sku, safety, .. } => {
-                if let Some(sums) = self.at(*sku) {
-                    add(&mut sums.safety, *safety);
-                }
+                self.change(*sku, |sums| add(&mut sums.safety, *safety));
             }
             Change::Placed { order, .. } => self.held(&order.lines, 1),
             Change::Served { lines, .. } => self.held(lines, 1),
@@ -148,41 +160,38 @@ pub(super) trait Moved {
     }
 
     fn on_hand(&mut self, sku: SkuId, units: i64) {
-        if let Some(sums) = self.at(sku) {
-            add(&mut sums.on_hand, units);
-        }
+        self.change(sku, |sums| add(&mut sums.on_hand, units));
     }
 
     fn held(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            if let Some(sums) = self.at(line.sku) {
-                add(&mut sums.held, sign * signed(line.units));
-            }
+            let units = sign * signed(line.units);
+            self.change(line.sku, |sums| add(&mut sums.held, units));
         }
     }
 
     fn paid(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            if let Some(sums) = self.at(line.sku) {
-                add(&mut sums.paid, sign * signed(line.units));
-            }
+            let units = sign * signed(line.units);
+            self.change(line.sku, |sums| add(&mut sums.paid, units));
         }
     }
 
     /// Units leave the shelf, or come back to it.
     fn leave(&mut self, lines: &Lines, sign: i64) {
         for line in lines.iter() {
-            if let Some(sums) = self.at(line.sku) {
-                add(&mut sums.on_hand, -sign * signed(line.units));
-                add(&mut sums.shipped, sign * signed(line.units));
-            }
+            let units = sign * signed(line.units);
+            self.change(line.sku, |sums| {
+                add(&mut sums.on_hand, -units);
+                add(&mut sums.shipped, units);
+            });
         }
     }
 }
 
-/// Adds units. Only entries that are damaged go beyond, and those make no book.
+/// Adds units. Only entries that are damaged go to the ends, and those make no book.
 const fn add(sum: &mut i64, units: i64) {
-    *sum = sum.wrapping_add(units);
+    *sum = sum.saturating_add(units);
 }
 
 /// Units, with a sign. No stock has 2^62.
