@@ -1,4 +1,4 @@
-//! What a node answers: an [`Order`], or a [`Refusal`].
+//! What a node answers: an [`Order`], what a call did, or a [`Refusal`].
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -19,16 +19,101 @@ pub struct Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OrderState {
-    /// Its units are set aside.
+    /// Units are set aside.
     Held,
-    /// It is paid for: its units are sold.
+    /// Units are paid for: they are sold.
     Paid,
-    /// It was paid for, and its units have left.
+    /// Units were paid for, and have left.
     Shipped,
+    /// All units that had left came back.
+    Returned,
     /// Its units are back.
     Cancelled,
-    /// Its deadline passed before it was paid for: its units are back.
+    /// Its deadline passed before it was paid for: its units are back. It can be paid for late, while they can still be had.
     Expired,
+}
+
+/// What a call on an order did. Asked again it is the same, but for the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// What the order is after the call: of an order in parts the first of held, paid, shipped, returned, expired, cancelled
+    /// that some of its units are.
+    pub state: OrderState,
+    /// The end of its hold, by the database's clock.
+    pub until: Option<SystemTime>,
+    /// Units that the call moved. None if calls on parts of the order had left nothing to move.
+    pub units: u64,
+    /// Those of them that were paid for, and are to be refunded.
+    pub refunded: u64,
+    /// Those of them that had come back at the deadline, and were taken again.
+    pub late: u64,
+}
+
+/// An order as it is, line by line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderView {
+    /// What is said of it as a whole.
+    pub order: Order,
+    /// Its lines, by SKU.
+    pub lines: Vec<OrderLine>,
+}
+
+/// A line of an order: how many units of a SKU are how far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderLine {
+    /// The SKU.
+    pub sku: String,
+    /// Units that are held and not paid for.
+    pub held: u64,
+    /// Units that are paid for and on hand.
+    pub paid: u64,
+    /// Units that left and did not come back.
+    pub shipped: u64,
+    /// Units that came back and are on sale.
+    pub returned: u64,
+    /// Units that came back and were written off.
+    pub written_off: u64,
+    /// Units that were cancelled before they were paid for.
+    pub cancelled: u64,
+    /// Units that were cancelled after they were paid for.
+    pub refunded: u64,
+    /// Units that were not paid for in time.
+    pub expired: u64,
+}
+
+/// What becomes of units that come back from a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Returned {
+    /// They are on sale again.
+    OnSale,
+    /// They are written off.
+    WrittenOff,
+}
+
+/// What a call on the stock of a SKU did. Asked again it is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StockAnswer {
+    /// Units on hand that came; negative: that went.
+    pub difference: i64,
+    /// Units that went and that no free unit covered: they are owed.
+    pub uncovered: u64,
+}
+
+/// A line that asks for more than there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShortLine {
+    /// The SKU.
+    pub sku: String,
+    /// Units that were asked for.
+    pub requested: u64,
+    /// Units that there are.
+    pub available: u64,
 }
 
 impl fmt::Display for OrderState {
@@ -37,6 +122,7 @@ impl fmt::Display for OrderState {
             Self::Held => "held",
             Self::Paid => "paid",
             Self::Shipped => "shipped",
+            Self::Returned => "returned",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
         })
@@ -66,8 +152,17 @@ pub enum Refusal {
         /// Its name.
         sku: String,
     },
-    /// The id is known for something else: other lines, or a restock.
+    /// The id or key is known for something else.
     Conflict,
+    /// At some instant of the call fewer units of these lines could be had. Nothing changed: the same call may be answered
+    /// otherwise later.
+    Short(Vec<ShortLine>),
+    /// Fewer units are there than are to leave, since units are owed.
+    NotOnHand(Vec<ShortLine>),
+    /// The order has fewer units that the call could change.
+    NotInOrder(Vec<ShortLine>),
+    /// As many keys are known of the order as can be: 1,000.
+    TooManyKeys,
     /// It is no order: its lines, or how long it is to be held.
     Invalid(InvalidOrder),
     /// A SKU would have more than [`MAX_UNITS`](segstock_remote::MAX_UNITS).
@@ -96,7 +191,11 @@ impl fmt::Display for Refusal {
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),
             Self::NoOrder => write!(f, "there is no such order"),
             Self::NoSku { sku } => write!(f, "there is no SKU {sku}"),
-            Self::Conflict => write!(f, "the id is known for something else"),
+            Self::Conflict => write!(f, "the id or key is known for something else"),
+            Self::Short(lines) => short(f, "too few units are left:", lines),
+            Self::NotOnHand(lines) => short(f, "not on hand:", lines),
+            Self::NotInOrder(lines) => short(f, "not in the order:", lines),
+            Self::TooManyKeys => write!(f, "the order has as many keys as it can"),
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::TooMany => write!(f, "more units than a SKU can have"),
             Self::TryAgain => write!(f, "not known yet; try again with the same id"),
@@ -104,6 +203,15 @@ impl fmt::Display for Refusal {
             Self::Over => write!(f, "the node serves no calls any more; try another one"),
         }
     }
+}
+
+fn short(f: &mut fmt::Formatter<'_>, what: &str, lines: &[ShortLine]) -> fmt::Result {
+    f.write_str(what)?;
+    lines.iter().enumerate().try_for_each(|(number, line)| {
+        let comma = if number > 0 { "," } else { "" };
+        let (sku, requested, there) = (&line.sku, line.requested, line.available);
+        write!(f, "{comma} {sku} ({requested} requested, {there} there)")
+    })
 }
 
 impl std::error::Error for Refusal {}

@@ -161,6 +161,7 @@ impl Batch {
                 ("missing", _) => Did::Missing,
                 ("fenced", _) => Did::Fenced,
                 ("short", _) => Did::Short,
+                ("alone", _) => Did::Alone,
                 _ => Did::Again,
             };
             (did, Vec::new())

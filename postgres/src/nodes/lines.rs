@@ -57,20 +57,45 @@ impl Lines {
         self.0.iter().map(|(_, units)| *units).collect()
     }
 
-    /// What tells it from other lines: FNV-1a, which no release changes, since rows keep it.
+    /// What tells it from other lines.
     pub(super) fn hash(&self) -> i64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        };
-        for (sku, units) in &self.0 {
-            add(sku.as_bytes());
-            add(&[0]);
-            add(&units.to_le_bytes());
+        Body::default().lines(self).finish()
+    }
+}
+
+/// What tells a request from others, as a number: FNV-1a, which no release changes, since rows keep it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body(u64);
+
+impl Default for Body {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Body {
+    pub(super) fn bytes(mut self, bytes: &[u8]) -> Self {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        hash.cast_signed()
+        self
+    }
+
+    pub(super) fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes()).bytes(&[0])
+    }
+
+    pub(super) fn number(self, number: i64) -> Self {
+        self.bytes(&number.to_le_bytes())
+    }
+
+    pub(super) fn lines(self, lines: &Lines) -> Self {
+        let lines = lines.iter();
+        lines.fold(self, |body, (sku, units)| body.text(sku).number(units))
+    }
+
+    pub(super) const fn finish(self) -> i64 {
+        self.0.cast_signed()
     }
 }
 

@@ -246,7 +246,7 @@ impl Memory {
         match did {
             Did::Placed(_) => {}
             // The order was there already, or a pool was short: no row counts these units.
-            Did::Is(_) | Did::Missing | Did::Short | Did::NoSku(_) => {
+            Did::Is(_) | Did::Missing | Did::Short | Did::NoSku(_) | Did::Alone => {
                 for piece in pieces {
                     self.give(piece.epoch, piece.units);
                 }

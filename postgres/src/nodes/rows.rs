@@ -71,15 +71,6 @@ pub(super) enum Proof {
     Again,
 }
 
-/// What became of a restock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Restocked {
-    Done,
-    Is(State, Option<i64>),
-    NoSku,
-    TooMany,
-}
-
 impl Rows {
     pub(super) const fn new(driver: Driver<Reach>) -> Self {
         Self { driver }
@@ -230,36 +221,11 @@ impl Rows {
         self.row(RECALL, &[&skus, &micros(lasts)], |_| Ok(())).await
     }
 
-    pub(super) async fn restock(
-        &self,
-        id: &OrderId,
-        sku: &str,
-        units: i64,
-        hash: i64,
-    ) -> Result<Restocked, Failed> {
-        const RESTOCK: &str = "select * from restock_1($1, $2, $3, $4)";
-        let id = id.as_str();
-        let read = |row: &Row| {
-            Ok(match column::<String>(row, 0)?.as_str() {
-                "restocked" => Restocked::Done,
-                "much" => Restocked::TooMany,
-                "missing" => Restocked::NoSku,
-                _ => {
-                    let state = column::<Option<String>>(row, 1)?;
-                    let state = state.ok_or_else(|| Fault::NotDone("its row went".to_owned()))?;
-                    Restocked::Is(State::read(&state, None)?, column(row, 2)?)
-                }
-            })
-        };
-        let parameters: Parameters<'_> = &[&id, &sku, &units, &hash];
-        self.row(RESTOCK, parameters, read).await
-    }
-
     /// What is known of an id.
     pub(super) async fn known(&self, id: &OrderId) -> Result<Option<Known>, Failed> {
         const KNOWN: &str = "
             select array_agg(case when o.state = 'held' and o.until <= clock_timestamp() then 'overdue' else o.state end),
-              array_agg(o.asked), array_agg(o.short), array_agg(o.skus is not null), array_agg(o.until)
+              array_agg(o.asked), array_agg(o.short), array_agg(sum_1(o.units)), array_agg(o.until)
             from orders o where o.id = $1";
         let id = id.as_str();
         let read = |row: &Row| {
@@ -271,35 +237,35 @@ impl Rows {
     }
 }
 
-/// What rows say of ids: state, hash, what was short, whether it was placed, until; each an array of this length.
+/// What rows say of ids: state, hash, what was short, the units of what was placed, until; each an array of this length.
 pub(super) fn known(row: &Row, from: usize, length: usize) -> Result<Vec<Option<Known>>, Fault> {
     let states: Vec<Option<String>> = column(row, from)?;
     let hashes: Vec<Option<i64>> = column(row, from + 1)?;
     let shorts: Vec<Option<String>> = column(row, from + 2)?;
-    let placed: Vec<Option<bool>> = column(row, from + 3)?;
+    let units: Vec<Option<i64>> = column(row, from + 3)?;
     let untils: Vec<Option<SystemTime>> = column(row, from + 4)?;
     let lengths = [
         states.len(),
         hashes.len(),
         shorts.len(),
-        placed.len(),
+        units.len(),
         untils.len(),
     ];
     if lengths.iter().any(|found| *found != length) {
         return Err(Fault::Final("a function of another release".to_owned()));
     }
-    let rest = hashes.into_iter().zip(shorts).zip(placed).zip(untils);
+    let rest = hashes.into_iter().zip(shorts).zip(units).zip(untils);
     let known = states
         .into_iter()
         .zip(rest)
-        .map(|(state, (((asked, short), placed), until))| {
+        .map(|(state, (((asked, short), units), until))| {
             let Some(state) = state else {
                 return Ok(None);
             };
             Ok(Some(Known {
                 state: State::read(&state, short)?,
                 asked,
-                placed: placed.unwrap_or(false),
+                units,
                 until,
             }))
         });
@@ -319,7 +285,7 @@ fn skus(row: &Row, number: usize) -> Result<Vec<Sku>, Fault> {
     Ok(skus.map(Sku::from).collect())
 }
 
-fn ids(row: &Row, number: usize) -> Result<Vec<OrderId>, Fault> {
+pub(super) fn ids(row: &Row, number: usize) -> Result<Vec<OrderId>, Fault> {
     let ids = list::<String>(row, number)?.into_iter();
     let id = |id| OrderId::new(id).map_err(|invalid| Fault::Final(invalid.to_string()));
     ids.map(id).collect()

@@ -11,13 +11,13 @@
 -- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
 -- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
 -- Answers `over` if the session is; else for each item: placed, is (its state), missing (no row), fenced (a block is
--- closed), again (a block is too short), short (a pool is).
+-- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order).
 create function batch_1(
   of_node text, of_session bigint, number bigint, keeps boolean, named bigint[],
   item_no bigint[], ids text[], kinds text[], asked_hashes bigint[], ttls bigint[],
   piece_skus text[], piece_at bigint[], piece_units bigint[],
   back_at bigint[], back_units bigint[],
-  out standing text, out dids text[], out states text[], out hashes bigint[], out shorts text[], out placed boolean[],
+  out standing text, out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
   out untils timestamptz[], out went_of bigint[], out went_epochs bigint[], out went_units bigint[]
 ) language plpgsql as $$
 declare
@@ -33,6 +33,8 @@ declare
   pools text[];
   p_sale bigint[];            -- What may be taken of them; below 0 where safety stock is short.
   p_change bigint[];
+  p_owed bigint[];
+  p_shipped bigint[];
   items bigint;
   inserted bigint;
   locked bigint[] := '{}';
@@ -59,10 +61,11 @@ begin
         when o.id is null then case i.kind when 'place' then 'again' else 'missing' end
         when i.kind = 'place' and (o.node, o.session, o.batch) = (of_node, of_session, number) and o.skus is not null
           then 'placed'
+        when alone_1(o, i.kind) then 'alone'
         else 'is' end order by i.k),
       array_agg(o.state order by i.k), array_agg(o.asked order by i.k), array_agg(o.short order by i.k),
-      array_agg(o.skus is not null order by i.k), array_agg(o.until order by i.k)
-    into dids, states, hashes, shorts, placed, untils
+      array_agg(sum_1(o.units) order by i.k), array_agg(o.until order by i.k)
+    into dids, states, hashes, shorts, sums, untils
     from (select distinct i.k, i.id, i.kind from unnest(item_no, ids, kinds) as i (k, id, kind)) as i
     left join orders o on o.id = i.id;
     select array_agg(i.k), array_agg(w.epoch), array_agg(w.units) into went_of, went_epochs, went_units
@@ -144,15 +147,17 @@ begin
     union all
     select s.sku
     from unnest(ids, kinds) as i (id, kind) join orders o on o.id = i.id, unnest(o.skus) as s (sku)
-    where i.kind <> 'place' and o.state in ('held', 'paid')
+    where i.kind <> 'place' and o.state in ('held', 'paid') and not o.split
   ) as s where s.sku is not null;
   pools := coalesce(pools, '{}');
   if cardinality(pools) > 0 then
     perform from pool p where p.sku = any (pools) order by p.sku for update;
-    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k)
-    into p_sale
+    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k),
+      array_agg(coalesce(p.owed, 0) order by s.k)
+    into p_sale, p_owed
     from unnest(pools) with ordinality as s (sku, k) left join pool p on p.sku = s.sku;
     p_change := array_fill(0::bigint, array[cardinality(pools)]);
+    p_shipped := p_change;
   end if;
   -- All is locked: decides.
   standing := 'written';
@@ -160,12 +165,14 @@ begin
   went_epochs := '{}';
   went_units := '{}';
   for item in
-    select i.*, o.state, o.asked as hash, o.short, o.until,
-      o.skus as has_skus, o.units as has_units,
+    select i.*, o.state, o.asked as hash, o.short, o.until, o.skus as has_skus, o.units as has_units,
+      case when i.kind = 'place' and o.skus is not null then i.units else sum_1(o.units) end as sum,
+      o.split or i.kind = 'pay' and o.state = 'expired' as is_alone,
       coalesce((o.node, o.session, o.batch) = (of_node, of_session, number), false) as is_new,
       coalesce(o.state = 'held' and o.until <= clock_timestamp(), false) as is_overdue
     from (
-      select i.k, i.id, i.kind, array_agg(i.sku) as want_skus, array_agg(i.place) as want_at, array_agg(i.units) as want_units
+      select i.k, i.id, i.kind, array_agg(i.sku) as want_skus, array_agg(i.place) as want_at,
+        array_agg(i.units) as want_units, sum(i.units)::bigint as units
       from unnest(item_no, ids, kinds, piece_skus, piece_at, piece_units) as i (k, id, kind, sku, place, units)
       group by i.k, i.id, i.kind
     ) as i left join orders o on o.id = i.id
@@ -176,7 +183,7 @@ begin
       states[item.k] := null;
       hashes[item.k] := null;
       shorts[item.k] := null;
-      placed[item.k] := false;
+      sums[item.k] := null;
       untils[item.k] := null;
       continue;
     end if;
@@ -184,7 +191,7 @@ begin
     states[item.k] := case when item.is_overdue then 'overdue' else item.state end;
     hashes[item.k] := item.hash;
     shorts[item.k] := item.short;
-    placed[item.k] := item.has_skus is not null;
+    sums[item.k] := item.sum;
     untils[item.k] := item.until;
     if item.kind = 'place' and item.is_new then
       dids[item.k] := 'placed';
@@ -227,27 +234,49 @@ begin
       continue;
     end if;
     continue when item.kind = 'place';
+    if item.is_alone then
+      dids[item.k] := 'alone';
+      continue;
+    end if;
     ends := null;
     if item.is_overdue then
       ends := 'expired';
-    elsif item.kind = 'cancel' and item.state in ('held', 'paid') then
+      -- A late payment takes the units again.
+      dids[item.k] := case item.kind when 'pay' then 'alone' else 'is' end;
+    elsif item.kind = 'cancel' and item.state = 'held' then
       ends := 'cancelled';
+    elsif item.kind = 'cancel' and item.state = 'paid' then
+      ends := 'refunded';
     elsif item.kind = 'pay' and item.state = 'held' then
       paid := paid || item.id;
       states[item.k] := 'paid';
     elsif item.kind = 'ship' and item.state = 'paid' then
+      if exists (
+        select from unnest(item.has_skus) as l (sku) where p_owed[array_position(pools, l.sku)] > 0
+      ) then
+        -- Fewer units may be there than are promised.
+        dids[item.k] := 'alone';
+        continue;
+      end if;
+      for i in 1 .. cardinality(item.has_skus) loop
+        found_at := array_position(pools, item.has_skus[i]);
+        p_shipped[found_at] := p_shipped[found_at] + item.has_units[i];
+      end loop;
       shipped := shipped || item.id;
       states[item.k] := 'shipped';
     end if;
     continue when ends is null;
-    -- Its units go to an open block of this node, or to the pool; never to the block that they came from, which may be
-    -- closed.
+    -- Its units pay first what is owed. The rest goes to an open block of this node, or to the pool; never to the block that
+    -- they came from, which may be closed.
     states[item.k] := ends;
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(item.has_skus) loop
+      found_at := array_position(pools, item.has_skus[i]);
+      units_of := item.has_units[i] - least(p_owed[found_at], item.has_units[i]);
+      p_owed[found_at] := p_owed[found_at] - item.has_units[i] + units_of;
+      continue when units_of = 0;
       found_at := null;
-      units_of := item.has_units[i];
       if keeps then
         select max(n.k) into found_at from unnest(blocks, b_skus, b_open) with ordinality as n (epoch, sku, is_open, k)
         where n.sku = item.has_skus[i] and n.is_open;
@@ -280,7 +309,8 @@ begin
     b_back[found_at] := b_back[found_at] + units_of;
     b_open[found_at] := b_rest[found_at] > 0;
     found_at := array_position(pools, b_skus[found_at]);
-    p_change[found_at] := p_change[found_at] + units_of;
+    p_change[found_at] := p_change[found_at] + units_of - least(p_owed[found_at], units_of);
+    p_owed[found_at] := p_owed[found_at] - least(p_owed[found_at], units_of);
   end loop;
   -- Writes.
   delete from orders o where o.id = any (not_placed);
@@ -293,8 +323,9 @@ begin
   where b.epoch = n.epoch and b.node = of_node and b.session = of_session
     and (n.taken > 0 or n.granted > 0 or n.back > 0 or not n.is_open and not b.closed);
   update pool p
-  set free = p.free + n.change,
+  set free = p.free + n.change, owed = n.owed, shipped = p.shipped + n.shipped,
       mode = case when p.mode = 'narrow' and p.free + n.change - p.safety >= 2 * p.narrow then 'wide' else p.mode end
-  from unnest(pools, p_change) as n (sku, change) where p.sku = n.sku and n.change <> 0;
+  from unnest(pools, p_change, p_owed, p_shipped) as n (sku, change, owed, shipped)
+  where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0);
 end
 $$;

@@ -7,7 +7,7 @@
 -- Answers for each order: is (it has a row), refused, overdue, enough, or again (its row came beside this).
 create function prove_1(
   ids text[], asked_hashes bigint[], line_of bigint[], line_skus text[], line_units bigint[],
-  out dids text[], out states text[], out hashes bigint[], out shorts text[], out placed boolean[],
+  out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
   out untils timestamptz[], out late text[]
 ) language plpgsql as $$
 begin
@@ -25,13 +25,13 @@ begin
   ), overdue as (
     select s.sku, array(
       select o.id from orders o
-      where o.state = 'held' and o.until <= (select clock_timestamp()) and s.sku = any (o.skus)
+      where o.state = 'held' and o.until <= (select clock_timestamp()) and holds_1(o, s.sku)
       order by o.until limit 100
     ) as ids
     from (select distinct short.sku from short) as s
   ), judged as (
     select item.k, item.id, item.asked, o.id is not null as is_there, o.asked as hash, o.short,
-      o.skus is not null as was_placed, o.until,
+      sum_1(o.units) as sum, o.until,
       case when o.state = 'held' and o.until <= (select clock_timestamp()) then 'overdue' else o.state end as state, short.sku, coalesce(overdue.ids, '{}') as overdue
     from item
     left join orders o on o.id = item.id
@@ -54,9 +54,9 @@ begin
       else 'again' end order by judged.k),
     array_agg(judged.state order by judged.k), array_agg(judged.hash order by judged.k),
     array_agg(coalesce(judged.short, judged.sku) order by judged.k),
-    array_agg(judged.was_placed order by judged.k), array_agg(judged.until order by judged.k),
+    array_agg(judged.sum order by judged.k), array_agg(judged.until order by judged.k),
     (select array_agg(distinct l.id) from overdue, unnest(overdue.ids) as l (id))
-  into dids, states, hashes, shorts, placed, untils, late
+  into dids, states, hashes, shorts, sums, untils, late
   from judged left join refused on refused.id = judged.id;
 end
 $$;
