@@ -71,3 +71,4 @@ pub use error::SaleError;
 pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
+pub use stock::SkuLimits;

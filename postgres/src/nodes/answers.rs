@@ -141,6 +141,21 @@ pub enum Refusal {
         /// The SKU that was short.
         sku: String,
     },
+    /// The SKU is closed for new orders. A new order's id stays refused.
+    Closed {
+        /// The SKU.
+        sku: String,
+    },
+    /// The customer can have fewer units of this SKU, with those of other orders. A new order's id stays refused.
+    PerCustomer {
+        /// The SKU.
+        sku: String,
+    },
+    /// An order of this SKU names its customer. A new order's id stays refused.
+    CustomerNeeded {
+        /// The SKU.
+        sku: String,
+    },
     /// The order is known, and cannot become what was asked for: a payment of a cancelled order, for instance.
     Is(Order),
     /// It was cancelled before it was placed, and stays so.
@@ -187,6 +202,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SoldOut { sku } => write!(f, "too few units of {sku} are left"),
+            Self::Closed { sku } => write!(f, "{sku} is closed for new orders"),
+            Self::PerCustomer { sku } => write!(f, "too many units of {sku} for one customer"),
+            Self::CustomerNeeded { sku } => write!(f, "an order of {sku} names its customer"),
             Self::Is(order) => write!(f, "the order is {}", order.state),
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),
             Self::NoOrder => write!(f, "there is no such order"),
@@ -222,8 +240,10 @@ impl std::error::Error for Refusal {}
 pub enum InvalidOrder {
     /// There are none.
     None,
-    /// There are more than 1,000.
+    /// There are more than the [sale](super::Sale::max_lines) lets.
     TooMany,
+    /// It has more units than the [sale](super::Sale::max_units) lets.
+    TooManyUnits,
     /// A SKU is 1 to 128 bytes long, without control characters.
     Sku(String),
     /// A line has 1 to [`MAX_UNITS`](segstock_remote::MAX_UNITS) units; lines of one SKU are added.
@@ -231,18 +251,22 @@ pub enum InvalidOrder {
         /// What was asked for.
         units: u64,
     },
-    /// An order is held for [`MAX_HOLD`](super::MAX_HOLD) at most.
+    /// It is to be held for longer than the [sale](super::Sale::longest_hold) lets.
     Hold,
+    /// A customer is 1 to 128 bytes long, without control characters.
+    Customer,
 }
 
 impl fmt::Display for InvalidOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => write!(f, "an order has lines"),
-            Self::TooMany => write!(f, "an order has at most 1,000 SKUs"),
+            Self::TooMany => write!(f, "an order cannot have so many SKUs"),
+            Self::TooManyUnits => write!(f, "an order cannot have so many units"),
             Self::Sku(sku) => write!(f, "{sku:?} is no SKU"),
             Self::Units { units } => write!(f, "a line cannot have {units} units"),
-            Self::Hold => write!(f, "an order is held for ten years at most"),
+            Self::Hold => write!(f, "an order cannot be held for so long"),
+            Self::Customer => write!(f, "it is no customer's name"),
         }
     }
 }

@@ -39,6 +39,9 @@ pub(super) enum Changed {
     Short(Vec<ShortLine>),
     NotOnHand(Vec<ShortLine>),
     NoSku(String),
+    Closed(String),
+    PerCustomer(String),
+    CustomerNeeded(String),
     TooMany,
     TooManyKeys,
     /// These end first.
@@ -128,15 +131,21 @@ fn read(row: &Row) -> Result<Changed, Fault> {
         "lines" => Changed::NotInOrder(lines(row, 9)?),
         "short" => Changed::Short(lines(row, 9)?),
         "on_hand" => Changed::NotOnHand(lines(row, 9)?),
-        "sku" => {
-            let short: Vec<Option<String>> = column(row, 3)?;
-            Changed::NoSku(short.into_iter().flatten().next().unwrap_or_default())
-        }
+        "sku" => Changed::NoSku(sku(row)?),
+        "closed" => Changed::Closed(sku(row)?),
+        "limited" => Changed::PerCustomer(sku(row)?),
+        "nameless" => Changed::CustomerNeeded(sku(row)?),
         "much" => Changed::TooMany,
         "many" => Changed::TooManyKeys,
         "overdue" => Changed::Overdue(ids(row, 12)?),
         _ => Changed::Close,
     })
+}
+
+/// The SKU that is in the way.
+fn sku(row: &Row) -> Result<String, Fault> {
+    let short: Vec<Option<String>> = column(row, 3)?;
+    Ok(short.into_iter().flatten().next().unwrap_or_default())
 }
 
 /// Lines, in three arrays: SKU, what is asked for, what there is.

@@ -1,6 +1,6 @@
 //! The calls of a [`Node`] on orders: those of every day, and those in parts.
 
-use super::answers::{Answer, InvalidOrder, MAX_HOLD, OrderLine, OrderView, Refusal, Returned};
+use super::answers::{Answer, InvalidOrder, OrderLine, OrderView, Refusal, Returned};
 use super::change::{Ask, Changed};
 use super::known::{Known, State};
 use super::lines::Lines;
@@ -137,7 +137,7 @@ impl Node {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units: how many the order needs more; [`Refusal::Is`] if a unit of it is
-    /// not held; [`Refusal::NoSku`]; those of [`pay_part`](Self::pay_part).
+    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`] and the limits of customers, for what it needs more; those of [`pay_part`](Self::pay_part).
     pub async fn amend<S: AsRef<str>>(
         &self,
         id: &OrderId,
@@ -145,8 +145,7 @@ impl Node {
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
     ) -> Result<Answer, Refusal> {
-        let lines = Lines::new(lines).map_err(Refusal::Invalid)?;
-        check_hold(ttl)?;
+        let lines = self.check(lines, ttl)?;
         self.alone(id, &Ask::amend(key, lines, ttl)).await
     }
 
@@ -163,7 +162,7 @@ impl Node {
         key: &OrderId,
         ttl: Option<Duration>,
     ) -> Result<Answer, Refusal> {
-        check_hold(ttl)?;
+        self.check_hold(ttl)?;
         self.alone(id, &Ask::extend(key, ttl)).await
     }
 
@@ -194,7 +193,11 @@ impl Node {
         done: &[State],
     ) -> Result<Answer, Refusal> {
         match self.call(id, request).await? {
-            Some(known) if done.contains(&known.state) => known.answer(),
+            Some(known) if done.contains(&known.state) => {
+                let answer = known.answer()?;
+                let refunded = if kind == "cancel" { answer.refunded } else { 0 };
+                Ok(Answer { refunded, ..answer })
+            }
             Some(known) => Err(Refusal::Is(known.order()?)),
             None => self.alone(id, &Ask::whole(kind)).await,
         }
@@ -228,6 +231,9 @@ impl Node {
             Some(Changed::Short(lines)) => Err(Refusal::Short(lines)),
             Some(Changed::NotOnHand(lines)) => Err(Refusal::NotOnHand(lines)),
             Some(Changed::NoSku(sku)) => Err(Refusal::NoSku { sku }),
+            Some(Changed::Closed(sku)) => Err(Refusal::Closed { sku }),
+            Some(Changed::PerCustomer(sku)) => Err(Refusal::PerCustomer { sku }),
+            Some(Changed::CustomerNeeded(sku)) => Err(Refusal::CustomerNeeded { sku }),
             Some(Changed::TooMany) => Err(Refusal::TooMany),
             Some(Changed::TooManyKeys) => Err(Refusal::TooManyKeys),
             Some(Changed::Overdue(_) | Changed::Close) | None => Err(Refusal::TryAgain),
@@ -244,11 +250,32 @@ impl Returned {
     }
 }
 
-pub(super) fn check_hold(ttl: Option<Duration>) -> Result<(), Refusal> {
-    if ttl.is_some_and(|ttl| ttl > MAX_HOLD) {
-        return Err(Refusal::Invalid(InvalidOrder::Hold));
+impl Node {
+    /// The lines of an order that is new, or is to have these: as many as the sale lets.
+    pub(super) fn check<S: AsRef<str>>(
+        &self,
+        lines: impl IntoIterator<Item = (S, u64)>,
+        ttl: Option<Duration>,
+    ) -> Result<Lines, Refusal> {
+        let lines = Lines::new(lines).map_err(Refusal::Invalid)?;
+        let sale = &self.inner.sale;
+        if lines.iter().count() > sale.max_lines {
+            return Err(Refusal::Invalid(InvalidOrder::TooMany));
+        }
+        let units: i64 = lines.iter().map(|(_, units)| units).sum();
+        if units.unsigned_abs() > sale.max_units {
+            return Err(Refusal::Invalid(InvalidOrder::TooManyUnits));
+        }
+        self.check_hold(ttl)?;
+        Ok(lines)
     }
-    Ok(())
+
+    fn check_hold(&self, ttl: Option<Duration>) -> Result<(), Refusal> {
+        if ttl.is_some_and(|ttl| ttl > self.inner.sale.longest_hold) {
+            return Err(Refusal::Invalid(InvalidOrder::Hold));
+        }
+        Ok(())
+    }
 }
 
 impl Rows {

@@ -29,6 +29,12 @@ pub(super) enum State {
     Expired,
     /// This SKU was short.
     Refused(String),
+    /// This SKU is closed.
+    Closed(String),
+    /// Its customer can have no more of this SKU.
+    Limited(String),
+    /// This SKU is for customers who are named.
+    Nameless(String),
 }
 
 impl State {
@@ -43,6 +49,9 @@ impl State {
             "refunded" => Self::Refunded,
             "expired" => Self::Expired,
             "refused" => Self::Refused(short.unwrap_or_default()),
+            "closed" => Self::Closed(short.unwrap_or_default()),
+            "limited" => Self::Limited(short.unwrap_or_default()),
+            "nameless" => Self::Nameless(short.unwrap_or_default()),
             _ => {
                 return Err(Fault::Final(format!(
                     "no release writes the state {state:?}"
@@ -71,6 +80,8 @@ pub(super) enum Did {
     NoSku(String),
     /// A transaction of its own changes it.
     Alone,
+    /// Orders of its customer are past their deadline: these end first.
+    Overdue,
 }
 
 impl Known {
@@ -85,6 +96,9 @@ impl Known {
             State::Cancelled | State::Refunded => OrderState::Cancelled,
             State::Expired => OrderState::Expired,
             State::Refused(sku) => return Err(Refusal::SoldOut { sku: sku.clone() }),
+            State::Closed(sku) => return Err(Refusal::Closed { sku: sku.clone() }),
+            State::Limited(sku) => return Err(Refusal::PerCustomer { sku: sku.clone() }),
+            State::Nameless(sku) => return Err(Refusal::CustomerNeeded { sku: sku.clone() }),
         };
         let until = self.until;
         Ok(Order { state, until })

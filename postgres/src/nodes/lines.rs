@@ -11,9 +11,12 @@ pub(super) type Sku = Arc<str>;
 /// The most lines of an order.
 pub(super) const MAX_LINES: usize = 1_000;
 
-/// Units of each SKU: sorted by SKU, each once.
+/// Units of each SKU: sorted by SKU, each once. And who asks, if that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lines(Vec<(Sku, i64)>);
+pub(super) struct Lines {
+    lines: Vec<(Sku, i64)>,
+    customer: Option<Arc<str>>,
+}
 
 impl Lines {
     pub(super) fn new<S: AsRef<str>>(
@@ -38,28 +41,44 @@ impl Lines {
             return Err(InvalidOrder::None);
         }
         let lines = sums.into_iter();
-        Ok(Self(
-            lines
-                .map(|(sku, units)| (sku, units.cast_signed()))
-                .collect(),
-        ))
+        let lines = lines.map(|(sku, units)| (sku, units.cast_signed()));
+        Ok(Self {
+            lines: lines.collect(),
+            customer: None,
+        })
+    }
+
+    /// The same, asked for by a customer.
+    pub(super) fn of(self, customer: Option<&str>) -> Result<Self, InvalidOrder> {
+        // A name has the form of a SKU's.
+        if customer.is_some_and(|customer| !is_sku(customer)) {
+            return Err(InvalidOrder::Customer);
+        }
+        let customer = customer.map(Into::into);
+        Ok(Self { customer, ..self })
+    }
+
+    pub(super) fn customer(&self) -> Option<&Arc<str>> {
+        self.customer.as_ref()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Sku, i64)> {
-        self.0.iter().map(|(sku, units)| (sku, *units))
+        self.lines.iter().map(|(sku, units)| (sku, *units))
     }
 
     pub(super) fn skus(&self) -> Vec<&str> {
-        self.0.iter().map(|(sku, _)| &**sku).collect()
+        self.lines.iter().map(|(sku, _)| &**sku).collect()
     }
 
     pub(super) fn units(&self) -> Vec<i64> {
-        self.0.iter().map(|(_, units)| *units).collect()
+        self.lines.iter().map(|(_, units)| *units).collect()
     }
 
     /// What tells it from other lines.
     pub(super) fn hash(&self) -> i64 {
-        Body::default().lines(self).finish()
+        let body = Body::default().lines(self);
+        let customer = self.customer.as_ref();
+        customer.map_or(body, |of| body.text(of)).finish()
     }
 }
 

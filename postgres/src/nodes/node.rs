@@ -2,7 +2,7 @@
 
 use super::answers::{Order, OrderState, Refusal};
 use super::known::{Known, State};
-use super::lines::{Lines, Sku};
+use super::lines::Sku;
 use super::memory::Memory;
 use super::rows::{Failed, Life, Rows};
 use super::serve::{Request, Served, Serving};
@@ -168,8 +168,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::SoldOut`]; [`Refusal::Conflict`] if the id is known for other lines; [`Refusal::Is`] if the order was
-    /// cancelled or has expired; [`Refusal::CancelledBefore`]; and the
+    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Conflict`] if the id is known for
+    /// other lines, or for another customer; [`Refusal::Is`] if the order was cancelled or has expired; [`Refusal::CancelledBefore`]; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn place<S: AsRef<str>>(
         &self,
@@ -177,8 +177,23 @@ impl Node {
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
     ) -> Result<Order, Refusal> {
-        let lines = Lines::new(lines).map_err(Refusal::Invalid)?;
-        super::changes::check_hold(ttl)?;
+        self.place_for(id, None, lines, ttl).await
+    }
+
+    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](super::SkuLimits)).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`place`](Self::place); and [`Refusal::PerCustomer`].
+    pub async fn place_for<S: AsRef<str>>(
+        &self,
+        id: &OrderId,
+        customer: Option<&str>,
+        lines: impl IntoIterator<Item = (S, u64)>,
+        ttl: Option<Duration>,
+    ) -> Result<Order, Refusal> {
+        let lines = self.check(lines, ttl)?;
+        let lines = lines.of(customer).map_err(Refusal::Invalid)?;
         let asked = Some(lines.hash());
         let known = self.call(id, Request::Place { lines, ttl }).await?;
         let known = known.ok_or(Refusal::TryAgain)?;

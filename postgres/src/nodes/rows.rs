@@ -61,8 +61,8 @@ pub(super) enum Lent {
 pub(super) enum Proof {
     /// It has a row.
     Is(Known),
-    /// Fewer units of this SKU are free; the order is refused now.
-    Refused(String),
+    /// Fewer units of a SKU are free, or it is closed; the order is refused now.
+    Refused(Known),
     /// Orders are past their deadline and still have units of it: these end first.
     Overdue(Vec<OrderId>),
     /// Enough units are free, somewhere.
@@ -191,15 +191,11 @@ impl Rows {
         let read = |row: &Row| {
             let dids: Vec<String> = column(row, 0)?;
             let known = known(row, 1, dids.len())?;
-            let shorts: Vec<Option<String>> = column(row, 3)?;
             let late = self::ids(row, 6)?;
-            let proofs = dids.iter().zip(known).zip(shorts);
-            let proof = |((did, known), short): ((&String, Option<Known>), Option<String>)| match (
-                did.as_str(),
-                known,
-            ) {
+            let proofs = dids.iter().zip(known);
+            let proof = |(did, known): (&String, Option<Known>)| match (did.as_str(), known) {
                 ("is", Some(known)) => Proof::Is(known),
-                ("refused", _) => Proof::Refused(short.unwrap_or_default()),
+                ("refused", Some(known)) => Proof::Refused(known),
                 ("overdue", _) => Proof::Overdue(late.clone()),
                 ("enough", _) => Proof::Enough,
                 _ => Proof::Again,
@@ -219,6 +215,16 @@ impl Rows {
         const RECALL: &str = "select recall_1($1, $2)";
         let skus = lines.skus();
         self.row(RECALL, &[&skus, &micros(lasts)], |_| Ok(())).await
+    }
+
+    /// Orders of a customer that are past their deadline, and have units that count.
+    pub(super) async fn late_of(&self, customer: &str) -> Result<Vec<OrderId>, Failed> {
+        const LATE: &str = "
+            select array_agg(o.id) from (
+              select o.id from orders o
+              where o.customer = $1 and o.counted is not null and o.state = 'held' and o.until <= clock_timestamp()
+              order by o.until limit 100) as o";
+        self.row(LATE, &[&customer], |row| ids(row, 0)).await
     }
 
     /// What is known of an id.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 pub const VERSION: i32 = 2;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 13] = [
     include_str!("sql/schema.sql"),
     include_str!("sql/parts.sql"),
+    include_str!("sql/limits.sql"),
     include_str!("sql/open.sql"),
     include_str!("sql/lend.sql"),
     include_str!("sql/batch.sql"),

@@ -141,17 +141,16 @@ impl Inner {
             match self.try_place(id, lines, ttl, is_retry || round > 0).await {
                 Did::Placed(known) | Did::Is(known) => return self.settled(id, known).await,
                 Did::NoSku(sku) => return Served::NoSku(sku),
+                Did::Overdue => {
+                    let customer = lines.customer().map_or("", |of| &**of);
+                    if let Ok(ids) = self.rows.late_of(customer).await {
+                        self.expire(ids).await;
+                    }
+                }
                 Did::Fenced | Did::Again | Did::Missing | Did::Alone => {}
                 Did::Short => match self.prove(id, lines).await {
                     Some(Proof::Is(known)) => return self.settled(id, known).await,
-                    Some(Proof::Refused(sku)) => {
-                        return Served::Is(Known {
-                            state: State::Refused(sku),
-                            asked: Some(lines.hash()),
-                            units: None,
-                            until: None,
-                        });
-                    }
+                    Some(Proof::Refused(known)) => return Served::Is(known),
                     Some(Proof::Overdue(ids)) => self.expire(ids).await,
                     Some(Proof::Enough) => self.recall(lines, round).await,
                     Some(Proof::Again) | None => {}

@@ -5,6 +5,7 @@ mod book;
 mod calm;
 mod checks;
 mod crowd;
+mod limits;
 mod log;
 mod mistakes;
 mod parts;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     storm::add(&tests);
     book::add(&tests);
     parts::add(&tests);
+    limits::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

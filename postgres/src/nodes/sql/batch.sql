@@ -11,12 +11,13 @@
 -- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
 -- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
 -- Answers `over` if the session is; else for each item: placed, is (its state), missing (no row), fenced (a block is
--- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order).
+-- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order), overdue (its
+-- customer has orders that end first).
 create function batch_1(
   of_node text, of_session bigint, number bigint, keeps boolean, named bigint[],
   item_no bigint[], ids text[], kinds text[], asked_hashes bigint[], ttls bigint[],
   piece_skus text[], piece_at bigint[], piece_units bigint[],
-  back_at bigint[], back_units bigint[],
+  back_at bigint[], back_units bigint[], customers text[],
   out standing text, out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
   out untils timestamptz[], out went_of bigint[], out went_epochs bigint[], out went_units bigint[]
 ) language plpgsql as $$
@@ -35,11 +36,19 @@ declare
   p_change bigint[];
   p_owed bigint[];
   p_shipped bigint[];
+  rule_skus text[];           -- SKUs that are closed, or whose units are counted for each customer.
+  rule_closed boolean[];
+  rule_most bigint[];
+  rule_counts boolean[];
+  c_keys text[];              -- Customer and SKU, and the units there.
+  c_units bigint[];
+  c_before bigint[];
   items bigint;
   inserted bigint;
   locked bigint[] := '{}';
   is_locked boolean[];
   item record;
+  ruled record;
   found_at bigint;
   units_of bigint;
   ends text;
@@ -111,17 +120,23 @@ begin
     b_granted := b_taken;
     b_back := b_taken;
   end if;
+  select array_agg(p.sku), array_agg(p.closed), array_agg(p.per_customer), array_agg(p.counted)
+  into rule_skus, rule_closed, rule_most, rule_counts
+  from (select distinct i.sku from unnest(piece_skus) as i (sku) where i.sku is not null) as s
+  join pool p on p.sku = s.sku where p.closed or p.counted;
   -- Orders: those that are not there.
-  insert into orders (id, state, asked, skus, epochs, units, until, node, session, batch)
+  insert into orders (id, state, asked, skus, epochs, units, customer, counted, until, node, session, batch)
   select i.id, case i.kind when 'place' then 'held' else 'cancelled' end, i.asked,
     case i.kind when 'place' then array_agg(i.sku) end,
     case i.kind when 'place' then array_agg(case i.place when 0 then 0 else named[i.place] end) end,
-    case i.kind when 'place' then array_agg(i.units) end,
+    case i.kind when 'place' then array_agg(i.units) end, i.customer,
+    case when i.customer is not null and rule_skus is not null then
+      array_agg(distinct i.sku) filter (where rule_counts[array_position(rule_skus, i.sku)]) end,
     clock_timestamp() + make_interval(secs => i.ttl / 1e6), of_node, of_session, number
-  from unnest(item_no, ids, kinds, asked_hashes, ttls, piece_skus, piece_at, piece_units)
-    as i (k, id, kind, asked, ttl, sku, place, units)
+  from unnest(item_no, ids, kinds, asked_hashes, ttls, piece_skus, piece_at, piece_units, customers)
+    as i (k, id, kind, asked, ttl, sku, place, units, customer)
   where i.kind in ('place', 'cancel')
-  group by i.k, i.id, i.kind, i.asked, i.ttl
+  group by i.k, i.id, i.kind, i.asked, i.ttl, i.customer
   order by i.id
   on conflict (id) do nothing;
   get diagnostics inserted = row_count;
@@ -159,13 +174,20 @@ begin
     p_change := array_fill(0::bigint, array[cardinality(pools)]);
     p_shipped := p_change;
   end if;
+  -- Customers, of whom units are counted.
+  select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku)
+  into c_keys, c_units
+  from lock_customers_1(array(
+    select o from unnest(item_no, ids) as i (k, id) join orders o on o.id = i.id where o.counted is not null
+  )) as c;
+  c_before := c_units;
   -- All is locked: decides.
   standing := 'written';
   went_of := '{}';
   went_epochs := '{}';
   went_units := '{}';
   for item in
-    select i.*, o.state, o.asked as hash, o.short, o.until, o.skus as has_skus, o.units as has_units,
+    select i.*, o.state, o.asked as hash, o.short, o.until, o.skus as has_skus, o.units as has_units, o.customer, o.counted,
       case when i.kind = 'place' and o.skus is not null then i.units else sum_1(o.units) end as sum,
       o.split or i.kind = 'pay' and o.state = 'expired' as is_alone,
       coalesce((o.node, o.session, o.batch) = (of_node, of_session, number), false) as is_new,
@@ -213,6 +235,21 @@ begin
         end if;
         exit when dids[item.k] <> 'placed';
       end loop;
+      if dids[item.k] = 'placed' and rule_skus is not null then
+        select r.* into ruled
+        from rule_1(item.customer, item.want_skus, item.want_units, rule_skus, rule_closed, rule_most, c_keys, c_units) as r;
+        dids[item.k] := ruled.ruling;
+        if dids[item.k] in ('closed', 'limited', 'nameless') then
+          states[item.k] := ruled.ruling;
+          shorts[item.k] := ruled.sku;
+          dids[item.k] := 'is';
+          sums[item.k] := null;
+          update orders o
+          set state = states[item.k], short = shorts[item.k], skus = null, epochs = null, units = null, counted = null
+          where o.id = item.id;
+          continue;
+        end if;
+      end if;
       if dids[item.k] <> 'placed' then
         not_placed := not_placed || item.id;
         states[item.k] := null;
@@ -229,6 +266,10 @@ begin
           found_at := at_of[found_at];
           b_rest[found_at] := b_rest[found_at] - units_of;
           b_taken[found_at] := b_taken[found_at] + units_of;
+        end if;
+        if item.want_skus[i] = any (item.counted) then
+          found_at := array_position(c_keys, item.customer || chr(10) || item.want_skus[i]);
+          c_units[found_at] := c_units[found_at] + units_of;
         end if;
       end loop;
       continue;
@@ -272,6 +313,10 @@ begin
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(item.has_skus) loop
+      if item.has_skus[i] = any (item.counted) then
+        found_at := array_position(c_keys, item.customer || chr(10) || item.has_skus[i]);
+        c_units[found_at] := c_units[found_at] - item.has_units[i];
+      end if;
       found_at := array_position(pools, item.has_skus[i]);
       units_of := item.has_units[i] - least(p_owed[found_at], item.has_units[i]);
       p_owed[found_at] := p_owed[found_at] - item.has_units[i] + units_of;
@@ -313,6 +358,9 @@ begin
     p_owed[found_at] := p_owed[found_at] - least(p_owed[found_at], units_of);
   end loop;
   -- Writes.
+  update customer c set units = n.units
+  from unnest(c_keys, c_units, c_before) as n (key, units, before)
+  where n.units <> n.before and c.name = split_part(n.key, chr(10), 1) and c.sku = split_part(n.key, chr(10), 2);
   delete from orders o where o.id = any (not_placed);
   update orders o set state = 'paid' where o.id = any (paid);
   update orders o set state = 'shipped' where o.id = any (shipped);

@@ -7,7 +7,7 @@
 -- It locks blocks, the order, and the pools of its SKUs; then it looks at the key, takes, moves and gives.
 -- Answers: done (now or before); missing (no row); is (it was never placed); conflict (the key is known for something else);
 -- state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand (fewer units are
--- there than are to leave); much (more than a SKU can have); many (keys).
+-- there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as `rule_1`).
 create function change_1(
   of_id text, of_key text, of_kind text, of_body bigint, wanted_skus text[], wanted bigint[], ttl bigint, closes boolean,
   out standing text, out state text, out hash bigint, out short text, out sum bigint, out until timestamptz,
@@ -19,6 +19,7 @@ declare
   made request;
   picked record;
   looked record;
+  ruled record;
   blocks bigint[];
   skus text[];
 begin
@@ -59,7 +60,7 @@ begin
     into picked from part p where p.id = of_id and p.stage = 'held';
     perform move_1(of_id, picked.skus, picked.froms, picked.tos, picked.moves);
     state := state_of_1(of_id);
-    update orders x set state = change_1.state where x.id = of_id;
+    update orders x set state = change_1.state where x.id = of_id returning x.* into o;
   end if;
   if of_kind = 'expire' then
     standing := 'done';
@@ -92,6 +93,16 @@ begin
     select array_agg(m.sku) as skus, array_agg(m.units) as units
     from unnest(picked.skus, picked.froms, picked.moves) as m (sku, stage, units) where m.stage in ('', 'expired')
   ) as t, look_1(t.skus, t.units) as l;
+  select m.* into ruled from (
+    select array_agg(m.sku) as skus, array_agg(m.units) as units
+    from unnest(picked.skus, picked.froms, picked.moves) as m (sku, stage, units) where m.stage in ('', 'expired')
+  ) as t, take_more_1(o, t.skus, t.units, of_kind = 'amend') as m;
+  if ruled.ruling <> 'placed' then
+    standing := ruled.ruling;
+    short := ruled.sku;
+    overdue := ruled.late;
+    return;
+  end if;
   standing := case looked.standing when 'enough' then 'done' else looked.standing end;
   overdue := looked.late;
   if standing = 'done' then
@@ -113,6 +124,7 @@ begin
     line_has := looked.line_has;
     return;
   end if;
+  update orders x set counted = ruled.counts where x.id = of_id and x.counted is distinct from ruled.counts;
   perform move_1(of_id, picked.skus, picked.froms, picked.tos, picked.moves);
   state := state_of_1(of_id);
   if of_kind in ('amend', 'extend') then

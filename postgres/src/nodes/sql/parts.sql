@@ -91,6 +91,13 @@ begin
   if given is not null then
     perform give_1(given_skus, given);
   end if;
+  if exists (select from orders o where o.id = of_id and o.counted is not null) then
+    perform count_1(of_id, array_agg(u.sku), array_agg(case
+      when u.origin in ('', 'expired') then u.units
+      when u.stage in ('', 'cancelled', 'refunded', 'expired', 'returned', 'written_off') then -u.units
+      else 0 end))
+    from unnest(skus, froms, tos, moves) as u (sku, origin, stage, units);
+  end if;
 end
 $$;
 

@@ -39,6 +39,12 @@ create table pool (
   -- The most units that a node is lent ahead.
   most   bigint not null check (most >= 0),
   mode   text collate "C" not null check (mode in ('wide', 'narrow', 'ended')),
+  -- No new order has it.
+  closed boolean not null default false,
+  -- Units that the orders of one customer have at most: held, paid or shipped.
+  per_customer bigint check (per_customer >= 0),
+  -- Such a limit is set, or was: units are counted for each customer.
+  counted boolean not null default false,
   -- Until then, every node hands back what it has.
   recall_until timestamptz not null default '-infinity',
   check (came - went - shipped between 0 and 1099511627776),
@@ -68,18 +74,22 @@ create index block_of on block (node, session) where not closed;
 create table orders (
   id      text collate "C" primary key,
   state   text collate "C" not null check (state in
-            ('held', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired', 'refused')),
+            ('held', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
+             'refused', 'closed', 'limited', 'nameless')),
   -- Its units are not all equally far, or were not once: it is changed in transactions of its own. Then `state` is the first
   -- that some of its units have, and the table `part` says the rest.
   split   boolean not null default false,
   -- What was asked for, as a hash. Null: it was cancelled before it was placed.
   asked   bigint,
-  -- The SKU that was short, if it was refused.
+  -- The SKU that was short, closed, limited, or wants a customer, if it was refused.
   short   text collate "C",
   -- Its pieces, if it was placed: SKU, block (0 is the pool), units.
   skus    text[],
   epochs  bigint[],
   units   bigint[],
+  -- Whose it is, and the SKUs of it that count for what the customer can have.
+  customer text collate "C",
+  counted  text[],
   -- The end of its hold.
   until   timestamptz,
   -- The batch that wrote it.
@@ -97,6 +107,16 @@ create table orders (
 );
 -- Holds by deadline.
 create index orders_held on orders (until) where state = 'held' and until is not null;
+
+create index orders_of on orders (customer) where state = 'held' and until is not null and counted is not null;
+
+-- Units that a customer has of a SKU that is counted. Rows are locked last, by customer and SKU.
+create table customer (
+  name  text collate "C" not null,
+  sku   text collate "C" not null,
+  units bigint not null check (units >= 0),
+  primary key (name, sku)
+);
 
 -- Units that may be lent or sold.
 create function on_sale_1(of pool) returns bigint language sql immutable as $$
