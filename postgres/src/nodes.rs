@@ -47,6 +47,8 @@
 
 mod answers;
 mod batch;
+mod change;
+mod changes;
 mod error;
 mod known;
 mod lines;
@@ -58,10 +60,15 @@ mod rows;
 mod sale;
 mod schema;
 mod serve;
+mod stock;
 mod writer;
 
-pub use answers::{InvalidOrder, MAX_HOLD, Order, OrderState, Refusal};
+pub use answers::{
+    Answer, InvalidOrder, MAX_HOLD, Order, OrderLine, OrderState, OrderView, Refusal, Returned,
+    ShortLine, StockAnswer,
+};
 pub use error::SaleError;
 pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
+pub use stock::SkuLimits;

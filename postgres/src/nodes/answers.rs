@@ -1,4 +1,4 @@
-//! What a node answers: an [`Order`], or a [`Refusal`].
+//! What a node answers: an [`Order`], what a call did, or a [`Refusal`].
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -19,16 +19,101 @@ pub struct Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OrderState {
-    /// Its units are set aside.
+    /// Units are set aside.
     Held,
-    /// It is paid for: its units are sold.
+    /// Units are paid for: they are sold.
     Paid,
-    /// It was paid for, and its units have left.
+    /// Units were paid for, and have left.
     Shipped,
+    /// All units that had left came back.
+    Returned,
     /// Its units are back.
     Cancelled,
-    /// Its deadline passed before it was paid for: its units are back.
+    /// Its deadline passed before it was paid for: its units are back. It can be paid for late, while they can still be had.
     Expired,
+}
+
+/// What a call on an order did. Asked again it is the same, but for the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// What the order is after the call: of an order in parts the first of held, paid, shipped, returned, expired, cancelled
+    /// that some of its units are.
+    pub state: OrderState,
+    /// The end of its hold, by the database's clock.
+    pub until: Option<SystemTime>,
+    /// Units that the call moved. None if calls on parts of the order had left nothing to move.
+    pub units: u64,
+    /// Those of them that were paid for, and are to be refunded.
+    pub refunded: u64,
+    /// Those of them that had come back at the deadline, and were taken again.
+    pub late: u64,
+}
+
+/// An order as it is, line by line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderView {
+    /// What is said of it as a whole.
+    pub order: Order,
+    /// Its lines, by SKU.
+    pub lines: Vec<OrderLine>,
+}
+
+/// A line of an order: how many units of a SKU are how far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrderLine {
+    /// The SKU.
+    pub sku: String,
+    /// Units that are held and not paid for.
+    pub held: u64,
+    /// Units that are paid for and on hand.
+    pub paid: u64,
+    /// Units that left and did not come back.
+    pub shipped: u64,
+    /// Units that came back and are on sale.
+    pub returned: u64,
+    /// Units that came back and were written off.
+    pub written_off: u64,
+    /// Units that were cancelled before they were paid for.
+    pub cancelled: u64,
+    /// Units that were cancelled after they were paid for.
+    pub refunded: u64,
+    /// Units that were not paid for in time.
+    pub expired: u64,
+}
+
+/// What becomes of units that come back from a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Returned {
+    /// They are on sale again.
+    OnSale,
+    /// They are written off.
+    WrittenOff,
+}
+
+/// What a call on the stock of a SKU did. Asked again it is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StockAnswer {
+    /// Units on hand that came; negative: that went.
+    pub difference: i64,
+    /// Units that went and that no free unit covered: they are owed.
+    pub uncovered: u64,
+}
+
+/// A line that asks for more than there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShortLine {
+    /// The SKU.
+    pub sku: String,
+    /// Units that were asked for.
+    pub requested: u64,
+    /// Units that there are.
+    pub available: u64,
 }
 
 impl fmt::Display for OrderState {
@@ -37,6 +122,7 @@ impl fmt::Display for OrderState {
             Self::Held => "held",
             Self::Paid => "paid",
             Self::Shipped => "shipped",
+            Self::Returned => "returned",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
         })
@@ -55,6 +141,21 @@ pub enum Refusal {
         /// The SKU that was short.
         sku: String,
     },
+    /// The SKU is closed for new orders. A new order's id stays refused.
+    Closed {
+        /// The SKU.
+        sku: String,
+    },
+    /// The customer can have fewer units of this SKU, with those of other orders. A new order's id stays refused.
+    PerCustomer {
+        /// The SKU.
+        sku: String,
+    },
+    /// An order of this SKU names its customer. A new order's id stays refused.
+    CustomerNeeded {
+        /// The SKU.
+        sku: String,
+    },
     /// The order is known, and cannot become what was asked for: a payment of a cancelled order, for instance.
     Is(Order),
     /// It was cancelled before it was placed, and stays so.
@@ -66,8 +167,17 @@ pub enum Refusal {
         /// Its name.
         sku: String,
     },
-    /// The id is known for something else: other lines, or a restock.
+    /// The id or key is known for something else.
     Conflict,
+    /// At some instant of the call fewer units of these lines could be had. Nothing changed: the same call may be answered
+    /// otherwise later.
+    Short(Vec<ShortLine>),
+    /// Fewer units are there than are to leave, since units are owed.
+    NotOnHand(Vec<ShortLine>),
+    /// The order has fewer units that the call could change.
+    NotInOrder(Vec<ShortLine>),
+    /// As many keys are known of the order as can be: 1,000.
+    TooManyKeys,
     /// It is no order: its lines, or how long it is to be held.
     Invalid(InvalidOrder),
     /// A SKU would have more than [`MAX_UNITS`](segstock_remote::MAX_UNITS).
@@ -92,11 +202,18 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SoldOut { sku } => write!(f, "too few units of {sku} are left"),
+            Self::Closed { sku } => write!(f, "{sku} is closed for new orders"),
+            Self::PerCustomer { sku } => write!(f, "too many units of {sku} for one customer"),
+            Self::CustomerNeeded { sku } => write!(f, "an order of {sku} names its customer"),
             Self::Is(order) => write!(f, "the order is {}", order.state),
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),
             Self::NoOrder => write!(f, "there is no such order"),
             Self::NoSku { sku } => write!(f, "there is no SKU {sku}"),
-            Self::Conflict => write!(f, "the id is known for something else"),
+            Self::Conflict => write!(f, "the id or key is known for something else"),
+            Self::Short(lines) => short(f, "too few units are left:", lines),
+            Self::NotOnHand(lines) => short(f, "not on hand:", lines),
+            Self::NotInOrder(lines) => short(f, "not in the order:", lines),
+            Self::TooManyKeys => write!(f, "the order has as many keys as it can"),
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::TooMany => write!(f, "more units than a SKU can have"),
             Self::TryAgain => write!(f, "not known yet; try again with the same id"),
@@ -104,6 +221,15 @@ impl fmt::Display for Refusal {
             Self::Over => write!(f, "the node serves no calls any more; try another one"),
         }
     }
+}
+
+fn short(f: &mut fmt::Formatter<'_>, what: &str, lines: &[ShortLine]) -> fmt::Result {
+    f.write_str(what)?;
+    lines.iter().enumerate().try_for_each(|(number, line)| {
+        let comma = if number > 0 { "," } else { "" };
+        let (sku, requested, there) = (&line.sku, line.requested, line.available);
+        write!(f, "{comma} {sku} ({requested} requested, {there} there)")
+    })
 }
 
 impl std::error::Error for Refusal {}
@@ -114,8 +240,10 @@ impl std::error::Error for Refusal {}
 pub enum InvalidOrder {
     /// There are none.
     None,
-    /// There are more than 1,000.
+    /// There are more than the [sale](super::Sale::max_lines) lets.
     TooMany,
+    /// It has more units than the [sale](super::Sale::max_units) lets.
+    TooManyUnits,
     /// A SKU is 1 to 128 bytes long, without control characters.
     Sku(String),
     /// A line has 1 to [`MAX_UNITS`](segstock_remote::MAX_UNITS) units; lines of one SKU are added.
@@ -123,18 +251,22 @@ pub enum InvalidOrder {
         /// What was asked for.
         units: u64,
     },
-    /// An order is held for [`MAX_HOLD`](super::MAX_HOLD) at most.
+    /// It is to be held for longer than the [sale](super::Sale::longest_hold) lets.
     Hold,
+    /// A customer is 1 to 128 bytes long, without control characters.
+    Customer,
 }
 
 impl fmt::Display for InvalidOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => write!(f, "an order has lines"),
-            Self::TooMany => write!(f, "an order has at most 1,000 SKUs"),
+            Self::TooMany => write!(f, "an order cannot have so many SKUs"),
+            Self::TooManyUnits => write!(f, "an order cannot have so many units"),
             Self::Sku(sku) => write!(f, "{sku:?} is no SKU"),
             Self::Units { units } => write!(f, "a line cannot have {units} units"),
-            Self::Hold => write!(f, "an order is held for ten years at most"),
+            Self::Hold => write!(f, "an order cannot be held for so long"),
+            Self::Customer => write!(f, "it is no customer's name"),
         }
     }
 }

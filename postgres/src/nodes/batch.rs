@@ -5,6 +5,7 @@ use super::lines::Sku;
 use super::rows::{Failed, Life, Rows, known, list, micros};
 use crate::session::{Parameters, column};
 use segstock_remote::{Fault, OrderId};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Row;
 
@@ -25,6 +26,7 @@ pub(super) enum Item {
         asked: i64,
         /// How long it is held.
         ttl: Option<Duration>,
+        customer: Option<Arc<str>>,
     },
     Pay,
     Ship,
@@ -71,6 +73,7 @@ pub(super) struct Batch {
     piece_units: Vec<Option<i64>>,
     back_at: Vec<i64>,
     back_units: Vec<i64>,
+    customers: Vec<Option<Arc<str>>>,
 }
 
 /// What became of an item, and the units that it brought to blocks.
@@ -120,17 +123,24 @@ impl Batch {
     fn add(&mut self, id: &OrderId, item: &Item) {
         self.items += 1;
         match item {
-            Item::Place { pieces, asked, ttl } => {
+            Item::Place {
+                pieces,
+                asked,
+                ttl,
+                customer,
+            } => {
                 for piece in pieces {
                     let at = self.at(piece.epoch);
                     self.asked.push(Some(*asked));
                     self.ttls.push(ttl.map(micros));
+                    self.customers.push(customer.clone());
                     self.row(id, item, Some((&piece.sku, at, piece.units)));
                 }
             }
             _ => {
                 self.asked.push(None);
                 self.ttls.push(None);
+                self.customers.push(None);
                 self.row(id, item, None);
             }
         }
@@ -161,6 +171,8 @@ impl Batch {
                 ("missing", _) => Did::Missing,
                 ("fenced", _) => Did::Fenced,
                 ("short", _) => Did::Short,
+                ("alone", _) => Did::Alone,
+                ("overdue", _) => Did::Overdue,
                 _ => Did::Again,
             };
             (did, Vec::new())
@@ -181,9 +193,10 @@ impl Rows {
     /// Writes a batch, or reads what became of it, for each of its items. Neither a time-out nor a lost connection says that
     /// it will never commit.
     pub(super) async fn write(&self, of: &Life, batch: &Batch) -> Result<Vec<Became>, Failed> {
-        const BATCH: &str = "select * from batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        const BATCH: &str = "select * from batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
         let ids: Vec<&str> = batch.ids.iter().map(OrderId::as_str).collect();
         let skus: Vec<Option<&str>> = batch.piece_skus.iter().map(Option::as_deref).collect();
+        let customers: Vec<Option<&str>> = batch.customers.iter().map(Option::as_deref).collect();
         let parameters: Parameters<'_> = &[
             &of.node,
             &of.number,
@@ -200,6 +213,7 @@ impl Rows {
             &batch.piece_units,
             &batch.back_at,
             &batch.back_units,
+            &customers,
         ];
         let became = self.row(BATCH, parameters, |row| batch.read(row)).await?;
         became.ok_or(Failed::Over)

@@ -1,6 +1,6 @@
 //! [`Known`]: what a row says of an id; and [`Did`]: what a batch did with an order.
 
-use super::answers::{Order, OrderState, Refusal};
+use super::answers::{Answer, Order, OrderState, Refusal};
 use segstock_remote::Fault;
 use std::time::SystemTime;
 
@@ -10,8 +10,8 @@ pub(super) struct Known {
     pub state: State,
     /// What was asked for, as a hash.
     pub asked: Option<i64>,
-    /// It had units.
-    pub placed: bool,
+    /// Its units, if it was placed.
+    pub units: Option<i64>,
     pub until: Option<SystemTime>,
 }
 
@@ -22,11 +22,19 @@ pub(super) enum State {
     Overdue,
     Paid,
     Shipped,
+    Returned,
     Cancelled,
+    /// Cancelled after it was paid for.
+    Refunded,
     Expired,
     /// This SKU was short.
     Refused(String),
-    Restocked,
+    /// This SKU is closed.
+    Closed(String),
+    /// Its customer can have no more of this SKU.
+    Limited(String),
+    /// This SKU is for customers who are named.
+    Nameless(String),
 }
 
 impl State {
@@ -36,10 +44,14 @@ impl State {
             "overdue" => Self::Overdue,
             "paid" => Self::Paid,
             "shipped" => Self::Shipped,
+            "returned" => Self::Returned,
             "cancelled" => Self::Cancelled,
+            "refunded" => Self::Refunded,
             "expired" => Self::Expired,
             "refused" => Self::Refused(short.unwrap_or_default()),
-            "restocked" => Self::Restocked,
+            "closed" => Self::Closed(short.unwrap_or_default()),
+            "limited" => Self::Limited(short.unwrap_or_default()),
+            "nameless" => Self::Nameless(short.unwrap_or_default()),
             _ => {
                 return Err(Fault::Final(format!(
                     "no release writes the state {state:?}"
@@ -66,6 +78,10 @@ pub(super) enum Did {
     Short,
     /// There is no such SKU.
     NoSku(String),
+    /// A transaction of its own changes it.
+    Alone,
+    /// Orders of its customer are past their deadline: these end first.
+    Overdue,
 }
 
 impl Known {
@@ -75,13 +91,34 @@ impl Known {
             State::Held | State::Overdue => OrderState::Held,
             State::Paid => OrderState::Paid,
             State::Shipped => OrderState::Shipped,
-            State::Cancelled if !self.placed => return Err(Refusal::CancelledBefore),
-            State::Cancelled => OrderState::Cancelled,
+            State::Cancelled if self.units.is_none() => return Err(Refusal::CancelledBefore),
+            State::Returned => OrderState::Returned,
+            State::Cancelled | State::Refunded => OrderState::Cancelled,
             State::Expired => OrderState::Expired,
             State::Refused(sku) => return Err(Refusal::SoldOut { sku: sku.clone() }),
-            State::Restocked => return Err(Refusal::Conflict),
+            State::Closed(sku) => return Err(Refusal::Closed { sku: sku.clone() }),
+            State::Limited(sku) => return Err(Refusal::PerCustomer { sku: sku.clone() }),
+            State::Nameless(sku) => return Err(Refusal::CustomerNeeded { sku: sku.clone() }),
         };
         let until = self.until;
         Ok(Order { state, until })
+    }
+
+    /// The answer to a call on the whole order, of which all units are equally far.
+    pub(super) fn answer(&self) -> Result<Answer, Refusal> {
+        let Order { state, until } = self.order()?;
+        let units = self.units.unwrap_or(0).unsigned_abs();
+        let refunded = if self.state == State::Refunded {
+            units
+        } else {
+            0
+        };
+        Ok(Answer {
+            state,
+            until,
+            units,
+            refunded,
+            late: 0,
+        })
     }
 }

@@ -11,9 +11,12 @@ pub(super) type Sku = Arc<str>;
 /// The most lines of an order.
 pub(super) const MAX_LINES: usize = 1_000;
 
-/// Units of each SKU: sorted by SKU, each once.
+/// Units of each SKU: sorted by SKU, each once. And who asks, if that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lines(Vec<(Sku, i64)>);
+pub(super) struct Lines {
+    lines: Vec<(Sku, i64)>,
+    customer: Option<Arc<str>>,
+}
 
 impl Lines {
     pub(super) fn new<S: AsRef<str>>(
@@ -38,39 +41,80 @@ impl Lines {
             return Err(InvalidOrder::None);
         }
         let lines = sums.into_iter();
-        Ok(Self(
-            lines
-                .map(|(sku, units)| (sku, units.cast_signed()))
-                .collect(),
-        ))
+        let lines = lines.map(|(sku, units)| (sku, units.cast_signed()));
+        Ok(Self {
+            lines: lines.collect(),
+            customer: None,
+        })
+    }
+
+    /// The same, asked for by a customer.
+    pub(super) fn of(self, customer: Option<&str>) -> Result<Self, InvalidOrder> {
+        // A name has the form of a SKU's.
+        if customer.is_some_and(|customer| !is_sku(customer)) {
+            return Err(InvalidOrder::Customer);
+        }
+        let customer = customer.map(Into::into);
+        Ok(Self { customer, ..self })
+    }
+
+    pub(super) fn customer(&self) -> Option<&Arc<str>> {
+        self.customer.as_ref()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Sku, i64)> {
-        self.0.iter().map(|(sku, units)| (sku, *units))
+        self.lines.iter().map(|(sku, units)| (sku, *units))
     }
 
     pub(super) fn skus(&self) -> Vec<&str> {
-        self.0.iter().map(|(sku, _)| &**sku).collect()
+        self.lines.iter().map(|(sku, _)| &**sku).collect()
     }
 
     pub(super) fn units(&self) -> Vec<i64> {
-        self.0.iter().map(|(_, units)| *units).collect()
+        self.lines.iter().map(|(_, units)| *units).collect()
     }
 
-    /// What tells it from other lines: FNV-1a, which no release changes, since rows keep it.
+    /// What tells it from other lines.
     pub(super) fn hash(&self) -> i64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-            }
-        };
-        for (sku, units) in &self.0 {
-            add(sku.as_bytes());
-            add(&[0]);
-            add(&units.to_le_bytes());
+        let body = Body::default().lines(self);
+        let customer = self.customer.as_ref();
+        customer.map_or(body, |of| body.text(of)).finish()
+    }
+}
+
+/// What tells a request from others, as a number: FNV-1a, which no release changes, since rows keep it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Body(u64);
+
+impl Default for Body {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Body {
+    pub(super) fn bytes(mut self, bytes: &[u8]) -> Self {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        hash.cast_signed()
+        self
+    }
+
+    pub(super) fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes()).bytes(&[0])
+    }
+
+    pub(super) fn number(self, number: i64) -> Self {
+        self.bytes(&number.to_le_bytes())
+    }
+
+    pub(super) fn lines(self, lines: &Lines) -> Self {
+        let lines = lines.iter();
+        lines.fold(self, |body, (sku, units)| body.text(sku).number(units))
+    }
+
+    pub(super) const fn finish(self) -> i64 {
+        self.0.cast_signed()
     }
 }
 

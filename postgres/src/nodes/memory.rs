@@ -98,6 +98,7 @@ impl Memory {
             pieces,
             asked: placing.lines.hash(),
             ttl: placing.ttl,
+            customer: placing.lines.customer().cloned(),
         };
         let waiting = Waiting {
             item,
@@ -246,7 +247,7 @@ impl Memory {
         match did {
             Did::Placed(_) => {}
             // The order was there already, or a pool was short: no row counts these units.
-            Did::Is(_) | Did::Missing | Did::Short | Did::NoSku(_) => {
+            Did::Is(_) | Did::Missing | Did::Short | Did::NoSku(_) | Did::Alone | Did::Overdue => {
                 for piece in pieces {
                     self.give(piece.epoch, piece.units);
                 }

@@ -1,13 +1,13 @@
 //! [`Node`]: a process that sells from blocks.
 
-use super::answers::{InvalidOrder, MAX_HOLD, Order, OrderState, Refusal};
+use super::answers::{Order, OrderState, Refusal};
 use super::known::{Known, State};
-use super::lines::{Lines, Sku, is_sku};
+use super::lines::Sku;
 use super::memory::Memory;
-use super::rows::{Failed, Life, Restocked, Rows};
+use super::rows::{Failed, Life, Rows};
 use super::serve::{Request, Served, Serving};
 use super::{Sale, SaleError, schema, writer};
-use segstock_remote::{OrderId, Units};
+use segstock_remote::OrderId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ use tokio::time::timeout;
 /// A call whose future is dropped may go on: the same id, asked again at any node, tells what became of it.
 #[derive(Clone)]
 pub struct Node {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     _ends: Arc<Ends>,
 }
 
@@ -168,7 +168,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::SoldOut`]; [`Refusal::Conflict`] if the id is known for other lines; [`Refusal::CancelledBefore`]; and the
+    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Conflict`] if the id is known for
+    /// other lines, or for another customer; [`Refusal::Is`] if the order was cancelled or has expired; [`Refusal::CancelledBefore`]; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn place<S: AsRef<str>>(
         &self,
@@ -176,55 +177,35 @@ impl Node {
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
     ) -> Result<Order, Refusal> {
-        let lines = Lines::new(lines).map_err(Refusal::Invalid)?;
-        if ttl.is_some_and(|ttl| ttl > MAX_HOLD) {
-            return Err(Refusal::Invalid(InvalidOrder::Hold));
-        }
+        self.place_for(id, None, lines, ttl).await
+    }
+
+    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](super::SkuLimits)).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`place`](Self::place); and [`Refusal::PerCustomer`].
+    pub async fn place_for<S: AsRef<str>>(
+        &self,
+        id: &OrderId,
+        customer: Option<&str>,
+        lines: impl IntoIterator<Item = (S, u64)>,
+        ttl: Option<Duration>,
+    ) -> Result<Order, Refusal> {
+        let lines = self.check(lines, ttl)?;
+        let lines = lines.of(customer).map_err(Refusal::Invalid)?;
         let asked = Some(lines.hash());
         let known = self.call(id, Request::Place { lines, ttl }).await?;
+        let known = known.ok_or(Refusal::TryAgain)?;
         let same = known.asked == asked || known.asked.is_none();
         if !same {
-            Err(Refusal::Conflict)
-        } else {
-            known.order()
+            return Err(Refusal::Conflict);
         }
-    }
-
-    /// Pays for an order. One that is past its deadline expires by that.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Is`] if it is cancelled or expired; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the
-    /// [temporary ones](Refusal::is_temporary).
-    pub async fn pay(&self, id: &OrderId) -> Result<Order, Refusal> {
-        let order = self.call(id, Request::Pay).await?.order()?;
-        become_one_of(order, &[OrderState::Paid, OrderState::Shipped])
-    }
-
-    /// Ships an order that is paid for: its units have left.
-    ///
-    /// # Errors
-    ///
-    /// As [`pay`](Self::pay); [`Refusal::Is`] if it is not paid for, too.
-    pub async fn ship(&self, id: &OrderId) -> Result<Order, Refusal> {
-        let order = self.call(id, Request::Ship).await?.order()?;
-        become_one_of(order, &[OrderState::Shipped])
-    }
-
-    /// Cancels an order that is held or paid for: its units can be sold again. One that was not placed yet will never be, and
-    /// that is `Ok(None)`.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Is`] if it has shipped; [`Refusal::SoldOut`] if it was refused; and the
-    /// [temporary ones](Refusal::is_temporary).
-    pub async fn cancel(&self, id: &OrderId) -> Result<Option<Order>, Refusal> {
-        match self.call(id, Request::Cancel).await?.order() {
-            Err(Refusal::CancelledBefore) => Ok(None),
-            order => {
-                let ended = [OrderState::Cancelled, OrderState::Expired];
-                become_one_of(order?, &ended).map(Some)
+        match known.order()? {
+            order if matches!(order.state, OrderState::Cancelled | OrderState::Expired) => {
+                Err(Refusal::Is(order))
             }
+            order => Ok(order),
         }
     }
 
@@ -232,63 +213,17 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; [`Refusal::CancelledBefore`]; [`Refusal::Conflict`] if
-    /// the id is a restock's; and the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; [`Refusal::CancelledBefore`]; and the
+    /// [temporary ones](Refusal::is_temporary).
     pub async fn get(&self, id: &OrderId) -> Result<Order, Refusal> {
         let _permit = self.permit()?;
         match timeout(self.inner.sale.patience, self.inner.rows.known(id)).await {
             Ok(Ok(Some(known))) if known.state == State::Overdue => {
-                self.call(id, Request::Expire).await?.order()
+                let known = self.call(id, Request::Expire).await?;
+                known.ok_or(Refusal::TryAgain)?.order()
             }
             Ok(Ok(known)) => known.ok_or(Refusal::NoOrder)?.order(),
             _ => Err(Refusal::TryAgain),
-        }
-    }
-
-    /// Adds units of a SKU to its pool, once for each id.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NoSku`]; [`Refusal::TooMany`]; [`Refusal::Conflict`] if the id is known for something else; and the
-    /// [temporary ones](Refusal::is_temporary).
-    pub async fn restock(&self, id: &OrderId, sku: &str, units: u64) -> Result<(), Refusal> {
-        let lines = Lines::new([(sku, units)]).map_err(Refusal::Invalid)?;
-        let units = Units::new(units).map_err(|_| Refusal::TooMany)?;
-        let _permit = self.permit()?;
-        let restock = self
-            .inner
-            .rows
-            .restock(id, sku, units.as_i64(), lines.hash());
-        match timeout(self.inner.sale.patience, restock).await {
-            Ok(Ok(Restocked::Done)) => Ok(()),
-            Ok(Ok(Restocked::Is(State::Restocked, hash))) if hash == Some(lines.hash()) => Ok(()),
-            Ok(Ok(Restocked::Is(..))) => Err(Refusal::Conflict),
-            Ok(Ok(Restocked::TooMany)) => Err(Refusal::TooMany),
-            Ok(Ok(Restocked::NoSku)) => Err(Refusal::NoSku {
-                sku: sku.to_owned(),
-            }),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
-    }
-
-    /// Units of a SKU that can be sold, at all nodes together: at one instant of the call. Units of orders past their deadline
-    /// are not in it before these end.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NoSku`], and the [temporary ones](Refusal::is_temporary).
-    pub async fn available(&self, sku: &str) -> Result<u64, Refusal> {
-        if !is_sku(sku) {
-            return Err(Refusal::Invalid(InvalidOrder::Sku(sku.to_owned())));
-        }
-        let _permit = self.permit()?;
-        let free = super::sale::free(&self.inner.rows, sku);
-        match timeout(self.inner.sale.patience, free).await {
-            Ok(Ok(Some(free))) => Ok(free.units),
-            Ok(Ok(None)) => Err(Refusal::NoSku {
-                sku: sku.to_owned(),
-            }),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
         }
     }
 
@@ -344,7 +279,7 @@ impl Node {
         }
     }
 
-    fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
+    pub(super) fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
         let inner = &self.inner;
         if inner.is_over() || inner.memory().stopping {
             return Err(Refusal::Over);
@@ -353,8 +288,13 @@ impl Node {
         permit.map_err(|_| Refusal::Busy)
     }
 
-    /// Serves a call in a task of its own, which goes on if the caller does not wait.
-    async fn call(&self, id: &OrderId, request: Request) -> Result<Known, Refusal> {
+    /// Serves a call in a task of its own, which goes on if the caller does not wait. Nothing, if it is for a transaction of
+    /// its own.
+    pub(super) async fn call(
+        &self,
+        id: &OrderId,
+        request: Request,
+    ) -> Result<Option<Known>, Refusal> {
         let permit = self.permit()?;
         let (inner, id) = (Arc::clone(&self.inner), id.clone());
         let served = tokio::spawn(async move {
@@ -363,20 +303,13 @@ impl Node {
             served
         });
         match timeout(self.inner.sale.patience, served).await {
-            Ok(Ok(Served::Is(known))) => Ok(known),
+            Ok(Ok(Served::Is(known))) => Ok(Some(known)),
+            Ok(Ok(Served::Alone)) => Ok(None),
             Ok(Ok(Served::Missing)) => Err(Refusal::NoOrder),
             Ok(Ok(Served::NoSku(sku))) => Err(Refusal::NoSku { sku }),
             Ok(Ok(Served::Over)) => Err(Refusal::Over),
             Ok(Ok(Served::TryAgain) | Err(_)) | Err(_) => Err(Refusal::TryAgain),
         }
-    }
-}
-
-fn become_one_of(order: Order, states: &[OrderState]) -> Result<Order, Refusal> {
-    if states.contains(&order.state) {
-        Ok(order)
-    } else {
-        Err(Refusal::Is(order))
     }
 }
 

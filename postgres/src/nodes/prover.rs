@@ -13,7 +13,7 @@ use tokio::time::sleep;
 /// The most orders of one proof: the statement compares them with each other's lines.
 const MOST: usize = 256;
 /// How long a recall takes at least: a notification, a heartbeat, and a batch that hands back.
-const COMES_BACK: Duration = Duration::from_millis(5);
+pub(super) const COMES_BACK: Duration = Duration::from_millis(5);
 /// After a proof without an answer.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);

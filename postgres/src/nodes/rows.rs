@@ -61,23 +61,14 @@ pub(super) enum Lent {
 pub(super) enum Proof {
     /// It has a row.
     Is(Known),
-    /// Fewer units of this SKU are free; the order is refused now.
-    Refused(String),
+    /// Fewer units of a SKU are free, or it is closed; the order is refused now.
+    Refused(Known),
     /// Orders are past their deadline and still have units of it: these end first.
     Overdue(Vec<OrderId>),
     /// Enough units are free, somewhere.
     Enough,
     /// Its row came beside the statement.
     Again,
-}
-
-/// What became of a restock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Restocked {
-    Done,
-    Is(State, Option<i64>),
-    NoSku,
-    TooMany,
 }
 
 impl Rows {
@@ -200,15 +191,11 @@ impl Rows {
         let read = |row: &Row| {
             let dids: Vec<String> = column(row, 0)?;
             let known = known(row, 1, dids.len())?;
-            let shorts: Vec<Option<String>> = column(row, 3)?;
             let late = self::ids(row, 6)?;
-            let proofs = dids.iter().zip(known).zip(shorts);
-            let proof = |((did, known), short): ((&String, Option<Known>), Option<String>)| match (
-                did.as_str(),
-                known,
-            ) {
+            let proofs = dids.iter().zip(known);
+            let proof = |(did, known): (&String, Option<Known>)| match (did.as_str(), known) {
                 ("is", Some(known)) => Proof::Is(known),
-                ("refused", _) => Proof::Refused(short.unwrap_or_default()),
+                ("refused", Some(known)) => Proof::Refused(known),
                 ("overdue", _) => Proof::Overdue(late.clone()),
                 ("enough", _) => Proof::Enough,
                 _ => Proof::Again,
@@ -230,36 +217,21 @@ impl Rows {
         self.row(RECALL, &[&skus, &micros(lasts)], |_| Ok(())).await
     }
 
-    pub(super) async fn restock(
-        &self,
-        id: &OrderId,
-        sku: &str,
-        units: i64,
-        hash: i64,
-    ) -> Result<Restocked, Failed> {
-        const RESTOCK: &str = "select * from restock_1($1, $2, $3, $4)";
-        let id = id.as_str();
-        let read = |row: &Row| {
-            Ok(match column::<String>(row, 0)?.as_str() {
-                "restocked" => Restocked::Done,
-                "much" => Restocked::TooMany,
-                "missing" => Restocked::NoSku,
-                _ => {
-                    let state = column::<Option<String>>(row, 1)?;
-                    let state = state.ok_or_else(|| Fault::NotDone("its row went".to_owned()))?;
-                    Restocked::Is(State::read(&state, None)?, column(row, 2)?)
-                }
-            })
-        };
-        let parameters: Parameters<'_> = &[&id, &sku, &units, &hash];
-        self.row(RESTOCK, parameters, read).await
+    /// Orders of a customer that are past their deadline, and have units that count.
+    pub(super) async fn late_of(&self, customer: &str) -> Result<Vec<OrderId>, Failed> {
+        const LATE: &str = "
+            select array_agg(o.id) from (
+              select o.id from orders o
+              where o.customer = $1 and o.counted is not null and o.state = 'held' and o.until <= clock_timestamp()
+              order by o.until limit 100) as o";
+        self.row(LATE, &[&customer], |row| ids(row, 0)).await
     }
 
     /// What is known of an id.
     pub(super) async fn known(&self, id: &OrderId) -> Result<Option<Known>, Failed> {
         const KNOWN: &str = "
             select array_agg(case when o.state = 'held' and o.until <= clock_timestamp() then 'overdue' else o.state end),
-              array_agg(o.asked), array_agg(o.short), array_agg(o.skus is not null), array_agg(o.until)
+              array_agg(o.asked), array_agg(o.short), array_agg(sum_1(o.units)), array_agg(o.until)
             from orders o where o.id = $1";
         let id = id.as_str();
         let read = |row: &Row| {
@@ -271,35 +243,35 @@ impl Rows {
     }
 }
 
-/// What rows say of ids: state, hash, what was short, whether it was placed, until; each an array of this length.
+/// What rows say of ids: state, hash, what was short, the units of what was placed, until; each an array of this length.
 pub(super) fn known(row: &Row, from: usize, length: usize) -> Result<Vec<Option<Known>>, Fault> {
     let states: Vec<Option<String>> = column(row, from)?;
     let hashes: Vec<Option<i64>> = column(row, from + 1)?;
     let shorts: Vec<Option<String>> = column(row, from + 2)?;
-    let placed: Vec<Option<bool>> = column(row, from + 3)?;
+    let units: Vec<Option<i64>> = column(row, from + 3)?;
     let untils: Vec<Option<SystemTime>> = column(row, from + 4)?;
     let lengths = [
         states.len(),
         hashes.len(),
         shorts.len(),
-        placed.len(),
+        units.len(),
         untils.len(),
     ];
     if lengths.iter().any(|found| *found != length) {
         return Err(Fault::Final("a function of another release".to_owned()));
     }
-    let rest = hashes.into_iter().zip(shorts).zip(placed).zip(untils);
+    let rest = hashes.into_iter().zip(shorts).zip(units).zip(untils);
     let known = states
         .into_iter()
         .zip(rest)
-        .map(|(state, (((asked, short), placed), until))| {
+        .map(|(state, (((asked, short), units), until))| {
             let Some(state) = state else {
                 return Ok(None);
             };
             Ok(Some(Known {
                 state: State::read(&state, short)?,
                 asked,
-                placed: placed.unwrap_or(false),
+                units,
                 until,
             }))
         });
@@ -319,7 +291,7 @@ fn skus(row: &Row, number: usize) -> Result<Vec<Sku>, Fault> {
     Ok(skus.map(Sku::from).collect())
 }
 
-fn ids(row: &Row, number: usize) -> Result<Vec<OrderId>, Fault> {
+pub(super) fn ids(row: &Row, number: usize) -> Result<Vec<OrderId>, Fault> {
     let ids = list::<String>(row, number)?.into_iter();
     let id = |id| OrderId::new(id).map_err(|invalid| Fault::Final(invalid.to_string()));
     ids.map(id).collect()

@@ -3,7 +3,7 @@
 use super::lines::is_sku;
 use super::node::Node;
 use super::rows::{Failed, Rows};
-use super::{SaleError, schema};
+use super::{MAX_HOLD, SaleError, schema};
 use crate::session::{Parameters, Reach, column};
 use segstock_remote::{Driver, MAX_UNITS, OrderId, Patience};
 use std::time::{Duration, SystemTime};
@@ -24,6 +24,9 @@ pub struct Sale {
     pub(super) recall: Duration,
     pub(super) calls: usize,
     pub(super) batch: usize,
+    pub(super) max_lines: usize,
+    pub(super) max_units: u64,
+    pub(super) longest_hold: Duration,
 }
 
 /// How a SKU begins.
@@ -100,6 +103,9 @@ impl Sale {
             recall: Duration::from_millis(50),
             calls: 10_000,
             batch: 1_000,
+            max_lines: super::lines::MAX_LINES,
+            max_units: MAX_UNITS,
+            longest_hold: MAX_HOLD,
         })
     }
 
@@ -140,6 +146,25 @@ impl Sale {
     pub fn batch(self, batch: usize) -> Self {
         let batch = batch.clamp(1, 100_000);
         Self { batch, ..self }
+    }
+
+    /// The most SKUs of an order, up to 1,000 by default.
+    pub fn max_lines(self, max_lines: usize) -> Self {
+        Self { max_lines, ..self }
+    }
+
+    /// The most units of an order; no limit by default.
+    pub fn max_units(self, max_units: u64) -> Self {
+        Self { max_units, ..self }
+    }
+
+    /// The longest hold with a deadline, up to [`MAX_HOLD`] by default.
+    pub fn longest_hold(self, longest: Duration) -> Self {
+        let longest_hold = longest.min(MAX_HOLD);
+        Self {
+            longest_hold,
+            ..self
+        }
     }
 
     /// Makes the schema and its tables where they are not there.

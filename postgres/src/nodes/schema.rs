@@ -7,11 +7,13 @@ use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
 
 /// The version of the tables and functions that this release makes and knows.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 13] = [
     include_str!("sql/schema.sql"),
+    include_str!("sql/parts.sql"),
+    include_str!("sql/limits.sql"),
     include_str!("sql/open.sql"),
     include_str!("sql/lend.sql"),
     include_str!("sql/batch.sql"),
@@ -19,7 +21,8 @@ const FUNCTIONS: [&str; 10] = [
     include_str!("sql/beat.sql"),
     include_str!("sql/close.sql"),
     include_str!("sql/recall.sql"),
-    include_str!("sql/restock.sql"),
+    include_str!("sql/change.sql"),
+    include_str!("sql/shelf.sql"),
     include_str!("sql/end.sql"),
 ];
 

@@ -34,6 +34,8 @@ pub(super) enum Served {
     /// There is no such order.
     Missing,
     NoSku(String),
+    /// A transaction of its own changes it.
+    Alone,
     TryAgain,
     /// The node serves no calls any more.
     Over,
@@ -101,7 +103,7 @@ impl Inner {
                     let answer = answered.await.ok().flatten();
                     if let (Request::Place { lines, .. }, Some(Served::Is(known))) =
                         (&request, answer)
-                        && known.placed
+                        && known.units.is_some()
                         && known.state == State::Held
                         && known.asked == Some(lines.hash())
                     {
@@ -139,17 +141,16 @@ impl Inner {
             match self.try_place(id, lines, ttl, is_retry || round > 0).await {
                 Did::Placed(known) | Did::Is(known) => return self.settled(id, known).await,
                 Did::NoSku(sku) => return Served::NoSku(sku),
-                Did::Fenced | Did::Again | Did::Missing => {}
+                Did::Overdue => {
+                    let customer = lines.customer().map_or("", |of| &**of);
+                    if let Ok(ids) = self.rows.late_of(customer).await {
+                        self.expire(ids).await;
+                    }
+                }
+                Did::Fenced | Did::Again | Did::Missing | Did::Alone => {}
                 Did::Short => match self.prove(id, lines).await {
                     Some(Proof::Is(known)) => return self.settled(id, known).await,
-                    Some(Proof::Refused(sku)) => {
-                        return Served::Is(Known {
-                            state: State::Refused(sku),
-                            asked: Some(lines.hash()),
-                            placed: false,
-                            until: None,
-                        });
-                    }
+                    Some(Proof::Refused(known)) => return Served::Is(known),
                     Some(Proof::Overdue(ids)) => self.expire(ids).await,
                     Some(Proof::Enough) => self.recall(lines, round).await,
                     Some(Proof::Again) | None => {}
@@ -201,6 +202,12 @@ impl Inner {
             match self.write_item(id, item.clone()).await {
                 Did::Is(known) | Did::Placed(known) => return Served::Is(known),
                 Did::Missing => return Served::Missing,
+                Did::Alone if item == Item::Expire => {
+                    if let Some(known) = self.expire_alone(id).await {
+                        return Served::Is(known);
+                    }
+                }
+                Did::Alone => return Served::Alone,
                 _ => {}
             }
         }
@@ -208,13 +215,15 @@ impl Inner {
     }
 
     /// Ends orders that are past their deadline; the database says which are.
-    async fn expire(&self, ids: Vec<OrderId>) {
+    pub(super) async fn expire(&self, ids: Vec<OrderId>) {
         let mut all = Vec::new();
         for id in ids {
-            all.push(self.queue(id, Item::Expire));
+            all.push((id.clone(), self.queue(id, Item::Expire)));
         }
-        for answered in all {
-            _ = answered.await;
+        for (id, answered) in all {
+            if answered.await == Ok(Did::Alone) {
+                _ = self.expire_alone(&id).await;
+            }
         }
     }
 

@@ -193,14 +193,26 @@ impl Writer {
         let became = self.send(&batch).await?;
         let mut memory = self.node.memory();
         let mut answers = Vec::new();
-        for ((_, waiting), (did, went)) in std::mem::take(&mut items).into_iter().zip(became) {
+        let mut alone = Vec::new();
+        for ((id, waiting), (did, went)) in std::mem::take(&mut items).into_iter().zip(became) {
             memory.settle(&waiting.item, &did, &went);
             match waiting.answer {
                 Some(answer) => answers.push((answer, did)),
-                None => memory.sweeps = memory.sweeps.saturating_sub(1),
+                None => {
+                    memory.sweeps = memory.sweeps.saturating_sub(1);
+                    alone.extend((did == Did::Alone).then_some(id));
+                }
             }
         }
         drop(memory);
+        if !alone.is_empty() {
+            let node = Arc::clone(&self.node);
+            tokio::spawn(async move {
+                for id in alone {
+                    _ = node.expire_alone(&id).await;
+                }
+            });
+        }
         for (answer, did) in answers {
             // It may wait no more.
             _ = answer.send(did);

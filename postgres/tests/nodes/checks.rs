@@ -201,7 +201,10 @@ pub async fn rest(
 /// The rows of all orders, and their deadlines by this process's clock, which says `steady` now.
 pub async fn rows(steady: u64, client: &tokio_postgres::Client) -> BTreeMap<String, Row> {
     let wall = SystemTime::now();
-    let sql = "select id, state, skus is not null, until from orders where state <> 'restocked'";
+    let sql = "
+        select o.id, case o.state when 'refunded' then 'cancelled' else o.state end, o.skus is not null, o.until,
+          exists (select from request r where r.id = o.id and r.late > 0)
+        from orders o";
     let rows = client.query(sql, &[]).await.expect("it is right");
     let row = |row: &tokio_postgres::Row| {
         let until: Option<SystemTime> = row.get(3);
@@ -209,13 +212,14 @@ pub async fn rows(steady: u64, client: &tokio_postgres::Client) -> BTreeMap<Stri
             Ok(ago) => steady.saturating_sub(u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX)),
             Err(ahead) => steady + u64::try_from(ahead.duration().as_nanos()).unwrap_or(0),
         });
-        let (state, placed) = (row.get(1), row.get(2));
+        let (state, placed, late) = (row.get(1), row.get(2), row.get(4));
         (
             row.get(0),
             Row {
                 state,
                 placed,
                 until,
+                late,
             },
         )
     };

@@ -34,6 +34,8 @@ pub struct Row {
     pub placed: bool,
     /// The deadline, in nanoseconds since the beginning.
     pub until: Option<u64>,
+    /// It was paid for after its deadline.
+    pub late: bool,
 }
 
 pub struct Log {
@@ -74,13 +76,17 @@ impl Log {
     pub fn changed(&self) -> Option<Wrong> {
         self.of_orders().into_iter().find_map(|(id, calls)| {
             let cancels = calls.iter().any(|call| call.what == What::Cancel);
+            let pays = calls.iter().any(|call| call.what == What::Pay);
             let pairs = calls.iter().flat_map(|first| {
                 let later = calls.iter().filter(|call| call.called > first.returned);
                 later.map(|later| (&first.answer, &later.answer))
             });
-            let known = |answer: &str| !["again", "missing"].contains(&answer);
+            let known = |answer: &str| {
+                !["again", "missing"].contains(&answer) && !answer.starts_with("short")
+            };
             let mut pairs = pairs.filter(|(first, later)| known(first) && known(later));
-            let (first, later) = pairs.find(|(first, later)| !becomes(first, later, cancels))?;
+            let (first, later) =
+                pairs.find(|(first, later)| !becomes(first, later, cancels, pays))?;
             Some(format!("order {id} was {first}, and later {later}"))
         })
     }
@@ -108,10 +114,13 @@ impl Log {
     }
 }
 
-fn becomes(first: &str, later: &str, cancels: bool) -> bool {
+fn becomes(first: &str, later: &str, cancels: bool, pays: bool) -> bool {
     match (first, later) {
         ("held", "paid" | "expired") => true,
         ("held" | "paid", "cancelled") => cancels,
+        // Late.
+        ("expired", "paid") => pays,
+        ("expired", "cancelled") => pays && cancels,
         (first, later) => first == later,
     }
 }
@@ -172,6 +181,19 @@ impl Calls {
         // Whoever heard of it, a payer too, knows that it was placed.
         let (_, to) = between(calls, was_placed);
         self.push((from, to.max(from)), Op::Deduct(units), Outcome::Done);
+        let short = format!("short {sku}");
+        for call in calls.iter().filter(|call| call.answer == short) {
+            self.push((call.called, call.returned), Op::Deduct(units), SHORT);
+        }
+        let expired = |until: u64| (until.saturating_sub(SLACK), to.max(until + SLACK));
+        if let Some(until) = row.filter(|row| row.late).and_then(|row| row.until) {
+            self.push(expired(until), Op::Restock(units), Outcome::Done);
+            let pays = calls.iter().filter(|call| call.what == What::Pay);
+            let pays: Vec<&Call> = pays.copied().collect();
+            let (from, _) = between(&pays, |_| true);
+            let (_, to) = between(calls, |answer| ["paid", "cancelled"].contains(&answer));
+            self.push((from, to.max(from)), Op::Deduct(units), Outcome::Done);
+        }
         match row.map(|row| (row.state.as_str(), row.until)) {
             Some(("cancelled", _)) => {
                 let cancels: Vec<&Call> = calls
@@ -184,8 +206,7 @@ impl Calls {
                 self.push((from, to.max(from)), Op::Restock(units), Outcome::Done);
             }
             Some(("expired", Some(until))) => {
-                let at = (until.saturating_sub(SLACK), to.max(until + SLACK));
-                self.push(at, Op::Restock(units), Outcome::Done);
+                self.push(expired(until), Op::Restock(units), Outcome::Done);
             }
             _ => {}
         }

@@ -1,11 +1,14 @@
 //! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
 
 mod blocks;
+mod book;
 mod calm;
 mod checks;
 mod crowd;
+mod limits;
 mod log;
 mod mistakes;
+mod parts;
 mod process;
 mod returns;
 mod rolling;
@@ -23,6 +26,9 @@ fn main() -> ExitCode {
     crowd::add(&tests);
     mistakes::add(&tests);
     storm::add(&tests);
+    book::add(&tests);
+    parts::add(&tests);
+    limits::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

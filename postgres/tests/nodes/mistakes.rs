@@ -62,9 +62,24 @@ pub fn add(tests: &Tests) {
     add(
         "an_order_that_expires_twice_is_found",
         "batch_1",
+        &[
+            (
+                "if item.is_overdue then",
+                "if item.is_overdue or item.kind <> 'place' and item.state = 'expired' then",
+            ),
+            (
+                "o.state in ('held', 'paid') and not",
+                "o.state in ('held', 'paid', 'expired') and not",
+            ),
+        ],
+        short,
+    );
+    add(
+        "a_late_payment_that_takes_nothing_is_found",
+        "move_1",
         &[(
-            "if item.is_overdue then",
-            "if item.is_overdue or item.kind <> 'place' and item.state = 'expired' then",
+            "filter (where u.origin in ('', 'expired'))",
+            "filter (where u.origin = '')",
         )],
         short,
     );

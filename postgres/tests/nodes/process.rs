@@ -4,7 +4,7 @@
 //! `get ID`, `restock ID SKU UNITS`, `status`. It ends when its input does, which is at the latest when the test ends.
 
 use super::support::Tests;
-use segstock_postgres::nodes::{Node, Order, Refusal, Sale};
+use segstock_postgres::nodes::{Node, OrderState, Refusal, Sale};
 use segstock_remote::OrderId;
 use segstock_remote::servers::id;
 use std::collections::BTreeMap;
@@ -166,22 +166,21 @@ async fn answer(node: &Node, words: &[&str]) -> String {
             let lines = lines.iter().filter_map(|line| line.split_once(':'));
             let lines = lines.map(|(sku, units)| (sku, units.parse().expect("a number")));
             let ttl = ttl.parse().ok().map(Duration::from_millis);
-            told(
-                node.place(&order(of), lines.collect::<Vec<(&str, u64)>>(), ttl)
-                    .await,
-            )
+            let lines = lines.collect::<Vec<(&str, u64)>>();
+            let placed = node.place(&order(of), lines, ttl).await;
+            told(placed.map(|order| order.state))
         }
-        ["pay", of] => told(node.pay(&order(of)).await),
+        ["pay", of] => told(node.pay(&order(of)).await.map(|order| order.state)),
         ["cancel", of] => match node.cancel(&order(of)).await {
             Ok(None) => "before".to_owned(),
             Ok(Some(order)) => order.state.to_string(),
             Err(refusal) => told(Err(refusal)),
         },
-        ["get", of] => told(node.get(&order(of)).await),
+        ["get", of] => told(node.get(&order(of)).await.map(|order| order.state)),
         ["restock", of, sku, units] => {
             let units = units.parse().expect("a number");
             let restocked = node.restock(&order(of), sku, units).await;
-            restocked.map_or_else(|refusal| told(Err(refusal)), |()| "restocked".to_owned())
+            restocked.map_or_else(|refusal| told(Err(refusal)), |_| "restocked".to_owned())
         }
         ["status"] => {
             let status = node.status();
@@ -203,9 +202,11 @@ async fn answer(node: &Node, words: &[&str]) -> String {
     }
 }
 
-fn told(answer: Result<Order, Refusal>) -> String {
+fn told(answer: Result<OrderState, Refusal>) -> String {
     match answer {
-        Ok(order) | Err(Refusal::Is(order)) => order.state.to_string(),
+        Ok(state) => state.to_string(),
+        Err(Refusal::Is(order)) => order.state.to_string(),
+        Err(Refusal::Short(lines)) => format!("short {}", lines[0].sku),
         Err(Refusal::SoldOut { sku }) => format!("refused {sku}"),
         Err(Refusal::CancelledBefore) => "before".to_owned(),
         Err(Refusal::NoOrder) => "missing".to_owned(),

@@ -136,7 +136,7 @@ impl Batch {
         const BATCH: &str = "
             select standing, array_to_string(dids, ',', '-'), array_to_string(states, ',', '-'),
               array_to_string(went_units, ',')
-            from batch_1($1, $2, $3, true, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+            from batch_1($1, $2, $3, true, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
         let epochs = self
             .pieces
             .iter()
@@ -148,7 +148,7 @@ impl Batch {
         let pieces: Vec<i64> = self.pieces.iter().map(at).collect();
         let back_at: Vec<i64> = self.backs.iter().map(|(epoch, _)| at(epoch)).collect();
         let back_units: Vec<i64> = self.backs.iter().map(|(_, units)| *units).collect();
-        let parameters: [&(dyn ToSql + Sync); 14] = [
+        let parameters: [&(dyn ToSql + Sync); 15] = [
             &node,
             &session,
             &number,
@@ -163,6 +163,7 @@ impl Batch {
             &self.units,
             &back_at,
             &back_units,
+            &vec![None::<String>; self.ids.len()],
         ];
         let row = client.query_one(BATCH, &parameters).await?;
         let columns = (0..4).map(|column| row.get::<_, Option<String>>(column).unwrap_or_default());

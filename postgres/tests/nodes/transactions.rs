@@ -293,11 +293,11 @@ async fn overdue(client: Client, _: Sale) {
     let pay = Batch::default().item("x", "pay").item("y", "pay");
     assert_eq!(
         pay.send(&client, "n", 1, 2).await,
-        "written is,is expired,paid 5"
+        "written alone,is expired,paid 5"
     );
     assert_eq!(
         pay.send(&client, "n", 1, 2).await,
-        "read is,is expired,paid 5"
+        "read alone,is expired,paid 5"
     );
 }
 
@@ -370,7 +370,7 @@ async fn pool(client: Client, sale: Sale) {
     assert_eq!(prove(&client, &[("s", "few", 1)]).await, "refused");
     one(
         &client,
-        "select * from restock_1('more', 'few', 99, 7)",
+        "select * from shelf_1('few', 'more', 'restock', 7, 99, false)",
         &[],
     )
     .await;
@@ -381,19 +381,20 @@ async fn pool(client: Client, sale: Sale) {
 }
 
 async fn restocks(client: Client, _: Sale) {
-    let restock = async |id: &str, sku: &str, units: i64| {
-        let sql = "select standing from restock_1($1, $2, $3, 7)";
-        one(&client, sql, &[&id, &sku, &units])
+    let restock = async |key: &str, sku: &str, units: i64| {
+        let sql = "select standing from shelf_1($1, $2, 'restock', $3, $3, false)";
+        one(&client, sql, &[&sku, &key, &units])
             .await
             .get::<_, String>(0)
     };
-    assert_eq!(restock("x", "a", 5).await, "restocked");
-    assert_eq!(restock("x", "a", 5).await, "is");
+    assert_eq!(restock("x", "a", 5).await, "done");
+    assert_eq!(restock("x", "a", 5).await, "done", "once");
+    assert_eq!(restock("x", "a", 6).await, "conflict");
     assert_eq!(restock("y", "nix", 5).await, "missing");
     assert_eq!(restock("y", "a", 1 << 40).await, "much");
     assert_eq!(
         restock("y", "a", 1).await,
-        "restocked",
+        "done",
         "what was refused left no row"
     );
     assert_eq!(text(&client, FREE).await, "106; 10");
@@ -448,10 +449,10 @@ async fn others(url: &str) {
     sale.install().await.expect("an empty schema is filled");
     sale.install().await.expect("a second time changes nothing");
     client
-        .batch_execute("update segstock_nodes set version = 2")
+        .batch_execute("update segstock_nodes set version = 3")
         .await
         .expect("it is there");
-    let later = Err(SaleError::Version { found: 2 });
+    let later = Err(SaleError::Version { found: 3 });
     assert_eq!(sale.install().await, later);
     assert_eq!(sale.join("n").await.map(drop), later.clone());
     for name in ["", "1a", "A", "pg_x", "a\"b"] {

@@ -11,13 +11,14 @@
 -- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
 -- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
 -- Answers `over` if the session is; else for each item: placed, is (its state), missing (no row), fenced (a block is
--- closed), again (a block is too short), short (a pool is).
+-- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order), overdue (its
+-- customer has orders that end first).
 create function batch_1(
   of_node text, of_session bigint, number bigint, keeps boolean, named bigint[],
   item_no bigint[], ids text[], kinds text[], asked_hashes bigint[], ttls bigint[],
   piece_skus text[], piece_at bigint[], piece_units bigint[],
-  back_at bigint[], back_units bigint[],
-  out standing text, out dids text[], out states text[], out hashes bigint[], out shorts text[], out placed boolean[],
+  back_at bigint[], back_units bigint[], customers text[],
+  out standing text, out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
   out untils timestamptz[], out went_of bigint[], out went_epochs bigint[], out went_units bigint[]
 ) language plpgsql as $$
 declare
@@ -33,11 +34,21 @@ declare
   pools text[];
   p_sale bigint[];            -- What may be taken of them; below 0 where safety stock is short.
   p_change bigint[];
+  p_owed bigint[];
+  p_shipped bigint[];
+  rule_skus text[];           -- SKUs that are closed, or whose units are counted for each customer.
+  rule_closed boolean[];
+  rule_most bigint[];
+  rule_counts boolean[];
+  c_keys text[];              -- Customer and SKU, and the units there.
+  c_units bigint[];
+  c_before bigint[];
   items bigint;
   inserted bigint;
   locked bigint[] := '{}';
   is_locked boolean[];
   item record;
+  ruled record;
   found_at bigint;
   units_of bigint;
   ends text;
@@ -59,10 +70,11 @@ begin
         when o.id is null then case i.kind when 'place' then 'again' else 'missing' end
         when i.kind = 'place' and (o.node, o.session, o.batch) = (of_node, of_session, number) and o.skus is not null
           then 'placed'
+        when alone_1(o, i.kind) then 'alone'
         else 'is' end order by i.k),
       array_agg(o.state order by i.k), array_agg(o.asked order by i.k), array_agg(o.short order by i.k),
-      array_agg(o.skus is not null order by i.k), array_agg(o.until order by i.k)
-    into dids, states, hashes, shorts, placed, untils
+      array_agg(sum_1(o.units) order by i.k), array_agg(o.until order by i.k)
+    into dids, states, hashes, shorts, sums, untils
     from (select distinct i.k, i.id, i.kind from unnest(item_no, ids, kinds) as i (k, id, kind)) as i
     left join orders o on o.id = i.id;
     select array_agg(i.k), array_agg(w.epoch), array_agg(w.units) into went_of, went_epochs, went_units
@@ -108,17 +120,23 @@ begin
     b_granted := b_taken;
     b_back := b_taken;
   end if;
+  select array_agg(p.sku), array_agg(p.closed), array_agg(p.per_customer), array_agg(p.counted)
+  into rule_skus, rule_closed, rule_most, rule_counts
+  from (select distinct i.sku from unnest(piece_skus) as i (sku) where i.sku is not null) as s
+  join pool p on p.sku = s.sku where p.closed or p.counted;
   -- Orders: those that are not there.
-  insert into orders (id, state, asked, skus, epochs, units, until, node, session, batch)
+  insert into orders (id, state, asked, skus, epochs, units, customer, counted, until, node, session, batch)
   select i.id, case i.kind when 'place' then 'held' else 'cancelled' end, i.asked,
     case i.kind when 'place' then array_agg(i.sku) end,
     case i.kind when 'place' then array_agg(case i.place when 0 then 0 else named[i.place] end) end,
-    case i.kind when 'place' then array_agg(i.units) end,
+    case i.kind when 'place' then array_agg(i.units) end, i.customer,
+    case when i.customer is not null and rule_skus is not null then
+      array_agg(distinct i.sku) filter (where rule_counts[array_position(rule_skus, i.sku)]) end,
     clock_timestamp() + make_interval(secs => i.ttl / 1e6), of_node, of_session, number
-  from unnest(item_no, ids, kinds, asked_hashes, ttls, piece_skus, piece_at, piece_units)
-    as i (k, id, kind, asked, ttl, sku, place, units)
+  from unnest(item_no, ids, kinds, asked_hashes, ttls, piece_skus, piece_at, piece_units, customers)
+    as i (k, id, kind, asked, ttl, sku, place, units, customer)
   where i.kind in ('place', 'cancel')
-  group by i.k, i.id, i.kind, i.asked, i.ttl
+  group by i.k, i.id, i.kind, i.asked, i.ttl, i.customer
   order by i.id
   on conflict (id) do nothing;
   get diagnostics inserted = row_count;
@@ -144,28 +162,39 @@ begin
     union all
     select s.sku
     from unnest(ids, kinds) as i (id, kind) join orders o on o.id = i.id, unnest(o.skus) as s (sku)
-    where i.kind <> 'place' and o.state in ('held', 'paid')
+    where i.kind <> 'place' and o.state in ('held', 'paid') and not o.split
   ) as s where s.sku is not null;
   pools := coalesce(pools, '{}');
   if cardinality(pools) > 0 then
     perform from pool p where p.sku = any (pools) order by p.sku for update;
-    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k)
-    into p_sale
+    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k),
+      array_agg(coalesce(p.owed, 0) order by s.k)
+    into p_sale, p_owed
     from unnest(pools) with ordinality as s (sku, k) left join pool p on p.sku = s.sku;
     p_change := array_fill(0::bigint, array[cardinality(pools)]);
+    p_shipped := p_change;
   end if;
+  -- Customers, of whom units are counted.
+  select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku)
+  into c_keys, c_units
+  from lock_customers_1(array(
+    select o from unnest(item_no, ids) as i (k, id) join orders o on o.id = i.id where o.counted is not null
+  )) as c;
+  c_before := c_units;
   -- All is locked: decides.
   standing := 'written';
   went_of := '{}';
   went_epochs := '{}';
   went_units := '{}';
   for item in
-    select i.*, o.state, o.asked as hash, o.short, o.until,
-      o.skus as has_skus, o.units as has_units,
+    select i.*, o.state, o.asked as hash, o.short, o.until, o.skus as has_skus, o.units as has_units, o.customer, o.counted,
+      case when i.kind = 'place' and o.skus is not null then i.units else sum_1(o.units) end as sum,
+      o.split or i.kind = 'pay' and o.state = 'expired' as is_alone,
       coalesce((o.node, o.session, o.batch) = (of_node, of_session, number), false) as is_new,
       coalesce(o.state = 'held' and o.until <= clock_timestamp(), false) as is_overdue
     from (
-      select i.k, i.id, i.kind, array_agg(i.sku) as want_skus, array_agg(i.place) as want_at, array_agg(i.units) as want_units
+      select i.k, i.id, i.kind, array_agg(i.sku) as want_skus, array_agg(i.place) as want_at,
+        array_agg(i.units) as want_units, sum(i.units)::bigint as units
       from unnest(item_no, ids, kinds, piece_skus, piece_at, piece_units) as i (k, id, kind, sku, place, units)
       group by i.k, i.id, i.kind
     ) as i left join orders o on o.id = i.id
@@ -176,7 +205,7 @@ begin
       states[item.k] := null;
       hashes[item.k] := null;
       shorts[item.k] := null;
-      placed[item.k] := false;
+      sums[item.k] := null;
       untils[item.k] := null;
       continue;
     end if;
@@ -184,7 +213,7 @@ begin
     states[item.k] := case when item.is_overdue then 'overdue' else item.state end;
     hashes[item.k] := item.hash;
     shorts[item.k] := item.short;
-    placed[item.k] := item.has_skus is not null;
+    sums[item.k] := item.sum;
     untils[item.k] := item.until;
     if item.kind = 'place' and item.is_new then
       dids[item.k] := 'placed';
@@ -206,6 +235,21 @@ begin
         end if;
         exit when dids[item.k] <> 'placed';
       end loop;
+      if dids[item.k] = 'placed' and rule_skus is not null then
+        select r.* into ruled
+        from rule_1(item.customer, item.want_skus, item.want_units, rule_skus, rule_closed, rule_most, c_keys, c_units) as r;
+        dids[item.k] := ruled.ruling;
+        if dids[item.k] in ('closed', 'limited', 'nameless') then
+          states[item.k] := ruled.ruling;
+          shorts[item.k] := ruled.sku;
+          dids[item.k] := 'is';
+          sums[item.k] := null;
+          update orders o
+          set state = states[item.k], short = shorts[item.k], skus = null, epochs = null, units = null, counted = null
+          where o.id = item.id;
+          continue;
+        end if;
+      end if;
       if dids[item.k] <> 'placed' then
         not_placed := not_placed || item.id;
         states[item.k] := null;
@@ -223,31 +267,61 @@ begin
           b_rest[found_at] := b_rest[found_at] - units_of;
           b_taken[found_at] := b_taken[found_at] + units_of;
         end if;
+        if item.want_skus[i] = any (item.counted) then
+          found_at := array_position(c_keys, item.customer || chr(10) || item.want_skus[i]);
+          c_units[found_at] := c_units[found_at] + units_of;
+        end if;
       end loop;
       continue;
     end if;
     continue when item.kind = 'place';
+    if item.is_alone then
+      dids[item.k] := 'alone';
+      continue;
+    end if;
     ends := null;
     if item.is_overdue then
       ends := 'expired';
-    elsif item.kind = 'cancel' and item.state in ('held', 'paid') then
+      -- A late payment takes the units again.
+      dids[item.k] := case item.kind when 'pay' then 'alone' else 'is' end;
+    elsif item.kind = 'cancel' and item.state = 'held' then
       ends := 'cancelled';
+    elsif item.kind = 'cancel' and item.state = 'paid' then
+      ends := 'refunded';
     elsif item.kind = 'pay' and item.state = 'held' then
       paid := paid || item.id;
       states[item.k] := 'paid';
     elsif item.kind = 'ship' and item.state = 'paid' then
+      if exists (
+        select from unnest(item.has_skus) as l (sku) where p_owed[array_position(pools, l.sku)] > 0
+      ) then
+        -- Fewer units may be there than are promised.
+        dids[item.k] := 'alone';
+        continue;
+      end if;
+      for i in 1 .. cardinality(item.has_skus) loop
+        found_at := array_position(pools, item.has_skus[i]);
+        p_shipped[found_at] := p_shipped[found_at] + item.has_units[i];
+      end loop;
       shipped := shipped || item.id;
       states[item.k] := 'shipped';
     end if;
     continue when ends is null;
-    -- Its units go to an open block of this node, or to the pool; never to the block that they came from, which may be
-    -- closed.
+    -- Its units pay first what is owed. The rest goes to an open block of this node, or to the pool; never to the block that
+    -- they came from, which may be closed.
     states[item.k] := ends;
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(item.has_skus) loop
+      if item.has_skus[i] = any (item.counted) then
+        found_at := array_position(c_keys, item.customer || chr(10) || item.has_skus[i]);
+        c_units[found_at] := c_units[found_at] - item.has_units[i];
+      end if;
+      found_at := array_position(pools, item.has_skus[i]);
+      units_of := item.has_units[i] - least(p_owed[found_at], item.has_units[i]);
+      p_owed[found_at] := p_owed[found_at] - item.has_units[i] + units_of;
+      continue when units_of = 0;
       found_at := null;
-      units_of := item.has_units[i];
       if keeps then
         select max(n.k) into found_at from unnest(blocks, b_skus, b_open) with ordinality as n (epoch, sku, is_open, k)
         where n.sku = item.has_skus[i] and n.is_open;
@@ -280,9 +354,13 @@ begin
     b_back[found_at] := b_back[found_at] + units_of;
     b_open[found_at] := b_rest[found_at] > 0;
     found_at := array_position(pools, b_skus[found_at]);
-    p_change[found_at] := p_change[found_at] + units_of;
+    p_change[found_at] := p_change[found_at] + units_of - least(p_owed[found_at], units_of);
+    p_owed[found_at] := p_owed[found_at] - least(p_owed[found_at], units_of);
   end loop;
   -- Writes.
+  update customer c set units = n.units
+  from unnest(c_keys, c_units, c_before) as n (key, units, before)
+  where n.units <> n.before and c.name = split_part(n.key, chr(10), 1) and c.sku = split_part(n.key, chr(10), 2);
   delete from orders o where o.id = any (not_placed);
   update orders o set state = 'paid' where o.id = any (paid);
   update orders o set state = 'shipped' where o.id = any (shipped);
@@ -293,8 +371,9 @@ begin
   where b.epoch = n.epoch and b.node = of_node and b.session = of_session
     and (n.taken > 0 or n.granted > 0 or n.back > 0 or not n.is_open and not b.closed);
   update pool p
-  set free = p.free + n.change,
+  set free = p.free + n.change, owed = n.owed, shipped = p.shipped + n.shipped,
       mode = case when p.mode = 'narrow' and p.free + n.change - p.safety >= 2 * p.narrow then 'wide' else p.mode end
-  from unnest(pools, p_change) as n (sku, change) where p.sku = n.sku and n.change <> 0;
+  from unnest(pools, p_change, p_owed, p_shipped) as n (sku, change, owed, shipped)
+  where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0);
 end
 $$;

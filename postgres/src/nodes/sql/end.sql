@@ -16,12 +16,22 @@ declare
   wrong text;
 begin
   with piece as (
-    select o.state, p.sku, p.epoch, p.units from orders o, unnest(o.skus, o.epochs, o.units) as p (sku, epoch, units)
+    select o.id, o.state, o.split, p.sku, p.epoch, p.units
+    from orders o, unnest(o.skus, o.epochs, o.units) as p (sku, epoch, units)
   ), gave as (
     select piece.epoch, sum(piece.units) as units from piece where piece.epoch <> 0 group by piece.epoch
+  ), line as (
+    select piece.sku, piece.state as stage, piece.units from piece where not piece.split
+    union all
+    select p.sku, p.stage, p.units from part p
   ), out_there as (
-    select piece.sku, sum(piece.units) as units from piece where piece.state in ('held', 'paid', 'shipped')
-    group by piece.sku
+    select line.sku, coalesce(sum(line.units) filter (where line.stage in ('held', 'paid')), 0) as promised,
+      coalesce(sum(line.units) filter (where line.stage in ('shipped', 'written_off')), 0) as shipped
+    from line group by line.sku
+  ), sku as (
+    select p.sku, p.shipped, p.came - p.went + p.owed as came, coalesce(o.shipped, 0) as left_with,
+      p.free + coalesce(o.promised, 0) + p.shipped as there
+    from pool p left join out_there o on o.sku = p.sku
   ), said (line) as (
     select format('block %s of node %s has %s units of SKU %s', b.epoch, b.node, b.granted - b.taken - b.handed_back, b.sku)
       from block b where not b.closed and b.granted - b.taken - b.handed_back > 0
@@ -32,8 +42,10 @@ begin
     select format('orders took %s units from block %s, which is not there', gave.units, gave.epoch)
       from gave where not exists (select from block b where b.epoch = gave.epoch)
     union all
-    select format('of SKU %s %s units came, and %s are there', p.sku, p.came, p.free + coalesce(out_there.units, 0))
-      from pool p left join out_there on out_there.sku = p.sku where p.came <> p.free + coalesce(out_there.units, 0)
+    select format('of SKU %s %s units came, and %s are there', s.sku, s.came, s.there) from sku s where s.came <> s.there
+    union all
+    select format('of SKU %s %s units left, and orders say %s', s.sku, s.shipped, s.left_with)
+      from sku s where s.shipped <> s.left_with
   )
   select string_agg(said.line, '; ') into wrong from (select said.line from said limit 5) as said;
   return wrong;

@@ -4,10 +4,10 @@
 -- instant no more units were free. A take that is not written yet only makes a sum too high. The row keeps a late copy of
 -- the order from being served after the customer was told no. Orders past their deadline end first; the clock is read after
 -- the statement's snapshot, so that none is missed.
--- Answers for each order: is (it has a row), refused, overdue, enough, or again (its row came beside this).
+-- Answers for each order: is (it has a row), refused (short, or of a SKU that is closed), overdue, enough, or again (its row came beside this).
 create function prove_1(
   ids text[], asked_hashes bigint[], line_of bigint[], line_skus text[], line_units bigint[],
-  out dids text[], out states text[], out hashes bigint[], out shorts text[], out placed boolean[],
+  out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
   out untils timestamptz[], out late text[]
 ) language plpgsql as $$
 begin
@@ -19,27 +19,33 @@ begin
     select p.sku, on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0) from block b
                                   where b.sku = p.sku and not b.closed) as units
     from (select distinct line.sku from line) as s join pool p on p.sku = s.sku
+  ), closed as (
+    select line.k, min(line.sku) as sku from line join pool p on p.sku = line.sku where p.closed group by line.k
   ), short as (
     select line.k, min(line.sku) as sku from line left join free on free.sku = line.sku
     where coalesce(free.units, 0) < line.units group by line.k
   ), overdue as (
     select s.sku, array(
       select o.id from orders o
-      where o.state = 'held' and o.until <= (select clock_timestamp()) and s.sku = any (o.skus)
+      where o.state = 'held' and o.until <= (select clock_timestamp()) and holds_1(o, s.sku)
       order by o.until limit 100
     ) as ids
     from (select distinct short.sku from short) as s
   ), judged as (
     select item.k, item.id, item.asked, o.id is not null as is_there, o.asked as hash, o.short,
-      o.skus is not null as was_placed, o.until,
-      case when o.state = 'held' and o.until <= (select clock_timestamp()) then 'overdue' else o.state end as state, short.sku, coalesce(overdue.ids, '{}') as overdue
+      sum_1(o.units) as sum, o.until,
+      case when o.state = 'held' and o.until <= (select clock_timestamp()) then 'overdue' else o.state end as state,
+      coalesce(closed.sku, short.sku) as sku,
+      case when closed.sku is not null then '{}' else coalesce(overdue.ids, '{}') end as overdue,
+      case when closed.sku is not null then 'closed' else 'refused' end as why
     from item
     left join orders o on o.id = item.id
     left join short on short.k = item.k
+    left join closed on closed.k = item.k
     left join overdue on overdue.sku = short.sku
   ), refused as (
     insert into orders (id, state, asked, short)
-    select judged.id, 'refused', judged.asked, judged.sku from judged
+    select judged.id, judged.why, judged.asked, judged.sku from judged
     where not judged.is_there and judged.sku is not null and judged.overdue = '{}'
     order by judged.id
     on conflict (id) do nothing
@@ -52,11 +58,11 @@ begin
       when judged.overdue <> '{}' then 'overdue'
       when refused.id is not null then 'refused'
       else 'again' end order by judged.k),
-    array_agg(judged.state order by judged.k), array_agg(judged.hash order by judged.k),
+    array_agg(coalesce(judged.state, judged.why) order by judged.k), array_agg(coalesce(judged.hash, judged.asked) order by judged.k),
     array_agg(coalesce(judged.short, judged.sku) order by judged.k),
-    array_agg(judged.was_placed order by judged.k), array_agg(judged.until order by judged.k),
+    array_agg(judged.sum order by judged.k), array_agg(judged.until order by judged.k),
     (select array_agg(distinct l.id) from overdue, unnest(overdue.ids) as l (id))
-  into dids, states, hashes, shorts, placed, untils, late
+  into dids, states, hashes, shorts, sums, untils, late
   from judged left join refused on refused.id = judged.id;
 end
 $$;

@@ -4,7 +4,7 @@
 -- Each transaction is one function in a file of its own; inside, each statement sees what was committed when it began.
 
 create table segstock_nodes (version integer not null);
-insert into segstock_nodes values (1);
+insert into segstock_nodes values (2);
 
 -- A node's session is raised at each start: what an older one sends does nothing.
 create table node (
@@ -21,9 +21,15 @@ create table node (
 -- Units of a SKU that no node has.
 create table pool (
   sku    text collate "C" primary key,
-  -- What there was at the beginning; and that with what was restocked.
+  -- What there was at the beginning; and that with what was restocked or found.
   initial bigint not null,
-  came   bigint not null check (came between 0 and 1099511627776),
+  came   bigint not null check (came >= 0),
+  -- What was missing or written off.
+  went   bigint not null default 0 check (went >= 0),
+  -- What left with orders, and is not on sale again.
+  shipped bigint not null default 0 check (shipped >= 0),
+  -- Promised, and not there: a count found fewer. What comes back pays it first.
+  owed   bigint not null default 0 check (owed >= 0),
   -- Safety stock is in it.
   free   bigint not null check (free >= 0),
   -- Never lent, never sold.
@@ -33,8 +39,16 @@ create table pool (
   -- The most units that a node is lent ahead.
   most   bigint not null check (most >= 0),
   mode   text collate "C" not null check (mode in ('wide', 'narrow', 'ended')),
+  -- No new order has it.
+  closed boolean not null default false,
+  -- Units that the orders of one customer have at most: held, paid or shipped.
+  per_customer bigint check (per_customer >= 0),
+  -- Such a limit is set, or was: units are counted for each customer.
+  counted boolean not null default false,
   -- Until then, every node hands back what it has.
-  recall_until timestamptz not null default '-infinity'
+  recall_until timestamptz not null default '-infinity',
+  check (came - went - shipped between 0 and 1099511627776),
+  check (owed = 0 or free = 0)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 -- Units of a SKU that are lent to a node's session.
@@ -56,19 +70,26 @@ create table block (
 create index block_open on block (sku, epoch) where not closed;
 create index block_of on block (node, session) where not closed;
 
--- What became of each id. An order's pieces say what it took from where; those of a restock, what it added.
+-- What became of each id. An order's pieces say what it took from where when it was placed.
 create table orders (
   id      text collate "C" primary key,
   state   text collate "C" not null check (state in
-            ('held', 'paid', 'shipped', 'cancelled', 'expired', 'refused', 'restocked')),
+            ('held', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
+             'refused', 'closed', 'limited', 'nameless')),
+  -- Its units are not all equally far, or were not once: it is changed in transactions of its own. Then `state` is the first
+  -- that some of its units have, and the table `part` says the rest.
+  split   boolean not null default false,
   -- What was asked for, as a hash. Null: it was cancelled before it was placed.
   asked   bigint,
-  -- The SKU that was short, if it was refused.
+  -- The SKU that was short, closed, limited, or wants a customer, if it was refused.
   short   text collate "C",
   -- Its pieces, if it was placed: SKU, block (0 is the pool), units.
   skus    text[],
   epochs  bigint[],
   units   bigint[],
+  -- Whose it is, and the SKUs of it that count for what the customer can have.
+  customer text collate "C",
+  counted  text[],
   -- The end of its hold.
   until   timestamptz,
   -- The batch that wrote it.
@@ -87,18 +108,36 @@ create table orders (
 -- Holds by deadline.
 create index orders_held on orders (until) where state = 'held' and until is not null;
 
+create index orders_of on orders (customer) where state = 'held' and until is not null and counted is not null;
+
+-- Units that a customer has of a SKU that is counted. Rows are locked last, by customer and SKU.
+create table customer (
+  name  text collate "C" not null,
+  sku   text collate "C" not null,
+  units bigint not null check (units >= 0),
+  primary key (name, sku)
+);
+
 -- Units that may be lent or sold.
 create function on_sale_1(of pool) returns bigint language sql immutable as $$
   select case when (of).mode = 'ended' then 0 else greatest((of).free - (of).safety, 0) end
 $$;
 
--- Adds units to pools. A SKU of which there is enough again is sold from blocks again.
+-- Units that are there: free, lent, held and paid for, less what is owed.
+create function on_hand_1(of pool) returns bigint language sql immutable as $$
+  select (of).came - (of).went - (of).shipped
+$$;
+
+-- Adds units to pools: they pay first what is owed. A SKU of which there is enough again is sold from blocks again.
 create function give_1(given_skus text[], given bigint[]) returns void language plpgsql as $$
 begin
   perform from pool p where p.sku = any (given_skus) order by p.sku for update;
   update pool p
-  set free = p.free + g.units,
-      mode = case when p.mode = 'narrow' and p.free + g.units - p.safety >= 2 * p.narrow then 'wide' else p.mode end
+  set owed = p.owed - least(p.owed, g.units),
+      free = p.free + g.units - least(p.owed, g.units),
+      mode = case
+        when p.mode = 'narrow' and p.free + g.units - least(p.owed, g.units) - p.safety >= 2 * p.narrow then 'wide'
+        else p.mode end
   from (select u.sku, sum(u.units)::bigint as units from unnest(given_skus, given) as u (sku, units)
         group by u.sku) as g
   where p.sku = g.sku and g.units > 0;
@@ -121,4 +160,9 @@ begin
   end if;
   return coalesce(cardinality(closed_skus), 0);
 end
+$$;
+
+-- The units of a whole order, from its pieces. Null: it has none.
+create function sum_1(units bigint[]) returns bigint language sql immutable as $$
+  select sum(u.units)::bigint from unnest(units) as u (units)
 $$;

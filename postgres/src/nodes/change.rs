@@ -1,0 +1,193 @@
+//! [`Ask`]: a rare call on an order, which is a transaction of its own, and what became of it.
+
+use super::answers::ShortLine;
+use super::known::Known;
+use super::lines::{Body, Lines};
+use super::node::Inner;
+use super::prover::COMES_BACK;
+use super::rows::{Failed, Rows, ids, known, list, micros};
+use crate::session::{Parameters, column};
+use segstock_remote::{Fault, OrderId};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Row;
+
+/// What is asked of an order.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    kind: &'static str,
+    key: String,
+    body: i64,
+    /// All that the call can change, if there are none.
+    lines: Option<Lines>,
+    ttl: Option<Duration>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Changed {
+    /// It is done, now or before: units moved, of them refunded, of them late.
+    Done(Known, [u64; 3]),
+    /// There is no such order.
+    Missing,
+    /// It was never placed.
+    Is(Known),
+    Conflict,
+    /// The call is not for an order in this state.
+    State(Known),
+    NotInOrder(Vec<ShortLine>),
+    Short(Vec<ShortLine>),
+    NotOnHand(Vec<ShortLine>),
+    NoSku(String),
+    Closed(String),
+    PerCustomer(String),
+    CustomerNeeded(String),
+    TooMany,
+    TooManyKeys,
+    /// These end first.
+    Overdue(Vec<OrderId>),
+    /// Blocks have the units: they are to be closed.
+    Close,
+}
+
+impl Ask {
+    /// A call on the whole order, once for each kind.
+    pub(super) fn whole(kind: &'static str) -> Self {
+        Self {
+            kind,
+            key: format!(" {kind}"),
+            body: 0,
+            lines: None,
+            ttl: None,
+        }
+    }
+
+    /// A call on a part of it, once for each key.
+    pub(super) fn part(kind: &'static str, key: &OrderId, lines: Lines) -> Self {
+        let body = Body::default().text(kind).lines(&lines).finish();
+        Self {
+            kind,
+            key: key.to_string(),
+            body,
+            lines: Some(lines),
+            ttl: None,
+        }
+    }
+
+    /// It is to have these lines, and to be held for longer.
+    pub(super) fn amend(key: &OrderId, lines: Lines, ttl: Option<Duration>) -> Self {
+        Self {
+            ttl,
+            ..Self::part("amend", key, lines)
+        }
+    }
+
+    /// It is to be held for longer.
+    pub(super) fn extend(key: &OrderId, ttl: Option<Duration>) -> Self {
+        let body = Body::default().text("extend");
+        let body = body.number(ttl.map_or(-1, micros)).finish();
+        Self {
+            kind: "extend",
+            key: key.to_string(),
+            body,
+            lines: None,
+            ttl,
+        }
+    }
+}
+
+impl Rows {
+    async fn change(&self, id: &OrderId, ask: &Ask, closes: bool) -> Result<Changed, Failed> {
+        const CHANGE: &str = "
+            select c.standing, array[c.state], array[c.hash], array[c.short], array[c.sum], array[c.until],
+              c.moved, c.refunded, c.late, c.line_skus, c.line_wanted, c.line_has, c.overdue
+            from change_1($1, $2, $3, $4, $5, $6, $7, $8) as c";
+        let id = id.as_str();
+        let (skus, units) = (
+            ask.lines.as_ref().map(Lines::skus),
+            ask.lines.as_ref().map(Lines::units),
+        );
+        let ttl = ask.ttl.map(micros);
+        let parameters: Parameters<'_> = &[
+            &id, &ask.key, &ask.kind, &ask.body, &skus, &units, &ttl, &closes,
+        ];
+        self.row(CHANGE, parameters, read).await
+    }
+}
+
+fn read(row: &Row) -> Result<Changed, Fault> {
+    let standing = column::<String>(row, 0)?;
+    let order = || {
+        let known = known(row, 1, 1)?.pop().flatten();
+        known.ok_or_else(|| Fault::Final("a function of another release".to_owned()))
+    };
+    let moved = |number| Ok(column::<i64>(row, number)?.unsigned_abs());
+    Ok(match standing.as_str() {
+        "done" => Changed::Done(order()?, [moved(6)?, moved(7)?, moved(8)?]),
+        "missing" => Changed::Missing,
+        "is" => Changed::Is(order()?),
+        "conflict" => Changed::Conflict,
+        "state" => Changed::State(order()?),
+        "lines" => Changed::NotInOrder(lines(row, 9)?),
+        "short" => Changed::Short(lines(row, 9)?),
+        "on_hand" => Changed::NotOnHand(lines(row, 9)?),
+        "sku" => Changed::NoSku(sku(row)?),
+        "closed" => Changed::Closed(sku(row)?),
+        "limited" => Changed::PerCustomer(sku(row)?),
+        "nameless" => Changed::CustomerNeeded(sku(row)?),
+        "much" => Changed::TooMany,
+        "many" => Changed::TooManyKeys,
+        "overdue" => Changed::Overdue(ids(row, 12)?),
+        _ => Changed::Close,
+    })
+}
+
+/// The SKU that is in the way.
+fn sku(row: &Row) -> Result<String, Fault> {
+    let short: Vec<Option<String>> = column(row, 3)?;
+    Ok(short.into_iter().flatten().next().unwrap_or_default())
+}
+
+/// Lines, in three arrays: SKU, what is asked for, what there is.
+fn lines(row: &Row, from: usize) -> Result<Vec<ShortLine>, Fault> {
+    let numbers = list::<i64>(row, from + 1)?
+        .into_iter()
+        .zip(list::<i64>(row, from + 2)?);
+    let lines = list::<String>(row, from)?.into_iter().zip(numbers);
+    let line = |(sku, (requested, available)): (String, (i64, i64))| ShortLine {
+        sku,
+        requested: requested.unsigned_abs(),
+        available: available.max(0).unsigned_abs(),
+    };
+    Ok(lines.map(line).collect())
+}
+
+impl Inner {
+    /// Changes an order, and whatever has to end before that. Nothing, if nobody knows in time.
+    pub(super) async fn change_alone(&self, id: &OrderId, ask: &Ask) -> Option<Changed> {
+        let until = Instant::now() + self.sale.patience;
+        let mut closes = false;
+        while Instant::now() < until {
+            match self.rows.change(id, ask, closes).await.ok()? {
+                Changed::Overdue(ids) => self.expire(ids).await,
+                Changed::Close => {
+                    if closes {
+                        sleep(COMES_BACK).await;
+                    }
+                    closes = true;
+                }
+                changed => return Some(changed),
+            }
+        }
+        None
+    }
+
+    /// Ends an order in parts that is past its deadline.
+    pub(super) async fn expire_alone(&self, id: &OrderId) -> Option<Known> {
+        let expire = Ask::whole("expire");
+        match self.rows.change(id, &expire, false).await {
+            Ok(Changed::Done(known, _) | Changed::Is(known)) => Some(known),
+            _ => None,
+        }
+    }
+}

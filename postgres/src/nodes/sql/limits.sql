@@ -1,0 +1,140 @@
+-- What is set for a SKU, and what each customer has of it.
+
+-- Locks what customers have of the SKUs of these orders that are counted, in one sequence.
+create function lock_customers_1(of_orders orders[]) returns setof customer language plpgsql as $$
+begin
+  if cardinality(of_orders) = 0 then
+    return;
+  end if;
+  return query
+    insert into customer as c (name, sku, units)
+    select s.name, s.sku, 0
+    from (select distinct o.customer as name, u.sku from unnest(of_orders) as o, unnest(o.counted) as u (sku)) as s
+    order by s.name, s.sku
+    on conflict (name, sku) do update set units = c.units
+    returning c.*;
+end
+$$;
+
+-- Whether a new order may have these units, by the rules of its SKUs and by what its customer has.
+-- Answers: placed, closed, limited, nameless (it names no customer), with the SKU; or overdue (orders of the customer, past their
+-- deadline, have units of it).
+create function rule_1(
+  of_customer text, want_skus text[], want_units bigint[],
+  rule_skus text[], rule_closed boolean[], rule_most bigint[], c_keys text[], c_units bigint[],
+  out ruling text, out sku text
+) language plpgsql as $$
+declare
+  line record;
+begin
+  ruling := 'placed';
+  for line in
+    select w.sku, sum(w.units) as units, rule_closed[r.k] as closed, rule_most[r.k] as most
+    from unnest(want_skus, want_units) as w (sku, units)
+    cross join lateral (select array_position(rule_skus, w.sku) as k) as r
+    where r.k is not null group by w.sku, r.k order by rule_closed[r.k] desc, w.sku
+  loop
+    sku := line.sku;
+    if line.closed then
+      ruling := 'closed';
+    elsif line.most is not null and of_customer is null then
+      ruling := 'nameless';
+    elsif c_units[array_position(c_keys, of_customer || chr(10) || line.sku)] + line.units > line.most then
+      ruling := case when exists (select from late_of_1(of_customer, line.sku)) then 'overdue' else 'limited' end;
+    end if;
+    if ruling <> 'placed' then
+      return;
+    end if;
+  end loop;
+end
+$$;
+
+-- Orders of a customer that are past their deadline, and have units that count.
+create function late_of_1(of_customer text, of_sku text) returns setof text language sql stable as $$
+  select o.id from orders o
+  where o.customer = of_customer and o.state = 'held' and o.until <= (select clock_timestamp()) and of_sku = any (o.counted)
+  order by o.until limit 100
+$$;
+
+-- Whether an order that is there may take more units, of SKUs that are counted for its customer. Those that are new to it are
+-- counted from now on. The caller has locked the order and its pools.
+-- Answers as `rule_1`, with `late`: what ends first; and the SKUs of the order that count, with these.
+create function take_more_1(
+  of_order orders, wanted_skus text[], wanted bigint[], is_amended boolean,
+  out ruling text, out sku text, out late text[], out counts text[]
+) language plpgsql as $$
+declare
+  rules record;
+  customers record;
+begin
+  counts := of_order.counted;
+  select array_agg(p.sku) as skus, array_agg(p.closed and is_amended) as closed,
+    array_agg(case when p.sku = any (of_order.counted) or is_amended and not p.sku = any (skus_of_1(of_order.id))
+      then p.per_customer end) as most,
+    array_agg(p.sku) filter (where p.counted and is_amended and of_order.customer is not null
+      and not p.sku = any (skus_of_1(of_order.id))) as counts
+  into rules from pool p where p.sku = any (wanted_skus) and (p.closed or p.counted);
+  ruling := 'placed';
+  if rules.skus is null then
+    return;
+  end if;
+  if rules.counts is not null then
+    counts := coalesce(counts, '{}') || rules.counts;
+    of_order.counted := counts;
+  end if;
+  select array_agg(c.name || chr(10) || c.sku) as keys, array_agg(c.units) as units
+  into customers from lock_customers_1(case when counts is null then '{}'::orders[] else array[of_order] end) as c;
+  select r.ruling, r.sku into ruling, sku
+  from rule_1(of_order.customer, wanted_skus, wanted, rules.skus, rules.closed, rules.most,
+              customers.keys, customers.units) as r;
+  if ruling = 'overdue' then
+    late := array(select late_of_1(of_order.customer, sku));
+  end if;
+end
+$$;
+
+-- Counts units that an order has more, or fewer, for its customer.
+create function count_1(of_id text, skus text[], changes bigint[]) returns void language plpgsql as $$
+begin
+  insert into customer as c (name, sku, units)
+  select o.customer, u.sku, 0
+  from orders o, (select u.sku, sum(u.change) as change from unnest(skus, changes) as u (sku, change) group by u.sku) as u
+  where o.id = of_id and u.sku = any (o.counted) and u.change <> 0
+  order by o.customer, u.sku
+  on conflict (name, sku) do update set units = c.units;
+  update customer c set units = c.units + u.change
+  from orders o, (select u.sku, sum(u.change) as change from unnest(skus, changes) as u (sku, change) group by u.sku) as u
+  where o.id = of_id and u.sku = any (o.counted) and c.name = o.customer and c.sku = u.sku;
+end
+$$;
+
+-- Sets what is set for a SKU. A larger safety stock takes units off sale at once; with `closes` those of nodes, too.
+-- Answers: done, missing, or close (again, with `closes`).
+create function limit_1(of_sku text, new_safety bigint, is_closed boolean, new_most bigint, closes boolean) returns text
+language plpgsql as $$
+declare
+  blocks bigint[];
+begin
+  if closes then
+    select array_agg(b.epoch) into blocks from (
+      select b.epoch from block b where not b.closed and b.sku = of_sku order by b.epoch for update
+    ) as b;
+  end if;
+  perform from pool p where p.sku = of_sku for update;
+  if not found then
+    return 'missing';
+  end if;
+  if blocks is not null then
+    perform collect_1(array[of_sku], blocks);
+  end if;
+  if exists (select from pool p where p.sku = of_sku and p.safety < new_safety and p.free < new_safety)
+    and exists (select from block b where b.sku = of_sku and not b.closed and b.granted > b.taken + b.handed_back)
+  then
+    return 'close';
+  end if;
+  update pool p
+  set safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null
+  where p.sku = of_sku;
+  return 'done';
+end
+$$;

@@ -1,0 +1,80 @@
+-- Changes what is on hand of a SKU, once for each key: restock, count, write_off.
+--
+-- A count takes what is missing of free units, wherever they are; for what is missing beyond these, promised units are owed. It
+-- and a write-off take of the pool; with `closes` the blocks of the SKU are closed first.
+-- Answers: done; conflict (the key is known for something else); missing (there is no such SKU); much (more than can be);
+-- short, overdue, close (as `look_1`).
+
+-- What was asked of a SKU, and what it changed.
+create table shelf (
+  sku        text collate "C" not null,
+  key        text collate "C" not null,
+  body       bigint not null,
+  difference bigint not null,
+  uncovered  bigint not null,
+  at         timestamptz not null default now(),
+  primary key (sku, key)
+);
+
+create function shelf_1(
+  of_sku text, of_key text, of_kind text, of_body bigint, of_units bigint, closes boolean,
+  out standing text, out difference bigint, out uncovered bigint, out available bigint, out overdue text[]
+) language plpgsql as $$
+declare
+  found_pool pool;
+  looked record;
+  blocks bigint[];
+  lost bigint := 0;
+begin
+  if closes then
+    select array_agg(b.epoch) into blocks from (
+      select b.epoch from block b where not b.closed and b.sku = of_sku order by b.epoch for update
+    ) as b;
+  end if;
+  perform from pool p where p.sku = of_sku for update;
+  if not found then
+    standing := 'missing';
+    return;
+  end if;
+  select case when s.body = of_body then 'done' else 'conflict' end, s.difference, s.uncovered
+  into standing, difference, uncovered from shelf s where s.sku = of_sku and s.key = of_key;
+  if found then
+    return;
+  end if;
+  if blocks is not null then
+    perform collect_1(array[of_sku], blocks);
+  end if;
+  select p.* into found_pool from pool p where p.sku = of_sku;
+  difference := case of_kind
+    when 'restock' then of_units when 'count' then of_units - on_hand_1(found_pool) else -of_units end;
+  uncovered := 0;
+  if on_hand_1(found_pool) + difference > 1099511627776 then
+    standing := 'much';
+    return;
+  end if;
+  if difference < 0 then
+    lost := least(-difference, found_pool.free);
+    if of_kind = 'write_off' then
+      select l.* into looked from look_1(array[of_sku], array[of_units]) as l;
+      if looked.standing <> 'enough' then
+        standing := looked.standing;
+        available := looked.line_has[1];
+        overdue := looked.late;
+        return;
+      end if;
+    elsif on_sale_1(found_pool) < -difference and exists (
+      select from block b where b.sku = of_sku and not b.closed and b.granted > b.taken + b.handed_back
+    ) then
+      standing := 'close';
+      return;
+    end if;
+    uncovered := -difference - lost;
+    update pool p set free = p.free - lost, went = p.went - difference, owed = p.owed + uncovered where p.sku = of_sku;
+  elsif difference > 0 then
+    update pool p set came = p.came + difference where p.sku = of_sku;
+    perform give_1(array[of_sku], array[difference]);
+  end if;
+  insert into shelf (sku, key, body, difference, uncovered) values (of_sku, of_key, of_body, difference, uncovered);
+  standing := 'done';
+end
+$$;

@@ -1,0 +1,261 @@
+//! The calls of a [`Node`] on the stock of a SKU.
+
+use super::answers::{InvalidOrder, Refusal, ShortLine, StockAnswer};
+use super::lines::{Body, Lines, is_sku};
+use super::node::{Inner, Node};
+use super::prover::COMES_BACK;
+use super::rows::{Failed, Rows, ids};
+use crate::session::{Parameters, column};
+use segstock_remote::{Fault, MAX_UNITS, OrderId};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Row;
+
+/// What is set for a SKU; by [`Node::limit`]. [`Default`] limits nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkuLimits {
+    /// Units that are not for sale.
+    pub safety: u64,
+    /// Whether no new order has it. Orders that have it are paid for, shipped and returned as before.
+    pub closed: bool,
+    /// Units of the orders of one customer that are held, paid for or shipped at most, over the whole sale. It counts the
+    /// orders that are placed, and the SKUs that are added, while such a limit is set or after it was. An order of no customer
+    /// is refused.
+    pub per_customer: Option<u64>,
+}
+
+/// What is asked of a SKU, once for each key.
+struct OnShelf<'a> {
+    kind: &'static str,
+    sku: &'a str,
+    key: &'a OrderId,
+    units: i64,
+}
+
+/// What became of it.
+enum Booked {
+    Done(StockAnswer),
+    Conflict,
+    NoSku,
+    TooMany,
+    /// So many units are for sale.
+    Short(u64),
+    /// These end first.
+    Overdue(Vec<OrderId>),
+    /// Blocks have the units: they are to be closed.
+    Close,
+}
+
+impl Node {
+    /// `units` of a SKU came. Those that are owed are paid first. A retry with the same `key`, at any node, changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSku`]; [`Refusal::TooMany`]; [`Refusal::Conflict`] if the key is known for another request on this SKU; and
+    /// the [temporary ones](Refusal::is_temporary).
+    pub async fn restock(
+        &self,
+        key: &OrderId,
+        sku: &str,
+        units: u64,
+    ) -> Result<StockAnswer, Refusal> {
+        let line = Lines::new([(sku, units)]);
+        line.map_err(Refusal::Invalid)?;
+        self.on_shelf("restock", key, sku, units).await
+    }
+
+    /// A shelf was counted: `counted` units are there, those that are held or paid for included. The difference to what was on
+    /// hand is found, or is missing. If fewer units are there than are promised, the count is booked all the same, and the
+    /// rest is owed: whatever comes back pays that first.
+    ///
+    /// It takes the units that nodes have, if it needs them: they are lent others. Whoever counts sees to it that nothing is
+    /// shipped, restocked, returned or written off between counting and this call. A retry with the same `key` changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`restock`](Self::restock).
+    pub async fn count(
+        &self,
+        key: &OrderId,
+        sku: &str,
+        counted: u64,
+    ) -> Result<StockAnswer, Refusal> {
+        self.on_shelf("count", key, sku, counted).await
+    }
+
+    /// `units` of a SKU are broken, lost or given away. Only units that are for sale can be: [count](Self::count) a shelf that
+    /// lacks more. A retry with the same `key` changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Short`] if at some instant of the call fewer were for sale, at all nodes together; those of
+    /// [`restock`](Self::restock).
+    pub async fn write_off(
+        &self,
+        key: &OrderId,
+        sku: &str,
+        units: u64,
+    ) -> Result<StockAnswer, Refusal> {
+        let line = Lines::new([(sku, units)]);
+        line.map_err(Refusal::Invalid)?;
+        self.on_shelf("write_off", key, sku, units).await
+    }
+
+    /// Sets the limits of a SKU, all of them. Set again as they are, they change nothing. They do not touch orders that have the
+    /// SKU already, and hold at every node for all that begins once this is answered. A larger safety stock takes units off
+    /// sale at once; where there are too few, units that come back fill it up.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSku`]; [`Refusal::TooMany`] if the safety stock is more than a SKU can have; and the
+    /// [temporary ones](Refusal::is_temporary).
+    pub async fn limit(&self, sku: &str, limits: SkuLimits) -> Result<(), Refusal> {
+        check_sku(sku)?;
+        if limits.safety > MAX_UNITS {
+            return Err(Refusal::TooMany);
+        }
+        let _permit = self.permit()?;
+        let set = timeout(self.inner.sale.patience, self.inner.limit(sku, limits));
+        match set.await.ok().flatten() {
+            Some(true) => Ok(()),
+            Some(false) => Err(no_sku(sku)),
+            None => Err(Refusal::TryAgain),
+        }
+    }
+
+    /// Units of a SKU that can be sold, at all nodes together: at one instant of the call. Units of orders past their deadline
+    /// are not in it before these end.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSku`], and the [temporary ones](Refusal::is_temporary).
+    pub async fn available(&self, sku: &str) -> Result<u64, Refusal> {
+        check_sku(sku)?;
+        let _permit = self.permit()?;
+        let free = super::sale::free(&self.inner.rows, sku);
+        match timeout(self.inner.sale.patience, free).await {
+            Ok(Ok(Some(free))) => Ok(free.units),
+            Ok(Ok(None)) => Err(no_sku(sku)),
+            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
+        }
+    }
+
+    async fn on_shelf(
+        &self,
+        kind: &'static str,
+        key: &OrderId,
+        sku: &str,
+        units: u64,
+    ) -> Result<StockAnswer, Refusal> {
+        check_sku(sku)?;
+        if units > MAX_UNITS {
+            return Err(Refusal::TooMany);
+        }
+        let _permit = self.permit()?;
+        let asked = OnShelf {
+            kind,
+            sku,
+            key,
+            units: units.cast_signed(),
+        };
+        let booked = timeout(self.inner.sale.patience, self.inner.book(&asked));
+        match booked.await.ok().flatten() {
+            Some(Booked::Done(answer)) => Ok(answer),
+            Some(Booked::Conflict) => Err(Refusal::Conflict),
+            Some(Booked::NoSku) => Err(no_sku(sku)),
+            Some(Booked::TooMany) => Err(Refusal::TooMany),
+            Some(Booked::Short(available)) => Err(Refusal::Short(vec![ShortLine {
+                sku: sku.to_owned(),
+                requested: units,
+                available,
+            }])),
+            Some(Booked::Overdue(_) | Booked::Close) | None => Err(Refusal::TryAgain),
+        }
+    }
+}
+
+fn check_sku(sku: &str) -> Result<(), Refusal> {
+    if is_sku(sku) {
+        return Ok(());
+    }
+    Err(Refusal::Invalid(InvalidOrder::Sku(sku.to_owned())))
+}
+
+fn no_sku(sku: &str) -> Refusal {
+    let sku = sku.to_owned();
+    Refusal::NoSku { sku }
+}
+
+impl Inner {
+    /// Whether there is such a SKU.
+    async fn limit(&self, sku: &str, limits: SkuLimits) -> Option<bool> {
+        let until = Instant::now() + self.sale.patience;
+        let mut closes = false;
+        while Instant::now() < until {
+            let set = self.rows.limit(sku, limits, closes).await.ok()?;
+            if set != "close" {
+                return Some(set == "done");
+            }
+            if closes {
+                sleep(COMES_BACK).await;
+            }
+            closes = true;
+        }
+        None
+    }
+
+    /// Nothing, if nobody knows in time.
+    async fn book(&self, asked: &OnShelf<'_>) -> Option<Booked> {
+        let until = Instant::now() + self.sale.patience;
+        let mut closes = false;
+        while Instant::now() < until {
+            match self.rows.book(asked, closes).await.ok()? {
+                Booked::Overdue(ids) => self.expire(ids).await,
+                Booked::Close => {
+                    if closes {
+                        sleep(COMES_BACK).await;
+                    }
+                    closes = true;
+                }
+                booked => return Some(booked),
+            }
+        }
+        None
+    }
+}
+
+impl Rows {
+    async fn limit(&self, sku: &str, limits: SkuLimits, closes: bool) -> Result<String, Failed> {
+        const LIMIT: &str = "select limit_1($1, $2, $3, $4, $5)";
+        let number = |units: u64| units.min(MAX_UNITS).cast_signed();
+        let (safety, most) = (number(limits.safety), limits.per_customer.map(number));
+        let parameters: Parameters<'_> = &[&sku, &safety, &limits.closed, &most, &closes];
+        self.row(LIMIT, parameters, |row| column(row, 0)).await
+    }
+
+    async fn book(&self, asked: &OnShelf<'_>, closes: bool) -> Result<Booked, Failed> {
+        const BOOK: &str = "select * from shelf_1($1, $2, $3, $4, $5, $6)";
+        let key = asked.key.as_str();
+        let body = Body::default().text(asked.kind).number(asked.units);
+        let body = body.finish();
+        let parameters: Parameters<'_> =
+            &[&asked.sku, &key, &asked.kind, &body, &asked.units, &closes];
+        self.row(BOOK, parameters, read).await
+    }
+}
+
+fn read(row: &Row) -> Result<Booked, Fault> {
+    let number = |at| column::<Option<i64>>(row, at).map(Option::unwrap_or_default);
+    Ok(match column::<String>(row, 0)?.as_str() {
+        "done" => Booked::Done(StockAnswer {
+            difference: number(1)?,
+            uncovered: number(2)?.unsigned_abs(),
+        }),
+        "conflict" => Booked::Conflict,
+        "missing" => Booked::NoSku,
+        "much" => Booked::TooMany,
+        "short" => Booked::Short(number(3)?.max(0).unsigned_abs()),
+        "overdue" => Booked::Overdue(ids(row, 4)?),
+        _ => Booked::Close,
+    })
+}
