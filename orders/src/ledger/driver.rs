@@ -1,6 +1,6 @@
 //! [`Driver`]: writes the batches, one step after another.
 
-use super::queue::Collected;
+use super::queue::{Collected, Gathering};
 use super::writer::{Shared, WriterSettings};
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
 use std::fmt;
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long the thread gathers entries at most, and for less than which time it would not wake in time.
+const LONGEST_GATHERING: Duration = Duration::from_millis(2);
+const SHORTEST_GATHERING: Duration = Duration::from_micros(100);
 
 /// Brings what a [`Writer`](super::Writer) queues to its ledger. The writer has a thread for it, unless it was made
 /// [by hand](crate::OrderBookBuilder::recover_by_hand). Once it is dropped nothing is written any more.
@@ -24,6 +27,7 @@ pub struct Driver<K> {
     /// How long keys of requests are known, in nanoseconds.
     retention: u64,
     under_way: Option<UnderWay<K>>,
+    gathering: Gathering,
     /// All that was queued is written, and nothing more will come.
     is_done: bool,
 }
@@ -68,6 +72,7 @@ impl<K: 'static> Driver<K> {
             number: opened.batch,
             time: opened.time,
             under_way: None,
+            gathering: Gathering::default(),
             is_done: false,
         }
     }
@@ -91,7 +96,7 @@ impl<K: 'static> Driver<K> {
         let mut pause = SHORTEST_PAUSE;
         loop {
             if self.under_way.is_none() {
-                let Some(collected) = self.shared.queue.wait_and_collect() else {
+                let Some(collected) = self.shared.queue.wait_and_collect(self.gathering) else {
                     self.is_done = true;
                     return;
                 };
@@ -169,8 +174,9 @@ impl<K: 'static> Driver<K> {
     }
 
     fn is_written(&mut self) -> Step {
-        if let Some(UnderWay { batch, .. }) = self.under_way.take() {
+        if let Some(UnderWay { batch, began, .. }) = self.under_way.take() {
             self.number = batch.number;
+            self.gathering = gathering(batch.entries.len(), began.elapsed());
             self.shared.is_durable(&batch);
         }
         Step::Written
@@ -185,6 +191,23 @@ impl<K: 'static> Driver<K> {
         self.under_way = None;
         self.shared.die(error);
         Step::Dead
+    }
+}
+
+/// How the next batch is gathered, after one of `entries` that took `time`.
+///
+/// A disk syncs one batch at a time. The callers that this batch answers call again a little later than the next batch could
+/// begin. Without a wait there would be two groups of callers in turns, each of which waits for two batches: its own, and
+/// that of the other group. So the thread waits for as many entries as the batch had, at most as long as the batch
+/// took. A caller that is alone has nobody to wait for.
+fn gathering(entries: usize, time: Duration) -> Gathering {
+    let time = LONGEST_GATHERING.min(time);
+    if time < SHORTEST_GATHERING {
+        return Gathering::default();
+    }
+    Gathering {
+        more: entries,
+        time,
     }
 }
 

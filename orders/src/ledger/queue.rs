@@ -6,6 +6,7 @@ use crate::steps::Steps;
 use parking_lot::{Condvar, Mutex};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// How many orders wait at most for their entries to be deleted.
 const MOST_TO_FORGET: usize = 4096;
@@ -21,8 +22,17 @@ pub(super) struct Queue<K> {
     /// Whether the batch that is under way takes too long to queue more behind it.
     lags: AtomicBool,
     waiting: Mutex<Waiting<K>>,
-    /// Notified when the queue is no longer empty, and when it is closed.
+    /// Notified when the queue has what the writer's thread waits for, and when it is closed.
     filled: Condvar,
+}
+
+/// What the writer's thread waits for once something is queued, so that one batch has what two would have.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Gathering {
+    /// Entries that are likely to come, beside those that are queued when it begins to wait.
+    pub(super) more: usize,
+    /// How long it waits for them at most.
+    pub(super) time: Duration,
 }
 
 #[derive(Debug)]
@@ -32,8 +42,9 @@ struct Waiting<K> {
     /// A list that never moves what it has: who appends waits for nothing that grows.
     entries: Steps<Entry<K>>,
     forget: Vec<Position>,
-    /// Whether the writer's thread waits on `filled`.
-    is_awaited: bool,
+    /// How many entries the writer's thread waits for on `filled`, if it does. While it waits for one, an order to forget
+    /// notifies it, too.
+    awaited: Option<usize>,
 }
 
 /// What a batch is made of.
@@ -55,7 +66,7 @@ impl<K> Queue<K> {
                 last: last.number(),
                 entries: Steps::default(),
                 forget: Vec::new(),
-                is_awaited: false,
+                awaited: None,
             }),
             filled: Condvar::new(),
         }
@@ -94,7 +105,11 @@ impl<K> Queue<K> {
         waiting.entries.push(entry);
         waiting.last += 1;
         let position = Position::new(waiting.last);
-        let notifies = mem::take(&mut waiting.is_awaited);
+        let queued = waiting.entries.len();
+        let notifies = waiting
+            .awaited
+            .take_if(|awaited| *awaited <= queued)
+            .is_some();
         drop(waiting);
         if notifies {
             self.filled.notify_one();
@@ -109,7 +124,7 @@ impl<K> Queue<K> {
             return false;
         }
         waiting.forget.push(order);
-        let notifies = mem::take(&mut waiting.is_awaited);
+        let notifies = waiting.awaited.take_if(|awaited| *awaited <= 1).is_some();
         drop(waiting);
         if notifies {
             self.filled.notify_one();
@@ -122,17 +137,26 @@ impl<K> Queue<K> {
         self.waiting.lock().collect()
     }
 
-    /// Waits until something is queued. Nothing is left and will come: none.
-    pub(super) fn wait_and_collect(&self) -> Option<Collected<K>> {
+    /// Waits until something is queued, then a little for more. Nothing is left and will come: none.
+    pub(super) fn wait_and_collect(&self, gathering: Gathering) -> Option<Collected<K>> {
         let mut waiting = self.waiting.lock();
-        loop {
-            let collected = waiting.collect();
-            if collected.is_some() || self.is_closed() {
-                return collected;
+        let enough = self.places.min(waiting.entries.len() + gathering.more);
+        while waiting.is_empty() {
+            if self.is_closed() {
+                return None;
             }
-            waiting.is_awaited = true;
+            waiting.awaited = Some(1);
             self.filled.wait(&mut waiting);
         }
+        let until = Instant::now() + gathering.time;
+        while waiting.entries.len() < enough && !self.is_closed() {
+            waiting.awaited = Some(enough);
+            if self.filled.wait_until(&mut waiting, until).timed_out() {
+                break;
+            }
+        }
+        waiting.awaited = None;
+        waiting.collect()
     }
 
     /// No more permits. What was permitted before can still be appended.
@@ -158,8 +182,12 @@ impl<K> Queue<K> {
 }
 
 impl<K> Waiting<K> {
+    fn is_empty(&self) -> bool {
+        self.entries.len() == 0 && self.forget.is_empty()
+    }
+
     fn collect(&mut self) -> Option<Collected<K>> {
-        if self.entries.len() == 0 && self.forget.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let entries = mem::take(&mut self.entries);
@@ -169,5 +197,82 @@ impl<K> Waiting<K> {
             entries,
             forget: self.forget.drain(..steps).collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Change;
+    use crate::lines::SkuId;
+    use std::thread;
+
+    fn append(queue: &Queue<String>) {
+        let sku = SkuId::new(0);
+        queue.append(Entry::new(0, Change::Restocked { sku, units: 1 }));
+    }
+
+    /// Nothing here takes an hour: a test that hangs has failed.
+    const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+    fn collected(queue: &Queue<String>, more: usize, time: Duration) -> usize {
+        let collected = queue.wait_and_collect(Gathering { more, time });
+        collected.map_or(0, |collected| collected.entries.len())
+    }
+
+    fn wait_until_awaited(queue: &Queue<String>, entries: usize) {
+        while queue.waiting.lock().awaited != Some(entries) {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_batch_is_gathered_until_it_has_what_is_likely_to_come() {
+        let queue = Queue::new(100, Position::default());
+        append(&queue);
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| collected(&queue, 2, FOR_EVER));
+            wait_until_awaited(&queue, 3);
+            append(&queue);
+            wait_until_awaited(&queue, 3);
+            append(&queue);
+            assert_eq!(writer.join().unwrap(), 3);
+        });
+    }
+
+    #[test]
+    fn a_caller_who_is_alone_waits_for_nobody() {
+        let queue = Queue::new(100, Position::default());
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| collected(&queue, 1, FOR_EVER));
+            wait_until_awaited(&queue, 1);
+            append(&queue);
+            assert_eq!(writer.join().unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn entries_that_do_not_come_are_waited_for_only_so_long() {
+        let queue = Queue::new(100, Position::default());
+        append(&queue);
+        assert_eq!(collected(&queue, 9, Duration::from_millis(1)), 1);
+        append(&queue);
+        assert_eq!(collected(&queue, 9, Duration::ZERO), 1);
+    }
+
+    #[test]
+    fn a_full_or_closed_queue_is_not_waited_for() {
+        let queue = Queue::new(1, Position::default());
+        append(&queue);
+        assert_eq!(collected(&queue, 9, FOR_EVER), 1, "no place is left");
+        let queue = Queue::new(100, Position::default());
+        append(&queue);
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| collected(&queue, 9, FOR_EVER));
+            wait_until_awaited(&queue, 10);
+            queue.close();
+            assert_eq!(writer.join().unwrap(), 1);
+        });
+        assert_eq!(collected(&queue, 9, FOR_EVER), 0);
     }
 }
