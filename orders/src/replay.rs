@@ -275,7 +275,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         gates: &mut Gates<'_>,
     ) -> Result<(), ReplayReason> {
         let (skus, gate) = (&self.book.skus, gates.of(sku));
-        self.lent.lend_on_hand(skus, (sku, units), position, gate)?;
+        self.lent.lend_on_hand((sku, units), position, gate)?;
         self.lent.lend_free(skus, (sku, units), position)?;
         let written_off = skus.write_off(sku, units, gate);
         written_off.map_err(|_| ReplayReason::Units)
@@ -405,10 +405,11 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let mut gates = skus.pass(lines);
         for line in lines.iter() {
             let (units, gate) = ((line.sku, line.units), gates.of(line.sku));
-            self.lent.lend_on_hand(skus, units, position, gate)?;
+            self.lent.lend_on_hand(units, position, gate)?;
         }
-        let shipped = skus.ship(lines, &mut gates);
-        shipped.map_err(|_| ReplayReason::Units)
+        drop(gates);
+        let shipped = skus.ship(0, lines);
+        shipped.map(drop).map_err(|_| ReplayReason::Units)
     }
 }
 

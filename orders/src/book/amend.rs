@@ -47,7 +47,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 self.has_room_for_lines(taken.len())?;
                 self.are_open(&taken)?;
                 let permit = self.permit()?;
-                self.take_more(order, &taken)?;
+                self.take_more(shard.number, order, &taken)?;
                 let order = order.number;
                 let units = taken.units() + given.units();
                 let change = Change::Amended {

@@ -56,7 +56,11 @@ impl<K: Sku + 'static> OrderBook<K> {
         change: Change<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        let mut entry = Entry::new(at.now, change).with_request(at.request.take());
+        let mut entry = Entry {
+            time: at.now,
+            request: at.request.take(),
+            change,
+        };
         let position = self.append(permit, &mut entry, Some(&at.order().id));
         self.apply(at.shard, at.slot, position, &entry, gates);
     }
@@ -112,7 +116,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
         match &entry.change {
             Change::Amended { given, .. } => self.give_held(shard, given),
-            Change::Paid { held, .. } => self.skus.unhold(held),
+            Change::Paid { held, .. } => self.skus.unhold(shard.number, held),
             Change::Served { lines, .. } => self.leave_queues(shard, slot, number, lines),
             Change::Cancelled {
                 waiting,
@@ -140,7 +144,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// Gives units back that were held.
     fn give_held(&self, shard: &mut Locked<'_>, lines: &Lines) {
         self.skus.give_back(lines);
-        self.skus.unhold(lines);
+        self.skus.unhold(shard.number, lines);
         shard.visit();
     }
 

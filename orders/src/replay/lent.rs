@@ -72,9 +72,8 @@ impl LentUnits {
     }
 
     /// Lends what a shelf lacks of `units`.
-    pub(super) fn lend_on_hand<K: Sku>(
+    pub(super) fn lend_on_hand(
         &mut self,
-        skus: &Skus<K>,
         (sku, units): (SkuId, u64),
         position: Position,
         gate: &mut Gate,
@@ -82,7 +81,6 @@ impl LentUnits {
         let lacks = units.saturating_sub(gate.on_hand);
         if lacks > 0 {
             gate.on_hand += lacks;
-            skus.show(sku, gate);
             add(&mut self.at(sku, position).on_hand.lent, lacks)?;
         }
         Ok(())
@@ -120,7 +118,7 @@ impl LentUnits {
         let beyond = |there: u64| (there + units).saturating_sub(MAX_UNITS).min(units);
         let on_hand = beyond(gate.on_hand);
         if on_hand > 0 {
-            skus.lessen(sku, on_hand, gate);
+            gate.on_hand -= on_hand;
             add(&mut self.at(sku, position).on_hand.aside, on_hand)?;
         }
         self.make_room_for_free(skus, (sku, units), position, gate)
@@ -180,8 +178,8 @@ impl LentUnits {
         let aside = self.0.get_mut(&sku);
         let on_shelf = aside.map_or(units, |lent| lent.on_hand.take_aside(units));
         if on_shelf > 0 {
-            self.lend_on_hand(skus, (sku, on_shelf), position, gate)?;
-            skus.lessen(sku, on_shelf, gate);
+            self.lend_on_hand((sku, on_shelf), position, gate)?;
+            gate.on_hand -= on_shelf;
         }
         self.withhold(skus, (sku, units, uncovered), position)
     }
@@ -219,13 +217,12 @@ impl LentUnits {
 
 impl Lent {
     fn settle<K: Sku>(self, skus: &Skus<K>, sku: SkuId) -> Result<(), ReplayReason> {
-        let mut gate = skus.item(sku).gate.lock();
+        let mut gate = skus.item(sku).gateway.close();
         let there = u128::from(gate.on_hand) + u128::from(self.on_hand.aside);
         let on_hand = there.checked_sub(self.on_hand.lent.into());
         let on_hand = on_hand.and_then(|units| u64::try_from(units).ok());
         let fits = |units: &u64| *units <= MAX_UNITS;
         gate.on_hand = on_hand.filter(fits).ok_or(ReplayReason::Units)?;
-        skus.show(sku, &gate);
         let (lent, aside) = (self.free.lent, self.free.aside);
         let missing = lent.saturating_sub(aside);
         if missing > MAX_UNITS || aside.saturating_sub(lent) > MAX_UNITS {

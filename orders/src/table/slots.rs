@@ -1,39 +1,10 @@
 //! [`Slots`]: the orders of a shard, by slot and by id.
 
-use super::index::{Chained, Index as Ids};
+use super::index::Index as Ids;
+use super::slot::{Links, Slot, SlotId};
 use super::store::Store;
 use crate::order::Order;
-use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
-
-/// The number of a slot, plus one: never zero, so that an optional link takes four bytes. An order keeps its slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SlotId(NonZeroU32);
-
-impl SlotId {
-    fn of(index: usize) -> Self {
-        let id = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
-        Self(id.expect("the limit of orders is below 2^32"))
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
-
-/// The neighbours of an order in the one queue that it is in.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Links {
-    pub(super) before: Option<SlotId>,
-    pub(super) after: Option<SlotId>,
-}
-
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) order: Order,
-    pub(super) chained: Chained,
-    links: Links,
-}
 
 /// Orders by slot and by id.
 #[derive(Debug, Default)]
@@ -50,24 +21,28 @@ impl Slots {
 
     /// Adds an order whose id is not there.
     pub(super) fn insert(&mut self, hash: u64, order: Order) -> SlotId {
+        let hash = Ids::bits(hash);
         let slot = SlotId::of(self.store.insert(Slot {
             order,
-            chained: Chained::with(hash),
+            hash,
             links: Links::default(),
         }));
-        self.ids.insert(&mut self.store, slot);
+        self.ids.insert(hash, slot);
         slot
     }
 
     pub(super) fn remove(&mut self, slot: SlotId) -> Order {
-        self.ids.remove(&mut self.store, slot);
-        self.store.remove(slot.index()).order
+        let Slot { order, hash, .. } = self.store.remove(slot.index());
+        self.ids.remove(hash, slot);
+        order
     }
 
+    #[inline]
     pub(super) fn links(&mut self, slot: SlotId) -> &mut Links {
         &mut self.store[slot.index()].links
     }
 
+    #[inline]
     pub(super) fn links_of(&self, slot: SlotId) -> Links {
         self.store[slot.index()].links
     }
@@ -129,20 +104,20 @@ mod tests {
         let hasher = RandomState::new();
         let (mut slots, mut known) = (Slots::default(), HashMap::new());
         let check = |slots: &Slots, known: &HashMap<String, SlotId>, hasher: &RandomState| {
-            for number in 0..400 {
+            for number in 0..1_000 {
                 let id = format!("order-{number}");
                 let found = slots.find(hasher.hash_one(&id), &id);
                 assert_eq!(found, known.get(&id).copied(), "{id}");
             }
         };
-        for number in 0..400 {
+        for number in 0..1_000 {
             let id = format!("order-{number}");
             let slot = slots.insert(hasher.hash_one(&id), order(&id));
             known.insert(id, slot);
             check(&slots, &known, &hasher);
         }
-        for number in 0..400 {
-            let id = format!("order-{}", number * 37 % 400);
+        for number in 0..1_000 {
+            let id = format!("order-{}", number * 37 % 1_000);
             let slot = known.remove(&id).unwrap();
             assert_eq!(*slots.remove(slot).id, *id);
             check(&slots, &known, &hasher);
