@@ -62,7 +62,8 @@
 //! Orders ([`max_orders`](OrderBookBuilder::max_orders)) and their lines, SKUs, customers that are counted, lines and units of
 //! an order,
 //! keys of requests of an order, of a SKU and of the whole book, units that are on their way, events. At the limit a call is
-//! refused by [`Refusal::Limit`]. A limit is for what is new: under one that was lowered, what was done is answered as
+//! refused by [`Refusal::Limit`]. Of an order's extensions the last 8 are known by their keys, and with a ledger each is a
+//! row until the order is forgotten. A limit is for what is new: under one that was lowered, what was done is answered as
 //! before, and orders go on to their end.
 //!
 //! Each call does a constant amount of work for others: it expires and forgets up to two orders of a shard. If it lacks

@@ -14,6 +14,9 @@ pub(crate) const RETURN_WRITTEN_OFF: u64 = 5;
 pub(crate) const AMEND: u64 = 6;
 pub(crate) const EXTEND: u64 = 7;
 
+/// How many extensions of an order are known by their keys.
+const MOST_EXTENSIONS: usize = 8;
+
 /// What is known of one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -256,7 +259,12 @@ impl Order {
             Some(request) => {
                 let request = request.clone();
                 let moved = Moved::by(&entry.change);
+                let replaces = self.replaces_request(what);
                 let requests = self.requests.get_or_insert_default();
+                if replaces && let Some(oldest) = requests.iter().position(|made| made.what == what)
+                {
+                    requests.remove(oldest);
+                }
                 requests.push(Made {
                     request,
                     what,
@@ -384,6 +392,12 @@ impl Order {
     }
 
     #[inline]
+    /// Whether a new request of this kind takes the place of an older one. A customer may extend an order again and again.
+    pub(crate) fn replaces_request(&self, what: u64) -> bool {
+        what == EXTEND && self.made().filter(|made| made.what == what).count() >= MOST_EXTENSIONS
+    }
+
+    /// How many requests on it with keys are known.
     pub(crate) fn requests(&self) -> usize {
         self.requests.as_ref().map_or(0, |requests| requests.len())
     }

@@ -4,7 +4,7 @@ use super::expiry::Tries;
 use super::units::At;
 use super::{Call, OrderBook};
 use crate::answers::Answer;
-use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
+use crate::entry::{Change, Entry, NewOrder, Position};
 use crate::journal::Permit;
 use crate::lines::{LineUnits, Lines};
 use crate::order::{Due, Moved, Order};
@@ -109,8 +109,9 @@ impl<K: Sku + 'static> OrderBook<K> {
             Change::Amended { taken, .. } => self.counted(order.customer.as_deref(), taken),
             _ => Lines::new(),
         };
+        let requests = order.requests();
         shard.apply(slot, position, entry, self.settings.retention, &counted);
-        if entry.request.as_ref().is_some_and(RequestKey::is_kept) {
+        if shard[slot].requests() > requests {
             self.requests.add();
         }
         self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
