@@ -294,8 +294,12 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         let shards = self.shards.clamp(1, MAX_SHARDS).next_power_of_two();
         let nowhere = || Arc::new(Nowhere::after(last)) as Arc<dyn Journal<K>>;
         OrderBook {
-            skus: Skus::new(self.settings.unpaid),
-            table: Table::new(shards),
+            skus: Skus::new(self.settings.unpaid, shards),
+            table: Table::new(
+                shards,
+                self.settings.max_orders,
+                self.settings.max_all_lines,
+            ),
             customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),
             requests: Requests::new(self.settings.max_requests),

@@ -26,12 +26,14 @@ pub struct Position(u64);
 impl Position {
     /// The position with this number; 0 is before all entries.
     #[must_use]
+    #[inline]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
     /// The number.
     #[must_use]
+    #[inline]
     pub const fn number(self) -> u64 {
         self.0
     }
@@ -53,6 +55,7 @@ pub struct Entry<K> {
 impl<K> Entry<K> {
     /// A change that no request with a key of its own caused.
     #[must_use]
+    #[inline]
     pub const fn new(time: u64, change: Change<K>) -> Self {
         Self {
             time,
@@ -82,11 +85,13 @@ pub struct RequestKey {
 impl RequestKey {
     /// A key, and the hash of what was asked for.
     #[must_use]
+    #[inline]
     pub const fn new(key: Box<str>, body: u64) -> Self {
         Self { key, body }
     }
 
     /// Whether a book keeps it as a key. A call on a whole order has none: it is known by its kind.
+    #[inline]
     pub(crate) fn is_kept(&self) -> bool {
         !self.key.is_empty()
     }
@@ -284,6 +289,7 @@ pub struct NewOrder {
 impl NewOrder {
     /// An order of `lines` under `id`.
     #[must_use]
+    #[inline]
     pub fn new(id: &str, customer: Option<&str>, lines: Lines) -> Self {
         let body = body_of_order(customer, &lines);
         Self {
@@ -341,6 +347,7 @@ pub(crate) fn body_of_order(customer: Option<&str>, lines: &Lines) -> u64 {
 pub(crate) struct Body(u64);
 
 impl Body {
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self(0xCBF2_9CE4_8422_2325)
     }
@@ -351,11 +358,13 @@ impl Body {
         }
     }
 
+    #[inline]
     pub(crate) fn number(&mut self, number: u64) {
         let mixed = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         self.0 = (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     }
 
+    #[inline]
     pub(crate) fn lines(&mut self, lines: &Lines) {
         for line in lines.iter() {
             self.number(u64::from(line.sku.number()) + 1);
@@ -363,6 +372,7 @@ impl Body {
         }
     }
 
+    #[inline]
     pub(crate) const fn finish(self) -> u64 {
         let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)

@@ -2,6 +2,7 @@
 
 use crate::entry::{Entry, Position};
 use crate::sync::{AtomicU64, Ordering};
+use crossbeam_utils::CachePadded;
 use std::error::Error;
 use std::fmt;
 
@@ -90,14 +91,15 @@ impl Error for Lost {}
 /// No ledger: entries are numbered, and go nowhere.
 #[derive(Debug)]
 pub(crate) struct Nowhere {
-    last: AtomicU64,
+    /// All changes number their entries here: in cache lines of its own.
+    last: CachePadded<AtomicU64>,
 }
 
 impl Nowhere {
     /// Numbers the entries that come after `last`.
     pub(crate) fn after(last: Position) -> Self {
         Self {
-            last: AtomicU64::new(last.number()),
+            last: CachePadded::new(AtomicU64::new(last.number())),
         }
     }
 }

@@ -43,9 +43,10 @@
 //! what *takes* units is applied, the [`Entry`] is appended, the order shows the change, what *gives* units is applied. So
 //! in every prefix of the entries each take finds its units, and the entries alone make the book again.
 //!
-//! Locks are taken in this sequence: the shard of an order, the gates of its SKUs by their numbers, the stock, the time of
-//! the last entry, the journal. What changes the units on hand passes the gate of its SKU, and a count closes it. No lock is held while a call
-//! waits for the journal, and none while it looks at the shard of another order.
+//! Locks are taken in this sequence: the shard of an order, the gates of its SKUs by their numbers (each before its lanes),
+//! the stock, the time of the last entry, the journal. What changes the units on hand passes the gate of its SKU, and a
+//! count closes it. Where many orders leave at a time, the gate has lanes, and they do not wait for each other. No lock is
+//! held while a call waits for the journal, and none while it looks at the shard of another order.
 //!
 //! The orders have a table of their own, and not the holds of `segstock`: a hold ends with its payment, while an order goes
 //! on, in parts; its entry has to be written between takes and gives of one call; and a hold with its order takes twice the
@@ -61,7 +62,8 @@
 //! Orders ([`max_orders`](OrderBookBuilder::max_orders)) and their lines, SKUs, customers that are counted, lines and units of
 //! an order,
 //! keys of requests of an order, of a SKU and of the whole book, units that are on their way, events. At the limit a call is
-//! refused by [`Refusal::Limit`]. A limit is for what is new: under one that was lowered, what was done is answered as
+//! refused by [`Refusal::Limit`]. Of an order's extensions the last 8 are known by their keys, and with a ledger each is a
+//! row until the order is forgotten. A limit is for what is new: under one that was lowered, what was done is answered as
 //! before, and orders go on to their end.
 //!
 //! Each call does a constant amount of work for others: it expires and forgets up to two orders of a shard. If it lacks
@@ -84,6 +86,8 @@ mod feed;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod flow;
 mod gate;
+mod gateway;
+mod item;
 mod journal;
 pub mod ledger;
 mod limits;

@@ -55,6 +55,8 @@ pub(crate) struct Rules {
     unpaid_otherwise: u64,
     /// Whether units are counted for each customer: once they are, for ever.
     counted: AtomicBool,
+    /// Whether any of these is set, or was: one look tells most orders that nothing limits them.
+    any: AtomicBool,
 }
 
 impl Rules {
@@ -66,11 +68,14 @@ impl Rules {
             unpaid: AtomicU64::new(unpaid_otherwise),
             unpaid_otherwise,
             counted: AtomicBool::new(false),
+            any: AtomicBool::new(unpaid_otherwise <= 100),
         }
     }
 
     /// Called behind the gate of the SKU.
     pub(crate) fn set(&self, limits: &SkuLimits) {
+        // Before the limits: who sees one of them asks for all.
+        self.any.store(true, Ordering::Release);
         if limits.per_customer.is_some() {
             self.counted.store(true, Ordering::Release);
         }
@@ -82,6 +87,13 @@ impl Rules {
         self.closed.store(limits.closed, Ordering::Release);
     }
 
+    /// Whether anything may limit who can have the SKU.
+    #[inline]
+    pub(crate) fn are_any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -90,16 +102,19 @@ impl Rules {
         self.waiting.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn is_counted(&self) -> bool {
         self.counted.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn per_customer(&self) -> Option<u64> {
         let limit = self.per_customer.load(Ordering::Acquire);
         (limit < u64::MAX).then_some(limit)
     }
 
     /// Of `on_hand` units, how many can be held without being paid for.
+    #[inline]
     pub(crate) fn unpaid_of(&self, on_hand: u64) -> Option<u64> {
         let percent = self.unpaid.load(Ordering::Acquire);
         (percent <= 100).then(|| (on_hand * percent).div_ceil(100))

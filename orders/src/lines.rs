@@ -17,16 +17,19 @@ pub struct SkuId(u32);
 impl SkuId {
     /// The SKU with this number.
     #[must_use]
+    #[inline]
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
     /// The number.
     #[must_use]
+    #[inline]
     pub const fn number(self) -> u32 {
         self.0
     }
 
+    #[inline]
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
@@ -48,6 +51,7 @@ pub struct Lines(SmallVec<[LineUnits; 2]>);
 
 /// As bytes: a clone one by one takes several times as long.
 impl Clone for Lines {
+    #[inline]
     fn clone(&self) -> Self {
         Self(SmallVec::from_slice(&self.0))
     }
@@ -56,11 +60,13 @@ impl Clone for Lines {
 impl Lines {
     /// No lines.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
         Self(SmallVec::new())
     }
 
     /// Adds `units` of `sku`. Returns whether the sum fits 64 bits; nothing is added otherwise.
+    #[inline]
     pub fn add(&mut self, sku: SkuId, units: u64) -> bool {
         if units == 0 {
             return true;
@@ -94,6 +100,7 @@ impl Lines {
 
     /// Units of all SKUs. No order has more than 64 bits hold.
     #[must_use]
+    #[inline]
     pub fn units(&self) -> u64 {
         let units = self.0.iter().map(|line| line.units);
         units.fold(0, u64::saturating_add)
@@ -109,6 +116,7 @@ impl Lines {
     }
 
     /// The units of these and of `others`.
+    #[inline]
     pub(crate) fn and(mut self, others: &Self) -> Self {
         for line in others.iter() {
             // Both are units that a stock has, at most 2^40 each.
@@ -121,6 +129,7 @@ impl Lines {
 impl Deref for Lines {
     type Target = [LineUnits];
 
+    #[inline]
     fn deref(&self) -> &[LineUnits] {
         &self.0
     }
@@ -128,6 +137,7 @@ impl Deref for Lines {
 
 /// Adds units of a SKU that stands twice.
 impl FromIterator<LineUnits> for Lines {
+    #[inline]
     fn from_iter<I: IntoIterator<Item = LineUnits>>(lines: I) -> Self {
         let mut all = Self::new();
         for line in lines {

@@ -14,6 +14,9 @@ pub(crate) const RETURN_WRITTEN_OFF: u64 = 5;
 pub(crate) const AMEND: u64 = 6;
 pub(crate) const EXTEND: u64 = 7;
 
+/// How many extensions of an order are known by their keys.
+const MOST_EXTENSIONS: usize = 8;
+
 /// What is known of one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -33,6 +36,8 @@ pub(crate) struct Order {
     pub(crate) parts: Parts,
     /// Which calls on the whole order were made: a bit for each kind; and whether the payment was [`LATE`].
     whole: u8,
+    /// What its parts say of what happens to it by itself.
+    ends_by: EndsBy,
     /// The requests on it that had keys of their own. Most orders have none.
     #[expect(
         clippy::box_collection,
@@ -89,6 +94,7 @@ impl Moved {
 }
 
 /// The bit for a kind of call on the whole order. There are fewer than eight, and none is 0.
+#[inline]
 const fn bit(what: u64) -> u8 {
     1 << (what & 7)
 }
@@ -98,6 +104,7 @@ const fn bit(what: u64) -> u8 {
 const LATE: u8 = 1;
 
 /// The kind of call that makes such a change; 0 for those that no call with a key makes.
+#[inline]
 fn kind_of<K>(change: &Change<K>) -> u64 {
     match change {
         Change::Paid { .. } => PAY,
@@ -108,6 +115,27 @@ fn kind_of<K>(change: &Change<K>) -> u64 {
         Change::Amended { .. } => AMEND,
         Change::Extended { .. } => EXTEND,
         _ => 0,
+    }
+}
+
+/// What happens to an order by itself at its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EndsBy {
+    Nothing,
+    Expiry,
+    Forgetting,
+}
+
+impl EndsBy {
+    #[inline]
+    fn of(parts: &Parts) -> Self {
+        if parts.any(&[Stage::Held]) {
+            Self::Expiry
+        } else if parts.any(&[Stage::Waiting, Stage::Paid]) {
+            Self::Nothing
+        } else {
+            Self::Forgetting
+        }
     }
 }
 
@@ -124,14 +152,17 @@ pub(crate) enum Due {
 
 impl Order {
     /// The order that an entry at `position`, of this time, places.
+    #[inline]
     pub(crate) fn placed(
         (position, time): (Position, u64),
         order: NewOrder,
         (stage, until): (Stage, u64),
         counted: &Lines,
     ) -> Self {
+        let parts = Parts::new(&order.lines, stage, counted);
         Self {
-            parts: Parts::new(&order.lines, stage, counted),
+            ends_by: EndsBy::of(&parts),
+            parts,
             id: order.id,
             customer: order.customer,
             number: position,
@@ -146,6 +177,7 @@ impl Order {
 
     /// Shows what the entry at `position` says of this order. Of SKUs that are new to it, those among `counted` count for
     /// what its customer can have.
+    #[inline]
     pub(crate) fn apply<K>(
         &mut self,
         position: Position,
@@ -212,20 +244,27 @@ impl Order {
             self.whole |= bit(AMEND);
         }
         self.last = position;
+        self.ends_by = EndsBy::of(&self.parts);
         if self.has_ended() {
             self.until = entry.time.saturating_add(retention);
         }
         match &entry.request {
             Some(request) if !request.is_kept() => {
                 self.whole |= bit(what);
-                if Moved::by(&entry.change).late > 0 {
+                let is_late = |retaken: &Lines| !retaken.is_empty();
+                if matches!(&entry.change, Change::Paid { retaken, .. } if is_late(retaken)) {
                     self.whole |= LATE;
                 }
             }
             Some(request) => {
                 let request = request.clone();
                 let moved = Moved::by(&entry.change);
+                let replaces = self.replaces_request(what);
                 let requests = self.requests.get_or_insert_default();
+                if replaces && let Some(oldest) = requests.iter().position(|made| made.what == what)
+                {
+                    requests.remove(oldest);
+                }
                 requests.push(Made {
                     request,
                     what,
@@ -237,6 +276,7 @@ impl Order {
     }
 
     /// Those of `lines` whose SKUs count for what the customer can have.
+    #[inline]
     pub(crate) fn counted(&self, lines: &Lines) -> Lines {
         self.parts.counted(lines)
     }
@@ -256,27 +296,29 @@ impl Order {
     }
 
     /// Whether it changes by itself no more: nothing of it waits, is held, or is to be shipped.
+    #[inline]
     pub(crate) fn has_ended(&self) -> bool {
-        !self.parts.any(&[Stage::Waiting, Stage::Held, Stage::Paid])
+        self.ends_by == EndsBy::Forgetting
     }
 
+    #[inline]
     pub(crate) fn due(&self) -> Due {
-        if self.parts.any(&[Stage::Held]) {
-            Due::Expires(self.until)
-        } else if self.has_ended() {
-            Due::Forgotten(self.until)
-        } else {
-            Due::Never
+        match self.ends_by {
+            EndsBy::Nothing => Due::Never,
+            EndsBy::Expiry => Due::Expires(self.until),
+            EndsBy::Forgetting => Due::Forgotten(self.until),
         }
     }
 
     /// What is said of the order as a whole.
+    #[inline]
     pub(crate) fn state(&self) -> OrderState {
         let states = self.parts.iter().map(|(_, stage, _)| stage.state());
         states.min().unwrap_or(OrderState::Cancelled)
     }
 
     /// Whether a call of this kind on the whole order was made.
+    #[inline]
     pub(crate) const fn was_made(&self, what: u64) -> bool {
         self.whole & bit(what) != 0
     }
@@ -349,6 +391,13 @@ impl Order {
         self.requests.iter().flat_map(|requests| requests.iter())
     }
 
+    #[inline]
+    /// Whether a new request of this kind takes the place of an older one. A customer may extend an order again and again.
+    pub(crate) fn replaces_request(&self, what: u64) -> bool {
+        what == EXTEND && self.made().filter(|made| made.what == what).count() >= MOST_EXTENSIONS
+    }
+
+    /// How many requests on it with keys are known.
     pub(crate) fn requests(&self) -> usize {
         self.requests.as_ref().map_or(0, |requests| requests.len())
     }

@@ -24,6 +24,7 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// What is said of units at this stage.
+    #[inline]
     pub(crate) const fn state(self) -> OrderState {
         match self {
             Self::Waiting => OrderState::Waiting,
@@ -53,6 +54,7 @@ pub(crate) struct Parts(SmallVec<[Part; 2]>);
 
 /// As bytes: a clone one by one takes several times as long.
 impl Clone for Parts {
+    #[inline]
     fn clone(&self) -> Self {
         Self(SmallVec::from_slice(&self.0))
     }
@@ -69,11 +71,13 @@ impl Parts {
         Self(lines.iter().map(part).collect())
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether any unit is at one of `stages`.
+    #[inline]
     pub(crate) fn any(&self, stages: &[Stage]) -> bool {
         self.0.iter().any(|part| stages.contains(&part.stage))
     }
@@ -85,6 +89,7 @@ impl Parts {
     }
 
     /// The units at `stage`.
+    #[inline]
     pub(crate) fn at(&self, stage: Stage) -> Lines {
         let parts = self.0.iter().filter(|part| part.stage == stage);
         parts.map(|part| line(part.sku, part.units)).collect()
@@ -102,11 +107,13 @@ impl Parts {
     }
 
     /// SKU, stage and units of all parts, in the sequence of SKUs and stages.
+    #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SkuId, Stage, u64)> {
         self.0.iter().map(|part| (part.sku, part.stage, part.units))
     }
 
     /// Moves units from one stage to another.
+    #[inline]
     pub(crate) fn advance(&mut self, lines: &Lines, from: Stage, to: Stage) {
         if self.advance_whole(lines, from, to) {
             return;
@@ -117,6 +124,7 @@ impl Parts {
     }
 
     /// The same where these are all units of the order, all of them at `from`: each part stays where it is.
+    #[inline]
     fn advance_whole(&mut self, lines: &Lines, from: Stage, to: Stage) -> bool {
         let is_whole = lines.len() == self.0.len()
             && lines.iter().zip(&self.0).all(|(line, part)| {
@@ -187,6 +195,7 @@ impl Parts {
     }
 }
 
+#[inline]
 const fn line(sku: SkuId, units: u64) -> LineUnits {
     LineUnits { sku, units }
 }

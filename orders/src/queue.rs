@@ -20,11 +20,13 @@ impl Queue {
     ///
     /// An order that joins counts itself, and then looks whether it can be served. A call that gives units back does that
     /// first, and then asks this. With the fences one of them sees the other.
+    #[inline]
     pub(crate) fn is_waited_for(&self) -> bool {
         self.len.load(Ordering::Acquire) > 0
     }
 
     /// The same, for a call that gave units back.
+    #[inline]
     pub(crate) fn is_waited_for_now(&self) -> bool {
         fence(Ordering::SeqCst);
         self.is_waited_for()

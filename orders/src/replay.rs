@@ -117,7 +117,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         if id.index() != skus.len() || units > MAX_UNITS {
             return Err(ReplayReason::Sku);
         }
-        skus.open_again(id, sku.clone(), units, position);
+        skus.open(id, sku.clone(), units, position);
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {
-        let known = sku.index() < self.book.skus.len();
+        let known = self.book.skus.knows(sku);
         known.then_some(()).ok_or(ReplayReason::Sku)
     }
 }

@@ -1,118 +1,40 @@
 //! [`Skus`]: the SKUs of a book, by name and by number, and how units are taken and given.
 //!
-//! The inventory knows SKUs by their numbers. So a SKU's own code (`Hash`, `Eq`) runs where a call looks its SKUs up, and
-//! never under a lock of the book: whatever happens after an entry is appended cannot panic there. And a number is hashed
-//! by one multiplication.
+//! Below the calls a SKU is its number, by which its stock is found in a list. So a SKU's own code (`Hash`, `Eq`) runs where
+//! a call looks its SKUs up, and never under a lock of the book: whatever happens after an entry is appended cannot panic
+//! there.
 
 mod again;
 
 use crate::entry::Position;
 use crate::gate::Gate;
-use crate::limits::Rules;
+use crate::gateway::{Closed, Passed};
+use crate::item::Item;
 use crate::lines::{LineUnits, Lines, SkuId};
-use crate::queue::Queue;
 use crate::refusal::Refusal;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use segstock::inventory::known_thread::{on_known_thread, thread_is_known};
-use segstock::inventory::{Shelf, ShortLine, Sku, SkuError, SkuSnapshot};
-use segstock::{Inventory, Reserving, StockCounter};
+use segstock::inventory::{ShortLine, Sku};
+use segstock::{Reserving, Snapshot};
 use smallvec::SmallVec;
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::sync::Arc;
+use std::hash::Hash;
+
+/// The orders of how many shards share a lane: there are some lanes for each core.
+const SHARDS_OF_LANE: usize = if cfg!(any(loom, shuttle)) { 1 } else { 8 };
 
 /// The SKUs. They are never taken away: an entry names them by their number.
 pub(crate) struct Skus<K: Sku> {
-    stocks: Arc<Stocks>,
     numbers: papaya::HashMap<K, SkuId>,
     items: boxcar::Vec<Item<K>>,
     /// Locked while a SKU is opened.
     opening: Mutex<()>,
     /// In percent, of SKUs without such a limit of their own.
     unpaid: u64,
+    /// How many lanes the gate of a SKU has that many orders pass at a time.
+    lanes: usize,
     pub(crate) to_serve: ToServe,
-}
-
-type Stocks = Inventory<SkuId, BuildHasherDefault<ByNumber>>;
-
-/// Hashes the numbers of SKUs.
-#[derive(Debug, Default)]
-struct ByNumber(u64);
-
-impl Hasher for ByNumber {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-}
-
-/// One SKU.
-pub(crate) struct Item<K: Sku> {
-    sku: K,
-    /// The position of the entry that opened it.
-    pub(crate) opened: Position,
-    shelf: Shelf<Arc<Stocks>>,
-    /// Passed by what changes the units on hand.
-    pub(crate) gate: Mutex<Gate>,
-    pub(crate) rules: Rules,
-    pub(crate) queue: Queue,
-    /// Units that orders hold and have not paid for. They are counted before they are taken, and until they are back: so
-    /// this and what is available are together never fewer than the units that can come back.
-    held: AtomicU64,
-    /// How often an order gave units back. Counted after they are back, and before the order's shard says that no order is
-    /// past its deadline.
-    given: AtomicU64,
-    /// Units on hand, as the gate says: to be read without it.
-    on_hand: AtomicU64,
-}
-
-impl<K: Sku> Item<K> {
-    pub(crate) fn sku(&self) -> &K {
-        &self.sku
-    }
-
-    /// Units that orders can have, in one cheap pass.
-    pub(crate) fn available(&self) -> u64 {
-        self.shelf.available()
-    }
-
-    /// Units on hand, also while the gate is passed.
-    #[cfg(all(test, not(any(loom, shuttle))))]
-    pub(crate) fn on_hand(&self) -> u64 {
-        self.on_hand.load(Ordering::Acquire)
-    }
-
-    /// Units that orders hold and have not paid for.
-    pub(crate) fn held(&self) -> u64 {
-        self.held.load(Ordering::Acquire)
-    }
-
-    /// Counts units that an order holds, if so many can be held; else says how many can be.
-    fn hold(&self, units: u64) -> Result<(), u64> {
-        let limit = self.rules.unpaid_of(self.on_hand.load(Ordering::Acquire));
-        let Some(limit) = limit else {
-            self.held.fetch_add(units, Ordering::AcqRel);
-            return Ok(());
-        };
-        let more = |held: u64| held.checked_add(units).filter(|sum| *sum <= limit);
-        let held = self
-            .held
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        held.map(|_| ()).map_err(|held| limit.saturating_sub(held))
-    }
-
-    fn short(&self, requested: u64, available: u64) -> ShortLine<K> {
-        ShortLine::new(self.sku().clone(), requested, available)
-    }
 }
 
 /// SKUs of which units came back while orders wait for them.
@@ -142,25 +64,29 @@ impl ToServe {
     }
 }
 
-/// The gates of some SKUs, passed in the sequence of their numbers.
-pub(crate) struct Gates<'a>(SmallVec<[(SkuId, MutexGuard<'a, Gate>); 2]>);
+/// The gates of some SKUs, closed in the sequence of their numbers.
+pub(crate) struct Gates<'a>(SmallVec<[(SkuId, Closed<'a>); 2]>);
+
+/// The gates of some SKUs, passed by an order that leaves.
+#[expect(dead_code, reason = "they are passed until this is dropped")]
+pub(crate) struct Leaving<'a>(SmallVec<[Passed<'a>; 2]>);
 
 impl<K: Sku> Skus<K> {
-    pub(crate) fn new(unpaid: u64) -> Self {
-        let stocks = Inventory::builder().hasher(BuildHasherDefault::default());
+    /// The SKUs of a book whose orders are in so many shards.
+    pub(crate) fn new(unpaid: u64, shards: usize) -> Self {
         Self {
-            stocks: Arc::new(stocks.build()),
             numbers: papaya::HashMap::new(),
             items: boxcar::Vec::new(),
             opening: Mutex::new(()),
             unpaid,
+            lanes: shards.div_ceil(SHARDS_OF_LANE),
             to_serve: ToServe::default(),
         }
     }
 
-    /// What the inventory says of a SKU, exact at one instant.
-    pub(crate) fn books(&self, sku: SkuId) -> SkuSnapshot {
-        self.stocks.get(&sku).unwrap_or_default()
+    /// What the stock of a SKU is, exact at one instant.
+    pub(crate) fn books(&self, sku: SkuId) -> Snapshot {
+        self.item(sku).stock.snapshot()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -190,24 +116,10 @@ impl<K: Sku> Skus<K> {
         on_known_thread(|| _ = self.numbers.pin().insert(sku, id));
     }
 
-    /// Opens a SKU that was announced, under the lock of [`opening`](Self::opening). The inventory takes any number of
-    /// units that the caller has checked.
+    /// Opens a SKU that was announced, under the lock of [`opening`](Self::opening), with units that the caller has checked. Of a
+    /// book that is made again none is announced: all are [named](Self::name_all) at the end.
     pub(crate) fn open(&self, id: SkuId, sku: K, units: u64, opened: Position) {
-        let inserted = self.stocks.insert(id, units);
-        debug_assert!(inserted.is_ok(), "the number is new");
-        let nothing = Arc::clone(&self.stocks).reserve_owned(&id, 0);
-        let Ok(nothing) = nothing else { return };
-        let index = self.items.push(Item {
-            sku,
-            opened,
-            shelf: nothing.stock().clone(),
-            gate: Mutex::new(Gate::new(units)),
-            rules: Rules::new(self.unpaid),
-            queue: Queue::default(),
-            held: AtomicU64::new(0),
-            given: AtomicU64::new(0),
-            on_hand: AtomicU64::new(units),
-        });
+        let index = self.items.push(Item::new(sku, units, opened, self.unpaid));
         debug_assert_eq!(index, id.index(), "SKUs are opened one at a time");
     }
 
@@ -221,7 +133,7 @@ impl<K: Sku> Skus<K> {
 
     /// The gates of the SKUs of `lines`.
     pub(crate) fn pass(&self, lines: &Lines) -> Gates<'_> {
-        let gate = |line: &LineUnits| (line.sku, self.item(line.sku).gate.lock());
+        let gate = |line: &LineUnits| (line.sku, self.item(line.sku).gateway.close());
         Gates(lines.iter().map(gate).collect())
     }
 
@@ -230,16 +142,16 @@ impl<K: Sku> Skus<K> {
         let mut skus: SmallVec<[SkuId; 2]> = skus.into();
         skus.sort_unstable();
         skus.dedup();
-        let gate = |sku: SkuId| (sku, self.item(sku).gate.lock());
+        let gate = |sku: SkuId| (sku, self.item(sku).gateway.close());
         Gates(skus.into_iter().map(gate).collect())
     }
 
-    /// Counts units that an order holds: all lines, or none; then of these fewer can be held.
-    pub(crate) fn hold(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
+    /// Counts units that an order of this shard holds: all lines, or none; then of these fewer can be held.
+    pub(crate) fn hold(&self, shard: usize, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
         let mut refused = Vec::new();
         for line in lines.iter() {
             let item = self.item(line.sku);
-            if let Err(left) = item.hold(line.units) {
+            if let Err(left) = item.hold(shard, line.units) {
                 refused.push((line.sku, item.short(line.units, left)));
             }
         }
@@ -250,28 +162,24 @@ impl<K: Sku> Skus<K> {
         lines
             .iter()
             .filter(is_held)
-            .for_each(|line| self.unhold_line(line));
+            .for_each(|line| self.unhold_line(shard, line));
         Err(refused.into_iter().map(|(_, short)| short).collect())
     }
 
     /// Counts units that an order holds, whatever the limit.
     pub(crate) fn hold_anyway(&self, lines: &Lines) {
         for line in lines.iter() {
-            self.item(line.sku)
-                .held
-                .fetch_add(line.units, Ordering::AcqRel);
+            self.item(line.sku).gateway.hold_anyway(line.units);
         }
     }
 
-    /// Counts units no more that no order holds.
-    pub(crate) fn unhold(&self, lines: &Lines) {
-        lines.iter().for_each(|line| self.unhold_line(line));
+    /// Counts units no more that no order of this shard holds.
+    pub(crate) fn unhold(&self, shard: usize, lines: &Lines) {
+        lines.iter().for_each(|line| self.unhold_line(shard, line));
     }
 
-    fn unhold_line(&self, line: &LineUnits) {
-        self.item(line.sku)
-            .held
-            .fetch_sub(line.units, Ordering::AcqRel);
+    fn unhold_line(&self, shard: usize, line: &LineUnits) {
+        self.item(line.sku).gateway.unhold(shard, line.units);
     }
 
     /// The lines that lack units now.
@@ -294,16 +202,14 @@ impl<K: Sku> Skus<K> {
         both.all(|(line, sku)| {
             let item = self.item(*sku);
             // In this sequence: units that come back meanwhile are counted twice, not never.
-            let held = item.held();
+            let held = item.gateway.held();
             held + item.available() < line.requested
         })
     }
 
     /// How often orders gave units of these SKUs back.
     pub(crate) fn given(&self, skus: &[SkuId]) -> u64 {
-        let given = skus
-            .iter()
-            .map(|sku| self.item(*sku).given.load(Ordering::Acquire));
+        let given = skus.iter().map(|sku| self.item(*sku).given());
         given.fold(0, u64::wrapping_add)
     }
 
@@ -311,16 +217,25 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn give_back(&self, lines: &Lines) {
         self.give_all(lines);
         for line in lines.iter() {
-            self.item(line.sku).given.fetch_add(1, Ordering::AcqRel);
+            self.item(line.sku).note_given();
         }
     }
 
     /// Takes the units of all lines, or none; then these lack units. A SKU that orders wait for has none for others.
     pub(crate) fn take_after_queue(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
-        if let Some(short) = self.short_behind_queue(lines) {
-            return Err(short);
+        // A look first: an order that cannot be served should be in nobody's way.
+        let can_be_had = |line: &LineUnits| {
+            let item = self.item(line.sku);
+            !item.queue.is_waited_for() && item.available() >= line.units
+        };
+        if !lines.iter().all(can_be_had) {
+            let behind = self.short_behind_queue(lines);
+            let short = behind.unwrap_or_else(|| self.short(lines));
+            if !short.is_empty() {
+                return Err(short);
+            }
         }
-        self.take(lines)?;
+        self.reserve(lines)?;
         // An order that came to wait meanwhile is first: the units may be those that it lacks.
         let Some(short) = self.short_behind_queue(lines) else {
             return Ok(());
@@ -345,22 +260,20 @@ impl<K: Sku> Skus<K> {
     }
 
     /// Takes the units of all lines, or none; then these lack units.
-    ///
-    /// All orders take in the sequence of the SKUs' numbers, so that of two orders for the same SKUs one is served.
     pub(crate) fn take(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
-        // A look first: an order that cannot be served should be in nobody's way.
-        if lines
-            .iter()
-            .any(|line| self.item(line.sku).available() < line.units)
-        {
-            let short = self.short(lines);
-            if !short.is_empty() {
-                return Err(short);
-            }
+        let short = self.short(lines);
+        if short.is_empty() {
+            self.reserve(lines)
+        } else {
+            Err(short)
         }
+    }
+
+    /// All orders take in the sequence of the SKUs' numbers, so that of two orders for the same SKUs one is served.
+    fn reserve(&self, lines: &Lines) -> Result<(), Vec<ShortLine<K>>> {
         for (index, line) in lines.iter().enumerate() {
             let item = self.item(line.sku);
-            let Err(refusal) = item.shelf.reserve_units(line.units) else {
+            let Err(refusal) = item.stock.reserve_units(line.units) else {
                 continue;
             };
             lines[..index].iter().for_each(|before| self.give(before));
@@ -378,13 +291,13 @@ impl<K: Sku> Skus<K> {
     /// What a line lacks now, if it does.
     fn lacks(&self, line: &LineUnits) -> Option<ShortLine<K>> {
         let item = self.item(line.sku);
-        let available = item.shelf.available();
+        let available = item.available();
         (available < line.units).then(|| item.short(line.units, available))
     }
 
     /// Gives units back that were taken.
     pub(crate) fn give(&self, line: &LineUnits) {
-        self.item(line.sku).shelf.release_units(line.units);
+        self.item(line.sku).stock.release_units(line.units);
         self.wake(line.sku);
     }
 
@@ -399,45 +312,37 @@ impl<K: Sku> Skus<K> {
         lines.iter().for_each(|line| self.give(line));
     }
 
-    /// Takes units from the shelf that are promised and leave: all lines, or none; then fewer of these are on hand.
+    /// Takes units from the shelf that are promised and leave, with an order of this shard: all lines, or none; then fewer of
+    /// these are on hand. Where nothing is owed, all that is promised is on hand.
     pub(crate) fn ship(
         &self,
+        shard: usize,
         lines: &Lines,
-        gates: &mut Gates<'_>,
-    ) -> Result<(), Vec<ShortLine<K>>> {
-        let mut short = Vec::new();
-        for line in lines.iter() {
-            let on_hand = gates.of(line.sku).on_hand;
-            if on_hand < line.units {
-                short.push(self.item(line.sku).short(line.units, on_hand));
-            }
+    ) -> Result<Leaving<'_>, Vec<ShortLine<K>>> {
+        let pass = |line: &LineUnits| {
+            let item = self.item(line.sku);
+            item.gateway.pass(shard, self.lanes, || item.owes())
+        };
+        let mut passed = SmallVec::<[Passed<'_>; 2]>::new();
+        lines.iter().for_each(|line| passed.push(pass(line)));
+        let lacks = |(line, passed): (&LineUnits, &Passed<'_>)| {
+            let on_hand = passed.on_hand()?;
+            (on_hand < line.units).then(|| self.item(line.sku).short(line.units, on_hand))
+        };
+        if lines.iter().zip(&passed).any(|line| lacks(line).is_some()) {
+            return Err(lines.iter().zip(&passed).filter_map(lacks).collect());
         }
-        if !short.is_empty() {
-            return Err(short);
+        for (line, passed) in lines.iter().zip(&mut passed) {
+            passed.leave(line.units);
+            self.item(line.sku).stock.commit_units(line.units);
         }
-        for line in lines.iter() {
-            self.lessen(line.sku, line.units, gates.of(line.sku));
-            self.item(line.sku).shelf.commit_units(line.units);
-        }
-        Ok(())
+        Ok(Leaving(passed))
     }
 
     /// Takes units off the shelf that are missing. Returns how many of them no free unit covered.
     pub(crate) fn lose(&self, sku: SkuId, units: u64, gate: &mut Gate) -> u64 {
-        self.lessen(sku, units, gate);
-        self.withhold(sku, units)
-    }
-
-    /// Fewer units are on hand.
-    pub(crate) fn lessen(&self, sku: SkuId, units: u64, gate: &mut Gate) {
         gate.on_hand -= units;
-        self.show(sku, gate);
-    }
-
-    /// Shows to all what is on the shelf.
-    pub(crate) fn show(&self, sku: SkuId, gate: &Gate) {
-        let on_hand = &self.item(sku).on_hand;
-        on_hand.store(gate.on_hand, Ordering::Release);
+        self.withhold(sku, units)
     }
 
     /// Takes units off the shelf that nobody was promised.
@@ -448,38 +353,32 @@ impl<K: Sku> Skus<K> {
         gate: &mut Gate,
     ) -> Result<(), Refusal<K>> {
         let item = self.item(sku);
-        match self.stocks.write_off(&sku, units) {
-            Ok(()) => {
-                self.lessen(sku, units, gate);
-                Ok(())
-            }
-            Err(SkuError::OutOfStock(refusal)) => {
-                Err(Refusal::Short(vec![item.short(units, refusal.available)]))
-            }
-            Err(_) => Err(Refusal::UnknownSkus(vec![item.sku().clone()])),
-        }
+        let taken = item.stock.deduct(units);
+        taken.map_err(|refusal| Refusal::Short(vec![item.short(units, refusal.available)]))?;
+        gate.on_hand -= units;
+        Ok(())
     }
 
     /// Puts units on the shelf that came. The caller has checked under the gate that they fit.
     pub(crate) fn put(&self, sku: SkuId, units: u64, gate: &mut Gate) {
         gate.on_hand += units;
-        self.show(sku, gate);
-        let restocked = self.item(sku).shelf.restock(units);
+        let restocked = self.item(sku).stock.restock(units);
         debug_assert!(restocked.is_ok(), "the gate knows what fits");
         self.wake(sku);
     }
 
-    /// Takes units off sale. Returns how many of them no free unit covered.
+    /// Takes units off sale, while the gate is closed. Returns how many of them no free unit covered.
     pub(crate) fn withhold(&self, sku: SkuId, units: u64) -> u64 {
-        let withdrawn = self.stocks.withdraw(&sku, units);
-        withdrawn.map_or(0, |withdrawn| withdrawn.owed)
+        let item = self.item(sku);
+        item.gateway.owe();
+        item.stock.withdraw(units).owed
     }
 
     /// Has units on sale again that were taken off it. Returns how many of them were owed.
     pub(crate) fn unwithhold(&self, sku: SkuId, units: u64) -> u64 {
-        let forgiven = self.stocks.forgive(&sku, units).unwrap_or(0);
+        let forgiven = self.item(sku).stock.forgive(units);
         if forgiven < units {
-            let restocked = self.item(sku).shelf.restock(units - forgiven);
+            let restocked = self.item(sku).stock.restock(units - forgiven);
             debug_assert!(restocked.is_ok(), "they are on hand, which the gate limits");
         }
         self.wake(sku);

@@ -9,15 +9,21 @@ const WIDTH: usize = 512;
 /// 512 items, or the headers of 512 chunks, or those of the nodes: 8,192 for 2^31 items.
 #[derive(Debug)]
 pub(crate) struct Steps<T> {
-    /// Nodes of chunks of items. All are full, but the last ones.
+    /// The first node of chunks of items: most lists have no other.
+    first: Vec<Vec<T>>,
+    /// The other nodes. All are full, but the last ones.
     nodes: Vec<Vec<Vec<T>>>,
     len: usize,
 }
 
 impl<T> Default for Steps<T> {
     fn default() -> Self {
-        let nodes = Vec::new();
-        Self { nodes, len: 0 }
+        let (first, nodes) = (Vec::new(), Vec::new());
+        Self {
+            first,
+            nodes,
+            len: 0,
+        }
     }
 }
 
@@ -28,10 +34,13 @@ impl<T> Steps<T> {
 
     pub(crate) fn push(&mut self, item: T) {
         let (node, chunk, _) = place(self.len);
-        if node == self.nodes.len() {
+        if node > self.nodes.len() {
             self.nodes.push(Vec::new());
         }
-        let chunks = &mut self.nodes[node];
+        let chunks = match node {
+            0 => &mut self.first,
+            node => &mut self.nodes[node - 1],
+        };
         if chunk == chunks.len() {
             // The first one grows with what it holds: many lists are short.
             let room = if self.len == 0 { 0 } else { WIDTH };
@@ -42,13 +51,14 @@ impl<T> Steps<T> {
     }
 
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let chunks = self.nodes.last_mut()?;
+        let chunks = self.nodes.last_mut().unwrap_or(&mut self.first);
         let chunk = chunks.last_mut()?;
         let item = chunk.pop()?;
         self.len -= 1;
         if chunk.is_empty() {
             chunks.pop();
             if chunks.is_empty() {
+                // Of the first node there is none left.
                 self.nodes.pop();
             }
         }
@@ -58,20 +68,39 @@ impl<T> Steps<T> {
     /// All items, one beside the other. It moves all of them: not under a lock.
     pub(crate) fn into_vec(self) -> Vec<T> {
         let mut all = Vec::with_capacity(self.len);
-        for mut chunk in self.nodes.into_iter().flatten() {
+        let nodes = self.nodes.into_iter().flatten();
+        for mut chunk in self.first.into_iter().chain(nodes) {
             all.append(&mut chunk);
         }
         all
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         let (node, chunk, item) = place(index);
-        self.nodes.get(node)?.get(chunk)?.get(item)
+        self.node(node)?.get(chunk)?.get(item)
     }
 
+    #[inline]
+    fn node(&self, node: usize) -> Option<&Vec<Vec<T>>> {
+        match node.checked_sub(1) {
+            None => Some(&self.first),
+            Some(node) => self.nodes.get(node),
+        }
+    }
+
+    #[inline]
+    fn node_mut(&mut self, node: usize) -> Option<&mut Vec<Vec<T>>> {
+        match node.checked_sub(1) {
+            None => Some(&mut self.first),
+            Some(node) => self.nodes.get_mut(node),
+        }
+    }
+
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         let (node, chunk, item) = place(index);
-        self.nodes.get_mut(node)?.get_mut(chunk)?.get_mut(item)
+        self.node_mut(node)?.get_mut(chunk)?.get_mut(item)
     }
 }
 
@@ -89,16 +118,14 @@ impl<T> Index<usize> for Steps<T> {
 
     #[inline]
     fn index(&self, index: usize) -> &T {
-        let (node, chunk, item) = place(index);
-        &self.nodes[node][chunk][item]
+        self.get(index).expect("there are more items")
     }
 }
 
 impl<T> IndexMut<usize> for Steps<T> {
     #[inline]
     fn index_mut(&mut self, index: usize) -> &mut T {
-        let (node, chunk, item) = place(index);
-        &mut self.nodes[node][chunk][item]
+        self.get_mut(index).expect("there are more items")
     }
 }
 
@@ -121,6 +148,9 @@ mod tests {
             assert_eq!(steps.pop(), Some(item));
         }
         assert_eq!((steps.pop(), steps.len()), (None, 0));
-        assert!(steps.nodes.is_empty(), "the memory is given back");
+        assert!(
+            steps.first.is_empty() && steps.nodes.is_empty(),
+            "the memory is given back"
+        );
     }
 }

@@ -23,7 +23,7 @@ mod imp {
     pub(crate) use checker::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
     use std::collections::hash_map::DefaultHasher;
     use std::hash::BuildHasherDefault;
-    use std::sync::PoisonError;
+    use std::sync::{PoisonError, TryLockError};
 
     /// Every run of a model must make the same choices.
     pub(crate) type RandomState = BuildHasherDefault<DefaultHasher>;
@@ -39,6 +39,14 @@ mod imp {
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            match self.0.try_lock() {
+                Ok(guard) => Some(guard),
+                Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => None,
+            }
         }
     }
 }

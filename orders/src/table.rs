@@ -1,32 +1,44 @@
 //! [`Table`]: the orders, in shards with a lock each.
 
 mod index;
+mod slot;
 mod slots;
 mod store;
+mod tally;
 mod times;
 
 use crate::entry::{Entry, Position};
 use crate::lines::Lines;
 use crate::order::{Due, Order};
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, RandomState};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, RandomState};
 use crossbeam_utils::CachePadded;
-pub(crate) use slots::SlotId;
+pub(crate) use slot::SlotId;
 use slots::Slots;
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
+use tally::{Count, Tally};
 use times::Times;
 
 /// The orders. An order's shard is locked from the first look of a call to the last effect of its change.
 #[derive(Debug)]
 pub(crate) struct Table {
-    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    shards: Box<[CachePadded<OfShard>]>,
     /// Of each shard: no units of it come back before this time. Raised only under the shard's lock, when the units of
     /// every order whose time has passed are back.
     expiring: Box<[AtomicU64]>,
-    known: AtomicUsize,
+    /// The orders.
+    known: Tally,
     /// The parts of all orders.
-    lines: AtomicUsize,
+    lines: Tally,
     hasher: RandomState,
+}
+
+/// A shard, and what is to be known of it without its lock.
+#[derive(Debug)]
+struct OfShard {
+    shard: Mutex<Shard>,
+    known: Count,
+    lines: Count,
 }
 
 /// One shard.
@@ -54,17 +66,25 @@ impl Name<'_> {
 }
 
 impl Table {
-    pub(crate) fn new(shards: usize) -> Self {
-        let shard = |_| CachePadded::new(Mutex::new(Shard::new()));
+    /// A table in so many shards, of at most so many orders that have at most so many lines.
+    pub(crate) fn new(shards: usize, max_orders: usize, max_lines: usize) -> Self {
+        let shard = |_| {
+            CachePadded::new(OfShard {
+                shard: Mutex::new(Shard::new()),
+                known: Count::default(),
+                lines: Count::default(),
+            })
+        };
         Self {
             shards: (0..shards).map(shard).collect(),
             expiring: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
-            known: AtomicUsize::new(0),
-            lines: AtomicUsize::new(0),
+            known: Tally::new(max_orders, shards),
+            lines: Tally::new(max_lines, shards),
             hasher: RandomState::default(),
         }
     }
 
+    #[inline]
     pub(crate) fn name<'a>(&self, id: &'a str) -> Name<'a> {
         let hash = self.hasher.hash_one(id);
         Name { id, hash }
@@ -76,25 +96,48 @@ impl Table {
 
     /// How many orders are known.
     pub(crate) fn known(&self) -> usize {
-        self.known.load(Ordering::Relaxed)
+        tally::sum(self.counts_of_orders())
+    }
+
+    /// Whether another order can be known.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.known.has_room(1, self.counts_of_orders())
     }
 
     /// How many lines all orders have: each as often as units of it are at different stages.
     pub(crate) fn lines(&self) -> usize {
-        self.lines.load(Ordering::Relaxed)
+        tally::sum(self.counts_of_lines())
     }
 
+    /// Whether all orders together can have so many lines more.
+    #[inline]
+    pub(crate) fn has_room_for_lines(&self, lines: usize) -> bool {
+        self.lines.has_room(lines, self.counts_of_lines())
+    }
+
+    fn counts_of_orders(&self) -> impl Iterator<Item = &Count> {
+        self.shards.iter().map(|shard| &shard.known)
+    }
+
+    fn counts_of_lines(&self) -> impl Iterator<Item = &Count> {
+        self.shards.iter().map(|shard| &shard.lines)
+    }
+
+    #[inline]
     pub(crate) fn lock_shard_of(&self, name: Name<'_>) -> Locked<'_> {
         // Other bits than those that the index of the shard uses.
         self.lock((name.hash >> 40) as usize & (self.shards.len() - 1))
     }
 
+    #[inline]
     pub(crate) fn lock(&self, number: usize) -> Locked<'_> {
-        let shard = self.shards[number].lock();
+        let of_shard = &self.shards[number];
         Locked {
             table: self,
+            of_shard,
             number,
-            shard,
+            shard: of_shard.shard.lock(),
         }
     }
 
@@ -110,16 +153,19 @@ impl Table {
 #[derive(Debug)]
 pub(crate) struct Locked<'a> {
     table: &'a Table,
+    of_shard: &'a OfShard,
     pub(crate) number: usize,
     shard: MutexGuard<'a, Shard>,
 }
 
 impl Locked<'_> {
+    #[inline]
     pub(crate) fn find(&self, name: Name<'_>) -> Option<SlotId> {
         self.shard.slots.find(name.hash, name.id)
     }
 
     /// Adds an order whose id is not known.
+    #[inline]
     pub(crate) fn insert(&mut self, name: Name<'_>, order: Order) -> SlotId {
         let slot = self.shard.slots.insert(name.hash, order);
         self.is_added(slot);
@@ -135,8 +181,8 @@ impl Locked<'_> {
 
     fn is_added(&mut self, slot: SlotId) {
         let lines = self[slot].parts.len();
-        self.table.known.fetch_add(1, Ordering::Relaxed);
-        self.table.lines.fetch_add(lines, Ordering::Relaxed);
+        self.table.known.add(&self.of_shard.known, 1);
+        self.table.lines.add(&self.of_shard.lines, lines);
         self.enqueue(slot);
     }
 
@@ -168,6 +214,7 @@ impl Locked<'_> {
     }
 
     /// Shows in an order what the entry at `position` says.
+    #[inline]
     pub(crate) fn apply<K>(
         &mut self,
         slot: SlotId,
@@ -184,23 +231,27 @@ impl Locked<'_> {
         if after != before {
             // It wraps around where there are fewer.
             let more = after.wrapping_sub(before);
-            self.table.lines.fetch_add(more, Ordering::Relaxed);
+            self.table.lines.add(&self.of_shard.lines, more);
         }
         self.enqueue(slot);
     }
 
     /// Forgets an order.
+    #[inline]
     pub(crate) fn forget(&mut self, slot: SlotId) -> Order {
         self.dequeue(slot);
         let order = self.shard.slots.remove(slot);
-        let lines = order.parts.len();
-        self.table.known.fetch_sub(1, Ordering::Relaxed);
-        self.table.lines.fetch_sub(lines, Ordering::Relaxed);
+        // They wrap around: there are fewer.
+        let fewer = |units: usize| 0_usize.wrapping_sub(units);
+        let lines = fewer(order.parts.len());
+        self.table.known.add(&self.of_shard.known, fewer(1));
+        self.table.lines.add(&self.of_shard.lines, lines);
         order
     }
 
     /// A call came to expire orders, or an order gave units back: when the call leaves, the shard says when the next one
     /// expires.
+    #[inline]
     pub(crate) fn visit(&mut self) {
         self.shard.visited = true;
     }
@@ -211,17 +262,20 @@ impl Locked<'_> {
     }
 
     /// The first order whose deadline has passed.
+    #[inline]
     pub(crate) fn first_expired(&self, now: u64) -> Option<SlotId> {
         let first = self.shard.deadlines.first(&self.shard.slots);
         first.filter(|(time, _)| *time <= now).map(|(_, slot)| slot)
     }
 
     /// The first order whose retention is over.
+    #[inline]
     pub(crate) fn first_to_forget(&self, now: u64) -> Option<SlotId> {
         let first = self.shard.retained.first(&self.shard.slots);
         first.filter(|(time, _)| *time <= now).map(|(_, slot)| slot)
     }
 
+    #[inline]
     fn enqueue(&mut self, slot: SlotId) {
         let shard = &mut *self.shard;
         match shard.slots[slot].due() {
@@ -236,6 +290,7 @@ impl Locked<'_> {
 
     /// Says that units of this shard come back at `time`. An order does that before it takes them: whoever is short
     /// because of those units, after that time, finds it here, though the order is not entered yet.
+    #[inline]
     pub(crate) fn announce(&self, time: u64) {
         let expiring = &self.table.expiring[self.number];
         if expiring.load(Ordering::Relaxed) > time {
@@ -243,6 +298,7 @@ impl Locked<'_> {
         }
     }
 
+    #[inline]
     fn dequeue(&mut self, slot: SlotId) {
         let shard = &mut *self.shard;
         match shard.slots[slot].due() {
@@ -256,12 +312,14 @@ impl Locked<'_> {
 impl Deref for Locked<'_> {
     type Target = Slots;
 
+    #[inline]
     fn deref(&self) -> &Slots {
         &self.shard.slots
     }
 }
 
 impl DerefMut for Locked<'_> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Slots {
         &mut self.shard.slots
     }
@@ -270,6 +328,7 @@ impl DerefMut for Locked<'_> {
 /// A call that lacks units looks at the shards' times, and then how often units of its SKUs came back. So it misses none:
 /// before it sees the new time of a shard, it sees that count.
 impl Drop for Locked<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !std::mem::take(&mut self.shard.visited) {
             return;

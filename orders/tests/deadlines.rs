@@ -9,6 +9,7 @@ use std::time::Duration;
 use support::{Recorded, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 /// More than a call expires for itself.
 const OVERDUE: u64 = 3_000;
 
@@ -82,4 +83,55 @@ fn a_place_finds_the_overdue_order_that_has_what_it_lacks_among_many_others() {
     book.place("last", None, [("phone", 1)], QUARTER).unwrap();
     clock.advance(QUARTER);
     book.place("order", None, [("phone", 1)], QUARTER).unwrap();
+}
+
+/// A key is known for what was asked for with it: the lines, and for how long.
+#[test]
+fn an_amendment_for_another_time_is_another_request() {
+    let book = OrderBook::new();
+    book.open("phone", 5).unwrap();
+    book.place("order", None, [("phone", 1)], HOUR).unwrap();
+    let amend = |ttl| book.amend("order", "more", [("phone", 2)], ttl);
+    assert!(!amend(HOUR).unwrap().before);
+    assert!(amend(HOUR).unwrap().before);
+    assert_eq!(amend(2 * HOUR), Err(Refusal::Conflict));
+}
+
+/// A customer extends an order again and again. The last eight extensions are known by their keys, and no copy of any moves
+/// the deadline back.
+#[test]
+fn an_order_is_extended_more_often_than_it_has_keys() {
+    let clock = Arc::new(ManualClock::new());
+    let journal = Arc::new(Recorded::default());
+    let builder = || OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let book = builder().journal(Arc::clone(&journal) as _).build();
+    book.open("phone", 1).unwrap();
+    book.place("order", None, [("phone", 1)], HOUR).unwrap();
+    // A key of another kind stays, whatever comes.
+    book.amend("order", "amend", [("phone", 1)], HOUR).unwrap();
+    let extend = |book: &OrderBook<&'static str>, number: u64| {
+        let ttl = HOUR + Duration::from_secs(number);
+        book.extend("order", &format!("extend-{number}"), ttl)
+    };
+    for number in 0..200 {
+        clock.advance(Duration::from_secs(60));
+        assert!(!extend(&book, number).unwrap().before);
+    }
+    assert_eq!(book.requests(), 9);
+    let again = builder().replay(journal.entries()).unwrap();
+    assert_eq!(again.requests(), 9);
+    for book in [&book, &again] {
+        let remaining = book.get("order").unwrap().remaining;
+        for number in 192..200 {
+            let copy = extend(book, number).unwrap();
+            assert!(copy.before, "extension {number}");
+            assert_eq!(copy.remaining, remaining, "a copy moves no deadline");
+        }
+        let amended = book.amend("order", "amend", [("phone", 1)], HOUR);
+        assert!(amended.unwrap().before);
+        // A copy of one that is known no more is a new request for less time.
+        let late = extend(book, 7).unwrap();
+        assert!(!late.before && late.remaining == remaining);
+        assert_eq!(book.requests(), 9);
+    }
 }

@@ -321,3 +321,31 @@ fn a_share_that_two_want() {
         },
     );
 }
+
+/// Orders that meet at the gate get lanes; a count closes them, too.
+#[test]
+fn shipments_that_meet_and_a_count() {
+    race(
+        "ship, ship || ship, count",
+        || {
+            let shop = Shop::new(4);
+            for id in ["ann", "bob", "cid"] {
+                shop.place(id, 1).unwrap();
+                shop.book.pay(id).unwrap();
+            }
+            shop
+        },
+        |shop| ["ann", "bob"].map(|id| shop.book.ship(id).is_ok()),
+        |shop| {
+            let shipped = shop.book.ship("cid").is_ok();
+            (shipped, shop.book.count("phone", "count", 2).unwrap())
+        },
+        |shop, [ann, bob], (cid, count)| {
+            let shipped = i64::from(ann) + i64::from(bob) + i64::from(cid);
+            let on_hand = shop.book.stock("phone").unwrap().on_hand;
+            assert_eq!(on_hand.cast_signed(), 4 - shipped + count.difference);
+            assert!(shipped == 3 || on_hand == 0, "what is on hand leaves");
+            shop.assert_balanced(&["ann", "bob", "cid"]);
+        },
+    );
+}

@@ -4,7 +4,7 @@ use super::units::{At, Wanted};
 use super::{OrderBook, check_key};
 use crate::answers::{Answer, OrderState};
 use crate::entry::Change;
-use crate::order::{AMEND, Order};
+use crate::order::Order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
@@ -21,7 +21,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// [`Refusal::Short`] names every line that lacks units; its `requested` are the units that the order needs more.
     /// [`Refusal::State`] if a unit of it is not held: paid for, shipped, cancelled, expired. [`Refusal::Conflict`] if the
-    /// key is known for another request on this order. Those of [`place`](Self::place) for what no book takes;
+    /// key is known for another request on this order, or for another `ttl`. Those of [`place`](Self::place) for what no book takes;
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn amend(
         &self,
@@ -33,7 +33,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.answered(|call| {
             check_key(key)?;
             let lines = self.lines_of(lines)?;
-            let wanted = Wanted::part(AMEND, key, lines.clone());
+            let wanted = Wanted::amendment(key, lines.clone(), ttl);
             self.on_order(call, id, |shard, slot, call| {
                 let order = &shard[slot];
                 if let Some(before) = self.made_before(order, &wanted, call.now)? {
@@ -47,7 +47,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 self.has_room_for_lines(taken.len())?;
                 self.are_open(&taken)?;
                 let permit = self.permit()?;
-                self.take_more(order, &taken)?;
+                self.take_more(shard.number, order, &taken)?;
                 let order = order.number;
                 let units = taken.units() + given.units();
                 let change = Change::Amended {
@@ -68,8 +68,12 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
-    /// The order's units are held for `ttl` from now, if that is later than their deadline. A retry with the same `key`
-    /// moves the deadline no further, however late it comes.
+    /// The order's units are held for `ttl` from now, if that is later than their deadline: no extension moves a deadline
+    /// back. A retry with the same `key` moves it no further.
+    ///
+    /// An order can be extended as often as its customer likes: of its extensions the last 8 are known, and the next takes
+    /// the place of the oldest. So a copy that comes after 8 later extensions is a new request: the units are held for
+    /// `ttl` from then.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use super::expiry::Tries;
 use super::units::At;
 use super::{Call, OrderBook};
 use crate::answers::Answer;
-use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
+use crate::entry::{Change, Entry, NewOrder, Position};
 use crate::journal::Permit;
 use crate::lines::{LineUnits, Lines};
 use crate::order::{Due, Moved, Order};
@@ -56,7 +56,11 @@ impl<K: Sku + 'static> OrderBook<K> {
         change: Change<K>,
         gates: Option<&mut Gates<'_>>,
     ) {
-        let mut entry = Entry::new(at.now, change).with_request(at.request.take());
+        let mut entry = Entry {
+            time: at.now,
+            request: at.request.take(),
+            change,
+        };
         let position = self.append(permit, &mut entry, Some(&at.order().id));
         self.apply(at.shard, at.slot, position, &entry, gates);
     }
@@ -117,8 +121,9 @@ impl<K: Sku + 'static> OrderBook<K> {
             Change::Amended { taken, .. } => self.counted(order.customer.as_deref(), taken),
             _ => Lines::new(),
         };
+        let requests = order.requests();
         shard.apply(slot, position, entry, self.settings.retention, &counted);
-        if entry.request.as_ref().is_some_and(RequestKey::is_kept) {
+        if shard[slot].requests() > requests {
             self.requests.add();
         }
         self.uncount_for(shard[slot].customer.as_deref(), &uncounted);
@@ -133,7 +138,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     fn give(&self, shard: &mut Locked<'_>, change: &Change<K>, gates: Option<&mut Gates<'_>>) {
         match change {
             Change::Amended { given, .. } => self.give_held(shard, given),
-            Change::Paid { held, .. } => self.skus.unhold(held),
+            Change::Paid { held, .. } => self.skus.unhold(shard.number, held),
             Change::Cancelled { held, paid, .. } => {
                 self.skus.give_back(paid);
                 self.give_held(shard, held);
@@ -154,7 +159,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// Gives units back that were held.
     fn give_held(&self, shard: &mut Locked<'_>, lines: &Lines) {
         self.skus.give_back(lines);
-        self.skus.unhold(lines);
+        self.skus.unhold(shard.number, lines);
         shard.visit();
     }
 

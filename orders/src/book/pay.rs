@@ -55,11 +55,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         let shipped = self.settings.ships_at_once;
         let all = held.clone().and(&retaken);
         self.take_again(at.order(), &retaken)?;
-        let gates = shipped.then(|| {
-            let mut gates = self.skus.pass(&all);
-            self.skus.ship(&all, &mut gates).map(|()| gates)
-        });
-        if let Some(Err(short)) = gates {
+        let leaving = shipped.then(|| self.skus.ship(at.shard.number, &all));
+        if let Some(Err(short)) = leaving {
             // A take that was not written is undone without an entry.
             self.give_again(at.order(), &retaken);
             return Err(Refusal::NotOnHand(short));
@@ -73,7 +70,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             shipped,
         };
         let done = self.recorded(at, permit, change, None, all.units());
-        drop(gates);
+        drop(leaving);
         Ok(Answer { late, ..done })
     }
 }

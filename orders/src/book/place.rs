@@ -108,7 +108,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let lines = asked.lines.as_ref().map_err(Clone::clone)?;
         self.fits_order(lines)?;
         let until = self.until(call.now, asked.ttl)?;
-        if self.table.known() >= self.settings.max_orders {
+        if !self.table.has_room() {
             return Err(Refusal::Limit(Limit::Orders(self.settings.max_orders)));
         }
         self.has_room_for_lines(lines.len())?;
@@ -117,7 +117,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         // Before it takes anything.
         shard.announce(until);
         let order = || NewOrder::new(asked.name.id, asked.customer, lines.clone());
-        let change = match self.take_for(asked.customer, lines) {
+        let change = match self.take_for(shard.number, asked.customer, lines) {
             Ok(()) => Change::Placed {
                 order: order(),
                 until,

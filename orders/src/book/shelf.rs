@@ -69,7 +69,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
             let mut asked = Body::new();
             body.iter().for_each(|number| asked.number(*number));
-            let gate = self.skus.item(id).gate.lock();
+            let gate = self.skus.item(id).gateway.close();
             let Some(booked) = gate.booked(key, call.now) else {
                 self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
                 return Ok(false);
@@ -223,7 +223,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             let Some((sku, key, position)) = self.requests.next(now) else {
                 return forgotten;
             };
-            if self.skus.item(sku).gate.lock().forget(&key, position) {
+            if self.skus.item(sku).gateway.close().forget(&key, position) {
                 self.requests.remove(1);
             }
         }

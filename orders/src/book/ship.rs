@@ -47,11 +47,12 @@ impl<K: Sku + 'static> OrderBook<K> {
 
     fn ship_found(&self, at: At<'_, '_>, [lines]: [Lines; 1]) -> Result<Answer, Refusal<K>> {
         let permit = self.permit()?;
-        let mut gates = self.skus.pass(&lines);
-        let shipped = self.skus.ship(&lines, &mut gates);
-        shipped.map_err(Refusal::NotOnHand)?;
+        let shipped = self.skus.ship(at.shard.number, &lines);
+        let leaving = shipped.map_err(Refusal::NotOnHand)?;
         let (order, units) = (at.order().number, lines.units());
         let change = Change::Shipped { order, lines };
-        Ok(self.recorded(at, permit, change, Some(&mut gates), units))
+        let done = self.recorded(at, permit, change, None, units);
+        drop(leaving);
+        Ok(done)
     }
 }

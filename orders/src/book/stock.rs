@@ -169,7 +169,7 @@ impl<K: Sku + 'static> OrderBook<K> {
 
     pub(super) fn stock_of(&self, id: SkuId) -> SkuView {
         let item = self.skus.item(id);
-        let gate = item.gate.lock();
+        let gate = item.gateway.close();
         let books = self.skus.books(id);
         let safety = gate.limits.safety;
         SkuView {

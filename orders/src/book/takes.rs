@@ -8,6 +8,12 @@ use crate::refusal::{Limit, Refusal};
 use segstock::inventory::{ShortLine, Sku};
 
 impl<K: Sku + 'static> OrderBook<K> {
+    /// Whether nothing but the stock limits who can have these lines.
+    fn are_unlimited(&self, lines: &Lines) -> bool {
+        let mut lines = lines.iter();
+        lines.all(|line| !self.skus.item(line.sku).rules.are_any())
+    }
+
     /// Whether no line is of a SKU that is closed.
     pub(super) fn are_open(&self, lines: &Lines) -> Result<(), Refusal<K>> {
         let mut closed = Vec::new();
@@ -39,6 +45,9 @@ impl<K: Sku + 'static> OrderBook<K> {
         customer: Option<&str>,
         lines: &Lines,
     ) -> Result<Lines, Refusal<K>> {
+        if self.are_unlimited(lines) {
+            return Ok(Lines::new());
+        }
         let limit = |sku: SkuId| self.skus.item(sku).rules.per_customer();
         let Some(customer) = customer else {
             let limited = lines.iter().filter(|line| limit(line.sku).is_some());
@@ -63,15 +72,20 @@ impl<K: Sku + 'static> OrderBook<K> {
     }
 
     /// Takes what an order lacks: what its customer can have, what can be held, and units. All of it, or nothing.
-    pub(super) fn take_for(&self, customer: Option<&str>, lines: &Lines) -> Result<(), Refusal<K>> {
+    pub(super) fn take_for(
+        &self,
+        shard: usize,
+        customer: Option<&str>,
+        lines: &Lines,
+    ) -> Result<(), Refusal<K>> {
         let counted = self.count_for(customer, lines)?;
-        self.take_to_hold(lines)
+        self.take_to_hold(shard, lines)
             .inspect_err(|_| self.uncount_for(customer, &counted))
     }
 
-    /// Takes units that an order holds, if so many can be held.
-    fn take_to_hold(&self, lines: &Lines) -> Result<(), Refusal<K>> {
-        self.skus.hold(lines).map_err(|refused| {
+    /// Takes units that an order of this shard holds, if so many can be held.
+    fn take_to_hold(&self, shard: usize, lines: &Lines) -> Result<(), Refusal<K>> {
+        self.skus.hold(shard, lines).map_err(|refused| {
             let short = self.skus.short(lines);
             if short.is_empty() {
                 Refusal::Unpaid(refused)
@@ -80,17 +94,22 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
         })?;
         self.skus.take_after_queue(lines).map_err(|short| {
-            self.skus.unhold(lines);
+            self.skus.unhold(shard, lines);
             Refusal::Short(short)
         })
     }
 
-    /// Takes units that an order holds more. A SKU that it had without being counted is not counted now.
-    pub(super) fn take_more(&self, order: &Order, lines: &Lines) -> Result<(), Refusal<K>> {
+    /// Takes units that an order of this shard holds more. A SKU that it had without being counted is not counted now.
+    pub(super) fn take_more(
+        &self,
+        shard: usize,
+        order: &Order,
+        lines: &Lines,
+    ) -> Result<(), Refusal<K>> {
         let customer = order.customer.as_deref();
         let (had, new) = order.split(lines);
         let counted = self.count_for(customer, &order.counted(&had).and(&new))?;
-        self.take_to_hold(lines)
+        self.take_to_hold(shard, lines)
             .inspect_err(|_| self.uncount_for(customer, &counted))
     }
 

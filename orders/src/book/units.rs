@@ -4,7 +4,7 @@ use super::{Call, OrderBook, check_key, nanos};
 use crate::answers::{Answer, OrderState};
 use crate::entry::{Body, RequestKey};
 use crate::lines::Lines;
-use crate::order::{EXTEND, Order};
+use crate::order::{AMEND, EXTEND, Order};
 use crate::parts::{Parts, Stage};
 use crate::refusal::{Limit, Refusal};
 use crate::table::{Locked, SlotId};
@@ -28,8 +28,12 @@ pub(super) struct Kind<const N: usize> {
 pub(super) enum Wanted {
     /// All that the call can change: once for each kind of call.
     Whole(u64),
-    /// These, once for each key.
-    Part { request: RequestKey, lines: Lines },
+    /// These, once for each key. With the kind of the call.
+    Part {
+        what: u64,
+        request: RequestKey,
+        lines: Lines,
+    },
 }
 
 impl Wanted {
@@ -39,17 +43,34 @@ impl Wanted {
         body.number(what);
         body.lines(&lines);
         let request = RequestKey::new(key.into(), body.finish());
-        Self::Part { request, lines }
+        Self::Part {
+            what,
+            request,
+            lines,
+        }
+    }
+
+    /// A hold of these lines for so long.
+    pub(super) fn amendment(key: &str, lines: Lines, ttl: Duration) -> Self {
+        Self::hold(AMEND, key, lines, ttl)
     }
 
     /// A longer hold of all units that are held.
     pub(super) fn extension(key: &str, ttl: Duration) -> Self {
+        Self::hold(EXTEND, key, Lines::new(), ttl)
+    }
+
+    fn hold(what: u64, key: &str, lines: Lines, ttl: Duration) -> Self {
         let mut body = Body::new();
-        body.number(EXTEND);
+        body.number(what);
         body.number(nanos(ttl));
+        body.lines(&lines);
         let request = RequestKey::new(key.into(), body.finish());
-        let lines = Lines::new();
-        Self::Part { request, lines }
+        Self::Part {
+            what,
+            request,
+            lines,
+        }
     }
 
     /// The request that the entry carries. That of a call on the whole order has an empty key.
@@ -149,18 +170,19 @@ impl<K: Sku + 'static> OrderBook<K> {
         wanted: &Wanted,
         now: u64,
     ) -> Result<Option<Answer>, Refusal<K>> {
-        let request = match wanted {
+        let (kind, request) = match wanted {
             Wanted::Whole(what) => {
                 let repeated = || Self::repeated(order, now, order.moved_as_a_whole(*what));
                 return Ok(order.was_made(*what).then(repeated));
             }
-            Wanted::Part { request, .. } => request,
+            Wanted::Part { what, request, .. } => (*what, request),
         };
         match order.request(&request.key) {
             Some(made) if made.request.body == request.body => {
                 Ok(Some(Self::repeated(order, now, made.moved)))
             }
             Some(_) => Err(Refusal::Conflict),
+            None if order.replaces_request(kind) => Ok(None),
             None => {
                 let limit = self.settings.max_requests_of_order;
                 self.has_room_for_request(order.requests(), limit)?;

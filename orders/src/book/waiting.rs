@@ -105,7 +105,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         shard.announce(until);
         self.skus.hold_anyway(&lines);
         if self.skus.take(&lines).is_err() {
-            self.skus.unhold(&lines);
+            self.skus.unhold(shard.number, &lines);
             return Ok(Lines::new());
         }
         let served = lines.clone();

@@ -24,10 +24,11 @@ impl Seen {
     fn now(book: &Book) -> Self {
         let id = book.number_of("phone").expect("it is open");
         let item = book.skus.item(id);
+        let stock = item.stock.snapshot();
         Self {
             free: item.available(),
-            on_hand: item.on_hand(),
-            is_closed: item.gate.is_locked(),
+            on_hand: stock.available + stock.reserved - stock.owed,
+            is_closed: item.gateway.is_locked(),
         }
     }
 

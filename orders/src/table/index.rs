@@ -1,142 +1,140 @@
 //! [`Index`]: from an id's hash to the slots of the orders that have it.
 
-use super::slots::{Slot, SlotId};
+use super::slot::{Slot, SlotId};
 use super::store::Store;
 use crate::steps::Steps;
-use std::iter;
+use hashbrown::HashTable;
 
-/// How many buckets an order that leaves takes away at most.
-const MERGES: usize = 4;
+/// How many orders there are for each table, in the middle.
+const FULL: usize = 128;
 
-/// A hash table whose buckets are chains through the slots. It grows by linear hashing: an order that comes splits one
-/// bucket, which moves the orders of that bucket alone; so there is one bucket for each order, and no call moves them all.
+/// Small hash tables, whose number grows by linear hashing: when orders come, one table is split in two, which moves the
+/// orders of that table alone. So no call moves them all. They lie in the tables with their hashes, so that no other order
+/// is looked at to find one.
 ///
-/// With `n` buckets, of which `2^k` is the largest power of two up to `n`: the buckets below `n - 2^k` are split already.
-/// The bucket of a hash is its last `k + 1` bits if there is such a bucket, and else its last `k` bits.
+/// With `n` tables, of which `2^k` is the largest power of two up to `n`: those below `n - 2^k` are split already. The table
+/// of a hash is its last `k + 1` bits if there is such a table, and else its last `k` bits.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    /// The first slot of each chain.
-    heads: Steps<Option<SlotId>>,
+    tables: Steps<HashTable<Hashed>>,
+    /// The largest power of two up to the number of tables.
+    whole: usize,
     orders: usize,
 }
 
-/// Where a slot stands in its chain.
+/// An order in its table.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chained {
+struct Hashed {
     hash: u32,
-    next: Option<SlotId>,
+    slot: SlotId,
 }
 
-impl Chained {
-    /// The bits of a hash that the index goes by.
-    pub(super) const fn with(hash: u64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the last bits are meant")]
-        let hash = hash as u32;
-        Self { hash, next: None }
-    }
+/// What a table goes by: other bits than those that say which table it is.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Index {
+    /// The bits of a hash that the index goes by.
+    #[expect(clippy::cast_possible_truncation, reason = "the last bits are meant")]
+    pub(super) const fn bits(hash: u64) -> u32 {
+        hash as u32
+    }
+
+    #[inline]
     pub(super) fn find(&self, slots: &Store<Slot>, hash: u64, id: &str) -> Option<SlotId> {
-        let Chained { hash, .. } = Chained::with(hash);
-        let first = self.bucket(hash).and_then(|bucket| self.heads[bucket]);
-        let mut chain = iter::successors(first, |slot| slots[slot.index()].chained.next);
-        chain.find(|slot| {
-            let slot = &slots[slot.index()];
-            slot.chained.hash == hash && *slot.order.id == *id
-        })
+        let hash = Self::bits(hash);
+        let is_it =
+            |hashed: &Hashed| hashed.hash == hash && *slots[hashed.slot.index()].order.id == *id;
+        let table = self.tables.get(self.table(hash))?;
+        table.find(spread(hash), is_it).map(|hashed| hashed.slot)
     }
 
     /// Adds a slot whose id is not there.
-    pub(super) fn insert(&mut self, slots: &mut Store<Slot>, slot: SlotId) {
+    pub(super) fn insert(&mut self, hash: u32, slot: SlotId) {
+        if self.orders == FULL * self.tables.len() {
+            self.split();
+        }
         self.orders += 1;
-        if self.orders > self.heads.len() {
-            self.split(slots);
+        let table = self.table(hash);
+        if let Some(table) = self.tables.get_mut(table) {
+            add(table, Hashed { hash, slot });
         }
-        self.chain(slots, slot);
     }
 
-    /// Makes room for so many orders, before any of them is chained.
+    /// Makes room for so many orders, before any of them comes.
     pub(super) fn make_room(&mut self, orders: usize) {
-        while self.heads.len() < orders {
-            self.heads.push(None);
+        debug_assert_eq!(self.orders, 0, "nothing is split");
+        while FULL * self.tables.len() < orders {
+            self.push(HashTable::with_capacity(FULL));
         }
-        self.orders = orders;
-    }
-
-    /// Chains a slot for which room was made, unless an order with the same id is there: then returns its slot.
-    pub(super) fn chain_new(&mut self, slots: &mut Store<Slot>, slot: SlotId) -> Option<SlotId> {
-        let Slot { order, chained, .. } = &slots[slot.index()];
-        let same = self.find(slots, chained.hash.into(), &order.id);
-        if same.is_none() {
-            self.chain(slots, slot);
-        }
-        same
     }
 
     /// Takes a slot out that is there.
-    pub(super) fn remove(&mut self, slots: &mut Store<Slot>, slot: SlotId) {
-        let Chained { hash, next } = slots[slot.index()].chained;
-        let Some(bucket) = self.bucket(hash) else {
+    pub(super) fn remove(&mut self, hash: u32, slot: SlotId) {
+        let table = self.table(hash);
+        let Some(table) = self.tables.get_mut(table) else {
             return;
         };
-        if self.heads[bucket] == Some(slot) {
-            self.heads[bucket] = next;
-        } else {
-            let mut chain =
-                iter::successors(self.heads[bucket], |slot| slots[slot.index()].chained.next);
-            let before = chain.find(|before| slots[before.index()].chained.next == Some(slot));
-            if let Some(before) = before {
-                slots[before.index()].chained.next = next;
-            }
-        }
+        let found = table.find_entry(spread(hash), |hashed| hashed.slot == slot);
+        let Ok(found) = found else { return };
+        found.remove();
         self.orders -= 1;
-        for _ in 0..MERGES {
-            if self.heads.len() > MERGES * self.orders {
-                self.merge(slots);
+        // Not where the next order that comes splits one again.
+        if self.tables.len() > 1 && 4 * self.orders <= FULL * (self.tables.len() - 1) {
+            self.merge();
+        }
+    }
+
+    /// The table of a hash.
+    #[inline]
+    fn table(&self, hash: u32) -> usize {
+        let table = hash as usize & (2 * self.whole).saturating_sub(1);
+        if table < self.tables.len() {
+            table
+        } else {
+            table & self.whole.saturating_sub(1)
+        }
+    }
+
+    /// One table more: its orders were in the table whose number lacks the first bit.
+    fn split(&mut self) {
+        let new = self.tables.len();
+        let mut table = HashTable::new();
+        let bit = self.whole;
+        let from = new.checked_sub(bit).filter(|_| bit > 0);
+        if let Some(from) = from.and_then(|from| self.tables.get_mut(from)) {
+            for hashed in from.extract_if(|hashed| hashed.hash as usize & bit != 0) {
+                add(&mut table, hashed);
+            }
+        }
+        self.push(table);
+    }
+
+    fn push(&mut self, table: HashTable<Hashed>) {
+        self.tables.push(table);
+        if self.tables.len() >= 2 * self.whole {
+            self.whole = self.tables.len();
+        }
+    }
+
+    /// One table less: its orders go where they came from.
+    fn merge(&mut self) {
+        let Some(mut table) = self.tables.pop() else {
+            return;
+        };
+        if self.tables.len() < self.whole {
+            self.whole /= 2;
+        }
+        for hashed in table.drain() {
+            let into = self.table(hashed.hash);
+            if let Some(into) = self.tables.get_mut(into) {
+                add(into, hashed);
             }
         }
     }
+}
 
-    /// The bucket of a hash; none before the first order comes.
-    fn bucket(&self, hash: u32) -> Option<usize> {
-        let buckets = self.heads.len();
-        let whole = 1 << buckets.checked_ilog2()?;
-        let bucket = hash as usize & (2 * whole - 1);
-        Some(if bucket < buckets {
-            bucket
-        } else {
-            bucket & (whole - 1)
-        })
-    }
-
-    /// One bucket more: its orders were in the bucket whose number lacks the first bit.
-    fn split(&mut self, slots: &mut Store<Slot>) {
-        let new = self.heads.len();
-        self.heads.push(None);
-        if let Some(bits) = new.checked_ilog2() {
-            let chain = self.heads[new - (1 << bits)].take();
-            self.chain_again(slots, chain);
-        }
-    }
-
-    /// One bucket less: its orders go where they came from.
-    fn merge(&mut self, slots: &mut Store<Slot>) {
-        let chain = self.heads.pop().flatten();
-        self.chain_again(slots, chain);
-    }
-
-    fn chain_again(&mut self, slots: &mut Store<Slot>, mut chain: Option<SlotId>) {
-        while let Some(slot) = chain {
-            chain = slots[slot.index()].chained.next;
-            self.chain(slots, slot);
-        }
-    }
-
-    fn chain(&mut self, slots: &mut Store<Slot>, slot: SlotId) {
-        let chained = &mut slots[slot.index()].chained;
-        if let Some(bucket) = self.bucket(chained.hash) {
-            chained.next = self.heads[bucket].replace(slot);
-        }
-    }
+fn add(table: &mut HashTable<Hashed>, hashed: Hashed) {
+    table.insert_unique(spread(hashed.hash), hashed, |hashed| spread(hashed.hash));
 }

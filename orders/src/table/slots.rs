@@ -1,39 +1,10 @@
 //! [`Slots`]: the orders of a shard, by slot and by id.
 
-use super::index::{Chained, Index as Ids};
+use super::index::Index as Ids;
+use super::slot::{Links, Slot, SlotId};
 use super::store::Store;
 use crate::order::Order;
-use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
-
-/// The number of a slot, plus one: never zero, so that an optional link takes four bytes. An order keeps its slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SlotId(NonZeroU32);
-
-impl SlotId {
-    fn of(index: usize) -> Self {
-        let id = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
-        Self(id.expect("the limit of orders is below 2^32"))
-    }
-
-    pub(crate) fn index(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
-
-/// The neighbours of an order in the one queue that it is in.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Links {
-    pub(super) before: Option<SlotId>,
-    pub(super) after: Option<SlotId>,
-}
-
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) order: Order,
-    pub(super) chained: Chained,
-    links: Links,
-}
 
 /// Orders by slot and by id.
 #[derive(Debug, Default)]
@@ -51,7 +22,7 @@ impl Slots {
     /// Adds an order whose id is not there.
     pub(super) fn insert(&mut self, hash: u64, order: Order) -> SlotId {
         let slot = self.add(hash, order);
-        self.ids.insert(&mut self.store, slot);
+        self.ids.insert(Ids::bits(hash), slot);
         slot
     }
 
@@ -59,7 +30,7 @@ impl Slots {
     pub(super) fn add(&mut self, hash: u64, order: Order) -> SlotId {
         SlotId::of(self.store.insert(Slot {
             order,
-            chained: Chained::with(hash),
+            hash: Ids::bits(hash),
             links: Links::default(),
         }))
     }
@@ -71,18 +42,26 @@ impl Slots {
 
     /// Has an order be found by its id, unless another one is: then returns that.
     pub(super) fn name(&mut self, slot: SlotId) -> Option<SlotId> {
-        self.ids.chain_new(&mut self.store, slot)
+        let Slot { order, hash, .. } = &self.store[slot.index()];
+        let same = self.ids.find(&self.store, (*hash).into(), &order.id);
+        if same.is_none() {
+            self.ids.insert(*hash, slot);
+        }
+        same
     }
 
     pub(super) fn remove(&mut self, slot: SlotId) -> Order {
-        self.ids.remove(&mut self.store, slot);
-        self.store.remove(slot.index()).order
+        let Slot { order, hash, .. } = self.store.remove(slot.index());
+        self.ids.remove(hash, slot);
+        order
     }
 
+    #[inline]
     pub(super) fn links(&mut self, slot: SlotId) -> &mut Links {
         &mut self.store[slot.index()].links
     }
 
+    #[inline]
     pub(super) fn links_of(&self, slot: SlotId) -> Links {
         self.store[slot.index()].links
     }
@@ -144,20 +123,20 @@ mod tests {
         let hasher = RandomState::new();
         let (mut slots, mut known) = (Slots::default(), HashMap::new());
         let check = |slots: &Slots, known: &HashMap<String, SlotId>, hasher: &RandomState| {
-            for number in 0..400 {
+            for number in 0..1_000 {
                 let id = format!("order-{number}");
                 let found = slots.find(hasher.hash_one(&id), &id);
                 assert_eq!(found, known.get(&id).copied(), "{id}");
             }
         };
-        for number in 0..400 {
+        for number in 0..1_000 {
             let id = format!("order-{number}");
             let slot = slots.insert(hasher.hash_one(&id), order(&id));
             known.insert(id, slot);
             check(&slots, &known, &hasher);
         }
-        for number in 0..400 {
-            let id = format!("order-{}", number * 37 % 400);
+        for number in 0..1_000 {
+            let id = format!("order-{}", number * 37 % 1_000);
             let slot = known.remove(&id).unwrap();
             assert_eq!(*slots.remove(slot).id, *id);
             check(&slots, &known, &hasher);

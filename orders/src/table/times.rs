@@ -3,7 +3,8 @@
 //! Most books hold every order for one time, and remember it for one time. So most times come in the sequence in which
 //! they pass: a queue holds those, whose links lie in the slots. The others go to a tree.
 
-use super::slots::{SlotId, Slots};
+use super::slot::SlotId;
+use super::slots::Slots;
 use crate::order::Due;
 use std::collections::BTreeSet;
 use std::{iter, mem};
@@ -17,6 +18,7 @@ pub(super) struct Times {
 
 impl Times {
     /// Adds an order that is among no times, and whose time is this.
+    #[inline]
     pub(super) fn add(&mut self, slot: SlotId, time: u64, slots: &mut Slots) {
         if self.last.is_some_and(|last| time_of(last, slots) > time) {
             self.others.insert((time, slot));
@@ -31,6 +33,7 @@ impl Times {
     }
 
     /// Removes an order that is among these.
+    #[inline]
     pub(super) fn remove(&mut self, slot: SlotId, time: u64, slots: &mut Slots) {
         let is_queued = self.first == Some(slot) || slots.links_of(slot).before.is_some();
         if !is_queued {
@@ -57,6 +60,7 @@ impl Times {
     }
 
     /// The order whose time passes first, and the time.
+    #[inline]
     pub(super) fn first(&self, slots: &Slots) -> Option<(u64, SlotId)> {
         let queued = self.first.map(|slot| (time_of(slot, slots), slot));
         let other = self.others.first().copied();
