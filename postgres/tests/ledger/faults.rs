@@ -75,7 +75,7 @@ fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Told {
                 Ok(_) => told.paid.push(order),
                 Err(Refusal::Busy) => told.busy += 1,
                 Err(Refusal::Unknown) => told.unknown += 1,
-                Err(refusal) => panic!("{refusal:?}"),
+                Err(refusal) => panic!("{refusal:?}: {:?}", shop.writer.status()),
             }
             drop(told);
             thread::sleep(Duration::from_micros(200));
