@@ -1,7 +1,7 @@
 //! Stock in bulk: lists of SKUs in and out, as CSV or JSON lines.
 
 use super::orders::Key;
-use crate::app::{App, Book, Sku};
+use crate::app::{App, Book, Shared, Sku};
 use crate::bulk::{Columns, Repeated, Stocklist};
 use crate::input::{IdempotencyKey, Query};
 use crate::problem::{Problem, kinds};
@@ -170,7 +170,7 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]
 pub async fn import(
-    State(app): State<App>,
+    State(app): State<Shared>,
     IdempotencyKey(key): IdempotencyKey,
     Query(how): Query<How>,
     request: Request,
@@ -364,7 +364,7 @@ struct Line {
 #[utoipa::path(get, path = "/v1/bulk/stock", operation_id = "export_stock", tag = "shop", params(Shown),
     responses((status = 200, content((String = "text/csv"), (String = "application/jsonl")))))]
 pub async fn export(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(Shown { format }): Query<Shown>,
 ) -> Result<Response, Problem> {
     // Before the first byte, so that a ledger that failed is a problem and no list that breaks off.

@@ -2,7 +2,7 @@
 
 use super::stock::stock_of;
 use crate::answers::{Orders, Stocks};
-use crate::app::{App, Sku};
+use crate::app::{Shared, Sku};
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::State;
@@ -76,7 +76,7 @@ impl From<Said> for OrderState {
 #[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "shop", params(Wanted),
     responses((status = 200, body = Orders)))]
 pub async fn orders(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(wanted): Query<Wanted>,
 ) -> Result<axum::Json<Orders>, Problem> {
     let limit = limit_of(wanted.limit)?;
@@ -121,7 +121,7 @@ pub struct Part {
 #[utoipa::path(get, path = "/v1/stock", operation_id = "list_stock", tag = "shop", params(Part),
     responses((status = 200, body = Stocks)))]
 pub async fn skus(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(part): Query<Part>,
 ) -> Result<axum::Json<Stocks>, Problem> {
     let limit = limit_of(part.limit)?;
