@@ -76,6 +76,8 @@ pub struct OrderView<K> {
     pub position: Position,
     /// When it was placed, by [the book's clock](crate::OrderBook::time).
     pub placed: Duration,
+    /// How long ago that was, by the same clock.
+    pub age: Duration,
     /// What is said of it as a whole.
     pub state: OrderState,
     /// While units are held: time until they come back.

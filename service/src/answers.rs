@@ -47,6 +47,9 @@ pub struct Order {
     /// The first step that some of its units have still before them.
     #[schema(value_type = State)]
     state: String,
+    /// When it was placed (RFC 3339), by the machine's clock.
+    #[schema(format = DateTime)]
+    placed_at: String,
     /// Of a held order: whole seconds until its units are given back.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -166,6 +169,7 @@ impl From<OrderView<Sku>> for Order {
             number: order.number.number(),
             customer: order.customer.map(Into::into),
             state: order.state.to_string(),
+            placed_at: before_now(order.age),
             expires_in: order.remaining.map(whole_seconds),
             expires_at: order.remaining.map(from_now),
             lines: order.lines.into_iter().map(Into::into).collect(),
@@ -204,9 +208,17 @@ const fn whole_seconds(time: Duration) -> u64 {
 
 /// When it is so much later.
 fn from_now(time: Duration) -> String {
-    let at = SystemTime::now().checked_add(time);
-    let at = at.unwrap_or(SystemTime::UNIX_EPOCH);
-    humantime::format_rfc3339_seconds(at).to_string()
+    at(SystemTime::now().checked_add(time))
+}
+
+/// When it was so much earlier.
+fn before_now(time: Duration) -> String {
+    at(SystemTime::now().checked_sub(time))
+}
+
+fn at(time: Option<SystemTime>) -> String {
+    let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// A page of a list of orders.

@@ -50,6 +50,9 @@ impl Default for Limits {
     }
 }
 
+/// An [`App`] as handlers have it: each request passes it on several times.
+pub type Shared = Arc<App>;
+
 /// What every handler can reach.
 #[derive(Debug, Clone)]
 pub struct App {

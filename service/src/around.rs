@@ -1,6 +1,9 @@
 //! What stands around all routes: who may ask, the time that a request may take, its id, and what is counted and logged.
+//!
+//! The layers of tower-http for this do less: its time-out answers without a body, and cannot say whether the request's call
+//! was made; its tracing makes a span for each request, where one event has all that is said here.
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::problem::{Problem, kinds};
 use crate::routes::{ROUTES, Route};
 use crate::telemetry;
@@ -21,7 +24,7 @@ const TRACE_PARENT: &str = "traceparent";
 const MAX_ID: usize = 128;
 
 /// Ends a request that takes too long or may not be made, names it, and counts and logs it.
-pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = route_of(&request);

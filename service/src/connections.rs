@@ -77,6 +77,8 @@ impl Door {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_time)
+            // Head and body of an answer are one write of few bytes, cheaper to copy than to name.
+            .writev(false)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
         graceful.watch(connection)
     }

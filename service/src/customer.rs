@@ -1,6 +1,6 @@
 //! [`Asker`]: whose request it is, as the shop's proxy says.
 
-use crate::app::{App, Book, Sku};
+use crate::app::{Book, Shared, Sku};
 use crate::problem::{Problem, kinds};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -63,10 +63,10 @@ impl Asker {
     }
 }
 
-impl FromRequestParts<App> for Asker {
+impl FromRequestParts<Shared> for Asker {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let Some(header) = &app.customer_header else {
             return Ok(Self(None));
         };

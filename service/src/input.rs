@@ -78,7 +78,21 @@ fn refused(rejection: JsonRejection) -> Problem {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => kinds::NOT_JSON,
         _ => kinds::MALFORMED,
     };
-    Problem::new(kind, rejection.body_text())
+    Problem::new(kind, what_is_wrong(rejection.body_text()))
+}
+
+/// Without the extractor's words before what is wrong.
+fn what_is_wrong(text: String) -> String {
+    for before in [
+        "Failed to deserialize the JSON body into the target type: ",
+        "Failed to parse the request body as JSON: ",
+        "Failed to deserialize query string: ",
+    ] {
+        if let Some(wrong) = text.strip_prefix(before) {
+            return wrong.to_owned();
+        }
+    }
+    text
 }
 
 /// What stands behind the question mark of a path.
@@ -93,7 +107,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             axum::extract::Query::from_request_parts(parts, state).await;
         match query {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+            Err(rejection) => Err(Problem::invalid(what_is_wrong(rejection.body_text()))),
         }
     }
 }

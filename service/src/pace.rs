@@ -1,6 +1,7 @@
 //! [`Pace`]: how many requests there were and how long orders took, counted so that the page can tell the last seconds.
 
 use serde::Serialize;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -75,8 +76,9 @@ fn seconds_of(step: usize) -> f64 {
 }
 
 fn step_of(took: Duration) -> usize {
+    static SECONDS: LazyLock<[f64; STEPS]> = LazyLock::new(|| std::array::from_fn(seconds_of));
     let seconds = took.as_secs_f64();
-    let step = (0..STEPS).find(|step| seconds <= seconds_of(*step));
+    let step = SECONDS.iter().position(|step| seconds <= *step);
     step.unwrap_or(STEPS - 1)
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod orders;
 pub(crate) mod page;
 pub(crate) mod stock;
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::around::around;
 use crate::problem::{Problem, kinds};
 use axum::Router;
@@ -49,7 +49,7 @@ pub struct Route {
     pub path: &'static str,
     /// Whom it is for.
     pub audience: Audience,
-    handler: fn() -> MethodRouter<App>,
+    handler: fn() -> MethodRouter<Shared>,
 }
 
 /// All routes: what the routers are made of, and what the description of the interface is held against.
@@ -108,7 +108,7 @@ pub const ROUTES: &[Route] = &[
 const fn customers(
     method: Method,
     path: &'static str,
-    handler: fn() -> MethodRouter<App>,
+    handler: fn() -> MethodRouter<Shared>,
 ) -> Route {
     Route {
         method,
@@ -118,7 +118,7 @@ const fn customers(
     }
 }
 
-const fn shop(method: Method, path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+const fn shop(method: Method, path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
     Route {
         method,
         path,
@@ -127,7 +127,7 @@ const fn shop(method: Method, path: &'static str, handler: fn() -> MethodRouter<
     }
 }
 
-const fn page(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+const fn page(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
     Route {
         method: Method::GET,
         path,
@@ -136,7 +136,7 @@ const fn page(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
     }
 }
 
-const fn everybody(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+const fn everybody(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Route {
     Route {
         method: Method::GET,
         path,
@@ -148,7 +148,7 @@ const fn everybody(path: &'static str, handler: fn() -> MethodRouter<App>) -> Ro
 /// What the customers' listener answers.
 pub fn customers_router(app: App) -> Router {
     let app = App { token: None, ..app };
-    router(app, |audience| {
+    router(app.into(), |audience| {
         !matches!(audience, Audience::Shop | Audience::Page)
     })
 }
@@ -159,10 +159,10 @@ pub fn shop_router(app: App) -> Router {
         customer_header: None,
         ..app
     };
-    router(app, |_| true)
+    router(app.into(), |_| true)
 }
 
-fn router(app: App, wanted: impl Fn(Audience) -> bool) -> Router {
+fn router(app: Shared, wanted: impl Fn(Audience) -> bool) -> Router {
     let routes = ROUTES.iter().filter(|route| wanted(route.audience));
     let routes = routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
@@ -171,7 +171,7 @@ fn router(app: App, wanted: impl Fn(Audience) -> bool) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(app.limits.body))
-        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .layer(middleware::from_fn_with_state(Shared::clone(&app), around))
         .with_state(app)
 }
 

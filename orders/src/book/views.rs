@@ -107,6 +107,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             number: order.number,
             position: order.last,
             placed: Duration::from_nanos(order.placed),
+            age: Duration::from_nanos(now.saturating_sub(order.placed)),
             state: order.state(),
             remaining: remaining(&order, now),
             lines,

@@ -26,7 +26,13 @@ impl Client {
         key: &str,
         body: &str,
     ) -> std::io::Result<(u16, String)> {
-        let answer = self.try_send(method, path, key, body);
+        let was_kept = self.stream.is_some();
+        let mut answer = self.try_send(method, path, key, body);
+        if answer.is_err() && was_kept {
+            // The service may have closed it meanwhile, as one that is idle. Each request here may be sent again.
+            self.stream = None;
+            answer = self.try_send(method, path, key, body);
+        }
         if answer.is_err() {
             self.stream = None;
         }

@@ -40,6 +40,7 @@ pub(super) fn answer(operation: &str, status: &str) -> Option<Value> {
             "id": "4f1c7e0a-order",
             "number": 6,
             "state": "held",
+            "placed_at": "2026-11-25T22:00:00Z",
             "expires_in": 600,
             "expires_at": "2026-11-25T22:10:00Z",
             "lines": [
@@ -59,6 +60,7 @@ pub(super) fn answer(operation: &str, status: &str) -> Option<Value> {
             "id": "4f1c7e0a-order",
             "number": 6,
             "state": "paid",
+            "placed_at": "2026-11-25T22:00:00Z",
             "lines": [{"sku": "phone", "units": 2, "paid": 1, "shipped": 1}],
         }),
         ("show_stock", "200") => stock(Value::Null),

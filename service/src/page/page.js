@@ -133,7 +133,7 @@ function showOrder(order) {
   });
   const list = element("ul");
   list.append(...lines);
-  const about = [`number ${order.number}`];
+  const about = [`number ${order.number}`, `placed ${new Date(order.placed_at).toLocaleString()}`];
   if (order.customer) about.push(`customer ${order.customer}`);
   if (order.expires_in) about.push(`expires in ${order.expires_in} s`);
   box.replaceChildren(element("h3", "", `${order.id}: ${order.state}`), element("p", "units", about.join(", ")), list);

@@ -1,7 +1,7 @@
 //! What operators ask: does it live, is it ready, what has it done, what does it answer.
 
 use super::page::file;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::description;
 use crate::problem::{Body as ProblemBody, Problem, kinds};
 use axum::extract::State;
@@ -54,7 +54,7 @@ fn health(app: &App) -> axum::Json<Health> {
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "live", tag = "operators", responses((status = 200, body = Health)))]
-pub async fn live(State(app): State<App>) -> axum::Json<Health> {
+pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
     health(&app)
 }
 
@@ -63,7 +63,7 @@ pub async fn live(State(app): State<App>) -> axum::Json<Health> {
     (status = 200, body = Health),
     (status = 503, description = "It stops, or its ledger failed.", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub async fn ready(State(app): State<App>) -> Result<axum::Json<Health>, Problem> {
+pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Problem> {
     if let Some(error) = app.status().dead {
         let detail = format!("the ledger failed: {error}");
         return Err(Problem::new(kinds::UNAVAILABLE, detail));
@@ -79,7 +79,7 @@ pub async fn ready(State(app): State<App>) -> Result<axum::Json<Health>, Problem
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operators", responses(
     (status = 200, body = String, content_type = "text/plain"),
 ))]
-pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+pub async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
     let text = app.telemetry.render(&app);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
@@ -88,7 +88,7 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
 #[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "operators", responses(
     (status = 200, body = Object),
 ))]
-pub async fn openapi(State(app): State<App>) -> impl IntoResponse {
+pub async fn openapi(State(app): State<Shared>) -> impl IntoResponse {
     let text = app.description.to_string();
     ([(CONTENT_TYPE, "application/json")], text)
 }

@@ -1,7 +1,7 @@
 //! Stock in bulk: lists of SKUs in and out, as CSV or JSON lines.
 
 use super::orders::Key;
-use crate::app::{App, Book, Sku};
+use crate::app::{App, Book, Shared, Sku};
 use crate::bulk::{Columns, Repeated, Stocklist};
 use crate::input::{IdempotencyKey, Query};
 use crate::problem::{Problem, kinds};
@@ -75,9 +75,9 @@ pub struct Imported {
     opened: usize,
     /// SKUs whose units an earlier sending of the list had changed.
     before: usize,
-    /// Units on hand that came; negative: that went. Those of an earlier sending included.
+    /// Units on hand that came; negative: that went. Those of an earlier sending included, but for a dry run.
     difference: i64,
-    /// Whether it was only checked. Then `before` and `difference` are 0.
+    /// Whether it was only checked: all figures are what it would do.
     dry_run: bool,
 }
 
@@ -170,7 +170,7 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]
 pub async fn import(
-    State(app): State<App>,
+    State(app): State<Shared>,
     IdempotencyKey(key): IdempotencyKey,
     Query(how): Query<How>,
     request: Request,
@@ -185,7 +185,6 @@ pub async fn import(
         );
         return Err(Problem::new(kinds::UNKNOWN_SKUS, detail).with_skus(unknown));
     }
-    check(&app, how.r#do, &key, &list, unknown.len()).await?;
     let mut done = Imported {
         lines: list.lines,
         skus: list.units.len(),
@@ -193,7 +192,9 @@ pub async fn import(
         dry_run: how.dry_run,
         ..Imported::default()
     };
+    check(&app, how.r#do, &key, &list, &mut done).await?;
     if !how.dry_run {
+        (done.before, done.difference) = (0, 0);
         act(&app, how.r#do, &key, list, &mut done).await?;
     }
     Ok(axum::Json(done))
@@ -210,15 +211,16 @@ fn unopened(app: &App, list: &Stocklist) -> Vec<Sku> {
     unknown.into_iter().map(|(_, sku)| sku).collect()
 }
 
-/// Refuses a list of which a line would be refused: for its key, for its units, or since there is no room for its SKU.
+/// Refuses a list of which a line would be refused: for its key, for its units, or since there is no room for its SKU. Says
+/// what it would do otherwise.
 async fn check(
     app: &App,
     act: Act,
     key: &str,
     list: &Stocklist,
-    unknown: usize,
+    would: &mut Imported,
 ) -> Result<(), Problem> {
-    let most = app.limits.skus;
+    let (most, unknown) = (app.limits.skus, would.opened);
     if app.book.skus().saturating_add(unknown) > most {
         let detail = format!("the list has {unknown} new SKUs: there can be {most} in all");
         return Err(Problem::new(kinds::FULL, detail));
@@ -228,20 +230,26 @@ async fn check(
             yield_now().await;
         }
         let refused = |refusal| Problem::from(refusal).at(&format!("the list line {line}"));
-        check_line(&app.book, act, key, sku, *units).map_err(refused)?;
+        match check_line(&app.book, act, key, sku, *units).map_err(refused)? {
+            Some(difference) => would.difference += difference,
+            None => would.before += 1,
+        }
     }
     Ok(())
 }
 
+/// The units that would come to a SKU; none, if an earlier sending changed it.
 fn check_line(
     book: &Book,
     act: Act,
     key: &str,
     sku: &Sku,
     requested: u64,
-) -> Result<(), Refusal<Sku>> {
+) -> Result<Option<i64>, Refusal<Sku>> {
+    // Units of a list are at most those of a stock, which fit 64 bits with a sign.
+    let come = requested.cast_signed();
     let Some(view) = book.stock(sku) else {
-        return Ok(());
+        return Ok(Some(come));
     };
     let is_known = match act {
         Act::Restock => book.knows_restock(sku.clone(), key, requested)?,
@@ -256,7 +264,11 @@ fn check_line(
             on_hand,
         });
     }
-    Ok(())
+    let come = match act {
+        Act::Restock => come,
+        Act::Count => come - on_hand.cast_signed(),
+    };
+    Ok((!is_known).then_some(come))
 }
 
 /// Makes the changes, each known by the list's key, and waits once for all to be durable.
@@ -364,7 +376,7 @@ struct Line {
 #[utoipa::path(get, path = "/v1/bulk/stock", operation_id = "export_stock", tag = "shop", params(Shown),
     responses((status = 200, content((String = "text/csv"), (String = "application/jsonl")))))]
 pub async fn export(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(Shown { format }): Query<Shown>,
 ) -> Result<Response, Problem> {
     // Before the first byte, so that a ledger that failed is a problem and no list that breaks off.

@@ -2,7 +2,7 @@
 
 use super::orders::{Line, OrderId, lines_of};
 use crate::answers::{Answered, Order};
-use crate::app::{App, Book, Sku};
+use crate::app::{App, Book, Shared, Sku};
 use crate::customer::Asker;
 use crate::input::{IdempotencyKey, MaybeJson, Named, Object, key_of_part};
 use crate::problem::Problem;
@@ -69,27 +69,28 @@ pub struct KeyOfPart {
 /// A request on an order: on the whole order, or on lines of it.
 #[derive(Debug)]
 pub struct OnOrder<B> {
-    app: App,
+    app: Shared,
     asker: Asker,
     id: String,
     key: Option<IdempotencyKey>,
     body: Option<B>,
 }
 
-impl<B: DeserializeOwned> FromRequest<App> for OnOrder<B> {
+impl<B: DeserializeOwned> FromRequest<Shared> for OnOrder<B> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let Named(id) = Named::from_request_parts(&mut parts, app).await?;
         let asker = Asker::from_request_parts(&mut parts, app).await?;
-        let key =
-            <IdempotencyKey as OptionalFromRequestParts<App>>::from_request_parts(&mut parts, app);
+        let key = <IdempotencyKey as OptionalFromRequestParts<Shared>>::from_request_parts(
+            &mut parts, app,
+        );
         let key = key.await?;
         let request = Request::from_parts(parts, body);
         let MaybeJson(body) = MaybeJson::from_request(request, app).await?;
         Ok(Self {
-            app: app.clone(),
+            app: Shared::clone(app),
             asker,
             id,
             key,

@@ -1,6 +1,6 @@
 //! The stream of events: what happened, as it becomes durable.
 
-use crate::app::App;
+use crate::app::Shared;
 use crate::events::{NAMES, Told};
 use crate::input::Query;
 use crate::problem::Problem;
@@ -65,7 +65,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
     responses((status = 200, description = "A stream: each event has a name, and as data an Event as JSON.",
         body = String, content_type = "text/event-stream")))]
 pub async fn follow(
-    State(app): State<App>,
+    State(app): State<Shared>,
     last: LastEventId,
     Query(wanted): Query<Wanted>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
@@ -101,7 +101,7 @@ fn known(names: &str) -> Result<Vec<&'static str>, Problem> {
 }
 
 struct Follower {
-    app: App,
+    app: Shared,
     names: Option<Vec<&'static str>>,
     after: Position,
     ready: VecDeque<Event>,

@@ -1,13 +1,13 @@
 //! Lists of orders and of SKUs.
 
-use super::stock::stock_of;
-use crate::answers::{Orders, Stocks};
-use crate::app::{App, Sku};
+use crate::answers::{Orders, Stock, Stocks};
+use crate::app::{Book, Shared, Sku};
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::State;
-use segstock_orders::{Cursor, Filter, OrderState, Position, Refusal, SkuId};
+use segstock_orders::{Cursor, Filter, OrderState, Position, SkuId};
 use serde::Deserialize;
+use std::time::{Duration, SystemTime};
 use utoipa::{IntoParams, ToSchema};
 
 /// The most entries of a page.
@@ -29,6 +29,12 @@ pub struct Wanted {
     from: Option<u64>,
     /// With at most this number.
     to: Option<u64>,
+    /// Placed at this time (RFC 3339) or later, by the machine's clock.
+    #[param(format = DateTime)]
+    since: Option<String>,
+    /// Placed before this time (RFC 3339), by the machine's clock.
+    #[param(format = DateTime)]
+    before: Option<String>,
     /// At most this many orders: 1 to 1,000; 100, if it is left out.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -76,7 +82,7 @@ impl From<Said> for OrderState {
 #[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "shop", params(Wanted),
     responses((status = 200, body = Orders)))]
 pub async fn orders(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(wanted): Query<Wanted>,
 ) -> Result<axum::Json<Orders>, Problem> {
     let limit = limit_of(wanted.limit)?;
@@ -86,12 +92,26 @@ pub async fn orders(
     filter.sku = wanted.sku;
     filter.from = Position::new(wanted.from.unwrap_or_default());
     filter.to = wanted.to.map(Position::new);
+    let of_book = |time: Option<String>| time.map(|time| on_clock_of(&app.book, &time)).transpose();
+    filter.since = of_book(wanted.since)?.unwrap_or_default();
+    filter.before = of_book(wanted.before)?;
     let cursor = Cursor::from_number(wanted.cursor.unwrap_or_default());
     let page = app.call(|book| book.list(&filter, cursor, limit)).await?;
     Ok(axum::Json(Orders {
         orders: page.orders.into_iter().map(Into::into).collect(),
         next: page.next.map(Cursor::to_number),
     }))
+}
+
+/// What a time by the machine's clock is by the book's. What was before the book began is its beginning.
+fn on_clock_of(book: &Book, time: &str) -> Result<Duration, Problem> {
+    let wrong = |_| Problem::invalid(format!("{time:?} is no time: write 2026-11-25T22:00:00Z"));
+    let time = humantime::parse_rfc3339(time).map_err(wrong)?;
+    let (now, of_book) = (SystemTime::now(), book.time());
+    Ok(match now.duration_since(time) {
+        Ok(ago) => of_book.saturating_sub(ago),
+        Err(later) => of_book.saturating_add(later.duration()),
+    })
 }
 
 pub(super) fn limit_of(limit: Option<usize>) -> Result<usize, Problem> {
@@ -121,21 +141,17 @@ pub struct Part {
 #[utoipa::path(get, path = "/v1/stock", operation_id = "list_stock", tag = "shop", params(Part),
     responses((status = 200, body = Stocks)))]
 pub async fn skus(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(part): Query<Part>,
 ) -> Result<axum::Json<Stocks>, Problem> {
     let limit = limit_of(part.limit)?;
-    let first = part.cursor.unwrap_or_default();
-    let page = app.figures(|book| {
-        let numbers = (first..u32::MAX).take(limit);
-        let names = numbers.map_while(|number| book.sku(SkuId::new(number)).cloned());
-        let stock = names.map(|sku| stock_of(book, sku, None));
-        let stock: Vec<_> = stock.collect::<Result<_, Refusal<Sku>>>()?;
-        let next = u32::try_from(stock.len())
-            .ok()
-            .and_then(|len| first.checked_add(len));
-        let next = next.filter(|next| book.sku(SkuId::new(*next)).is_some());
-        Ok(Stocks { stock, next })
-    });
-    page.await.map(axum::Json)
+    let first = SkuId::new(part.cursor.unwrap_or_default());
+    let page = app.figures(|book| Ok(book.stocks(first, limit))).await?;
+    let stocks = page.stocks.into_iter();
+    Ok(axum::Json(Stocks {
+        stock: stocks
+            .map(|(sku, view)| Stock::new(sku, view, None))
+            .collect(),
+        next: page.next.map(SkuId::number),
+    }))
 }

@@ -4,7 +4,7 @@ use super::lists::limit_of;
 use super::orders::Key;
 use super::stock::{SkuName, changed, some};
 use crate::answers::{Answered, Stock};
-use crate::app::{App, Sku};
+use crate::app::{Shared, Sku};
 use crate::input::{IdempotencyKey, Json, Named, Query};
 use crate::numbers::Whole;
 use crate::problem::Problem;
@@ -50,7 +50,7 @@ pub struct Arrival {
     request_body = Elsewhere,
     responses((status = 200, body = Stock)))]
 pub async fn move_units(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(Elsewhere { to, units }): Json<Elsewhere>,
@@ -71,7 +71,7 @@ pub async fn move_units(
     request_body = Elsewhere,
     responses((status = 200, body = Stock)))]
 pub async fn send(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(Elsewhere { to, units }): Json<Elsewhere>,
@@ -93,7 +93,7 @@ pub async fn send(
     request_body = Arrival,
     responses((status = 200, body = Stock)))]
 pub async fn arrive(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(arrival): Json<Arrival>,
@@ -164,7 +164,7 @@ impl From<SendingPage<Sku>> for Sendings {
 #[utoipa::path(get, path = "/v1/sendings", operation_id = "list_sendings", tag = "shop", params(Part),
     responses((status = 200, body = Sendings)))]
 pub async fn sendings(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(part): Query<Part>,
 ) -> Result<axum::Json<Sendings>, Problem> {
     let limit = limit_of(part.limit)?;

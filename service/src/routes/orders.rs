@@ -1,7 +1,7 @@
 //! Orders: placed, shown, amended, extended.
 
 use crate::answers::{Answered, Order};
-use crate::app::{App, Book, Sku};
+use crate::app::{Book, Shared, Sku};
 use crate::customer::Asker;
 use crate::input::{IdempotencyKey, Json, Named, Object};
 use crate::numbers::{Whole, given};
@@ -103,7 +103,7 @@ fn minutes(Whole(minutes): Whole) -> Duration {
         (status = 200, description = "The order was placed before: Idempotent-Replayed.", body = Order),
     ))]
 pub async fn place(
-    State(app): State<App>,
+    State(app): State<Shared>,
     asker: Asker,
     IdempotencyKey(id): IdempotencyKey,
     Json(order): Json<NewOrder>,
@@ -149,7 +149,7 @@ fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> 
     params(OrderId),
     responses((status = 200, body = Order)))]
 pub async fn show(
-    State(app): State<App>,
+    State(app): State<Shared>,
     asker: Asker,
     Named(id): Named,
 ) -> Result<axum::Json<Order>, Problem> {
@@ -165,7 +165,7 @@ pub async fn show(
     request_body = NewLines,
     responses((status = 200, body = Order)))]
 pub async fn amend(
-    State(app): State<App>,
+    State(app): State<Shared>,
     asker: Asker,
     Named(id): Named,
     IdempotencyKey(key): IdempotencyKey,
@@ -191,7 +191,7 @@ pub async fn amend(
     request_body = Extension,
     responses((status = 200, body = Order)))]
 pub async fn extend(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(id): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(extension): Json<Extension>,

@@ -1,6 +1,6 @@
 //! The page at `/`, and what it shows.
 
-use crate::app::App;
+use crate::app::Shared;
 use crate::input::Query;
 use crate::overview::{Overview, overview};
 use crate::problem::Problem;
@@ -72,7 +72,7 @@ pub struct Wanted {
 #[utoipa::path(get, path = "/v1/overview", operation_id = "overview", tag = "shop", params(Wanted),
     responses((status = 200, body = Overview)))]
 pub async fn show(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Query(wanted): Query<Wanted>,
 ) -> Result<axum::Json<Overview>, Problem> {
     Ok(axum::Json(overview(&app, wanted.first, &wanted.search)))

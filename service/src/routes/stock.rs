@@ -2,7 +2,7 @@
 
 use super::orders::Key;
 use crate::answers::{Answered, Stock};
-use crate::app::{App, Book, Sku};
+use crate::app::{App, Book, Shared, Sku};
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::limits::Limits;
 use crate::numbers::Whole;
@@ -65,7 +65,10 @@ pub(super) fn stock_of(
 #[utoipa::path(get, path = "/v1/stock/{sku}", operation_id = "show_stock", tag = "shop",
     params(SkuName),
     responses((status = 200, body = Stock)))]
-pub async fn show(State(app): State<App>, Named(sku): Named) -> Result<axum::Json<Stock>, Problem> {
+pub async fn show(
+    State(app): State<Shared>,
+    Named(sku): Named,
+) -> Result<axum::Json<Stock>, Problem> {
     let stock = app.figures(|book| stock_of(book, sku.clone(), None)).await;
     stock
         .map(axum::Json)
@@ -81,7 +84,10 @@ pub async fn show(State(app): State<App>, Named(sku): Named) -> Result<axum::Jso
         (status = 201, description = "The SKU is open now.", body = Stock),
         (status = 200, description = "It was open before: Idempotent-Replayed.", body = Stock),
     ))]
-pub async fn open(State(app): State<App>, Named(sku): Named) -> Result<Answered<Stock>, Problem> {
+pub async fn open(
+    State(app): State<Shared>,
+    Named(sku): Named,
+) -> Result<Answered<Stock>, Problem> {
     check_sku(&sku)?;
     let opened = app.call(|book| {
         let replayed = match book.open(sku.clone(), 0) {
@@ -128,7 +134,7 @@ pub(super) async fn changed(
     request_body = Units,
     responses((status = 200, body = Stock)))]
 pub async fn restock(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
@@ -149,7 +155,7 @@ pub async fn restock(
     request_body = Counted,
     responses((status = 200, body = Stock)))]
 pub async fn count(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(Counted { units }): Json<Counted>,
@@ -172,7 +178,7 @@ pub async fn count(
     request_body = Units,
     responses((status = 200, body = Stock)))]
 pub async fn write_off(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     IdempotencyKey(key): IdempotencyKey,
     Json(Units { units }): Json<Units>,
@@ -193,7 +199,7 @@ pub async fn write_off(
     request_body = Limits,
     responses((status = 200, description = "If they were so before: Idempotent-Replayed.", body = Stock)))]
 pub async fn limit(
-    State(app): State<App>,
+    State(app): State<Shared>,
     Named(sku): Named,
     Json(limits): Json<Limits>,
 ) -> Result<Answered<Stock>, Problem> {

@@ -41,6 +41,25 @@ fn bodies_that_are_not_json_are_malformed() {
 }
 
 #[test]
+fn what_is_wrong_is_said_first() {
+    let shop = Server::start(&[("phone", 10)]);
+    let wrong = r#"{"lines":[{"sku":"phone","unit":1}]}"#;
+    let problem = post(&shop, wrong).problem(422, "invalid-request");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("lines[0].unit: unknown field"),
+        "{detail}"
+    );
+    let problem = post(&shop, r#"{"lines":"#).problem(400, "malformed");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("lines: EOF"), "{detail}");
+    let problem = shop.client.get("/v1/orders?state=sold");
+    let problem = problem.problem(422, "invalid-request");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("state: unknown variant"), "{detail}");
+}
+
+#[test]
 fn numbers_that_cannot_be_are_invalid() {
     let shop = Server::start(&[("phone", 10)]);
     let too_many = (MAX_UNITS + 1).to_string();

@@ -26,7 +26,7 @@ fn a_list_of_a_spreadsheet_restocks_and_opens_and_is_safe_to_send_again() {
     let tried = send(client, &format!("{query}&dry_run=true"), "may", CSV, list).expect(200);
     assert_eq!(
         tried,
-        json!({"lines": 3, "skus": 2, "opened": 1, "before": 0, "difference": 0, "dry_run": true})
+        json!({"lines": 3, "skus": 2, "opened": 1, "before": 0, "difference": 1_207, "dry_run": true})
     );
     client.get("/v1/stock/case").problem(404, "unknown-sku");
     let done = send(client, query, "may", CSV, list).expect(200);
@@ -37,6 +37,14 @@ fn a_list_of_a_spreadsheet_restocks_and_opens_and_is_safe_to_send_again() {
         (&again["before"], &again["difference"]),
         (&json!(2), &json!(1_207))
     );
+    let tried = send(client, &format!("{query}&dry_run=true"), "may", CSV, list).expect(200);
+    assert_eq!(
+        (&tried["before"], &tried["difference"]),
+        (&json!(2), &json!(0))
+    );
+    let counted = "sku,units\nphone,6\n";
+    let tried = send(client, "do=count&dry_run=true", "c", CSV, counted).expect(200);
+    assert_eq!(tried["difference"], -2);
     assert_eq!(
         (client.stock("phone"), client.stock("case")),
         ((8, 8), (1_200, 1_200))

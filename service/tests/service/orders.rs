@@ -6,7 +6,7 @@ use serde_json::json;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -296,7 +296,17 @@ fn orders_are_listed_page_by_page_and_by_what_is_asked_for() {
         .as_u64()
         .unwrap();
     assert_eq!(ids(&format!("&from={number}&to={number}")), ["o:7"]);
+    let placed = client.get("/v1/orders/o:7").expect(200)["placed_at"].clone();
+    let placed = placed.as_str().unwrap();
+    let year = |year: &str| format!("{year}{}", &placed[4..]);
+    assert_eq!(ids(&format!("&since={placed}")).len(), 25);
+    assert_eq!(ids(&format!("&before={placed}")).len(), 0);
+    assert_eq!(ids(&format!("&since={}", year("1970"))).len(), 25);
+    assert_eq!(ids(&format!("&since={}", year("9999"))).len(), 0);
+    assert_eq!(ids(&format!("&before={}", year("9999"))).len(), 25);
     for wrong in [
+        "since=yesterday",
+        "before=2026-11-25",
         "state=sold",
         "limit=0",
         "limit=1001",
@@ -312,6 +322,36 @@ fn orders_are_listed_page_by_page_and_by_what_is_asked_for() {
         };
         refused.problem(422, kind);
     }
+}
+
+/// Those that have been held for long, say, while others come.
+#[test]
+fn orders_are_listed_by_their_age() {
+    let shop = Server::start(&[("phone", 100)]);
+    let client = &shop.client;
+    client.order("old", &[("phone", 1)]).expect(201);
+    shop.clock.advance(5 * MINUTE);
+    client.order("new", &[("phone", 1)]).expect(201);
+    let ago = |minutes| {
+        let time = SystemTime::now() - minutes * MINUTE;
+        humantime::format_rfc3339_seconds(time).to_string()
+    };
+    let ids = |filter: String| {
+        let page = client.get(&format!("/v1/orders?{filter}")).expect(200);
+        let orders = page["orders"].as_array().unwrap().iter();
+        let ids = orders.map(|order| order["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(ids(format!("before={}", ago(2))), ["old"]);
+    assert_eq!(ids(format!("since={}", ago(2))), ["new"]);
+    assert_eq!(ids(format!("since={}&before={}", ago(6), ago(4))), ["old"]);
+    let at = |id: &str| {
+        let order = client.get(&format!("/v1/orders/{id}")).expect(200);
+        let at = order["placed_at"].as_str().unwrap().to_owned();
+        humantime::parse_rfc3339(&at).unwrap()
+    };
+    let between = at("new").duration_since(at("old")).unwrap();
+    assert!(between.abs_diff(5 * MINUTE) <= Duration::from_secs(1));
 }
 
 #[test]
