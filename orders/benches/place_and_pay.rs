@@ -1,8 +1,11 @@
 //! Purpose: what an order book costs beside the holds of `segstock`: an order of two lines is placed and paid for.
 //!
 //! ```text
-//! cargo bench -p segstock-orders [-- --quick]
+//! cargo bench -p segstock-orders --bench place_and_pay [-- --quick]
 //! ```
+//!
+//! It prints each ratio with its limit, and whether that is kept. Both sides remember an order by its id for as long, and
+//! answer a retry as before.
 
 use clap::Parser;
 use segstock::inventory::OrderHolds;
