@@ -43,7 +43,7 @@
 //! # What limits it
 //!
 //! While there is enough: the nodes' memory, and a batch at a time for each. At the end of the stock, the pool's row. Rows of
-//! orders stay, refused ones too: nothing forgets them yet.
+//! orders stay, refused ones too, until somebody calls [`Sale::forget`].
 
 mod answers;
 mod batch;
@@ -61,6 +61,7 @@ mod sale;
 mod schema;
 mod serve;
 mod stock;
+mod views;
 mod writer;
 
 pub use answers::{
@@ -72,3 +73,4 @@ pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
 pub use stock::SkuLimits;
+pub use views::{Cursor, InvalidCursor, ListedOrder, Page};

@@ -97,11 +97,17 @@ impl Ask {
 }
 
 impl Rows {
-    async fn change(&self, id: &OrderId, ask: &Ask, closes: bool) -> Result<Changed, Failed> {
+    async fn change(
+        &self,
+        node: &str,
+        id: &OrderId,
+        ask: &Ask,
+        closes: bool,
+    ) -> Result<Changed, Failed> {
         const CHANGE: &str = "
             select c.standing, array[c.state], array[c.hash], array[c.short], array[c.sum], array[c.until],
               c.moved, c.refunded, c.late, c.line_skus, c.line_wanted, c.line_has, c.overdue
-            from change_1($1, $2, $3, $4, $5, $6, $7, $8) as c";
+            from change_1($1, $2, $3, $4, $5, $6, $7, $8, $9) as c";
         let id = id.as_str();
         let (skus, units) = (
             ask.lines.as_ref().map(Lines::skus),
@@ -109,9 +115,17 @@ impl Rows {
         );
         let ttl = ask.ttl.map(micros);
         let parameters: Parameters<'_> = &[
-            &id, &ask.key, &ask.kind, &ask.body, &skus, &units, &ttl, &closes,
+            &node, &id, &ask.key, &ask.kind, &ask.body, &skus, &units, &ttl, &closes,
         ];
         self.row(CHANGE, parameters, read).await
+    }
+}
+
+impl Rows {
+    async fn expire(&self, node: &str, ids: &[OrderId]) -> Result<(), Failed> {
+        const EXPIRE: &str = "select expire_1($1, $2)";
+        let ids: Vec<&str> = ids.iter().map(OrderId::as_str).collect();
+        self.row(EXPIRE, &[&node, &ids], |_| Ok(())).await
     }
 }
 
@@ -168,7 +182,12 @@ impl Inner {
         let until = Instant::now() + self.sale.patience;
         let mut closes = false;
         while Instant::now() < until {
-            match self.rows.change(id, ask, closes).await.ok()? {
+            match self
+                .rows
+                .change(&self.life.node, id, ask, closes)
+                .await
+                .ok()?
+            {
                 Changed::Overdue(ids) => self.expire(ids).await,
                 Changed::Close => {
                     if closes {
@@ -182,12 +201,11 @@ impl Inner {
         None
     }
 
-    /// Ends an order in parts that is past its deadline.
-    pub(super) async fn expire_alone(&self, id: &OrderId) -> Option<Known> {
-        let expire = Ask::whole("expire");
-        match self.rows.change(id, &expire, false).await {
-            Ok(Changed::Done(known, _) | Changed::Is(known)) => Some(known),
-            _ => None,
+    /// Ends orders in parts that are past their deadline.
+    pub(super) async fn expire_alone(&self, ids: &[OrderId]) {
+        if !ids.is_empty() {
+            // Without an answer they are found again.
+            _ = self.rows.expire(&self.life.node, ids).await;
         }
     }
 }

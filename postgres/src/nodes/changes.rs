@@ -7,6 +7,7 @@ use super::lines::Lines;
 use super::node::Node;
 use super::rows::{Failed, Rows, known, list};
 use super::serve::Request;
+use super::views::lines_of;
 use segstock_remote::OrderId;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -300,35 +301,9 @@ impl Rows {
             let parts = list::<String>(row, 6)?
                 .into_iter()
                 .zip(list::<i64>(row, 7)?);
-            let mut lines: Vec<OrderLine> = Vec::new();
-            for (sku, (stage, units)) in list::<String>(row, 5)?.into_iter().zip(parts) {
-                if lines.last().is_none_or(|line| line.sku != sku) {
-                    lines.push(OrderLine {
-                        sku,
-                        ..OrderLine::default()
-                    });
-                }
-                if let Some(line) = lines.last_mut() {
-                    line.add(&stage, units.unsigned_abs());
-                }
-            }
+            let lines = lines_of(list::<String>(row, 5)?.into_iter().zip(parts));
             Ok(known.map(|known| (known, lines)))
         };
         self.row(VIEW, &[&id], read).await
-    }
-}
-
-impl OrderLine {
-    fn add(&mut self, stage: &str, units: u64) {
-        match stage {
-            "held" => self.held += units,
-            "paid" => self.paid += units,
-            "shipped" => self.shipped += units,
-            "returned" => self.returned += units,
-            "written_off" => self.written_off += units,
-            "cancelled" => self.cancelled += units,
-            "refunded" => self.refunded += units,
-            _ => self.expired += units,
-        }
     }
 }

@@ -61,6 +61,18 @@ impl State {
     }
 }
 
+/// An order that was placed, by its state.
+pub(super) fn known_order(state: &str, until: Option<SystemTime>) -> Result<Order, Fault> {
+    let known = Known {
+        state: State::read(state, None)?,
+        asked: None,
+        units: Some(0),
+        until,
+    };
+    let order = known.order();
+    order.map_err(|refusal| Fault::Final(refusal.to_string()))
+}
+
 /// What a batch did with an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Did {

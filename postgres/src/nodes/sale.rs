@@ -251,6 +251,36 @@ impl Sale {
         Ok(self.rows().await?.close_silent().await?.unsigned_abs())
     }
 
+    /// Forgets orders that ended `older_than` ago, and ids that were refused or cancelled before their order, with their keys;
+    /// keys of restocks, counts and write-offs of that age; and closed blocks of which no order is known. In small steps, up to
+    /// `most` rows of each kind; says how many went: none, when there is no more to do. It may run beside the sale, on any
+    /// machine.
+    ///
+    /// An order has ended when nothing of it is held or to be shipped. **An id that is forgotten is a new one**: choose an age
+    /// that no retry has. What customers have of forgotten orders counts for their limits all the same.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn forget(&self, older_than: Duration, most: u64) -> Result<u64, SaleError> {
+        const FORGET: &str = "select forget_1($1, $2)";
+        const STEP: u64 = 500;
+        let rows = self.rows().await?;
+        let age = super::rows::micros(older_than);
+        let mut gone = 0;
+        for _ in 0..most.div_ceil(STEP) {
+            let step = most.min(STEP).cast_signed();
+            let went: i64 = rows
+                .row(FORGET, &[&age, &step], |row| column(row, 0))
+                .await?;
+            gone += went.unsigned_abs();
+            if went == 0 {
+                break;
+            }
+        }
+        Ok(gone)
+    }
+
     /// Ends the sale: nothing is sold any more, every node hands back what it has, and every unit is accounted for.
     ///
     /// It waits for nodes that are silent until their lease is over, and may be called again.

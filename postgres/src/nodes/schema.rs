@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub const VERSION: i32 = 2;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 14] = [
     include_str!("sql/schema.sql"),
     include_str!("sql/parts.sql"),
     include_str!("sql/limits.sql"),
@@ -23,6 +23,7 @@ const FUNCTIONS: [&str; 13] = [
     include_str!("sql/recall.sql"),
     include_str!("sql/change.sql"),
     include_str!("sql/shelf.sql"),
+    include_str!("sql/forget.sql"),
     include_str!("sql/end.sql"),
 ];
 

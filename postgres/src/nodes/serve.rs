@@ -202,10 +202,9 @@ impl Inner {
             match self.write_item(id, item.clone()).await {
                 Did::Is(known) | Did::Placed(known) => return Served::Is(known),
                 Did::Missing => return Served::Missing,
+                // Its row is asked again: then it is over.
                 Did::Alone if item == Item::Expire => {
-                    if let Some(known) = self.expire_alone(id).await {
-                        return Served::Is(known);
-                    }
+                    self.expire_alone(std::slice::from_ref(id)).await;
                 }
                 Did::Alone => return Served::Alone,
                 _ => {}
@@ -220,11 +219,13 @@ impl Inner {
         for id in ids {
             all.push((id.clone(), self.queue(id, Item::Expire)));
         }
+        let mut alone = Vec::new();
         for (id, answered) in all {
             if answered.await == Ok(Did::Alone) {
-                _ = self.expire_alone(&id).await;
+                alone.push(id);
             }
         }
+        self.expire_alone(&alone).await;
     }
 
     async fn write_item(&self, id: &OrderId, item: Item) -> Did {

@@ -207,11 +207,7 @@ impl Writer {
         drop(memory);
         if !alone.is_empty() {
             let node = Arc::clone(&self.node);
-            tokio::spawn(async move {
-                for id in alone {
-                    _ = node.expire_alone(&id).await;
-                }
-            });
+            tokio::spawn(async move { node.expire_alone(&alone).await });
         }
         for (answer, did) in answers {
             // It may wait no more.

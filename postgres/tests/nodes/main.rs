@@ -5,6 +5,8 @@ mod book;
 mod calm;
 mod checks;
 mod crowd;
+mod feed;
+mod forget;
 mod limits;
 mod log;
 mod mistakes;
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
     book::add(&tests);
     parts::add(&tests);
     limits::add(&tests);
+    feed::add(&tests);
+    forget::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

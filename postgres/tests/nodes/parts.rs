@@ -1,11 +1,14 @@
 //! Orders in parts, counts and what is owed: their transactions, sent twice and late; and a storm of them at three nodes.
 
+use super::feed::follow;
 use super::support::{Batch, Tests, connect, lend, one, open, sale, text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use segstock_postgres::nodes::{Answer, Node, Refusal, Returned, Sale};
+use segstock_postgres::nodes::{Answer, Cursor, Node, OrderState, Refusal, Returned, Sale};
 use segstock_remote::servers::{Server, id};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
@@ -46,7 +49,7 @@ async fn change(
     closes: bool,
 ) -> String {
     let sql = "
-        select standing, state, moved, late from change_1($1, $2, $3, 7, $4, $5, null, $6)";
+        select standing, state, moved, late from change_1('n', $1, $2, $3, 7, $4, $5, null, $6)";
     let skus = lines.map(|(sku, _)| vec![sku]);
     let units = lines.map(|(_, units)| vec![units]);
     let row = one(client, sql, &[&order, &key, &kind, &skus, &units, &closes]).await;
@@ -219,7 +222,27 @@ async fn storm(url: &str) {
         let nodes = Arc::clone(&nodes);
         customers.spawn(async move { lives(&nodes, customer).await });
     }
+    let client = connect(url, &name).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let reader = tokio::spawn(read(nodes[0].clone(), Arc::clone(&over)));
     let answers: Vec<Made> = customers.join_all().await.into_iter().flatten().collect();
+    // What is held is swept.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    over.store(true, Ordering::Release);
+    let told = reader.await.expect("it reads");
+    for (order, state) in &told {
+        let view = nodes[1].view(&id(order)).await.expect("it was placed");
+        assert_eq!(
+            view.order.state, *state,
+            "order {order}, as the feed told it last"
+        );
+    }
+    let placed = "select count(*) from orders where skus is not null";
+    assert_eq!(
+        text(&client, placed).await,
+        told.len().to_string(),
+        "all are told"
+    );
     for (order, key, lines, answer) in &answers {
         for node in nodes.iter() {
             let again = node.ship_part(&id(order), &id(key), lines.clone()).await;
@@ -234,7 +257,6 @@ async fn storm(url: &str) {
     for node in nodes.iter() {
         node.leave().await.expect("it leaves");
     }
-    let client = connect(url, &name).await;
     println!(
         "{} shipments; {}",
         answers.len(),
@@ -247,6 +269,38 @@ async fn storm(url: &str) {
     sale.audit().await.expect("it balances");
     let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
     assert_eq!(text(&client, deadlocks).await, "0", "locks are sorted");
+}
+
+/// Follows the feed to its end; what it told last of each order. Nothing of an order comes before what was earlier.
+async fn read(node: Node, over: Arc<AtomicBool>) -> BTreeMap<String, OrderState> {
+    let mut told: BTreeMap<String, OrderState> = BTreeMap::new();
+    let mut cursor = Cursor::default();
+    loop {
+        let is_over = over.load(Ordering::Acquire);
+        for (order, state) in follow(&node, &mut cursor, 7).await {
+            let before = told.insert(order.clone(), state);
+            let went_back = before.is_some_and(|before| rank(state) < rank(before));
+            assert!(!went_back, "order {order} was {before:?}, and then {state}");
+        }
+        if is_over {
+            return told;
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+/// What is expired can be paid for late; nothing else goes back.
+fn rank(state: OrderState) -> usize {
+    let states = [
+        OrderState::Held,
+        OrderState::Expired,
+        OrderState::Paid,
+        OrderState::Shipped,
+        OrderState::Returned,
+        OrderState::Cancelled,
+    ];
+    let found = states.iter().position(|other| *other == state);
+    found.expect("there are no others")
 }
 
 /// A shipment of a part, and what was answered.

@@ -125,14 +125,15 @@ begin
   from (select distinct i.sku from unnest(piece_skus) as i (sku) where i.sku is not null) as s
   join pool p on p.sku = s.sku where p.closed or p.counted;
   -- Orders: those that are not there.
-  insert into orders (id, state, asked, skus, epochs, units, customer, counted, until, node, session, batch)
+  insert into orders (id, state, asked, skus, epochs, units, customer, counted, until, node, session, batch, lane)
   select i.id, case i.kind when 'place' then 'held' else 'cancelled' end, i.asked,
     case i.kind when 'place' then array_agg(i.sku) end,
     case i.kind when 'place' then array_agg(case i.place when 0 then 0 else named[i.place] end) end,
     case i.kind when 'place' then array_agg(i.units) end, i.customer,
     case when i.customer is not null and rule_skus is not null then
       array_agg(distinct i.sku) filter (where rule_counts[array_position(rule_skus, i.sku)]) end,
-    clock_timestamp() + make_interval(secs => i.ttl / 1e6), of_node, of_session, number
+    clock_timestamp() + make_interval(secs => i.ttl / 1e6), of_node, of_session, number,
+    case i.kind when 'place' then of_node end
   from unnest(item_no, ids, kinds, asked_hashes, ttls, piece_skus, piece_at, piece_units, customers)
     as i (k, id, kind, asked, ttl, sku, place, units, customer)
   where i.kind in ('place', 'cancel')
@@ -245,7 +246,8 @@ begin
           dids[item.k] := 'is';
           sums[item.k] := null;
           update orders o
-          set state = states[item.k], short = shorts[item.k], skus = null, epochs = null, units = null, counted = null
+          set state = states[item.k], short = shorts[item.k], skus = null, epochs = null, units = null, counted = null,
+              lane = null
           where o.id = item.id;
           continue;
         end if;
@@ -275,7 +277,7 @@ begin
       continue;
     end if;
     continue when item.kind = 'place';
-    if item.is_alone then
+    if item.is_alone and (item.kind <> 'expire' or item.is_overdue) then
       dids[item.k] := 'alone';
       continue;
     end if;
@@ -342,7 +344,7 @@ begin
     went_units := went_units || to_units;
     update orders o
     set state = ends, end_node = of_node, end_session = of_session, end_batch = number,
-        end_epochs = to_epochs, end_units = to_units
+        end_epochs = to_epochs, end_units = to_units, seq = nextval('changes'), lane = of_node, at = clock_timestamp()
     where o.id = item.id;
   end loop;
   -- What is handed back, as far as its block has it. A block without a rest is closed.
@@ -362,8 +364,10 @@ begin
   from unnest(c_keys, c_units, c_before) as n (key, units, before)
   where n.units <> n.before and c.name = split_part(n.key, chr(10), 1) and c.sku = split_part(n.key, chr(10), 2);
   delete from orders o where o.id = any (not_placed);
-  update orders o set state = 'paid' where o.id = any (paid);
-  update orders o set state = 'shipped' where o.id = any (shipped);
+  update orders o
+  set state = case when o.id = any (paid) then 'paid' else 'shipped' end,
+      seq = nextval('changes'), lane = of_node, at = clock_timestamp()
+  where o.id = any (paid || shipped);
   update block b
   set taken = b.taken + n.taken, granted = b.granted + n.granted, handed_back = b.handed_back + n.back,
       closed = b.closed or not n.is_open

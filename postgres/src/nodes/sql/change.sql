@@ -1,15 +1,15 @@
 -- Changes an order by a rare call: in parts, or as a whole where a batch does not. One transaction for all kinds of calls: pay,
--- ship, cancel, return (on sale), write_off (returned and written off), amend, extend, expire.
+-- ship, cancel, return (on sale), write_off (returned and written off), amend, extend.
 --
 -- `wanted_skus` are null for a call on the whole order. `closes`: the blocks of the SKUs that it takes are closed first, so
 -- that their units are in the pools. An order that is past its deadline expires first, in the same transaction.
 --
--- It locks blocks, the order, and the pools of its SKUs; then it looks at the key, takes, moves and gives.
+-- A node makes one at a time: so the numbers of its changes grow as they commit. It locks blocks, the order, and the pools of its SKUs; then it looks at the key, takes, moves and gives.
 -- Answers: done (now or before); missing (no row); is (it was never placed); conflict (the key is known for something else);
 -- state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand (fewer units are
 -- there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as `rule_1`).
 create function change_1(
-  of_id text, of_key text, of_kind text, of_body bigint, wanted_skus text[], wanted bigint[], ttl bigint, closes boolean,
+  of_node text, of_id text, of_key text, of_kind text, of_body bigint, wanted_skus text[], wanted bigint[], ttl bigint, closes boolean,
   out standing text, out state text, out hash bigint, out short text, out sum bigint, out until timestamptz,
   out moved bigint, out refunded bigint, out late bigint,
   out line_skus text[], out line_wanted bigint[], out line_has bigint[], out overdue text[]
@@ -26,6 +26,7 @@ begin
   moved := 0;
   refunded := 0;
   late := 0;
+  perform lane_1(of_node);
   if closes then
     select array_agg(b.epoch) into blocks from (
       select b.epoch from block b
@@ -56,15 +57,9 @@ begin
   end if;
   perform split_1(o);
   if o.state = 'held' and o.until <= clock_timestamp() then
-    select array_agg(p.sku) as skus, array_agg(p.stage) as froms, array_agg('expired'::text) as tos, array_agg(p.units) as moves
-    into picked from part p where p.id = of_id and p.stage = 'held';
-    perform move_1(of_id, picked.skus, picked.froms, picked.tos, picked.moves);
-    state := state_of_1(of_id);
-    update orders x set state = change_1.state where x.id = of_id returning x.* into o;
-  end if;
-  if of_kind = 'expire' then
-    standing := 'done';
-    return;
+    perform expire_parts_1(of_node, of_id);
+    select x.* into o from orders x where x.id = of_id;
+    state := o.state;
   end if;
   select r.* into made from request r where r.id = of_id and r.key = of_key;
   if found then
@@ -131,11 +126,30 @@ begin
     until := case when until is null or ttl is null then null
       else greatest(until, clock_timestamp() + make_interval(secs => ttl / 1e6)) end;
   end if;
-  update orders x set state = change_1.state, until = change_1.until where x.id = of_id;
+  update orders x
+  set state = change_1.state, until = change_1.until, seq = nextval('changes'), lane = of_node || '*', at = clock_timestamp()
+  where x.id = of_id;
   select coalesce(sum(m.units), 0), coalesce(sum(m.units) filter (where m.stage = 'refunded'), 0),
     coalesce(sum(m.units) filter (where m.origin = 'expired'), 0)
   into moved, refunded, late
   from unnest(picked.froms, picked.tos, picked.moves) as m (origin, stage, units);
   insert into request (id, key, body, moved, refunded, late) values (of_id, of_key, of_body, moved, refunded, late);
+end
+$$;
+
+-- Ends orders in parts that are past their deadline, all in one transaction. Those that are not are left as they are.
+create function expire_1(of_node text, ids text[]) returns void language plpgsql as $$
+declare
+  late text[];
+begin
+  perform lane_1(of_node);
+  select array_agg(o.id) into late from (
+    select o.id from orders o
+    where o.id = any (ids) and o.split and o.state = 'held' and o.until <= clock_timestamp() order by o.id for update
+  ) as o;
+  perform from pool p where p.sku in (select x.sku from part x where x.id = any (late) and x.stage = 'held')
+    order by p.sku for update;
+  perform from lock_customers_1(array(select o from orders o where o.id = any (late) and o.counted is not null));
+  perform expire_parts_1(of_node, l.id) from unnest(late) as l (id);
 end
 $$;

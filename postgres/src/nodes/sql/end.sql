@@ -29,15 +29,16 @@ begin
       coalesce(sum(line.units) filter (where line.stage in ('shipped', 'written_off')), 0) as shipped
     from line group by line.sku
   ), sku as (
-    select p.sku, p.shipped, p.came - p.went + p.owed as came, coalesce(o.shipped, 0) as left_with,
+    select p.sku, p.shipped, p.came - p.went + p.owed as came, coalesce(o.shipped, 0) + p.forgotten as left_with,
       p.free + coalesce(o.promised, 0) + p.shipped as there
     from pool p left join out_there o on o.sku = p.sku
   ), said (line) as (
     select format('block %s of node %s has %s units of SKU %s', b.epoch, b.node, b.granted - b.taken - b.handed_back, b.sku)
       from block b where not b.closed and b.granted - b.taken - b.handed_back > 0
     union all
-    select format('block %s of node %s gave %s units, and orders took %s', b.epoch, b.node, b.taken, coalesce(gave.units, 0))
-      from block b left join gave on gave.epoch = b.epoch where b.taken <> coalesce(gave.units, 0)
+    select format('block %s of node %s gave %s units, and orders took %s', b.epoch, b.node, b.taken,
+        coalesce(gave.units, 0) + b.forgotten)
+      from block b left join gave on gave.epoch = b.epoch where b.taken <> coalesce(gave.units, 0) + b.forgotten
     union all
     select format('orders took %s units from block %s, which is not there', gave.units, gave.epoch)
       from gave where not exists (select from block b where b.epoch = gave.epoch)

@@ -192,6 +192,25 @@ begin
 end
 $$;
 
+-- Whoever makes a change of an order outside a batch is alone in its node: so the numbers of such changes grow as they commit.
+create function lane_1(of_node text) returns void language sql volatile as $$
+  select pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || of_node, 0))
+$$;
+
+-- Ends the hold of an order that is split. The caller has locked it and its pools.
+create function expire_parts_1(of_node text, of_id text) returns void language plpgsql as $$
+declare
+  held record;
+begin
+  select array_agg(p.sku) as skus, array_agg(p.stage) as froms, array_agg('expired'::text) as tos, array_agg(p.units) as moves
+  into held from part p where p.id = of_id and p.stage = 'held';
+  perform move_1(of_id, held.skus, held.froms, held.tos, held.moves);
+  update orders o
+  set state = state_of_1(of_id), seq = nextval('changes'), lane = of_node || '*', at = clock_timestamp()
+  where o.id = of_id;
+end
+$$;
+
 -- Whether pools, which the caller has locked, have so many units for sale. One statement sums over pools and open blocks.
 -- Answers: enough; close (blocks have them: these must be closed first); overdue (orders past their deadline may have them);
 -- short (with the lines that are).

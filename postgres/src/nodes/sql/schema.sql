@@ -28,6 +28,8 @@ create table pool (
   went   bigint not null default 0 check (went >= 0),
   -- What left with orders, and is not on sale again.
   shipped bigint not null default 0 check (shipped >= 0),
+  -- That of orders which are forgotten.
+  forgotten bigint not null default 0 check (forgotten >= 0),
   -- Promised, and not there: a count found fewer. What comes back pays it first.
   owed   bigint not null default 0 check (owed >= 0),
   -- Safety stock is in it.
@@ -62,13 +64,20 @@ create table block (
   granted     bigint not null,
   taken       bigint not null default 0,
   handed_back bigint not null default 0,
+  -- What orders took that are forgotten.
+  forgotten   bigint not null default 0,
+  at          timestamptz not null default now(),
   -- It takes nothing any more, and what was left is in the pool.
   closed      boolean not null default false,
   check (taken >= 0 and handed_back >= 0 and taken + handed_back <= granted),
   unique (node, session, lend_no, sku)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 create index block_open on block (sku, epoch) where not closed;
+create index block_done on block (epoch) where closed and taken = forgotten;
 create index block_of on block (node, session) where not closed;
+
+-- Orders and their changes, numbered while the order is locked: of two changes of an order the later has the larger number.
+create sequence changes;
 
 -- What became of each id. An order's pieces say what it took from where when it was placed.
 create table orders (
@@ -102,12 +111,18 @@ create table orders (
   end_batch   bigint,
   end_epochs  bigint[],
   end_units   bigint[],
-  -- When it was written.
-  at      timestamptz not null default now()
+  -- Its last change: its number, and in whose sequence it is: the name of a node, for its batches; with a star for its other
+  -- calls. In each the numbers grow as transactions commit. Null: no order was placed.
+  seq     bigint not null default nextval('changes'),
+  lane    text collate "C",
+  at      timestamptz not null default clock_timestamp()
 );
+create index orders_lane on orders (lane, seq) where lane is not null;
 -- Holds by deadline.
 create index orders_held on orders (until) where state = 'held' and until is not null;
 
+-- Those that can be forgotten, by age.
+create index orders_ended on orders (at) where state not in ('held', 'paid');
 create index orders_of on orders (customer) where state = 'held' and until is not null and counted is not null;
 
 -- Units that a customer has of a SKU that is counted. Rows are locked last, by customer and SKU.

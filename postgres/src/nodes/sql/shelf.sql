@@ -15,6 +15,7 @@ create table shelf (
   at         timestamptz not null default now(),
   primary key (sku, key)
 );
+create index shelf_old on shelf (at);
 
 create function shelf_1(
   of_sku text, of_key text, of_kind text, of_body bigint, of_units bigint, closes boolean,

@@ -1,0 +1,61 @@
+-- Forgets a few orders that ended so long ago, and what was refused; a few keys of SKUs; and blocks all of whose orders are
+-- forgotten. What they took and shipped stays in sums: the audit balances. Says how many rows went.
+--
+-- It locks blocks, orders that nobody has locked, and pools. A block that is gone is lent a second time by a copy of its lend
+-- that comes so late: the node adopts it, as after a reply that was lost.
+create function forget_1(older_than bigint, most bigint) returns bigint language plpgsql as $$
+declare
+  since timestamptz := clock_timestamp() - make_interval(secs => older_than / 1e6);
+  old text[];
+  epochs bigint[];
+  gone bigint := 0;
+  went bigint;
+begin
+  select array_agg(o.id) into old from (
+    select o.id from orders o where o.state not in ('held', 'paid') and o.at < since order by o.at limit most
+  ) as o;
+  select array_agg(distinct e.epoch order by e.epoch) into epochs
+  from orders o, unnest(o.epochs) as e (epoch) where o.id = any (old) and e.epoch <> 0;
+  perform from block b where b.epoch = any (epochs) order by b.epoch for update;
+  -- Those that are still so.
+  select array_agg(o.id) into old from (
+    select o.id from orders o
+    where o.id = any (old) and o.state not in ('held', 'paid') and o.at < since order by o.id for update skip locked
+  ) as o;
+  if old is not null then
+    update block b set forgotten = b.forgotten + t.units
+    from (
+      select p.epoch, sum(p.units) as units from orders o, unnest(o.epochs, o.units) as p (epoch, units)
+      where o.id = any (old) and p.epoch <> 0 group by p.epoch
+    ) as t where b.epoch = t.epoch;
+    delete from block b where b.epoch = any (epochs) and b.closed and b.taken = b.forgotten;
+    perform from pool p
+    where p.sku in (
+      select s.sku from orders o, unnest(o.skus) as s (sku) where o.id = any (old) union select p.sku from part p where p.id = any (old)
+    ) order by p.sku for update;
+    update pool p set forgotten = p.forgotten + t.units
+    from (
+      select l.sku, sum(l.units) as units
+      from (
+        select s.sku, s.units from orders o, unnest(o.skus, o.units) as s (sku, units)
+        where o.id = any (old) and not o.split and o.state = 'shipped'
+        union all
+        select x.sku, x.units from part x where x.id = any (old) and x.stage in ('shipped', 'written_off')
+      ) as l group by l.sku
+    ) as t where p.sku = t.sku;
+    delete from part p where p.id = any (old);
+    delete from request r where r.id = any (old);
+    delete from orders o where o.id = any (old);
+    get diagnostics gone = row_count;
+  end if;
+  delete from shelf s where (s.sku, s.key) in (
+    select x.sku, x.key from shelf x where x.at < since order by x.at limit most for update skip locked);
+  get diagnostics went = row_count;
+  gone := gone + went;
+  delete from block b where b.epoch in (
+    select x.epoch from block x
+    where x.closed and x.taken = x.forgotten and x.at < since order by x.epoch limit most for update skip locked);
+  get diagnostics went = row_count;
+  return gone + went;
+end
+$$;

@@ -1,0 +1,126 @@
+//! What has ended is forgotten, in small steps, beside the sale; and the audit balances all the same.
+
+use super::support::{Tests, connect, sale, text};
+use segstock_postgres::nodes::{Refusal, Returned};
+use segstock_remote::servers::{Server, id};
+use std::time::Duration;
+
+pub fn add(tests: &Tests) {
+    tests.add(
+        "forget::what_has_ended_goes_and_the_audit_balances",
+        |site| {
+            site.runtime.block_on(forgets(site.server.url()));
+        },
+    );
+}
+
+const NOW: Duration = Duration::ZERO;
+
+async fn forgets(url: &str) {
+    let (sale, name) = sale(url, &[("a", 900), ("b", 40)]).await;
+    let mut nodes = Vec::new();
+    for node in 0..3 {
+        nodes.push(sale.join(&format!("n{node}")).await.expect("it joins"));
+    }
+    let node = |number: u64| &nodes[usize::try_from(number % 3).expect("it is small")];
+    for number in 0..60 {
+        let order = id(&format!("o{number}"));
+        let lines = [("a", 5), ("b", u64::from(number % 30 == 0) + 1)];
+        let placed = node(number).place(&order, lines, None).await;
+        if placed.is_err() || number % 6 == 0 {
+            continue;
+        }
+        let other = node(number + 1);
+        if number % 6 == 1 {
+            other.cancel(&order).await.expect("it is held");
+            continue;
+        }
+        other.pay(&order).await.expect("it is held");
+        if number % 6 > 2 {
+            other.ship(&order).await.expect("it is paid for");
+        }
+        if number % 6 == 4 {
+            let part = other
+                .return_part(&order, &id("k"), [("a", 2)], Returned::OnSale)
+                .await;
+            part.expect("it was shipped");
+        }
+        if number % 6 == 5 {
+            let back = other.return_order(&order, Returned::WrittenOff).await;
+            back.expect("it was shipped");
+        }
+    }
+    node(0).restock(&id("r"), "a", 7).await.expect("it is new");
+    node(1).count(&id("c"), "b", 10).await.expect("it is new");
+    node(2)
+        .cancel(&id("never"))
+        .await
+        .expect("before its order");
+    assert_eq!(
+        sale.forget(Duration::from_secs(60), 10_000).await,
+        Ok(0),
+        "nothing is so old"
+    );
+    let client = connect(url, &name).await;
+    let kept = "select count(*) from orders where state in ('held', 'paid')";
+    let kept = text(&client, kept).await;
+    let blocks = async || {
+        text(&client, "select count(*) from block")
+            .await
+            .parse::<u64>()
+            .expect("a number")
+    };
+    let before = blocks().await;
+    // Beside the sale, a few at a time.
+    let sells = async {
+        for number in 100..130 {
+            let placed = node(number)
+                .place(&id(&format!("o{number}")), [("a", 3)], None)
+                .await;
+            placed.expect("there are enough");
+        }
+    };
+    let goes = async {
+        let mut gone = 0;
+        for _ in 0..100 {
+            gone += sale.forget(NOW, 4).await.expect("the server answers");
+        }
+        gone
+    };
+    let ((), gone) = tokio::join!(sells, goes);
+    assert!(gone > 40, "{gone} rows went");
+    let left = "select count(*) from orders where state not in ('held', 'paid')";
+    assert_eq!(text(&client, left).await, "0");
+    assert_eq!(text(&client, "select count(*) from request r where not exists (select from orders o where o.id = r.id)").await, "0");
+    assert_eq!(
+        text(
+            &client,
+            "select count(*) from part p where not exists (select from orders o where o.id = p.id)"
+        )
+        .await,
+        "0"
+    );
+    assert_eq!(text(&client, "select count(*) from shelf").await, "0");
+    let still = "select count(*) from orders where state in ('held', 'paid') and length(id) < 4";
+    assert_eq!(text(&client, still).await, kept, "what has not ended stays");
+    assert!(blocks().await < before + 30, "closed blocks go");
+    assert_eq!(
+        node(0).get(&id("o1")).await,
+        Err(Refusal::NoOrder),
+        "it is forgotten"
+    );
+    for node in &nodes {
+        node.leave().await.expect("it leaves");
+    }
+    sale.audit().await.expect("it balances");
+    sale.forget(NOW, 10_000).await.expect("the server answers");
+    let of_known = "
+        select count(*) from block b
+        where not exists (select from orders o where b.epoch = any (o.epochs))";
+    assert_eq!(
+        text(&client, of_known).await,
+        "0",
+        "blocks without orders go"
+    );
+    sale.end().await.expect("it balances");
+}
