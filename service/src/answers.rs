@@ -1,6 +1,6 @@
 //! Orders and stock as they are answered.
 
-use crate::app::Sku;
+use crate::book::Sku;
 use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};

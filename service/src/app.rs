@@ -1,54 +1,19 @@
 //! [`App`]: what every handler can reach.
 
-use crate::description;
+use crate::book::{Book, Limits, Sku};
 use crate::expiring::Expiring;
-use crate::problem::{Problem, kinds};
+use crate::kinds;
+use crate::lag::Lag;
+use crate::problem::Problem;
 use crate::telemetry::Telemetry;
-use crate::watch::Lag;
 use axum::http::HeaderName;
 use parking_lot::Mutex;
 use segstock_orders::ledger::{Decided, Writer, WriterStatus};
-use segstock_orders::{OrderBook, Position, Refusal};
+use segstock_orders::{Position, Refusal};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::time::timeout;
-
-/// A SKU.
-pub type Sku = String;
-/// The order book.
-pub type Book = OrderBook<Sku>;
-
-/// What requests may ask for, and how long they may take.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes of a body.
-    pub body: usize,
-    /// Bytes of a list of stock.
-    pub list: usize,
-    /// SKUs.
-    pub skus: usize,
-    /// How long an order is held that does not say.
-    pub hold: Duration,
-    /// The longest time for which an order is held.
-    pub longest_hold: Duration,
-    /// How long a request may take, its body included.
-    pub request: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 128 * 1024,
-            list: 16 * 1024 * 1024,
-            skus: 1_000_000,
-            hold: Duration::from_secs(10 * 60),
-            longest_hold: Duration::from_secs(60 * 60),
-            request: Duration::from_secs(10),
-        }
-    }
-}
 
 /// An [`App`] as handlers have it: each request passes it on several times.
 pub type Shared = Arc<App>;
@@ -64,6 +29,8 @@ pub struct App {
     pub limits: Arc<Limits>,
     /// The description of the interface, as JSON.
     pub description: Arc<str>,
+    /// The same, for people.
+    pub page: &'static str,
     /// The metrics.
     pub telemetry: Telemetry,
     /// What the shop's listener asks for, if anything: `Authorization: Bearer` and this.
@@ -86,13 +53,14 @@ tokio::task_local! {
 }
 
 impl App {
-    /// An app over `book`, whose changes `writer` makes durable.
+    /// An app over `book`, whose changes `writer` makes durable; without a description.
     #[must_use]
     pub fn new(book: Book, writer: Arc<Writer<Sku>>, limits: Limits, telemetry: Telemetry) -> Self {
         Self {
             book: Arc::new(book),
             writer,
-            description: description::text(&limits).into(),
+            description: Arc::default(),
+            page: "",
             limits: Arc::new(limits),
             telemetry,
             token: None,

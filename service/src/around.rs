@@ -4,9 +4,10 @@
 //! was made; its tracing makes a span for each request, where one event has all that is said here.
 
 use crate::app::{App, Shared};
-use crate::problem::{Problem, kinds};
-use crate::routes::{ROUTES, Route};
-use crate::telemetry;
+use crate::kinds;
+use crate::problem::Problem;
+use crate::requests;
+use crate::routes::table::{ROUTES, Route};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
@@ -40,7 +41,7 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     };
     let (path, took) = (route.map_or("other", |route| route.path), began.elapsed());
     let status = response.status();
-    telemetry::answered(&method, path, status, took);
+    requests::answered(&method, path, status, took);
     let (request_id, seconds) = (id.to_str().unwrap_or_default(), took.as_secs_f64());
     let status = status.as_u16();
     if response.status().is_server_error() {

@@ -1,6 +1,6 @@
 //! [`Stocklist`]: many SKUs and their units, from CSV or JSON lines.
 
-use crate::app::Sku;
+use crate::book::Sku;
 use crate::input::{Object, check_sku};
 use crate::numbers::Whole;
 use crate::table::{Form, Table};

@@ -1,7 +1,7 @@
 //! [`Config`]: from arguments, the environment and a file, in this order of weight.
 
 use crate::address::Address;
-use crate::app::{Limits, Sku};
+use crate::book::{Limits, Sku};
 use crate::ledger::LedgerPlace;
 use crate::settings::{Header, Log, Pause, Percent, Seconds, Token};
 use axum::http::HeaderName;

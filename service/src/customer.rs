@@ -1,7 +1,9 @@
 //! [`Asker`]: whose request it is, as the shop's proxy says.
 
-use crate::app::{Book, Shared, Sku};
-use crate::problem::{Problem, kinds};
+use crate::app::Shared;
+use crate::book::{Book, Sku};
+use crate::kinds;
+use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use segstock_orders::{MAX_KEY, OrderView, Refusal};

@@ -5,12 +5,11 @@ mod links;
 mod names;
 mod page;
 
-use crate::app::Limits;
+use crate::book::Limits;
 use crate::events::Told;
 use crate::problem::Body as ProblemBody;
-use crate::routes::{
-    self, Audience, ROUTES, about, bulk, deeds, events, lists, moves, orders, stock,
-};
+use crate::routes::table::{Audience, ROUTES, Route};
+use crate::routes::{self, about, bulk, deeds, events, lists, moves, orders, stock};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -180,7 +179,7 @@ impl Modify for Token {
                 ("POST", &mut item.post),
                 ("PUT", &mut item.put),
             ] {
-                let is_it = |route: &&routes::Route| route.path == path && route.method == method;
+                let is_it = |route: &&Route| route.path == path && route.method == method;
                 let route = ROUTES.iter().find(is_it);
                 let Some((operation, route)) = operation.as_mut().zip(route) else {
                     continue;

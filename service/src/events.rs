@@ -1,6 +1,6 @@
 //! [`Told`]: what happened, as it is told: the names of events, and their JSON.
 
-use crate::app::Sku;
+use crate::book::Sku;
 use segstock_orders::{Event, What};
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,6 +1,6 @@
 //! [`Expiring`]: the held orders that expire next, found by a walk over all orders that goes on step by step.
 
-use crate::app::Book;
+use crate::book::Book;
 use parking_lot::Mutex;
 use segstock_orders::{Cursor, Filter, OrderState};
 use serde::Serialize;

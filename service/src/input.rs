@@ -1,6 +1,7 @@
 //! What requests may say: bodies, names in paths, keys, SKUs, within their limits.
 
-use crate::problem::{Problem, kinds};
+use crate::kinds;
+use crate::problem::Problem;
 use axum::body::HttpBody;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};

@@ -1,6 +1,6 @@
 //! [`LedgerPlace`]: where what was answered is kept, and how a book is opened there.
 
-use crate::app::{Book, Sku};
+use crate::book::{Book, Sku};
 use segstock_orders::ledger::{
     Batch, Found, Ledger, LedgerError, Opened, RecoverError, Recovered, Standing, WriteError,
     Writer,

@@ -1,6 +1,7 @@
 //! [`Overview`]: what the page shows of a sale, by what is durable.
 
-use crate::app::{App, Sku};
+use crate::app::App;
+use crate::book::Sku;
 use crate::expiring::Soon;
 use crate::pace::{self, Pace};
 use segstock_orders::SkuId;

@@ -1,11 +1,14 @@
 //! [`Service`]: start, timers, stop.
 
 use crate::address::reachable;
-use crate::app::{App, Book, Sku};
+use crate::app::App;
+use crate::book::{Book, Sku};
 use crate::config::Config;
 use crate::connections::{Door, files, shares};
+use crate::description;
 use crate::input::check_sku;
 use crate::ledger::{self, Kept};
+use crate::requests;
 use crate::routes::{customers_router, shop_router};
 use crate::snapshot;
 use crate::telemetry::{LISTENERS, Telemetry, limit_connections};
@@ -87,12 +90,15 @@ impl Service {
             found,
         } = open(&config)?;
         let telemetry = Telemetry::install()?.with_skus(&config.metrics_skus);
+        requests::begin();
         telemetry.limit_orders(config.max_orders, config.max_all_lines, config.max_keys);
         let token = config.token.as_ref();
         let app = App {
             token: token.map(|token| token.text().into()),
             customer_header: config.customer_header.clone(),
             idle: config.idle,
+            description: description::text(&config.limits).into(),
+            page: description::page(),
             ..App::new(book, writer, config.limits.clone(), telemetry)
         };
         let (of_customers, of_shop) = shares(config.max_connections, files());

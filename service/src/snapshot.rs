@@ -1,6 +1,6 @@
 //! [`read`]: a snapshot file of the service's first version, read once into a new ledger.
 
-use crate::app::{Book, Sku};
+use crate::book::{Book, Sku};
 use crate::ledger::Kept;
 use segstock_orders::{Journal, Refusal, SkuLimits};
 use serde::Deserialize;

@@ -1,25 +1,20 @@
 //! [`Telemetry`]: what the service counts of itself, as Prometheus reads it.
 
-use crate::app::{App, Sku};
+use crate::book::{Book, Sku};
 use crate::events;
+use crate::kinds::{self, Kind};
+use crate::lag::Lag;
 use crate::pace;
-use crate::problem::{Kind, kinds};
-use crate::routes::ROUTES;
-use crate::watch::Lag;
-use axum::http::{Method, StatusCode};
-use metrics::{Counter, Histogram, counter, gauge, histogram};
+use metrics::{Counter, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
-use segstock_orders::ledger::SkuSums;
+use segstock_orders::ledger::{SkuSums, Writer};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 /// Upper bounds in seconds: most requests take well under a millisecond.
 const BUCKETS: [f64; 9] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0, 10.0];
 
-const ANSWERS: &str = "segstock_http_requests_total";
-const SECONDS: &str = "segstock_http_request_seconds";
 const CHANGES: &str = "segstock_changes_total";
 const REPLAYED: &str = "segstock_replayed_total";
 const REFUSED: &str = "segstock_refused_total";
@@ -44,7 +39,6 @@ const MAX_CONNECTIONS: &str = "segstock_connections_limit";
 const SKU_UNITS: &str = "segstock_sku_units";
 const PREFIX: &str = "segstock_";
 
-const STATUSES: [&str; 4] = ["2xx", "4xx", "5xx", "other"];
 /// The listeners, by their names.
 pub const LISTENERS: [&str; 2] = ["customers", "shop"];
 
@@ -153,69 +147,10 @@ pub fn limit_connections(listener: &'static str, connections: usize) {
     gauge!(MAX_CONNECTIONS, "listener" => listener).set(connections as f64);
 }
 
-/// Counts an answer, and the time that it took.
-pub fn answered(method: &Method, path: &'static str, status: StatusCode, took: Duration) {
-    let is_order = *method == Method::POST && path == "/v1/orders";
-    pace::answered(is_order.then_some(took));
-    let status = match status.as_u16() {
-        200..=299 => 0,
-        400..=499 => 1,
-        500..=599 => 2,
-        _ => 3,
-    };
-    let route = ROUTES
-        .iter()
-        .position(|route| route.path == path && route.method == *method);
-    if let Some(route) = route {
-        OF_ROUTES[route].answered(status, took);
-    } else {
-        OfRoute::new(method, path).answered(status, took);
-    }
-}
-
-/// The series of each route, and of each deed: changes, and retries. They are found once: by name they are found by hashes
-/// of all their labels.
-static OF_ROUTES: LazyLock<Vec<OfRoute>> = LazyLock::new(|| {
-    let routes = ROUTES.iter();
-    let series = routes.map(|route| OfRoute::new(&route.method, route.path));
-    series.collect()
-});
+/// The series of each deed: changes, and retries. They are found once: by name they are found by hashes of all their labels.
 static OF_DEEDS: LazyLock<[[Counter; 2]; Deed::ALL.len()]> = LazyLock::new(|| {
     Deed::ALL.map(|deed| [CHANGES, REPLAYED].map(|name| counter!(name, "deed" => deed.name())))
 });
-
-struct OfRoute {
-    answers: [Counter; STATUSES.len()],
-    seconds: Histogram,
-}
-
-impl OfRoute {
-    fn new(method: &Method, path: &'static str) -> Self {
-        let method = name_of(method);
-        Self {
-            answers: STATUSES.map(
-                |status| counter!(ANSWERS, "method" => method, "path" => path, "status" => status),
-            ),
-            seconds: histogram!(SECONDS, "method" => method, "path" => path),
-        }
-    }
-
-    /// `status` is its index in [`STATUSES`].
-    fn answered(&self, status: usize, took: Duration) {
-        self.answers[status].increment(1);
-        self.seconds.record(took.as_secs_f64());
-    }
-}
-
-/// Methods are whatever a client makes up: only those of the routes get a row.
-fn name_of(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        _ => "other",
-    }
-}
 
 /// A connection that is open.
 #[derive(Debug)]
@@ -266,8 +201,6 @@ impl Telemetry {
         let recorder = PrometheusBuilder::new()
             .set_buckets(&BUCKETS)?
             .install_recorder()?;
-        metrics::describe_counter!(ANSWERS, "Requests that were answered.");
-        metrics::describe_histogram!(SECONDS, "Seconds until the answer began.");
         metrics::describe_counter!(CHANGES, "Requests that changed orders or stock.");
         metrics::describe_counter!(REPLAYED, "Retries, which changed nothing again.");
         metrics::describe_counter!(
@@ -324,20 +257,20 @@ impl Telemetry {
 
     /// All figures, those of the book and its ledger as they are now.
     #[must_use]
-    pub fn render(&self, app: &App) -> String {
-        gauge!(ORDERS).set(app.book.orders() as f64);
-        gauge!(LINES).set(app.book.lines() as f64);
-        gauge!(KEYS).set(app.book.requests() as f64);
-        gauge!(SKUS).set(app.book.skus() as f64);
-        let status = app.status();
+    pub fn render(&self, book: &Book, writer: &Writer<Sku>) -> String {
+        gauge!(ORDERS).set(book.orders() as f64);
+        gauge!(LINES).set(book.lines() as f64);
+        gauge!(KEYS).set(book.requests() as f64);
+        gauge!(SKUS).set(book.skus() as f64);
+        let status = writer.status();
         let (durable, appended) = (status.durable.number(), status.appended.number());
         gauge!(DURABLE).set(durable as f64);
         gauge!(ON_THE_WAY).set(appended.saturating_sub(durable) as f64);
         counter!(BATCHES).absolute(status.batches);
         gauge!(FAILED).set(f64::from(u8::from(status.dead.is_some())));
         for sku in &*self.skus {
-            if let Some(number) = app.book.number_of(sku) {
-                show(sku, app.writer.stock(number));
+            if let Some(number) = book.number_of(sku) {
+                show(sku, writer.stock(number));
             }
         }
         self.process.collect();
@@ -381,8 +314,6 @@ fn begin() {
     for kind in kinds::ALL {
         counter!(REFUSED, "kind" => kind.name).absolute(0);
     }
-    let answers = OF_ROUTES.iter().flat_map(|route| &route.answers);
-    answers.for_each(|answers| answers.absolute(0));
     for name in [DURABLE, ON_THE_WAY, FAILED, AGE, LAG] {
         gauge!(name).set(0.0);
     }

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::events::Told;
+use crate::lag::Lag;
 use crate::telemetry;
 use segstock_orders::Position;
 use std::time::{Duration, Instant};
@@ -20,15 +21,6 @@ pub struct Watch {
     durable: (Position, Instant),
     /// The first position that was seen to be on its way, and since when; none, if all is durable.
     on_the_way: Option<(Position, Instant)>,
-}
-
-/// How the ledger is doing, in time.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Lag {
-    /// For how long a change waits to be durable, at least; nothing, if all is.
-    pub behind: Duration,
-    /// How long ago a change became durable; if none did, since the start.
-    pub age: Duration,
 }
 
 impl Watch {

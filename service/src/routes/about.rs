@@ -2,8 +2,8 @@
 
 use super::page::file;
 use crate::app::{App, Shared};
-use crate::description;
-use crate::problem::{Body as ProblemBody, Problem, kinds};
+use crate::kinds;
+use crate::problem::{Body as ProblemBody, Problem};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -80,7 +80,7 @@ pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Prob
     (status = 200, body = String, content_type = "text/plain"),
 ))]
 pub async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
-    let text = app.telemetry.render(&app);
+    let text = app.telemetry.render(&app.book, &app.writer);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 
@@ -97,8 +97,8 @@ pub async fn openapi(State(app): State<Shared>) -> impl IntoResponse {
 #[utoipa::path(get, path = "/api", operation_id = "api", tag = "operators", responses(
     (status = 200, body = String, content_type = "text/html"),
 ))]
-pub async fn api() -> impl IntoResponse {
-    file("text/html; charset=utf-8", description::page())
+pub async fn api(State(app): State<Shared>) -> impl IntoResponse {
+    file("text/html; charset=utf-8", app.page)
 }
 
 /// Its looks

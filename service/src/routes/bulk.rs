@@ -1,10 +1,12 @@
 //! Stock in bulk: lists of SKUs in and out, as CSV or JSON lines.
 
 use super::orders::Key;
-use crate::app::{App, Book, Shared, Sku};
+use crate::app::{App, Shared};
+use crate::book::{Book, Sku};
 use crate::bulk::{Columns, Repeated, Stocklist};
 use crate::input::{IdempotencyKey, Query};
-use crate::problem::{Problem, kinds};
+use crate::kinds;
+use crate::problem::Problem;
 use crate::table::Form;
 use crate::telemetry::{self, Deed};
 use axum::body::{Body, Bytes, to_bytes};

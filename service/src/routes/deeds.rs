@@ -2,7 +2,8 @@
 
 use super::orders::{Line, OrderId, lines_of};
 use crate::answers::{Answered, Order};
-use crate::app::{App, Book, Shared, Sku};
+use crate::app::{App, Shared};
+use crate::book::{Book, Sku};
 use crate::customer::Asker;
 use crate::input::{IdempotencyKey, MaybeJson, Named, Object, key_of_part};
 use crate::problem::Problem;

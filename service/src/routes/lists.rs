@@ -1,7 +1,8 @@
 //! Lists of orders and of SKUs.
 
 use crate::answers::{Orders, Stock, Stocks};
-use crate::app::{Book, Shared, Sku};
+use crate::app::Shared;
+use crate::book::{Book, Sku};
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::State;

@@ -1,11 +1,13 @@
 //! Orders: placed, shown, amended, extended.
 
 use crate::answers::{Answered, Order};
-use crate::app::{Book, Shared, Sku};
+use crate::app::Shared;
+use crate::book::{Book, Sku};
 use crate::customer::Asker;
 use crate::input::{IdempotencyKey, Json, Named, Object};
+use crate::kinds;
 use crate::numbers::{Whole, given};
-use crate::problem::{Problem, kinds};
+use crate::problem::Problem;
 use crate::telemetry::{self, Deed};
 use axum::extract::State;
 use axum::http::StatusCode;

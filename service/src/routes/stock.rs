@@ -2,7 +2,8 @@
 
 use super::orders::Key;
 use crate::answers::{Answered, Stock};
-use crate::app::{App, Book, Shared, Sku};
+use crate::app::{App, Shared};
+use crate::book::{Book, Sku};
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::limits::Limits;
 use crate::numbers::Whole;

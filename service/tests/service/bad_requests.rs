@@ -2,7 +2,7 @@
 
 use crate::support::{Client, JSON, Reply, Server, Setting, key};
 use segstock::MAX_UNITS;
-use segstock_service::app::Limits;
+use segstock_service::book::Limits;
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -3,7 +3,7 @@
 use crate::operations::Slow;
 use crate::support::process::{PORTS, Process, command};
 use crate::support::{Client, Reply, Server, Setting, key};
-use segstock_service::app::Limits;
+use segstock_service::book::Limits;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::thread;

@@ -1,7 +1,7 @@
 //! Who is let in: the two listeners, the shop's token, the number of connections, the time of their headers.
 
 use crate::support::{JSON, Server, Setting, key};
-use segstock_service::app::Limits;
+use segstock_service::book::Limits;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

@@ -10,9 +10,9 @@ use provoked::{
     arrivals, dead, first_event, in_bulk, pages, stalled, unauthorized, unavailable, unnamed,
 };
 use segstock_orders::{Entry, Journal, Lost, NoPlace, Position};
-use segstock_service::app::Limits;
+use segstock_service::book::Limits;
 use segstock_service::description;
-use segstock_service::problem::kinds;
+use segstock_service::kinds;
 use segstock_service::routes::{Audience, ROUTES};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

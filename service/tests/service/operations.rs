@@ -4,7 +4,7 @@ use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command};
 use crate::support::{JSON, Server, Setting, key};
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use segstock_orders::{Entry, Position};
-use segstock_service::app::{Limits, Sku};
+use segstock_service::book::{Limits, Sku};
 use segstock_service::ledger::Nowhere;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};

@@ -1,7 +1,7 @@
 //! An order's life over HTTP: placed, amended, extended, paid for, shipped, returned, cancelled, expired.
 
 use crate::support::{JSON, Server, Setting, key};
-use segstock_service::app::Limits;
+use segstock_service::book::Limits;
 use serde_json::json;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};

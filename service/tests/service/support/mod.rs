@@ -7,11 +7,13 @@ pub mod process;
 use segstock::ManualClock;
 use segstock_orders::ledger::{Ledger, Recovered};
 use segstock_orders::{Journal, OrderBookBuilder};
-use segstock_service::app::{App, Book, Limits, Sku};
+use segstock_service::app::App;
+use segstock_service::book::{Book, Limits, Sku};
 use segstock_service::connections::Door;
 use segstock_service::ledger::Nowhere;
 use segstock_service::routes::{customers_router, shop_router};
 use segstock_service::telemetry::Telemetry;
+use segstock_service::{description, requests};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -24,7 +26,11 @@ use ureq::http::{Request, Response};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 /// One recorder in a process.
-static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| Telemetry::install().unwrap());
+static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
+    let telemetry = Telemetry::install().unwrap();
+    requests::begin();
+    telemetry
+});
 
 pub const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -91,7 +97,9 @@ impl Server {
         for &(sku, units) in stock {
             book.open(sku.to_owned(), units).unwrap();
         }
+        let description = description::text(&setting.limits).into();
         let mut app = App::new(book, writer, setting.limits, TELEMETRY.clone());
+        (app.description, app.page) = (description, description::page());
         app.customer_header = setting.customer_header.map(|name| name.parse().unwrap());
         app.token = setting.token.map(Into::into);
         let (stop, stopped) = watch::channel(false);
