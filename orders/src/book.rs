@@ -23,7 +23,6 @@ pub use lists::{Cursor, Filter, Page, StockPage};
 pub use moves::{SendingPage, SendingView};
 pub use return_units::Returned;
 
-use crate::builder::{MOST_LINES, OrderBookBuilder, Settings};
 use crate::customers::Customers;
 use crate::entry::Position;
 use crate::feed::Feed;
@@ -32,6 +31,7 @@ use crate::lines::Lines;
 use crate::on_the_way::OnTheWay;
 use crate::refusal::{Limit, Refusal};
 use crate::requests::Requests;
+use crate::settings::{MOST_LINES, Settings};
 use crate::skus::Skus;
 use crate::sync::Mutex;
 use crate::table::Table;
@@ -115,17 +115,6 @@ impl Call {
 }
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// A book without SKUs and without a ledger, with [default settings](OrderBookBuilder).
-    #[must_use]
-    pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// A book with a say in its settings.
-    pub fn builder() -> OrderBookBuilder<K> {
-        OrderBookBuilder::new()
-    }
-
     /// Does the work of a call, and waits until what its answer rests on is durable.
     fn answered<T>(
         &self,

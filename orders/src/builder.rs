@@ -8,6 +8,7 @@ use crate::journal::{Journal, Nowhere};
 use crate::on_the_way::OnTheWay;
 use crate::replay::{Balance, ReplayError, Replaying};
 use crate::requests::Requests;
+use crate::settings::{MOST_LINES, Settings};
 use crate::skus::Skus;
 use crate::sync::Mutex;
 use crate::table::Table;
@@ -23,30 +24,6 @@ const MAX_SHARDS: usize = 1024;
 const MOST_ORDERS: usize = u32::MAX as usize / 2;
 /// A call looks at each of an order's.
 const MOST_REQUESTS: usize = 1_000;
-/// What no call looks beyond, whatever the limit was when an order was placed.
-pub(crate) const MOST_LINES: usize = 10_000;
-
-/// What is set once for a book's life.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    /// In nanoseconds.
-    pub(crate) retention: u64,
-    pub(crate) ships_at_once: bool,
-    pub(crate) longest_hold: Duration,
-    pub(crate) max_orders: usize,
-    pub(crate) max_skus: usize,
-    pub(crate) max_customers: usize,
-    pub(crate) max_lines: usize,
-    pub(crate) max_all_lines: usize,
-    pub(crate) max_units: u64,
-    pub(crate) max_requests_of_order: usize,
-    pub(crate) max_requests_of_sku: usize,
-    pub(crate) max_requests: usize,
-    pub(crate) max_sendings: usize,
-    /// In percent; more than 100 is no limit.
-    pub(crate) unpaid: u64,
-}
-
 /// Opens an [`OrderBook`]; made by [`OrderBook::builder`].
 ///
 /// | setting | default |
@@ -87,6 +64,19 @@ pub struct OrderBookBuilder<K> {
     events: Option<usize>,
     shards: usize,
     settings: Settings,
+}
+
+impl<K: Sku + 'static> OrderBook<K> {
+    /// A book without SKUs and without a ledger, with [default settings](OrderBookBuilder).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A book with a say in its settings.
+    pub fn builder() -> OrderBookBuilder<K> {
+        OrderBookBuilder::new()
+    }
 }
 
 impl<K: Sku + 'static> OrderBookBuilder<K> {

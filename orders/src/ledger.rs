@@ -58,13 +58,16 @@ mod queue;
 mod recover;
 #[cfg(any(feature = "faults", feature = "rows"))]
 pub mod rows;
+mod settings;
+mod shared;
 mod waiters;
 mod writer;
 
 pub use driver::{Driver, Step};
-pub use recover::{Found, RecoverError, Recovered, WallClock};
+pub use recover::{Found, RecoverError, Recovered};
+pub use settings::{WallClock, WriterSettings};
 pub use waiters::Durable;
-pub use writer::{Decided, Writer, WriterSettings, WriterStatus};
+pub use writer::{Decided, Writer, WriterStatus};
 
 use crate::entry::{Entry, Position};
 pub use crate::sums::SkuSums;

@@ -99,6 +99,7 @@ mod queue;
 mod refusal;
 mod replay;
 mod requests;
+mod settings;
 mod skus;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -1,7 +1,8 @@
 //! [`Driver`]: writes the batches, one step after another.
 
 use super::queue::{Collected, Gathering};
-use super::writer::{Shared, WriterSettings};
+use super::settings::WriterSettings;
+use super::shared::Shared;
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
 use std::fmt;
 use std::sync::Arc;

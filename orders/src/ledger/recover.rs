@@ -1,7 +1,8 @@
 //! [`Recovered`]: a book that its ledger made again.
 
 use super::driver::Driver;
-use super::writer::{Past, Writer, WriterSettings};
+use super::settings::WriterSettings;
+use super::writer::{Past, Writer};
 use super::{Ledger, LedgerError, LedgerReason, Opened};
 use crate::book::OrderBook;
 use crate::builder::OrderBookBuilder;
@@ -15,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How many entries are read at a time.
 const PAGE: usize = 4096;
@@ -95,17 +96,6 @@ impl fmt::Display for RecoverError {
 }
 
 impl Error for RecoverError {}
-
-/// The time since 1970, by the machine's clock. It can be set back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WallClock;
-
-impl Clock for WallClock {
-    fn now(&self) -> Duration {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        since.unwrap_or_default()
-    }
-}
 
 /// The book's clock after a restart: it goes on where the ledger's time ended.
 struct GoesOn {

@@ -2,108 +2,24 @@
 
 use super::driver::Driver;
 use super::queue::Queue;
-use super::recover::WallClock;
+use super::settings::WriterSettings;
+use super::shared::Shared;
 use super::waiters::{Durable, Waiters};
-use super::{Batch, Ledger, LedgerError, LedgerReason, Opened};
+use super::{Ledger, LedgerError, LedgerReason, Opened};
 use crate::entry::{Entry, Position};
 use crate::journal::{Journal, Lost, NoPlace};
 use crate::lines::SkuId;
-use crate::sums::{Moved as _, SkuSums, Sums};
+use crate::sums::{SkuSums, Sums};
 use parking_lot::{Mutex, RwLock};
-use segstock::Clock;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 thread_local! {
     /// While a call is only decided on this thread: the position that its answer rests on.
     static RESTS_ON: Cell<Option<Position>> = const { Cell::new(None) };
-}
-
-/// How a [`Writer`] works.
-///
-/// | setting | default |
-/// |---|---|
-/// | [`places`](Self::places) | 16,384 |
-/// | [`lag`](Self::lag) | 1 second |
-/// | [`tries`](Self::tries) | 100: about 10 seconds |
-/// | [`patience`](Self::patience) | 1 minute |
-/// | [`wall`](Self::wall) | the machine's |
-#[derive(Clone)]
-#[must_use]
-pub struct WriterSettings {
-    pub(super) places: usize,
-    pub(super) tries: u32,
-    pub(super) lag: Duration,
-    pub(super) patience: Duration,
-    pub(super) wall: Arc<dyn Clock + Send + Sync>,
-}
-
-impl WriterSettings {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self {
-            places: 16_384,
-            tries: 100,
-            lag: Duration::from_secs(1),
-            patience: Duration::from_secs(60),
-            wall: Arc::new(WallClock),
-        }
-    }
-
-    /// How many entries are on their way at most, at least 1. A call that finds no place is refused as busy.
-    pub fn places(mut self, places: usize) -> Self {
-        self.places = places.max(1);
-        self
-    }
-
-    /// How long calls queue behind a batch that is not settled, once a try has failed: from then on a change is refused as
-    /// busy. Calls that wait go on waiting.
-    pub fn lag(mut self, lag: Duration) -> Self {
-        self.lag = lag;
-        self
-    }
-
-    /// How long a batch is sent and asked for, at least, before the ledger counts as dead: for as long a database may be
-    /// away.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// How often a batch is sent or asked for, at least once, before the ledger counts as dead; both this and the
-    /// [`patience`](Self::patience) must be used up. Between two tries the writer pauses, for 1 millisecond at first and
-    /// 100 at last.
-    pub fn tries(mut self, tries: u32) -> Self {
-        self.tries = tries.max(1);
-        self
-    }
-
-    /// Another clock for the time since 1970.
-    pub fn wall(mut self, wall: Arc<dyn Clock + Send + Sync>) -> Self {
-        self.wall = wall;
-        self
-    }
-}
-
-impl Default for WriterSettings {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for WriterSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriterSettings")
-            .field("places", &self.places)
-            .field("tries", &self.tries)
-            .field("lag", &self.lag)
-            .field("patience", &self.patience)
-            .finish_non_exhaustive()
-    }
 }
 
 /// The queue before a ledger, and the thread that empties it; made by
@@ -165,49 +81,6 @@ pub(super) struct Past {
     pub(super) sums: Sums,
     /// How long the book knows keys of requests, in nanoseconds.
     pub(super) retention: u64,
-}
-
-/// What writer and driver share.
-pub(super) struct Shared<K> {
-    pub(super) queue: Queue<K>,
-    waiters: Arc<Waiters>,
-    sums: RwLock<Sums>,
-    batches: AtomicU64,
-    unsettled: Mutex<Option<LedgerError>>,
-    dead: OnceLock<LedgerError>,
-}
-
-impl<K> Shared<K> {
-    /// Why nothing is written any more.
-    pub(super) fn reason(&self) -> Option<&LedgerError> {
-        self.dead.get()
-    }
-
-    /// A batch is durable. The sums are told first: whoever is woken finds it in them.
-    pub(super) fn is_durable(&self, batch: &Batch<K>) {
-        let mut sums = self.sums.write();
-        batch.entries.iter().for_each(|entry| sums.add(entry));
-        drop(sums);
-        if self.unsettled.lock().take().is_some() {
-            self.queue.lag(false);
-        }
-        self.queue.free(batch.entries.len());
-        self.batches.fetch_add(1, Ordering::Relaxed);
-        self.waiters.advance(batch.last());
-    }
-
-    /// It is not known yet what became of a batch.
-    pub(super) fn is_unsettled(&self, error: LedgerError, lags: bool) {
-        *self.unsettled.lock() = Some(error);
-        self.queue.lag(lags);
-    }
-
-    /// Nothing is written any more. The first reason stays.
-    pub(super) fn die(&self, error: &LedgerError) {
-        _ = self.dead.set(error.clone());
-        self.queue.close();
-        self.waiters.die();
-    }
 }
 
 impl<K: Send + Sync + 'static> Writer<K> {

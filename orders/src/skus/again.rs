@@ -4,9 +4,9 @@ use super::Skus;
 use crate::entry::Position;
 use crate::lines::SkuId;
 use crate::sums::SkuSums;
+use segstock::Reserving;
 use segstock::inventory::Sku;
 use segstock::inventory::known_thread::on_known_thread;
-use segstock::Reserving;
 
 impl<K: Sku> Skus<K> {
     /// The numbers of all SKUs.
