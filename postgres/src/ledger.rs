@@ -33,11 +33,13 @@
 //!
 //! It has no TLS: it is for a server on the same machine or in a network that is trusted.
 
+mod calls;
 mod errors;
 mod link;
 mod schema;
 mod statements;
 
+use calls::{KeptUp, Rows};
 use errors::{Fault, bad_row};
 use link::{Links, Reach};
 use segstock_orders::ledger::rows::{Upkeep, at_the_end};
@@ -47,7 +49,6 @@ use segstock_orders::ledger::{
 use segstock_orders::{Entry, Position, SkuId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use statements::{KeptUp, Rows};
 use std::fmt;
 use std::time::Duration;
 
@@ -132,7 +133,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
         let rows = self
             .links
-            .call(async move |link| statements::after(&link, after, limit).await);
+            .call(async move |link| calls::after(&link, after, limit).await);
         let mut page = entries(rows.map_err(Fault::into_error)?)?;
         if page.len() < limit {
             let at = (self.last, self.time);
@@ -149,15 +150,14 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
         let Self { links, upkeep, .. } = self;
         let read = |orders: &[Position], positions: &[Position]| {
             let (orders, positions) = (orders.to_vec(), positions.to_vec());
-            let rows =
-                links.call(async move |link| statements::of(&link, &orders, &positions).await);
+            let rows = links.call(async move |link| calls::of(&link, &orders, &positions).await);
             entries(rows.map_err(Fault::into_write)?).map_err(WriteError::Dead)
         };
         let plan = upkeep.plan(batch, read)?;
         let no_row = |error| WriteError::Dead(bad_row(&error));
         let rows = Rows::of(batch).map_err(no_row)?;
         let kept_up = KeptUp::of(plan).map_err(no_row)?;
-        let written = links.call(async move |link| statements::write(&link, &rows, &kept_up).await);
+        let written = links.call(async move |link| calls::write(&link, &rows, &kept_up).await);
         if written.map_err(Fault::into_write)? {
             return Ok(());
         }
@@ -169,7 +169,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
         let at = self
             .links
-            .call(async move |link| statements::stands(&link).await);
+            .call(async move |link| calls::stands(&link).await);
         let at = at.map_err(Fault::into_error)?;
         Ok(match (at.epoch == epoch, at.batch >= number) {
             (false, _) => Standing::Superseded,
@@ -184,15 +184,15 @@ impl<K> PostgresLedger<K> {
     fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self
             .links
-            .call(async move |link| statements::left(&link, skipped, limit).await);
+            .call(async move |link| calls::left(&link, skipped, limit).await);
         left.map_err(Fault::into_error)
     }
 }
 
 fn entries<K: DeserializeOwned>(
-    rows: Vec<statements::EntryRow>,
+    rows: Vec<calls::EntryRow>,
 ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
-    let entry = |row: statements::EntryRow| row.entry().map_err(|error| bad_row(&error));
+    let entry = |row: calls::EntryRow| row.entry().map_err(|error| bad_row(&error));
     rows.into_iter().map(entry).collect()
 }
 

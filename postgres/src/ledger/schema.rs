@@ -1,8 +1,8 @@
 //! How a ledger is opened: what its schema is, its tables, and the steps from one version to the next.
 
+use super::calls::opened;
 use super::errors::Fault;
 use super::link::{Link, Reach};
-use super::statements::opened;
 use segstock_orders::ledger::{LedgerReason, Opened};
 
 /// Step `n` makes version `n + 1` of version `n`. Version 0 has nothing. A step that was released is never changed.
