@@ -6,7 +6,7 @@
 
 use super::checks::rows;
 use super::log::{Call, Log, What};
-use super::support::{Tests, connect, sale};
+use super::support::{Tests, connect, sale, text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_conformance::Options;
@@ -22,11 +22,73 @@ pub fn add(tests: &Tests) {
         site.runtime.block_on(storms(site.server.url(), &STORM));
     });
     tests.add(
+        "returns::sold_out_is_one_query_at_a_time_from_each_node",
+        |site| {
+            site.runtime.block_on(sold_out(site.server.url()));
+        },
+    );
+    tests.add(
         "returns::orders_that_no_node_has_enough_for_are_served",
         |site| {
             site.runtime.block_on(storms(site.server.url(), &LARGE));
         },
     );
+}
+
+/// Sold out, and asked by 64 customers at once: each node has one proof under way at most, and many calls share it.
+async fn sold_out(url: &str) {
+    const COUNTED: &str = "
+        create table asked (began timestamptz, ended timestamptz);
+        alter function prove_1 rename to prove_0;
+        create function prove_1(
+          ids text[], asked_hashes bigint[], line_of bigint[], line_skus text[], line_units bigint[],
+          out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
+          out untils timestamptz[], out late text[]
+        ) language plpgsql as $$
+        declare
+          began timestamptz := clock_timestamp();
+        begin
+          select p.* into dids, states, hashes, shorts, sums, untils, late
+          from prove_0(ids, asked_hashes, line_of, line_skus, line_units) as p;
+          insert into asked values (began, clock_timestamp());
+        end
+        $$";
+    const AT_ONCE: &str = "
+        select max((select count(*) from asked b where b.began <= a.began and a.began < b.ended)) from asked a";
+    let (sale, name) = sale(url, &[("phone", 5)]).await;
+    let client = connect(url, &name).await;
+    client.batch_execute(COUNTED).await.expect("it is right");
+    let mut nodes = Vec::new();
+    for node in 0..3 {
+        nodes.push(sale.join(&format!("n{node}")).await.expect("it joins"));
+    }
+    nodes[0]
+        .place(&id("all"), [("phone", 5)], None)
+        .await
+        .expect("there are five");
+    let mut customers = JoinSet::new();
+    for customer in 0..64_usize {
+        let nodes = nodes.clone();
+        customers.spawn(async move {
+            for order in 0..10 {
+                let node = &nodes[(customer + order) % 3];
+                let placed = node
+                    .place(&id(&format!("o{customer}-{order}")), [("phone", 1)], None)
+                    .await;
+                let sku = "phone".to_owned();
+                assert_eq!(placed, Err(Refusal::SoldOut { sku }));
+            }
+        });
+    }
+    customers.join_all().await;
+    let asked: u64 = text(&client, "select count(*) from asked")
+        .await
+        .parse()
+        .expect("a number");
+    let at_once: u64 = text(&client, AT_ONCE).await.parse().expect("a number");
+    println!("640 refusals by {asked} statements, {at_once} at once at most");
+    assert!(at_once <= 3, "{at_once} at once, of three nodes");
+    assert!(asked < 320, "calls share them");
 }
 
 /// How a storm is drawn.
