@@ -1,9 +1,9 @@
 //! [`Ask`]: a rare call on an order, which is a transaction of its own, and what became of it.
 
 use super::answers::ShortLine;
+use super::inner::Inner;
 use super::known::Known;
 use super::lines::{Body, Lines};
-use super::node::Inner;
 use super::prover::COMES_BACK;
 use super::rows::{Failed, Rows, ids, known, list, micros};
 use crate::session::{Parameters, column};

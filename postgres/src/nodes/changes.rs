@@ -6,7 +6,7 @@ use super::known::{Known, State};
 use super::lines::Lines;
 use super::node::Node;
 use super::rows::{Failed, Rows, known, list};
-use super::serve::Request;
+use super::serving::Request;
 use super::views::lines_of;
 use segstock_remote::OrderId;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! How a node hears of a recall, or of the end of the sale: at once, or else at its next heartbeat.
 
-use super::node::Inner;
+use super::inner::Inner;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,16 +1,16 @@
 //! [`Node`]: a process that sells from blocks.
 
 use super::answers::{Order, OrderState, Refusal};
+use super::inner::Inner;
 use super::known::{Known, State};
 use super::lines::Sku;
-use super::memory::Memory;
 use super::rows::{Failed, Life, Rows};
-use super::serve::{Request, Served, Serving};
+use super::serving::{Request, Served, Serving};
 use super::{Sale, SaleError, schema, writer};
 use segstock_remote::OrderId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
@@ -43,29 +43,6 @@ impl Drop for Ends {
     }
 }
 
-pub(super) struct Inner {
-    pub life: Life,
-    pub sale: Sale,
-    /// Of the one writer.
-    pub writes: Rows,
-    /// Of proofs: one statement at a time.
-    pub proves: Rows,
-    /// Of all else.
-    pub rows: Rows,
-    memory: Mutex<Memory>,
-    pub serving: Serving,
-    calls: Arc<Semaphore>,
-    pub wake: Notify,
-    /// A notification came: the next thing is a heartbeat.
-    pub beats: AtomicBool,
-    /// The writer has something under way.
-    pub works: AtomicBool,
-    /// All calls have ended: the session may end, too.
-    pub leaves: AtomicBool,
-    /// Why the node serves no calls any more.
-    over: watch::Sender<Option<String>>,
-}
-
 /// What a node has and does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,40 +69,6 @@ pub struct BlockStatus {
     pub sku: String,
     /// Units that the node can sell from it.
     pub free: u64,
-}
-
-impl Inner {
-    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.over.borrow().is_some()
-    }
-
-    /// Something changed that others told of.
-    pub(super) fn notified(&self) {
-        self.beats.store(true, Ordering::Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// Serves no calls any more, for this reason; unless there was one before.
-    pub(super) fn end(&self, reason: &str) {
-        // Who hears that it is over finds it without blocks.
-        let mut memory = self.memory();
-        memory.end();
-        self.over.send_if_modified(|over| {
-            let is_first = over.is_none();
-            over.get_or_insert_with(|| reason.to_owned());
-            is_first
-        });
-        drop(memory);
-        self.wake.notify_one();
-    }
-
-    pub(super) fn ended(&self) -> watch::Receiver<Option<String>> {
-        self.over.subscribe()
-    }
 }
 
 impl Node {

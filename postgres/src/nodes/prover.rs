@@ -1,8 +1,8 @@
 //! How a node asks for units that others have: proofs, one statement at a time, and recalls.
 
+use super::inner::Inner;
 use super::lines::{Lines, Sku};
 use super::memory::Asking;
-use super::node::Inner;
 use super::rows::{Failed, Proof};
 use segstock_remote::OrderId;
 use std::sync::Arc;

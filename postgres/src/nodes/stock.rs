@@ -1,8 +1,9 @@
 //! The calls of a [`Node`] on the stock of a SKU.
 
 use super::answers::{InvalidOrder, Refusal, ShortLine, StockAnswer};
+use super::inner::Inner;
 use super::lines::{Body, Lines, is_sku};
-use super::node::{Inner, Node};
+use super::node::Node;
 use super::prover::COMES_BACK;
 use super::rows::{Failed, Rows, ids};
 use crate::session::{Parameters, column};

@@ -2,10 +2,10 @@
 //! what the node knows of a block never stays below the block's row.
 
 use super::batch::{Batch, Became, Item};
+use super::inner::Inner;
 use super::known::Did;
 use super::lines::Lines;
 use super::memory::{Placing, Waiting};
-use super::node::Inner;
 use super::rows::{Failed, Lent};
 use segstock_remote::OrderId;
 use std::collections::BTreeMap;

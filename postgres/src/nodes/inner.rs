@@ -1,0 +1,67 @@
+//! [`Inner`]: what the tasks and the handles of a node share.
+
+use super::Sale;
+use super::memory::Memory;
+use super::rows::{Life, Rows};
+use super::serving::Serving;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, Semaphore, watch};
+
+/// What the tasks and the handles of a node share.
+pub(super) struct Inner {
+    pub life: Life,
+    pub sale: Sale,
+    /// Of the one writer.
+    pub writes: Rows,
+    /// Of proofs: one statement at a time.
+    pub proves: Rows,
+    /// Of all else.
+    pub rows: Rows,
+    pub memory: Mutex<Memory>,
+    pub serving: Serving,
+    pub calls: Arc<Semaphore>,
+    pub wake: Notify,
+    /// A notification came: the next thing is a heartbeat.
+    pub beats: AtomicBool,
+    /// The writer has something under way.
+    pub works: AtomicBool,
+    /// All calls have ended: the session may end, too.
+    pub leaves: AtomicBool,
+    /// Why the node serves no calls any more.
+    pub over: watch::Sender<Option<String>>,
+}
+
+impl Inner {
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.borrow().is_some()
+    }
+
+    /// Something changed that others told of.
+    pub(super) fn notified(&self) {
+        self.beats.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Serves no calls any more, for this reason; unless there was one before.
+    pub(super) fn end(&self, reason: &str) {
+        // Who hears that it is over finds it without blocks.
+        let mut memory = self.memory();
+        memory.end();
+        self.over.send_if_modified(|over| {
+            let is_first = over.is_none();
+            over.get_or_insert_with(|| reason.to_owned());
+            is_first
+        });
+        drop(memory);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn ended(&self) -> watch::Receiver<Option<String>> {
+        self.over.subscribe()
+    }
+}
