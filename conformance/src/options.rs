@@ -3,7 +3,7 @@
 use crate::checker::Checker;
 use crate::judge::Promised;
 use crate::report::Promise;
-use crate::rounds::Draw;
+use crate::rounds::{Draw, Size};
 use segstock_model::MAX_UNITS;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -254,6 +254,14 @@ impl Options {
     pub fn directory(self, directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
         Self { directory, ..self }
+    }
+
+    pub(super) const fn size(&self) -> Size {
+        Size {
+            rounds: self.rounds,
+            threads: self.threads,
+            draw: self.draw,
+        }
     }
 
     pub(super) fn promised(&self) -> Promised {

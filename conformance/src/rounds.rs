@@ -1,6 +1,5 @@
 //! What the suite has threads call: many short rounds that fight over few units, and some long ones.
 
-use crate::options::Options;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_model::Op;
@@ -140,25 +139,33 @@ const KINDS: [(Kind, usize); 14] = [
     (Kind::Long, 200),
 ];
 
+/// How much one pass has, of what size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub(super) rounds: usize,
+    pub(super) threads: usize,
+    pub(super) draw: Draw,
+}
+
 /// The rounds of one pass, those with holds included if `holds` are offered.
-pub(super) fn rounds(options: &Options, seed: u64, holds: bool) -> Vec<Round> {
+pub(super) fn rounds(size: Size, seed: u64, holds: bool) -> Vec<Round> {
     let needs_holds = |kind: &Kind| matches!(kind, Kind::Holds | Kind::HoldsAlone);
     let kinds = KINDS.iter().filter(|(kind, _)| holds || !needs_holds(kind));
     let all =
-        kinds.flat_map(|&(kind, share)| std::iter::repeat_n(kind, options.rounds.div_ceil(share)));
+        kinds.flat_map(|&(kind, share)| std::iter::repeat_n(kind, size.rounds.div_ceil(share)));
     let all = all.enumerate().map(|(number, kind)| {
         let seed = seed.wrapping_add(number as u64);
-        Round::new(kind, options.threads, options.draw, seed)
+        Round::new(kind, size.threads, size.draw, seed)
     });
     all.collect()
 }
 
 /// The rounds in which threads race and make few calls.
 #[cfg(feature = "shuttle")]
-pub(super) fn racing(options: &Options, seed: u64) -> Vec<Round> {
+pub(super) fn racing(size: Size, seed: u64, holds: bool) -> Vec<Round> {
     const MOST_STEPS: usize = 200;
     let steps = |round: &Round| round.scripts.iter().map(Vec::len).sum::<usize>();
-    let mut all = rounds(options, seed, options.reservations);
+    let mut all = rounds(size, seed, holds);
     all.retain(|round| round.scripts.len() > 1 && steps(round) <= MOST_STEPS);
     all
 }

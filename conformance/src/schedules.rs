@@ -69,7 +69,7 @@ impl Options {
         let name = name.unwrap_or_else(|| any::type_name::<S>().to_owned());
         let mut tally = Tally::of_schedules(self, name);
         let open = Arc::new(open);
-        for round in racing(self, self.seed) {
+        for round in racing(self.size(), self.seed, self.reservations) {
             let (options, open) = (self.clone(), Arc::clone(&open));
             let open = move |units| Reduced::new(open(units, options.segments), &options);
             for played in explore(schedules, &round, open) {

@@ -155,7 +155,7 @@ impl Check<'_> {
         while pass == 0 || self.began.elapsed() < self.options.at_least {
             // Other calls in each pass, and none of them twice.
             let seed = self.options.seed.wrapping_add(pass << 32);
-            let all = rounds(self.options, seed, holds);
+            let all = rounds(self.options.size(), seed, holds);
             for round in all {
                 let counter = open(round.units)?;
                 let played = play(&mut self.crew, counter, &round, self.options.patience);
