@@ -25,15 +25,8 @@ pub(super) struct Count {
 }
 
 impl Tally {
-    pub(super) const fn new(max: usize, shards: usize) -> Self {
-        let step = max / (16 * shards);
-        let step = if step > LONGEST_STEP {
-            LONGEST_STEP
-        } else if step == 0 {
-            1
-        } else {
-            step
-        };
+    pub(super) fn new(max: usize, shards: usize) -> Self {
+        let step = (max / (16 * shards)).clamp(1, LONGEST_STEP);
         Self {
             reported: AtomicUsize::new(0),
             max,
