@@ -27,7 +27,7 @@ use crate::customers::Customers;
 use crate::entry::Position;
 use crate::feed::Feed;
 use crate::journal::Journal;
-use crate::lines::Lines;
+use crate::lines::{Lines, SkuId};
 use crate::on_the_way::OnTheWay;
 use crate::refusal::{Limit, Refusal};
 use crate::requests::Requests;
@@ -120,8 +120,24 @@ impl<K: Sku + 'static> OrderBook<K> {
         &self,
         work: impl FnOnce(&mut Call) -> Result<T, Refusal<K>>,
     ) -> Result<T, Refusal<K>> {
+        self.answered_since(self.now(), work)
+    }
+
+    /// As [`answered`](Self::answered), for work that reads the clock itself, under the lock of an order.
+    fn answered_on_order<T>(
+        &self,
+        work: impl FnOnce(&mut Call) -> Result<T, Refusal<K>>,
+    ) -> Result<T, Refusal<K>> {
+        self.answered_since(0, work)
+    }
+
+    fn answered_since<T>(
+        &self,
+        now: u64,
+        work: impl FnOnce(&mut Call) -> Result<T, Refusal<K>>,
+    ) -> Result<T, Refusal<K>> {
         let mut call = Call {
-            now: self.now(),
+            now,
             rests_on: Position::default(),
         };
         let answer = work(&mut call);
@@ -145,13 +161,21 @@ impl<K: Sku + 'static> OrderBook<K> {
         &self,
         lines: impl IntoIterator<Item = (K, u64)>,
     ) -> Result<Lines, Refusal<K>> {
+        self.skus.finding(|find| self.lines_found(lines, find))
+    }
+
+    fn lines_found(
+        &self,
+        lines: impl IntoIterator<Item = (K, u64)>,
+        find: &dyn Fn(&K) -> Option<SkuId>,
+    ) -> Result<Lines, Refusal<K>> {
         let mut all = Lines::new();
         let mut unknown = Vec::new();
         for (sku, units) in lines {
             if units == 0 {
                 return Err(Refusal::ZeroUnits(sku));
             }
-            let Some(id) = self.skus.find(&sku) else {
+            let Some(id) = find(&sku) else {
                 unknown.push(sku);
                 if unknown.len() >= MOST_LINES {
                     break;
@@ -221,7 +245,9 @@ pub(crate) fn check_key<K>(key: &str) -> Result<(), Refusal<K>> {
 
 /// Nanoseconds, as many as 64 bits hold.
 pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = time.as_secs().checked_mul(1_000_000_000);
+    let nanos = seconds.and_then(|nanos| nanos.checked_add(time.subsec_nanos().into()));
+    nanos.unwrap_or(u64::MAX)
 }
 
 impl<K: Sku + 'static> Default for OrderBook<K> {

@@ -106,6 +106,15 @@ impl<K: Sku> Skus<K> {
         number.filter(|id| self.knows(*id))
     }
 
+    /// Looks several SKUs up, with the map pinned once.
+    pub(crate) fn finding<T>(&self, look_up: impl FnOnce(&dyn Fn(&K) -> Option<SkuId>) -> T) -> T {
+        if !thread_is_known() {
+            return look_up(&|sku| self.find(sku));
+        }
+        let numbers = self.numbers.pin();
+        look_up(&|sku| numbers.get(sku).copied().filter(|id| self.knows(*id)))
+    }
+
     /// One SKU at a time is opened while this is kept.
     pub(crate) fn opening(&self) -> MutexGuard<'_, ()> {
         self.opening.lock()

@@ -30,7 +30,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         lines: impl IntoIterator<Item = (K, u64)>,
         ttl: Duration,
     ) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
+        self.answered_on_order(|call| {
             check_key(key)?;
             let lines = self.lines_of(lines)?;
             let wanted = Wanted::amendment(key, lines.clone(), ttl);
@@ -81,7 +81,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// or for another `ttl`. [`Refusal::Ttl`], [`Refusal::Key`], [`Refusal::Limit`], [`Refusal::UnknownOrder`];
     /// [`Refusal::Busy`] and what a ledger adds.
     pub fn extend(&self, id: &str, key: &str, ttl: Duration) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
+        self.answered_on_order(|call| {
             check_key(key)?;
             let wanted = Wanted::extension(key, ttl);
             self.on_order(call, id, |shard, slot, call| {

@@ -52,7 +52,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         ttl: Duration,
         waits: bool,
     ) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
+        self.answered_on_order(|call| {
             check_key(id)?;
             customer.map_or(Ok(()), check_key)?;
             let asked = Asked {

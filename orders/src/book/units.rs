@@ -107,7 +107,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         change: impl FnMut(At<'_, '_>, [Lines; N]) -> Result<Answer, Refusal<K>>,
     ) -> Result<Answer, Refusal<K>> {
         let wanted = Wanted::Whole(kind.what);
-        self.answered(|call| self.on_units(call, id, kind, &wanted, change))
+        self.answered_on_order(|call| self.on_units(call, id, kind, &wanted, change))
     }
 
     /// A call on a part of the order.
@@ -118,7 +118,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         kind: &Kind<N>,
         change: impl FnMut(At<'_, '_>, [Lines; N]) -> Result<Answer, Refusal<K>>,
     ) -> Result<Answer, Refusal<K>> {
-        self.answered(|call| {
+        self.answered_on_order(|call| {
             check_key(key)?;
             let wanted = Wanted::part(kind.what, key, self.lines_of(lines)?);
             self.on_units(call, id, kind, &wanted, change)

@@ -276,9 +276,13 @@ impl Shop {
                 key,
                 lines,
                 ttl,
-            } => self.on_order(*id, Some((*key, "amend", lines)), None, |shop, order| {
-                shop.amend(*id, order, lines, *ttl)
-            }),
+            } => {
+                // For how long is a part of what is asked for.
+                let body = format!("amend {ttl}").leak();
+                self.on_order(*id, Some((*key, &*body, lines)), None, |shop, order| {
+                    shop.amend(*id, order, lines, *ttl)
+                })
+            }
             Op::Extend { id, key, ttl } => {
                 // How long is a part of what is asked for.
                 let body = format!("extend {ttl}").leak();
