@@ -4,8 +4,8 @@
 //!
 //! A call decides in memory, and appends its entry to the writer's queue. The writer's one thread takes all that the queue
 //! holds as one [`Batch`], and has the ledger write it. Meanwhile the next batch collects: the more load, the larger the
-//! batches. After a batch of several entries the thread waits a little for those whom it has answered: at most as long as that
-//! batch took to write, at most 2 ms, and not at all for a caller who is alone. A call's answer waits until its entry is durable.
+//! batches. After a batch that took a millisecond or more, the thread waits a little for those whom it has answered: at most as
+//! long as that batch took, at most 2 ms, and not at all for a caller who is alone. A call's answer waits until its entry is durable.
 //!
 //! # Batches
 //!
