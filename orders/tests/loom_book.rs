@@ -325,8 +325,18 @@ fn a_share_that_two_want() {
 /// Orders that meet at the gate get lanes; a count closes them, too.
 #[test]
 fn shipments_that_meet_and_a_count() {
+    ships_beside_a_count::<2>("ship, ship || ship, count");
+}
+
+/// Units are owed by then, and what is not on hand does not leave.
+#[test]
+fn shipments_that_meet_and_a_count_of_none() {
+    ships_beside_a_count::<0>("ship, ship || ship, count none");
+}
+
+fn ships_beside_a_count<const COUNTED: u64>(name: &str) {
     race(
-        "ship, ship || ship, count",
+        name,
         || {
             let shop = Shop::new(4);
             for id in ["ann", "bob", "cid"] {
@@ -338,7 +348,7 @@ fn shipments_that_meet_and_a_count() {
         |shop| ["ann", "bob"].map(|id| shop.book.ship(id).is_ok()),
         |shop| {
             let shipped = shop.book.ship("cid").is_ok();
-            (shipped, shop.book.count("phone", "count", 2).unwrap())
+            (shipped, shop.book.count("phone", "count", COUNTED).unwrap())
         },
         |shop, [ann, bob], (cid, count)| {
             let shipped = i64::from(ann) + i64::from(bob) + i64::from(cid);
