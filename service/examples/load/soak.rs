@@ -12,6 +12,8 @@ const CUSTOMERS: usize = 16;
 const SKUS: usize = 200;
 /// Between two orders of a customer: 400 orders a second in all, so that as many are known on a fast machine as on a slow one.
 const PACE: Duration = Duration::from_millis(40);
+/// Orders of a customer between an order's payment and its shipment: twenty seconds.
+const PACKED: usize = 500;
 /// Samples of a run.
 const SAMPLES: u64 = 40;
 /// Samples of its beginning, in which memory may grow: a quarter, five minutes of twenty.
@@ -119,14 +121,21 @@ fn requests(customer: usize, number: usize) -> Vec<Request> {
     let lines =
         format!(r#"{{"lines":[{{"sku":"{one}","units":1}},{{"sku":"{other}","units":2}}]}}"#);
     let none = String::new;
-    let deed = |deed| ("POST", format!("/v1/orders/{id}/{deed}"), none(), none());
+    let deed_on = |id: &str, deed| ("POST", format!("/v1/orders/{id}/{deed}"), none(), none());
+    let deed = |deed| deed_on(&id, deed);
     let mut requests = vec![("POST", "/v1/orders".into(), id.clone(), lines)];
     match number % 10 {
         // A flood of orders that are cancelled at once.
         0..=4 => requests.push(deed("cancel")),
         5 | 6 => requests.extend([deed("pay"), deed("ship")]),
         7 => requests.extend([deed("pay"), deed("ship"), deed("return")]),
-        8 => requests.push(deed("pay")),
+        // Shipped when it has been packed: an order that is never shipped is never forgotten.
+        8 => {
+            requests.push(deed("pay"));
+            if let Some(before) = number.checked_sub(PACKED) {
+                requests.push(deed_on(&format!("{customer}-{before}"), "ship"));
+            }
+        }
         _ => {}
     }
     let of_shop = |path: String, body: &str| ("POST", path, id.clone(), body.to_owned());
