@@ -60,6 +60,8 @@ mod recover;
 pub mod rows;
 mod settings;
 mod shared;
+#[cfg(feature = "faults")]
+pub mod trace;
 mod waiters;
 mod writer;
 

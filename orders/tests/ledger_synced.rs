@@ -3,15 +3,12 @@
 //!
 //! Without strace, or where it may not trace, the tests are shown as ignored. With `SEGSTOCK_DEMAND_SERVERS=1` they fail.
 
-#[path = "support/trace.rs"]
-mod trace;
-
 use libtest_mimic::{Arguments, Failed, Trial};
+use segstock_orders::ledger::trace::{Trace, Wanted};
 use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-use trace::{Trace, Wanted};
 
 /// What is answered, and what its entry begins with.
 const ANSWERS: [(&str, &str); 4] = [

@@ -4,8 +4,6 @@ mod calm;
 mod faults;
 mod shop;
 mod synced;
-#[path = "../../../orders/tests/support/trace.rs"]
-mod trace;
 
 use segstock_remote::servers::Tests;
 use std::process::ExitCode;

@@ -6,9 +6,9 @@
 
 use crate::calm::{connect, run};
 use crate::shop::{TTL, Tests, name, phone};
-use crate::trace::{Trace, Wanted};
 use segstock_orders::OrderBook;
 use segstock_orders::ledger::WriterSettings;
+use segstock_orders::ledger::trace::{Trace, Wanted};
 use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::{NoServer, OwnServer, PostgresServer, Server};
 use std::fs;

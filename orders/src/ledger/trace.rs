@@ -1,11 +1,14 @@
-//! What programs asked the operating system for, by strace: whether an entry is written and synced before its answer.
+//! What programs asked the operating system for, by strace: whether an entry is written and synced before its answer. For
+//! tests of ledgers.
 
 use std::collections::HashMap;
 
 /// The calls, one a line, in the sequence in which they ended.
+#[derive(Debug)]
 pub struct Trace(Vec<String>);
 
 /// What is looked for.
+#[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// What the entry begins with: its kind.
     pub entry: &'a str,
@@ -16,6 +19,7 @@ pub struct Wanted<'a> {
 impl Trace {
     /// What strace wrote of several threads or processes. A call that another one interrupts is in two lines: the second of
     /// them has all of it from here on.
+    #[must_use]
     pub fn new(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         let mut begun = HashMap::new();
@@ -31,7 +35,11 @@ impl Trace {
         Self(text.lines().map(whole).collect())
     }
 
-    /// Says in which lines an entry was written, synced and answered; an error if not in this sequence.
+    /// Says in which lines an entry was written, synced and answered.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, or the lines, if they are not in this sequence.
     pub fn judged(
         &self,
         wanted: &Wanted<'_>,
@@ -61,5 +69,30 @@ impl Trace {
             Some((synced, _)) if synced < answered => Ok(places),
             _ => Err(places),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Trace, Wanted};
+
+    #[test]
+    fn an_entry_is_synced_before_its_answer_or_that_is_said() {
+        let row = r#"pwrite64(7</shop.db-wal>, "{\"placed\":{", 9, 0) = 9"#;
+        let judged = |lines: &[&str]| {
+            let wanted = Wanted {
+                entry: "placed",
+                log: "-wal",
+            };
+            Trace::new(lines.join("\n").as_bytes())
+                .judged(&wanted, |line| line.contains("write(1<"))
+        };
+        let (written, answer) = (format!("3 {row}"), "1 write(1</out>, \"placed\") = 6");
+        let begins = "3 fdatasync(7</shop.db-wal> <unfinished ...>";
+        let ends = "3 <... fdatasync resumed>) = 0";
+        judged(&[&written, begins, ends, answer]).unwrap();
+        judged(&[&written, begins, answer, ends]).unwrap_err();
+        judged(&[&written, begins, ends]).unwrap_err();
+        judged(&[begins, ends, answer]).unwrap_err();
     }
 }
