@@ -1,4 +1,4 @@
-//! [`OrderBook`]: orders over an inventory.
+//! [`OrderBook`]: orders over the stocks of many SKUs.
 
 mod amend;
 mod cancel;
@@ -44,7 +44,7 @@ use std::time::Duration;
 /// The longest id of an order, customer or request, in bytes.
 pub const MAX_KEY: usize = 200;
 
-/// Orders over an inventory.
+/// Orders over the stocks of many SKUs.
 ///
 /// An order has an id that its customer chose. Every call may be made again, with the same arguments: what was done
 /// [before](crate::Answer::before) is answered as it was, and changes nothing.

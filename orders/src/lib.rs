@@ -1,4 +1,4 @@
-//! An order book over an inventory: an order's life from its placing to its return, each call safe to retry.
+//! An order book over the stocks of many SKUs: an order's life from its placing to its return, each call safe to retry.
 //!
 //! # The life of an order
 //!
