@@ -9,7 +9,7 @@ use segstock_orders::{
     SkuLimits, What,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Barrier, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 use support::Recorded;
@@ -452,4 +452,37 @@ fn units_that_an_order_took_before_it_failed_come_back() {
     });
     let stock = |sku| book.stock(sku).unwrap().available;
     assert_eq!((stock("a"), stock("b")), (1, 1));
+}
+
+/// Threads that ship one SKU at a time meet at its gate: the gate gets lanes. A count afterwards finds nothing and misses
+/// nothing.
+#[test]
+fn what_many_threads_ship_of_one_sku_is_off_the_shelf() {
+    const UNITS: u64 = 100_000;
+    const ORDERS: u64 = 20_000;
+    let book = OrderBook::new();
+    book.open("hot", UNITS).unwrap();
+    let all_are_paid = Barrier::new(THREADS as usize);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (book, all_are_paid) = (&book, &all_are_paid);
+            scope.spawn(move || {
+                let ids: Vec<_> = (0..ORDERS)
+                    .map(|order| format!("{thread}-{order}"))
+                    .collect();
+                for id in &ids {
+                    let minute = Duration::from_secs(60);
+                    book.place(id, None, [("hot", 1)], minute).unwrap();
+                    book.pay(id).unwrap();
+                }
+                all_are_paid.wait();
+                for id in &ids {
+                    book.ship(id).unwrap();
+                }
+            });
+        }
+    });
+    let left = UNITS - THREADS * ORDERS;
+    assert_eq!(book.stock("hot").unwrap().on_hand, left);
+    assert_eq!(book.count("hot", "count", left).unwrap().difference, 0);
 }
