@@ -51,6 +51,7 @@
 //! }
 //! ```
 
+mod backups;
 mod driver;
 #[cfg(feature = "faults")]
 pub mod faults;
@@ -75,6 +76,7 @@ use crate::entry::{Entry, Position};
 pub use crate::sums::SkuSums;
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 /// Keeps the entries of one book. One thread calls it.
 ///
@@ -156,6 +158,29 @@ pub trait Ledger<K>: Send {
     ///
     /// If that cannot be found out now. It is asked again.
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError>;
+
+    /// Begins a backup: a ledger of its own in a new file. It has this name once it is whole.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be begun, which changes nothing. A ledger that has other means for it always says so.
+    fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {
+        let line = format!(
+            "no backup in {}: this ledger has means of its own for that",
+            path.display()
+        );
+        Err(LedgerError::new(LedgerReason::Failed, line))
+    }
+
+    /// Goes on with the backup that was begun, for some milliseconds: called between batches until it is whole. Returns whether
+    /// it is: it has every batch that was written before.
+    ///
+    /// # Errors
+    ///
+    /// If there will be no backup. The ledger itself goes on.
+    fn go_on_with_backup(&mut self) -> Result<bool, LedgerError> {
+        Ok(true)
+    }
 }
 
 impl<K> Ledger<K> for Box<dyn Ledger<K>> {
@@ -177,6 +202,14 @@ impl<K> Ledger<K> for Box<dyn Ledger<K>> {
 
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
         (**self).ask(epoch, number)
+    }
+
+    fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {
+        (**self).begin_backup(path)
+    }
+
+    fn go_on_with_backup(&mut self) -> Result<bool, LedgerError> {
+        (**self).go_on_with_backup()
     }
 }
 

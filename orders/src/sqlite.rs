@@ -24,6 +24,7 @@
 //! An error of a commit may come after the fact, and what SQLite shows then need not be what the disk holds. So every
 //! error of a write makes the ledger dead for this process; the next one finds out.
 
+mod backup;
 mod errors;
 mod rows;
 mod schema;
@@ -31,12 +32,13 @@ mod schema;
 use crate::entry::{Entry, Position};
 use crate::ledger::rows::{Plan, Upkeep, at_the_end};
 use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
+use backup::Backup;
 use errors::{closed, line};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A ledger in one file of SQLite. The file and its companions (`-wal`, `-journal`) belong together.
 ///
@@ -65,6 +67,7 @@ pub struct SqliteLedger<K> {
     last: Position,
     time: u64,
     upkeep: Upkeep<K>,
+    backup: Option<Backup>,
 }
 
 impl<K> SqliteLedger<K> {
@@ -77,6 +80,7 @@ impl<K> SqliteLedger<K> {
             last: Position::default(),
             time: 0,
             upkeep: Upkeep::default(),
+            backup: None,
         }
     }
 
@@ -107,6 +111,11 @@ impl<K> SqliteLedger<K> {
             rows::keep_up(&transaction, plan)?;
         }
         transaction.commit()?;
+        if let Some(backup) = &mut self.backup
+            && !Plan::is_empty(plan)
+        {
+            backup.follow(plan);
+        }
         Ok(Written::Durable)
     }
 }
@@ -173,6 +182,23 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
             (_, true) => Standing::Written,
             (_, false) => Standing::NotWritten,
         })
+    }
+
+    fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {
+        self.connection()?;
+        self.backup = Some(Backup::begin(path)?);
+        Ok(())
+    }
+
+    fn go_on_with_backup(&mut self) -> Result<bool, LedgerError> {
+        let (Some(connection), Some(backup)) = (&self.connection, &mut self.backup) else {
+            return Err(closed());
+        };
+        let is_whole = backup.go_on(connection);
+        if !matches!(is_whole, Ok(false)) {
+            self.backup = None;
+        }
+        is_whole
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Driver`]: writes the batches, one step after another.
 
-use super::queue::{Collected, Gathering};
+use super::backups::Asked;
+use super::queue::{Collected, Gathering, Next};
 use super::settings::WriterSettings;
 use super::shared::Shared;
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
@@ -31,6 +32,8 @@ pub struct Driver<K> {
     retention: u64,
     under_way: Option<UnderWay<K>>,
     gathering: Gathering,
+    /// The backup that is being made.
+    backup: Option<Asked>,
     /// All that was queued is written, and nothing more will come.
     is_done: bool,
 }
@@ -76,6 +79,7 @@ impl<K: 'static> Driver<K> {
             time: opened.time,
             under_way: None,
             gathering: Gathering::default(),
+            backup: None,
             is_done: false,
         }
     }
@@ -86,6 +90,7 @@ impl<K: 'static> Driver<K> {
             return Step::Dead;
         }
         if self.under_way.is_none() {
+            self.back_up();
             let Some(collected) = self.shared.queue.collect() else {
                 return Step::Idle;
             };
@@ -99,11 +104,19 @@ impl<K: 'static> Driver<K> {
         let mut pause = SHORTEST_PAUSE;
         loop {
             if self.under_way.is_none() {
-                let Some(collected) = self.shared.queue.wait_and_collect(self.gathering) else {
-                    self.is_done = true;
-                    return;
-                };
-                self.begin(collected);
+                self.back_up();
+                match self
+                    .shared
+                    .queue
+                    .next(self.gathering, self.backup.is_some())
+                {
+                    Next::Batch(collected) => self.begin(collected),
+                    Next::Nothing => continue,
+                    Next::Closed => {
+                        self.is_done = true;
+                        return;
+                    }
+                }
             }
             match self.go_on() {
                 Step::Unsettled => {
@@ -113,6 +126,28 @@ impl<K: 'static> Driver<K> {
                 Step::Dead => return,
                 Step::Idle | Step::Written => pause = SHORTEST_PAUSE,
             }
+        }
+    }
+
+    /// A step of a backup, if one is asked for.
+    fn back_up(&mut self) {
+        let ended = match &self.backup {
+            Some(_) => self.ledger.go_on_with_backup(),
+            None => {
+                self.backup = self.shared.backups.next();
+                let Some(asked) = &self.backup else {
+                    return;
+                };
+                self.ledger.begin_backup(asked.path()).map(|()| false)
+            }
+        };
+        let ended = match ended {
+            Ok(false) => return,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Some(asked) = self.backup.take() {
+            asked.ends(ended);
         }
     }
 

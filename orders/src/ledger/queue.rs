@@ -45,6 +45,18 @@ struct Waiting<K> {
     /// How many entries the writer's thread waits for on `filled`, if it does. While it waits for one, an order to forget
     /// notifies it, too.
     awaited: Option<usize>,
+    /// Whether the writer's thread has something else to look at.
+    nudged: bool,
+}
+
+/// What the writer's thread does next.
+#[derive(Debug)]
+pub(super) enum Next<K> {
+    Batch(Collected<K>),
+    /// Something else: nothing is queued.
+    Nothing,
+    /// Nothing more: nothing is left, and nothing will come.
+    Closed,
 }
 
 /// What a batch is made of.
@@ -67,6 +79,7 @@ impl<K> Queue<K> {
                 entries: Steps::default(),
                 forget: Vec::new(),
                 awaited: None,
+                nudged: false,
             }),
             filled: Condvar::new(),
         }
@@ -137,13 +150,23 @@ impl<K> Queue<K> {
         self.waiting.lock().collect()
     }
 
-    /// Waits until something is queued, then a little for more. Nothing is left and will come: none.
-    pub(super) fn wait_and_collect(&self, gathering: Gathering) -> Option<Collected<K>> {
+    /// Has the writer's thread look at something else, if it waits.
+    pub(super) fn nudge(&self) {
+        self.waiting.lock().nudged = true;
+        self.filled.notify_one();
+    }
+
+    /// Waits until something is queued, then a little for more. Who has something else to do does not wait for the first.
+    pub(super) fn next(&self, gathering: Gathering, is_busy: bool) -> Next<K> {
         let mut waiting = self.waiting.lock();
         let enough = self.places.min(waiting.entries.len() + gathering.more);
         while waiting.is_empty() {
             if self.is_closed() {
-                return None;
+                return Next::Closed;
+            }
+            if mem::take(&mut waiting.nudged) || is_busy {
+                waiting.awaited = None;
+                return Next::Nothing;
             }
             waiting.awaited = Some(1);
             self.filled.wait(&mut waiting);
@@ -156,7 +179,7 @@ impl<K> Queue<K> {
             }
         }
         waiting.awaited = None;
-        waiting.collect()
+        waiting.collect().map_or(Next::Nothing, Next::Batch)
     }
 
     /// No more permits. What was permitted before can still be appended.
@@ -216,8 +239,10 @@ mod tests {
     const FOR_EVER: Duration = Duration::from_secs(3_600);
 
     fn collected(queue: &Queue<String>, more: usize, time: Duration) -> usize {
-        let collected = queue.wait_and_collect(Gathering { more, time });
-        collected.map_or(0, |collected| collected.entries.len())
+        match queue.next(Gathering { more, time }, false) {
+            Next::Batch(collected) => collected.entries.len(),
+            Next::Nothing | Next::Closed => 0,
+        }
     }
 
     fn wait_until_awaited(queue: &Queue<String>, entries: usize) {

@@ -1,5 +1,6 @@
 //! [`Shared`]: what writer and driver share.
 
+use super::backups::Backups;
 use super::queue::Queue;
 use super::waiters::Waiters;
 use super::{Batch, LedgerError};
@@ -16,6 +17,7 @@ pub(super) struct Shared<K> {
     pub(super) batches: AtomicU64,
     pub(super) unsettled: Mutex<Option<LedgerError>>,
     pub(super) dead: OnceLock<LedgerError>,
+    pub(super) backups: Backups,
 }
 
 impl<K> Shared<K> {
@@ -47,6 +49,7 @@ impl<K> Shared<K> {
     pub(super) fn die(&self, error: &LedgerError) {
         _ = self.dead.set(error.clone());
         self.queue.close();
+        self.backups.close();
         self.waiters.die();
     }
 }

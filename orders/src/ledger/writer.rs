@@ -1,5 +1,6 @@
 //! [`Writer`]: the queue before a ledger, and the thread that empties it.
 
+use super::backups::Backups;
 use super::driver::Driver;
 use super::queue::Queue;
 use super::settings::WriterSettings;
@@ -13,6 +14,7 @@ use crate::sums::{SkuSums, Sums};
 use parking_lot::{Mutex, RwLock};
 use std::cell::Cell;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -98,6 +100,7 @@ impl<K: Send + Sync + 'static> Writer<K> {
             batches: AtomicU64::new(0),
             unsettled: Mutex::new(None),
             dead: OnceLock::new(),
+            backups: Backups::default(),
         });
         let (shares, settings) = (Arc::clone(&shared), settings.clone());
         let driver = Driver::new(ledger, shares, settings, opened, recovered.retention);
@@ -165,6 +168,42 @@ impl<K: Send + Sync + 'static> Writer<K> {
             closed: is_closed,
             dead: shared.reason().filter(|_| !is_closed).cloned(),
         }
+    }
+
+    /// Makes a backup while the ledger is in use, and waits for it: a ledger of its own in a new file, which can be
+    /// [recovered](crate::OrderBookBuilder::recover) like this one. It has all that was durable when this was called, and may
+    /// have more. A few rows are copied between two batches, so calls wait some milliseconds longer meanwhile.
+    ///
+    /// Two books must not sell from it and from this ledger: each would sell the same units.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in one line: a file of this name is there, its disk is full, the ledger has other means for backups, or
+    /// is closed or dead. Then there is no backup. The ledger itself goes on.
+    ///
+    /// # Examples
+    ///
+    #[cfg_attr(feature = "sqlite", doc = "```")]
+    #[cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
+    /// use segstock_orders::OrderBook;
+    /// use segstock_orders::sqlite::SqliteLedger;
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let (file, backup) = (directory.path().join("shop.db"), directory.path().join("monday.db"));
+    /// let shop = OrderBook::builder().recover(SqliteLedger::at(file))?;
+    /// shop.book.open("phone".to_owned(), 5)?;
+    /// shop.writer.back_up(&backup)?;
+    ///
+    /// let kept = OrderBook::<String>::builder().recover(SqliteLedger::at(backup))?;
+    /// assert_eq!(kept.book.available("phone"), Some(5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn back_up(&self, path: impl Into<PathBuf>) -> Result<(), LedgerError> {
+        let ended = self.shared.backups.ask(path.into());
+        self.shared.queue.nudge();
+        let closed = || LedgerError::new(LedgerReason::Closed, "the ledger is closed");
+        let nobody = || Err(self.shared.reason().cloned().unwrap_or_else(closed));
+        ended.wait().unwrap_or_else(nobody)
     }
 
     /// Takes no more changes, and waits until those that it has are written. Changes are refused as unavailable from then

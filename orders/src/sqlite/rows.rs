@@ -4,7 +4,7 @@ use crate::entry::{Entry, Position};
 use crate::ledger::Batch;
 use crate::ledger::rows::{Plan, Row, RowError};
 use crate::lines::SkuId;
-use rusqlite::types::Type;
+use rusqlite::types::{ToSqlOutput, Type};
 use rusqlite::{Connection, Error, Result, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +73,61 @@ pub(super) fn of<K: DeserializeOwned>(
         }
     }
     Ok(all)
+}
+
+/// Copies a page of rows to another file, from the one after `last` on. Returns how many there were.
+pub(super) fn copy_entries(
+    from: &Connection,
+    to: &Connection,
+    last: &mut u64,
+    limit: usize,
+) -> Result<usize> {
+    let mut select = from.prepare_cached(
+        "SELECT position, time, of_order, request, change FROM entry WHERE position > ?1
+         ORDER BY position LIMIT ?2",
+    )?;
+    let mut insert = to.prepare_cached(
+        "INSERT INTO entry (position, time, of_order, request, change) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    copy(select.query(params![*last, limit])?, &mut insert, |row| {
+        *last = row.get(0)?;
+        Ok(())
+    })
+}
+
+/// Copies a page of the sums of SKUs to another file, from the one after `last` on. Returns how many there were.
+pub(super) fn copy_sums(
+    from: &Connection,
+    to: &Connection,
+    last: &mut Option<u32>,
+    limit: usize,
+) -> Result<usize> {
+    let mut select =
+        from.prepare_cached("SELECT id, left FROM sku WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let mut replace = to.prepare_cached("INSERT OR REPLACE INTO sku (id, left) VALUES (?1, ?2)")?;
+    let after = last.map_or(-1, i64::from);
+    copy(select.query(params![after, limit])?, &mut replace, |row| {
+        *last = Some(row.get(0)?);
+        Ok(())
+    })
+}
+
+/// Copies rows as they are.
+fn copy(
+    mut rows: rusqlite::Rows<'_>,
+    insert: &mut rusqlite::Statement<'_>,
+    mut passed: impl FnMut(&rusqlite::Row<'_>) -> Result<()>,
+) -> Result<usize> {
+    let mut copied = 0;
+    while let Some(row) = rows.next()? {
+        for column in 0..insert.parameter_count() {
+            insert.raw_bind_parameter(column + 1, ToSqlOutput::Borrowed(row.get_ref(column)?))?;
+        }
+        insert.raw_execute()?;
+        passed(row)?;
+        copied += 1;
+    }
+    Ok(copied)
 }
 
 /// Deletes and rewrites rows.

@@ -1,0 +1,138 @@
+//! [`Backup`]: a copy of the file that is made while the file is in use.
+//!
+//! A page of rows is copied at a time, between batches. What a batch does to rows beside adding some (it deletes rows, rewrites
+//! them, adds to the sums of SKUs) is done to the copy, too. For a row that is copied already, that is right. A row that is
+//! not is not there to be deleted or rewritten, and is copied later as it is then; so is a sum, in place of what was added
+//! to it meanwhile. The copy is whole when, between two batches, all rows and all sums are copied.
+
+use super::errors::{line, no_file};
+use super::{rows, schema};
+use crate::ledger::rows::Plan;
+use crate::ledger::{LedgerError, LedgerReason};
+use rusqlite::{Connection, Result, params};
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How many rows are copied at a time: some milliseconds.
+const PAGE: usize = 500;
+
+/// A copy that is not whole yet. It is gone when this is dropped.
+pub(super) struct Backup {
+    path: PathBuf,
+    /// What it is called until it is whole.
+    part: PathBuf,
+    /// None once it is whole.
+    connection: Option<Connection>,
+    /// The last row that is copied.
+    entry: u64,
+    /// The SKU of the last sum that is copied.
+    sku: Option<u32>,
+    /// Why it cannot become whole.
+    failed: Option<rusqlite::Error>,
+}
+
+impl Backup {
+    pub(super) fn begin(path: &Path) -> Result<Self, LedgerError> {
+        if path.exists() {
+            let line = format!("{} is there already", path.display());
+            return Err(LedgerError::new(LedgerReason::Failed, line));
+        }
+        let part = with_end(path, ".part");
+        remove(&part).map_err(|error| no_file(&part, &error))?;
+        let connection = Some(schema::open(&part)?);
+        Ok(Self {
+            path: path.to_owned(),
+            part,
+            connection,
+            entry: 0,
+            sku: None,
+            failed: None,
+        })
+    }
+
+    /// Does to the copy what a batch does to the file's rows.
+    pub(super) fn follow<K: Serialize>(&mut self, plan: &Plan<K>) {
+        if let Some(connection) = &mut self.connection
+            && let Err(error) = keep_up(connection, plan)
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    /// Copies a page. Returns whether the copy is whole.
+    pub(super) fn go_on(&mut self, from: &Connection) -> Result<bool, LedgerError> {
+        let copied = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.copy(from),
+        };
+        let is_whole = copied.map_err(|error| line(&self.part, &error))?;
+        if is_whole {
+            self.keep().map_err(|error| no_file(&self.path, &error))?;
+        }
+        Ok(is_whole)
+    }
+
+    fn copy(&mut self, from: &Connection) -> Result<bool> {
+        let Some(to) = &mut self.connection else {
+            return Ok(true);
+        };
+        let to = to.transaction()?;
+        let entries = rows::copy_entries(from, &to, &mut self.entry, PAGE)?;
+        // Rows that came while sums were copied are copied in the end.
+        let is_whole = entries < PAGE && rows::copy_sums(from, &to, &mut self.sku, PAGE)? < PAGE;
+        if is_whole {
+            let at = schema::stands(from)?;
+            let update = "UPDATE owner SET epoch = ?1, batch = ?2, last = ?3, time = ?4, wall = ?5";
+            let (last, time, wall) = (at.last.number(), at.time, at.wall);
+            to.execute(update, params![at.epoch, at.batch, last, time, wall])?;
+        }
+        to.commit()?;
+        Ok(is_whole)
+    }
+
+    /// Gives the copy its name, once all of it is on the disk.
+    fn keep(&mut self) -> io::Result<()> {
+        if let Some(connection) = self.connection.take() {
+            connection
+                .close()
+                .map_err(|(_, error)| io::Error::other(error))?;
+        }
+        File::open(&self.part)?.sync_all()?;
+        fs::rename(&self.part, &self.path)?;
+        let parent = self.path.parent().filter(|it| *it != Path::new(""));
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+fn keep_up<K: Serialize>(connection: &mut Connection, plan: &Plan<K>) -> Result<()> {
+    let transaction = connection.transaction()?;
+    rows::keep_up(&transaction, plan)?;
+    transaction.commit()
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Removes a file, and what SQLite had beside it.
+fn remove(path: &Path) -> io::Result<()> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(with_end(path, end)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        self.connection = None;
+        // Whole, it has another name.
+        _ = remove(&self.part);
+    }
+}
