@@ -229,9 +229,9 @@ pub struct Batch<K> {
     pub forget: Vec<Position>,
     /// Keys of requests on SKUs are forgotten whose entries have an earlier time than this, in nanoseconds.
     pub keys_since: u64,
-    /// The book's time when the batch was made, in nanoseconds.
+    /// The time of its last entry, in nanoseconds of the book's clock; if it has none, of the last entry before it.
     pub time: u64,
-    /// The wall clock's time then, in nanoseconds since 1970.
+    /// The wall clock's time when the batch with that entry was made, in nanoseconds since 1970.
     pub wall: u64,
 }
 

@@ -25,6 +25,7 @@
 //! error of a write makes the ledger dead for this process; the next one finds out.
 
 mod backup;
+mod claim;
 mod errors;
 mod rows;
 mod schema;
@@ -33,6 +34,7 @@ use crate::entry::{Entry, Position};
 use crate::ledger::rows::{Plan, Upkeep, at_the_end};
 use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
 use backup::Backup;
+use claim::Claim;
 use errors::{closed, line};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -64,6 +66,8 @@ use std::path::{Path, PathBuf};
 pub struct SqliteLedger<K> {
     path: PathBuf,
     connection: Option<Connection>,
+    /// After the connection: it is dropped later.
+    claim: Option<Claim>,
     last: Position,
     time: u64,
     upkeep: Upkeep<K>,
@@ -77,6 +81,7 @@ impl<K> SqliteLedger<K> {
         Self {
             path: path.into(),
             connection: None,
+            claim: None,
             last: Position::default(),
             time: 0,
             upkeep: Upkeep::default(),
@@ -128,9 +133,10 @@ enum Written {
 
 impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<K> {
     fn open(&mut self) -> Result<Opened, LedgerError> {
-        let connection = schema::open(&self.path)?;
+        let (connection, claim) = schema::open(&self.path)?;
         let opened = schema::raise_epoch(&connection).map_err(|error| self.error(&error))?;
         self.connection = Some(connection);
+        self.claim = Some(claim);
         self.last = opened.last;
         self.time = opened.time;
         Ok(opened)
@@ -146,7 +152,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
         let page = (|| {
             let mut page = rows::after(connection, after, limit)?;
             if page.len() < limit {
-                let left = |skipped, limit| rows::left(connection, skipped, limit);
+                let left = |from, limit| rows::left(connection, from, limit);
                 page.extend(at_the_end(at, after, limit - page.len(), left)?);
             }
             Ok(page)

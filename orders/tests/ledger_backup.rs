@@ -47,7 +47,7 @@ impl Asked {
 fn sell(shop: &Recovered<String>, thread: u64, number: u64, asked: &Asked) -> Outcome {
     let id = format!("{thread}-{number}");
     shop.book.place(&id, None, [(phone(), 1)], HOUR)?;
-    if number % 4 != 0 {
+    if !number.is_multiple_of(4) {
         shop.book.pay(&id)?;
         asked.shipped.fetch_add(1, Ordering::SeqCst);
         shop.book.ship(&id)?;
@@ -65,8 +65,8 @@ fn for_each(
 ) -> Outcome {
     let mut numbers = numbers.peekable();
     while numbers.peek().is_some() {
-        let some = numbers.by_ref().take(500);
-        let decided = shop.writer.decide(|| some.map(&call).collect::<Outcome>());
+        let mut some = numbers.by_ref().take(500);
+        let decided = shop.writer.decide(|| some.try_for_each(&call));
         decided.answer?;
         pollster::block_on(shop.writer.durable(decided.rests_on)).map_err(|_| "lost")?;
     }
@@ -212,8 +212,17 @@ fn a_backup_that_cannot_be_made_changes_nothing() -> Outcome {
         .back_up(&nowhere)
         .expect_err("no such directory");
     assert_eq!(error.to_string().lines().count(), 1, "{error}");
-    // What an attempt that was killed left is no obstacle, and nothing is left by those that failed.
-    fs::write(directory.path().join("monday.db.part"), "half of it")?;
+    // What an attempt that was killed left is told, and not touched; nothing is left by those that failed.
+    let half = directory.path().join("monday.db.part");
+    fs::write(&half, "half of it")?;
+    let error = shop.writer.back_up(directory.path().join("monday.db"));
+    let error = error.expect_err("half of it is there").to_string();
+    assert!(
+        error.ends_with("of a backup that was not ended: remove it"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(&half)?, "half of it");
+    fs::remove_file(half)?;
     shop.writer.back_up(directory.path().join("monday.db"))?;
     shop.book.restock(phone(), "more", 1)?;
     let names = fs::read_dir(directory.path())?;

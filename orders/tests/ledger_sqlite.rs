@@ -248,21 +248,6 @@ fn the_file_is_for_its_owner_only() -> Outcome {
 }
 
 #[test]
-fn a_file_that_another_process_has_open_is_refused() -> Outcome {
-    let place = Place::new();
-    let first = place.recover()?;
-    let (reason, line) = refusal(place.recover());
-    assert_eq!(reason, LedgerReason::InUse);
-    assert!(
-        line.ends_with("shop.db is in use by another process"),
-        "{line}"
-    );
-    // The first is not disturbed.
-    first.book.open(phone(), 1)?;
-    Ok(())
-}
-
-#[test]
 fn a_file_of_something_else_is_not_touched() -> Outcome {
     let place = Place::new();
     for text in ["x", &"a letter to somebody\n".repeat(100)] {
@@ -378,5 +363,37 @@ fn what_a_customer_had_counts_after_it_was_forgotten_and_after_a_restart() -> Ou
     refused(&first);
     drop(first);
     refused(&place.recover()?);
+    Ok(())
+}
+
+/// A process that closes any handle of a file loses its locks on it: a second look at an open ledger must not open it.
+#[test]
+fn a_second_opening_in_the_process_leaves_the_lock_to_the_first() -> Outcome {
+    const FILE: &str = "SEGSTOCK_TEST_FILE";
+    const NAME: &str = "a_second_opening_in_the_process_leaves_the_lock_to_the_first";
+    let open = |file: &Path| OrderBook::<String>::builder().recover(SqliteLedger::at(file));
+    if let Some(file) = std::env::var_os(FILE) {
+        // The other process.
+        let (reason, line) = refusal(open(Path::new(&file)));
+        assert_eq!(reason, LedgerReason::InUse);
+        assert!(line.ends_with("is in use by another process"), "{line}");
+        return Ok(());
+    }
+    let place = Place::new();
+    let is_locked = || {
+        let mut other = std::process::Command::new(std::env::current_exe()?);
+        let other = other.args([NAME, "--exact"]).env(FILE, place.file());
+        Ok::<_, std::io::Error>(other.output()?.status.success())
+    };
+    let shop = place.recover()?;
+    assert!(is_locked()?);
+    let (reason, line) = refusal(open(&place.file()));
+    assert_eq!(reason, LedgerReason::InUse);
+    assert!(line.ends_with("is in use by this process"), "{line}");
+    assert!(is_locked()?, "still");
+    shop.book.open(phone(), 1)?;
+    drop(shop);
+    assert!(!is_locked()?, "the other process has it now");
+    open(&place.file())?;
     Ok(())
 }

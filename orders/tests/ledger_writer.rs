@@ -381,6 +381,51 @@ fn behind_a_batch_that_is_not_settled_calls_wait_and_after_a_while_new_ones_are_
     assert_eq!(shop.writer.status().unsettled, None);
 }
 
+/// A ledger that gives two entries at a time.
+struct Sparing(FaultyLedger<String>);
+
+impl Ledger<String> for Sparing {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        self.0.open()
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
+        self.0.load(after, limit.min(2))
+    }
+
+    fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+        self.0.write(batch)
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        self.0.ask(epoch, number)
+    }
+}
+
+#[test]
+fn only_an_empty_page_is_the_end_of_a_ledger() {
+    let disk = Disk::<String>::new();
+    let open = || OrderBook::builder().recover(Sparing(disk.ledger()));
+    let shop = open().expect("an empty disk");
+    shop.book.open("phone".to_owned(), 5).expect("a new SKU");
+    for number in 0..5 {
+        let line = [("phone".to_owned(), 1)];
+        let id = format!("order-{number}");
+        let placed = shop.book.place(&id, None, line, Duration::from_secs(60));
+        placed.expect("there are five");
+    }
+    drop(shop);
+    let shop = open().expect("as it was");
+    assert_eq!(
+        (shop.found.orders, shop.book.available("phone")),
+        (5, Some(0))
+    );
+}
+
 #[test]
 fn two_processes_on_one_disk_never_both_write() {
     let disk = Disk::<String>::new();

@@ -137,7 +137,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
         let mut page = entries(rows.map_err(Fault::into_error)?)?;
         if page.len() < limit {
             let at = (self.last, self.time);
-            let left = |skipped, limit| self.left(skipped, limit);
+            let left = |from, limit| self.left(from, limit);
             page.extend(at_the_end(at, after, limit - page.len(), left)?);
         }
         for (position, entry) in &page {
@@ -180,11 +180,11 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
 }
 
 impl<K> PostgresLedger<K> {
-    /// The units that left by rows that are gone, by SKU.
-    fn left(&mut self, skipped: u64, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
+    /// The units that left by rows that are gone, by SKU, from this SKU on.
+    fn left(&mut self, from: SkuId, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self
             .links
-            .call(async move |link| calls::left(&link, skipped, limit).await);
+            .call(async move |link| calls::left(&link, from, limit).await);
         left.map_err(Fault::into_error)
     }
 }

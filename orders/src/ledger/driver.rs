@@ -26,7 +26,8 @@ pub struct Driver<K> {
     epoch: u64,
     /// The number of the last batch that is written.
     number: u64,
-    time: u64,
+    /// The book's time of the last entry, and the wall clock's then.
+    times: (u64, u64),
     settings: WriterSettings,
     /// How long keys of requests are known, in nanoseconds.
     retention: u64,
@@ -76,7 +77,7 @@ impl<K: 'static> Driver<K> {
             retention,
             epoch: opened.epoch,
             number: opened.batch,
-            time: opened.time,
+            times: (opened.time, opened.wall),
             under_way: None,
             gathering: Gathering::default(),
             backup: None,
@@ -153,9 +154,13 @@ impl<K: 'static> Driver<K> {
 
     fn begin(&mut self, collected: Collected<K>) {
         let entries = collected.entries.into_vec();
-        let last = entries.last();
-        self.time = last.map_or(self.time, |entry| entry.time.max(self.time));
-        let wall = self.settings.wall.now().as_nanos();
+        // A batch without entries leaves both clocks: that of the book cannot be asked here.
+        if let Some(last) = entries.last() {
+            let wall = self.settings.wall.now().as_nanos();
+            let wall = u64::try_from(wall).unwrap_or(u64::MAX);
+            self.times = (last.time.max(self.times.0), wall);
+        }
+        let (time, wall) = self.times;
         self.under_way = Some(UnderWay {
             batch: Batch {
                 epoch: self.epoch,
@@ -163,9 +168,9 @@ impl<K: 'static> Driver<K> {
                 first: collected.first,
                 entries,
                 forget: collected.forget,
-                keys_since: self.time.saturating_sub(self.retention),
-                time: self.time,
-                wall: u64::try_from(wall).unwrap_or(u64::MAX),
+                keys_since: time.saturating_sub(self.retention),
+                time,
+                wall,
             },
             asks: false,
             tries: 0,

@@ -238,11 +238,8 @@ impl<K: Clone + Send> Ledger<K> for FaultyLedger<K> {
         let mut page: Vec<_> = rows.take(limit).cloned().collect();
         let (at, room) = (state.at, limit - page.len());
         if room > 0 {
-            let left = |skipped, limit| {
-                let left = state
-                    .left
-                    .iter()
-                    .skip(usize::try_from(skipped).unwrap_or(usize::MAX));
+            let left = |from, limit| {
+                let left = state.left.range(from..);
                 let left = left.take(limit).map(|(sku, left)| (*sku, *left));
                 Ok::<Vec<_>, LedgerError>(left.collect())
             };

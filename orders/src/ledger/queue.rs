@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How many orders wait at most for their entries to be deleted.
 const MOST_TO_FORGET: usize = 4096;
-/// How many orders' entries one batch deletes: small steps, so that no batch is much longer than others.
+/// How many orders' entries a batch deletes, or as many as it has entries if that is more: small steps, so that no batch is
+/// much longer than others, and enough of them, since each order was an entry once.
 const FORGOTTEN_IN_A_BATCH: usize = 64;
 
 /// Entries on their way to the ledger. A place is in use from its permit until its entry is durable.
@@ -42,6 +43,9 @@ struct Waiting<K> {
     /// A list that never moves what it has: who appends waits for nothing that grows.
     entries: Steps<Entry<K>>,
     forget: Vec<Position>,
+    /// How many of these orders, from the first on, have no entry that is queued. Entries are deleted by a later batch than that
+    /// which brings them: what goes is looked up before a batch is written.
+    settled: usize,
     /// How many entries the writer's thread waits for on `filled`, if it does. While it waits for one, an order to forget
     /// notifies it, too.
     awaited: Option<usize>,
@@ -78,6 +82,7 @@ impl<K> Queue<K> {
                 last: last.number(),
                 entries: Steps::default(),
                 forget: Vec::new(),
+                settled: 0,
                 awaited: None,
                 nudged: false,
             }),
@@ -214,11 +219,16 @@ impl<K> Waiting<K> {
             return None;
         }
         let entries = mem::take(&mut self.entries);
-        let steps = self.forget.len().min(FORGOTTEN_IN_A_BATCH);
+        if entries.len() == 0 {
+            self.settled = self.forget.len();
+        }
+        let steps = self.settled.min(FORGOTTEN_IN_A_BATCH.max(entries.len()));
+        let forget = self.forget.drain(..steps).collect();
+        self.settled = self.forget.len();
         Some(Collected {
             first: Position::new(self.last + 1 - entries.len() as u64),
             entries,
-            forget: self.forget.drain(..steps).collect(),
+            forget,
         })
     }
 }
@@ -249,6 +259,35 @@ mod tests {
         while queue.waiting.lock().awaited != Some(entries) {
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn an_order_is_forgotten_by_a_later_batch_than_its_last_entry() {
+        let queue = Queue::new(100, Position::default());
+        let collected = || {
+            let collected = queue.collect().unwrap();
+            (collected.entries.len(), collected.forget)
+        };
+        append(&queue);
+        assert!(queue.forget(Position::new(1)));
+        assert_eq!(collected(), (1, vec![]));
+        append(&queue);
+        assert!(queue.forget(Position::new(2)));
+        assert_eq!(collected(), (1, vec![Position::new(1)]));
+        assert!(queue.forget(Position::new(3)));
+        let rest = vec![Position::new(2), Position::new(3)];
+        assert_eq!(collected(), (0, rest), "no entry is on its way");
+        assert!(queue.collect().is_none());
+    }
+
+    #[test]
+    fn a_batch_of_many_entries_forgets_as_many_orders() {
+        let queue = Queue::new(1_000, Position::default());
+        (1..=500).for_each(|order| assert!(queue.forget(Position::new(order))));
+        let forgotten = || queue.collect().unwrap().forget.len();
+        assert_eq!(forgotten(), 64);
+        (0..300).for_each(|_| append(&queue));
+        assert_eq!([forgotten(), forgotten()], [300, 64]);
     }
 
     #[test]

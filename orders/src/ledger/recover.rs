@@ -252,11 +252,9 @@ fn replay<K: Sku + 'static>(
         ahead,
         balance: Balance::default(),
     };
-    let read = reader.read(Position::default());
-    let Some((after, entries)) = read.filter(|(_, entries)| *entries == PAGE) else {
-        if let Some((after, _)) = read {
-            _ = reader.read(after);
-        }
+    // An empty page is the end, and nothing else.
+    let first = reader.read(Position::default());
+    let Some(second) = first.and_then(|after| reader.read(after)) else {
         let balance = reader.end();
         let book = builder.replay_unsettled(&mut pages, written);
         return Ok((book, pages, balance));
@@ -264,8 +262,8 @@ fn replay<K: Sku + 'static>(
     let read = thread::scope(|scope| {
         let thread = thread::Builder::new().name("segstock-reader".to_owned());
         let started = thread.spawn_scoped(scope, move || {
-            let mut next = Some((after, entries));
-            while let Some((after, _)) = next {
+            let mut next = Some(second);
+            while let Some(after) = next {
                 next = reader.read(after);
             }
             reader.end()
@@ -292,16 +290,16 @@ struct Reader<'a, K> {
 }
 
 impl<K> Reader<'_, K> {
-    /// Reads a page and sends it ahead. Returns the position of its last entry and how many it has; `None` at the end, at
-    /// an error, or if nobody wants more.
-    fn read(&mut self, after: Position) -> Option<(Position, usize)> {
+    /// Reads a page and sends it ahead. Returns the position of its last entry; `None` at the end, at an error, or if nobody
+    /// wants more.
+    fn read(&mut self, after: Position) -> Option<Position> {
         let page = self.ledger.load(after, PAGE);
         let read = page.as_ref().map(Vec::as_slice).unwrap_or_default();
         read.iter()
             .for_each(|(position, entry)| self.balance.follow(*position, entry));
-        let (entries, last) = (read.len(), read.last().map(|(position, _)| *position));
+        let last = read.last().map(|(position, _)| *position);
         let sent = self.ahead.send(page);
-        last.filter(|_| sent.is_ok()).map(|last| (last, entries))
+        last.filter(|_| sent.is_ok())
     }
 
     fn end(self) -> Balance {

@@ -103,8 +103,8 @@ impl From<serde_json::Error> for RowError {
 }
 
 /// The entries that stand for rows that are gone, at the end of all others: after `after`, at most `limit`. `last` and `time`
-/// are those of the last batch, and `left` gives the rows of the SKUs in the sequence of their numbers, from the row of
-/// this number on, up to a limit.
+/// are those of the last batch, and `left` gives the rows of the SKUs in the sequence of their numbers, from this SKU on, up to a
+/// limit. The entry of a SKU has the position that is so far behind the last as the SKU's number says.
 ///
 /// # Errors
 ///
@@ -113,11 +113,18 @@ pub fn at_the_end<K, E>(
     (last, time): (Position, u64),
     after: Position,
     limit: usize,
-    left: impl FnOnce(u64, usize) -> Result<Vec<(SkuId, i64)>, E>,
+    left: impl FnOnce(SkuId, usize) -> Result<Vec<(SkuId, i64)>, E>,
 ) -> Result<Vec<(Position, Entry<K>)>, E> {
-    let skipped = after.number().saturating_sub(last.number());
-    let positions = (last.number() + skipped + 1..).map(Position::new);
-    let left = left(skipped, limit)?.into_iter();
-    let entries = positions.zip(left.map(|(sku, units)| stands_for(time, sku, units)));
-    Ok(entries.collect())
+    let from = after.number().saturating_sub(last.number());
+    let Ok(from) = u32::try_from(from) else {
+        return Ok(Vec::new());
+    };
+    let entry = |(sku, units): (SkuId, i64)| {
+        let position = last.number() + 1 + u64::from(sku.number());
+        (Position::new(position), stands_for(time, sku, units))
+    };
+    Ok(left(SkuId::new(from), limit)?
+        .into_iter()
+        .map(entry)
+        .collect())
 }

@@ -5,6 +5,7 @@
 //! not is not there to be deleted or rewritten, and is copied later as it is then; so is a sum, in place of what was added
 //! to it meanwhile. The copy is whole when, between two batches, all rows and all sums are copied.
 
+use super::claim::Claim;
 use super::errors::{line, no_file};
 use super::{rows, schema};
 use crate::ledger::rows::Plan;
@@ -25,6 +26,7 @@ pub(super) struct Backup {
     part: PathBuf,
     /// None once it is whole.
     connection: Option<Connection>,
+    _claim: Claim,
     /// The last row that is copied.
     entry: u64,
     /// The SKU of the last sum that is copied.
@@ -40,12 +42,19 @@ impl Backup {
             return Err(LedgerError::new(LedgerReason::Failed, line));
         }
         let part = with_end(path, ".part");
-        remove(&part).map_err(|error| no_file(&part, &error))?;
-        let connection = Some(schema::open(&part)?);
+        if part.exists() {
+            let line = format!(
+                "{} is there, of a backup that was not ended: remove it",
+                part.display()
+            );
+            return Err(LedgerError::new(LedgerReason::Failed, line));
+        }
+        let (connection, claim) = schema::open(&part)?;
         Ok(Self {
             path: path.to_owned(),
             part,
-            connection,
+            connection: Some(connection),
+            _claim: claim,
             entry: 0,
             sku: None,
             failed: None,

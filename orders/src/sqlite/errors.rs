@@ -9,10 +9,9 @@ pub(super) fn line(path: &Path, error: &Error) -> LedgerError {
     let file = path.display();
     let code = error.sqlite_error_code();
     let (reason, line) = match code {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
-            LedgerReason::InUse,
-            format!("{file} is in use by another process"),
-        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            return in_use(path, "another process");
+        }
         Some(ErrorCode::NotADatabase) => return not_a_ledger(path),
         Some(ErrorCode::DatabaseCorrupt) => {
             (LedgerReason::Damaged, format!("{file} is damaged: {error}"))
@@ -30,6 +29,11 @@ pub(super) fn line(path: &Path, error: &Error) -> LedgerError {
         None => (LedgerReason::Damaged, format!("{file} is damaged: {error}")),
     };
     LedgerError::new(reason, line)
+}
+
+pub(super) fn in_use(path: &Path, by: &str) -> LedgerError {
+    let line = format!("{} is in use by {by}", path.display());
+    LedgerError::new(LedgerReason::InUse, line)
 }
 
 pub(super) fn not_a_ledger(path: &Path) -> LedgerError {

@@ -160,12 +160,12 @@ pub(super) fn keep_up<K: Serialize>(transaction: &Transaction<'_>, plan: &Plan<K
 /// The units that left by rows that are gone, by SKU.
 pub(super) fn left(
     connection: &Connection,
-    skipped: u64,
+    from: SkuId,
     limit: usize,
 ) -> Result<Vec<(SkuId, i64)>> {
-    let mut select =
-        connection.prepare_cached("SELECT id, left FROM sku ORDER BY id LIMIT ?2 OFFSET ?1")?;
-    let rows = select.query_map(params![skipped, limit], |row| {
+    let mut select = connection
+        .prepare_cached("SELECT id, left FROM sku WHERE id >= ?1 ORDER BY id LIMIT ?2")?;
+    let rows = select.query_map(params![from.number(), limit], |row| {
         Ok((SkuId::new(row.get(0)?), row.get(1)?))
     })?;
     rows.collect()

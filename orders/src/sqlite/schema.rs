@@ -1,6 +1,7 @@
 //! How a file is opened: what it is, its settings, its tables, and the steps from one schema to the next.
 
-use super::errors::{later, line, no_file, not_a_ledger, unsafe_setting};
+use super::claim::Claim;
+use super::errors::{in_use, later, line, no_file, not_a_ledger, unsafe_setting};
 use crate::entry::Position;
 use crate::ledger::{LedgerError, Opened};
 use rusqlite::types::ValueRef;
@@ -48,9 +49,11 @@ const CHECKPOINT_PAGES: u32 = 4096;
 const LOG_LIMIT: u32 = 64 << 20;
 
 /// Opens a file for one process, and brings it to the newest schema.
-pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
-    look(path)?;
+pub(super) fn open(path: &Path) -> Result<(Connection, Claim), LedgerError> {
     make(path).map_err(|error| no_file(path, &error))?;
+    let claim = Claim::of(path).map_err(|error| no_file(path, &error))?;
+    let claim = claim.ok_or_else(|| in_use(path, "this process"))?;
+    look(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |error: rusqlite::Error| line(path, &error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
@@ -59,7 +62,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, LedgerError> {
     upgrade(&mut connection, found, &STEPS).map_err(sqlite)?;
     settings(&connection).map_err(sqlite)?;
     are_safe(&connection, path)?;
-    Ok(connection)
+    Ok((connection, claim))
 }
 
 /// Looks at the head of a file, so that a file of something else is not touched at all.
@@ -250,7 +253,7 @@ mod tests {
     #[test]
     fn a_file_whose_commits_are_not_synced_is_refused() {
         let (_directory, path) = file();
-        let connection = open(&path).expect("a new file");
+        let (connection, _claim) = open(&path).expect("a new file");
         assert_eq!(are_safe(&connection, &path), Ok(()));
         for (name, lax) in [
             ("synchronous", "NORMAL"),
@@ -276,7 +279,7 @@ mod tests {
     #[test]
     fn an_older_schema_is_brought_to_the_newest_step_by_step() {
         let (_directory, path) = file();
-        let mut connection = open(&path).expect("a new file");
+        let (mut connection, claim) = open(&path).expect("a new file");
         raise_epoch(&connection).expect("an epoch");
         assert_eq!(schema(&connection), 1);
         upgrade(&mut connection, 1, &LATER).expect("one step");
@@ -286,7 +289,7 @@ mod tests {
             Ok(1),
             "what was there stays"
         );
-        drop(connection);
+        drop((connection, claim));
         // This release does not know that schema.
         assert!(open(&path).is_err_and(|error| error.to_string().contains("later release")));
     }
@@ -294,14 +297,14 @@ mod tests {
     #[test]
     fn a_step_that_fails_changes_nothing() {
         let (_directory, path) = file();
-        let mut connection = open(&path).expect("a new file");
+        let (mut connection, claim) = open(&path).expect("a new file");
         let broken = [
             STEPS[0],
             "CREATE TABLE half (id INTEGER); CREATE TABLE owner (id INTEGER)",
         ];
         assert!(upgrade(&mut connection, 1, &broken).is_err());
-        drop(connection);
-        let connection = open(&path).expect("as before");
+        drop((connection, claim));
+        let (connection, _claim) = open(&path).expect("as before");
         assert_eq!(schema(&connection), 1);
         assert!(connection.prepare("SELECT * FROM half").is_err());
     }

@@ -199,15 +199,15 @@ pub(super) async fn of(
     rows.iter().map(EntryRow::of).collect()
 }
 
-/// The units that left by rows that are gone, by SKU.
+/// The units that left by rows that are gone, by SKU, from this SKU on.
 pub(super) async fn left(
     link: &Link,
-    skipped: u64,
+    from: SkuId,
     limit: usize,
 ) -> Result<Vec<(SkuId, i64)>, Fault> {
-    let (skipped, limit) = (skipped.cast_signed(), signed(limit));
+    let (from, limit) = (i64::from(from.number()), signed(limit));
     let statement = &link.statements.left;
-    let rows = statement.query(&link.client, &[&skipped, &limit]).await?;
+    let rows = statement.query(&link.client, &[&from, &limit]).await?;
     let left = |row: &Row| {
         let sku = u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX);
         Ok((SkuId::new(sku), row.try_get(1)?))

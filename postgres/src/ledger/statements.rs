@@ -50,7 +50,7 @@ const OF: &str = r#"
     UNION ALL SELECT position, time, request, change FROM unnest($2::bigint[]) AS number
     JOIN "{name}".entry ON of_order = number"#;
 
-const LEFT: &str = r#"SELECT id, "left" FROM "{name}".sku ORDER BY id OFFSET $1 LIMIT $2"#;
+const LEFT: &str = r#"SELECT id, "left" FROM "{name}".sku WHERE id >= $1 ORDER BY id LIMIT $2"#;
 
 /// A statement that a connection prepares when it is needed first.
 pub(super) struct Prepared {

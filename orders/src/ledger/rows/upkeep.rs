@@ -197,21 +197,21 @@ impl Counted {
         }
     }
 
-    /// Whether the entries of an order stay. `entries` are all of them.
+    /// Whether the entries of an order that has ended stay: those of a customer who kept units that are counted. `entries` are all
+    /// of them.
     fn keeps<K>(&self, entries: &[&Entry<K>]) -> bool {
-        let mut is_of_a_customer = false;
-        let mut is_counted = false;
-        for entry in entries {
-            let lines = match &entry.change {
-                Change::Placed { order, .. } | Change::Waiting { order, .. } => {
-                    is_of_a_customer |= order.customer.is_some();
-                    &order.lines
-                }
-                Change::Amended { taken, .. } => taken,
-                _ => continue,
-            };
-            is_counted |= lines.iter().any(|line| self.0.contains(&line.sku));
+        let is_of_a_customer = entries.iter().any(|entry| match &entry.change {
+            Change::Placed { order, .. } | Change::Waiting { order, .. } => {
+                order.customer.is_some()
+            }
+            _ => false,
+        });
+        if !is_of_a_customer || self.0.is_empty() {
+            return false;
         }
-        is_of_a_customer && is_counted
+        let mut sums = FewSums::default();
+        entries.iter().for_each(|entry| sums.add(entry));
+        let mut kept = sums.0.iter().filter(|(_, sums)| sums.on_hand < 0);
+        kept.any(|(sku, _)| self.0.contains(sku))
     }
 }

@@ -1,0 +1,183 @@
+//! Rows of orders that are forgotten: what they took for good stays taken, and nothing else stays.
+
+use segstock::ManualClock;
+use segstock_orders::ledger::{Driver, Recovered, Step, WriterSettings};
+use segstock_orders::sqlite::SqliteLedger;
+use segstock_orders::{OrderBook, Returned, SkuLimits};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+const RETENTION: Duration = Duration::from_secs(60);
+
+/// A file, and one clock for the book and the wall.
+struct Place {
+    directory: TempDir,
+    clock: Arc<ManualClock>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let clock = ManualClock::new();
+        clock.advance(SECOND);
+        Self {
+            directory: tempfile::tempdir().expect("a directory for temporary files"),
+            clock: Arc::new(clock),
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("shop.db")
+    }
+
+    fn open(&self) -> Result<Shop, Box<dyn Error>> {
+        open(&self.file(), &self.clock)
+    }
+}
+
+/// A shop whose batches the test writes.
+struct Shop {
+    shop: Recovered<String>,
+    driver: Driver<String>,
+}
+
+fn open(file: &Path, clock: &Arc<ManualClock>) -> Result<Shop, Box<dyn Error>> {
+    let builder = OrderBook::builder().clock(Arc::clone(clock) as _);
+    let builder = builder.retention(RETENTION).shards(1).max_orders(500);
+    let settings = WriterSettings::new().wall(Arc::clone(clock) as _);
+    let (shop, driver) = builder.recover_by_hand(SqliteLedger::at(file), settings)?;
+    Ok(Shop { shop, driver })
+}
+
+impl Shop {
+    /// Decides calls, without waiting for the disk.
+    fn decide(&self, calls: impl FnOnce(&OrderBook<String>) -> Outcome) -> Outcome {
+        self.shop.writer.decide(|| calls(&self.shop.book)).answer
+    }
+
+    /// Forgets what is over.
+    fn sweep(&self) -> Outcome {
+        self.decide(|book| {
+            while book.sweep(1_000)? > 0 {}
+            Ok(())
+        })
+    }
+
+    fn write(&mut self) {
+        while self.driver.step() == Step::Written {}
+    }
+
+    fn figures(&self) -> (u64, u64) {
+        let stock = self.shop.book.stock("phone").expect("the SKU is there");
+        (stock.on_hand, stock.available)
+    }
+}
+
+fn phone() -> String {
+    "phone".to_owned()
+}
+
+/// A process that stood still, or a ledger that was away, for longer than the retention.
+#[test]
+fn an_order_that_is_forgotten_before_its_last_entry_is_durable_keeps_what_it_took() -> Outcome {
+    for (returned, on_hand) in [(false, 8), (true, 10)] {
+        let place = Place::new();
+        let mut shop = place.open()?;
+        shop.decide(|book| {
+            book.open(phone(), 10)?;
+            book.place("order", None, [(phone(), 2)], HOUR)?;
+            book.pay("order")?;
+            Ok(())
+        })?;
+        shop.write();
+        shop.decide(|book| {
+            book.ship("order")?;
+            if returned {
+                book.return_order("order", Returned::OnSale)?;
+            }
+            Ok(())
+        })?;
+        place.clock.advance(RETENTION + SECOND);
+        shop.sweep()?;
+        assert_eq!(shop.figures(), (on_hand, on_hand));
+        shop.write();
+        drop(shop);
+        let shop = place.open()?;
+        assert_eq!(shop.figures(), (on_hand, on_hand), "returned: {returned}");
+        assert_eq!(shop.shop.found.orders, 0, "its rows are gone");
+    }
+    Ok(())
+}
+
+#[test]
+fn forgetting_does_not_set_the_clock_back() -> Outcome {
+    let place = Place::new();
+    let mut shop = place.open()?;
+    shop.decide(|book| {
+        book.open(phone(), 10)?;
+        book.place("brief", None, [(phone(), 1)], SECOND)?;
+        book.cancel("brief")?;
+        book.place("long", None, [(phone(), 2)], 2 * HOUR)?;
+        Ok(())
+    })?;
+    shop.write();
+    place.clock.advance(HOUR);
+    shop.sweep()?;
+    shop.write();
+    let times = |shop: &Shop| {
+        let order = shop.shop.book.get("long").expect("it is held");
+        (shop.shop.book.time(), order.remaining)
+    };
+    let before = times(&shop);
+    drop(shop);
+    assert_eq!(times(&place.open()?), before, "no time has passed");
+    Ok(())
+}
+
+#[test]
+fn orders_of_customers_who_kept_nothing_that_is_counted_are_forgotten() -> Outcome {
+    let place = Place::new();
+    let mut shop = place.open()?;
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(2);
+    shop.decide(|book| {
+        book.open(phone(), 10)?;
+        book.limit(phone(), limits)?;
+        Ok(())
+    })?;
+    for number in 0..1_000 {
+        let (id, customer) = (format!("order-{number}"), format!("customer-{number}"));
+        shop.decide(|book| {
+            book.place(&id, Some(&customer), [(phone(), 1)], SECOND)?;
+            match number {
+                0 => _ = (book.pay(&id)?, book.ship(&id)?),
+                odd if odd % 2 == 1 => _ = book.cancel(&id)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        place.clock.advance(2 * SECOND);
+        shop.sweep()?;
+        shop.write();
+    }
+    place.clock.advance(RETENTION);
+    shop.sweep()?;
+    shop.write();
+    drop(shop);
+    let shop = place.open()?;
+    assert_eq!(shop.shop.found.orders, 1, "of the customer who has a phone");
+    let again = |customer| {
+        shop.decide(|book| {
+            book.place("next", Some(customer), [(phone(), 2)], HOUR)?;
+            Ok(())
+        })
+    };
+    assert!(again("customer-0").is_err(), "one is counted");
+    again("customer-1")
+}
