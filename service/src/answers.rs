@@ -4,7 +4,9 @@ use crate::book::Sku;
 use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock_orders::{Answer, OrderLine, OrderView, Position, SkuLimits, SkuView, StockAnswer};
+use segstock_orders::{
+    Answer, OrderLine, OrderView, Position, SendingPage, SkuLimits, SkuView, StockAnswer,
+};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
@@ -229,29 +231,29 @@ pub struct Orders {
     /// Where the next page begins: the `cursor` of the next request. There is none at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
 /// The stock of a SKU.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Stock {
-    sku: Sku,
+    pub(crate) sku: Sku,
     /// Units that orders can have now.
-    available: u64,
+    pub(crate) available: u64,
     /// Units that are there: available, held and paid for, less what is owed.
-    on_hand: u64,
+    pub(crate) on_hand: u64,
     /// Units that are promised and not there: a count found fewer. What comes back pays them first.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
-    owed: u64,
+    pub(crate) owed: u64,
     /// Units of the safety stock that are there: they are on hand and not for sale.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
-    safety: u64,
+    pub(crate) safety: u64,
     /// Units that orders wait for.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
-    waiting: u64,
+    pub(crate) waiting: u64,
     /// Units that were sent to other SKUs and have not arrived. They are not on hand.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
@@ -278,7 +280,7 @@ pub struct Stocks {
     /// Where the next page begins: the `cursor` of the next request. There is none at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub next: Option<u32>,
+    pub next: Option<String>,
 }
 
 /// What a request changed in stock.
@@ -323,5 +325,44 @@ impl Stock {
             changed.sending = Some(change.number());
         }
         self
+    }
+}
+
+/// A page of the list of sendings.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Sendings {
+    /// The sendings, in the sequence in which they left.
+    sendings: Vec<Sending>,
+    /// Where the next page begins: the `cursor` of the next request. There is none at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<String>,
+}
+
+/// Units that were sent to another SKU, and have not arrived.
+#[derive(Debug, Serialize, ToSchema)]
+struct Sending {
+    /// The number by which `arrive` names it.
+    sending: u64,
+    /// The SKU that they left.
+    from: Sku,
+    /// The SKU to which they were sent.
+    to: Sku,
+    /// Units that are on their way.
+    units: u64,
+}
+
+impl From<SendingPage<Sku>> for Sendings {
+    fn from(page: SendingPage<Sku>) -> Self {
+        let sendings = page.sendings.into_iter().map(|sent| Sending {
+            sending: sent.number.number(),
+            from: sent.from,
+            to: sent.to,
+            units: sent.units,
+        });
+        Self {
+            sendings: sendings.collect(),
+            next: page.next.map(|next| next.number().to_string()),
+        }
     }
 }

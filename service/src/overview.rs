@@ -1,9 +1,10 @@
 //! [`Overview`]: what the page shows of a sale, by what is durable.
 
-use crate::app::App;
 use crate::book::Sku;
 use crate::expiring::Soon;
 use crate::pace::{self, Pace};
+use crate::problem::Problem;
+use crate::shop::alone::Alone;
 use segstock_orders::SkuId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,10 +19,10 @@ const LOOKS: u32 = 20_000;
 pub struct Overview {
     /// The stock of SKUs, in the sequence in which they were opened.
     stock: Vec<Bar>,
-    /// The number of the next SKU, if there are more.
+    /// Where the next SKUs begin, if there are more: the `first` of the next request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    next: Option<u32>,
+    next: Option<String>,
     /// How many SKUs are open.
     skus: usize,
     /// How many orders are known.
@@ -65,34 +66,46 @@ struct Ledger {
     failed: Option<String>,
 }
 
-/// The overview, with SKUs from number `first` on that have `search` in their name.
-#[must_use]
-pub fn overview(app: &App, first: u32, search: &str) -> Overview {
-    let (stock, next) = bars(app, first, search);
-    let status = app.status();
-    let (durable, appended) = (status.durable.number(), status.appended.number());
-    Overview {
-        stock,
-        next,
-        skus: app.book.skus(),
-        orders: app.book.orders(),
-        pace: pace::now(),
-        expiring: app.expiring.soon(),
-        ledger: Ledger {
-            on_the_way: appended.saturating_sub(durable),
-            lag: app.lag.lock().behind.as_secs_f64(),
-            failed: status.dead.map(|error| error.to_string()),
-        },
+impl Overview {
+    /// Of an order book, with SKUs from number `first` on that have `search` in their name.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if `first` is no number.
+    pub fn of_book(alone: &Alone, first: &str, search: &str) -> Result<Self, Problem> {
+        let first = match first {
+            "" => 0,
+            first => {
+                let wrong = |_| Problem::invalid("first: there is no such SKU");
+                first.parse().map_err(wrong)?
+            }
+        };
+        let (stock, next) = bars(alone, first, search);
+        let status = alone.status();
+        let (durable, appended) = (status.durable.number(), status.appended.number());
+        Ok(Self {
+            stock,
+            next: next.map(|next| next.to_string()),
+            skus: alone.book.skus(),
+            orders: alone.book.orders(),
+            pace: pace::now(),
+            expiring: alone.expiring.soon(),
+            ledger: Ledger {
+                on_the_way: appended.saturating_sub(durable),
+                lag: alone.lag.lock().behind.as_secs_f64(),
+                failed: status.dead.map(|error| error.to_string()),
+            },
+        })
     }
 }
 
-fn bars(app: &App, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
+fn bars(alone: &Alone, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
     let search = search.to_lowercase();
     let mut bars = Vec::new();
     let end = first.saturating_add(LOOKS);
     for number in first..end {
         let id = SkuId::new(number);
-        let Some(sku) = app.book.sku(id) else {
+        let Some(sku) = alone.book.sku(id) else {
             return (bars, None);
         };
         if bars.len() == SKUS {
@@ -101,7 +114,7 @@ fn bars(app: &App, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
         if !search.is_empty() && !sku.to_lowercase().contains(&search) {
             continue;
         }
-        let sums = app.writer.stock(id);
+        let sums = alone.writer.stock(id);
         let units = |units: i64| u64::try_from(units).unwrap_or_default();
         bars.push(Bar {
             sku: sku.clone(),

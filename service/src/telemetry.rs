@@ -255,9 +255,8 @@ impl Telemetry {
         Self { skus, ..self }
     }
 
-    /// All figures, those of the book and its ledger as they are now.
-    #[must_use]
-    pub fn render(&self, book: &Book, writer: &Writer<Sku>) -> String {
+    /// Gauges the book and its ledger as they are now.
+    pub fn gauge(&self, book: &Book, writer: &Writer<Sku>) {
         gauge!(ORDERS).set(book.orders() as f64);
         gauge!(LINES).set(book.lines() as f64);
         gauge!(KEYS).set(book.requests() as f64);
@@ -273,6 +272,11 @@ impl Telemetry {
                 show(sku, writer.stock(number));
             }
         }
+    }
+
+    /// All figures.
+    #[must_use]
+    pub fn render(&self) -> String {
         self.process.collect();
         self.recorder.render()
     }
