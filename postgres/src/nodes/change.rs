@@ -26,7 +26,7 @@ pub(super) struct Ask {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// It is done, now or before: units moved, of them refunded, of them late.
+    /// It is done, now or [before](Known::before): units moved, of them refunded, of them late.
     Done(Known, [u64; 3]),
     /// There is no such order.
     Missing,
@@ -137,7 +137,8 @@ fn read(row: &Row) -> Result<Changed, Fault> {
     };
     let moved = |number| Ok(column::<i64>(row, number)?.unsigned_abs());
     Ok(match standing.as_str() {
-        "done" => Changed::Done(order()?, [moved(6)?, moved(7)?, moved(8)?]),
+        "done" => Changed::Done(order()?.changed(), [moved(6)?, moved(7)?, moved(8)?]),
+        "before" => Changed::Done(order()?, [moved(6)?, moved(7)?, moved(8)?]),
         "missing" => Changed::Missing,
         "is" => Changed::Is(order()?),
         "conflict" => Changed::Conflict,

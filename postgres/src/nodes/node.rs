@@ -1,12 +1,13 @@
 //! [`Node`]: a process that sells from blocks.
 
-use super::answers::{Order, OrderState, Refusal};
+use super::answers::{Answer, Order, Refusal};
 use super::inner::Inner;
 use super::known::{Known, State};
 use super::lines::Sku;
 use super::rows::{Failed, Life, Rows};
 use super::serving::{Request, Served, Serving};
 use super::{Sale, SaleError, schema, writer};
+use segstock_orders::OrderState;
 use segstock_remote::OrderId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -119,11 +120,11 @@ impl Node {
         id: &OrderId,
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
-    ) -> Result<Order, Refusal> {
+    ) -> Result<Answer, Refusal> {
         self.place_for(id, None, lines, ttl).await
     }
 
-    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](super::SkuLimits)).
+    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](segstock_orders::SkuLimits)).
     ///
     /// # Errors
     ///
@@ -134,7 +135,7 @@ impl Node {
         customer: Option<&str>,
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
-    ) -> Result<Order, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let lines = self.check(lines, ttl)?;
         let lines = lines.of(customer).map_err(Refusal::Invalid)?;
         let asked = Some(lines.hash());
@@ -144,12 +145,11 @@ impl Node {
         if !same {
             return Err(Refusal::Conflict);
         }
-        match known.order()? {
-            order if matches!(order.state, OrderState::Cancelled | OrderState::Expired) => {
-                Err(Refusal::Is(order))
-            }
-            order => Ok(order),
+        let order = known.order()?;
+        if matches!(order.state, OrderState::Cancelled | OrderState::Expired) {
+            return Err(Refusal::Is(order));
         }
+        known.answer()
     }
 
     /// What has become of an order. One that is past its deadline expires by that.

@@ -273,6 +273,7 @@ pub(super) fn known(row: &Row, from: usize, length: usize) -> Result<Vec<Option<
                 asked,
                 units,
                 until,
+                before: true,
             }))
         });
     known.collect()

@@ -178,21 +178,24 @@ impl Sale {
         self.rows().await.map(drop)
     }
 
-    /// Opens a SKU. A retry with the same figures changes nothing.
+    /// Opens a SKU, and says whether it was new. A retry with the same figures changes nothing.
     ///
     /// # Errors
     ///
     /// [`SaleError::Exists`] if it was opened with other figures; if the server does not answer, the same call tells.
-    pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<(), SaleError> {
+    pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<bool, SaleError> {
         const OPEN: &str = "
             with made as (
               insert into pool (sku, initial, came, free, safety, narrow, most, mode)
               values ($1, $2, $2, $2, $3, $4, $5, 'wide')
               on conflict (sku) do nothing returning sku
             )
-            select exists (select from made) or exists (
-              select from pool p
-              where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5)";
+            select case
+              when exists (select from made) then 'opened'
+              when exists (
+                select from pool p
+                where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5) then 'same'
+              else 'other' end";
         if !is_sku(sku) {
             return Err(SaleError::Sku(sku.to_owned()));
         }
@@ -212,8 +215,9 @@ impl Sale {
         let parameters: Parameters<'_> = &[&sku, &units, &safety, &narrow, &most];
         // A copy may have made it beside this: then the second time finds it.
         for _ in 0..2 {
-            if rows.row(OPEN, parameters, |row| column(row, 0)).await? {
-                return Ok(());
+            let did: String = rows.row(OPEN, parameters, |row| column(row, 0)).await?;
+            if did != "other" {
+                return Ok(did == "opened");
             }
         }
         Err(SaleError::Exists)

@@ -29,7 +29,10 @@ impl Inner {
                         && known.state == State::Held
                         && known.asked == Some(lines.hash())
                     {
-                        return Served::Is(known);
+                        return Served::Is(Known {
+                            before: true,
+                            ..known
+                        });
                     }
                     is_retry = true;
                 }
@@ -61,7 +64,9 @@ impl Inner {
                 return Served::Over;
             }
             match self.try_place(id, lines, ttl, is_retry || round > 0).await {
-                Did::Placed(known) | Did::Is(known) => return self.settled(id, known).await,
+                Did::Placed(known) | Did::Done(known) | Did::Is(known) => {
+                    return self.settled(id, known).await;
+                }
                 Did::NoSku(sku) => return Served::NoSku(sku),
                 Did::Overdue => {
                     let customer = lines.customer().map_or("", |of| &**of);
@@ -122,7 +127,7 @@ impl Inner {
                 return Served::Over;
             }
             match self.write_item(id, item.clone()).await {
-                Did::Is(known) | Did::Placed(known) => return Served::Is(known),
+                Did::Is(known) | Did::Done(known) | Did::Placed(known) => return Served::Is(known),
                 Did::Missing => return Served::Missing,
                 // Its row is asked again: then it is over.
                 Did::Alone if item == Item::Expire => {

@@ -1,12 +1,13 @@
 //! The answers of several nodes are those of the order book: random calls on both, each at any node, answer for answer.
 
-use super::support::{Tests, connect, sale, text};
+use super::support::{Tests, connect, sale};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock::ManualClock;
 use segstock_orders::{self as orders, OrderBook, SkuLimits};
 use segstock_postgres::nodes::{
-    Answer, Node, Refusal, Returned, Sale, ShortLine, SkuSettings, StockAnswer,
+    Answer, Filter, ListCursor, Node, OrderState, Refusal, Returned, Sale, ShortLine, SkuSettings,
+    StockAnswer,
 };
 use segstock_remote::servers::{Server, id};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub fn add(tests: &Tests) {
 
 const SKUS: [(&str, u64, u64); 3] = [("a", 9, 0), ("b", 14, 0), ("c", 12, 3)];
 const STEPS: u64 = 300;
+const BEFORE: &str = " before";
 const HOUR: Duration = Duration::from_secs(3_600);
 
 struct Both {
@@ -202,8 +204,10 @@ impl Both {
         self.refused += u64::from(!is_done);
         if is_done {
             let again = ask(&self.nodes[(node + 1) % 3], &call).await;
+            let before = of_nodes.trim_end_matches(BEFORE);
             assert_eq!(
-                again, of_nodes,
+                again,
+                format!("{before}{BEFORE}"),
                 "step {step}, asked again elsewhere: {call:?}"
             );
             _ = ask_book(&self.book, &call);
@@ -219,46 +223,67 @@ impl Both {
                 .view(&id(order))
                 .await
                 .expect("it was placed");
-            let lines = view.lines.iter().map(|line| {
-                let (paid, shipped, returned) = (line.paid, line.shipped, line.returned);
-                let (off, expired) = (line.written_off, line.expired);
-                let (cancelled, refunded, held) = (line.cancelled, line.refunded, line.held);
-                format!(
-                    "{} {held} {paid} {shipped} {returned} {off} {cancelled} {refunded} {expired}",
-                    line.sku
-                )
-            });
             let of_book = self.book.get(order).expect("it was placed");
-            let lines_of_book = of_book.lines.iter().map(|line| {
-                let (paid, shipped, returned) = (line.paid, line.shipped, line.returned);
-                let (off, expired) = (line.written_off, line.expired);
-                let (cancelled, refunded, held) = (line.cancelled, line.refunded, line.held);
-                format!(
-                    "{} {held} {paid} {shipped} {returned} {off} {cancelled} {refunded} {expired}",
-                    line.sku
-                )
-            });
-            let (lines, lines_of_book): (Vec<_>, Vec<_>) =
-                (lines.collect(), lines_of_book.collect());
-            assert_eq!(lines, lines_of_book, "step {step}: {call:?}");
             assert_eq!(
-                view.order.state.to_string(),
-                of_book.state.to_string(),
+                (view.id, view.customer, view.state, view.lines),
+                (of_book.id, of_book.customer, of_book.state, of_book.lines),
                 "step {step}: {call:?}"
             );
         }
         for (sku, ..) in SKUS {
             let of_book = self.book.stock(sku).expect("it is open");
-            let free = self.nodes[node].available(sku).await.expect("it is open");
-            let sums = format!("select came - went - shipped, owed from pool where sku = '{sku}'");
-            let rows = format!("{free} {}", text(&self.rows, &sums).await);
-            let (available, on_hand, owed) = (of_book.available, of_book.on_hand, of_book.owed);
-            assert_eq!(
-                rows,
-                format!("{available} {on_hand} {owed}"),
-                "step {step}, SKU {sku}: {call:?}"
-            );
+            let stock = self.nodes[node].stock(sku).await.expect("it is open");
+            assert_eq!(stock, of_book, "step {step}, SKU {sku}: {call:?}");
+            assert_eq!(self.nodes[node].available(sku).await, Ok(of_book.available));
         }
+        if step % 10 == 0 {
+            self.lists(step).await;
+        }
+    }
+
+    /// Pages of both have the same orders.
+    async fn lists(&mut self, step: u64) {
+        let mut filter = Filter::default();
+        let chance = &mut self.chance;
+        let states = [
+            OrderState::Held,
+            OrderState::Paid,
+            OrderState::Shipped,
+            OrderState::Returned,
+            OrderState::Expired,
+            OrderState::Cancelled,
+        ];
+        if chance.random_range(0..3) > 0 {
+            filter.state = Some(states[chance.random_range(0..states.len())]);
+        }
+        if chance.random_range(0..3) == 0 {
+            filter.customer = Some(["ann", "bob"][chance.random_range(0..2)].into());
+        }
+        if chance.random_range(0..2) == 0 {
+            filter.sku = Some(SKUS[chance.random_range(0..3)].0.to_owned());
+        }
+        let (mut all, mut after) = (Vec::new(), ListCursor::default());
+        let most = chance.random_range(1..9);
+        let node = &self.nodes[chance.random_range(0..3)];
+        loop {
+            let page = node.orders(&filter, &after, most).await;
+            let page = page.expect("nothing fails");
+            assert!(page.orders.len() <= most);
+            all.extend(page.orders.into_iter().map(|order| order.id));
+            let Some(next) = page.next else { break };
+            after = next.to_string().parse().expect("it is one");
+        }
+        let (mut of_book, mut from) = (Vec::new(), Some(orders::Cursor::default()));
+        while let Some(cursor) = from {
+            let page = self.book.list(&filter, cursor, 1_000);
+            let page = page.expect("the SKU is open");
+            let orders = page.orders.into_iter();
+            of_book.extend(orders.map(|order| (order.number, order.id)));
+            from = page.next;
+        }
+        of_book.sort();
+        let of_book: Vec<_> = of_book.into_iter().map(|(_, id)| id).collect();
+        assert_eq!(all, of_book, "step {step}: {filter:?}");
     }
 }
 
@@ -280,7 +305,9 @@ async fn ask(node: &Node, call: &Call) -> String {
             let placed = node
                 .place_for(&id(order), *customer, lines.clone(), Some(HOUR))
                 .await;
-            return placed.map_or_else(refusal, |order| order.state.to_string());
+            return placed.map_or_else(refusal, |answer| {
+                format!("{} {}{}", answer.state, answer.units, said(answer.before))
+            });
         }
         Call::Pay(order) => node.pay(&id(order)).await,
         Call::Ship(order) => node.ship(&id(order)).await,
@@ -315,13 +342,13 @@ async fn ask(node: &Node, call: &Call) -> String {
             return counted(sku, node.count(&id(key), sku, *units).await);
         }
         Call::Limit(sku, closed, most) => {
-            let mut limits = segstock_postgres::nodes::SkuLimits::default();
+            let mut limits = SkuLimits::default();
             (limits.closed, limits.per_customer) = (*closed, *most);
             limits.safety = safety_of(sku);
             return node
                 .limit(sku, limits)
                 .await
-                .map_or_else(refusal, |()| "set".to_owned());
+                .map_or_else(refusal, |is_set| format!("set{}", said(!is_set)));
         }
         Call::WriteOff(sku, key, units) => {
             return booked(node.write_off(&id(key), sku, *units).await);
@@ -329,26 +356,36 @@ async fn ask(node: &Node, call: &Call) -> String {
     };
     answer.map_or_else(refusal, |answer| {
         let Answer {
+            before,
             state,
             units,
             refunded,
             late,
             ..
         } = answer;
-        format!("{state} {units} {refunded} {late}")
+        let before = said(before);
+        format!("{state} {units} {refunded} {late}{before}")
     })
+}
+
+/// Whether it was done before.
+fn said(before: bool) -> &'static str {
+    if before { BEFORE } else { "" }
 }
 
 fn booked(answer: Result<StockAnswer, Refusal>) -> String {
     answer.map_or_else(refusal, |answer| {
-        format!("{} {}", answer.difference, answer.uncovered)
+        let (difference, uncovered) = (answer.difference, answer.uncovered);
+        format!("{difference} {uncovered}{}", said(answer.before))
     })
 }
 
 /// For the order book safety stock covers nothing: what is missing of it is uncovered, and not owed.
 fn counted(sku: &str, answer: Result<StockAnswer, Refusal>) -> String {
     match answer {
-        Ok(answer) if safety_of(sku) > 0 => answer.difference.to_string(),
+        Ok(answer) if safety_of(sku) > 0 => {
+            format!("{}{}", answer.difference, said(answer.before))
+        }
         answer => booked(answer),
     }
 }
@@ -390,7 +427,7 @@ fn ask_book(book: &OrderBook<String>, call: &Call) -> String {
                     orders::Refusal::Short(_) => "!sold out".to_owned(),
                     refused => book_refusal(refused),
                 },
-                |answer| answer.state.to_string(),
+                |answer| format!("{} {}{}", answer.state, answer.units, said(answer.before)),
             );
         }
         Call::Pay(order) => book.pay(order),
@@ -417,23 +454,23 @@ fn ask_book(book: &OrderBook<String>, call: &Call) -> String {
             limits.safety = safety_of(sku);
             return book
                 .limit(sku.clone(), limits)
-                .map_or_else(book_refusal, |_| "set".to_owned());
+                .map_or_else(book_refusal, |set| format!("set{}", said(set.is_none())));
         }
         Call::WriteOff(sku, key, units) => {
             return booked_by_book(book.write_off(sku.clone(), key, *units));
         }
     };
     answer.map_or_else(book_refusal, |answer| {
-        format!(
-            "{} {} {} {}",
-            answer.state, answer.units, answer.refunded, answer.late
-        )
+        let (units, refunded, late) = (answer.units, answer.refunded, answer.late);
+        let before = said(answer.before);
+        format!("{} {units} {refunded} {late}{before}", answer.state)
     })
 }
 
 fn booked_by_book(answer: Result<orders::StockAnswer, orders::Refusal<String>>) -> String {
     answer.map_or_else(book_refusal, |answer| {
-        format!("{} {}", answer.difference, answer.uncovered)
+        let (difference, uncovered) = (answer.difference, answer.uncovered);
+        format!("{difference} {uncovered}{}", said(answer.before))
     })
 }
 
@@ -442,7 +479,9 @@ fn counted_by_book(
     answer: Result<orders::StockAnswer, orders::Refusal<String>>,
 ) -> String {
     match answer {
-        Ok(answer) if safety_of(sku) > 0 => answer.difference.to_string(),
+        Ok(answer) if safety_of(sku) > 0 => {
+            format!("{}{}", answer.difference, said(answer.before))
+        }
         answer => booked_by_book(answer),
     }
 }

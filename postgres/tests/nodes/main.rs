@@ -8,6 +8,7 @@ mod crowd;
 mod feed;
 mod forget;
 mod limits;
+mod lists;
 mod log;
 mod mistakes;
 mod parts;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     book::add(&tests);
     parts::add(&tests);
     limits::add(&tests);
+    lists::add(&tests);
     feed::add(&tests);
     forget::add(&tests);
     returns::add(&tests);

@@ -10,7 +10,7 @@
 --
 -- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
 -- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
--- Answers `over` if the session is; else for each item: placed, is (its state), missing (no row), fenced (a block is
+-- Answers `over` if the session is; else for each item: placed, done (this batch changed it), is (its state), missing (no row), fenced (a block is
 -- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order), overdue (its
 -- customer has orders that end first).
 create function batch_1(
@@ -70,6 +70,7 @@ begin
         when o.id is null then case i.kind when 'place' then 'again' else 'missing' end
         when i.kind = 'place' and (o.node, o.session, o.batch) = (of_node, of_session, number) and o.skus is not null
           then 'placed'
+        when i.kind = 'cancel' and (o.end_node, o.end_session, o.end_batch) = (of_node, of_session, number) then 'done'
         when alone_1(o, i.kind) then 'alone'
         else 'is' end order by i.k),
       array_agg(o.state order by i.k), array_agg(o.asked order by i.k), array_agg(o.short order by i.k),
@@ -292,6 +293,7 @@ begin
       ends := 'refunded';
     elsif item.kind = 'pay' and item.state = 'held' then
       paid := paid || item.id;
+      dids[item.k] := 'done';
       states[item.k] := 'paid';
     elsif item.kind = 'ship' and item.state = 'paid' then
       if exists (
@@ -306,12 +308,16 @@ begin
         p_shipped[found_at] := p_shipped[found_at] + item.has_units[i];
       end loop;
       shipped := shipped || item.id;
+      dids[item.k] := 'done';
       states[item.k] := 'shipped';
     end if;
     continue when ends is null;
     -- Its units pay first what is owed. The rest goes to an open block of this node, or to the pool; never to the block that
     -- they came from, which may be closed.
     states[item.k] := ends;
+    if ends <> 'expired' then
+      dids[item.k] := 'done';
+    end if;
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(item.has_skus) loop

@@ -5,7 +5,7 @@
 -- that their units are in the pools. An order that is past its deadline expires first, in the same transaction.
 --
 -- A node makes one at a time: so the numbers of its changes grow as they commit. It locks blocks, the order, and the pools of its SKUs; then it looks at the key, takes, moves and gives.
--- Answers: done (now or before); missing (no row); is (it was never placed); conflict (the key is known for something else);
+-- Answers: done; before (it was done before); missing (no row); is (it was never placed); conflict (the key is known for something else);
 -- state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand (fewer units are
 -- there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as `rule_1`).
 create function change_1(
@@ -63,7 +63,7 @@ begin
   end if;
   select r.* into made from request r where r.id = of_id and r.key = of_key;
   if found then
-    standing := case when made.body = of_body then 'done' else 'conflict' end;
+    standing := case when made.body = of_body then 'before' else 'conflict' end;
     moved := made.moved;
     refunded := made.refunded;
     late := made.late;

@@ -109,9 +109,11 @@ end
 $$;
 
 -- Sets what is set for a SKU. A larger safety stock takes units off sale at once; with `closes` those of nodes, too.
--- Answers: done, missing, or close (again, with `closes`).
-create function limit_1(of_sku text, new_safety bigint, is_closed boolean, new_most bigint, closes boolean) returns text
-language plpgsql as $$
+-- Answers: done, same (nothing changed), missing, or close (again, with `closes`).
+create function limit_1(
+  of_sku text, new_safety bigint, is_closed boolean, new_most bigint, new_waiting bigint, new_unpaid smallint, new_low bigint,
+  closes boolean
+) returns text language plpgsql as $$
 declare
   blocks bigint[];
 begin
@@ -124,6 +126,14 @@ begin
   if not found then
     return 'missing';
   end if;
+  if exists (
+    select from pool p
+    where p.sku = of_sku and (p.safety, p.closed, p.low) = (new_safety, is_closed, new_low)
+      and p.per_customer is not distinct from new_most and p.most_waiting is not distinct from new_waiting
+      and p.unpaid is not distinct from new_unpaid
+  ) then
+    return 'same';
+  end if;
   if blocks is not null then
     perform collect_1(array[of_sku], blocks);
   end if;
@@ -133,7 +143,8 @@ begin
     return 'close';
   end if;
   update pool p
-  set safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null
+  set safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null,
+      most_waiting = new_waiting, unpaid = new_unpaid, low = new_low
   where p.sku = of_sku;
   return 'done';
 end

@@ -114,7 +114,7 @@ $$;
 
 -- Which units of an order, which is split, a call moves: of which SKUs, from where, to where. Those of an amendment are the
 -- difference to what it holds. `wanted_skus` are null for all that the call can move.
--- Answers: moves; done (calls on parts left nothing to move); conflict (they did another thing); state (the call is not for an
+-- Answers: moves; before (calls on parts left nothing to move); conflict (they did another thing); state (the call is not for an
 -- order in this state); lines (the order has fewer units that it could move: these); sku (there is none of this name).
 create function pick_1(
   of_id text, of_kind text, wanted_skus text[], wanted bigint[],
@@ -186,7 +186,7 @@ begin
         when 'cancel' then array['cancelled'] else array['returned'] end) then 'state'
       when of_kind in ('pay', 'ship', 'cancel') or exists (
         select from part p
-        where p.id = of_id and p.stage = case of_kind when 'return' then 'returned' else 'written_off' end) then 'done'
+        where p.id = of_id and p.stage = case of_kind when 'return' then 'returned' else 'written_off' end) then 'before'
       else 'conflict' end;
   end if;
 end

@@ -4,7 +4,7 @@
 -- Each transaction is one function in a file of its own; inside, each statement sees what was committed when it began.
 
 create table segstock_nodes (version integer not null);
-insert into segstock_nodes values (2);
+insert into segstock_nodes values (3);
 
 -- A node's session is raised at each start: what an older one sends does nothing.
 create table node (
@@ -43,6 +43,12 @@ create table pool (
   mode   text collate "C" not null check (mode in ('wide', 'narrow', 'ended')),
   -- No new order has it.
   closed boolean not null default false,
+  -- Fewer units for sale than this are low; 0: never.
+  low    bigint not null default 0 check (low >= 0),
+  -- How many units may wait; null: any number.
+  most_waiting bigint check (most_waiting >= 0),
+  -- How many percent of the units on hand can be held without being paid for.
+  unpaid smallint check (unpaid >= 0),
   -- Units that the orders of one customer have at most: held, paid or shipped.
   per_customer bigint check (per_customer >= 0),
   -- Such a limit is set, or was: units are counted for each customer.
@@ -115,7 +121,9 @@ create table orders (
   -- calls. In each the numbers grow as transactions commit. Null: no order was placed.
   seq     bigint not null default nextval('changes'),
   lane    text collate "C",
-  at      timestamptz not null default clock_timestamp()
+  at      timestamptz not null default clock_timestamp(),
+  -- When its row came.
+  placed  timestamptz not null default clock_timestamp()
 );
 create index orders_lane on orders (lane, seq) where lane is not null;
 -- Holds by deadline.
@@ -123,6 +131,11 @@ create index orders_held on orders (until) where state = 'held' and until is not
 
 -- Those that can be forgotten, by age.
 create index orders_ended on orders (at) where state not in ('held', 'paid');
+-- Lists: those that are open, those that have ended, those of a customer; each row is in one of the first two. Their conditions
+-- are written so that no other statement is planned with them.
+create index orders_open on orders (placed) where strpos('held paid', state) > 0;
+create index orders_done on orders (placed) where strpos('held paid', state) = 0 and skus is not null;
+create index orders_customer on orders (customer, placed) where customer is not null;
 create index orders_of on orders (customer) where state = 'held' and until is not null and counted is not null;
 
 -- Units that a customer has of a SKU that is counted. Rows are locked last, by customer and SKU.
@@ -175,6 +188,11 @@ begin
   end if;
   return coalesce(cardinality(closed_skus), 0);
 end
+$$;
+
+-- What is said of units that are so far, or of an order.
+create function said_1(stage text) returns text language sql immutable as $$
+  select case stage when 'refunded' then 'cancelled' when 'written_off' then 'returned' else stage end
 $$;
 
 -- The units of a whole order, from its pieces. Null: it has none.

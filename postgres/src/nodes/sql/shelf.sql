@@ -2,7 +2,7 @@
 --
 -- A count takes what is missing of free units, wherever they are; for what is missing beyond these, promised units are owed. It
 -- and a write-off take of the pool; with `closes` the blocks of the SKU are closed first.
--- Answers: done; conflict (the key is known for something else); missing (there is no such SKU); much (more than can be);
+-- Answers: done; before (it was done before); conflict (the key is known for something else); missing (there is no such SKU); much (more than can be);
 -- short, overdue, close (as `look_1`).
 
 -- What was asked of a SKU, and what it changed.
@@ -37,7 +37,7 @@ begin
     standing := 'missing';
     return;
   end if;
-  select case when s.body = of_body then 'done' else 'conflict' end, s.difference, s.uncovered
+  select case when s.body = of_body then 'before' else 'conflict' end, s.difference, s.uncovered
   into standing, difference, uncovered from shelf s where s.sku = of_sku and s.key = of_key;
   if found then
     return;
