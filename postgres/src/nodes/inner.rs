@@ -6,6 +6,7 @@ use super::rows::{Life, Rows};
 use super::serving::Serving;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::{Notify, Semaphore, watch};
 
 /// What the tasks and the handles of a node share.
@@ -19,6 +20,8 @@ pub(super) struct Inner {
     /// Of all else.
     pub rows: Rows,
     pub memory: Mutex<Memory>,
+    /// When the heartbeat was sent that was answered last.
+    pub beat: Mutex<Instant>,
     pub serving: Serving,
     pub calls: Arc<Semaphore>,
     pub wake: Notify,
@@ -35,6 +38,10 @@ pub(super) struct Inner {
 impl Inner {
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn beat(&self) -> MutexGuard<'_, Instant> {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_over(&self) -> bool {

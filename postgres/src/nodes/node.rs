@@ -12,7 +12,7 @@ use segstock_remote::OrderId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -56,6 +56,8 @@ pub struct NodeStatus {
     pub calls: usize,
     /// Something is being written or waits for it.
     pub is_writing: bool,
+    /// How long ago the heartbeat was sent that the database answered last, or its start: its lease began no earlier.
+    pub beat: Duration,
     /// Why it serves no calls any more.
     pub over: Option<String>,
 }
@@ -77,6 +79,7 @@ impl Node {
         let rows = Rows::new(sale.driver(2, sale.patience)?);
         schema::check(&rows).await?;
         let start = rand::random::<i64>();
+        let began = Instant::now();
         let number = loop {
             let seen = rows.seen(name).await?;
             if let Some(number) = rows.open(name, seen, start, sale.lease).await? {
@@ -91,6 +94,7 @@ impl Node {
             proves: Rows::new(sale.driver(1, sale.timeout)?),
             rows,
             memory: Mutex::default(),
+            beat: Mutex::new(began),
             serving: Serving::default(),
             calls: Arc::new(Semaphore::new(sale.calls)),
             wake: Notify::new(),
@@ -218,6 +222,7 @@ impl Node {
             is_writing: inner.works.load(Ordering::Relaxed)
                 || memory.has_batch()
                 || memory.has_lends(),
+            beat: inner.beat().elapsed(),
             over: inner.over.borrow().clone(),
         }
     }

@@ -103,6 +103,7 @@ impl Writer {
     /// Renews the lease, adopts blocks that the node does not know, drops those that are closed, and sweeps.
     async fn beat(&self) -> Result<(), End> {
         let node = &self.node;
+        let sent = std::time::Instant::now();
         let beat = node.writes.beat(&node.life, node.sale.lease, SWEEP).await;
         let beat = match beat {
             Ok(beat) => beat,
@@ -112,6 +113,7 @@ impl Writer {
                 return Ok(());
             }
         };
+        *node.beat() = sent;
         let mut memory = node.memory();
         let late = if memory.sweeps == 0 {
             beat.late.clone()
