@@ -4,9 +4,8 @@ use crate::book::Sku;
 use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock_orders::{
-    Answer, OrderLine, OrderView, Position, SendingPage, SkuLimits, SkuView, StockAnswer,
-};
+use segstock_orders::{Answer, OrderLine, OrderView, Position, SendingPage, SkuLimits, SkuView};
+use segstock_postgres::nodes;
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
@@ -127,6 +126,40 @@ struct Line {
     expired: u64,
 }
 
+/// What a call on an order did.
+#[derive(Debug)]
+pub struct Did {
+    /// Whether an earlier one did it.
+    before: bool,
+    changed: Changed,
+}
+
+impl From<Answer> for Did {
+    fn from(answer: Answer) -> Self {
+        Self {
+            before: answer.before,
+            changed: Changed {
+                units: answer.units,
+                refunded: answer.refunded,
+                late: answer.late,
+            },
+        }
+    }
+}
+
+impl From<nodes::Answer> for Did {
+    fn from(answer: nodes::Answer) -> Self {
+        Self {
+            before: answer.before,
+            changed: Changed {
+                units: answer.units,
+                refunded: answer.refunded,
+                late: answer.late,
+            },
+        }
+    }
+}
+
 /// What a request changed.
 #[derive(Debug, Serialize, ToSchema)]
 struct Changed {
@@ -185,16 +218,14 @@ impl Order {
     #[must_use]
     pub fn changed(
         status: StatusCode,
-        (answer, order): (Answer, OrderView<Sku>),
+        did: impl Into<Did>,
+        order: OrderView<Sku>,
     ) -> Answered<Self> {
-        let changed = (!answer.before).then_some(Changed {
-            units: answer.units,
-            refunded: answer.refunded,
-            late: answer.late,
-        });
+        let Did { before, changed } = did.into();
+        let changed = (!before).then_some(changed);
         Answered {
             status,
-            replayed: answer.before,
+            replayed: before,
             body: Self {
                 changed,
                 ..order.into()
@@ -297,9 +328,9 @@ struct StockChanged {
 }
 
 impl Stock {
-    /// The stock of `sku`, and what a request changed in it.
+    /// The stock of `sku`.
     #[must_use]
-    pub fn new(sku: Sku, view: SkuView, answer: Option<&StockAnswer>) -> Self {
+    pub fn new(sku: Sku, view: SkuView) -> Self {
         Self {
             sku,
             available: view.available,
@@ -310,12 +341,19 @@ impl Stock {
             on_the_way: view.on_the_way,
             coming: view.coming,
             limits: (view.limits != SkuLimits::default()).then(|| view.limits.into()),
-            changed: answer.map(|answer| StockChanged {
-                difference: answer.difference,
-                uncovered: answer.uncovered,
-                sending: None,
-            }),
+            changed: None,
         }
+    }
+
+    /// With what a request changed: units that came or went, and those of them that no free unit covered.
+    #[must_use]
+    pub const fn changed(mut self, difference: i64, uncovered: u64) -> Self {
+        self.changed = Some(StockChanged {
+            difference,
+            uncovered,
+            sending: None,
+        });
+        self
     }
 
     /// What was changed is a sending, with the number of its change.

@@ -2,6 +2,7 @@
 
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
+use crate::shop::node::Node;
 use crate::telemetry::Telemetry;
 use crate::watch::{EVERY, Watch};
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// The most orders that expire in one step of the sweep: no worker should be busy with more.
 const SWEEP_LIMIT: usize = 1_000;
+
+/// How often nodes forget.
+const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// Tasks, which end with it.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ impl Background {
                 tasks.push(task::spawn(sweep(Arc::clone(alone))));
                 tasks.push(task::spawn(watch(Arc::clone(alone))));
             }
+            Shop::Node(node) => tasks.push(task::spawn(forget(Arc::clone(node)))),
         }
         Self(tasks)
     }
@@ -69,6 +74,17 @@ async fn sweep(alone: Arc<Alone>) {
             Ok(Ok(_)) => {}
             Ok(Err(refusal)) => tracing::warn!("expired orders stay: {refusal}"),
             Err(_) => tracing::error!("the sweep panicked; it goes on"),
+        }
+    }
+}
+
+/// Forgets what ended: all nodes do it, each some of it. Whatever else is to be done, a node does by itself.
+async fn forget(node: Arc<Node>) {
+    let mut ticks = every(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        if node.forget().await {
+            ticks.reset_immediately();
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::book::Sku;
 use crate::input::{Object, check_sku};
+use crate::kinds;
 use crate::numbers::Whole;
+use crate::problem::Problem;
 use crate::table::{Form, Table};
 use crate::telemetry::Deed;
 use segstock::MAX_UNITS;
@@ -70,7 +72,27 @@ pub struct Import<'a> {
     pub is_dry_run: bool,
 }
 
+impl Imported {
+    /// Where it stopped: so many SKUs were changed before this line.
+    #[must_use]
+    pub fn stopped(changed: usize, line: usize) -> String {
+        format!(
+            "{changed} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
+        )
+    }
+}
+
 impl Act {
+    /// The units that come to a SKU by a line of so many; negative: that go.
+    #[must_use]
+    pub const fn difference(self, units: u64, on_hand: u64) -> i64 {
+        // Units of a list are at most those of a stock, which fit 64 bits with a sign.
+        match self {
+            Self::Restock => units.cast_signed(),
+            Self::Count => units.cast_signed() - on_hand.cast_signed(),
+        }
+    }
+
     /// As it is counted.
     #[must_use]
     pub const fn deed(self) -> Deed {
@@ -98,6 +120,16 @@ struct JsonLine {
 }
 
 impl Stocklist {
+    /// Why it is refused: these SKUs of it are not open, by their lines.
+    pub fn not_open(&self, skus: Vec<Sku>) -> Problem {
+        let first = skus.first().map_or("", Sku::as_str);
+        let line = self.units.get(first).map_or(0, |(line, _)| *line);
+        let detail = format!(
+            "the list line {line}: there is no SKU {first}; open=true opens those that are not open"
+        );
+        Problem::new(kinds::UNKNOWN_SKUS, detail).with_skus(skus)
+    }
+
     /// Reads CSV.
     ///
     /// # Errors

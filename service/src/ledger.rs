@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The schema of a ledger in `PostgreSQL`.
-const SCHEMA: &str = "segstock";
+/// The schema of a ledger in `PostgreSQL`, and of a sale of several nodes: of one of them, since the other refuses its tables.
+pub const SCHEMA: &str = "segstock";
 
 /// Where what was answered is kept: `sqlite:FILE`, `postgres://…`, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,6 +32,14 @@ pub enum LedgerPlace {
 /// The address of a database, which is shown without user, password and settings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// The whole address.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,12 +5,11 @@ use crate::expiring::Soon;
 use crate::pace::{self, Pace};
 use crate::problem::Problem;
 use crate::shop::alone::Alone;
-use segstock_orders::SkuId;
+use segstock_orders::{SkuId, SkuView};
+use segstock_postgres::nodes::NodeStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// SKUs on the page at a time.
-const SKUS: usize = 50;
 /// SKUs that one search looks at.
 const LOOKS: u32 = 20_000;
 
@@ -23,13 +22,17 @@ pub struct Overview {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next: Option<String>,
-    /// How many SKUs are open.
-    skus: usize,
-    /// How many orders are known.
-    orders: usize,
+    /// How many SKUs are open. Several nodes do not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    skus: Option<usize>,
+    /// How many orders are known. Several nodes do not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    orders: Option<usize>,
     /// What was asked for since the start.
     pace: Pace,
-    /// The held orders that expire next.
+    /// The held orders that expire next. Several nodes show none.
     expiring: Vec<Soon>,
     /// How the ledger is.
     ledger: Ledger,
@@ -51,14 +54,16 @@ struct Bar {
     owed: u64,
     /// Units of safety stock.
     safety: u64,
+    /// With several nodes: units that are held or paid for.
+    promised: u64,
 }
 
 /// How the ledger is.
 #[derive(Debug, Serialize, ToSchema)]
 struct Ledger {
-    /// Changes that are on their way.
+    /// Changes that are on their way. Of a node: calls.
     on_the_way: u64,
-    /// Seconds for which a change waits to be durable.
+    /// Seconds for which a change waits to be durable. Of a node: since the database answered its heartbeat.
     lag: f64,
     /// Why nothing can be written any more.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +72,37 @@ struct Ledger {
 }
 
 impl Overview {
+    /// SKUs on the page at a time.
+    pub const SKUS: usize = 50;
+
+    /// Of a node, with these SKUs; more begin at `next`.
+    #[must_use]
+    pub fn of_node(stock: Vec<(Sku, SkuView)>, next: Option<String>, node: &NodeStatus) -> Self {
+        let bar = |(sku, view): (Sku, SkuView)| Bar {
+            sku,
+            available: view.available,
+            held: 0,
+            paid: 0,
+            shipped: 0,
+            owed: view.owed,
+            safety: view.safety,
+            promised: (view.on_hand + view.owed).saturating_sub(view.available + view.safety),
+        };
+        Self {
+            stock: stock.into_iter().map(bar).collect(),
+            next,
+            skus: None,
+            orders: None,
+            pace: pace::now(),
+            expiring: Vec::new(),
+            ledger: Ledger {
+                on_the_way: node.calls as u64,
+                lag: node.beat.as_secs_f64(),
+                failed: node.over.clone(),
+            },
+        }
+    }
+
     /// Of an order book, with SKUs from number `first` on that have `search` in their name.
     ///
     /// # Errors
@@ -86,8 +122,8 @@ impl Overview {
         Ok(Self {
             stock,
             next: next.map(|next| next.to_string()),
-            skus: alone.book.skus(),
-            orders: alone.book.orders(),
+            skus: Some(alone.book.skus()),
+            orders: Some(alone.book.orders()),
             pace: pace::now(),
             expiring: alone.expiring.soon(),
             ledger: Ledger {
@@ -108,7 +144,7 @@ fn bars(alone: &Alone, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
         let Some(sku) = alone.book.sku(id) else {
             return (bars, None);
         };
-        if bars.len() == SKUS {
+        if bars.len() == Overview::SKUS {
             return (bars, Some(number));
         }
         if !search.is_empty() && !sku.to_lowercase().contains(&search) {
@@ -124,6 +160,7 @@ fn bars(alone: &Alone, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
             shipped: units(sums.shipped),
             owed: sums.owed(),
             safety: units(sums.safety),
+            promised: 0,
         });
     }
     (bars, Some(end))

@@ -9,7 +9,7 @@ use crate::description;
 use crate::opening;
 use crate::requests;
 use crate::routes::{customers_router, shop_router};
-use crate::telemetry::{LISTENERS, Telemetry, limit_connections};
+use crate::telemetry::{self, LISTENERS, Telemetry, limit_connections};
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
@@ -75,9 +75,12 @@ impl Service {
             .into());
         }
         // A second service on the same addresses never comes here: it leaves the ledger alone.
-        let opened = opening::open(&config)?;
+        let opened = opening::open(&config).await?;
         let telemetry = Telemetry::install()?.with_skus(&config.metrics_skus);
         requests::begin();
+        if config.node.is_some() {
+            telemetry::begin_node();
+        }
         telemetry.limit_orders(config.max_orders, config.max_all_lines, config.max_keys);
         let token = config.token.as_ref();
         let app = App {
@@ -131,7 +134,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// If the ledger failed: not all that was asked for is in it.
+    /// If the ledger failed: not all that was asked for is in it. If the node serves no calls any more, though nobody told it
+    /// to stop; or could not hand its units back.
     pub async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let (stop, stopped) = watch::channel(false);
         let grace = self.app.limits.request + GRACE;
@@ -142,9 +146,13 @@ impl Service {
             task::spawn(self.customers.serve(customers, stopped.clone())),
             task::spawn(self.shop.serve(shop, stopped)),
         ];
-        self.signals.stop().await;
+        let over = tokio::select! {
+            () = self.signals.stop() => None,
+            // It cannot go on: nothing is waited for.
+            over = self.app.shop.over() => Some(over),
+        };
         self.app.stopping.store(true, Ordering::Relaxed);
-        if !self.drain.is_zero() {
+        if over.is_none() && !self.drain.is_zero() {
             tracing::info!("stopping in {:?}: not ready from now on", self.drain);
             sleep(self.drain).await;
         }
@@ -159,7 +167,10 @@ impl Service {
             tracing::warn!("requests are still under way after {grace:?}");
         }
         drop(background);
-        self.app.shop.close().await
+        match over {
+            Some(over) => Err(over.into()),
+            None => self.app.shop.close().await,
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod alone;
 mod import;
+pub mod node;
+mod refusals;
 
 use crate::answers::{Answered, Order, Orders, Sendings, Stock, Stocks};
 use crate::bulk::{Import, Imported, Stocklist};
@@ -12,6 +14,7 @@ use crate::overview::Overview;
 use crate::problem::Problem;
 use crate::telemetry::Telemetry;
 use alone::Alone;
+use node::{Node, not_on_nodes};
 use segstock_orders::SkuLimits;
 use std::error::Error;
 use std::sync::Arc;
@@ -22,6 +25,8 @@ use std::time::Duration;
 pub enum Shop {
     /// In the order book of this process.
     Alone(Arc<Alone>),
+    /// At one of several nodes.
+    Node(Arc<Node>),
 }
 
 /// Each call refuses with a [`Problem`], as it is answered. If its future is dropped, the change may be made all the same:
@@ -35,6 +40,7 @@ impl Shop {
     pub async fn place(&self, order: Placing<'_>) -> Result<Answered<Order>, Problem> {
         match self {
             Self::Alone(alone) => alone.place(order).await,
+            Self::Node(node) => Box::pin(node.place(order)).await,
         }
     }
 
@@ -42,6 +48,7 @@ impl Shop {
     pub async fn order(&self, of: Option<&str>, id: &str) -> Result<Order, Problem> {
         match self {
             Self::Alone(alone) => alone.order(of, id).await,
+            Self::Node(node) => Box::pin(node.order(of, id)).await,
         }
     }
 
@@ -54,6 +61,7 @@ impl Shop {
     ) -> Result<Answered<Order>, Problem> {
         match self {
             Self::Alone(alone) => alone.change(of, id, call).await,
+            Self::Node(node) => Box::pin(node.change(of, id, call)).await,
         }
     }
 
@@ -66,6 +74,7 @@ impl Shop {
     ) -> Result<Orders, Problem> {
         match self {
             Self::Alone(alone) => alone.orders(wanted, cursor, limit).await,
+            Self::Node(node) => Box::pin(node.orders(wanted, cursor, limit)).await,
         }
     }
 
@@ -73,6 +82,7 @@ impl Shop {
     pub async fn open(&self, sku: &str) -> Result<Answered<Stock>, Problem> {
         match self {
             Self::Alone(alone) => alone.open(sku).await,
+            Self::Node(node) => Box::pin(node.open(sku)).await,
         }
     }
 
@@ -80,6 +90,7 @@ impl Shop {
     pub async fn stock(&self, sku: &str) -> Result<Stock, Problem> {
         let stock = match self {
             Self::Alone(alone) => alone.stock(sku).await,
+            Self::Node(node) => Box::pin(node.stock(sku)).await,
         };
         stock.map_err(|problem| problem.of_sku(sku))
     }
@@ -88,6 +99,7 @@ impl Shop {
     pub async fn stocks(&self, cursor: Option<String>, limit: usize) -> Result<Stocks, Problem> {
         match self {
             Self::Alone(alone) => alone.stocks(cursor, limit).await,
+            Self::Node(node) => Box::pin(node.stocks(cursor, limit)).await,
         }
     }
 
@@ -100,6 +112,7 @@ impl Shop {
     ) -> Result<Answered<Stock>, Problem> {
         let changed = match self {
             Self::Alone(alone) => alone.on_shelf(sku, key, call).await,
+            Self::Node(node) => Box::pin(node.on_shelf(sku, key, call)).await,
         };
         changed.map_err(|problem| problem.of_sku(sku))
     }
@@ -108,6 +121,7 @@ impl Shop {
     pub async fn limit(&self, sku: &str, limits: SkuLimits) -> Result<Answered<Stock>, Problem> {
         let limited = match self {
             Self::Alone(alone) => alone.limit(sku, limits).await,
+            Self::Node(node) => Box::pin(node.limit(sku, limits)).await,
         };
         limited.map_err(|problem| problem.of_sku(sku))
     }
@@ -120,6 +134,7 @@ impl Shop {
     ) -> Result<Sendings, Problem> {
         match self {
             Self::Alone(alone) => alone.sendings(cursor, limit).await,
+            Self::Node(_) => Err(not_on_nodes("units go from no SKU to another")),
         }
     }
 
@@ -127,6 +142,7 @@ impl Shop {
     pub async fn import(&self, import: Import<'_>, list: Stocklist) -> Result<Imported, Problem> {
         match self {
             Self::Alone(alone) => alone.import(import, list).await,
+            Self::Node(node) => Box::pin(node.import(import, list)).await,
         }
     }
 
@@ -134,6 +150,7 @@ impl Shop {
     pub async fn begin(&self, after: Option<String>) -> Result<(String, Option<Missed>), Problem> {
         match self {
             Self::Alone(alone) => alone.begin(after),
+            Self::Node(_) => Err(not_on_nodes("there are no events")),
         }
     }
 
@@ -141,6 +158,7 @@ impl Shop {
     pub async fn news(&self, after: &str) -> Result<News, Problem> {
         match self {
             Self::Alone(alone) => Ok(alone.news(after)),
+            Self::Node(_) => Err(not_on_nodes("there are no events")),
         }
     }
 
@@ -149,6 +167,8 @@ impl Shop {
     pub const fn look_every(&self) -> Duration {
         match self {
             Self::Alone(_) => Duration::from_millis(100),
+            // Each look is a statement of the database.
+            Self::Node(_) => Duration::from_millis(500),
         }
     }
 
@@ -156,6 +176,7 @@ impl Shop {
     pub async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
         match self {
             Self::Alone(alone) => Overview::of_book(alone, first, search),
+            Self::Node(node) => Box::pin(node.overview(first, search)).await,
         }
     }
 
@@ -164,6 +185,7 @@ impl Shop {
     pub fn health(&self) -> Health {
         match self {
             Self::Alone(alone) => alone.health(),
+            Self::Node(node) => node.health(),
         }
     }
 
@@ -171,13 +193,23 @@ impl Shop {
     pub fn check(&self) -> Result<(), Problem> {
         match self {
             Self::Alone(alone) => alone.check(),
+            Self::Node(node) => node.check(),
         }
     }
 
     /// Gauges it as it is now.
-    pub fn gauge(&self, telemetry: &Telemetry) {
+    pub async fn gauge(&self, telemetry: &Telemetry) {
         match self {
             Self::Alone(alone) => telemetry.gauge(&alone.book, &alone.writer),
+            Self::Node(node) => Box::pin(node.gauge(telemetry)).await,
+        }
+    }
+
+    /// Waits until it serves no calls any more, though nobody ended it; and says why.
+    pub async fn over(&self) -> String {
+        match self {
+            Self::Alone(_) => std::future::pending().await,
+            Self::Node(node) => node.over().await,
         }
     }
 
@@ -185,6 +217,7 @@ impl Shop {
     pub async fn close(&self) -> Result<(), Box<dyn Error>> {
         match self {
             Self::Alone(alone) => alone.close().await,
+            Self::Node(node) => node.close().await,
         }
     }
 }

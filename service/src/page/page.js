@@ -3,7 +3,7 @@
 
 const EVERY = 1000;
 const KEPT = 120; // Seconds of the chart.
-const STAGES = ["available", "held", "paid", "shipped", "safety", "owed"];
+const STAGES = ["available", "held", "paid", "shipped", "safety", "owed", "promised"];
 const LIFE = ["waiting", "held", "paid", "shipped", "returned", "written_off", "cancelled", "refunded", "expired"];
 const at = (id) => document.getElementById(id);
 
@@ -161,8 +161,8 @@ async function update() {
   showExpiring(shown.expiring);
   showPace(shown.pace);
   showOrder(order);
-  at("orders").textContent = number(shown.orders);
-  at("skus").textContent = `${number(shown.skus)} SKUs are open.`;
+  at("orders").textContent = shown.orders === undefined ? "–" : number(shown.orders);
+  at("skus").textContent = shown.skus === undefined ? "" : `${number(shown.skus)} SKUs are open.`;
   at("more").hidden = shown.next === undefined;
   at("more").dataset.next = shown.next;
   at("back").hidden = page.first === "";

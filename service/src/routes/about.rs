@@ -34,7 +34,7 @@ pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Prob
     (status = 200, body = String, content_type = "text/plain"),
 ))]
 pub async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
-    app.shop.gauge(&app.telemetry);
+    app.shop.gauge(&app.telemetry).await;
     let text = app.telemetry.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

@@ -14,9 +14,7 @@ use axum::http::StatusCode;
 use parking_lot::Mutex;
 use segstock::inventory::ShortLine;
 use segstock_orders::ledger::{Decided, Writer, WriterStatus};
-use segstock_orders::{
-    Cursor, Filter, OrderView, Position, Refusal, SkuId, SkuLimits, StockAnswer,
-};
+use segstock_orders::{Cursor, Filter, OrderView, Position, Refusal, SkuId, SkuLimits};
 use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -114,7 +112,8 @@ impl Alone {
             };
             Ok((answer?, book.get(id)?))
         });
-        Ok(Order::changed(StatusCode::CREATED, placed.await?))
+        let (answer, order) = placed.await?;
+        Ok(Order::changed(StatusCode::CREATED, answer, order))
     }
 
     pub(super) async fn order(&self, of: Option<&str>, id: &str) -> Result<Order, Problem> {
@@ -152,7 +151,8 @@ impl Alone {
             };
             Ok((answer?, book.get(id)?))
         });
-        Ok(Order::changed(StatusCode::OK, changed.await?))
+        let (answer, order) = changed.await?;
+        Ok(Order::changed(StatusCode::OK, answer, order))
     }
 
     pub(super) async fn orders(
@@ -222,7 +222,7 @@ impl Alone {
                 Err(Refusal::AlreadyOpen) => true,
                 Err(refusal) => return Err(refusal),
             };
-            Ok((replayed, stock_of(book, sku, None)?))
+            Ok((replayed, stock_of(book, sku)?))
         });
         let (replayed, body) = opened.await?;
         let status = StatusCode::CREATED;
@@ -234,7 +234,7 @@ impl Alone {
     }
 
     pub(super) async fn stock(&self, sku: &str) -> Result<Stock, Problem> {
-        self.figures(|book| stock_of(book, sku, None)).await
+        self.figures(|book| stock_of(book, sku)).await
     }
 
     pub(super) async fn stocks(
@@ -246,9 +246,7 @@ impl Alone {
         let page = self.figures(|book| Ok(book.stocks(first, limit))).await?;
         let stocks = page.stocks.into_iter();
         Ok(Stocks {
-            stock: stocks
-                .map(|(sku, view)| Stock::new(sku, view, None))
-                .collect(),
+            stock: stocks.map(|(sku, view)| Stock::new(sku, view)).collect(),
             next: page.next.map(|next| next.number().to_string()),
         })
     }
@@ -273,7 +271,8 @@ impl Alone {
                 }
             };
             let answer = answer?;
-            Ok((answer, stock_of(book, sku, Some(&answer))?))
+            let stock = stock_of(book, sku)?;
+            Ok((answer, stock.changed(answer.difference, answer.uncovered)))
         });
         let (answer, body) = changed.await?;
         Ok(Answered {
@@ -294,7 +293,7 @@ impl Alone {
     ) -> Result<Answered<Stock>, Problem> {
         let limited = self.call(|book| {
             let changed = book.limit(sku.to_owned(), limits)?;
-            Ok((changed.is_none(), stock_of(book, sku, None)?))
+            Ok((changed.is_none(), stock_of(book, sku)?))
         });
         let (replayed, body) = limited.await?;
         let status = StatusCode::OK;
@@ -316,9 +315,9 @@ impl Alone {
     }
 }
 
-fn stock_of(book: &Book, sku: &str, answer: Option<&StockAnswer>) -> Done<Stock> {
+fn stock_of(book: &Book, sku: &str) -> Done<Stock> {
     match book.stock(sku) {
-        Some(view) => Ok(Stock::new(sku.to_owned(), view, answer)),
+        Some(view) => Ok(Stock::new(sku.to_owned(), view)),
         None => Err(Refusal::UnknownSkus(vec![sku.to_owned()])),
     }
 }

@@ -19,8 +19,8 @@ impl Alone {
         list: Stocklist,
     ) -> Result<Imported, Problem> {
         let unknown = self.unopened(&list);
-        if let Some(first) = unknown.first().filter(|_| !import.opens) {
-            return Err(not_open(&list, first).with_skus(unknown));
+        if !unknown.is_empty() && !import.opens {
+            return Err(list.not_open(unknown));
         }
         let mut done = Imported {
             lines: list.lines,
@@ -86,12 +86,7 @@ impl Alone {
                 yield_now().await;
             }
             let answer = self.change_line(import, &sku, units).await;
-            let answer = answer.map_err(|problem| {
-                let place = format!(
-                    "{count} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
-                );
-                problem.at(&place)
-            })?;
+            let answer = answer.map_err(|problem| problem.at(&Imported::stopped(count, line)))?;
             if let Some(answer) = answer {
                 telemetry::done(import.act.deed(), answer.before);
                 done.before += usize::from(answer.before);
@@ -129,15 +124,6 @@ impl Alone {
     }
 }
 
-/// A SKU of the list is not open.
-fn not_open(list: &Stocklist, sku: &Sku) -> Problem {
-    let line = list.units.get(sku).map_or(0, |(line, _)| *line);
-    let detail = format!(
-        "the list line {line}: there is no SKU {sku}; open=true opens those that are not open"
-    );
-    Problem::new(kinds::UNKNOWN_SKUS, detail)
-}
-
 /// The units that would come to a SKU; none, if an earlier sending changed it.
 fn check_line(
     book: &Book,
@@ -146,10 +132,8 @@ fn check_line(
     sku: &Sku,
     requested: u64,
 ) -> Result<Option<i64>, Refusal<Sku>> {
-    // Units of a list are at most those of a stock, which fit 64 bits with a sign.
-    let come = requested.cast_signed();
     let Some(view) = book.stock(sku) else {
-        return Ok(Some(come));
+        return Ok(Some(requested.cast_signed()));
     };
     let is_known = match act {
         Act::Restock => book.knows_restock(sku.clone(), key, requested)?,
@@ -164,9 +148,6 @@ fn check_line(
             on_hand,
         });
     }
-    let come = match act {
-        Act::Restock => come,
-        Act::Count => come - on_hand.cast_signed(),
-    };
+    let come = act.difference(requested, on_hand);
     Ok((!is_known).then_some(come))
 }

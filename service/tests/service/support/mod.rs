@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 pub mod crowd;
+pub mod described;
 pub mod process;
 
 use segstock::ManualClock;
