@@ -112,6 +112,7 @@ impl Writer {
                 return Ok(());
             }
         };
+        node.serve_beside(beat.due.clone());
         let mut memory = node.memory();
         let late = if memory.sweeps == 0 {
             beat.late.clone()
