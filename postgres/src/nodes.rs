@@ -60,6 +60,7 @@ mod lists;
 mod memory;
 mod node;
 mod prover;
+mod queue;
 mod rows;
 mod sale;
 mod schema;

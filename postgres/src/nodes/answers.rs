@@ -86,6 +86,11 @@ pub enum Refusal {
         /// The SKU.
         sku: String,
     },
+    /// As many units wait for this SKU as its [limit](segstock_orders::SkuLimits::waiting) lets. The id stays refused.
+    QueueFull {
+        /// The SKU.
+        sku: String,
+    },
     /// The order is known, and cannot become what was asked for: a payment of a cancelled order, for instance.
     Is(Order),
     /// It was cancelled before it was placed, and stays so.
@@ -135,6 +140,7 @@ impl fmt::Display for Refusal {
             Self::Closed { sku } => write!(f, "{sku} is closed for new orders"),
             Self::PerCustomer { sku } => write!(f, "too many units of {sku} for one customer"),
             Self::CustomerNeeded { sku } => write!(f, "an order of {sku} names its customer"),
+            Self::QueueFull { sku } => write!(f, "too many units wait for {sku}"),
             Self::Is(order) => write!(f, "the order is {}", order.state),
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),
             Self::NoOrder => write!(f, "there is no such order"),

@@ -46,6 +46,8 @@ pub(super) enum Changed {
     TooManyKeys,
     /// These end first.
     Overdue(Vec<OrderId>),
+    /// Orders that wait for these SKUs are served first, and may leave some.
+    Due(Vec<String>),
     /// Blocks have the units: they are to be closed.
     Close,
 }
@@ -152,6 +154,7 @@ fn read(row: &Row) -> Result<Changed, Fault> {
         "nameless" => Changed::CustomerNeeded(sku(row)?),
         "much" => Changed::TooMany,
         "many" => Changed::TooManyKeys,
+        "due" => Changed::Due(list(row, 9)?),
         "overdue" => Changed::Overdue(ids(row, 12)?),
         _ => Changed::Close,
     })
@@ -190,6 +193,10 @@ impl Inner {
                 .ok()?
             {
                 Changed::Overdue(ids) => self.expire(ids).await,
+                Changed::Due(skus) => {
+                    let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
+                    self.serve_queues(&skus).await;
+                }
                 Changed::Close => {
                     if closes {
                         sleep(COMES_BACK).await;

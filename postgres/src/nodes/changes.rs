@@ -217,7 +217,9 @@ impl Node {
             Some(Changed::CustomerNeeded(sku)) => Err(Refusal::CustomerNeeded { sku }),
             Some(Changed::TooMany) => Err(Refusal::TooMany),
             Some(Changed::TooManyKeys) => Err(Refusal::TooManyKeys),
-            Some(Changed::Overdue(_) | Changed::Close) | None => Err(Refusal::TryAgain),
+            Some(Changed::Overdue(_) | Changed::Due(_) | Changed::Close) | None => {
+                Err(Refusal::TryAgain)
+            }
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Inner {
     pub beats: AtomicBool,
     /// The writer has something under way.
     pub works: AtomicBool,
+    /// Orders that waited are being served.
+    pub serves: AtomicBool,
     /// All calls have ended: the session may end, too.
     pub leaves: AtomicBool,
     /// Why the node serves no calls any more.

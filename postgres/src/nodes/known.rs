@@ -23,6 +23,8 @@ pub(super) enum State {
     Held,
     /// Held, and past its deadline.
     Overdue,
+    /// It waits for its units.
+    Waiting,
     Paid,
     Shipped,
     Returned,
@@ -38,6 +40,8 @@ pub(super) enum State {
     Limited(String),
     /// This SKU is for customers who are named.
     Nameless(String),
+    /// As many units wait for this SKU as may.
+    Full(String),
 }
 
 impl State {
@@ -45,6 +49,7 @@ impl State {
         Ok(match state {
             "held" => Self::Held,
             "overdue" => Self::Overdue,
+            "waiting" => Self::Waiting,
             "paid" => Self::Paid,
             "shipped" => Self::Shipped,
             "returned" => Self::Returned,
@@ -55,6 +60,7 @@ impl State {
             "closed" => Self::Closed(short.unwrap_or_default()),
             "limited" => Self::Limited(short.unwrap_or_default()),
             "nameless" => Self::Nameless(short.unwrap_or_default()),
+            "full" => Self::Full(short.unwrap_or_default()),
             _ => {
                 return Err(Fault::Final(format!(
                     "no release writes the state {state:?}"
@@ -67,12 +73,17 @@ impl State {
     pub(super) const fn of_order(&self) -> Option<OrderState> {
         Some(match self {
             Self::Held | Self::Overdue => OrderState::Held,
+            Self::Waiting => OrderState::Waiting,
             Self::Paid => OrderState::Paid,
             Self::Shipped => OrderState::Shipped,
             Self::Returned => OrderState::Returned,
             Self::Cancelled | Self::Refunded => OrderState::Cancelled,
             Self::Expired => OrderState::Expired,
-            Self::Refused(_) | Self::Closed(_) | Self::Limited(_) | Self::Nameless(_) => {
+            Self::Refused(_)
+            | Self::Closed(_)
+            | Self::Limited(_)
+            | Self::Nameless(_)
+            | Self::Full(_) => {
                 return None;
             }
         })
@@ -126,6 +137,7 @@ impl Known {
             State::Closed(sku) => Refusal::Closed { sku: sku.clone() },
             State::Limited(sku) => Refusal::PerCustomer { sku: sku.clone() },
             State::Nameless(sku) => Refusal::CustomerNeeded { sku: sku.clone() },
+            State::Full(sku) => Refusal::QueueFull { sku: sku.clone() },
             _ => Refusal::CancelledBefore,
         })
     }

@@ -102,12 +102,12 @@ impl Rows {
             "with looked as materialized (
               select * from (
                 (select o.* from orders o
-                 where $3::text is null and $4 and strpos('held paid', o.state) > 0
+                 where $3::text is null and $4 and strpos('held waiting paid', o.state) > 0
                    and o.placed >= $1 and (o.placed, o.id) > ($1, $2) and o.placed < $6
                  order by o.placed, o.id limit $8)
                 union all
                 (select o.* from orders o
-                 where $3::text is null and $5 and strpos('held paid', o.state) = 0 and o.skus is not null
+                 where $3::text is null and $5 and strpos('held waiting paid', o.state) = 0 and o.skus is not null
                    and o.placed >= $1 and (o.placed, o.id) > ($1, $2) and o.placed < $6
                  order by o.placed, o.id limit $8)
                 union all

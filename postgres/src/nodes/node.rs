@@ -100,6 +100,7 @@ impl Node {
             wake: Notify::new(),
             beats: AtomicBool::new(true),
             works: AtomicBool::new(true),
+            serves: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
             over: watch::Sender::new(None),
         });
@@ -142,11 +143,22 @@ impl Node {
     ) -> Result<Answer, Refusal> {
         let lines = self.check(lines, ttl)?;
         let lines = lines.of(customer).map_err(Refusal::Invalid)?;
-        let asked = Some(lines.hash());
-        let known = self.call(id, Request::Place { lines, ttl }).await?;
+        let asked = lines.hash();
+        let waits = false;
+        self.placed(id, Request::Place { lines, ttl, waits }, asked)
+            .await
+    }
+
+    /// The answer to a place of an order whose lines have this hash.
+    pub(super) async fn placed(
+        &self,
+        id: &OrderId,
+        request: Request,
+        asked: i64,
+    ) -> Result<Answer, Refusal> {
+        let known = self.call(id, request).await?;
         let known = known.ok_or(Refusal::TryAgain)?;
-        let same = known.asked == asked || known.asked.is_none();
-        if !same {
+        if known.asked.is_some_and(|known| known != asked) {
             return Err(Refusal::Conflict);
         }
         let order = known.order()?;

@@ -43,6 +43,8 @@ pub(super) struct Beat {
     pub recalls: Vec<(Sku, Duration)>,
     /// Orders past their deadline.
     pub late: Vec<OrderId>,
+    /// SKUs for which somebody who waits is to be served.
+    pub due: Vec<String>,
 }
 
 /// What was lent.
@@ -65,6 +67,8 @@ pub(super) enum Proof {
     Refused(Known),
     /// Orders are past their deadline and still have units of it: these end first.
     Overdue(Vec<OrderId>),
+    /// Orders that wait are served first, and may leave some.
+    Due,
     /// Enough units are free, somewhere.
     Enough,
     /// Its row came beside the statement.
@@ -156,6 +160,7 @@ impl Rows {
             let mut beat = Beat {
                 open: blocks(row, 1)?,
                 late: ids(row, 7)?,
+                due: list(row, 8)?,
                 ..Beat::default()
             };
             let pools = skus(row, 4)?.into_iter();
@@ -197,6 +202,7 @@ impl Rows {
                 ("is", Some(known)) => Proof::Is(known),
                 ("refused", Some(known)) => Proof::Refused(known),
                 ("overdue", _) => Proof::Overdue(late.clone()),
+                ("due", _) => Proof::Due,
                 ("enough", _) => Proof::Enough,
                 _ => Proof::Again,
             };

@@ -70,7 +70,7 @@ impl SkuSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Free {
-    /// Units that can be sold, in the pool and in blocks; safety stock is not in it. Units of orders past their deadline are
+    /// Units that can be sold, in the pool and in blocks, or are kept for orders that wait; safety stock is not in it. Units of orders past their deadline are
     /// not in it before these end.
     pub units: u64,
     /// Those of them that are in the pool.
@@ -367,7 +367,7 @@ impl Sale {
 
 pub(super) async fn free(rows: &Rows, sku: &str) -> Result<Option<Free>, Failed> {
     const FREE: &str = "
-        select on_sale_1(p), on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
+        select can_be_had_1(p), can_be_had_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
             from block b where b.sku = p.sku and not b.closed), clock_timestamp()
         from pool p where p.sku = $1
         union all select null, null, null where not exists (select from pool p where p.sku = $1)";

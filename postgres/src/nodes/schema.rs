@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub const VERSION: i32 = 3;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 14] = [
+const FUNCTIONS: [&str; 15] = [
     include_str!("sql/schema.sql"),
+    include_str!("sql/queue.sql"),
     include_str!("sql/parts.sql"),
     include_str!("sql/limits.sql"),
     include_str!("sql/open.sql"),

@@ -5,6 +5,7 @@ use super::inner::Inner;
 use super::known::{Did, Known, State};
 use super::lines::Lines;
 use super::memory::{Placing, Waiting};
+use super::queue::Queued;
 use super::rows::Proof;
 use super::serving::{Request, Served};
 use segstock_remote::OrderId;
@@ -39,7 +40,9 @@ impl Inner {
             }
         };
         let served = match &request {
-            Request::Place { lines, ttl } => self.place(id, lines, *ttl, is_retry).await,
+            Request::Place { lines, ttl, waits } => {
+                self.place(id, lines, *ttl, *waits, is_retry).await
+            }
             Request::Pay => self.change(id, Item::Pay).await,
             Request::Ship => self.change(id, Item::Ship).await,
             Request::Cancel => self.change(id, Item::Cancel).await,
@@ -56,6 +59,7 @@ impl Inner {
         id: &OrderId,
         lines: &Lines,
         ttl: Option<Duration>,
+        waits: bool,
         is_retry: bool,
     ) -> Served {
         let until = Instant::now() + self.sale.patience;
@@ -75,10 +79,16 @@ impl Inner {
                     }
                 }
                 Did::Fenced | Did::Again | Did::Missing | Did::Alone => {}
+                Did::Short if waits => match self.wait(id, lines, ttl, until).await {
+                    Queued::Is(known) => return self.settled(id, known).await,
+                    Queued::NoSku(sku) => return Served::NoSku(sku),
+                    Queued::Unknown => {}
+                },
                 Did::Short => match self.prove(id, lines).await {
                     Some(Proof::Is(known)) => return self.settled(id, known).await,
                     Some(Proof::Refused(known)) => return Served::Is(known),
                     Some(Proof::Overdue(ids)) => self.expire(ids).await,
+                    Some(Proof::Due) => self.serve_queues(&lines.skus()).await,
                     Some(Proof::Enough) => self.recall(lines, round).await,
                     Some(Proof::Again) | None => {}
                 },

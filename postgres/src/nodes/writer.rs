@@ -114,6 +114,7 @@ impl Writer {
             }
         };
         *node.beat() = sent;
+        node.serve_beside(beat.due.clone());
         let mut memory = node.memory();
         let late = if memory.sweeps == 0 {
             beat.late.clone()

@@ -50,6 +50,7 @@ type Placed = (String, Option<&'static str>, Lines);
 #[derive(Debug, Clone)]
 enum Call {
     Place(String, Option<&'static str>, Lines),
+    Wait(String, Option<&'static str>, Lines),
     Pay(String),
     Ship(String),
     Cancel(String),
@@ -63,7 +64,7 @@ enum Call {
     Restock(String, String, u64),
     Count(String, String, u64),
     WriteOff(String, String, u64),
-    Limit(String, bool, Option<u64>),
+    Limit(String, bool, Option<u64>, Option<u64>),
 }
 
 async fn play(url: String, seed: u64) {
@@ -124,6 +125,12 @@ impl Both {
         self.rows.batch_execute(late).await.expect("it is right");
         for (order, ..) in &self.placed {
             let node = &self.nodes[self.chance.random_range(0..3)];
+            node.get(&id(order)).await.expect("it was placed");
+            self.book.get(order).expect("it was placed");
+        }
+        self.serve().await;
+        for (order, ..) in &self.placed {
+            let node = &self.nodes[self.chance.random_range(0..3)];
             let state = node.get(&id(order)).await.expect("it was placed").state;
             let of_book = self.book.get(order).expect("it was placed").state;
             assert_eq!(
@@ -131,6 +138,14 @@ impl Both {
                 of_book.to_string(),
                 "order {order}, late"
             );
+        }
+    }
+
+    /// Whoever waits and can be served is served: some node does it soon, and the book at once.
+    async fn serve(&self) {
+        for (sku, ..) in SKUS.into_iter().cycle().take(2 * SKUS.len()) {
+            let serve = format!("select serve_1('n0', '{sku}', 64)");
+            self.rows.batch_execute(&serve).await.expect("it is right");
         }
     }
 
@@ -150,13 +165,16 @@ impl Both {
             return Call::WriteOff(sku, key, chance.random_range(1..4));
         } else if number < 18 {
             let most = (chance.random_range(0..3) > 0).then(|| chance.random_range(2..9));
-            return Call::Limit(sku, chance.random_range(0..3) == 0, most);
+            let waiting = (chance.random_range(0..3) == 0).then(|| chance.random_range(0..9));
+            return Call::Limit(sku, chance.random_range(0..3) == 0, most, waiting);
         }
         let customer = [None, Some("ann"), Some("bob")][chance.random_range(0..3)];
         self.numbers += 1;
         let fresh = format!("o{}", self.numbers);
         let lines = self.lines();
-        if number < 35 || self.placed.is_empty() {
+        if number < 26 {
+            return Call::Wait(fresh, customer, lines);
+        } else if number < 35 || self.placed.is_empty() {
             return Call::Place(fresh, customer, lines);
         }
         let recent = self.placed.len().saturating_sub(8);
@@ -165,7 +183,8 @@ impl Both {
         let on_sale = self.chance.random_range(0..2) == 0;
         match number {
             35..38 => Call::Place(order, of_first, if on_sale { first } else { lines }),
-            38..40 => Call::Place(order, customer, first),
+            38 => Call::Place(order, customer, first),
+            39 => Call::Wait(order, of_first, first),
             40..50 => Call::Pay(order),
             50..57 => Call::Ship(order),
             57..62 => Call::Cancel(order),
@@ -212,7 +231,8 @@ impl Both {
             );
             _ = ask_book(&self.book, &call);
         }
-        if let Call::Place(order, customer, lines) = &call
+        self.serve().await;
+        if let Call::Place(order, customer, lines) | Call::Wait(order, customer, lines) = &call
             && is_done
             && self.placed.iter().all(|(placed, ..)| placed != order)
         {
@@ -247,6 +267,7 @@ impl Both {
         let chance = &mut self.chance;
         let states = [
             OrderState::Held,
+            OrderState::Waiting,
             OrderState::Paid,
             OrderState::Shipped,
             OrderState::Returned,
@@ -287,6 +308,14 @@ impl Both {
     }
 }
 
+fn limits_of(sku: &str, closed: bool, most: Option<u64>, waiting: Option<u64>) -> SkuLimits {
+    let mut limits = SkuLimits::default();
+    (limits.closed, limits.per_customer) = (closed, most);
+    limits.waiting = waiting.unwrap_or(u64::MAX);
+    limits.safety = safety_of(sku);
+    limits
+}
+
 fn safety_of(sku: &str) -> u64 {
     let found = SKUS.iter().find(|(name, ..)| *name == sku);
     found.map_or(0, |(_, _, safety)| *safety)
@@ -308,6 +337,10 @@ async fn ask(node: &Node, call: &Call) -> String {
             return placed.map_or_else(refusal, |answer| {
                 format!("{} {}{}", answer.state, answer.units, said(answer.before))
             });
+        }
+        Call::Wait(order, customer, lines) => {
+            node.place_or_wait(&id(order), *customer, lines.clone(), Some(HOUR))
+                .await
         }
         Call::Pay(order) => node.pay(&id(order)).await,
         Call::Ship(order) => node.ship(&id(order)).await,
@@ -341,10 +374,8 @@ async fn ask(node: &Node, call: &Call) -> String {
         Call::Count(sku, key, units) => {
             return counted(sku, node.count(&id(key), sku, *units).await);
         }
-        Call::Limit(sku, closed, most) => {
-            let mut limits = SkuLimits::default();
-            (limits.closed, limits.per_customer) = (*closed, *most);
-            limits.safety = safety_of(sku);
+        Call::Limit(sku, closed, most, waiting) => {
+            let limits = limits_of(sku, *closed, *most, *waiting);
             return node
                 .limit(sku, limits)
                 .await
@@ -401,6 +432,7 @@ fn refusal(refusal: Refusal) -> String {
         Refusal::Closed { .. } => "!closed".to_owned(),
         Refusal::PerCustomer { .. } => "!limited".to_owned(),
         Refusal::CustomerNeeded { .. } => "!nameless".to_owned(),
+        Refusal::QueueFull { .. } => "!full".to_owned(),
         Refusal::Is(order) => format!("!{}", order.state),
         Refusal::NoOrder => "!unknown".to_owned(),
         Refusal::Conflict => "!conflict".to_owned(),
@@ -430,6 +462,9 @@ fn ask_book(book: &OrderBook<String>, call: &Call) -> String {
                 |answer| format!("{} {}{}", answer.state, answer.units, said(answer.before)),
             );
         }
+        Call::Wait(order, customer, lines) => {
+            book.place_or_wait(order, *customer, lines.clone(), HOUR)
+        }
         Call::Pay(order) => book.pay(order),
         Call::Ship(order) => book.ship(order),
         Call::Cancel(order) => book.cancel(order),
@@ -448,10 +483,8 @@ fn ask_book(book: &OrderBook<String>, call: &Call) -> String {
         Call::Count(sku, key, units) => {
             return counted_by_book(sku, book.count(sku.clone(), key, *units));
         }
-        Call::Limit(sku, closed, most) => {
-            let mut limits = SkuLimits::default();
-            (limits.closed, limits.per_customer) = (*closed, *most);
-            limits.safety = safety_of(sku);
+        Call::Limit(sku, closed, most, waiting) => {
+            let limits = limits_of(sku, *closed, *most, *waiting);
             return book
                 .limit(sku.clone(), limits)
                 .map_or_else(book_refusal, |set| format!("set{}", said(set.is_none())));
@@ -496,6 +529,7 @@ fn book_refusal(refusal: orders::Refusal<String>) -> String {
         orders::Refusal::Closed(_) => "!closed".to_owned(),
         orders::Refusal::PerCustomer(_) => "!limited".to_owned(),
         orders::Refusal::CustomerNeeded(_) => "!nameless".to_owned(),
+        orders::Refusal::QueueFull(_) => "!full".to_owned(),
         orders::Refusal::State(state) => format!("!{state}"),
         orders::Refusal::UnknownOrder => "!unknown".to_owned(),
         orders::Refusal::Conflict => "!conflict".to_owned(),

@@ -197,7 +197,7 @@ async fn bounded(url: &str) {
     rows.batch_execute(
         "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set plan_cache_mode = force_generic_plan;
          prepare look (timestamptz, text, int) as select * from orders o
-         where strpos('held paid', o.state) > 0 and o.placed >= $1 and (o.placed, o.id) > ($1, $2) order by o.placed, o.id limit $3",
+         where strpos('held waiting paid', o.state) > 0 and o.placed >= $1 and (o.placed, o.id) > ($1, $2) order by o.placed, o.id limit $3",
     )
     .await
     .expect("it is right");

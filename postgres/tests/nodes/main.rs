@@ -13,6 +13,7 @@ mod log;
 mod mistakes;
 mod parts;
 mod process;
+mod queue;
 mod returns;
 mod rolling;
 mod shop;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     limits::add(&tests);
     lists::add(&tests);
     feed::add(&tests);
+    queue::add(&tests);
     forget::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);

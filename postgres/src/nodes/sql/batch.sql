@@ -169,7 +169,7 @@ begin
   pools := coalesce(pools, '{}');
   if cardinality(pools) > 0 then
     perform from pool p where p.sku = any (pools) order by p.sku for update;
-    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k),
+    select array_agg(case when p.mode not in ('queued', 'ended') then p.free - p.safety else -1125899906842624 end order by s.k),
       array_agg(coalesce(p.owed, 0) order by s.k)
     into p_sale, p_owed
     from unnest(pools) with ordinality as s (sku, k) left join pool p on p.sku = s.sku;
@@ -385,5 +385,6 @@ begin
       mode = case when p.mode = 'narrow' and p.free + n.change - p.safety >= 2 * p.narrow then 'wide' else p.mode end
   from unnest(pools, p_change, p_owed, p_shipped) as n (sku, change, owed, shipped)
   where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0);
+  perform wake_1(array(select n.sku from unnest(pools, p_change) as n (sku, change) where n.change > 0));
 end
 $$;

@@ -1,7 +1,7 @@
 -- Lends what is asked for of each SKU, all or none; and more, while there is enough.
 --
 -- Asked again, it finds the blocks that it lent, also if they are closed by now: then nothing is lent a second time.
--- SKUs of which little is left have no block: they are sold from their pools.
+-- SKUs of which little is left, or for which orders wait, have no block: they are sold from their pools.
 -- Answers: over (the session), short, lent, or missing (there is no such SKU).
 create function lend_1(
   of_node text, of_session bigint, number bigint, wanted_skus text[], wanted bigint[],
@@ -37,7 +37,7 @@ begin
         return;
       end if;
       -- By what is free in all. It may be old by a moment: no promise rests on it.
-      if line.mode <> 'ended' then
+      if line.mode not in ('queued', 'ended') then
         line.mode := case
           when line.everywhere < line.narrow then 'narrow'
           when line.everywhere >= 2 * line.narrow then 'wide'

@@ -146,6 +146,7 @@ begin
   set safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null,
       most_waiting = new_waiting, unpaid = new_unpaid, low = new_low
   where p.sku = of_sku;
+  perform wake_1(array[of_sku]);
   return 'done';
 end
 $$;

@@ -5,7 +5,7 @@ create table part (
   id    text collate "C" not null,
   sku   text collate "C" not null,
   stage text collate "C" not null check (stage in
-          ('held', 'paid', 'shipped', 'returned', 'written_off', 'cancelled', 'refunded', 'expired')),
+          ('held', 'waiting', 'paid', 'shipped', 'returned', 'written_off', 'cancelled', 'refunded', 'expired')),
   units bigint not null check (units >= 0),
   primary key (id, sku, stage)
 );
@@ -85,9 +85,11 @@ begin
         - coalesce(sum(u.units) filter (where u.stage = 'returned'), 0) as shipped
     from unnest(skus, froms, tos, moves) as u (sku, origin, stage, units) group by u.sku
   ) as m where p.sku = m.sku and (m.taken <> 0 or m.shipped <> 0);
+  perform unqueue_1(of_id, array_agg(u.sku), array_agg(u.units))
+  from unnest(skus, froms, moves) as u (sku, origin, units) where u.origin = 'waiting' having count(*) > 0;
   select array_agg(u.sku), array_agg(u.units) into given_skus, given
-  from unnest(skus, tos, moves) as u (sku, stage, units)
-  where u.stage in ('', 'cancelled', 'refunded', 'expired', 'returned');
+  from unnest(skus, froms, tos, moves) as u (sku, origin, stage, units)
+  where u.origin <> 'waiting' and u.stage in ('', 'cancelled', 'refunded', 'expired', 'returned');
   if given is not null then
     perform give_1(given_skus, given);
   end if;
@@ -105,9 +107,9 @@ $$;
 create function state_of_1(of_id text) returns text language sql stable as $$
   select coalesce((
     select r.state
-    from (values (1, 'held', 'held'), (2, 'paid', 'paid'), (3, 'shipped', 'shipped'), (4, 'returned', 'returned'),
-                 (4, 'written_off', 'returned'), (5, 'expired', 'expired'), (6, 'cancelled', 'cancelled'),
-                 (6, 'refunded', 'cancelled')) as r (k, stage, state)
+    from (values (1, 'held', 'held'), (2, 'waiting', 'waiting'), (3, 'paid', 'paid'), (4, 'shipped', 'shipped'),
+                 (5, 'returned', 'returned'), (5, 'written_off', 'returned'), (6, 'expired', 'expired'),
+                 (7, 'cancelled', 'cancelled'), (7, 'refunded', 'cancelled')) as r (k, stage, state)
     where exists (select from part p where p.id = of_id and p.stage = r.stage)
     order by r.k limit 1), 'cancelled')
 $$;
@@ -123,7 +125,7 @@ create function pick_1(
 ) language plpgsql as $$
 declare
   stages text[] := case of_kind
-    when 'pay' then array['held', 'expired'] when 'ship' then array['paid'] when 'cancel' then array['held', 'paid']
+    when 'pay' then array['held', 'expired'] when 'ship' then array['paid'] when 'cancel' then array['waiting', 'held', 'paid']
     when 'return' then array['shipped'] when 'write_off' then array['shipped'] else array['held'] end;
 begin
   standing := 'moves';
@@ -212,8 +214,8 @@ end
 $$;
 
 -- Whether pools, which the caller has locked, have so many units for sale. One statement sums over pools and open blocks.
--- Answers: enough; close (blocks have them: these must be closed first); overdue (orders past their deadline may have them);
--- short (with the lines that are).
+-- Answers: enough; close (blocks have them: these must be closed first); overdue (orders past their deadline may have them); due
+-- (orders that wait are served first, and may leave some); short (with the lines that are).
 create function look_1(
   wanted_skus text[], wanted bigint[],
   out standing text, out line_skus text[], out line_wanted bigint[], out line_has bigint[], out late text[]
@@ -241,9 +243,10 @@ begin
         and exists (select from unnest(line_skus) as s (sku) where holds_1(o, s.sku))
       order by o.until limit 100
     ) as o;
-    if late is not null then
-      standing := 'overdue';
-    end if;
+    standing := case
+      when late is not null then 'overdue'
+      when exists (select from unnest(line_skus) as s (sku) where due_1(s.sku)) then 'due'
+      else standing end;
   end if;
 end
 $$;

@@ -40,7 +40,9 @@ create table pool (
   narrow bigint not null check (narrow >= 0),
   -- The most units that a node is lent ahead.
   most   bigint not null check (most >= 0),
-  mode   text collate "C" not null check (mode in ('wide', 'narrow', 'ended')),
+  -- Units that orders wait for: while there are any, it is queued, and nothing of it is for sale.
+  waiting bigint not null default 0 check (waiting >= 0),
+  mode   text collate "C" not null check (mode in ('wide', 'narrow', 'queued', 'ended')),
   -- No new order has it.
   closed boolean not null default false,
   -- Fewer units for sale than this are low; 0: never.
@@ -56,7 +58,9 @@ create table pool (
   -- Until then, every node hands back what it has.
   recall_until timestamptz not null default '-infinity',
   check (came - went - shipped between 0 and 1099511627776),
-  check (owed = 0 or free = 0)
+  check (owed = 0 or free = 0),
+  check (mode in ('queued', 'ended') or waiting = 0),
+  check (mode <> 'queued' or waiting > 0)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 -- Units of a SKU that are lent to a node's session.
@@ -89,8 +93,8 @@ create sequence changes;
 create table orders (
   id      text collate "C" primary key,
   state   text collate "C" not null check (state in
-            ('held', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
-             'refused', 'closed', 'limited', 'nameless')),
+            ('held', 'waiting', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
+             'refused', 'closed', 'limited', 'nameless', 'full')),
   -- Its units are not all equally far, or were not once: it is changed in transactions of its own. Then `state` is the first
   -- that some of its units have, and the table `part` says the rest.
   split   boolean not null default false,
@@ -130,11 +134,11 @@ create index orders_lane on orders (lane, seq) where lane is not null;
 create index orders_held on orders (until) where state = 'held' and until is not null;
 
 -- Those that can be forgotten, by age.
-create index orders_ended on orders (at) where state not in ('held', 'paid');
+create index orders_ended on orders (at) where state not in ('held', 'waiting', 'paid');
 -- Lists: those that are open, those that have ended, those of a customer; each row is in one of the first two. Their conditions
 -- are written so that no other statement is planned with them.
-create index orders_open on orders (placed) where strpos('held paid', state) > 0;
-create index orders_done on orders (placed) where strpos('held paid', state) = 0 and skus is not null;
+create index orders_open on orders (placed) where strpos('held waiting paid', state) > 0;
+create index orders_done on orders (placed) where strpos('held waiting paid', state) = 0 and skus is not null;
 create index orders_customer on orders (customer, placed) where customer is not null;
 create index orders_of on orders (customer) where state = 'held' and until is not null and counted is not null;
 
@@ -148,6 +152,11 @@ create table customer (
 
 -- Units that may be lent or sold.
 create function on_sale_1(of pool) returns bigint language sql immutable as $$
+  select case when (of).mode in ('queued', 'ended') then 0 else greatest((of).free - (of).safety, 0) end
+$$;
+
+-- The same, and those that are kept for orders that wait.
+create function can_be_had_1(of pool) returns bigint language sql immutable as $$
   select case when (of).mode = 'ended' then 0 else greatest((of).free - (of).safety, 0) end
 $$;
 
@@ -156,7 +165,8 @@ create function on_hand_1(of pool) returns bigint language sql immutable as $$
   select (of).came - (of).went - (of).shipped
 $$;
 
--- Adds units to pools: they pay first what is owed. A SKU of which there is enough again is sold from blocks again.
+-- Adds units to pools: they pay first what is owed; then they are for those who wait. A SKU of which there is enough again is
+-- sold from blocks again.
 create function give_1(given_skus text[], given bigint[]) returns void language plpgsql as $$
 begin
   perform from pool p where p.sku = any (given_skus) order by p.sku for update;
@@ -169,6 +179,7 @@ begin
   from (select u.sku, sum(u.units)::bigint as units from unnest(given_skus, given) as u (sku, units)
         group by u.sku) as g
   where p.sku = g.sku and g.units > 0;
+  perform wake_1(given_skus);
 end
 $$;
 

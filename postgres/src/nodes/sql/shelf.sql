@@ -55,7 +55,14 @@ begin
   end if;
   if difference < 0 then
     lost := least(-difference, found_pool.free);
-    if of_kind = 'write_off' then
+    if found_pool.mode = 'queued' then
+      -- Also units that are kept for orders that wait can be broken.
+      if of_kind = 'write_off' and can_be_had_1(found_pool) < of_units then
+        standing := 'short';
+        available := can_be_had_1(found_pool);
+        return;
+      end if;
+    elsif of_kind = 'write_off' then
       select l.* into looked from look_1(array[of_sku], array[of_units]) as l;
       if looked.standing <> 'enough' then
         standing := looked.standing;
