@@ -136,7 +136,7 @@ fn common(path: &str, operation: &mut Operation) {
             "Well-formed and wrong, beyond the limits, or unknown SKUs: all of them are listed.",
         ),
         (
-            is_for_one || path == "/v1/orders" && has_body,
+            is_for_one,
             501,
             "One process does it, and several nodes do not: `detail` says what.",
         ),

@@ -138,7 +138,12 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
         }
         LedgerPlace::Postgres(url) => {
             let ledger = PostgresLedger::at(&url.0, SCHEMA).map_err(RecoverError::Ledger);
-            let recovered = recovered(ledger.and_then(|ledger| builder.recover(ledger)))?;
+            let recovered = recovered(ledger.and_then(|ledger| builder.recover(ledger)));
+            let recovered =
+                recovered.map_err(|error| match error.ends_with("not a ledger of segstock") {
+                    true => format!("{error}; a sale of several nodes is started with --node"),
+                    false => error,
+                })?;
             let anew = format!("drop its schema {SCHEMA}, or rename it");
             Ok(kept(recovered, url, &anew))
         }

@@ -42,8 +42,13 @@ pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
 
 /// A node joins the sale in the database: the first one begins it.
 async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, Box<dyn Error>> {
-    let refused =
-        |error: SaleError| format!("the node {name} cannot join the sale in {url}: {error}");
+    let refused = |error: SaleError| {
+        let hint = match error {
+            SaleError::NotASale => "; a sale of one process is started without --node",
+            _ => "",
+        };
+        format!("the node {name} cannot join the sale in {url}: {error}{hint}")
+    };
     let sale = Sale::at(url.text(), SCHEMA).map_err(refused)?;
     let sale = sale
         .lease(LEASE)

@@ -1,5 +1,6 @@
 //! [`Alone`]: the order book of this process, which sells alone.
 
+use super::refusals::no_waiting_list;
 use crate::answers::{Answered, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
 use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
@@ -197,11 +198,7 @@ fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> 
     let without: Vec<_> = without
         .map(|(sku, units)| ShortLine::new(sku.clone(), *units, 0))
         .collect();
-    if without.is_empty() {
-        return Ok(());
-    }
-    let detail = Refusal::QueueFull(without.clone()).to_string();
-    Err(Problem::new(kinds::QUEUE_FULL, detail).with_short_lines(without))
+    no_waiting_list(without)
 }
 
 /// What a time by the machine's clock is by the book's. What was before the book began is its beginning.

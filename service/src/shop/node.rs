@@ -1,10 +1,10 @@
 //! [`Node`]: one of several nodes that sell from one database.
 
-use super::refusals::{of_sale, refused};
+use super::refusals::{no_waiting_list, of_sale, refused};
 use crate::answers::{Answered, Order, Orders, Stock, Stocks};
 use crate::book::Sku;
 use crate::bulk::{Act, Import, Imported, Stocklist};
-use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
+use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
 use crate::health::{Health, NodeHealth};
 use crate::in_time::is_made;
 use crate::kinds;
@@ -12,6 +12,7 @@ use crate::overview::Overview;
 use crate::problem::Problem;
 use crate::telemetry::{self, Telemetry};
 use axum::http::StatusCode;
+use segstock::inventory::ShortLine;
 use segstock_orders::{Filter, Position, SkuLimits};
 use segstock_postgres::nodes::{self, ListCursor, Refusal, Sale, SaleError, SkuSettings};
 use segstock_remote::OrderId;
@@ -142,12 +143,26 @@ impl Node {
             ttl,
             waits,
         } = order;
-        if waits {
-            return Err(not_on_nodes("no order waits: place it without `wait`"));
-        }
-        let id = id_of(id)?;
-        let placed = call(self.node.place_for(&id, customer, lines, Some(ttl))).await?;
+        let (id, ttl) = (id_of(id)?, Some(ttl));
+        let placed = if waits {
+            self.have_waiting_lists(&lines).await?;
+            call(self.node.place_or_wait(&id, customer, lines, ttl)).await?
+        } else {
+            call(self.node.place_for(&id, customer, lines, ttl)).await?
+        };
         self.changed(&id, placed, StatusCode::CREATED).await
+    }
+
+    /// A waiting order keeps others from its SKUs. So the shop says first how many units may wait.
+    async fn have_waiting_lists(&self, lines: &Lines) -> Result<(), Problem> {
+        let mut without = Vec::new();
+        for (sku, units) in lines {
+            let view = call(self.node.stock(sku)).await?;
+            if view.limits.waiting == u64::MAX {
+                without.push(ShortLine::new(sku.clone(), *units, 0));
+            }
+        }
+        no_waiting_list(without)
     }
 
     /// The order as it is after a call. If it cannot be read, the same request tells.

@@ -1,5 +1,6 @@
-//! What a node refuses, as it is answered.
+//! What is refused, as it is answered: by a node, by a sale, and for a waiting list that is not there.
 
+use crate::book::Sku;
 use crate::kinds;
 use crate::problem::Problem;
 use segstock::inventory::ShortLine;
@@ -14,6 +15,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Short(lines) => of(kinds::OUT_OF_STOCK).with_short_lines(short(lines)),
         Refusal::Closed { sku } => of(kinds::CLOSED_SKUS).with_skus(vec![sku]),
         Refusal::PerCustomer { sku } => of(kinds::PER_CUSTOMER).with_skus(vec![sku]),
+        Refusal::QueueFull { sku } => of(kinds::QUEUE_FULL).with_skus(vec![sku]),
         Refusal::CustomerNeeded { sku } => of(kinds::CUSTOMER_NEEDED).with_skus(vec![sku]),
         Refusal::NotOnHand(lines) => of(kinds::NOT_ON_HAND).with_short_lines(short(lines)),
         Refusal::NotInOrder(lines) => of(kinds::NOT_IN_ORDER).with_short_lines(short(lines)),
@@ -33,7 +35,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
     }
 }
 
-fn short(lines: Vec<nodes::ShortLine>) -> Vec<ShortLine<String>> {
+fn short(lines: Vec<nodes::ShortLine>) -> Vec<ShortLine<Sku>> {
     let lines = lines.into_iter();
     let lines = lines.map(|line| ShortLine::new(line.sku, line.requested, line.available));
     lines.collect()
@@ -47,4 +49,13 @@ pub(super) fn of_sale(error: &SaleError) -> Problem {
         _ => kinds::UNAVAILABLE,
     };
     Problem::new(kind, error.to_string())
+}
+
+/// Refuses an order that would wait for SKUs without a waiting list.
+pub(super) fn no_waiting_list(without: Vec<ShortLine<Sku>>) -> Result<(), Problem> {
+    if without.is_empty() {
+        return Ok(());
+    }
+    let detail = segstock_orders::Refusal::QueueFull(without.clone()).to_string();
+    Err(Problem::new(kinds::QUEUE_FULL, detail).with_short_lines(without))
 }

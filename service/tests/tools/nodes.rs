@@ -159,6 +159,26 @@ fn life(server: PostgresServer) {
         .problem(409, "out-of-stock");
     nodes.place(2, "later", "last-one", 1).expect(201);
 
+    // Who waits is served by whichever node brings a unit.
+    let waits = json!({"lines": [{"sku": "last-one", "units": 1}], "wait": true});
+    let wait = |at| nodes.ask(at, "POST /v1/orders", "", "waits", &waits);
+    wait(0).problem(409, "queue-full");
+    let list = json!({"waiting": 5});
+    nodes
+        .ask(1, "PUT /v1/stock/{sku}/limits", "last-one", "", &list)
+        .expect(200);
+    assert_eq!(wait(2).expect(201)["state"], "waiting");
+    assert!(wait(1).is_replayed());
+    nodes.deed(1, "cancel", "later").expect(200);
+    let began = Instant::now();
+    while nodes
+        .ask(0, "GET /v1/orders/{id}", "waits", "", &Value::Null)
+        .json()["state"]
+        != "held"
+    {
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
     nodes
         .place(0, "b", "nothing", 1)
         .problem(422, "unknown-skus");
@@ -400,7 +420,7 @@ fn mixed(server: PostgresServer) {
     let node = start(&url, "one");
     node.customers.order("a", &[("phone", 1)]).expect(201);
     let ledger = [PORTS, &["--ledger", &url]].concat();
-    refused(&ledger, "cannot open the ledger");
+    refused(&ledger, "is started with --node");
     node.client.deed("pay", "a").expect(200);
     drop(node);
     drop(server);
@@ -410,6 +430,6 @@ fn mixed(server: PostgresServer) {
     let ledger = [PORTS, &["--ledger", &url]].concat();
     let alone = Process::spawn(&mut command(&ledger));
     alone.customers.order("a", &[("phone", 1)]).expect(201);
-    refused(&arguments(&url, "one"), "cannot join the sale");
+    refused(&arguments(&url, "one"), "is started without --node");
     alone.client.deed("pay", "a").expect(200);
 }
