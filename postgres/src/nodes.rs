@@ -57,6 +57,7 @@ mod limit;
 mod lines;
 mod listen;
 mod lists;
+mod looks;
 mod memory;
 mod node;
 mod prover;

@@ -1,6 +1,7 @@
 //! [`Inner`]: what the tasks and the handles of a node share.
 
 use super::Sale;
+use super::looks::Looks;
 use super::memory::Memory;
 use super::rows::{Life, Rows};
 use super::serving::Serving;
@@ -23,6 +24,7 @@ pub(super) struct Inner {
     /// When the heartbeat was sent that was answered last.
     pub beat: Mutex<Instant>,
     pub serving: Serving,
+    pub looks: Looks,
     pub calls: Arc<Semaphore>,
     pub wake: Notify,
     /// A notification came: the next thing is a heartbeat.

@@ -4,6 +4,7 @@ use super::answers::{Answer, Order, Refusal};
 use super::inner::Inner;
 use super::known::{Known, State};
 use super::lines::Sku;
+use super::looks::Looks;
 use super::rows::{Failed, Life, Rows};
 use super::serving::{Request, Served, Serving};
 use super::{Sale, SaleError, schema, writer};
@@ -96,6 +97,7 @@ impl Node {
             memory: Mutex::default(),
             beat: Mutex::new(began),
             serving: Serving::default(),
+            looks: Looks::default(),
             calls: Arc::new(Semaphore::new(sale.calls)),
             wake: Notify::new(),
             beats: AtomicBool::new(true),

@@ -3,8 +3,8 @@
 use super::answers::Refusal;
 use super::known::State;
 use super::node::Node;
-use super::rows::{Failed, Rows, ids, list};
-use crate::session::{Parameters, column};
+use super::rows::{ids, list};
+use crate::session::column;
 use segstock_orders::{OrderLine, OrderState, OrderView, Position};
 use segstock_remote::{Fault, OrderId};
 use std::collections::BTreeMap;
@@ -72,23 +72,10 @@ impl Node {
     /// An order that was placed.
     async fn look(&self, id: &OrderId) -> Result<Option<OrderView<String>>, Refusal> {
         let _permit = self.permit()?;
-        match timeout(self.inner.sale.patience, self.inner.rows.view(id)).await {
+        match timeout(self.inner.sale.patience, self.inner.look(id)).await {
             Ok(Ok(view)) => Ok(view),
             Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
         }
-    }
-}
-
-impl Rows {
-    async fn view(&self, id: &OrderId) -> Result<Option<OrderView<String>>, Failed> {
-        const VIEW: &str = views!(
-            "with page as (select o.*, 1::bigint as k from orders o where o.id = $1 and o.skus is not null)",
-            ""
-        );
-        let id = id.as_str();
-        let parameters: Parameters<'_> = &[&id];
-        let read = |row: &Row| Ok(views_of(row)?.pop());
-        self.row(VIEW, parameters, read).await
     }
 }
 

@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("nodes::an_order_lives_at_any_of_three", life),
         trial("nodes::stock_and_lists_are_those_of_all", stock),
+        trial("nodes::many_customers_hear_what_they_did", crowd),
         trial("nodes::one_is_killed_and_the_others_go_on", killed),
         trial("nodes::one_that_stops_hands_its_units_back", stopped),
         trial("nodes::the_older_of_two_with_one_name_ends", same_name),
@@ -300,6 +301,38 @@ fn stock(server: PostgresServer) {
         .lines()
         .find_map(|line| line.strip_prefix("segstock_node_units "));
     assert!(units.unwrap().parse::<f64>().unwrap() > 0.0);
+}
+
+/// Each step at another node than the one before, beside many others: nobody is shown what was before.
+fn crowd(server: PostgresServer) {
+    let nodes = Nodes::start(&url(&server));
+    thread::scope(|scope| {
+        for customer in 0..16 {
+            let nodes = &nodes;
+            scope.spawn(move || {
+                for number in 0..20 {
+                    let id = format!("{customer}:{number}");
+                    let at = |step: usize| (customer + number + step) % 3;
+                    assert_eq!(
+                        nodes.place(at(0), &id, "case", 3).expect(201)["state"],
+                        "held"
+                    );
+                    assert_eq!(nodes.deed(at(1), "pay", &id).expect(200)["state"], "paid");
+                    let shown = nodes.ask(at(2), "GET /v1/orders/{id}", &id, "", &Value::Null);
+                    assert_eq!(shown.expect(200)["state"], "paid");
+                    assert_eq!(
+                        nodes.deed(at(0), "ship", &id).expect(200)["state"],
+                        "shipped"
+                    );
+                    assert!(nodes.deed(at(1), "ship", &id).is_replayed());
+                }
+            });
+        }
+    });
+    assert_eq!(
+        nodes.units(0, "case"),
+        (5_000 - 16 * 20 * 3, 5_000 - 16 * 20 * 3)
+    );
 }
 
 fn killed(mut server: PostgresServer) {
