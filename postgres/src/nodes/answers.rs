@@ -91,6 +91,12 @@ pub enum Refusal {
         /// The SKU.
         sku: String,
     },
+    /// As many units of this SKU are held and not paid for as its [limit](segstock_orders::SkuLimits::unpaid) lets. A new order's
+    /// id stays refused.
+    Unpaid {
+        /// The SKU.
+        sku: String,
+    },
     /// The order is known, and cannot become what was asked for: a payment of a cancelled order, for instance.
     Is(Order),
     /// It was cancelled before it was placed, and stays so.
@@ -140,6 +146,7 @@ impl fmt::Display for Refusal {
             Self::Closed { sku } => write!(f, "{sku} is closed for new orders"),
             Self::PerCustomer { sku } => write!(f, "too many units of {sku} for one customer"),
             Self::CustomerNeeded { sku } => write!(f, "an order of {sku} names its customer"),
+            Self::Unpaid { sku } => write!(f, "too many units of {sku} are not paid for"),
             Self::QueueFull { sku } => write!(f, "too many units wait for {sku}"),
             Self::Is(order) => write!(f, "the order is {}", order.state),
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),

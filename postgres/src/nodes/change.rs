@@ -42,6 +42,7 @@ pub(super) enum Changed {
     Closed(String),
     PerCustomer(String),
     CustomerNeeded(String),
+    Unpaid(String),
     TooMany,
     TooManyKeys,
     /// These end first.
@@ -152,6 +153,7 @@ fn read(row: &Row) -> Result<Changed, Fault> {
         "closed" => Changed::Closed(sku(row)?),
         "limited" => Changed::PerCustomer(sku(row)?),
         "nameless" => Changed::CustomerNeeded(sku(row)?),
+        "unpaid" => Changed::Unpaid(sku(row)?),
         "much" => Changed::TooMany,
         "many" => Changed::TooManyKeys,
         "due" => Changed::Due(list(row, 9)?),

@@ -136,7 +136,7 @@ impl Node {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units: how many the order needs more; [`Refusal::Is`] if a unit of it is
-    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`] and the limits of customers, for what it needs more; those of [`pay_part`](Self::pay_part).
+    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`], [`Refusal::Unpaid`] and the limits of customers, for what it needs more; those of [`pay_part`](Self::pay_part).
     pub async fn amend<S: AsRef<str>>(
         &self,
         id: &OrderId,
@@ -215,6 +215,7 @@ impl Node {
             Some(Changed::Closed(sku)) => Err(Refusal::Closed { sku }),
             Some(Changed::PerCustomer(sku)) => Err(Refusal::PerCustomer { sku }),
             Some(Changed::CustomerNeeded(sku)) => Err(Refusal::CustomerNeeded { sku }),
+            Some(Changed::Unpaid(sku)) => Err(Refusal::Unpaid { sku }),
             Some(Changed::TooMany) => Err(Refusal::TooMany),
             Some(Changed::TooManyKeys) => Err(Refusal::TooManyKeys),
             Some(Changed::Overdue(_) | Changed::Due(_) | Changed::Close) | None => {

@@ -42,6 +42,8 @@ pub(super) enum State {
     Nameless(String),
     /// As many units wait for this SKU as may.
     Full(String),
+    /// As many units of this SKU are held and not paid for as may be.
+    Unpaid(String),
 }
 
 impl State {
@@ -61,6 +63,7 @@ impl State {
             "limited" => Self::Limited(short.unwrap_or_default()),
             "nameless" => Self::Nameless(short.unwrap_or_default()),
             "full" => Self::Full(short.unwrap_or_default()),
+            "unpaid" => Self::Unpaid(short.unwrap_or_default()),
             _ => {
                 return Err(Fault::Final(format!(
                     "no release writes the state {state:?}"
@@ -83,7 +86,8 @@ impl State {
             | Self::Closed(_)
             | Self::Limited(_)
             | Self::Nameless(_)
-            | Self::Full(_) => {
+            | Self::Full(_)
+            | Self::Unpaid(_) => {
                 return None;
             }
         })
@@ -111,7 +115,7 @@ pub(super) enum Did {
     NoSku(String),
     /// A transaction of its own changes it.
     Alone,
-    /// Orders of its customer are past their deadline: these end first.
+    /// Orders of its customer, or of its SKUs, are past their deadline: these end first.
     Overdue,
 }
 
@@ -138,6 +142,7 @@ impl Known {
             State::Limited(sku) => Refusal::PerCustomer { sku: sku.clone() },
             State::Nameless(sku) => Refusal::CustomerNeeded { sku: sku.clone() },
             State::Full(sku) => Refusal::QueueFull { sku: sku.clone() },
+            State::Unpaid(sku) => Refusal::Unpaid { sku: sku.clone() },
             _ => Refusal::CancelledBefore,
         })
     }

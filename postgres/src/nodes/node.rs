@@ -119,7 +119,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Conflict`] if the id is known for
+    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Unpaid`]; [`Refusal::Conflict`] if the id is known for
     /// other lines, or for another customer; [`Refusal::Is`] if the order was cancelled or has expired; [`Refusal::CancelledBefore`]; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn place<S: AsRef<str>>(

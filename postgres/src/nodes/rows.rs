@@ -223,14 +223,20 @@ impl Rows {
         self.row(RECALL, &[&skus, &micros(lasts)], |_| Ok(())).await
     }
 
-    /// Orders of a customer that are past their deadline, and have units that count.
-    pub(super) async fn late_of(&self, customer: &str) -> Result<Vec<OrderId>, Failed> {
+    /// Orders past their deadline that are in the way of an order of these lines: of its customer, with units that count; or of
+    /// SKUs of which only a share may be unpaid.
+    pub(super) async fn late_of(&self, lines: &Lines) -> Result<Vec<OrderId>, Failed> {
         const LATE: &str = "
             select array_agg(o.id) from (
-              select o.id from orders o
-              where o.customer = $1 and o.counted is not null and o.state = 'held' and o.until <= clock_timestamp()
-              order by o.until limit 100) as o";
-        self.row(LATE, &[&customer], |row| ids(row, 0)).await
+              (select o.id from orders o
+               where o.customer = $1 and o.counted is not null and o.state = 'held' and o.until <= clock_timestamp()
+               order by o.until limit 100)
+              union
+              select l.id from late_holders_1(array(
+                select p.sku from pool p where p.sku = any ($2) and p.unpaid is not null)) as l (id)
+            ) as o";
+        let (customer, skus) = (lines.customer().map(|of| &**of), lines.skus());
+        self.row(LATE, &[&customer, &skus], |row| ids(row, 0)).await
     }
 
     /// What is known of an id.

@@ -73,8 +73,7 @@ impl Inner {
                 }
                 Did::NoSku(sku) => return Served::NoSku(sku),
                 Did::Overdue => {
-                    let customer = lines.customer().map_or("", |of| &**of);
-                    if let Ok(ids) = self.rows.late_of(customer).await {
+                    if let Ok(ids) = self.rows.late_of(lines).await {
                         self.expire(ids).await;
                     }
                 }

@@ -116,6 +116,7 @@ create function limit_1(
 ) returns text language plpgsql as $$
 declare
   blocks bigint[];
+  holds bigint;
 begin
   if closes then
     select array_agg(b.epoch) into blocks from (
@@ -142,8 +143,23 @@ begin
   then
     return 'close';
   end if;
+  if new_unpaid is not null and exists (select from pool p where p.sku = of_sku and p.unpaid is null) then
+    -- Whoever has units of it from a block has committed, or finds it closed. Whoever takes them from the pool waits for its lock.
+    if exists (select from block b where b.sku = of_sku and not b.closed) then
+      return 'close';
+    end if;
+    select coalesce(sum(l.units), 0) into holds from (
+      select s.units from orders o, unnest(o.skus, o.units) as s (sku, units)
+      where strpos('held waiting paid', o.state) > 0 and o.state = 'held' and not o.split and s.sku = of_sku
+      union all
+      select x.units from orders o join part x on x.id = o.id
+      where strpos('held waiting paid', o.state) > 0 and o.state = 'held' and o.split and x.sku = of_sku and x.stage = 'held'
+    ) as l;
+  else
+    select case when new_unpaid is null then 0 else p.held end into holds from pool p where p.sku = of_sku;
+  end if;
   update pool p
-  set safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null,
+  set held = holds, safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null,
       most_waiting = new_waiting, unpaid = new_unpaid, low = new_low
   where p.sku = of_sku;
   perform wake_1(array[of_sku]);

@@ -36,6 +36,14 @@ create function holds_1(o orders, of_sku text) returns boolean language sql stab
     else of_sku = any ((o).skus) end
 $$;
 
+-- Orders that are past their deadline, and hold one of these SKUs.
+create function late_holders_1(of_skus text[]) returns setof text language sql stable as $$
+  select o.id from orders o
+  where o.state = 'held' and o.until <= (select clock_timestamp())
+    and exists (select from unnest(of_skus) as s (sku) where holds_1(o, s.sku))
+  order by o.until limit 100
+$$;
+
 -- The SKUs of an order. Without a lock: an order that is amended may have others later.
 create function skus_of_1(of_id text) returns text[] language sql stable as $$
   select array(
@@ -78,13 +86,15 @@ begin
   from unnest(skus, tos, moves) as u (sku, stage, units) where u.stage <> '' group by u.sku, u.stage
   on conflict (id, sku, stage) do update set units = p.units + excluded.units;
   delete from part p where p.id = of_id and p.units = 0;
-  update pool p set free = p.free - m.taken, shipped = p.shipped + m.shipped
+  update pool p
+  set free = p.free - m.taken, shipped = p.shipped + m.shipped, held = case when p.unpaid is null then 0 else p.held + m.held end
   from (
     select u.sku, coalesce(sum(u.units) filter (where u.origin in ('', 'expired')), 0) as taken,
       coalesce(sum(u.units) filter (where u.stage = 'shipped'), 0)
-        - coalesce(sum(u.units) filter (where u.stage = 'returned'), 0) as shipped
+        - coalesce(sum(u.units) filter (where u.stage = 'returned'), 0) as shipped,
+      coalesce(sum(u.units) filter (where u.stage = 'held'), 0) - coalesce(sum(u.units) filter (where u.origin = 'held'), 0) as held
     from unnest(skus, froms, tos, moves) as u (sku, origin, stage, units) group by u.sku
-  ) as m where p.sku = m.sku and (m.taken <> 0 or m.shipped <> 0);
+  ) as m where p.sku = m.sku and (m.taken <> 0 or m.shipped <> 0 or p.unpaid is not null and m.held <> 0);
   perform unqueue_1(of_id, array_agg(u.sku), array_agg(u.units))
   from unnest(skus, froms, moves) as u (sku, origin, units) where u.origin = 'waiting' having count(*) > 0;
   select array_agg(u.sku), array_agg(u.units) into given_skus, given
@@ -237,14 +247,9 @@ begin
     from unnest(wanted_skus, wanted) as w (sku, units) join pool p on p.sku = w.sku
   ) as l;
   if standing = 'short' then
-    select array_agg(o.id) into late from (
-      select o.id from orders o
-      where o.state = 'held' and o.until <= (select clock_timestamp())
-        and exists (select from unnest(line_skus) as s (sku) where holds_1(o, s.sku))
-      order by o.until limit 100
-    ) as o;
+    late := array(select late_holders_1(line_skus));
     standing := case
-      when late is not null then 'overdue'
+      when late <> '{}' then 'overdue'
       when exists (select from unnest(line_skus) as s (sku) where due_1(s.sku)) then 'due'
       else standing end;
   end if;

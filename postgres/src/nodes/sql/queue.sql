@@ -86,7 +86,7 @@ begin
     if fate.ruling in ('placed', 'waits') then
       standing := 'done';
       perform enter_1(of_id, fate.ruling = 'waits', wanted_skus, wanted, ttl);
-    elsif fate.ruling in ('refused', 'closed', 'limited', 'nameless', 'full') then
+    elsif fate.ruling in ('refused', 'closed', 'limited', 'nameless', 'full', 'unpaid') then
       update orders o
       set state = fate.ruling, short = fate.sku, split = false, skus = null, epochs = null, units = null, counted = null,
           lane = null
@@ -107,7 +107,7 @@ end
 $$;
 
 -- What becomes of a new order that may wait: its row is there, and all is locked.
--- Answers: placed; waits; refused, closed, limited, nameless, full; missing, close, overdue, due.
+-- Answers: placed; waits; refused, closed, limited, nameless, full, unpaid; missing, close, overdue, due.
 create function fate_1(
   of_id text, of_customer text, wanted_skus text[], wanted bigint[], out ruling text, out sku text, out late text[]
 ) language plpgsql as $$
@@ -138,25 +138,25 @@ begin
     end if;
   end if;
   select array_agg(p.sku order by p.sku) filter (where on_sale_1(p) < w.units) as skus,
-    min(p.sku) filter (where p.mode = 'ended') as ended, min(p.sku) filter (where p.waiting + w.units > p.most_waiting) as full_up
+    min(p.sku) filter (where p.mode = 'ended') as ended, min(p.sku) filter (where p.waiting + w.units > p.most_waiting) as full_up,
+    min(p.sku) filter (where not may_hold_1(p.unpaid, on_hand_1(p), p.held, w.units)) as unpaid
   into lacks from unnest(wanted_skus, wanted) as w (sku, units) join pool p on p.sku = w.sku;
   sku := null;
-  if lacks.skus is null then
+  if lacks.skus is null and lacks.unpaid is null then
     ruling := 'placed';
+  elsif lacks.skus is null then
+    late := array(select late_holders_1(array[lacks.unpaid]));
+    ruling := case late when '{}' then 'unpaid' else 'overdue' end;
+    sku := lacks.unpaid;
   elsif lacks.ended is not null then
     ruling := 'refused';
     sku := lacks.ended;
   elsif exists (select from block b where b.sku = any (wanted_skus) and not b.closed) then
     ruling := 'close';
   else
-    select array_agg(o.id) into late from (
-      select o.id from orders o
-      where o.state = 'held' and o.until <= (select clock_timestamp())
-        and exists (select from unnest(lacks.skus) as s (sku) where holds_1(o, s.sku))
-      order by o.until limit 100
-    ) as o;
+    late := array(select late_holders_1(lacks.skus));
     ruling := case
-      when late is not null then 'overdue'
+      when late <> '{}' then 'overdue'
       when exists (select from unnest(lacks.skus) as s (sku) where due_1(s.sku)) then 'due'
       when lacks.full_up is not null then 'full'
       else 'waits' end;
@@ -180,7 +180,8 @@ begin
     from unnest(wanted_skus, wanted) as w (sku, units) where p.sku = w.sku;
     update orders o set seq = number, at = clock_timestamp() where o.id = of_id;
   else
-    update pool p set free = p.free - w.units from unnest(wanted_skus, wanted) as w (sku, units) where p.sku = w.sku;
+    update pool p set free = p.free - w.units, held = case when p.unpaid is null then 0 else p.held + w.units end
+    from unnest(wanted_skus, wanted) as w (sku, units) where p.sku = w.sku;
     update orders o
     set state = 'held', split = false, seq = number, at = clock_timestamp(),
         until = clock_timestamp() + make_interval(secs => enter_1.ttl / 1e6)
@@ -221,7 +222,9 @@ declare
 begin
   select array_agg(q.sku) as skus, array_agg(q.units) as units into waits from queue q where q.id = of_id;
   perform unqueue_1(of_id, waits.skus, waits.units);
-  update pool p set free = p.free - u.units from unnest(waits.skus, waits.units) as u (sku, units) where p.sku = u.sku;
+  -- It is served all the same where too many are unpaid, and counts.
+  update pool p set free = p.free - u.units, held = case when p.unpaid is null then 0 else p.held + u.units end
+  from unnest(waits.skus, waits.units) as u (sku, units) where p.sku = u.sku;
   -- An order of which nothing was cancelled is like any other now.
   is_whole := not exists (select from part x where x.id = of_id and x.stage <> 'waiting')
     and not exists (select from request r where r.id = of_id);

@@ -49,8 +49,10 @@ create table pool (
   low    bigint not null default 0 check (low >= 0),
   -- How many units may wait; null: any number.
   most_waiting bigint check (most_waiting >= 0),
-  -- How many percent of the units on hand can be held without being paid for.
+  -- How many percent of the units on hand can be held without being paid for. While it is set no block of it is open, all is
+  -- sold from the pool, and `held` is what orders hold.
   unpaid smallint check (unpaid >= 0),
+  held   bigint not null default 0 check (held >= 0),
   -- Units that the orders of one customer have at most: held, paid or shipped.
   per_customer bigint check (per_customer >= 0),
   -- Such a limit is set, or was: units are counted for each customer.
@@ -94,7 +96,7 @@ create table orders (
   id      text collate "C" primary key,
   state   text collate "C" not null check (state in
             ('held', 'waiting', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
-             'refused', 'closed', 'limited', 'nameless', 'full')),
+             'refused', 'closed', 'limited', 'nameless', 'full', 'unpaid')),
   -- Its units are not all equally far, or were not once: it is changed in transactions of its own. Then `state` is the first
   -- that some of its units have, and the table `part` says the rest.
   split   boolean not null default false,
@@ -163,6 +165,11 @@ $$;
 -- Units that are there: free, lent, held and paid for, less what is owed.
 create function on_hand_1(of pool) returns bigint language sql immutable as $$
   select (of).came - (of).went - (of).shipped
+$$;
+
+-- Whether orders may hold so many units more without having paid for them.
+create function may_hold_1(of_unpaid smallint, on_hand bigint, held bigint, more bigint) returns boolean language sql immutable as $$
+  select of_unpaid is null or of_unpaid > 100 or held + more <= (on_hand * of_unpaid + 99) / 100
 $$;
 
 -- Adds units to pools: they pay first what is owed; then they are for those who wait. A SKU of which there is enough again is
