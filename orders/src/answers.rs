@@ -112,8 +112,28 @@ pub struct OrderLine<K> {
     pub expired: u64,
 }
 
+impl<K> OrderView<K> {
+    /// An order of which nothing else is known, for whoever keeps orders elsewhere than in a book: its fields are set one by one.
+    #[must_use]
+    pub fn new(id: &str, state: OrderState) -> Self {
+        Self {
+            id: id.into(),
+            customer: None,
+            number: Position::default(),
+            position: Position::default(),
+            placed: Duration::ZERO,
+            age: Duration::ZERO,
+            state,
+            remaining: None,
+            lines: Vec::new(),
+        }
+    }
+}
+
 impl<K> OrderLine<K> {
-    pub(crate) const fn new(sku: K) -> Self {
+    /// A line without units.
+    #[must_use]
+    pub const fn new(sku: K) -> Self {
         Self {
             sku,
             waiting: 0,
@@ -143,8 +163,8 @@ pub struct StockAnswer {
     pub uncovered: u64,
 }
 
-/// The stock of a SKU, at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The stock of a SKU, at one instant. [`Default`]: nothing is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
 pub struct SkuView {

@@ -50,29 +50,36 @@ mod batch;
 mod change;
 mod changes;
 mod error;
+mod feed;
 mod inner;
 mod known;
+mod limit;
 mod lines;
 mod listen;
+mod lists;
+mod looks;
 mod memory;
 mod node;
 mod prover;
+mod queue;
 mod rows;
 mod sale;
 mod schema;
 mod serve;
 mod serving;
 mod stock;
+mod stocks;
 mod views;
 mod writer;
 
-pub use answers::{
-    Answer, InvalidOrder, MAX_HOLD, Order, OrderLine, OrderState, OrderView, Refusal, Returned,
-    ShortLine, StockAnswer,
-};
+pub use answers::{Answer, InvalidOrder, MAX_HOLD, Order, Refusal, ShortLine, StockAnswer};
 pub use error::SaleError;
+pub use feed::{Cursor, InvalidCursor, ListedOrder, Page};
+pub use lists::{ListCursor, OrderPage};
 pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
-pub use stock::SkuLimits;
-pub use views::{Cursor, InvalidCursor, ListedOrder, Page};
+pub use segstock_orders::{
+    Filter, OrderLine, OrderState, OrderView, Position, Returned, SkuLimits, SkuView,
+};
+pub use stocks::StockPage;

@@ -4,7 +4,8 @@ use crate::book::Sku;
 use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock_orders::{Answer, OrderLine, OrderView, Position, SkuLimits, SkuView, StockAnswer};
+use segstock_orders::{Answer, OrderLine, OrderView, Position, SendingPage, SkuLimits, SkuView};
+use segstock_postgres::nodes;
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
@@ -125,6 +126,40 @@ struct Line {
     expired: u64,
 }
 
+/// What a call on an order did.
+#[derive(Debug)]
+pub struct Did {
+    /// Whether an earlier one did it.
+    before: bool,
+    changed: Changed,
+}
+
+impl From<Answer> for Did {
+    fn from(answer: Answer) -> Self {
+        Self {
+            before: answer.before,
+            changed: Changed {
+                units: answer.units,
+                refunded: answer.refunded,
+                late: answer.late,
+            },
+        }
+    }
+}
+
+impl From<nodes::Answer> for Did {
+    fn from(answer: nodes::Answer) -> Self {
+        Self {
+            before: answer.before,
+            changed: Changed {
+                units: answer.units,
+                refunded: answer.refunded,
+                late: answer.late,
+            },
+        }
+    }
+}
+
 /// What a request changed.
 #[derive(Debug, Serialize, ToSchema)]
 struct Changed {
@@ -183,16 +218,14 @@ impl Order {
     #[must_use]
     pub fn changed(
         status: StatusCode,
-        (answer, order): (Answer, OrderView<Sku>),
+        did: impl Into<Did>,
+        order: OrderView<Sku>,
     ) -> Answered<Self> {
-        let changed = (!answer.before).then_some(Changed {
-            units: answer.units,
-            refunded: answer.refunded,
-            late: answer.late,
-        });
+        let Did { before, changed } = did.into();
+        let changed = (!before).then_some(changed);
         Answered {
             status,
-            replayed: answer.before,
+            replayed: before,
             body: Self {
                 changed,
                 ..order.into()
@@ -229,29 +262,29 @@ pub struct Orders {
     /// Where the next page begins: the `cursor` of the next request. There is none at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub next: Option<u64>,
+    pub next: Option<String>,
 }
 
 /// The stock of a SKU.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Stock {
-    sku: Sku,
+    pub(crate) sku: Sku,
     /// Units that orders can have now.
-    available: u64,
+    pub(crate) available: u64,
     /// Units that are there: available, held and paid for, less what is owed.
-    on_hand: u64,
+    pub(crate) on_hand: u64,
     /// Units that are promised and not there: a count found fewer. What comes back pays them first.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
-    owed: u64,
+    pub(crate) owed: u64,
     /// Units of the safety stock that are there: they are on hand and not for sale.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
-    safety: u64,
+    pub(crate) safety: u64,
     /// Units that orders wait for.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
-    waiting: u64,
+    pub(crate) waiting: u64,
     /// Units that were sent to other SKUs and have not arrived. They are not on hand.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
@@ -278,7 +311,7 @@ pub struct Stocks {
     /// Where the next page begins: the `cursor` of the next request. There is none at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub next: Option<u32>,
+    pub next: Option<String>,
 }
 
 /// What a request changed in stock.
@@ -295,9 +328,9 @@ struct StockChanged {
 }
 
 impl Stock {
-    /// The stock of `sku`, and what a request changed in it.
+    /// The stock of `sku`.
     #[must_use]
-    pub fn new(sku: Sku, view: SkuView, answer: Option<&StockAnswer>) -> Self {
+    pub fn new(sku: Sku, view: SkuView) -> Self {
         Self {
             sku,
             available: view.available,
@@ -308,12 +341,19 @@ impl Stock {
             on_the_way: view.on_the_way,
             coming: view.coming,
             limits: (view.limits != SkuLimits::default()).then(|| view.limits.into()),
-            changed: answer.map(|answer| StockChanged {
-                difference: answer.difference,
-                uncovered: answer.uncovered,
-                sending: None,
-            }),
+            changed: None,
         }
+    }
+
+    /// With what a request changed: units that came or went, and those of them that no free unit covered.
+    #[must_use]
+    pub const fn changed(mut self, difference: i64, uncovered: u64) -> Self {
+        self.changed = Some(StockChanged {
+            difference,
+            uncovered,
+            sending: None,
+        });
+        self
     }
 
     /// What was changed is a sending, with the number of its change.
@@ -323,5 +363,44 @@ impl Stock {
             changed.sending = Some(change.number());
         }
         self
+    }
+}
+
+/// A page of the list of sendings.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Sendings {
+    /// The sendings, in the sequence in which they left.
+    sendings: Vec<Sending>,
+    /// Where the next page begins: the `cursor` of the next request. There is none at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<String>,
+}
+
+/// Units that were sent to another SKU, and have not arrived.
+#[derive(Debug, Serialize, ToSchema)]
+struct Sending {
+    /// The number by which `arrive` names it.
+    sending: u64,
+    /// The SKU that they left.
+    from: Sku,
+    /// The SKU to which they were sent.
+    to: Sku,
+    /// Units that are on their way.
+    units: u64,
+}
+
+impl From<SendingPage<Sku>> for Sendings {
+    fn from(page: SendingPage<Sku>) -> Self {
+        let sendings = page.sendings.into_iter().map(|sent| Sending {
+            sending: sent.number.number(),
+            from: sent.from,
+            to: sent.to,
+            units: sent.units,
+        });
+        Self {
+            sendings: sendings.collect(),
+            next: page.next.map(|next| next.number().to_string()),
+        }
     }
 }

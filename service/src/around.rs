@@ -4,6 +4,7 @@
 //! was made; its tracing makes a span for each request, where one event has all that is said here.
 
 use crate::app::{App, Shared};
+use crate::in_time::in_time;
 use crate::kinds;
 use crate::problem::Problem;
 use crate::requests;
@@ -35,7 +36,7 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
         Err(problem) => problem.into_response(),
         Ok(()) if app.idle => StatusCode::NO_CONTENT.into_response(),
         Ok(()) => {
-            let answered = app.in_time(next.run(request)).await;
+            let answered = in_time(app.limits.request, next.run(request)).await;
             answered.unwrap_or_else(IntoResponse::into_response)
         }
     };

@@ -1,12 +1,16 @@
-//! [`Stocklist`]: many SKUs and their units, from CSV or JSON lines.
+//! [`Stocklist`]: many SKUs and their units, from CSV or JSON lines; and what is done with it, [`Import`].
 
 use crate::book::Sku;
 use crate::input::{Object, check_sku};
+use crate::kinds;
 use crate::numbers::Whole;
+use crate::problem::Problem;
 use crate::table::{Form, Table};
+use crate::telemetry::Deed;
 use segstock::MAX_UNITS;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// SKUs with their units, each SKU once, and the line that names it first.
 #[derive(Debug, Default)]
@@ -26,6 +30,79 @@ pub enum Repeated {
     Refused,
 }
 
+/// What the units of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// They came. Lines of one SKU are added up.
+    Restock,
+    /// They were counted. A SKU has one line.
+    Count,
+}
+
+/// What a list did, or would do.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Imported {
+    /// Lines that were read.
+    pub lines: usize,
+    /// SKUs that they are about.
+    pub skus: usize,
+    /// SKUs that were opened.
+    pub opened: usize,
+    /// SKUs whose units an earlier sending of the list had changed.
+    pub before: usize,
+    /// Units on hand that came; negative: that went. Those of an earlier sending included, but for a dry run.
+    pub difference: i64,
+    /// Whether it was only checked: all figures are what it would do.
+    pub dry_run: bool,
+}
+
+/// What is done with a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Import<'a> {
+    /// What its units are.
+    pub act: Act,
+    /// By which its changes are known.
+    pub key: &'a str,
+    /// Whether SKUs that are not open are opened.
+    pub opens: bool,
+    /// How many SKUs there can be.
+    pub most: usize,
+    /// Whether it is only checked.
+    pub is_dry_run: bool,
+}
+
+impl Imported {
+    /// Where it stopped: so many SKUs were changed before this line.
+    #[must_use]
+    pub fn stopped(changed: usize, line: usize) -> String {
+        format!(
+            "{changed} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
+        )
+    }
+}
+
+impl Act {
+    /// The units that come to a SKU by a line of so many; negative: that go.
+    #[must_use]
+    pub const fn difference(self, units: u64, on_hand: u64) -> i64 {
+        // Units of a list are at most those of a stock, which fit 64 bits with a sign.
+        match self {
+            Self::Restock => units.cast_signed(),
+            Self::Count => units.cast_signed() - on_hand.cast_signed(),
+        }
+    }
+
+    /// As it is counted.
+    #[must_use]
+    pub const fn deed(self) -> Deed {
+        match self {
+            Self::Restock => Deed::Restock,
+            Self::Count => Deed::Count,
+        }
+    }
+}
+
 /// What the columns of a CSV file are called.
 #[derive(Debug)]
 pub struct Columns<'a> {
@@ -43,6 +120,16 @@ struct JsonLine {
 }
 
 impl Stocklist {
+    /// Why it is refused: these SKUs of it are not open, by their lines.
+    pub fn not_open(&self, skus: Vec<Sku>) -> Problem {
+        let first = skus.first().map_or("", Sku::as_str);
+        let line = self.units.get(first).map_or(0, |(line, _)| *line);
+        let detail = format!(
+            "the list line {line}: there is no SKU {first}; open=true opens those that are not open"
+        );
+        Problem::new(kinds::UNKNOWN_SKUS, detail).with_skus(skus)
+    }
+
     /// Reads CSV.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::book::{Limits, Sku};
 use crate::ledger::LedgerPlace;
-use crate::settings::{Header, Log, Pause, Percent, Seconds, Token};
+use crate::settings::{Header, Log, NodeName, Pause, Percent, Seconds, Token};
 use axum::http::HeaderName;
 use clap::{Args, Parser};
 use serde::Deserialize;
@@ -61,6 +61,11 @@ struct Settings {
                 [default: sqlite:segstock.db]"
     )]
     ledger: Option<LedgerPlace>,
+
+    /// The name of this node, if several sell from one database: 1 to 64 letters, digits, or -._~:, for good; no other
+    /// has it. Needs a ledger of postgres:// [default: none]
+    #[arg(long, value_name = "NAME", env = "SEGSTOCK_NODE")]
+    node: Option<NodeName>,
 
     /// A snapshot file of the service's first version, to be read into a new ledger: at the first start only
     /// [default: none]
@@ -181,6 +186,7 @@ impl Settings {
             shop_listen: self.shop_listen.or(other.shop_listen),
             token: self.token.or(other.token),
             ledger: self.ledger.or(other.ledger),
+            node: self.node.or(other.node),
             snapshot: self.snapshot.or(other.snapshot),
             hold: self.hold.or(other.hold),
             longest_hold: self.longest_hold.or(other.longest_hold),
@@ -221,6 +227,8 @@ pub struct Config {
     pub token: Option<Token>,
     /// Where what was answered is kept.
     pub ledger: LedgerPlace,
+    /// The name of this node, if several sell.
+    pub node: Option<NodeName>,
     /// The snapshot to read into a new ledger.
     pub snapshot: Option<PathBuf>,
     /// How long it stays known what became of an order.
@@ -265,6 +273,30 @@ pub struct Config {
 }
 
 impl Config {
+    /// What several nodes need, and what they do not do.
+    fn check(&self) -> Result<(), String> {
+        if self.node.is_none() {
+            return Ok(());
+        }
+        if !matches!(self.ledger, LedgerPlace::Postgres(_)) {
+            let place = &self.ledger;
+            return Err(format!(
+                "--node needs --ledger postgres://USER@HOST/DATABASE, not {place}"
+            ));
+        }
+        for (is_set, option) in [
+            (self.ships_at_once, "--ships-at-once"),
+            (self.snapshot.is_some(), "--snapshot"),
+        ] {
+            if is_set {
+                return Err(format!(
+                    "{option} cannot be with --node: one process does it"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The SKUs to open in a book that has `open` SKUs.
     #[must_use]
     pub fn stock(&self, open: usize) -> BTreeMap<Sku, u64> {
@@ -281,7 +313,7 @@ impl Arguments {
     ///
     /// # Errors
     ///
-    /// A line that says what is wrong with the file.
+    /// A line that says what is wrong with the file, or what does not go together.
     pub fn resolve(self) -> Result<Config, String> {
         let file = match &self.config {
             None => Settings::default(),
@@ -293,7 +325,9 @@ impl Arguments {
                 toml::from_str(&text).map_err(|error| say(&one_line(&error, &text)))?
             }
         };
-        Ok(self.settings.or(file).into())
+        let config = Config::from(self.settings.or(file));
+        config.check()?;
+        Ok(config)
     }
 }
 
@@ -318,6 +352,7 @@ impl From<Settings> for Config {
             shop_listen: settings.shop_listen.unwrap_or_else(|| Address::local(8081)),
             token: settings.token,
             ledger: settings.ledger.unwrap_or_else(LedgerPlace::here),
+            node: settings.node,
             snapshot: settings.snapshot,
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),
             ships_at_once: settings.ships_at_once.unwrap_or(false),

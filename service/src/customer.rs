@@ -1,12 +1,11 @@
 //! [`Asker`]: whose request it is, as the shop's proxy says.
 
 use crate::app::Shared;
-use crate::book::{Book, Sku};
 use crate::kinds;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use segstock_orders::{MAX_KEY, OrderView, Refusal};
+use segstock_orders::MAX_KEY;
 
 /// Whose request it is: a customer, as the header says that [`App::customer_header`](crate::app::App::customer_header) names. The shop, and customers'
 /// programs without such a header, may ask for all orders whose ids they know.
@@ -36,32 +35,10 @@ impl Asker {
         }
     }
 
-    /// The order with this id, if the asker may know of it.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::UnknownOrder`] also for the order of another customer; those of [`Book::get`](segstock_orders::OrderBook::get).
-    pub fn order(&self, book: &Book, id: &str) -> Result<OrderView<Sku>, Refusal<Sku>> {
-        let order = book.get(id)?;
-        match &self.0 {
-            Some(asks) if order.customer.as_deref() != Some(asks.as_str()) => {
-                Err(Refusal::UnknownOrder)
-            }
-            _ => Ok(order),
-        }
-    }
-
-    /// Refuses what is asked of an order that the asker may not know of.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`order`](Self::order).
-    pub fn check(&self, book: &Book, id: &str) -> Result<(), Refusal<Sku>> {
-        match self.0 {
-            // An order's customer never changes.
-            Some(_) => self.order(book, id).map(drop),
-            None => Ok(()),
-        }
+    /// The customer whose orders alone they may know of; none, if they may know of all.
+    #[must_use]
+    pub fn of(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 }
 

@@ -99,8 +99,8 @@ fn common(path: &str, operation: &mut Operation) {
     // Nothing of these is refused for what is in stock.
     let stays = ["/restock", "/count", "/limits", "/bulk/stock"];
     let conflicts = has_body && !stays.iter().any(|end| path.ends_with(end));
-    // These show what is durable already, and wait for nothing.
-    let waits = !["/v1/overview", "/v1/events"].contains(&path);
+    let alone = ["/move", "/send", "/arrive", "/sendings", "/events"];
+    let is_for_one = alone.iter().any(|end| path.ends_with(end));
     let problems = [
         (
             names_one || has_body,
@@ -136,7 +136,12 @@ fn common(path: &str, operation: &mut Operation) {
             "Well-formed and wrong, beyond the limits, or unknown SKUs: all of them are listed.",
         ),
         (
-            waits,
+            is_for_one,
+            501,
+            "One process does it, and several nodes do not: `detail` says what.",
+        ),
+        (
+            true,
             503,
             "Nothing was changed, or that is not known: `type` says which; with Retry-After.",
         ),

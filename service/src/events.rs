@@ -1,4 +1,4 @@
-//! [`Told`]: what happened, as it is told: the names of events, and their JSON.
+//! [`Told`]: what happened, as it is told: the names of events, and their JSON; and [`News`], those that are read together.
 
 use crate::book::Sku;
 use segstock_orders::{Event, What};
@@ -22,6 +22,27 @@ pub const NAMES: [&str; 14] = [
     "sold_out",
     "back_in_stock",
 ];
+
+/// Events that are read together.
+#[derive(Debug)]
+pub struct News {
+    /// Events before these are not kept any more.
+    pub missed: Option<Missed>,
+    /// The events.
+    pub told: Vec<Told>,
+    /// Where it goes on.
+    pub next: String,
+    /// Whether it can go on after each change, by the change's number; otherwise only after all of these.
+    pub by_number: bool,
+}
+
+/// Events that are not kept any more.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Missed {
+    /// Those of the changes up to this number, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<u64>,
+}
 
 /// Something that happened.
 #[derive(Debug, Serialize, ToSchema)]

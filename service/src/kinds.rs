@@ -51,11 +51,13 @@ kinds! {
     NO_TOKEN: UNAUTHORIZED "no-token" "Not authorized";
     NO_CUSTOMER: FORBIDDEN "no-customer" "No customer";
     FULL: SERVICE_UNAVAILABLE "full" "Full";
+    TRY_AGAIN: SERVICE_UNAVAILABLE "try-again" "Not known yet";
     BUSY: SERVICE_UNAVAILABLE "busy" "Busy";
     UNAVAILABLE: SERVICE_UNAVAILABLE "unavailable" "Unavailable";
     STILL_WRITING: SERVICE_UNAVAILABLE "still-writing" "Still being written";
     OUTCOME_UNKNOWN: SERVICE_UNAVAILABLE "outcome-unknown" "Outcome unknown";
     NOT_READY: SERVICE_UNAVAILABLE "not-ready" "Not ready";
+    NOT_ON_NODES: NOT_IMPLEMENTED "not-on-nodes" "Not with several nodes";
     UNKNOWN_ROUTE: NOT_FOUND "unknown-route" "Unknown route";
     WRONG_METHOD: METHOD_NOT_ALLOWED "wrong-method" "Wrong method";
 }

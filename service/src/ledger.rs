@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The schema of a ledger in `PostgreSQL`.
-const SCHEMA: &str = "segstock";
+/// The schema of a ledger in `PostgreSQL`, and of a sale of several nodes: of one of them, since the other refuses its tables.
+pub const SCHEMA: &str = "segstock";
 
 /// Where what was answered is kept: `sqlite:FILE`, `postgres://…`, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,6 +32,14 @@ pub enum LedgerPlace {
 /// The address of a database, which is shown without user, password and settings.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// The whole address.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,7 +138,12 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
         }
         LedgerPlace::Postgres(url) => {
             let ledger = PostgresLedger::at(&url.0, SCHEMA).map_err(RecoverError::Ledger);
-            let recovered = recovered(ledger.and_then(|ledger| builder.recover(ledger)))?;
+            let recovered = recovered(ledger.and_then(|ledger| builder.recover(ledger)));
+            let recovered =
+                recovered.map_err(|error| match error.ends_with("not a ledger of segstock") {
+                    true => format!("{error}; a sale of several nodes is started with --node"),
+                    false => error,
+                })?;
             let anew = format!("drop its schema {SCHEMA}, or rename it");
             Ok(kept(recovered, url, &anew))
         }

@@ -1,26 +1,31 @@
 //! An order service over [`segstock_orders`], small enough to read in an hour and to begin your own with.
 //!
-//! [`routes`] answers requests by way of the order book of an [`App`](app::App); [`serve`] starts it and stops it. See the
+//! [`routes`] answers requests by the calls of a [`Shop`](shop::Shop); [`serve`] starts it and stops it. See the
 //! README beside it for the interface.
 
 pub mod address;
 pub mod answers;
 pub mod app;
 pub mod around;
+pub mod background;
 pub mod book;
 pub mod bulk;
+pub mod calls;
 pub mod config;
 pub mod connections;
 pub mod customer;
 pub mod description;
 pub mod events;
 pub mod expiring;
+pub mod health;
+pub mod in_time;
 pub mod input;
 pub mod kinds;
 pub mod lag;
 pub mod ledger;
 pub mod limits;
 pub mod numbers;
+pub mod opening;
 pub mod overview;
 pub mod pace;
 pub mod problem;
@@ -28,6 +33,7 @@ pub mod requests;
 pub mod routes;
 pub mod serve;
 pub mod settings;
+pub mod shop;
 pub mod snapshot;
 // The one reader of files that people export; the root crate's examples are published with it.
 #[path = "../../examples/support/table.rs"]

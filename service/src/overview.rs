@@ -1,15 +1,15 @@
 //! [`Overview`]: what the page shows of a sale, by what is durable.
 
-use crate::app::App;
 use crate::book::Sku;
 use crate::expiring::Soon;
 use crate::pace::{self, Pace};
-use segstock_orders::SkuId;
+use crate::problem::Problem;
+use crate::shop::alone::Alone;
+use segstock_orders::{SkuId, SkuView};
+use segstock_postgres::nodes::NodeStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// SKUs on the page at a time.
-const SKUS: usize = 50;
 /// SKUs that one search looks at.
 const LOOKS: u32 = 20_000;
 
@@ -18,17 +18,21 @@ const LOOKS: u32 = 20_000;
 pub struct Overview {
     /// The stock of SKUs, in the sequence in which they were opened.
     stock: Vec<Bar>,
-    /// The number of the next SKU, if there are more.
+    /// Where the next SKUs begin, if there are more: the `first` of the next request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    next: Option<u32>,
-    /// How many SKUs are open.
-    skus: usize,
-    /// How many orders are known.
-    orders: usize,
+    next: Option<String>,
+    /// How many SKUs are open. Several nodes do not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    skus: Option<usize>,
+    /// How many orders are known. Several nodes do not count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    orders: Option<usize>,
     /// What was asked for since the start.
     pace: Pace,
-    /// The held orders that expire next.
+    /// The held orders that expire next. Several nodes show none.
     expiring: Vec<Soon>,
     /// How the ledger is.
     ledger: Ledger,
@@ -50,14 +54,16 @@ struct Bar {
     owed: u64,
     /// Units of safety stock.
     safety: u64,
+    /// With several nodes: units that are held or paid for.
+    promised: u64,
 }
 
 /// How the ledger is.
 #[derive(Debug, Serialize, ToSchema)]
 struct Ledger {
-    /// Changes that are on their way.
+    /// Changes that are on their way. Of a node: calls.
     on_the_way: u64,
-    /// Seconds for which a change waits to be durable.
+    /// Seconds for which a change waits to be durable. Of a node: since the database answered its heartbeat.
     lag: f64,
     /// Why nothing can be written any more.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,43 +71,86 @@ struct Ledger {
     failed: Option<String>,
 }
 
-/// The overview, with SKUs from number `first` on that have `search` in their name.
-#[must_use]
-pub fn overview(app: &App, first: u32, search: &str) -> Overview {
-    let (stock, next) = bars(app, first, search);
-    let status = app.status();
-    let (durable, appended) = (status.durable.number(), status.appended.number());
-    Overview {
-        stock,
-        next,
-        skus: app.book.skus(),
-        orders: app.book.orders(),
-        pace: pace::now(),
-        expiring: app.expiring.soon(),
-        ledger: Ledger {
-            on_the_way: appended.saturating_sub(durable),
-            lag: app.lag.lock().behind.as_secs_f64(),
-            failed: status.dead.map(|error| error.to_string()),
-        },
+impl Overview {
+    /// SKUs on the page at a time.
+    pub const SKUS: usize = 50;
+
+    /// Of a node, with these SKUs; more begin at `next`.
+    #[must_use]
+    pub fn of_node(stock: Vec<(Sku, SkuView)>, next: Option<String>, node: &NodeStatus) -> Self {
+        let bar = |(sku, view): (Sku, SkuView)| Bar {
+            sku,
+            available: view.available,
+            held: 0,
+            paid: 0,
+            shipped: 0,
+            owed: view.owed,
+            safety: view.safety,
+            promised: (view.on_hand + view.owed).saturating_sub(view.available + view.safety),
+        };
+        Self {
+            stock: stock.into_iter().map(bar).collect(),
+            next,
+            skus: None,
+            orders: None,
+            pace: pace::now(),
+            expiring: Vec::new(),
+            ledger: Ledger {
+                on_the_way: node.calls as u64,
+                lag: node.beat.as_secs_f64(),
+                failed: node.over.clone(),
+            },
+        }
+    }
+
+    /// Of an order book, with SKUs from number `first` on that have `search` in their name.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] if `first` is no number.
+    pub fn of_book(alone: &Alone, first: &str, search: &str) -> Result<Self, Problem> {
+        let first = match first {
+            "" => 0,
+            first => {
+                let wrong = |_| Problem::invalid("first: there is no such SKU");
+                first.parse().map_err(wrong)?
+            }
+        };
+        let (stock, next) = bars(alone, first, search);
+        let status = alone.status();
+        let (durable, appended) = (status.durable.number(), status.appended.number());
+        Ok(Self {
+            stock,
+            next: next.map(|next| next.to_string()),
+            skus: Some(alone.book.skus()),
+            orders: Some(alone.book.orders()),
+            pace: pace::now(),
+            expiring: alone.expiring.soon(),
+            ledger: Ledger {
+                on_the_way: appended.saturating_sub(durable),
+                lag: alone.lag.lock().behind.as_secs_f64(),
+                failed: status.dead.map(|error| error.to_string()),
+            },
+        })
     }
 }
 
-fn bars(app: &App, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
+fn bars(alone: &Alone, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
     let search = search.to_lowercase();
     let mut bars = Vec::new();
     let end = first.saturating_add(LOOKS);
     for number in first..end {
         let id = SkuId::new(number);
-        let Some(sku) = app.book.sku(id) else {
+        let Some(sku) = alone.book.sku(id) else {
             return (bars, None);
         };
-        if bars.len() == SKUS {
+        if bars.len() == Overview::SKUS {
             return (bars, Some(number));
         }
         if !search.is_empty() && !sku.to_lowercase().contains(&search) {
             continue;
         }
-        let sums = app.writer.stock(id);
+        let sums = alone.writer.stock(id);
         let units = |units: i64| u64::try_from(units).unwrap_or_default();
         bars.push(Bar {
             sku: sku.clone(),
@@ -111,6 +160,7 @@ fn bars(app: &App, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
             shipped: units(sums.shipped),
             owed: sums.owed(),
             safety: units(sums.safety),
+            promised: 0,
         });
     }
     (bars, Some(end))

@@ -55,6 +55,12 @@ impl Problem {
         self.kind
     }
 
+    /// With the state of its order.
+    pub const fn with_state(mut self, state: OrderState) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     /// With lines that lack units.
     pub fn with_short_lines(mut self, lines: Vec<ShortLine<Sku>>) -> Self {
         self.short_lines = lines;
@@ -143,7 +149,7 @@ pub struct Body {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     short_lines: Vec<Short>,
-    /// SKUs that are unknown, closed, or need a customer: all of them.
+    /// SKUs that are unknown, closed, or need a customer: all of them. With several nodes, the one that is in the way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     skus: Vec<Sku>,

@@ -2,33 +2,24 @@
 
 use crate::address::reachable;
 use crate::app::App;
-use crate::book::{Book, Sku};
+use crate::background::Background;
 use crate::config::Config;
 use crate::connections::{Door, files, shares};
 use crate::description;
-use crate::input::check_sku;
-use crate::ledger::{self, Kept};
+use crate::opening;
 use crate::requests;
 use crate::routes::{customers_router, shop_router};
-use crate::snapshot;
-use crate::telemetry::{LISTENERS, Telemetry, limit_connections};
-use crate::watch::{EVERY, Watch};
-use segstock_orders::{Journal, Position, Refusal};
+use crate::telemetry::{self, LISTENERS, Telemetry, limit_connections};
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal;
 use tokio::sync::watch;
 use tokio::task;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
-/// How often expired orders give their units back, and latencies are folded.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// The most orders that expire in one step of the sweep: no worker should be busy with more.
-const SWEEP_LIMIT: usize = 1_000;
 /// How much longer than a request may take the service waits for those under way when it stops.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -84,13 +75,12 @@ impl Service {
             .into());
         }
         // A second service on the same addresses never comes here: it leaves the ledger alone.
-        let Kept {
-            book,
-            writer,
-            found,
-        } = open(&config)?;
+        let opened = opening::open(&config).await?;
         let telemetry = Telemetry::install()?.with_skus(&config.metrics_skus);
         requests::begin();
+        if config.node.is_some() {
+            telemetry::begin_node();
+        }
         telemetry.limit_orders(config.max_orders, config.max_all_lines, config.max_keys);
         let token = config.token.as_ref();
         let app = App {
@@ -99,7 +89,7 @@ impl Service {
             idle: config.idle,
             description: description::text(&config.limits).into(),
             page: description::page(),
-            ..App::new(book, writer, config.limits.clone(), telemetry)
+            ..App::new(opened.shop, config.limits.clone(), telemetry)
         };
         let (of_customers, of_shop) = shares(config.max_connections, files());
         let header_time = config.header_timeout;
@@ -117,7 +107,7 @@ impl Service {
             shop: door(LISTENERS[1], shop, of_shop),
             app,
             drain: config.drain,
-            found,
+            found: opened.found,
             signals,
         })
     }
@@ -144,21 +134,25 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// If the ledger failed: not all that was asked for is in it.
+    /// If the ledger failed: not all that was asked for is in it. If the node serves no calls any more, though nobody told it
+    /// to stop; or could not hand its units back.
     pub async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let (stop, stopped) = watch::channel(false);
         let grace = self.app.limits.request + GRACE;
-        let sweep = task::spawn(sweep(self.app.clone()));
-        let watching = task::spawn(watch_ledger(self.app.clone()));
+        let background = Background::of(&self.app.shop, self.app.telemetry.clone());
         let customers = customers_router(self.app.clone());
         let shop = shop_router(self.app.clone());
         let doors = [
             task::spawn(self.customers.serve(customers, stopped.clone())),
             task::spawn(self.shop.serve(shop, stopped)),
         ];
-        self.signals.stop().await;
+        let over = tokio::select! {
+            () = self.signals.stop() => None,
+            // It cannot go on: nothing is waited for.
+            over = self.app.shop.over() => Some(over),
+        };
         self.app.stopping.store(true, Ordering::Relaxed);
-        if !self.drain.is_zero() {
+        if over.is_none() && !self.drain.is_zero() {
             tracing::info!("stopping in {:?}: not ready from now on", self.drain);
             sleep(self.drain).await;
         }
@@ -172,90 +166,11 @@ impl Service {
         if timeout(grace, all).await.is_err() {
             tracing::warn!("requests are still under way after {grace:?}");
         }
-        sweep.abort();
-        watching.abort();
-        let writer = self.app.writer;
-        let failed = writer.status().dead;
-        let closing = Arc::clone(&writer);
-        task::spawn_blocking(move || closing.close()).await?;
-        // A ledger that is closed counts as dead, for that reason if there is no other.
-        let status = writer.status();
-        let unwritten = status.dead.filter(|_| status.durable < status.appended);
-        match failed.or(unwritten) {
-            None => Ok(()),
-            Some(error) => Err(format!("the ledger failed: {error}").into()),
+        drop(background);
+        match over {
+            Some(over) => Err(over.into()),
+            None => self.app.shop.close().await,
         }
-    }
-}
-
-/// The book as its ledger has it, and the SKUs of the configuration.
-fn open(config: &Config) -> Result<Kept, Box<dyn Error>> {
-    let mut builder = Book::builder()
-        .retention(config.retention)
-        .longest_hold(config.limits.longest_hold)
-        .max_lines(config.max_lines)
-        .max_units(config.max_units)
-        .unpaid(config.unpaid)
-        .max_orders(config.max_orders)
-        .max_all_lines(config.max_all_lines)
-        .max_all_requests(config.max_keys)
-        .max_skus(config.limits.skus)
-        .max_customers(config.max_customers)
-        .events(config.events);
-    if config.ships_at_once {
-        builder = builder.ships_at_once();
-    }
-    let mut kept = ledger::open(builder, &config.ledger)?;
-    if let Some(file) = &config.snapshot {
-        let read = snapshot::read(&kept, file, config.limits.longest_hold)?;
-        kept.found = format!("{}; {read}", kept.found);
-    }
-    let mut rests_on = Position::default();
-    for (sku, units) in config.stock(kept.book.skus()) {
-        let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
-        check_sku(&sku).map_err(|error| refused(&error))?;
-        let open = || kept.book.open(sku.clone(), units);
-        // Not one after another: each would wait for the disk.
-        match kept.writer.decide(open).answer {
-            Ok(position) => rests_on = position,
-            Err(Refusal::AlreadyOpen) => {}
-            Err(error) => return Err(refused(&error).into()),
-        }
-    }
-    Journal::<Sku>::wait(&*kept.writer, rests_on)?;
-    Ok(kept)
-}
-
-/// Gives the units of expired orders back where no request comes that would.
-async fn sweep(app: App) {
-    let mut ticks = interval(SWEEP_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let swept = app.clone();
-        // Both may wait until what they did is durable.
-        let swept = task::spawn_blocking(move || {
-            swept.expiring.step(&swept.book);
-            swept.book.sweep(SWEEP_LIMIT)
-        });
-        let swept = swept.await;
-        app.telemetry.tidy();
-        match swept {
-            Ok(Ok(SWEEP_LIMIT)) => ticks.reset_immediately(),
-            Ok(Ok(_)) => {}
-            Ok(Err(refusal)) => tracing::warn!("expired orders stay: {refusal}"),
-            Err(_) => tracing::error!("the sweep panicked; it goes on"),
-        }
-    }
-}
-
-async fn watch_ledger(app: App) {
-    let mut watch = Watch::new(&app);
-    let mut ticks = interval(EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        watch.look(&app);
     }
 }
 

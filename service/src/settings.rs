@@ -1,6 +1,7 @@
 //! The values of settings: what the command line, the environment and the file may say.
 
 use axum::http::HeaderName;
+use segstock_remote::OrderId;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::num::{ParseFloatError, ParseIntError};
@@ -45,6 +46,40 @@ impl FromStr for Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token").finish_non_exhaustive()
+    }
+}
+
+/// The name of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NodeName(String);
+
+impl NodeName {
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for NodeName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match OrderId::new(text) {
+            Ok(name) => Ok(Self(name.as_str().to_owned())),
+            Err(error) => Err(format!(
+                "a node's name has 1 to 64 letters, digits, or -._~:: {error}"
+            )),
+        }
+    }
+}
+
+impl FromStr for NodeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.to_owned().try_into()
     }
 }
 

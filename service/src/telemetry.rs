@@ -8,9 +8,12 @@ use crate::pace;
 use metrics::{Counter, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
+use segstock_orders::SkuView;
 use segstock_orders::ledger::{SkuSums, Writer};
+use segstock_postgres::nodes::NodeStatus;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 /// Upper bounds in seconds: most requests take well under a millisecond.
 const BUCKETS: [f64; 9] = [0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0, 10.0];
@@ -36,6 +39,10 @@ const AGE: &str = "segstock_ledger_age_seconds";
 const LAG: &str = "segstock_ledger_lag_seconds";
 const EVENTS: &str = "segstock_events_total";
 const MAX_CONNECTIONS: &str = "segstock_connections_limit";
+const NODE_BLOCKS: &str = "segstock_node_blocks";
+const NODE_UNITS: &str = "segstock_node_units";
+const NODE_CALLS: &str = "segstock_node_calls";
+const NODE_LEASE: &str = "segstock_node_lease_seconds";
 const SKU_UNITS: &str = "segstock_sku_units";
 const PREFIX: &str = "segstock_";
 
@@ -140,6 +147,41 @@ pub fn happened(event: &'static str) {
 pub fn lags(lag: Lag) {
     gauge!(LAG).set(lag.behind.as_secs_f64());
     gauge!(AGE).set(lag.age.as_secs_f64());
+}
+
+/// Gauges a node as it is now. Units of `lease` are its own for so long after the database answered its heartbeat.
+pub fn gauge_node(status: &NodeStatus, lease: Duration) {
+    let units: u64 = status.blocks.iter().map(|block| block.free).sum();
+    gauge!(NODE_BLOCKS).set(status.blocks.len() as f64);
+    gauge!(NODE_UNITS).set(units as f64);
+    gauge!(NODE_CALLS).set(status.calls as f64);
+    gauge!(NODE_LEASE).set(lease.saturating_sub(status.beat).as_secs_f64());
+    gauge!(FAILED).set(f64::from(u8::from(status.over.is_some())));
+}
+
+/// Makes the series of a node.
+pub fn begin_node() {
+    metrics::describe_gauge!(NODE_BLOCKS, "Blocks of units that were lent to this node.");
+    metrics::describe_gauge!(NODE_UNITS, "Units in its blocks that it can sell.");
+    metrics::describe_gauge!(NODE_CALLS, "Calls of this node under way.");
+    metrics::describe_gauge!(
+        NODE_LEASE,
+        "Seconds until other nodes may have its units, if the database hears no more of it."
+    );
+    for name in [NODE_BLOCKS, NODE_UNITS, NODE_CALLS, NODE_LEASE] {
+        gauge!(name).set(0.0);
+    }
+}
+
+/// Gauges the units of a chosen SKU of several nodes.
+pub fn gauge_sku(sku: &Sku, view: SkuView) {
+    for (state, units) in [
+        ("available", view.available),
+        ("on_hand", view.on_hand),
+        ("owed", view.owed),
+    ] {
+        gauge!(SKU_UNITS, "sku" => sku.clone(), "state" => state).set(units as f64);
+    }
 }
 
 /// Says how many connections a listener may have.
@@ -255,9 +297,8 @@ impl Telemetry {
         Self { skus, ..self }
     }
 
-    /// All figures, those of the book and its ledger as they are now.
-    #[must_use]
-    pub fn render(&self, book: &Book, writer: &Writer<Sku>) -> String {
+    /// Gauges the book and its ledger as they are now.
+    pub fn gauge(&self, book: &Book, writer: &Writer<Sku>) {
         gauge!(ORDERS).set(book.orders() as f64);
         gauge!(LINES).set(book.lines() as f64);
         gauge!(KEYS).set(book.requests() as f64);
@@ -273,6 +314,17 @@ impl Telemetry {
                 show(sku, writer.stock(number));
             }
         }
+    }
+
+    /// The SKUs that have figures of their own.
+    #[must_use]
+    pub fn skus(&self) -> &[Sku] {
+        &self.skus
+    }
+
+    /// All figures.
+    #[must_use]
+    pub fn render(&self) -> String {
         self.process.collect();
         self.recorder.render()
     }

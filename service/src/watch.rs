@@ -1,8 +1,8 @@
 //! [`Watch`]: looks again and again at what became durable, and counts it.
 
-use crate::app::App;
 use crate::events::Told;
 use crate::lag::Lag;
+use crate::shop::alone::Alone;
 use crate::telemetry;
 use segstock_orders::Position;
 use std::time::{Duration, Instant};
@@ -26,8 +26,8 @@ pub struct Watch {
 impl Watch {
     /// Nothing is counted that is durable already.
     #[must_use]
-    pub fn new(app: &App) -> Self {
-        let durable = app.status().durable;
+    pub fn new(alone: &Alone) -> Self {
+        let durable = alone.status().durable;
         Self {
             counted: durable,
             durable: (durable, Instant::now()),
@@ -36,9 +36,9 @@ impl Watch {
     }
 
     /// Counts what happened since the last look, and says how the ledger lags.
-    pub fn look(&mut self, app: &App) {
+    pub fn look(&mut self, alone: &Alone) {
         loop {
-            let events = app.book.events(self.counted, AT_ONCE);
+            let events = alone.book.events(self.counted, AT_ONCE);
             if events.next <= self.counted {
                 break;
             }
@@ -53,10 +53,10 @@ impl Watch {
                 telemetry::happened(event.event);
             }
         }
-        let status = app.status();
+        let status = alone.status();
         let lag = self.lag(status.durable, status.appended, Instant::now());
         telemetry::lags(lag);
-        *app.lag.lock() = lag;
+        *alone.lag.lock() = lag;
     }
 
     fn lag(&mut self, durable: Position, appended: Position, now: Instant) -> Lag {

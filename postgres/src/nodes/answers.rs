@@ -1,5 +1,6 @@
 //! What a node answers: an [`Order`], what a call did, or a [`Refusal`].
 
+use segstock_orders::OrderState;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -15,28 +16,12 @@ pub struct Order {
     pub until: Option<SystemTime>,
 }
 
-/// The states of an order that was placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OrderState {
-    /// Units are set aside.
-    Held,
-    /// Units are paid for: they are sold.
-    Paid,
-    /// Units were paid for, and have left.
-    Shipped,
-    /// All units that had left came back.
-    Returned,
-    /// Its units are back.
-    Cancelled,
-    /// Its deadline passed before it was paid for: its units are back. It can be paid for late, while they can still be had.
-    Expired,
-}
-
 /// What a call on an order did. Asked again it is the same, but for the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
+    /// Whether an earlier call did it, or an earlier attempt of this one, and this one changed nothing.
+    pub before: bool,
     /// What the order is after the call: of an order in parts the first of held, paid, shipped, returned, expired, cancelled
     /// that some of its units are.
     pub state: OrderState,
@@ -50,54 +35,12 @@ pub struct Answer {
     pub late: u64,
 }
 
-/// An order as it is, line by line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OrderView {
-    /// What is said of it as a whole.
-    pub order: Order,
-    /// Its lines, by SKU.
-    pub lines: Vec<OrderLine>,
-}
-
-/// A line of an order: how many units of a SKU are how far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OrderLine {
-    /// The SKU.
-    pub sku: String,
-    /// Units that are held and not paid for.
-    pub held: u64,
-    /// Units that are paid for and on hand.
-    pub paid: u64,
-    /// Units that left and did not come back.
-    pub shipped: u64,
-    /// Units that came back and are on sale.
-    pub returned: u64,
-    /// Units that came back and were written off.
-    pub written_off: u64,
-    /// Units that were cancelled before they were paid for.
-    pub cancelled: u64,
-    /// Units that were cancelled after they were paid for.
-    pub refunded: u64,
-    /// Units that were not paid for in time.
-    pub expired: u64,
-}
-
-/// What becomes of units that come back from a customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Returned {
-    /// They are on sale again.
-    OnSale,
-    /// They are written off.
-    WrittenOff,
-}
-
 /// What a call on the stock of a SKU did. Asked again it is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StockAnswer {
+    /// Whether an earlier call with the same key did it, or an earlier attempt of this one, and this one changed nothing.
+    pub before: bool,
     /// Units on hand that came; negative: that went.
     pub difference: i64,
     /// Units that went and that no free unit covered: they are owed.
@@ -114,19 +57,6 @@ pub struct ShortLine {
     pub requested: u64,
     /// Units that there are.
     pub available: u64,
-}
-
-impl fmt::Display for OrderState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Held => "held",
-            Self::Paid => "paid",
-            Self::Shipped => "shipped",
-            Self::Returned => "returned",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        })
-    }
 }
 
 /// Why a call did not do what it was asked for.
@@ -153,6 +83,17 @@ pub enum Refusal {
     },
     /// An order of this SKU names its customer. A new order's id stays refused.
     CustomerNeeded {
+        /// The SKU.
+        sku: String,
+    },
+    /// As many units wait for this SKU as its [limit](segstock_orders::SkuLimits::waiting) lets. The id stays refused.
+    QueueFull {
+        /// The SKU.
+        sku: String,
+    },
+    /// As many units of this SKU are held and not paid for as its [limit](segstock_orders::SkuLimits::unpaid) lets. A new order's
+    /// id stays refused.
+    Unpaid {
         /// The SKU.
         sku: String,
     },
@@ -205,6 +146,8 @@ impl fmt::Display for Refusal {
             Self::Closed { sku } => write!(f, "{sku} is closed for new orders"),
             Self::PerCustomer { sku } => write!(f, "too many units of {sku} for one customer"),
             Self::CustomerNeeded { sku } => write!(f, "an order of {sku} names its customer"),
+            Self::Unpaid { sku } => write!(f, "too many units of {sku} are not paid for"),
+            Self::QueueFull { sku } => write!(f, "too many units wait for {sku}"),
             Self::Is(order) => write!(f, "the order is {}", order.state),
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),
             Self::NoOrder => write!(f, "there is no such order"),

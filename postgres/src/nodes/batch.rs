@@ -1,6 +1,6 @@
 //! [`Batch`]: what a node writes in one transaction, and what became of it.
 
-use super::known::Did;
+use super::known::{Did, Known};
 use super::lines::Sku;
 use super::rows::{Failed, Life, Rows, known, list, micros};
 use crate::session::{Parameters, column};
@@ -164,9 +164,10 @@ impl Batch {
         }
         let dids: Vec<String> = column(row, 1)?;
         let known = known(row, 2, dids.len())?;
-        let did = |(did, known): (&String, _)| {
+        let did = |(did, known): (&String, Option<Known>)| {
             let did = match (did.as_str(), known) {
-                ("placed", Some(known)) => Did::Placed(known),
+                ("placed", Some(known)) => Did::Placed(known.changed()),
+                ("done", Some(known)) => Did::Done(known.changed()),
                 ("is", Some(known)) => Did::Is(known),
                 ("missing", _) => Did::Missing,
                 ("fenced", _) => Did::Fenced,

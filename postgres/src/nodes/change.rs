@@ -26,7 +26,7 @@ pub(super) struct Ask {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
-    /// It is done, now or before: units moved, of them refunded, of them late.
+    /// It is done, now or [before](Known::before): units moved, of them refunded, of them late.
     Done(Known, [u64; 3]),
     /// There is no such order.
     Missing,
@@ -42,10 +42,13 @@ pub(super) enum Changed {
     Closed(String),
     PerCustomer(String),
     CustomerNeeded(String),
+    Unpaid(String),
     TooMany,
     TooManyKeys,
     /// These end first.
     Overdue(Vec<OrderId>),
+    /// Orders that wait for these SKUs are served first, and may leave some.
+    Due(Vec<String>),
     /// Blocks have the units: they are to be closed.
     Close,
 }
@@ -137,7 +140,8 @@ fn read(row: &Row) -> Result<Changed, Fault> {
     };
     let moved = |number| Ok(column::<i64>(row, number)?.unsigned_abs());
     Ok(match standing.as_str() {
-        "done" => Changed::Done(order()?, [moved(6)?, moved(7)?, moved(8)?]),
+        "done" => Changed::Done(order()?.changed(), [moved(6)?, moved(7)?, moved(8)?]),
+        "before" => Changed::Done(order()?, [moved(6)?, moved(7)?, moved(8)?]),
         "missing" => Changed::Missing,
         "is" => Changed::Is(order()?),
         "conflict" => Changed::Conflict,
@@ -149,8 +153,10 @@ fn read(row: &Row) -> Result<Changed, Fault> {
         "closed" => Changed::Closed(sku(row)?),
         "limited" => Changed::PerCustomer(sku(row)?),
         "nameless" => Changed::CustomerNeeded(sku(row)?),
+        "unpaid" => Changed::Unpaid(sku(row)?),
         "much" => Changed::TooMany,
         "many" => Changed::TooManyKeys,
+        "due" => Changed::Due(list(row, 9)?),
         "overdue" => Changed::Overdue(ids(row, 12)?),
         _ => Changed::Close,
     })
@@ -189,6 +195,10 @@ impl Inner {
                 .ok()?
             {
                 Changed::Overdue(ids) => self.expire(ids).await,
+                Changed::Due(skus) => {
+                    let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
+                    self.serve_queues(&skus).await;
+                }
                 Changed::Close => {
                     if closes {
                         sleep(COMES_BACK).await;

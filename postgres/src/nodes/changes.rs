@@ -1,17 +1,15 @@
 //! The calls of a [`Node`] on orders: those of every day, and those in parts.
 
-use super::answers::{Answer, InvalidOrder, OrderLine, OrderView, Refusal, Returned};
+use super::answers::{Answer, InvalidOrder, Refusal};
 use super::change::{Ask, Changed};
-use super::known::{Known, State};
+use super::known::State;
 use super::lines::Lines;
 use super::node::Node;
-use super::rows::{Failed, Rows, known, list};
 use super::serving::Request;
-use super::views::lines_of;
+use segstock_orders::Returned;
 use segstock_remote::OrderId;
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_postgres::Row;
 
 /// What can come of each call is that of the order book's table (`segstock_orders`): which call is for an order in which
 /// state, and what a retry is told.
@@ -113,7 +111,7 @@ impl Node {
     /// [`Refusal::TooMany`] if the SKU has no room for them; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and
     /// the [temporary ones](Refusal::is_temporary).
     pub async fn return_order(&self, id: &OrderId, to: Returned) -> Result<Answer, Refusal> {
-        self.alone(id, &Ask::whole(to.kind())).await
+        self.alone(id, &Ask::whole(kind_of(to))).await
     }
 
     /// Some of the units that were shipped come back. A retry with the same `key` brings nothing back again.
@@ -128,7 +126,7 @@ impl Node {
         lines: impl IntoIterator<Item = (S, u64)>,
         to: Returned,
     ) -> Result<Answer, Refusal> {
-        self.part(id, to.kind(), key, lines).await
+        self.part(id, kind_of(to), key, lines).await
     }
 
     /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now, if that is later. It
@@ -138,7 +136,7 @@ impl Node {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units: how many the order needs more; [`Refusal::Is`] if a unit of it is
-    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`] and the limits of customers, for what it needs more; those of [`pay_part`](Self::pay_part).
+    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`], [`Refusal::Unpaid`] and the limits of customers, for what it needs more; those of [`pay_part`](Self::pay_part).
     pub async fn amend<S: AsRef<str>>(
         &self,
         id: &OrderId,
@@ -165,24 +163,6 @@ impl Node {
     ) -> Result<Answer, Refusal> {
         self.check_hold(ttl)?;
         self.alone(id, &Ask::extend(key, ttl)).await
-    }
-
-    /// An order as it is, line by line. One that is past its deadline expires by that.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`get`](Self::get).
-    pub async fn view(&self, id: &OrderId) -> Result<OrderView, Refusal> {
-        self.get(id).await?;
-        let _permit = self.permit()?;
-        match timeout(self.inner.sale.patience, self.inner.rows.view(id)).await {
-            Ok(Ok(Some((known, lines)))) => Ok(OrderView {
-                order: known.order()?,
-                lines,
-            }),
-            Ok(Ok(None)) => Err(Refusal::NoOrder),
-            _ => Err(Refusal::TryAgain),
-        }
     }
 
     /// A call on the whole order: in a batch, or else in a transaction of its own.
@@ -235,19 +215,22 @@ impl Node {
             Some(Changed::Closed(sku)) => Err(Refusal::Closed { sku }),
             Some(Changed::PerCustomer(sku)) => Err(Refusal::PerCustomer { sku }),
             Some(Changed::CustomerNeeded(sku)) => Err(Refusal::CustomerNeeded { sku }),
+            Some(Changed::Unpaid(sku)) => Err(Refusal::Unpaid { sku }),
             Some(Changed::TooMany) => Err(Refusal::TooMany),
             Some(Changed::TooManyKeys) => Err(Refusal::TooManyKeys),
-            Some(Changed::Overdue(_) | Changed::Close) | None => Err(Refusal::TryAgain),
+            Some(Changed::Overdue(_) | Changed::Due(_) | Changed::Close) | None => {
+                Err(Refusal::TryAgain)
+            }
         }
     }
 }
 
-impl Returned {
-    const fn kind(self) -> &'static str {
-        match self {
-            Self::OnSale => "return",
-            Self::WrittenOff => "write_off",
-        }
+/// How a return is called in the database.
+const fn kind_of(to: Returned) -> &'static str {
+    if matches!(to, Returned::OnSale) {
+        "return"
+    } else {
+        "write_off"
     }
 }
 
@@ -276,34 +259,5 @@ impl Node {
             return Err(Refusal::Invalid(InvalidOrder::Hold));
         }
         Ok(())
-    }
-}
-
-impl Rows {
-    /// What is known of an id, and its lines.
-    async fn view(&self, id: &OrderId) -> Result<Option<(Known, Vec<OrderLine>)>, Failed> {
-        const VIEW: &str = "
-            select array[o.state], array[o.asked], array[o.short], array[sum_1(o.units)], array[o.until], l.skus, l.stages, l.units
-            from (select $1::text as id) as i left join orders o on o.id = i.id
-            left join lateral (
-              select array_agg(u.sku order by u.sku) as skus, array_agg(u.stage order by u.sku) as stages,
-                array_agg(u.units order by u.sku) as units
-              from (
-                select p.sku, p.stage, p.units from part p where p.id = o.id
-                union all
-                select s.sku, o.state, sum(s.units)::bigint from unnest(o.skus, o.units) as s (sku, units)
-                where not o.split group by s.sku
-              ) as u
-            ) as l on true";
-        let id = id.as_str();
-        let read = |row: &Row| {
-            let known = known(row, 0, 1)?.pop().flatten();
-            let parts = list::<String>(row, 6)?
-                .into_iter()
-                .zip(list::<i64>(row, 7)?);
-            let lines = lines_of(list::<String>(row, 5)?.into_iter().zip(parts));
-            Ok(known.map(|known| (known, lines)))
-        };
-        self.row(VIEW, &[&id], read).await
     }
 }

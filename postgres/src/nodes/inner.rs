@@ -1,11 +1,13 @@
 //! [`Inner`]: what the tasks and the handles of a node share.
 
 use super::Sale;
+use super::looks::Looks;
 use super::memory::Memory;
 use super::rows::{Life, Rows};
 use super::serving::Serving;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::{Notify, Semaphore, watch};
 
 /// What the tasks and the handles of a node share.
@@ -19,13 +21,18 @@ pub(super) struct Inner {
     /// Of all else.
     pub rows: Rows,
     pub memory: Mutex<Memory>,
+    /// When the heartbeat was sent that was answered last.
+    pub beat: Mutex<Instant>,
     pub serving: Serving,
+    pub looks: Looks,
     pub calls: Arc<Semaphore>,
     pub wake: Notify,
     /// A notification came: the next thing is a heartbeat.
     pub beats: AtomicBool,
     /// The writer has something under way.
     pub works: AtomicBool,
+    /// Orders that waited are being served.
+    pub serves: AtomicBool,
     /// All calls have ended: the session may end, too.
     pub leaves: AtomicBool,
     /// Why the node serves no calls any more.
@@ -35,6 +42,10 @@ pub(super) struct Inner {
 impl Inner {
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn beat(&self) -> MutexGuard<'_, Instant> {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_over(&self) -> bool {

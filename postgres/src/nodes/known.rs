@@ -1,6 +1,7 @@
 //! [`Known`]: what a row says of an id; and [`Did`]: what a batch did with an order.
 
-use super::answers::{Answer, Order, OrderState, Refusal};
+use super::answers::{Answer, Order, Refusal};
+use segstock_orders::OrderState;
 use segstock_remote::Fault;
 use std::time::SystemTime;
 
@@ -13,6 +14,8 @@ pub(super) struct Known {
     /// Its units, if it was placed.
     pub units: Option<i64>,
     pub until: Option<SystemTime>,
+    /// The call that reads it did not change it.
+    pub before: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(super) enum State {
     Held,
     /// Held, and past its deadline.
     Overdue,
+    /// It waits for its units.
+    Waiting,
     Paid,
     Shipped,
     Returned,
@@ -35,6 +40,10 @@ pub(super) enum State {
     Limited(String),
     /// This SKU is for customers who are named.
     Nameless(String),
+    /// As many units wait for this SKU as may.
+    Full(String),
+    /// As many units of this SKU are held and not paid for as may be.
+    Unpaid(String),
 }
 
 impl State {
@@ -42,6 +51,7 @@ impl State {
         Ok(match state {
             "held" => Self::Held,
             "overdue" => Self::Overdue,
+            "waiting" => Self::Waiting,
             "paid" => Self::Paid,
             "shipped" => Self::Shipped,
             "returned" => Self::Returned,
@@ -52,6 +62,8 @@ impl State {
             "closed" => Self::Closed(short.unwrap_or_default()),
             "limited" => Self::Limited(short.unwrap_or_default()),
             "nameless" => Self::Nameless(short.unwrap_or_default()),
+            "full" => Self::Full(short.unwrap_or_default()),
+            "unpaid" => Self::Unpaid(short.unwrap_or_default()),
             _ => {
                 return Err(Fault::Final(format!(
                     "no release writes the state {state:?}"
@@ -59,18 +71,27 @@ impl State {
             }
         })
     }
-}
 
-/// An order that was placed, by its state.
-pub(super) fn known_order(state: &str, until: Option<SystemTime>) -> Result<Order, Fault> {
-    let known = Known {
-        state: State::read(state, None)?,
-        asked: None,
-        units: Some(0),
-        until,
-    };
-    let order = known.order();
-    order.map_err(|refusal| Fault::Final(refusal.to_string()))
+    /// That of an order that was placed.
+    pub(super) const fn of_order(&self) -> Option<OrderState> {
+        Some(match self {
+            Self::Held | Self::Overdue => OrderState::Held,
+            Self::Waiting => OrderState::Waiting,
+            Self::Paid => OrderState::Paid,
+            Self::Shipped => OrderState::Shipped,
+            Self::Returned => OrderState::Returned,
+            Self::Cancelled | Self::Refunded => OrderState::Cancelled,
+            Self::Expired => OrderState::Expired,
+            Self::Refused(_)
+            | Self::Closed(_)
+            | Self::Limited(_)
+            | Self::Nameless(_)
+            | Self::Full(_)
+            | Self::Unpaid(_) => {
+                return None;
+            }
+        })
+    }
 }
 
 /// What a batch did with an order.
@@ -78,6 +99,8 @@ pub(super) fn known_order(state: &str, until: Option<SystemTime>) -> Result<Orde
 pub(super) enum Did {
     /// This batch placed it.
     Placed(Known),
+    /// This batch changed it.
+    Done(Known),
     /// What its row says.
     Is(Known),
     /// It has no row.
@@ -92,28 +115,36 @@ pub(super) enum Did {
     NoSku(String),
     /// A transaction of its own changes it.
     Alone,
-    /// Orders of its customer are past their deadline: these end first.
+    /// Orders of its customer, or of its SKUs, are past their deadline: these end first.
     Overdue,
 }
 
 impl Known {
+    /// What it is after the call that changed it.
+    pub(super) fn changed(self) -> Self {
+        Self {
+            before: false,
+            ..self
+        }
+    }
+
     /// The order, if it was placed.
     pub(super) fn order(&self) -> Result<Order, Refusal> {
-        let state = match &self.state {
-            State::Held | State::Overdue => OrderState::Held,
-            State::Paid => OrderState::Paid,
-            State::Shipped => OrderState::Shipped,
-            State::Cancelled if self.units.is_none() => return Err(Refusal::CancelledBefore),
-            State::Returned => OrderState::Returned,
-            State::Cancelled | State::Refunded => OrderState::Cancelled,
-            State::Expired => OrderState::Expired,
-            State::Refused(sku) => return Err(Refusal::SoldOut { sku: sku.clone() }),
-            State::Closed(sku) => return Err(Refusal::Closed { sku: sku.clone() }),
-            State::Limited(sku) => return Err(Refusal::PerCustomer { sku: sku.clone() }),
-            State::Nameless(sku) => return Err(Refusal::CustomerNeeded { sku: sku.clone() }),
-        };
-        let until = self.until;
-        Ok(Order { state, until })
+        if let Some(state) = self.state.of_order()
+            && (self.units.is_some() || self.state != State::Cancelled)
+        {
+            let until = self.until;
+            return Ok(Order { state, until });
+        }
+        Err(match &self.state {
+            State::Refused(sku) => Refusal::SoldOut { sku: sku.clone() },
+            State::Closed(sku) => Refusal::Closed { sku: sku.clone() },
+            State::Limited(sku) => Refusal::PerCustomer { sku: sku.clone() },
+            State::Nameless(sku) => Refusal::CustomerNeeded { sku: sku.clone() },
+            State::Full(sku) => Refusal::QueueFull { sku: sku.clone() },
+            State::Unpaid(sku) => Refusal::Unpaid { sku: sku.clone() },
+            _ => Refusal::CancelledBefore,
+        })
     }
 
     /// The answer to a call on the whole order, of which all units are equally far.
@@ -126,6 +157,7 @@ impl Known {
             0
         };
         Ok(Answer {
+            before: self.before,
             state,
             until,
             units,

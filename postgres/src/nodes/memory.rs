@@ -247,7 +247,13 @@ impl Memory {
         match did {
             Did::Placed(_) => {}
             // The order was there already, or a pool was short: no row counts these units.
-            Did::Is(_) | Did::Missing | Did::Short | Did::NoSku(_) | Did::Alone | Did::Overdue => {
+            Did::Done(_)
+            | Did::Is(_)
+            | Did::Missing
+            | Did::Short
+            | Did::NoSku(_)
+            | Did::Alone
+            | Did::Overdue => {
                 for piece in pieces {
                     self.give(piece.epoch, piece.units);
                 }

@@ -1,17 +1,19 @@
 //! [`Node`]: a process that sells from blocks.
 
-use super::answers::{Order, OrderState, Refusal};
+use super::answers::{Answer, Order, Refusal};
 use super::inner::Inner;
 use super::known::{Known, State};
 use super::lines::Sku;
+use super::looks::Looks;
 use super::rows::{Failed, Life, Rows};
 use super::serving::{Request, Served, Serving};
 use super::{Sale, SaleError, schema, writer};
+use segstock_orders::OrderState;
 use segstock_remote::OrderId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -55,6 +57,8 @@ pub struct NodeStatus {
     pub calls: usize,
     /// Something is being written or waits for it.
     pub is_writing: bool,
+    /// How long ago the heartbeat was sent that the database answered last, or its start: its lease began no earlier.
+    pub beat: Duration,
     /// Why it serves no calls any more.
     pub over: Option<String>,
 }
@@ -76,6 +80,7 @@ impl Node {
         let rows = Rows::new(sale.driver(2, sale.patience)?);
         schema::check(&rows).await?;
         let start = rand::random::<i64>();
+        let began = Instant::now();
         let number = loop {
             let seen = rows.seen(name).await?;
             if let Some(number) = rows.open(name, seen, start, sale.lease).await? {
@@ -90,11 +95,14 @@ impl Node {
             proves: Rows::new(sale.driver(1, sale.timeout)?),
             rows,
             memory: Mutex::default(),
+            beat: Mutex::new(began),
             serving: Serving::default(),
+            looks: Looks::default(),
             calls: Arc::new(Semaphore::new(sale.calls)),
             wake: Notify::new(),
             beats: AtomicBool::new(true),
             works: AtomicBool::new(true),
+            serves: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
             over: watch::Sender::new(None),
         });
@@ -111,7 +119,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Conflict`] if the id is known for
+    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Unpaid`]; [`Refusal::Conflict`] if the id is known for
     /// other lines, or for another customer; [`Refusal::Is`] if the order was cancelled or has expired; [`Refusal::CancelledBefore`]; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn place<S: AsRef<str>>(
@@ -119,11 +127,11 @@ impl Node {
         id: &OrderId,
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
-    ) -> Result<Order, Refusal> {
+    ) -> Result<Answer, Refusal> {
         self.place_for(id, None, lines, ttl).await
     }
 
-    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](super::SkuLimits)).
+    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](segstock_orders::SkuLimits)).
     ///
     /// # Errors
     ///
@@ -134,22 +142,32 @@ impl Node {
         customer: Option<&str>,
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
-    ) -> Result<Order, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let lines = self.check(lines, ttl)?;
         let lines = lines.of(customer).map_err(Refusal::Invalid)?;
-        let asked = Some(lines.hash());
-        let known = self.call(id, Request::Place { lines, ttl }).await?;
+        let asked = lines.hash();
+        let waits = false;
+        self.placed(id, Request::Place { lines, ttl, waits }, asked)
+            .await
+    }
+
+    /// The answer to a place of an order whose lines have this hash.
+    pub(super) async fn placed(
+        &self,
+        id: &OrderId,
+        request: Request,
+        asked: i64,
+    ) -> Result<Answer, Refusal> {
+        let known = self.call(id, request).await?;
         let known = known.ok_or(Refusal::TryAgain)?;
-        let same = known.asked == asked || known.asked.is_none();
-        if !same {
+        if known.asked.is_some_and(|known| known != asked) {
             return Err(Refusal::Conflict);
         }
-        match known.order()? {
-            order if matches!(order.state, OrderState::Cancelled | OrderState::Expired) => {
-                Err(Refusal::Is(order))
-            }
-            order => Ok(order),
+        let order = known.order()?;
+        if matches!(order.state, OrderState::Cancelled | OrderState::Expired) {
+            return Err(Refusal::Is(order));
         }
+        known.answer()
     }
 
     /// What has become of an order. One that is past its deadline expires by that.
@@ -218,6 +236,7 @@ impl Node {
             is_writing: inner.works.load(Ordering::Relaxed)
                 || memory.has_batch()
                 || memory.has_lends(),
+            beat: inner.beat().elapsed(),
             over: inner.over.borrow().clone(),
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Beat {
     pub recalls: Vec<(Sku, Duration)>,
     /// Orders past their deadline.
     pub late: Vec<OrderId>,
+    /// SKUs for which somebody who waits is to be served.
+    pub due: Vec<String>,
 }
 
 /// What was lent.
@@ -65,6 +67,8 @@ pub(super) enum Proof {
     Refused(Known),
     /// Orders are past their deadline and still have units of it: these end first.
     Overdue(Vec<OrderId>),
+    /// Orders that wait are served first, and may leave some.
+    Due,
     /// Enough units are free, somewhere.
     Enough,
     /// Its row came beside the statement.
@@ -156,6 +160,7 @@ impl Rows {
             let mut beat = Beat {
                 open: blocks(row, 1)?,
                 late: ids(row, 7)?,
+                due: list(row, 8)?,
                 ..Beat::default()
             };
             let pools = skus(row, 4)?.into_iter();
@@ -197,6 +202,7 @@ impl Rows {
                 ("is", Some(known)) => Proof::Is(known),
                 ("refused", Some(known)) => Proof::Refused(known),
                 ("overdue", _) => Proof::Overdue(late.clone()),
+                ("due", _) => Proof::Due,
                 ("enough", _) => Proof::Enough,
                 _ => Proof::Again,
             };
@@ -217,14 +223,20 @@ impl Rows {
         self.row(RECALL, &[&skus, &micros(lasts)], |_| Ok(())).await
     }
 
-    /// Orders of a customer that are past their deadline, and have units that count.
-    pub(super) async fn late_of(&self, customer: &str) -> Result<Vec<OrderId>, Failed> {
+    /// Orders past their deadline that are in the way of an order of these lines: of its customer, with units that count; or of
+    /// SKUs of which only a share may be unpaid.
+    pub(super) async fn late_of(&self, lines: &Lines) -> Result<Vec<OrderId>, Failed> {
         const LATE: &str = "
             select array_agg(o.id) from (
-              select o.id from orders o
-              where o.customer = $1 and o.counted is not null and o.state = 'held' and o.until <= clock_timestamp()
-              order by o.until limit 100) as o";
-        self.row(LATE, &[&customer], |row| ids(row, 0)).await
+              (select o.id from orders o
+               where o.customer = $1 and o.counted is not null and o.state = 'held' and o.until <= clock_timestamp()
+               order by o.until limit 100)
+              union
+              select l.id from late_holders_1(array(
+                select p.sku from pool p where p.sku = any ($2) and p.unpaid is not null)) as l (id)
+            ) as o";
+        let (customer, skus) = (lines.customer().map(|of| &**of), lines.skus());
+        self.row(LATE, &[&customer, &skus], |row| ids(row, 0)).await
     }
 
     /// What is known of an id.
@@ -273,6 +285,7 @@ pub(super) fn known(row: &Row, from: usize, length: usize) -> Result<Vec<Option<
                 asked,
                 units,
                 until,
+                before: true,
             }))
         });
     known.collect()

@@ -70,7 +70,7 @@ impl SkuSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Free {
-    /// Units that can be sold, in the pool and in blocks; safety stock is not in it. Units of orders past their deadline are
+    /// Units that can be sold, in the pool and in blocks, or are kept for orders that wait; safety stock is not in it. Units of orders past their deadline are
     /// not in it before these end.
     pub units: u64,
     /// Those of them that are in the pool.
@@ -178,21 +178,24 @@ impl Sale {
         self.rows().await.map(drop)
     }
 
-    /// Opens a SKU. A retry with the same figures changes nothing.
+    /// Opens a SKU, and says whether it was new. A retry with the same figures changes nothing.
     ///
     /// # Errors
     ///
     /// [`SaleError::Exists`] if it was opened with other figures; if the server does not answer, the same call tells.
-    pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<(), SaleError> {
+    pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<bool, SaleError> {
         const OPEN: &str = "
             with made as (
               insert into pool (sku, initial, came, free, safety, narrow, most, mode)
               values ($1, $2, $2, $2, $3, $4, $5, 'wide')
               on conflict (sku) do nothing returning sku
             )
-            select exists (select from made) or exists (
-              select from pool p
-              where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5)";
+            select case
+              when exists (select from made) then 'opened'
+              when exists (
+                select from pool p
+                where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5) then 'same'
+              else 'other' end";
         if !is_sku(sku) {
             return Err(SaleError::Sku(sku.to_owned()));
         }
@@ -212,8 +215,9 @@ impl Sale {
         let parameters: Parameters<'_> = &[&sku, &units, &safety, &narrow, &most];
         // A copy may have made it beside this: then the second time finds it.
         for _ in 0..2 {
-            if rows.row(OPEN, parameters, |row| column(row, 0)).await? {
-                return Ok(());
+            let did: String = rows.row(OPEN, parameters, |row| column(row, 0)).await?;
+            if did != "other" {
+                return Ok(did == "opened");
             }
         }
         Err(SaleError::Exists)
@@ -363,7 +367,7 @@ impl Sale {
 
 pub(super) async fn free(rows: &Rows, sku: &str) -> Result<Option<Free>, Failed> {
     const FREE: &str = "
-        select on_sale_1(p), on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
+        select can_be_had_1(p), can_be_had_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
             from block b where b.sku = p.sku and not b.closed), clock_timestamp()
         from pool p where p.sku = $1
         union all select null, null, null where not exists (select from pool p where p.sku = $1)";

@@ -7,11 +7,12 @@ use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
 
 /// The version of the tables and functions that this release makes and knows.
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 14] = [
+const FUNCTIONS: [&str; 15] = [
     include_str!("sql/schema.sql"),
+    include_str!("sql/queue.sql"),
     include_str!("sql/parts.sql"),
     include_str!("sql/limits.sql"),
     include_str!("sql/open.sql"),

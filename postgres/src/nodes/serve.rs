@@ -5,6 +5,7 @@ use super::inner::Inner;
 use super::known::{Did, Known, State};
 use super::lines::Lines;
 use super::memory::{Placing, Waiting};
+use super::queue::Queued;
 use super::rows::Proof;
 use super::serving::{Request, Served};
 use segstock_remote::OrderId;
@@ -29,14 +30,19 @@ impl Inner {
                         && known.state == State::Held
                         && known.asked == Some(lines.hash())
                     {
-                        return Served::Is(known);
+                        return Served::Is(Known {
+                            before: true,
+                            ..known
+                        });
                     }
                     is_retry = true;
                 }
             }
         };
         let served = match &request {
-            Request::Place { lines, ttl } => self.place(id, lines, *ttl, is_retry).await,
+            Request::Place { lines, ttl, waits } => {
+                self.place(id, lines, *ttl, *waits, is_retry).await
+            }
             Request::Pay => self.change(id, Item::Pay).await,
             Request::Ship => self.change(id, Item::Ship).await,
             Request::Cancel => self.change(id, Item::Cancel).await,
@@ -53,6 +59,7 @@ impl Inner {
         id: &OrderId,
         lines: &Lines,
         ttl: Option<Duration>,
+        waits: bool,
         is_retry: bool,
     ) -> Served {
         let until = Instant::now() + self.sale.patience;
@@ -61,19 +68,26 @@ impl Inner {
                 return Served::Over;
             }
             match self.try_place(id, lines, ttl, is_retry || round > 0).await {
-                Did::Placed(known) | Did::Is(known) => return self.settled(id, known).await,
+                Did::Placed(known) | Did::Done(known) | Did::Is(known) => {
+                    return self.settled(id, known).await;
+                }
                 Did::NoSku(sku) => return Served::NoSku(sku),
                 Did::Overdue => {
-                    let customer = lines.customer().map_or("", |of| &**of);
-                    if let Ok(ids) = self.rows.late_of(customer).await {
+                    if let Ok(ids) = self.rows.late_of(lines).await {
                         self.expire(ids).await;
                     }
                 }
                 Did::Fenced | Did::Again | Did::Missing | Did::Alone => {}
+                Did::Short if waits => match self.wait(id, lines, ttl, until).await {
+                    Queued::Is(known) => return self.settled(id, known).await,
+                    Queued::NoSku(sku) => return Served::NoSku(sku),
+                    Queued::Unknown => {}
+                },
                 Did::Short => match self.prove(id, lines).await {
                     Some(Proof::Is(known)) => return self.settled(id, known).await,
                     Some(Proof::Refused(known)) => return Served::Is(known),
                     Some(Proof::Overdue(ids)) => self.expire(ids).await,
+                    Some(Proof::Due) => self.serve_queues(&lines.skus()).await,
                     Some(Proof::Enough) => self.recall(lines, round).await,
                     Some(Proof::Again) | None => {}
                 },
@@ -122,7 +136,7 @@ impl Inner {
                 return Served::Over;
             }
             match self.write_item(id, item.clone()).await {
-                Did::Is(known) | Did::Placed(known) => return Served::Is(known),
+                Did::Is(known) | Did::Done(known) | Did::Placed(known) => return Served::Is(known),
                 Did::Missing => return Served::Missing,
                 // Its row is asked again: then it is over.
                 Did::Alone if item == Item::Expire => {

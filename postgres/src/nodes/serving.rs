@@ -14,6 +14,8 @@ pub(super) enum Request {
     Place {
         lines: Lines,
         ttl: Option<Duration>,
+        /// It waits for units that are lacking.
+        waits: bool,
     },
     Pay,
     Ship,

@@ -11,20 +11,6 @@ use segstock_remote::{Fault, MAX_UNITS, OrderId};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Row;
 
-/// What is set for a SKU; by [`Node::limit`]. [`Default`] limits nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SkuLimits {
-    /// Units that are not for sale.
-    pub safety: u64,
-    /// Whether no new order has it. Orders that have it are paid for, shipped and returned as before.
-    pub closed: bool,
-    /// Units of the orders of one customer that are held, paid for or shipped at most, over the whole sale. It counts the
-    /// orders that are placed, and the SKUs that are added, while such a limit is set or after it was. An order of no customer
-    /// is refused.
-    pub per_customer: Option<u64>,
-}
-
 /// What is asked of a SKU, once for each key.
 struct OnShelf<'a> {
     kind: &'static str,
@@ -102,28 +88,6 @@ impl Node {
         self.on_shelf("write_off", key, sku, units).await
     }
 
-    /// Sets the limits of a SKU, all of them. Set again as they are, they change nothing. They do not touch orders that have the
-    /// SKU already, and hold at every node for all that begins once this is answered. A larger safety stock takes units off
-    /// sale at once; where there are too few, units that come back fill it up.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::NoSku`]; [`Refusal::TooMany`] if the safety stock is more than a SKU can have; and the
-    /// [temporary ones](Refusal::is_temporary).
-    pub async fn limit(&self, sku: &str, limits: SkuLimits) -> Result<(), Refusal> {
-        check_sku(sku)?;
-        if limits.safety > MAX_UNITS {
-            return Err(Refusal::TooMany);
-        }
-        let _permit = self.permit()?;
-        let set = timeout(self.inner.sale.patience, self.inner.limit(sku, limits));
-        match set.await.ok().flatten() {
-            Some(true) => Ok(()),
-            Some(false) => Err(no_sku(sku)),
-            None => Err(Refusal::TryAgain),
-        }
-    }
-
     /// Units of a SKU that can be sold, at all nodes together: at one instant of the call. Units of orders past their deadline
     /// are not in it before these end.
     ///
@@ -175,36 +139,19 @@ impl Node {
     }
 }
 
-fn check_sku(sku: &str) -> Result<(), Refusal> {
+pub(super) fn check_sku(sku: &str) -> Result<(), Refusal> {
     if is_sku(sku) {
         return Ok(());
     }
     Err(Refusal::Invalid(InvalidOrder::Sku(sku.to_owned())))
 }
 
-fn no_sku(sku: &str) -> Refusal {
+pub(super) fn no_sku(sku: &str) -> Refusal {
     let sku = sku.to_owned();
     Refusal::NoSku { sku }
 }
 
 impl Inner {
-    /// Whether there is such a SKU.
-    async fn limit(&self, sku: &str, limits: SkuLimits) -> Option<bool> {
-        let until = Instant::now() + self.sale.patience;
-        let mut closes = false;
-        while Instant::now() < until {
-            let set = self.rows.limit(sku, limits, closes).await.ok()?;
-            if set != "close" {
-                return Some(set == "done");
-            }
-            if closes {
-                sleep(COMES_BACK).await;
-            }
-            closes = true;
-        }
-        None
-    }
-
     /// Nothing, if nobody knows in time.
     async fn book(&self, asked: &OnShelf<'_>) -> Option<Booked> {
         let until = Instant::now() + self.sale.patience;
@@ -226,14 +173,6 @@ impl Inner {
 }
 
 impl Rows {
-    async fn limit(&self, sku: &str, limits: SkuLimits, closes: bool) -> Result<String, Failed> {
-        const LIMIT: &str = "select limit_1($1, $2, $3, $4, $5)";
-        let number = |units: u64| units.min(MAX_UNITS).cast_signed();
-        let (safety, most) = (number(limits.safety), limits.per_customer.map(number));
-        let parameters: Parameters<'_> = &[&sku, &safety, &limits.closed, &most, &closes];
-        self.row(LIMIT, parameters, |row| column(row, 0)).await
-    }
-
     async fn book(&self, asked: &OnShelf<'_>, closes: bool) -> Result<Booked, Failed> {
         const BOOK: &str = "select * from shelf_1($1, $2, $3, $4, $5, $6)";
         let key = asked.key.as_str();
@@ -248,7 +187,8 @@ impl Rows {
 fn read(row: &Row) -> Result<Booked, Fault> {
     let number = |at| column::<Option<i64>>(row, at).map(Option::unwrap_or_default);
     Ok(match column::<String>(row, 0)?.as_str() {
-        "done" => Booked::Done(StockAnswer {
+        standing @ ("done" | "before") => Booked::Done(StockAnswer {
+            before: standing == "before",
             difference: number(1)?,
             uncovered: number(2)?.unsigned_abs(),
         }),

@@ -103,6 +103,7 @@ impl Writer {
     /// Renews the lease, adopts blocks that the node does not know, drops those that are closed, and sweeps.
     async fn beat(&self) -> Result<(), End> {
         let node = &self.node;
+        let sent = std::time::Instant::now();
         let beat = node.writes.beat(&node.life, node.sale.lease, SWEEP).await;
         let beat = match beat {
             Ok(beat) => beat,
@@ -112,6 +113,8 @@ impl Writer {
                 return Ok(());
             }
         };
+        *node.beat() = sent;
+        node.serve_beside(beat.due.clone());
         let mut memory = node.memory();
         let late = if memory.sweeps == 0 {
             beat.late.clone()

@@ -1,13 +1,14 @@
 //! The answers of several nodes are those of the order book: random calls on both, each at any node, answer for answer.
 
-use super::support::{Tests, connect, sale, text};
+mod ask;
+
+use super::support::{Tests, connect, sale};
+use ask::{ask, ask_book};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock::ManualClock;
 use segstock_orders::{self as orders, OrderBook, SkuLimits};
-use segstock_postgres::nodes::{
-    Answer, Node, Refusal, Returned, Sale, ShortLine, SkuSettings, StockAnswer,
-};
+use segstock_postgres::nodes::{Filter, ListCursor, Node, OrderState, Sale, SkuSettings};
 use segstock_remote::servers::{Server, id};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub fn add(tests: &Tests) {
 
 const SKUS: [(&str, u64, u64); 3] = [("a", 9, 0), ("b", 14, 0), ("c", 12, 3)];
 const STEPS: u64 = 300;
+const BEFORE: &str = " before";
 const HOUR: Duration = Duration::from_secs(3_600);
 
 struct Both {
@@ -48,6 +50,7 @@ type Placed = (String, Option<&'static str>, Lines);
 #[derive(Debug, Clone)]
 enum Call {
     Place(String, Option<&'static str>, Lines),
+    Wait(String, Option<&'static str>, Lines),
     Pay(String),
     Ship(String),
     Cancel(String),
@@ -61,7 +64,7 @@ enum Call {
     Restock(String, String, u64),
     Count(String, String, u64),
     WriteOff(String, String, u64),
-    Limit(String, bool, Option<u64>),
+    Limit(String, SkuLimits),
 }
 
 async fn play(url: String, seed: u64) {
@@ -122,6 +125,12 @@ impl Both {
         self.rows.batch_execute(late).await.expect("it is right");
         for (order, ..) in &self.placed {
             let node = &self.nodes[self.chance.random_range(0..3)];
+            node.get(&id(order)).await.expect("it was placed");
+            self.book.get(order).expect("it was placed");
+        }
+        self.serve().await;
+        for (order, ..) in &self.placed {
+            let node = &self.nodes[self.chance.random_range(0..3)];
             let state = node.get(&id(order)).await.expect("it was placed").state;
             let of_book = self.book.get(order).expect("it was placed").state;
             assert_eq!(
@@ -129,6 +138,14 @@ impl Both {
                 of_book.to_string(),
                 "order {order}, late"
             );
+        }
+    }
+
+    /// Whoever waits and can be served is served: some node does it soon, and the book at once.
+    async fn serve(&self) {
+        for (sku, ..) in SKUS.into_iter().cycle().take(2 * SKUS.len()) {
+            let serve = format!("select serve_1('n0', '{sku}', 64)");
+            self.rows.batch_execute(&serve).await.expect("it is right");
         }
     }
 
@@ -147,14 +164,24 @@ impl Both {
         } else if number < 15 {
             return Call::WriteOff(sku, key, chance.random_range(1..4));
         } else if number < 18 {
-            let most = (chance.random_range(0..3) > 0).then(|| chance.random_range(2..9));
-            return Call::Limit(sku, chance.random_range(0..3) == 0, most);
+            let mut limits = SkuLimits::default();
+            limits.safety = safety_of(&sku);
+            limits.closed = chance.random_range(0..3) == 0;
+            limits.per_customer =
+                (chance.random_range(0..3) > 0).then(|| chance.random_range(2..9));
+            if chance.random_range(0..3) == 0 {
+                limits.waiting = chance.random_range(0..9);
+            }
+            limits.unpaid = (chance.random_range(0..2) == 0).then(|| chance.random_range(20..110));
+            return Call::Limit(sku, limits);
         }
         let customer = [None, Some("ann"), Some("bob")][chance.random_range(0..3)];
         self.numbers += 1;
         let fresh = format!("o{}", self.numbers);
         let lines = self.lines();
-        if number < 35 || self.placed.is_empty() {
+        if number < 26 {
+            return Call::Wait(fresh, customer, lines);
+        } else if number < 35 || self.placed.is_empty() {
             return Call::Place(fresh, customer, lines);
         }
         let recent = self.placed.len().saturating_sub(8);
@@ -163,7 +190,8 @@ impl Both {
         let on_sale = self.chance.random_range(0..2) == 0;
         match number {
             35..38 => Call::Place(order, of_first, if on_sale { first } else { lines }),
-            38..40 => Call::Place(order, customer, first),
+            38 => Call::Place(order, customer, first),
+            39 => Call::Wait(order, of_first, first),
             40..50 => Call::Pay(order),
             50..57 => Call::Ship(order),
             57..62 => Call::Cancel(order),
@@ -202,13 +230,16 @@ impl Both {
         self.refused += u64::from(!is_done);
         if is_done {
             let again = ask(&self.nodes[(node + 1) % 3], &call).await;
+            let before = of_nodes.trim_end_matches(BEFORE);
             assert_eq!(
-                again, of_nodes,
+                again,
+                format!("{before}{BEFORE}"),
                 "step {step}, asked again elsewhere: {call:?}"
             );
             _ = ask_book(&self.book, &call);
         }
-        if let Call::Place(order, customer, lines) = &call
+        self.serve().await;
+        if let Call::Place(order, customer, lines) | Call::Wait(order, customer, lines) = &call
             && is_done
             && self.placed.iter().all(|(placed, ..)| placed != order)
         {
@@ -219,250 +250,72 @@ impl Both {
                 .view(&id(order))
                 .await
                 .expect("it was placed");
-            let lines = view.lines.iter().map(|line| {
-                let (paid, shipped, returned) = (line.paid, line.shipped, line.returned);
-                let (off, expired) = (line.written_off, line.expired);
-                let (cancelled, refunded, held) = (line.cancelled, line.refunded, line.held);
-                format!(
-                    "{} {held} {paid} {shipped} {returned} {off} {cancelled} {refunded} {expired}",
-                    line.sku
-                )
-            });
             let of_book = self.book.get(order).expect("it was placed");
-            let lines_of_book = of_book.lines.iter().map(|line| {
-                let (paid, shipped, returned) = (line.paid, line.shipped, line.returned);
-                let (off, expired) = (line.written_off, line.expired);
-                let (cancelled, refunded, held) = (line.cancelled, line.refunded, line.held);
-                format!(
-                    "{} {held} {paid} {shipped} {returned} {off} {cancelled} {refunded} {expired}",
-                    line.sku
-                )
-            });
-            let (lines, lines_of_book): (Vec<_>, Vec<_>) =
-                (lines.collect(), lines_of_book.collect());
-            assert_eq!(lines, lines_of_book, "step {step}: {call:?}");
             assert_eq!(
-                view.order.state.to_string(),
-                of_book.state.to_string(),
+                (view.id, view.customer, view.state, view.lines),
+                (of_book.id, of_book.customer, of_book.state, of_book.lines),
                 "step {step}: {call:?}"
             );
         }
         for (sku, ..) in SKUS {
             let of_book = self.book.stock(sku).expect("it is open");
-            let free = self.nodes[node].available(sku).await.expect("it is open");
-            let sums = format!("select came - went - shipped, owed from pool where sku = '{sku}'");
-            let rows = format!("{free} {}", text(&self.rows, &sums).await);
-            let (available, on_hand, owed) = (of_book.available, of_book.on_hand, of_book.owed);
-            assert_eq!(
-                rows,
-                format!("{available} {on_hand} {owed}"),
-                "step {step}, SKU {sku}: {call:?}"
-            );
+            let stock = self.nodes[node].stock(sku).await.expect("it is open");
+            assert_eq!(stock, of_book, "step {step}, SKU {sku}: {call:?}");
+            assert_eq!(self.nodes[node].available(sku).await, Ok(of_book.available));
         }
+        if step % 10 == 0 {
+            self.lists(step).await;
+        }
+    }
+
+    /// Pages of both have the same orders.
+    async fn lists(&mut self, step: u64) {
+        let mut filter = Filter::default();
+        let chance = &mut self.chance;
+        let states = [
+            OrderState::Held,
+            OrderState::Waiting,
+            OrderState::Paid,
+            OrderState::Shipped,
+            OrderState::Returned,
+            OrderState::Expired,
+            OrderState::Cancelled,
+        ];
+        if chance.random_range(0..3) > 0 {
+            filter.state = Some(states[chance.random_range(0..states.len())]);
+        }
+        if chance.random_range(0..3) == 0 {
+            filter.customer = Some(["ann", "bob"][chance.random_range(0..2)].into());
+        }
+        if chance.random_range(0..2) == 0 {
+            filter.sku = Some(SKUS[chance.random_range(0..3)].0.to_owned());
+        }
+        let (mut all, mut after) = (Vec::new(), ListCursor::default());
+        let most = chance.random_range(1..9);
+        let node = &self.nodes[chance.random_range(0..3)];
+        loop {
+            let page = node.orders(&filter, &after, most).await;
+            let page = page.expect("nothing fails");
+            assert!(page.orders.len() <= most);
+            all.extend(page.orders.into_iter().map(|order| order.id));
+            let Some(next) = page.next else { break };
+            after = next.to_string().parse().expect("it is one");
+        }
+        let (mut of_book, mut from) = (Vec::new(), Some(orders::Cursor::default()));
+        while let Some(cursor) = from {
+            let page = self.book.list(&filter, cursor, 1_000);
+            let page = page.expect("the SKU is open");
+            let orders = page.orders.into_iter();
+            of_book.extend(orders.map(|order| (order.number, order.id)));
+            from = page.next;
+        }
+        of_book.sort();
+        let of_book: Vec<_> = of_book.into_iter().map(|(_, id)| id).collect();
+        assert_eq!(all, of_book, "step {step}: {filter:?}");
     }
 }
 
 fn safety_of(sku: &str) -> u64 {
     let found = SKUS.iter().find(|(name, ..)| *name == sku);
     found.map_or(0, |(_, _, safety)| *safety)
-}
-
-async fn ask(node: &Node, call: &Call) -> String {
-    let to = |on_sale: &bool| {
-        if *on_sale {
-            Returned::OnSale
-        } else {
-            Returned::WrittenOff
-        }
-    };
-    let answer = match call {
-        Call::Place(order, customer, lines) => {
-            let placed = node
-                .place_for(&id(order), *customer, lines.clone(), Some(HOUR))
-                .await;
-            return placed.map_or_else(refusal, |order| order.state.to_string());
-        }
-        Call::Pay(order) => node.pay(&id(order)).await,
-        Call::Ship(order) => node.ship(&id(order)).await,
-        Call::Cancel(order) => node
-            .cancel(&id(order))
-            .await
-            .map(|answer| answer.expect("it was placed")),
-        Call::Return(order, on_sale) => node.return_order(&id(order), to(on_sale)).await,
-        Call::PayPart(order, key, lines) => {
-            node.pay_part(&id(order), &id(key), lines.clone()).await
-        }
-        Call::ShipPart(order, key, lines) => {
-            node.ship_part(&id(order), &id(key), lines.clone()).await
-        }
-        Call::CancelPart(order, key, lines) => {
-            node.cancel_part(&id(order), &id(key), lines.clone()).await
-        }
-        Call::ReturnPart(order, key, lines, on_sale) => {
-            node.return_part(&id(order), &id(key), lines.clone(), to(on_sale))
-                .await
-        }
-        Call::Amend(order, key, lines) => {
-            node.amend(&id(order), &id(key), lines.clone(), Some(HOUR))
-                .await
-        }
-        Call::Extend(order, key, hours) => {
-            node.extend(&id(order), &id(key), Some(HOUR * (*hours as u32)))
-                .await
-        }
-        Call::Restock(sku, key, units) => return booked(node.restock(&id(key), sku, *units).await),
-        Call::Count(sku, key, units) => {
-            return counted(sku, node.count(&id(key), sku, *units).await);
-        }
-        Call::Limit(sku, closed, most) => {
-            let mut limits = segstock_postgres::nodes::SkuLimits::default();
-            (limits.closed, limits.per_customer) = (*closed, *most);
-            limits.safety = safety_of(sku);
-            return node
-                .limit(sku, limits)
-                .await
-                .map_or_else(refusal, |()| "set".to_owned());
-        }
-        Call::WriteOff(sku, key, units) => {
-            return booked(node.write_off(&id(key), sku, *units).await);
-        }
-    };
-    answer.map_or_else(refusal, |answer| {
-        let Answer {
-            state,
-            units,
-            refunded,
-            late,
-            ..
-        } = answer;
-        format!("{state} {units} {refunded} {late}")
-    })
-}
-
-fn booked(answer: Result<StockAnswer, Refusal>) -> String {
-    answer.map_or_else(refusal, |answer| {
-        format!("{} {}", answer.difference, answer.uncovered)
-    })
-}
-
-/// For the order book safety stock covers nothing: what is missing of it is uncovered, and not owed.
-fn counted(sku: &str, answer: Result<StockAnswer, Refusal>) -> String {
-    match answer {
-        Ok(answer) if safety_of(sku) > 0 => answer.difference.to_string(),
-        answer => booked(answer),
-    }
-}
-
-fn refusal(refusal: Refusal) -> String {
-    let lines = |what: &str, lines: Vec<ShortLine>| {
-        let line =
-            |line: &ShortLine| format!(" {} {} {}", line.sku, line.requested, line.available);
-        format!("!{what}{}", lines.iter().map(line).collect::<String>())
-    };
-    match refusal {
-        Refusal::SoldOut { .. } => "!sold out".to_owned(),
-        Refusal::Closed { .. } => "!closed".to_owned(),
-        Refusal::PerCustomer { .. } => "!limited".to_owned(),
-        Refusal::CustomerNeeded { .. } => "!nameless".to_owned(),
-        Refusal::Is(order) => format!("!{}", order.state),
-        Refusal::NoOrder => "!unknown".to_owned(),
-        Refusal::Conflict => "!conflict".to_owned(),
-        Refusal::Short(short) => lines("short", short),
-        Refusal::NotOnHand(short) => lines("not on hand", short),
-        Refusal::NotInOrder(short) => lines("not in it", short),
-        refusal => panic!("nothing fails: {refusal}"),
-    }
-}
-
-fn ask_book(book: &OrderBook<String>, call: &Call) -> String {
-    let to = |on_sale: &bool| {
-        if *on_sale {
-            orders::Returned::OnSale
-        } else {
-            orders::Returned::WrittenOff
-        }
-    };
-    let answer = match call {
-        Call::Place(order, customer, lines) => {
-            let placed = book.place(order, *customer, lines.clone(), HOUR);
-            return placed.map_or_else(
-                |refused| match refused {
-                    orders::Refusal::Short(_) => "!sold out".to_owned(),
-                    refused => book_refusal(refused),
-                },
-                |answer| answer.state.to_string(),
-            );
-        }
-        Call::Pay(order) => book.pay(order),
-        Call::Ship(order) => book.ship(order),
-        Call::Cancel(order) => book.cancel(order),
-        Call::Return(order, on_sale) => book.return_order(order, to(on_sale)),
-        Call::PayPart(order, key, lines) => book.pay_part(order, key, lines.clone()),
-        Call::ShipPart(order, key, lines) => book.ship_part(order, key, lines.clone()),
-        Call::CancelPart(order, key, lines) => book.cancel_part(order, key, lines.clone()),
-        Call::ReturnPart(order, key, lines, on_sale) => {
-            book.return_part(order, key, lines.clone(), to(on_sale))
-        }
-        Call::Amend(order, key, lines) => book.amend(order, key, lines.clone(), HOUR),
-        Call::Extend(order, key, hours) => book.extend(order, key, HOUR * (*hours as u32)),
-        Call::Restock(sku, key, units) => {
-            return booked_by_book(book.restock(sku.clone(), key, *units));
-        }
-        Call::Count(sku, key, units) => {
-            return counted_by_book(sku, book.count(sku.clone(), key, *units));
-        }
-        Call::Limit(sku, closed, most) => {
-            let mut limits = SkuLimits::default();
-            (limits.closed, limits.per_customer) = (*closed, *most);
-            limits.safety = safety_of(sku);
-            return book
-                .limit(sku.clone(), limits)
-                .map_or_else(book_refusal, |_| "set".to_owned());
-        }
-        Call::WriteOff(sku, key, units) => {
-            return booked_by_book(book.write_off(sku.clone(), key, *units));
-        }
-    };
-    answer.map_or_else(book_refusal, |answer| {
-        format!(
-            "{} {} {} {}",
-            answer.state, answer.units, answer.refunded, answer.late
-        )
-    })
-}
-
-fn booked_by_book(answer: Result<orders::StockAnswer, orders::Refusal<String>>) -> String {
-    answer.map_or_else(book_refusal, |answer| {
-        format!("{} {}", answer.difference, answer.uncovered)
-    })
-}
-
-fn counted_by_book(
-    sku: &str,
-    answer: Result<orders::StockAnswer, orders::Refusal<String>>,
-) -> String {
-    match answer {
-        Ok(answer) if safety_of(sku) > 0 => answer.difference.to_string(),
-        answer => booked_by_book(answer),
-    }
-}
-
-fn book_refusal(refusal: orders::Refusal<String>) -> String {
-    let lines = |what: &str| {
-        let lines = refusal.short_lines().iter();
-        let line = lines.map(|line| format!(" {} {} {}", line.sku, line.requested, line.available));
-        format!("!{what}{}", line.collect::<String>())
-    };
-    match &refusal {
-        orders::Refusal::Closed(_) => "!closed".to_owned(),
-        orders::Refusal::PerCustomer(_) => "!limited".to_owned(),
-        orders::Refusal::CustomerNeeded(_) => "!nameless".to_owned(),
-        orders::Refusal::State(state) => format!("!{state}"),
-        orders::Refusal::UnknownOrder => "!unknown".to_owned(),
-        orders::Refusal::Conflict => "!conflict".to_owned(),
-        orders::Refusal::Short(_) => lines("short"),
-        orders::Refusal::NotOnHand(_) => lines("not on hand"),
-        orders::Refusal::NotInOrder(_) => lines("not in it"),
-        refusal => panic!("{refusal}"),
-    }
 }

@@ -80,10 +80,13 @@ async fn lives(url: String) {
             .until
             .is_some_and(|until| until > std::time::SystemTime::now())
     );
-    assert_eq!(two.get(&id("x")).await, Ok(order));
+    let got = two.get(&id("x")).await.expect("it is held");
+    assert_eq!((got.state, got.until), (order.state, order.until));
+    let mut again = order;
+    again.before = true;
     assert_eq!(
         two.place(&id("x"), [("phone", 2)], None).await,
-        Ok(order),
+        Ok(again),
         "a retry elsewhere"
     );
     assert_eq!(two.available("phone").await, Ok(8));
@@ -310,7 +313,9 @@ async fn expires(url: String) {
         (late.state, late.units, late.late),
         (OrderState::Paid, 2, 2)
     );
-    assert_eq!(nodes[0].pay(&id("x")).await, Ok(late), "a retry");
+    let again = nodes[0].pay(&id("x")).await.expect("a retry");
+    assert_eq!((late.before, again.before), (false, true));
+    assert_eq!((again.units, again.late), (2, 2));
     at_rest(&nodes, &sale).await;
 }
 

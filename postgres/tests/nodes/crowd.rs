@@ -212,7 +212,7 @@ pub fn play(place: &Place<'_>, runtime: &Handle, scene: &Scene) -> Found {
 }
 
 /// Replaces a part of a function: a mistake.
-async fn put_in(url: &str, name: &str, (function, parts): Mistake) {
+pub async fn put_in(url: &str, name: &str, (function, parts): Mistake) {
     let client = connect(url, name).await;
     let source = format!("select pg_get_functiondef('{name}.{function}'::regproc)");
     let mut source = text(&client, &source).await;

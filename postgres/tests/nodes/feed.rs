@@ -18,7 +18,7 @@ pub fn add(tests: &Tests) {
 /// Ids and states, in the sequence of a page.
 fn said(page: &Page) -> String {
     let orders = page.orders.iter();
-    let orders = orders.map(|order| format!("{} {}", order.id, order.view.order.state));
+    let orders = orders.map(|order| format!("{} {}", order.view.id, order.view.state));
     orders.collect::<Vec<_>>().join(", ")
 }
 
@@ -33,7 +33,7 @@ pub async fn follow(node: &Node, cursor: &mut Cursor, most: usize) -> Vec<(Strin
             return all;
         }
         let orders = page.orders.iter();
-        all.extend(orders.map(|order| (order.id.to_string(), order.view.order.state)));
+        all.extend(orders.map(|order| (order.view.id.to_string(), order.view.state)));
     }
 }
 
@@ -104,15 +104,14 @@ async fn pages(url: &str) {
         "each once, as it is"
     );
     let parted = &page.orders[1];
-    assert_eq!(
-        parted.view,
-        one.view(&id("o1")).await.expect("it was placed")
-    );
+    let mut view = one.view(&id("o1")).await.expect("it was placed");
+    (view.age, view.remaining) = (parted.view.age, parted.view.remaining);
+    assert_eq!(parted.view, view);
     assert_eq!(
         (parted.view.lines[0].paid, parted.view.lines[0].shipped),
         (1, 1)
     );
-    assert_eq!(parted.customer.as_deref(), Some("ann"));
+    assert_eq!(parted.view.customer.as_deref(), Some("ann"));
     let all = follow(&one, &mut Cursor::default(), 3).await;
     let last: BTreeMap<String, OrderState> = all.iter().cloned().collect();
     assert_eq!(

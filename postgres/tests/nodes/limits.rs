@@ -13,6 +13,9 @@ pub fn add(tests: &Tests) {
             site.runtime.block_on(customers(site.server.url()));
         },
     );
+    tests.add("limits::no_more_is_unpaid_at_all_nodes_together", |site| {
+        site.runtime.block_on(unpaid(site.server.url()));
+    });
     tests.add("limits::a_sku_is_closed_at_every_node", |site| {
         site.runtime.block_on(closed(site.server.url()));
     });
@@ -99,6 +102,83 @@ async fn customers(url: &str) {
         node.leave().await.expect("it leaves");
     }
     sale.audit().await.expect("it balances");
+}
+
+async fn unpaid(url: &str) {
+    let (sale, name) = sale(url, &[("phone", 100), ("case", 200)]).await;
+    let mut nodes = Vec::new();
+    for node in 0..3 {
+        nodes.push(sale.join(&format!("n{node}")).await.expect("it joins"));
+    }
+    let order = |number: usize| id(&format!("o{number}"));
+    let places = |first: usize| {
+        let mut calls = JoinSet::new();
+        for number in first..first + 60 {
+            let node = nodes[number % 3].clone();
+            let hold = (number % 2 == 0).then(|| Duration::from_secs(60));
+            let lines = [("phone", 1), ("case", 1)];
+            calls.spawn(async move {
+                (
+                    number,
+                    node.place(&id(&format!("o{number}")), lines, hold).await,
+                )
+            });
+        }
+        calls
+    };
+    let mut limits = SkuLimits::default();
+    limits.unpaid = Some(20);
+    // The limit comes in the middle of it: what is held by then counts, wherever it was sold.
+    let (first, set) = tokio::join!(places(0).join_all(), nodes[1].limit("phone", limits));
+    assert_eq!(set, Ok(true));
+    let held = "select held from pool where sku = 'phone'";
+    let client = connect(url, &name).await;
+    let of_orders = "select sum(1) from orders where state = 'held'";
+    assert_eq!(text(&client, held).await, text(&client, of_orders).await);
+    let placed: Vec<usize> = first
+        .iter()
+        .filter(|(_, answer)| answer.is_ok())
+        .map(|(number, _)| *number)
+        .collect();
+    // All but five are paid for, at any node; then fifteen more can be held.
+    for number in &placed[5..] {
+        nodes[(number + 1) % 3]
+            .pay(&order(*number))
+            .await
+            .expect("it is held");
+    }
+    assert_eq!(text(&client, held).await, "5");
+    let mut placed = 0;
+    for (_, answer) in places(100).join_all().await {
+        match answer {
+            Ok(_) => placed += 1,
+            Err(Refusal::Unpaid { sku }) if sku == "phone" => {}
+            Err(Refusal::SoldOut { sku }) if sku == "phone" => {}
+            Err(refusal) => panic!("{refusal}"),
+        }
+    }
+    assert_eq!(placed, 15);
+    let refused = nodes[0].place(&id("more"), [("phone", 1)], None).await;
+    assert!(matches!(refused, Err(Refusal::Unpaid { .. })));
+    // Those that are past their deadline end before anybody is refused for them.
+    let late = "update orders set until = clock_timestamp() - interval '1 ms' where state = 'held' and until is not null";
+    let late = client.execute(late, &[]).await.expect("it is right");
+    assert!(late > 0, "some have a deadline");
+    let again = nodes[2].place(&id("again"), [("phone", 1)], None).await;
+    again.expect("others have expired");
+    let (again, key) = (id("again"), id("k"));
+    let amended = nodes[1].amend(&again, &key, [("phone", 21)], None).await;
+    assert!(matches!(amended, Err(Refusal::Unpaid { .. })));
+    for node in &nodes {
+        assert!(
+            node.status()
+                .blocks
+                .iter()
+                .all(|block| block.sku != "phone" || block.free == 0)
+        );
+        node.leave().await.expect("it leaves");
+    }
+    sale.audit().await.expect("it balances, what is held too");
 }
 
 async fn closed(url: &str) {

@@ -3,11 +3,11 @@
 
 const EVERY = 1000;
 const KEPT = 120; // Seconds of the chart.
-const STAGES = ["available", "held", "paid", "shipped", "safety", "owed"];
+const STAGES = ["available", "held", "paid", "shipped", "safety", "owed", "promised"];
 const LIFE = ["waiting", "held", "paid", "shipped", "returned", "written_off", "cancelled", "refunded", "expired"];
 const at = (id) => document.getElementById(id);
 
-const page = { first: 0, search: "", order: "", samples: [], token: sessionStorage.getItem("token") };
+const page = { first: "", search: "", order: "", samples: [], token: sessionStorage.getItem("token") };
 
 async function ask(path) {
   const headers = page.token ? { authorization: `Bearer ${page.token}` } : {};
@@ -161,11 +161,11 @@ async function update() {
   showExpiring(shown.expiring);
   showPace(shown.pace);
   showOrder(order);
-  at("orders").textContent = number(shown.orders);
-  at("skus").textContent = `${number(shown.skus)} SKUs are open.`;
+  at("orders").textContent = shown.orders === undefined ? "–" : number(shown.orders);
+  at("skus").textContent = shown.skus === undefined ? "" : `${number(shown.skus)} SKUs are open.`;
   at("more").hidden = shown.next === undefined;
   at("more").dataset.next = shown.next;
-  at("back").hidden = page.first === 0;
+  at("back").hidden = page.first === "";
   const { on_the_way: waits, lag, failed } = shown.ledger;
   at("lag").textContent = lag > 0.05 ? `${time(lag)}, ${number(waits)} changes` : "no";
   say(failed ? `The ledger failed: ${failed}` : "live", failed !== undefined);
@@ -199,7 +199,7 @@ at("sign-in").addEventListener("submit", (event) => {
 at("find").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = at("search").value.trim();
-  page.first = 0;
+  page.first = "";
   const order = text ? await ask(`/v1/orders/${encodeURIComponent(text)}`).catch(() => null) : null;
   page.order = order ? text : "";
   page.search = order ? "" : text;
@@ -210,8 +210,8 @@ at("find").addEventListener("submit", async (event) => {
   }
 });
 
-at("more").addEventListener("click", () => { page.first = Number(at("more").dataset.next); update().catch(() => {}); });
-at("back").addEventListener("click", () => { page.first = 0; update().catch(() => {}); });
+at("more").addEventListener("click", () => { page.first = at("more").dataset.next; update().catch(() => {}); });
+at("back").addEventListener("click", () => { page.first = ""; update().catch(() => {}); });
 
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target instanceof HTMLInputElement;
@@ -220,7 +220,7 @@ document.addEventListener("keydown", (event) => {
     at("search").focus();
   } else if (event.key === "Escape" && event.target === at("search")) {
     at("search").value = "";
-    Object.assign(page, { search: "", order: "", first: 0 });
+    Object.assign(page, { search: "", order: "", first: "" });
     update().catch(() => {});
   }
 });

@@ -1,61 +1,18 @@
 //! What operators ask: does it live, is it ready, what has it done, what does it answer.
 
 use super::page::file;
-use crate::app::{App, Shared};
+use crate::app::Shared;
+use crate::health::Health;
 use crate::kinds;
 use crate::problem::{Body as ProblemBody, Problem};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use serde::Serialize;
-use utoipa::ToSchema;
-
-/// How the service is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
-    /// `ok`.
-    #[schema(value_type = String)]
-    status: &'static str,
-    /// SKUs that are open.
-    skus: usize,
-    /// Orders that are known.
-    orders: usize,
-    /// How the ledger is.
-    ledger: LedgerHealth,
-}
-
-/// How the ledger is.
-#[derive(Debug, Serialize, ToSchema)]
-struct LedgerHealth {
-    /// The number of the last durable change.
-    durable: u64,
-    /// Changes that are on their way.
-    on_the_way: u64,
-    /// Why nothing can be written any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    failed: Option<String>,
-}
-
-fn health(app: &App) -> axum::Json<Health> {
-    let status = app.status();
-    let (durable, appended) = (status.durable.number(), status.appended.number());
-    axum::Json(Health {
-        status: "ok",
-        skus: app.book.skus(),
-        orders: app.book.orders(),
-        ledger: LedgerHealth {
-            durable,
-            on_the_way: appended.saturating_sub(durable),
-            failed: status.dead.map(|error| error.to_string()),
-        },
-    })
-}
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "live", tag = "operators", responses((status = 200, body = Health)))]
 pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
-    health(&app)
+    axum::Json(app.shop.health())
 }
 
 /// Whether the service wants more requests: not while it stops, and not once its ledger failed.
@@ -64,12 +21,9 @@ pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
     (status = 503, description = "It stops, or its ledger failed.", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Problem> {
-    if let Some(error) = app.status().dead {
-        let detail = format!("the ledger failed: {error}");
-        return Err(Problem::new(kinds::UNAVAILABLE, detail));
-    }
+    app.shop.check()?;
     if app.is_ready() {
-        Ok(health(&app))
+        Ok(axum::Json(app.shop.health()))
     } else {
         Err(Problem::new(kinds::NOT_READY, "the service is stopping"))
     }
@@ -80,7 +34,8 @@ pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Prob
     (status = 200, body = String, content_type = "text/plain"),
 ))]
 pub async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
-    let text = app.telemetry.render(&app.book, &app.writer);
+    app.shop.gauge(&app.telemetry).await;
+    let text = app.telemetry.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
 

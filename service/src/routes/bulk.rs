@@ -1,26 +1,23 @@
 //! Stock in bulk: lists of SKUs in and out, as CSV or JSON lines.
 
 use super::orders::Key;
+use crate::answers::Stock;
 use crate::app::{App, Shared};
-use crate::book::{Book, Sku};
-use crate::bulk::{Columns, Repeated, Stocklist};
+use crate::bulk::{Act, Columns, Import, Imported, Repeated, Stocklist};
 use crate::input::{IdempotencyKey, Query};
 use crate::kinds;
 use crate::problem::Problem;
 use crate::table::Form;
-use crate::telemetry::{self, Deed};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
-use segstock_orders::{Refusal, SkuId, StockAnswer};
 use serde::{Deserialize, Serialize};
-use tokio::task::yield_now;
 use utoipa::{IntoParams, ToSchema};
 
-/// SKUs that are changed, or shown, before others have their turn.
+/// SKUs of a page of a list that is shown.
 const AT_ONCE: usize = 500;
 /// The most lines above a header.
 const MOST_SKIPPED: usize = 1_000;
@@ -54,33 +51,6 @@ pub struct How {
     /// Of CSV: whether `1,200` and `1.200` are thousands. Otherwise they are a mistake.
     #[serde(default)]
     thousands: bool,
-}
-
-/// What the units of a list are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Act {
-    /// They came. Lines of one SKU are added up.
-    Restock,
-    /// They were counted. A SKU has one line.
-    Count,
-}
-
-/// What a list did, or would do.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct Imported {
-    /// Lines that were read.
-    lines: usize,
-    /// SKUs that they are about.
-    skus: usize,
-    /// SKUs that were opened.
-    opened: usize,
-    /// SKUs whose units an earlier sending of the list had changed.
-    before: usize,
-    /// Units on hand that came; negative: that went. Those of an earlier sending included, but for a dry run.
-    difference: i64,
-    /// Whether it was only checked: all figures are what it would do.
-    dry_run: bool,
 }
 
 fn form(how: &How) -> Result<Form, Problem> {
@@ -179,163 +149,14 @@ pub async fn import(
 ) -> Result<axum::Json<Imported>, Problem> {
     let (kind, body) = body_of(&app, request).await?;
     let list = read(&how, kind, &body)?;
-    let unknown: Vec<Sku> = unopened(&app, &list);
-    if let Some(first) = unknown.first().filter(|_| !how.open) {
-        let (line, _) = list.units[first];
-        let detail = format!(
-            "the list line {line}: there is no SKU {first}; open=true opens those that are not open"
-        );
-        return Err(Problem::new(kinds::UNKNOWN_SKUS, detail).with_skus(unknown));
-    }
-    let mut done = Imported {
-        lines: list.lines,
-        skus: list.units.len(),
-        opened: unknown.len(),
-        dry_run: how.dry_run,
-        ..Imported::default()
+    let import = Import {
+        act: how.r#do,
+        key: &key,
+        opens: how.open,
+        most: app.limits.skus,
+        is_dry_run: how.dry_run,
     };
-    check(&app, how.r#do, &key, &list, &mut done).await?;
-    if !how.dry_run {
-        (done.before, done.difference) = (0, 0);
-        act(&app, how.r#do, &key, list, &mut done).await?;
-    }
-    Ok(axum::Json(done))
-}
-
-/// SKUs of the list that are not open, by their lines.
-fn unopened(app: &App, list: &Stocklist) -> Vec<Sku> {
-    let unknown = list.units.iter();
-    let unknown = unknown.filter(|(sku, _)| app.book.number_of(*sku).is_none());
-    let mut unknown: Vec<_> = unknown
-        .map(|(sku, (line, _))| (*line, sku.clone()))
-        .collect();
-    unknown.sort_unstable();
-    unknown.into_iter().map(|(_, sku)| sku).collect()
-}
-
-/// Refuses a list of which a line would be refused: for its key, for its units, or since there is no room for its SKU. Says
-/// what it would do otherwise.
-async fn check(
-    app: &App,
-    act: Act,
-    key: &str,
-    list: &Stocklist,
-    would: &mut Imported,
-) -> Result<(), Problem> {
-    let (most, unknown) = (app.limits.skus, would.opened);
-    if app.book.skus().saturating_add(unknown) > most {
-        let detail = format!("the list has {unknown} new SKUs: there can be {most} in all");
-        return Err(Problem::new(kinds::FULL, detail));
-    }
-    for (count, (sku, (line, units))) in list.units.iter().enumerate() {
-        if count % AT_ONCE == 0 {
-            yield_now().await;
-        }
-        let refused = |refusal| Problem::from(refusal).at(&format!("the list line {line}"));
-        match check_line(&app.book, act, key, sku, *units).map_err(refused)? {
-            Some(difference) => would.difference += difference,
-            None => would.before += 1,
-        }
-    }
-    Ok(())
-}
-
-/// The units that would come to a SKU; none, if an earlier sending changed it.
-fn check_line(
-    book: &Book,
-    act: Act,
-    key: &str,
-    sku: &Sku,
-    requested: u64,
-) -> Result<Option<i64>, Refusal<Sku>> {
-    // Units of a list are at most those of a stock, which fit 64 bits with a sign.
-    let come = requested.cast_signed();
-    let Some(view) = book.stock(sku) else {
-        return Ok(Some(come));
-    };
-    let is_known = match act {
-        Act::Restock => book.knows_restock(sku.clone(), key, requested)?,
-        Act::Count => book.knows_count(sku.clone(), key, requested)?,
-    };
-    let on_hand = view.on_hand;
-    if act == Act::Restock && !is_known && on_hand.saturating_add(requested) > segstock::MAX_UNITS {
-        let sku = sku.clone();
-        return Err(Refusal::Overflow {
-            sku,
-            requested,
-            on_hand,
-        });
-    }
-    let come = match act {
-        Act::Restock => come,
-        Act::Count => come - on_hand.cast_signed(),
-    };
-    Ok((!is_known).then_some(come))
-}
-
-/// Makes the changes, each known by the list's key, and waits once for all to be durable.
-async fn act(
-    app: &App,
-    act: Act,
-    key: &str,
-    list: Stocklist,
-    done: &mut Imported,
-) -> Result<(), Problem> {
-    for (count, (sku, (line, units))) in list.units.into_iter().enumerate() {
-        if count % AT_ONCE == 0 {
-            yield_now().await;
-        }
-        let answer = change(app, act, key, &sku, units).await;
-        let answer = answer.map_err(|problem| {
-            let place = format!(
-                "{count} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
-            );
-            problem.at(&place)
-        })?;
-        if let Some(answer) = answer {
-            telemetry::done(act.deed(), answer.before);
-            done.before += usize::from(answer.before);
-            done.difference += answer.difference;
-        }
-    }
-    app.figures(|_| Ok(())).await
-}
-
-impl Act {
-    const fn deed(self) -> Deed {
-        match self {
-            Self::Restock => Deed::Restock,
-            Self::Count => Deed::Count,
-        }
-    }
-}
-
-/// Changes one SKU. Nothing is waited for, unless the writer's queue is full.
-async fn change(
-    app: &App,
-    act: Act,
-    key: &str,
-    sku: &Sku,
-    units: u64,
-) -> Result<Option<StockAnswer>, Problem> {
-    loop {
-        let decided = app.decide(|book| {
-            match book.open(sku.clone(), 0) {
-                Ok(_) | Err(Refusal::AlreadyOpen) => {}
-                Err(refusal) => return Err(refusal),
-            }
-            match act {
-                // None of it came: it is opened, and that is all.
-                Act::Restock if units == 0 => Ok(None),
-                Act::Restock => book.restock(sku.clone(), key, units).map(Some),
-                Act::Count => book.count(sku.clone(), key, units).map(Some),
-            }
-        });
-        match decided.answer {
-            Err(Refusal::Busy) => app.figures(|_| Ok(())).await?,
-            answer => return Ok(answer?),
-        }
-    }
+    Ok(axum::Json(app.shop.import(import, list).await?))
 }
 
 /// The form of a list that is shown.
@@ -360,17 +181,6 @@ pub enum Format {
     Jsonl,
 }
 
-/// A line of a list that is shown. `units` is what a count would find: the list can be sent back as one.
-#[derive(Debug, Serialize)]
-struct Line {
-    sku: Sku,
-    units: u64,
-    available: u64,
-    owed: u64,
-    safety: u64,
-    waiting: u64,
-}
-
 /// All SKUs and their stock
 ///
 /// In the sequence in which they were opened, each SKU's figures of one instant. `units` are on hand: the list can be sent
@@ -382,54 +192,64 @@ pub async fn export(
     Query(Shown { format }): Query<Shown>,
 ) -> Result<Response, Problem> {
     // Before the first byte, so that a ledger that failed is a problem and no list that breaks off.
-    app.figures(|_| Ok(())).await?;
+    let first = page(&app, format, None).await?;
     let kind = match format {
         Format::Csv => "text/csv; charset=utf-8",
         Format::Jsonl => "application/jsonl",
     };
-    let pages = unfold(Some(0), move |first| {
+    let pages = unfold(Some(Ok(first)), move |shown| {
         let app = app.clone();
         async move {
-            let first = first?;
-            let (page, next) = match page(&app, format, first).await {
-                Ok((page, next)) => (Ok(page), next),
+            Some(match shown? {
+                Ok((text, None)) => (Ok(text), None),
+                Ok((text, next)) => (Ok(text), Some(page(&app, format, next).await)),
                 Err(problem) => (Err(problem), None),
-            };
-            Some((page, next))
+            })
         }
     });
     Ok(([(CONTENT_TYPE, kind)], Body::from_stream(pages)).into_response())
 }
 
-async fn page(app: &App, format: Format, first: u32) -> Result<(String, Option<u32>), Problem> {
-    let lines = app.figures(|book| {
-        let names = (first..u32::MAX).map_while(|number| book.sku(SkuId::new(number)));
-        let lines = names.take(AT_ONCE).filter_map(|sku| {
-            let view = book.stock(sku)?;
-            Some(Line {
-                sku: sku.clone(),
-                units: view.on_hand,
-                available: view.available,
-                owed: view.owed,
-                safety: view.safety,
-                waiting: view.waiting,
-            })
-        });
-        Ok(lines.collect::<Vec<_>>())
-    });
-    let lines = lines.await?;
-    let next = (lines.len() == AT_ONCE).then_some(first.saturating_add(AT_ONCE as u32));
+/// A page of the list, and where the next one begins.
+type Page = Result<(String, Option<String>), Problem>;
+
+async fn page(app: &App, format: Format, cursor: Option<String>) -> Page {
+    let is_first = cursor.is_none();
+    let page = app.shop.stocks(cursor, AT_ONCE).await?;
+    let lines: Vec<Line<'_>> = page.stock.iter().map(Line::of).collect();
     let text = match format {
-        Format::Csv => as_csv(&lines, first == 0),
+        Format::Csv => as_csv(&lines, is_first),
         Format::Jsonl => as_json_lines(&lines),
     };
-    Ok((
-        text.map_err(|error| Problem::new(kinds::UNAVAILABLE, error))?,
-        next,
-    ))
+    let text = text.map_err(|error| Problem::new(kinds::UNAVAILABLE, error))?;
+    Ok((text, page.next))
 }
 
-fn as_csv(lines: &[Line], with_header: bool) -> Result<String, String> {
+/// A line of a list that is shown. `units` is what a count would find: the list can be sent back as one.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    sku: &'a str,
+    units: u64,
+    available: u64,
+    owed: u64,
+    safety: u64,
+    waiting: u64,
+}
+
+impl<'a> Line<'a> {
+    fn of(stock: &'a Stock) -> Self {
+        Self {
+            sku: &stock.sku,
+            units: stock.on_hand,
+            available: stock.available,
+            owed: stock.owed,
+            safety: stock.safety,
+            waiting: stock.waiting,
+        }
+    }
+}
+
+fn as_csv(lines: &[Line<'_>], with_header: bool) -> Result<String, String> {
     let mut writer = csv::WriterBuilder::new()
         .has_headers(false)
         .from_writer(Vec::new());
@@ -446,7 +266,7 @@ fn as_csv(lines: &[Line], with_header: bool) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
-fn as_json_lines(lines: &[Line]) -> Result<String, String> {
+fn as_json_lines(lines: &[Line<'_>]) -> Result<String, String> {
     let line = |line| serde_json::to_string(line).map(|text| text + "\n");
     let lines: Result<String, _> = lines.iter().map(line).collect();
     lines.map_err(|error| error.to_string())

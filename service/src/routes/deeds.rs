@@ -1,16 +1,14 @@
 //! What happens to an order, whole or by line: paid for, cancelled, shipped, returned.
 
-use super::orders::{Line, OrderId, lines_of};
+use super::orders::{Line, OrderId, changed, lines_of};
 use crate::answers::{Answered, Order};
-use crate::app::{App, Shared};
-use crate::book::{Book, Sku};
+use crate::app::Shared;
+use crate::calls::{self, OrderCall};
 use crate::customer::Asker;
 use crate::input::{IdempotencyKey, MaybeJson, Named, Object, key_of_part};
 use crate::problem::Problem;
-use crate::telemetry::{self, Deed};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
-use axum::http::StatusCode;
-use segstock_orders::{Answer, Refusal, Returned};
+use segstock_orders::Returned;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::{IntoParams, ToSchema};
@@ -100,43 +98,28 @@ impl<B: DeserializeOwned> FromRequest<Shared> for OnOrder<B> {
     }
 }
 
-/// What a call on a whole order does, and what a call on lines of it does.
-type Whole = fn(&Book, &str) -> Result<Answer, Refusal<Sku>>;
-type Lines = fn(&Book, &str, &str, Vec<Object<Line>>) -> Result<Answer, Refusal<Sku>>;
 type Done = Result<Answered<Order>, Problem>;
 
-impl OnOrder<Part> {
-    async fn done(self, deed: Deed, whole: Whole, lines: Lines) -> Done {
-        let part = self.body.map(|part| part.lines);
-        let (app, asker, id) = (self.app, self.asker, self.id);
-        done(&app, deed, (&asker, &id), (self.key, part), whole, lines).await
+impl<B> OnOrder<B> {
+    /// Makes the call on the whole order, or that on lines of it.
+    async fn done(
+        self,
+        lines: impl FnOnce(B) -> Option<Vec<Object<Line>>>,
+        call: impl FnOnce(Option<calls::Part>) -> OrderCall,
+    ) -> Done {
+        let part = match self.body.and_then(lines) {
+            None => None,
+            Some(lines) => Some(calls::Part {
+                key: key_of_part(self.key)?,
+                lines: lines_of(lines),
+            }),
+        };
+        changed(&self.app, self.asker.of(), &self.id, call(part)).await
     }
 }
 
-/// Makes the call on the whole order, or that on a part of it.
-async fn done(
-    app: &App,
-    deed: Deed,
-    (asker, id): (&Asker, &str),
-    (key, part): (Option<IdempotencyKey>, Option<Vec<Object<Line>>>),
-    whole: impl FnOnce(&Book, &str) -> Result<Answer, Refusal<Sku>>,
-    lines: impl FnOnce(&Book, &str, &str, Vec<Object<Line>>) -> Result<Answer, Refusal<Sku>>,
-) -> Done {
-    let keyed = match part {
-        Some(part) => Some((key_of_part(key)?, part)),
-        None => None,
-    };
-    let done = app.call(|book| {
-        asker.check(book, id)?;
-        let answer = match keyed {
-            None => whole(book, id),
-            Some((key, part)) => lines(book, id, &key, part),
-        };
-        Ok((answer?, book.get(id)?))
-    });
-    let done = done.await?;
-    telemetry::done(deed, done.0.before);
-    Ok(Order::changed(StatusCode::OK, done))
+fn lines(part: Part) -> Option<Vec<Object<Line>>> {
+    Some(part.lines)
 }
 
 /// Note that an order is paid for
@@ -145,8 +128,7 @@ async fn done(
 #[utoipa::path(post, path = "/v1/orders/{id}/pay", operation_id = "pay_order", tag = "shop",
     params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
 pub async fn pay(order: OnOrder<Part>) -> Done {
-    let lines: Lines = |book, id, key, lines| book.pay_part(id, key, lines_of(lines));
-    order.done(Deed::Pay, Book::pay, lines).await
+    order.done(lines, OrderCall::Pay).await
 }
 
 /// Cancel an order
@@ -156,37 +138,21 @@ pub async fn pay(order: OnOrder<Part>) -> Done {
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", operation_id = "cancel_order", tag = "customers",
     params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
 pub async fn cancel(order: OnOrder<Part>) -> Done {
-    let lines: Lines = |book, id, key, lines| book.cancel_part(id, key, lines_of(lines));
-    order.done(Deed::Cancel, Book::cancel, lines).await
+    order.done(lines, OrderCall::Cancel).await
 }
 
 /// Note that units have left
 #[utoipa::path(post, path = "/v1/orders/{id}/ship", operation_id = "ship_order", tag = "shop",
     params(OrderId, KeyOfPart), request_body = Option<Part>, responses((status = 200, body = Order)))]
 pub async fn ship(order: OnOrder<Part>) -> Done {
-    let lines: Lines = |book, id, key, lines| book.ship_part(id, key, lines_of(lines));
-    order.done(Deed::Ship, Book::ship, lines).await
+    order.done(lines, OrderCall::Ship).await
 }
 
 /// Note that units came back
 #[utoipa::path(post, path = "/v1/orders/{id}/return", operation_id = "return_order", tag = "shop",
     params(OrderId, KeyOfPart), request_body = Option<ReturnedPart>, responses((status = 200, body = Order)))]
 pub async fn return_units(order: OnOrder<ReturnedPart>) -> Done {
-    let (part, to) = order
-        .body
-        .map_or((None, To::default()), |it| (it.lines, it.to));
-    let (app, asker, id) = (order.app, order.asker, order.id);
-    let whole = |book: &Book, id: &str| book.return_order(id, to.into());
-    let lines = |book: &Book, id: &str, key: &str, lines| {
-        book.return_part(id, key, lines_of(lines), to.into())
-    };
-    done(
-        &app,
-        Deed::Return,
-        (&asker, &id),
-        (order.key, part),
-        whole,
-        lines,
-    )
-    .await
+    let to = order.body.as_ref().map_or(To::default(), |it| it.to).into();
+    let call = |part| OrderCall::Return(to, part);
+    order.done(|part| part.lines, call).await
 }

@@ -1,7 +1,7 @@
 //! The stream of events: what happened, as it becomes durable.
 
 use crate::app::Shared;
-use crate::events::{NAMES, Told};
+use crate::events::{Missed, NAMES, News, Told};
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, State};
@@ -9,7 +9,6 @@ use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use segstock_orders::Position;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,10 +16,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use utoipa::IntoParams;
 
-/// How often a stream looks for events.
-const LOOK: Duration = Duration::from_millis(100);
-/// Events of one look.
-const AT_ONCE: usize = 500;
+/// How long a stream waits when something went wrong.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which events a stream tells.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -29,9 +26,8 @@ const AT_ONCE: usize = 500;
 pub struct Wanted {
     /// Only these, with commas between: `low,sold_out`.
     events: Option<String>,
-    /// Those after the change with this number; 0 is all that are kept. Without it, and without `Last-Event-ID`, from now
-    /// on.
-    after: Option<u64>,
+    /// Those after the event with this id; 0 is all that are kept. Without it, and without `Last-Event-ID`, from now on.
+    after: Option<String>,
 }
 
 /// The `Last-Event-ID` header: where a stream broke off.
@@ -40,7 +36,7 @@ pub struct Wanted {
 pub struct LastEventId {
     /// The id of the last event that was received. Browsers send it by themselves.
     #[param(rename = "Last-Event-ID", nullable = false)]
-    id: Option<u64>,
+    id: Option<String>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
@@ -50,17 +46,21 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
         let Some(id) = parts.headers.get("last-event-id") else {
             return Ok(Self { id: None });
         };
-        let id = id.to_str().ok().and_then(|id| id.parse().ok());
-        let id = id.ok_or_else(|| Problem::invalid("the Last-Event-ID is no number"))?;
-        Ok(Self { id: Some(id) })
+        let id = id
+            .to_str()
+            .map_err(|_| Problem::invalid("the Last-Event-ID is none"))?;
+        Ok(Self {
+            id: Some(id.to_owned()),
+        })
     }
 }
 
 /// Follow what happens, as server-sent events
 ///
-/// Only what is durable is told. An event's id is the number of its change; of more events of one change the last has it.
-/// So a stream that goes on after `Last-Event-ID`, also after a restart, misses nothing and may repeat the events of one
-/// change. An event `missed` says that those up to `up_to` are not kept any more, or that the ledger is another one.
+/// Only what is durable is told. The last event of a change has an id, which is the number of the change where one process
+/// sells; with several nodes the last of some changes has one. So a stream that goes on after `Last-Event-ID`, also after a
+/// restart, misses nothing and may repeat the events after that id. An event `missed` says that those up to `up_to` are not
+/// kept any more, or that the ledger is another one.
 #[utoipa::path(get, path = "/v1/events", operation_id = "follow_events", tag = "shop", params(LastEventId, Wanted),
     responses((status = 200, description = "A stream: each event has a name, and as data an Event as JSON.",
         body = String, content_type = "text/event-stream")))]
@@ -70,18 +70,13 @@ pub async fn follow(
     Query(wanted): Query<Wanted>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let names = wanted.events.as_deref().map(known).transpose()?;
-    let durable = app.status().durable;
-    let after = last.id.or(wanted.after).map_or(durable, Position::new);
-    let mut follower = Follower {
+    let (after, missed) = app.shop.begin(last.id.or(wanted.after)).await?;
+    let follower = Follower {
         app,
         names,
-        after: after.min(durable),
-        ready: VecDeque::new(),
+        after,
+        ready: missed.iter().map(shown_missed).collect(),
     };
-    if after > durable {
-        // Only what is durable is told. So this is the id of another ledger.
-        follower.ready.push_back(missed(durable));
-    }
     let stream = unfold(follower, |mut follower| async {
         let event = follower.next().await?;
         Some((Ok(event), follower))
@@ -103,7 +98,7 @@ fn known(names: &str) -> Result<Vec<&'static str>, Problem> {
 struct Follower {
     app: Shared,
     names: Option<Vec<&'static str>>,
-    after: Position,
+    after: String,
     ready: VecDeque<Event>,
 }
 
@@ -117,49 +112,47 @@ impl Follower {
             if !self.app.is_ready() {
                 return None;
             }
-            if !self.look() {
-                sleep(LOOK).await;
+            match self.app.shop.news(&self.after).await {
+                Ok(news) if news.next == self.after => sleep(self.app.shop.look_every()).await,
+                Ok(news) => self.look(news),
+                Err(_) => sleep(PAUSE).await,
             }
         }
     }
 
-    /// Whether there is more than was read.
-    fn look(&mut self) -> bool {
-        let events = self.app.book.events(self.after, AT_ONCE);
-        let is_more = events.next > self.after;
-        self.after = events.next;
-        self.ready.extend(events.missed.map(missed));
+    fn look(&mut self, news: News) {
+        self.after = news.next;
+        self.ready.extend(news.missed.iter().map(shown_missed));
         let is_wanted = |told: &Told| {
             let names = self.names.as_ref();
             names.is_none_or(|names| names.contains(&told.event))
         };
-        let told = events.events.into_iter().filter_map(Told::of);
-        let mut told = told.filter(is_wanted).peekable();
+        let mut told = news.told.into_iter().filter(is_wanted).peekable();
         while let Some(event) = told.next() {
-            let is_last = told.peek().is_none_or(|next| next.number > event.number);
-            self.ready.push_back(shown(&event, is_last));
+            let data = serde_json::to_string(&event);
+            let shown = shown(event.event, data);
+            // Whoever has an id has all before it.
+            let next = told.peek();
+            self.ready.push_back(match news.by_number {
+                true if next.is_none_or(|next| next.number > event.number) => {
+                    shown.id(event.number.to_string())
+                }
+                false if next.is_none() => shown.id(&self.after),
+                _ => shown,
+            });
         }
-        is_more
     }
 }
 
-/// An event with its id, if it is the last of its change: whoever has an id has all before it.
-fn shown(told: &Told, is_last: bool) -> Event {
+fn shown(name: &str, data: serde_json::Result<String>) -> Event {
     // It is a structure of names, numbers and texts.
-    let data = serde_json::to_string(told).unwrap_or_default();
-    let event = Event::default().event(told.event).data(data);
-    if is_last {
-        event.id(told.number.to_string())
-    } else {
-        event
-    }
+    Event::default().event(name).data(data.unwrap_or_default())
 }
 
-fn missed(up_to: Position) -> Event {
-    let up_to = up_to.number();
-    let data = format!("{{\"up_to\":{up_to}}}");
-    Event::default()
-        .event("missed")
-        .data(data)
-        .id(up_to.to_string())
+fn shown_missed(missed: &Missed) -> Event {
+    let event = shown("missed", serde_json::to_string(missed));
+    match missed.up_to {
+        Some(up_to) => event.id(up_to.to_string()),
+        None => event,
+    }
 }

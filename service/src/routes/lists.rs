@@ -1,14 +1,15 @@
 //! Lists of orders and of SKUs.
 
-use crate::answers::{Orders, Stock, Stocks};
+use crate::answers::{Orders, Stocks};
 use crate::app::Shared;
-use crate::book::{Book, Sku};
+use crate::book::Sku;
+use crate::calls;
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::State;
-use segstock_orders::{Cursor, Filter, OrderState, Position, SkuId};
+use segstock_orders::OrderState;
 use serde::Deserialize;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use utoipa::{IntoParams, ToSchema};
 
 /// The most entries of a page.
@@ -40,7 +41,7 @@ pub struct Wanted {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Where the page begins: `next` of the page before.
-    cursor: Option<u64>,
+    cursor: Option<String>,
 }
 
 /// What is said of an order.
@@ -87,32 +88,22 @@ pub async fn orders(
     Query(wanted): Query<Wanted>,
 ) -> Result<axum::Json<Orders>, Problem> {
     let limit = limit_of(wanted.limit)?;
-    let mut filter = Filter::default();
-    filter.state = wanted.state.map(Into::into);
-    filter.customer = wanted.customer.map(Into::into);
-    filter.sku = wanted.sku;
-    filter.from = Position::new(wanted.from.unwrap_or_default());
-    filter.to = wanted.to.map(Position::new);
-    let of_book = |time: Option<String>| time.map(|time| on_clock_of(&app.book, &time)).transpose();
-    filter.since = of_book(wanted.since)?.unwrap_or_default();
-    filter.before = of_book(wanted.before)?;
-    let cursor = Cursor::from_number(wanted.cursor.unwrap_or_default());
-    let page = app.call(|book| book.list(&filter, cursor, limit)).await?;
-    Ok(axum::Json(Orders {
-        orders: page.orders.into_iter().map(Into::into).collect(),
-        next: page.next.map(Cursor::to_number),
-    }))
+    let filter = calls::Wanted {
+        state: wanted.state.map(Into::into),
+        customer: wanted.customer,
+        sku: wanted.sku,
+        from: wanted.from,
+        to: wanted.to,
+        since: wanted.since.as_deref().map(time_of).transpose()?,
+        before: wanted.before.as_deref().map(time_of).transpose()?,
+    };
+    let page = app.shop.orders(filter, wanted.cursor, limit).await?;
+    Ok(axum::Json(page))
 }
 
-/// What a time by the machine's clock is by the book's. What was before the book began is its beginning.
-fn on_clock_of(book: &Book, time: &str) -> Result<Duration, Problem> {
-    let wrong = |_| Problem::invalid(format!("{time:?} is no time: write 2026-11-25T22:00:00Z"));
-    let time = humantime::parse_rfc3339(time).map_err(wrong)?;
-    let (now, of_book) = (SystemTime::now(), book.time());
-    Ok(match now.duration_since(time) {
-        Ok(ago) => of_book.saturating_sub(ago),
-        Err(later) => of_book.saturating_add(later.duration()),
-    })
+fn time_of(text: &str) -> Result<SystemTime, Problem> {
+    let wrong = |_| Problem::invalid(format!("{text:?} is no time: write 2026-11-25T22:00:00Z"));
+    humantime::parse_rfc3339(text).map_err(wrong)
 }
 
 pub(super) fn limit_of(limit: Option<usize>) -> Result<usize, Problem> {
@@ -133,7 +124,7 @@ pub struct Part {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Where the page begins: `next` of the page before.
-    cursor: Option<u32>,
+    cursor: Option<String>,
 }
 
 /// List the SKUs, page by page
@@ -146,13 +137,5 @@ pub async fn skus(
     Query(part): Query<Part>,
 ) -> Result<axum::Json<Stocks>, Problem> {
     let limit = limit_of(part.limit)?;
-    let first = SkuId::new(part.cursor.unwrap_or_default());
-    let page = app.figures(|book| Ok(book.stocks(first, limit))).await?;
-    let stocks = page.stocks.into_iter();
-    Ok(axum::Json(Stocks {
-        stock: stocks
-            .map(|(sku, view)| Stock::new(sku, view, None))
-            .collect(),
-        next: page.next.map(SkuId::number),
-    }))
+    Ok(axum::Json(app.shop.stocks(part.cursor, limit).await?))
 }

@@ -3,16 +3,16 @@
 use super::lists::limit_of;
 use super::orders::Key;
 use super::stock::{SkuName, changed, some};
-use crate::answers::{Answered, Stock};
+use crate::answers::{Answered, Sendings, Stock};
 use crate::app::Shared;
 use crate::book::Sku;
+use crate::calls::StockCall;
 use crate::input::{IdempotencyKey, Json, Named, Query};
 use crate::numbers::Whole;
 use crate::problem::Problem;
-use crate::telemetry::Deed;
 use axum::extract::State;
-use segstock_orders::{Position, SendingPage};
-use serde::{Deserialize, Serialize};
+use segstock_orders::Position;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 /// Units that go to another SKU.
@@ -57,10 +57,7 @@ pub async fn move_units(
     Json(Elsewhere { to, units }): Json<Elsewhere>,
 ) -> Result<Answered<Stock>, Problem> {
     let units = some(units)?;
-    let moved = changed(&app, Deed::Move, sku, |book, sku| {
-        book.move_units(sku, to, &key, units)
-    });
-    Ok(moved.await?.1)
+    changed(&app, &sku, &key, StockCall::Move(to, units)).await
 }
 
 /// Send units to another SKU
@@ -78,12 +75,7 @@ pub async fn send(
     Json(Elsewhere { to, units }): Json<Elsewhere>,
 ) -> Result<Answered<Stock>, Problem> {
     let units = some(units)?;
-    let sent = changed(&app, Deed::Send, sku, |book, sku| {
-        book.send(sku, to, &key, units)
-    });
-    let (position, mut answered) = sent.await?;
-    answered.body = answered.body.sent_as(position);
-    Ok(answered)
+    changed(&app, &sku, &key, StockCall::Send(to, units)).await
 }
 
 /// Note that units of a sending arrived
@@ -104,10 +96,8 @@ pub async fn arrive(
         return Err(Problem::invalid(detail));
     }
     let sending = Position::new(arrival.sending.0);
-    let arrived = changed(&app, Deed::Arrive, sku, |book, sku| {
-        book.arrive(sku, sending, &key, arrival.units.0, arrival.lost.0)
-    });
-    Ok(arrived.await?.1)
+    let call = StockCall::Arrive(sending, arrival.units.0, arrival.lost.0);
+    changed(&app, &sku, &key, call).await
 }
 
 /// A part of the list of sendings.
@@ -119,46 +109,7 @@ pub struct Part {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Where the page begins: `next` of the page before.
-    cursor: Option<u64>,
-}
-
-/// A page of the list of sendings.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Sendings {
-    /// The sendings, in the sequence in which they left.
-    sendings: Vec<Sending>,
-    /// Where the next page begins: the `cursor` of the next request. There is none at the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    next: Option<u64>,
-}
-
-/// Units that were sent to another SKU, and have not arrived.
-#[derive(Debug, Serialize, ToSchema)]
-struct Sending {
-    /// The number by which `arrive` names it.
-    sending: u64,
-    /// The SKU that they left.
-    from: Sku,
-    /// The SKU to which they were sent.
-    to: Sku,
-    /// Units that are on their way.
-    units: u64,
-}
-
-impl From<SendingPage<Sku>> for Sendings {
-    fn from(page: SendingPage<Sku>) -> Self {
-        let sendings = page.sendings.into_iter().map(|sent| Sending {
-            sending: sent.number.number(),
-            from: sent.from,
-            to: sent.to,
-            units: sent.units,
-        });
-        Self {
-            sendings: sendings.collect(),
-            next: page.next.map(Position::number),
-        }
-    }
+    cursor: Option<String>,
 }
 
 /// List what is on its way, page by page
@@ -169,7 +120,5 @@ pub async fn sendings(
     Query(part): Query<Part>,
 ) -> Result<axum::Json<Sendings>, Problem> {
     let limit = limit_of(part.limit)?;
-    let first = Position::new(part.cursor.unwrap_or_default());
-    let page = app.figures(|book| Ok(book.sendings(first, limit))).await?;
-    Ok(axum::Json(page.into()))
+    Ok(axum::Json(app.shop.sendings(part.cursor, limit).await?))
 }

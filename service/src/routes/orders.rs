@@ -1,18 +1,15 @@
 //! Orders: placed, shown, amended, extended.
 
 use crate::answers::{Answered, Order};
-use crate::app::Shared;
-use crate::book::{Book, Sku};
+use crate::app::{App, Shared};
+use crate::book::Sku;
+use crate::calls::{Lines, OrderCall, Part, Placing};
 use crate::customer::Asker;
 use crate::input::{IdempotencyKey, Json, Named, Object};
-use crate::kinds;
 use crate::numbers::{Whole, given};
 use crate::problem::Problem;
 use crate::telemetry::{self, Deed};
 use axum::extract::State;
-use axum::http::StatusCode;
-use segstock::inventory::ShortLine;
-use segstock_orders::Refusal;
 use serde::Deserialize;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
@@ -48,9 +45,9 @@ pub struct Line {
 }
 
 /// The lines of a body, as the book takes them.
-pub(super) fn lines_of(lines: Vec<Object<Line>>) -> impl Iterator<Item = (Sku, u64)> {
+pub(super) fn lines_of(lines: Vec<Object<Line>>) -> Lines {
     let lines = lines.into_iter();
-    lines.map(|Object(line)| (line.sku, line.units.0))
+    lines.map(|Object(line)| (line.sku, line.units.0)).collect()
 }
 
 /// An order that is to be placed.
@@ -110,40 +107,17 @@ pub async fn place(
     IdempotencyKey(id): IdempotencyKey,
     Json(order): Json<NewOrder>,
 ) -> Result<Answered<Order>, Problem> {
-    let ttl = order.hold_minutes.map_or(app.limits.hold, minutes);
     let customer = asker.customer(order.customer)?;
-    let customer = customer.as_deref();
-    let lines: Vec<(Sku, u64)> = lines_of(order.lines).collect();
-    if order.wait {
-        have_waiting_lists(&app.book, &lines)?;
-    }
-    let placed = app.call(|book| {
-        let answer = if order.wait {
-            book.place_or_wait(&id, customer, lines, ttl)
-        } else {
-            book.place(&id, customer, lines, ttl)
-        };
-        Ok((answer?, book.get(&id)?))
+    let placed = app.shop.place(Placing {
+        id: &id,
+        customer: customer.as_deref(),
+        lines: lines_of(order.lines),
+        ttl: order.hold_minutes.map_or(app.limits.hold, minutes),
+        waits: order.wait,
     });
     let placed = placed.await?;
-    telemetry::done(Deed::Place, placed.0.before);
-    Ok(Order::changed(StatusCode::CREATED, placed))
-}
-
-/// A waiting order keeps others from its SKUs. So the shop says first how many units may wait.
-fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> {
-    let without = lines.iter().filter(|(sku, _)| {
-        let view = book.stock(sku);
-        view.is_some_and(|view| view.limits.waiting == u64::MAX)
-    });
-    let without: Vec<_> = without
-        .map(|(sku, units)| ShortLine::new(sku.clone(), *units, 0))
-        .collect();
-    if without.is_empty() {
-        return Ok(());
-    }
-    let detail = Refusal::QueueFull(without.clone()).to_string();
-    Err(Problem::new(kinds::QUEUE_FULL, detail).with_short_lines(without))
+    telemetry::done(Deed::Place, placed.replayed);
+    Ok(placed)
 }
 
 /// How an order stands
@@ -155,8 +129,7 @@ pub async fn show(
     asker: Asker,
     Named(id): Named,
 ) -> Result<axum::Json<Order>, Problem> {
-    let order = app.call(|book| asker.order(book, &id)).await?;
-    Ok(axum::Json(order.into()))
+    Ok(axum::Json(app.shop.order(asker.of(), &id).await?))
 }
 
 /// Change what a held order is for
@@ -174,15 +147,20 @@ pub async fn amend(
     Json(order): Json<NewLines>,
 ) -> Result<Answered<Order>, Problem> {
     let lines = lines_of(order.lines);
-    // The later of this and its deadline: its deadline.
-    let now = Duration::from_nanos(1);
-    let amended = app.call(|book| {
-        asker.check(book, &id)?;
-        Ok((book.amend(&id, &key, lines, now)?, book.get(&id)?))
-    });
-    let amended = amended.await?;
-    telemetry::done(Deed::Amend, amended.0.before);
-    Ok(Order::changed(StatusCode::OK, amended))
+    changed(&app, asker.of(), &id, OrderCall::Amend(Part { key, lines })).await
+}
+
+/// Makes a call on an order, and counts it.
+pub(super) async fn changed(
+    app: &App,
+    of: Option<&str>,
+    id: &str,
+    call: OrderCall,
+) -> Result<Answered<Order>, Problem> {
+    let deed = call.deed();
+    let changed = app.shop.change(of, id, call).await?;
+    telemetry::done(deed, changed.replayed);
+    Ok(changed)
 }
 
 /// Hold an order for longer
@@ -199,8 +177,5 @@ pub async fn extend(
     Json(extension): Json<Extension>,
 ) -> Result<Answered<Order>, Problem> {
     let ttl = minutes(extension.hold_minutes);
-    let extended = app.call(|book| Ok((book.extend(&id, &key, ttl)?, book.get(&id)?)));
-    let extended = extended.await?;
-    telemetry::done(Deed::Extend, extended.0.before);
-    Ok(Order::changed(StatusCode::OK, extended))
+    changed(&app, None, &id, OrderCall::Extend(key, ttl)).await
 }

@@ -2,7 +2,7 @@
 
 use crate::app::Shared;
 use crate::input::Query;
-use crate::overview::{Overview, overview};
+use crate::overview::Overview;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::header::{
@@ -58,9 +58,9 @@ pub async fn script() -> impl IntoResponse {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
-    /// The number of the first SKU: 0 is the first that was opened.
+    /// Where the SKUs begin: `next` of the answer before.
     #[serde(default)]
-    first: u32,
+    first: String,
     /// Only SKUs whose name has this in it, in large letters or small.
     #[serde(default)]
     search: String,
@@ -75,5 +75,6 @@ pub async fn show(
     State(app): State<Shared>,
     Query(wanted): Query<Wanted>,
 ) -> Result<axum::Json<Overview>, Problem> {
-    Ok(axum::Json(overview(&app, wanted.first, &wanted.search)))
+    let overview = app.shop.overview(&wanted.first, &wanted.search);
+    Ok(axum::Json(overview.await?))
 }

@@ -3,16 +3,14 @@
 use super::orders::Key;
 use crate::answers::{Answered, Stock};
 use crate::app::{App, Shared};
-use crate::book::{Book, Sku};
+use crate::calls::StockCall;
 use crate::input::{IdempotencyKey, Json, Named, check_sku};
 use crate::limits::Limits;
 use crate::numbers::Whole;
 use crate::problem::Problem;
 use crate::telemetry::{self, Deed};
 use axum::extract::State;
-use axum::http::StatusCode;
 use segstock::MAX_UNITS;
-use segstock_orders::{Position, Refusal, StockAnswer};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,17 +49,6 @@ pub struct Counted {
     units: Whole,
 }
 
-pub(super) fn stock_of(
-    book: &Book,
-    sku: Sku,
-    answer: Option<&StockAnswer>,
-) -> Result<Stock, Refusal<Sku>> {
-    match book.stock(&sku) {
-        Some(view) => Ok(Stock::new(sku, view, answer)),
-        None => Err(Refusal::UnknownSkus(vec![sku])),
-    }
-}
-
 /// The stock of a SKU
 #[utoipa::path(get, path = "/v1/stock/{sku}", operation_id = "show_stock", tag = "shop",
     params(SkuName),
@@ -70,10 +57,7 @@ pub async fn show(
     State(app): State<Shared>,
     Named(sku): Named,
 ) -> Result<axum::Json<Stock>, Problem> {
-    let stock = app.figures(|book| stock_of(book, sku.clone(), None)).await;
-    stock
-        .map(axum::Json)
-        .map_err(|problem| problem.of_sku(&sku))
+    Ok(axum::Json(app.shop.stock(&sku).await?))
 }
 
 /// Open a SKU
@@ -90,43 +74,22 @@ pub async fn open(
     Named(sku): Named,
 ) -> Result<Answered<Stock>, Problem> {
     check_sku(&sku)?;
-    let opened = app.call(|book| {
-        let replayed = match book.open(sku.clone(), 0) {
-            Ok(_) => false,
-            Err(Refusal::AlreadyOpen) => true,
-            Err(refusal) => return Err(refusal),
-        };
-        Ok((replayed, stock_of(book, sku, None)?))
-    });
-    let (replayed, body) = opened.await?;
-    telemetry::done(Deed::Open, replayed);
-    let status = StatusCode::CREATED;
-    Ok(Answered {
-        status,
-        replayed,
-        body,
-    })
+    let opened = app.shop.open(&sku).await?;
+    telemetry::done(Deed::Open, opened.replayed);
+    Ok(opened)
 }
 
-/// Makes a change of the units on hand. Returns its number, and the answer.
+/// Makes a change of the units on hand, and counts it.
 pub(super) async fn changed(
     app: &App,
-    deed: Deed,
-    sku: Sku,
-    call: impl FnOnce(&Book, Sku) -> Result<StockAnswer, Refusal<Sku>>,
-) -> Result<(Position, Answered<Stock>), Problem> {
-    let changed = app.call(|book| {
-        let answer = call(book, sku.clone())?;
-        Ok((answer, stock_of(book, sku.clone(), Some(&answer))?))
-    });
-    let (answer, body) = changed.await.map_err(|problem| problem.of_sku(&sku))?;
-    telemetry::done(deed, answer.before);
-    let answered = Answered {
-        status: StatusCode::OK,
-        replayed: answer.before,
-        body,
-    };
-    Ok((answer.position, answered))
+    sku: &str,
+    key: &str,
+    call: StockCall,
+) -> Result<Answered<Stock>, Problem> {
+    let deed = call.deed();
+    let changed = app.shop.on_shelf(sku, key, call).await?;
+    telemetry::done(deed, changed.replayed);
+    Ok(changed)
 }
 
 /// Add units that came
@@ -141,10 +104,7 @@ pub async fn restock(
     Json(Units { units }): Json<Units>,
 ) -> Result<Answered<Stock>, Problem> {
     let units = some(units)?;
-    let restocked = changed(&app, Deed::Restock, sku, |book, sku| {
-        book.restock(sku, &key, units)
-    });
-    Ok(restocked.await?.1)
+    changed(&app, &sku, &key, StockCall::Restock(units)).await
 }
 
 /// Book a count
@@ -165,10 +125,7 @@ pub async fn count(
         let detail = format!("a count finds at most {MAX_UNITS} units");
         return Err(Problem::invalid(detail));
     }
-    let counted = changed(&app, Deed::Count, sku, |book, sku| {
-        book.count(sku, &key, units.0)
-    });
-    Ok(counted.await?.1)
+    changed(&app, &sku, &key, StockCall::Count(units.0)).await
 }
 
 /// Write units off that are broken or lost
@@ -185,10 +142,7 @@ pub async fn write_off(
     Json(Units { units }): Json<Units>,
 ) -> Result<Answered<Stock>, Problem> {
     let units = some(units)?;
-    let written = changed(&app, Deed::WriteOff, sku, |book, sku| {
-        book.write_off(sku, &key, units)
-    });
-    Ok(written.await?.1)
+    changed(&app, &sku, &key, StockCall::WriteOff(units)).await
 }
 
 /// Set the limits of a SKU
@@ -205,15 +159,7 @@ pub async fn limit(
     Json(limits): Json<Limits>,
 ) -> Result<Answered<Stock>, Problem> {
     let limits = limits.checked()?;
-    let limited = app.call(|book| {
-        let changed = book.limit(sku.clone(), limits)?;
-        Ok((changed.is_none(), stock_of(book, sku.clone(), None)?))
-    });
-    let (replayed, body) = limited.await.map_err(|problem| problem.of_sku(&sku))?;
-    telemetry::done(Deed::Limit, replayed);
-    Ok(Answered {
-        status: StatusCode::OK,
-        replayed,
-        body,
-    })
+    let limited = app.shop.limit(&sku, limits).await?;
+    telemetry::done(Deed::Limit, limited.replayed);
+    Ok(limited)
 }

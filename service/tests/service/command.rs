@@ -1,6 +1,6 @@
 //! The command line: what it starts with, the one line of what it refuses, signals.
 
-use crate::support::process::{Process, WITHOUT_LEDGER, command, refusal};
+use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command, refusal};
 use crate::support::{Client, JSON, key};
 use clap::{CommandFactory, Parser};
 use segstock_service::config::Arguments;
@@ -85,6 +85,23 @@ fn a_shop_that_everybody_could_reach_needs_a_token() {
 }
 
 #[test]
+fn a_node_needs_a_database_and_a_name() {
+    let database = [PORTS, &["--ledger", "postgres://shop@nowhere/shop"]].concat();
+    let with = |more: &[&'static str]| [PORTS, more].concat();
+    assert_refused(&with(&["--node", "one"]), &["--node", "postgres://"]);
+    let without = with(&["--node", "one", "--ledger", "none"]);
+    assert_refused(&without, &["--node", "none"]);
+    for name in ["", "one two", "a/b", &*"x".repeat(65)] {
+        let named = [&database[..], &["--node", name]].concat();
+        assert_refused(&named, &["--node", "1 to 64 letters"]);
+    }
+    let at_once = [&database[..], &["--node", "one", "--ships-at-once"]].concat();
+    assert_refused(&at_once, &["--ships-at-once", "--node"]);
+    let snapshot = [&database[..], &["--node", "one", "--snapshot", "x"]].concat();
+    assert_refused(&snapshot, &["--snapshot", "--node"]);
+}
+
+#[test]
 fn the_help_says_what_is_so_when_nobody_sets_it() {
     let config = Arguments::parse_from(["segstock-service"]).resolve();
     let config = config.unwrap();
@@ -115,6 +132,7 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
             "customer_header",
             config.customer_header.map_or("none", |_| "some").to_owned(),
         ),
+        ("node", config.node.map_or("none", |_| "some").to_owned()),
         ("events", config.events.to_string()),
         (
             "metrics_skus",

@@ -1,7 +1,7 @@
 //! The files in `deploy/`: what they set is what the command takes, and the service starts with it.
 
 use crate::support::process::{Process, command};
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 use segstock_service::config::Arguments;
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 const UNIT: &str = include_str!("../../deploy/segstock.service");
 const DOCKERFILE: &str = include_str!("../../deploy/Dockerfile");
 const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
+const NODES: &str = include_str!("../../deploy/nodes.yaml");
 
 type Variables = BTreeMap<String, String>;
 
@@ -106,4 +107,34 @@ fn the_image_and_the_composition_start_the_service_with_settings_that_it_takes()
         .client
         .send("GET", "/v1/stock", &[("authorization", &header)], "");
     stock.expect(200);
+}
+
+#[test]
+fn the_composition_of_nodes_sets_what_the_command_takes() {
+    let set = variables(NODES);
+    let known = Arguments::command();
+    let known: Vec<_> = known
+        .get_arguments()
+        .filter_map(|it| it.get_env())
+        .collect();
+    for name in set.keys() {
+        assert!(known.iter().any(|it| *it == name.as_str()), "{name}");
+    }
+    let nodes = NODES.matches("      SEGSTOCK_NODE: ").count();
+    assert_eq!(nodes, 2);
+    let arguments = [
+        "segstock-service",
+        "--ledger",
+        &set["SEGSTOCK_LEDGER"],
+        "--node",
+        &set["SEGSTOCK_NODE"],
+    ];
+    Arguments::try_parse_from(arguments)
+        .unwrap()
+        .resolve()
+        .unwrap();
+    for listener in ["8080", "8081"] {
+        let upstreams = format!("reverse_proxy one:{listener} two:{listener} {{");
+        assert!(NODES.contains(&upstreams), "{upstreams}");
+    }
 }

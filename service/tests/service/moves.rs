@@ -107,9 +107,9 @@ fn what_is_on_the_way_is_listed_page_by_page_and_outlives_a_crash() {
     }
     service.kill();
     let service = start();
-    let (mut seen, mut cursor) = (Vec::new(), Value::from(0));
-    while !cursor.is_null() {
-        let path = format!("/v1/sendings?limit=1&cursor={cursor}");
+    let (mut seen, mut cursor) = (Vec::new(), Value::from("0"));
+    while let Some(at) = cursor.as_str() {
+        let path = format!("/v1/sendings?limit=1&cursor={at}");
         let page = service.client.get(&path).expect(200);
         seen.extend(page["sendings"].as_array().unwrap().clone());
         cursor = page.get("next").cloned().unwrap_or_default();

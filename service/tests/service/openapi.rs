@@ -4,14 +4,13 @@ mod followed;
 mod provoked;
 
 use crate::operations::Full;
+use crate::support::described::{check, document, operations, validator};
 use crate::support::{JSON, Reply, Server, Setting, key};
-use jsonschema::Validator;
 use provoked::{
     arrivals, dead, first_event, in_bulk, pages, stalled, unauthorized, unavailable, unnamed,
 };
 use segstock_orders::{Entry, Journal, Lost, NoPlace, Position};
 use segstock_service::book::Limits;
-use segstock_service::description;
 use segstock_service::kinds;
 use segstock_service::routes::{Audience, ROUTES};
 use serde_json::{Value, json};
@@ -20,21 +19,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-
-fn document() -> Value {
-    serde_json::from_str(&description::text(&Limits::default())).unwrap()
-}
-
-/// Each operation, as `POST /v1/orders`.
-fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
-    let paths = document["paths"].as_object().unwrap();
-    paths.iter().flat_map(|(path, methods)| {
-        let methods = methods.as_object().unwrap();
-        methods.iter().map(move |(method, operation)| {
-            (format!("{} {path}", method.to_uppercase()), operation)
-        })
-    })
-}
 
 #[test]
 fn describes_every_route_and_no_other() {
@@ -55,16 +39,6 @@ fn every_kind_of_problem_is_explained() {
     assert_eq!(explained.collect::<BTreeSet<_>>(), kinds.collect());
 }
 
-/// A validator for a schema of the document.
-fn validator(document: &Value, schema: &Value) -> Validator {
-    let whole = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "allOf": [schema],
-        "components": document["components"],
-    });
-    jsonschema::validator_for(&whole).unwrap()
-}
-
 /// The answers that were seen, each as it is described, and the links that could be followed from them.
 struct Seen {
     document: Value,
@@ -75,23 +49,12 @@ struct Seen {
 impl Seen {
     #[track_caller]
     fn note(&mut self, operation: &str, status: u16, kind: &str, text: &str) {
+        let value = check(&self.document, operation, status, kind, text);
         let status = status.to_string();
         let (_, described) = operations(&self.document)
             .find(|(name, _)| name == operation)
             .unwrap();
         let answer = &described["responses"][&status];
-        assert!(answer.is_object(), "{operation} answers {status}: {text}");
-        let kind = kind.split(';').next().unwrap();
-        let schema = &answer["content"][kind]["schema"];
-        assert!(schema.is_object(), "{operation} answers {status} as {kind}");
-        let value = serde_json::from_str(text).unwrap_or(Value::String(text.to_owned()));
-        let validator = validator(&self.document, schema);
-        if let Err(error) = validator.validate(&value) {
-            panic!(
-                "{operation} {status}: {error} at {} in {value}",
-                error.instance_path()
-            );
-        }
         for (name, link) in answer["links"].as_object().into_iter().flatten() {
             if followed::is_served_by(link, &value) {
                 self.links.insert((operation.to_owned(), name.clone()));
@@ -333,7 +296,12 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         answers.map(move |status| (name.clone(), status.clone()))
     });
     let described: BTreeSet<_> = described.collect();
-    let never_given: Vec<_> = described.difference(&seen.answers).collect();
+    let is_of_nodes = |(name, status): &&(String, String)| {
+        status == "501" || (status == "503" && [EVENTS, OVERVIEW].contains(&&**name))
+    };
+    let never_given = described.difference(&seen.answers);
+    // Several nodes alone answer so.
+    let never_given: Vec<_> = never_given.filter(|answer| !is_of_nodes(answer)).collect();
     assert!(never_given.is_empty(), "{never_given:?}");
     let linked = followed::links(&seen.document);
     let never_served: Vec<_> = linked.difference(&seen.links).collect();

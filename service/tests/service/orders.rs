@@ -279,7 +279,7 @@ fn orders_are_listed_page_by_page_and_by_what_is_asked_for() {
                     .iter()
                     .map(|order| order["id"].as_str().unwrap().to_owned()),
             );
-            match page.get("next") {
+            match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
             }

@@ -3,6 +3,7 @@
 //! Without it a test is shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
 
 mod browser;
+mod nodes;
 mod page;
 mod postgres;
 mod prometheus;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let mut trials = prometheus::trials();
     trials.extend(page::trials());
     trials.extend(postgres::trials());
+    trials.extend(nodes::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

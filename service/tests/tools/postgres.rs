@@ -9,14 +9,17 @@ use std::time::Duration;
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial("killed_with_its_database_it_loses_nothing", killed),
-        trial("a_second_service_ends_the_first", second),
+        trial(
+            "postgres::killed_with_its_database_it_loses_nothing",
+            killed,
+        ),
+        trial("postgres::a_second_service_ends_the_first", second),
     ]
 }
 
 /// A test with a server that it may kill.
-fn trial(name: &str, test: fn(PostgresServer)) -> Trial {
-    Trial::ignorable_test(format!("postgres::{name}"), move || {
+pub fn trial(name: &str, test: fn(PostgresServer)) -> Trial {
+    Trial::ignorable_test(name, move || {
         let reason = match PostgresServer::find() {
             Ok(server) if server.process_id().is_some() => {
                 test(server);
@@ -33,7 +36,7 @@ fn trial(name: &str, test: fn(PostgresServer)) -> Trial {
 }
 
 /// Its socket, as a URL.
-fn url(server: &PostgresServer) -> String {
+pub fn url(server: &PostgresServer) -> String {
     let Some(Upstream::Unix(socket)) = server.upstream() else {
         panic!("a private server has a socket");
     };

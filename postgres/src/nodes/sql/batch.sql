@@ -10,7 +10,7 @@
 --
 -- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
 -- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
--- Answers `over` if the session is; else for each item: placed, is (its state), missing (no row), fenced (a block is
+-- Answers `over` if the session is; else for each item: placed, done (this batch changed it), is (its state), missing (no row), fenced (a block is
 -- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order), overdue (its
 -- customer has orders that end first).
 create function batch_1(
@@ -36,6 +36,10 @@ declare
   p_change bigint[];
   p_owed bigint[];
   p_shipped bigint[];
+  p_unpaid smallint[];         -- The share that may be unpaid, what is on hand, and what is held.
+  p_on_hand bigint[];
+  p_held bigint[];
+  p_before bigint[];
   rule_skus text[];           -- SKUs that are closed, or whose units are counted for each customer.
   rule_closed boolean[];
   rule_most bigint[];
@@ -45,6 +49,7 @@ declare
   c_before bigint[];
   items bigint;
   inserted bigint;
+  unpaid_sku text;
   locked bigint[] := '{}';
   is_locked boolean[];
   item record;
@@ -70,6 +75,7 @@ begin
         when o.id is null then case i.kind when 'place' then 'again' else 'missing' end
         when i.kind = 'place' and (o.node, o.session, o.batch) = (of_node, of_session, number) and o.skus is not null
           then 'placed'
+        when i.kind = 'cancel' and (o.end_node, o.end_session, o.end_batch) = (of_node, of_session, number) then 'done'
         when alone_1(o, i.kind) then 'alone'
         else 'is' end order by i.k),
       array_agg(o.state order by i.k), array_agg(o.asked order by i.k), array_agg(o.short order by i.k),
@@ -168,12 +174,14 @@ begin
   pools := coalesce(pools, '{}');
   if cardinality(pools) > 0 then
     perform from pool p where p.sku = any (pools) order by p.sku for update;
-    select array_agg(case when p.mode <> 'ended' then p.free - p.safety else -1125899906842624 end order by s.k),
-      array_agg(coalesce(p.owed, 0) order by s.k)
-    into p_sale, p_owed
+    select array_agg(case when p.mode not in ('queued', 'ended') then p.free - p.safety else -1125899906842624 end order by s.k),
+      array_agg(coalesce(p.owed, 0) order by s.k), array_agg(p.unpaid order by s.k), array_agg(on_hand_1(p) order by s.k),
+      array_agg(coalesce(p.held, 0) order by s.k)
+    into p_sale, p_owed, p_unpaid, p_on_hand, p_held
     from unnest(pools) with ordinality as s (sku, k) left join pool p on p.sku = s.sku;
     p_change := array_fill(0::bigint, array[cardinality(pools)]);
     p_shipped := p_change;
+    p_before := p_held;
   end if;
   -- Customers, of whom units are counted.
   select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku)
@@ -219,12 +227,17 @@ begin
     if item.kind = 'place' and item.is_new then
       dids[item.k] := 'placed';
       states[item.k] := 'held';
+      unpaid_sku := null;
       for i in 1 .. cardinality(item.want_at) loop
         found_at := item.want_at[i];
         if found_at = 0 then
           found_at := array_position(pools, item.want_skus[i]);
           if p_sale[found_at] < item.want_units[i] then
             dids[item.k] := 'short';
+          elsif unpaid_sku is null and not may_hold_1(
+            p_unpaid[found_at], p_on_hand[found_at] - p_shipped[found_at], p_held[found_at], item.want_units[i])
+          then
+            unpaid_sku := item.want_skus[i];
           end if;
         else
           found_at := at_of[found_at];
@@ -240,17 +253,21 @@ begin
         select r.* into ruled
         from rule_1(item.customer, item.want_skus, item.want_units, rule_skus, rule_closed, rule_most, c_keys, c_units) as r;
         dids[item.k] := ruled.ruling;
-        if dids[item.k] in ('closed', 'limited', 'nameless') then
-          states[item.k] := ruled.ruling;
-          shorts[item.k] := ruled.sku;
-          dids[item.k] := 'is';
-          sums[item.k] := null;
-          update orders o
-          set state = states[item.k], short = shorts[item.k], skus = null, epochs = null, units = null, counted = null,
-              lane = null
-          where o.id = item.id;
-          continue;
-        end if;
+        shorts[item.k] := ruled.sku;
+      end if;
+      if dids[item.k] = 'placed' and unpaid_sku is not null then
+        dids[item.k] := case when exists (select from late_holders_1(array[unpaid_sku])) then 'overdue' else 'unpaid' end;
+        shorts[item.k] := unpaid_sku;
+      end if;
+      if dids[item.k] in ('closed', 'limited', 'nameless', 'unpaid') then
+        states[item.k] := dids[item.k];
+        dids[item.k] := 'is';
+        sums[item.k] := null;
+        update orders o
+        set state = states[item.k], short = shorts[item.k], skus = null, epochs = null, units = null, counted = null,
+            lane = null
+        where o.id = item.id;
+        continue;
       end if;
       if dids[item.k] <> 'placed' then
         not_placed := not_placed || item.id;
@@ -264,6 +281,7 @@ begin
           found_at := array_position(pools, item.want_skus[i]);
           p_sale[found_at] := p_sale[found_at] - units_of;
           p_change[found_at] := p_change[found_at] - units_of;
+          p_held[found_at] := p_held[found_at] + units_of;
         else
           found_at := at_of[found_at];
           b_rest[found_at] := b_rest[found_at] - units_of;
@@ -292,7 +310,12 @@ begin
       ends := 'refunded';
     elsif item.kind = 'pay' and item.state = 'held' then
       paid := paid || item.id;
+      dids[item.k] := 'done';
       states[item.k] := 'paid';
+      for i in 1 .. cardinality(item.has_skus) loop
+        found_at := array_position(pools, item.has_skus[i]);
+        p_held[found_at] := p_held[found_at] - item.has_units[i];
+      end loop;
     elsif item.kind = 'ship' and item.state = 'paid' then
       if exists (
         select from unnest(item.has_skus) as l (sku) where p_owed[array_position(pools, l.sku)] > 0
@@ -306,12 +329,16 @@ begin
         p_shipped[found_at] := p_shipped[found_at] + item.has_units[i];
       end loop;
       shipped := shipped || item.id;
+      dids[item.k] := 'done';
       states[item.k] := 'shipped';
     end if;
     continue when ends is null;
     -- Its units pay first what is owed. The rest goes to an open block of this node, or to the pool; never to the block that
     -- they came from, which may be closed.
     states[item.k] := ends;
+    if ends <> 'expired' then
+      dids[item.k] := 'done';
+    end if;
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(item.has_skus) loop
@@ -320,6 +347,9 @@ begin
         c_units[found_at] := c_units[found_at] - item.has_units[i];
       end if;
       found_at := array_position(pools, item.has_skus[i]);
+      if item.state = 'held' then
+        p_held[found_at] := p_held[found_at] - item.has_units[i];
+      end if;
       units_of := item.has_units[i] - least(p_owed[found_at], item.has_units[i]);
       p_owed[found_at] := p_owed[found_at] - item.has_units[i] + units_of;
       continue when units_of = 0;
@@ -376,8 +406,13 @@ begin
     and (n.taken > 0 or n.granted > 0 or n.back > 0 or not n.is_open and not b.closed);
   update pool p
   set free = p.free + n.change, owed = n.owed, shipped = p.shipped + n.shipped,
+      held = case when p.unpaid is null then 0 else p.held + n.held end,
       mode = case when p.mode = 'narrow' and p.free + n.change - p.safety >= 2 * p.narrow then 'wide' else p.mode end
-  from unnest(pools, p_change, p_owed, p_shipped) as n (sku, change, owed, shipped)
-  where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0);
+  from (
+    select u.sku, u.change, u.owed, u.shipped, u.held - u.before as held
+    from unnest(pools, p_change, p_owed, p_shipped, p_held, p_before) as u (sku, change, owed, shipped, held, before)
+  ) as n
+  where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0 or p.unpaid is not null and n.held <> 0);
+  perform wake_1(array(select n.sku from unnest(pools, p_change) as n (sku, change) where n.change > 0));
 end
 $$;

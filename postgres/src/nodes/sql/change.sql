@@ -5,9 +5,10 @@
 -- that their units are in the pools. An order that is past its deadline expires first, in the same transaction.
 --
 -- A node makes one at a time: so the numbers of its changes grow as they commit. It locks blocks, the order, and the pools of its SKUs; then it looks at the key, takes, moves and gives.
--- Answers: done (now or before); missing (no row); is (it was never placed); conflict (the key is known for something else);
+-- Answers: done; before (it was done before); missing (no row); is (it was never placed); conflict (the key is known for something else);
 -- state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand (fewer units are
--- there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as `rule_1`).
+-- there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as `rule_1`);
+-- unpaid (too many are held).
 create function change_1(
   of_node text, of_id text, of_key text, of_kind text, of_body bigint, wanted_skus text[], wanted bigint[], ttl bigint, closes boolean,
   out standing text, out state text, out hash bigint, out short text, out sum bigint, out until timestamptz,
@@ -63,7 +64,7 @@ begin
   end if;
   select r.* into made from request r where r.id = of_id and r.key = of_key;
   if found then
-    standing := case when made.body = of_body then 'done' else 'conflict' end;
+    standing := case when made.body = of_body then 'before' else 'conflict' end;
     moved := made.moved;
     refunded := made.refunded;
     late := made.late;
@@ -111,6 +112,14 @@ begin
       join pool p on p.sku = m.sku where m.stage = 'returned' and on_hand_1(p) + m.units > 1099511627776;
     if short is not null then
       standing := 'much';
+    end if;
+    if of_kind = 'amend' and standing = 'done' then
+      select min(m.sku) into short from unnest(picked.skus, picked.tos, picked.moves) as m (sku, stage, units)
+        join pool p on p.sku = m.sku where m.stage = 'held' and not may_hold_1(p.unpaid, on_hand_1(p), p.held, m.units);
+      if short is not null then
+        overdue := array(select late_holders_1(array[short]));
+        standing := case overdue when '{}' then 'unpaid' else 'overdue' end;
+      end if;
     end if;
   end if;
   if standing <> 'done' then

@@ -47,6 +47,17 @@ begin
     union all
     select format('of SKU %s %s units left, and orders say %s', s.sku, s.shipped, s.left_with)
       from sku s where s.shipped <> s.left_with
+    union all
+    select format('of SKU %s %s units are held, and orders say %s', p.sku, p.held, l.held)
+      from pool p cross join lateral (
+        select coalesce((select sum(l.units) from line l where l.sku = p.sku and l.stage = 'held'), 0) as held
+      ) as l where p.unpaid is not null and p.held <> l.held
+    union all
+    select format('for SKU %s %s units wait, in the queue %s, and orders say %s', p.sku, p.waiting, w.queued, w.waiting)
+      from pool p cross join lateral (
+        select coalesce((select sum(q.units) from queue q where q.sku = p.sku), 0) as queued,
+          coalesce((select sum(l.units) from line l where l.sku = p.sku and l.stage = 'waiting'), 0) as waiting
+      ) as w where p.waiting <> w.queued or p.waiting <> w.waiting
   )
   select string_agg(said.line, '; ') into wrong from (select said.line from said limit 5) as said;
   return wrong;

@@ -12,7 +12,7 @@ declare
   went bigint;
 begin
   select array_agg(o.id) into old from (
-    select o.id from orders o where o.state not in ('held', 'paid') and o.at < since order by o.at limit most
+    select o.id from orders o where o.state not in ('held', 'waiting', 'paid') and o.at < since order by o.at limit most
   ) as o;
   select array_agg(distinct e.epoch order by e.epoch) into epochs
   from orders o, unnest(o.epochs) as e (epoch) where o.id = any (old) and e.epoch <> 0;
@@ -20,7 +20,7 @@ begin
   -- Those that are still so.
   select array_agg(o.id) into old from (
     select o.id from orders o
-    where o.id = any (old) and o.state not in ('held', 'paid') and o.at < since order by o.id for update skip locked
+    where o.id = any (old) and o.state not in ('held', 'waiting', 'paid') and o.at < since order by o.id for update skip locked
   ) as o;
   if old is not null then
     update block b set forgotten = b.forgotten + t.units

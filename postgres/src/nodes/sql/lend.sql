@@ -1,7 +1,8 @@
 -- Lends what is asked for of each SKU, all or none; and more, while there is enough.
 --
 -- Asked again, it finds the blocks that it lent, also if they are closed by now: then nothing is lent a second time.
--- SKUs of which little is left have no block: they are sold from their pools.
+-- SKUs of which little is left, for which orders wait, or of which only a share may be unpaid, have no block: they are sold from
+-- their pools.
 -- Answers: over (the session), short, lent, or missing (there is no such SKU).
 create function lend_1(
   of_node text, of_session bigint, number bigint, wanted_skus text[], wanted bigint[],
@@ -24,7 +25,7 @@ begin
     select count(*) into nodes from node n where n.until >= clock_timestamp();
     perform from pool p where p.sku = any (wanted_skus) order by p.sku for update;
     for line in
-      select w.sku, w.units, p.sku is not null as is_there, on_sale_1(p) as free, p.mode, p.narrow, p.most,
+      select w.sku, w.units, p.sku is not null as is_there, on_sale_1(p) as free, p.mode, p.narrow, p.most, p.unpaid,
         p.recall_until > clock_timestamp() as is_recalled,
         on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0) from block b
                         where b.sku = w.sku and not b.closed) as everywhere
@@ -37,14 +38,14 @@ begin
         return;
       end if;
       -- By what is free in all. It may be old by a moment: no promise rests on it.
-      if line.mode <> 'ended' then
+      if line.mode not in ('queued', 'ended') then
         line.mode := case
           when line.everywhere < line.narrow then 'narrow'
           when line.everywhere >= 2 * line.narrow then 'wide'
           else line.mode end;
         update pool p set mode = line.mode where p.sku = line.sku and p.mode <> line.mode;
       end if;
-      if line.mode = 'wide' then
+      if line.mode = 'wide' and line.unpaid is null then
         if line.free < line.units then
           standing := 'short';
           return;

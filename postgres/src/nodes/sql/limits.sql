@@ -109,11 +109,14 @@ end
 $$;
 
 -- Sets what is set for a SKU. A larger safety stock takes units off sale at once; with `closes` those of nodes, too.
--- Answers: done, missing, or close (again, with `closes`).
-create function limit_1(of_sku text, new_safety bigint, is_closed boolean, new_most bigint, closes boolean) returns text
-language plpgsql as $$
+-- Answers: done, same (nothing changed), missing, or close (again, with `closes`).
+create function limit_1(
+  of_sku text, new_safety bigint, is_closed boolean, new_most bigint, new_waiting bigint, new_unpaid smallint, new_low bigint,
+  closes boolean
+) returns text language plpgsql as $$
 declare
   blocks bigint[];
+  holds bigint;
 begin
   if closes then
     select array_agg(b.epoch) into blocks from (
@@ -124,6 +127,14 @@ begin
   if not found then
     return 'missing';
   end if;
+  if exists (
+    select from pool p
+    where p.sku = of_sku and (p.safety, p.closed, p.low) = (new_safety, is_closed, new_low)
+      and p.per_customer is not distinct from new_most and p.most_waiting is not distinct from new_waiting
+      and p.unpaid is not distinct from new_unpaid
+  ) then
+    return 'same';
+  end if;
   if blocks is not null then
     perform collect_1(array[of_sku], blocks);
   end if;
@@ -132,9 +143,26 @@ begin
   then
     return 'close';
   end if;
+  if new_unpaid is not null and exists (select from pool p where p.sku = of_sku and p.unpaid is null) then
+    -- Whoever has units of it from a block has committed, or finds it closed. Whoever takes them from the pool waits for its lock.
+    if exists (select from block b where b.sku = of_sku and not b.closed) then
+      return 'close';
+    end if;
+    select coalesce(sum(l.units), 0) into holds from (
+      select s.units from orders o, unnest(o.skus, o.units) as s (sku, units)
+      where strpos('held waiting paid', o.state) > 0 and o.state = 'held' and not o.split and s.sku = of_sku
+      union all
+      select x.units from orders o join part x on x.id = o.id
+      where strpos('held waiting paid', o.state) > 0 and o.state = 'held' and o.split and x.sku = of_sku and x.stage = 'held'
+    ) as l;
+  else
+    select case when new_unpaid is null then 0 else p.held end into holds from pool p where p.sku = of_sku;
+  end if;
   update pool p
-  set safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null
+  set held = holds, safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null,
+      most_waiting = new_waiting, unpaid = new_unpaid, low = new_low
   where p.sku = of_sku;
+  perform wake_1(array[of_sku]);
   return 'done';
 end
 $$;

@@ -5,7 +5,7 @@ create table part (
   id    text collate "C" not null,
   sku   text collate "C" not null,
   stage text collate "C" not null check (stage in
-          ('held', 'paid', 'shipped', 'returned', 'written_off', 'cancelled', 'refunded', 'expired')),
+          ('held', 'waiting', 'paid', 'shipped', 'returned', 'written_off', 'cancelled', 'refunded', 'expired')),
   units bigint not null check (units >= 0),
   primary key (id, sku, stage)
 );
@@ -34,6 +34,14 @@ create function holds_1(o orders, of_sku text) returns boolean language sql stab
   select case
     when (o).split then exists (select from part p where p.id = (o).id and p.sku = of_sku and p.stage = 'held')
     else of_sku = any ((o).skus) end
+$$;
+
+-- Orders that are past their deadline, and hold one of these SKUs.
+create function late_holders_1(of_skus text[]) returns setof text language sql stable as $$
+  select o.id from orders o
+  where o.state = 'held' and o.until <= (select clock_timestamp())
+    and exists (select from unnest(of_skus) as s (sku) where holds_1(o, s.sku))
+  order by o.until limit 100
 $$;
 
 -- The SKUs of an order. Without a lock: an order that is amended may have others later.
@@ -78,16 +86,20 @@ begin
   from unnest(skus, tos, moves) as u (sku, stage, units) where u.stage <> '' group by u.sku, u.stage
   on conflict (id, sku, stage) do update set units = p.units + excluded.units;
   delete from part p where p.id = of_id and p.units = 0;
-  update pool p set free = p.free - m.taken, shipped = p.shipped + m.shipped
+  update pool p
+  set free = p.free - m.taken, shipped = p.shipped + m.shipped, held = case when p.unpaid is null then 0 else p.held + m.held end
   from (
     select u.sku, coalesce(sum(u.units) filter (where u.origin in ('', 'expired')), 0) as taken,
       coalesce(sum(u.units) filter (where u.stage = 'shipped'), 0)
-        - coalesce(sum(u.units) filter (where u.stage = 'returned'), 0) as shipped
+        - coalesce(sum(u.units) filter (where u.stage = 'returned'), 0) as shipped,
+      coalesce(sum(u.units) filter (where u.stage = 'held'), 0) - coalesce(sum(u.units) filter (where u.origin = 'held'), 0) as held
     from unnest(skus, froms, tos, moves) as u (sku, origin, stage, units) group by u.sku
-  ) as m where p.sku = m.sku and (m.taken <> 0 or m.shipped <> 0);
+  ) as m where p.sku = m.sku and (m.taken <> 0 or m.shipped <> 0 or p.unpaid is not null and m.held <> 0);
+  perform unqueue_1(of_id, array_agg(u.sku), array_agg(u.units))
+  from unnest(skus, froms, moves) as u (sku, origin, units) where u.origin = 'waiting' having count(*) > 0;
   select array_agg(u.sku), array_agg(u.units) into given_skus, given
-  from unnest(skus, tos, moves) as u (sku, stage, units)
-  where u.stage in ('', 'cancelled', 'refunded', 'expired', 'returned');
+  from unnest(skus, froms, tos, moves) as u (sku, origin, stage, units)
+  where u.origin <> 'waiting' and u.stage in ('', 'cancelled', 'refunded', 'expired', 'returned');
   if given is not null then
     perform give_1(given_skus, given);
   end if;
@@ -105,16 +117,16 @@ $$;
 create function state_of_1(of_id text) returns text language sql stable as $$
   select coalesce((
     select r.state
-    from (values (1, 'held', 'held'), (2, 'paid', 'paid'), (3, 'shipped', 'shipped'), (4, 'returned', 'returned'),
-                 (4, 'written_off', 'returned'), (5, 'expired', 'expired'), (6, 'cancelled', 'cancelled'),
-                 (6, 'refunded', 'cancelled')) as r (k, stage, state)
+    from (values (1, 'held', 'held'), (2, 'waiting', 'waiting'), (3, 'paid', 'paid'), (4, 'shipped', 'shipped'),
+                 (5, 'returned', 'returned'), (5, 'written_off', 'returned'), (6, 'expired', 'expired'),
+                 (7, 'cancelled', 'cancelled'), (7, 'refunded', 'cancelled')) as r (k, stage, state)
     where exists (select from part p where p.id = of_id and p.stage = r.stage)
     order by r.k limit 1), 'cancelled')
 $$;
 
 -- Which units of an order, which is split, a call moves: of which SKUs, from where, to where. Those of an amendment are the
 -- difference to what it holds. `wanted_skus` are null for all that the call can move.
--- Answers: moves; done (calls on parts left nothing to move); conflict (they did another thing); state (the call is not for an
+-- Answers: moves; before (calls on parts left nothing to move); conflict (they did another thing); state (the call is not for an
 -- order in this state); lines (the order has fewer units that it could move: these); sku (there is none of this name).
 create function pick_1(
   of_id text, of_kind text, wanted_skus text[], wanted bigint[],
@@ -123,7 +135,7 @@ create function pick_1(
 ) language plpgsql as $$
 declare
   stages text[] := case of_kind
-    when 'pay' then array['held', 'expired'] when 'ship' then array['paid'] when 'cancel' then array['held', 'paid']
+    when 'pay' then array['held', 'expired'] when 'ship' then array['paid'] when 'cancel' then array['waiting', 'held', 'paid']
     when 'return' then array['shipped'] when 'write_off' then array['shipped'] else array['held'] end;
 begin
   standing := 'moves';
@@ -186,7 +198,7 @@ begin
         when 'cancel' then array['cancelled'] else array['returned'] end) then 'state'
       when of_kind in ('pay', 'ship', 'cancel') or exists (
         select from part p
-        where p.id = of_id and p.stage = case of_kind when 'return' then 'returned' else 'written_off' end) then 'done'
+        where p.id = of_id and p.stage = case of_kind when 'return' then 'returned' else 'written_off' end) then 'before'
       else 'conflict' end;
   end if;
 end
@@ -212,8 +224,8 @@ end
 $$;
 
 -- Whether pools, which the caller has locked, have so many units for sale. One statement sums over pools and open blocks.
--- Answers: enough; close (blocks have them: these must be closed first); overdue (orders past their deadline may have them);
--- short (with the lines that are).
+-- Answers: enough; close (blocks have them: these must be closed first); overdue (orders past their deadline may have them); due
+-- (orders that wait are served first, and may leave some); short (with the lines that are).
 create function look_1(
   wanted_skus text[], wanted bigint[],
   out standing text, out line_skus text[], out line_wanted bigint[], out line_has bigint[], out late text[]
@@ -235,15 +247,11 @@ begin
     from unnest(wanted_skus, wanted) as w (sku, units) join pool p on p.sku = w.sku
   ) as l;
   if standing = 'short' then
-    select array_agg(o.id) into late from (
-      select o.id from orders o
-      where o.state = 'held' and o.until <= (select clock_timestamp())
-        and exists (select from unnest(line_skus) as s (sku) where holds_1(o, s.sku))
-      order by o.until limit 100
-    ) as o;
-    if late is not null then
-      standing := 'overdue';
-    end if;
+    late := array(select late_holders_1(line_skus));
+    standing := case
+      when late <> '{}' then 'overdue'
+      when exists (select from unnest(line_skus) as s (sku) where due_1(s.sku)) then 'due'
+      else standing end;
   end if;
 end
 $$;

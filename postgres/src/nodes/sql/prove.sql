@@ -4,7 +4,8 @@
 -- instant no more units were free. A take that is not written yet only makes a sum too high. The row keeps a late copy of
 -- the order from being served after the customer was told no. Orders past their deadline end first; the clock is read after
 -- the statement's snapshot, so that none is missed.
--- Answers for each order: is (it has a row), refused (short, or of a SKU that is closed), overdue, enough, or again (its row came beside this).
+-- Answers for each order: is (it has a row), refused (short, or of a SKU that is closed), overdue, due (orders that wait are
+-- served first, and may leave some), enough, or again (its row came beside this).
 create function prove_1(
   ids text[], asked_hashes bigint[], line_of bigint[], line_skus text[], line_units bigint[],
   out dids text[], out states text[], out hashes bigint[], out shorts text[], out sums bigint[],
@@ -31,11 +32,13 @@ begin
       order by o.until limit 100
     ) as ids
     from (select distinct short.sku from short) as s
+  ), due as (
+    select s.sku from (select distinct short.sku from short) as s where due_1(s.sku)
   ), judged as (
     select item.k, item.id, item.asked, o.id is not null as is_there, o.asked as hash, o.short,
       sum_1(o.units) as sum, o.until,
       case when o.state = 'held' and o.until <= (select clock_timestamp()) then 'overdue' else o.state end as state,
-      coalesce(closed.sku, short.sku) as sku,
+      coalesce(closed.sku, short.sku) as sku, closed.sku is null and due.sku is not null as is_due,
       case when closed.sku is not null then '{}' else coalesce(overdue.ids, '{}') end as overdue,
       case when closed.sku is not null then 'closed' else 'refused' end as why
     from item
@@ -43,10 +46,11 @@ begin
     left join short on short.k = item.k
     left join closed on closed.k = item.k
     left join overdue on overdue.sku = short.sku
+    left join due on due.sku = short.sku
   ), refused as (
     insert into orders (id, state, asked, short)
     select judged.id, judged.why, judged.asked, judged.sku from judged
-    where not judged.is_there and judged.sku is not null and judged.overdue = '{}'
+    where not judged.is_there and judged.sku is not null and judged.overdue = '{}' and not judged.is_due
     order by judged.id
     on conflict (id) do nothing
     returning orders.id
@@ -56,6 +60,7 @@ begin
       when judged.is_there then 'is'
       when judged.sku is null then 'enough'
       when judged.overdue <> '{}' then 'overdue'
+      when judged.is_due then 'due'
       when refused.id is not null then 'refused'
       else 'again' end order by judged.k),
     array_agg(coalesce(judged.state, judged.why) order by judged.k), array_agg(coalesce(judged.hash, judged.asked) order by judged.k),

@@ -4,7 +4,7 @@
 -- Each transaction is one function in a file of its own; inside, each statement sees what was committed when it began.
 
 create table segstock_nodes (version integer not null);
-insert into segstock_nodes values (2);
+insert into segstock_nodes values (3);
 
 -- A node's session is raised at each start: what an older one sends does nothing.
 create table node (
@@ -40,9 +40,19 @@ create table pool (
   narrow bigint not null check (narrow >= 0),
   -- The most units that a node is lent ahead.
   most   bigint not null check (most >= 0),
-  mode   text collate "C" not null check (mode in ('wide', 'narrow', 'ended')),
+  -- Units that orders wait for: while there are any, it is queued, and nothing of it is for sale.
+  waiting bigint not null default 0 check (waiting >= 0),
+  mode   text collate "C" not null check (mode in ('wide', 'narrow', 'queued', 'ended')),
   -- No new order has it.
   closed boolean not null default false,
+  -- Fewer units for sale than this are low; 0: never.
+  low    bigint not null default 0 check (low >= 0),
+  -- How many units may wait; null: any number.
+  most_waiting bigint check (most_waiting >= 0),
+  -- How many percent of the units on hand can be held without being paid for. While it is set no block of it is open, all is
+  -- sold from the pool, and `held` is what orders hold.
+  unpaid smallint check (unpaid >= 0),
+  held   bigint not null default 0 check (held >= 0),
   -- Units that the orders of one customer have at most: held, paid or shipped.
   per_customer bigint check (per_customer >= 0),
   -- Such a limit is set, or was: units are counted for each customer.
@@ -50,7 +60,9 @@ create table pool (
   -- Until then, every node hands back what it has.
   recall_until timestamptz not null default '-infinity',
   check (came - went - shipped between 0 and 1099511627776),
-  check (owed = 0 or free = 0)
+  check (owed = 0 or free = 0),
+  check (mode in ('queued', 'ended') or waiting = 0),
+  check (mode <> 'queued' or waiting > 0)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 -- Units of a SKU that are lent to a node's session.
@@ -83,8 +95,8 @@ create sequence changes;
 create table orders (
   id      text collate "C" primary key,
   state   text collate "C" not null check (state in
-            ('held', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
-             'refused', 'closed', 'limited', 'nameless')),
+            ('held', 'waiting', 'paid', 'shipped', 'returned', 'cancelled', 'refunded', 'expired',
+             'refused', 'closed', 'limited', 'nameless', 'full', 'unpaid')),
   -- Its units are not all equally far, or were not once: it is changed in transactions of its own. Then `state` is the first
   -- that some of its units have, and the table `part` says the rest.
   split   boolean not null default false,
@@ -115,14 +127,21 @@ create table orders (
   -- calls. In each the numbers grow as transactions commit. Null: no order was placed.
   seq     bigint not null default nextval('changes'),
   lane    text collate "C",
-  at      timestamptz not null default clock_timestamp()
+  at      timestamptz not null default clock_timestamp(),
+  -- When its row came.
+  placed  timestamptz not null default clock_timestamp()
 );
 create index orders_lane on orders (lane, seq) where lane is not null;
 -- Holds by deadline.
 create index orders_held on orders (until) where state = 'held' and until is not null;
 
 -- Those that can be forgotten, by age.
-create index orders_ended on orders (at) where state not in ('held', 'paid');
+create index orders_ended on orders (at) where state not in ('held', 'waiting', 'paid');
+-- Lists: those that are open, those that have ended, those of a customer; each row is in one of the first two. Their conditions
+-- are written so that no other statement is planned with them.
+create index orders_open on orders (placed) where strpos('held waiting paid', state) > 0;
+create index orders_done on orders (placed) where strpos('held waiting paid', state) = 0 and skus is not null;
+create index orders_customer on orders (customer, placed) where customer is not null;
 create index orders_of on orders (customer) where state = 'held' and until is not null and counted is not null;
 
 -- Units that a customer has of a SKU that is counted. Rows are locked last, by customer and SKU.
@@ -135,6 +154,11 @@ create table customer (
 
 -- Units that may be lent or sold.
 create function on_sale_1(of pool) returns bigint language sql immutable as $$
+  select case when (of).mode in ('queued', 'ended') then 0 else greatest((of).free - (of).safety, 0) end
+$$;
+
+-- The same, and those that are kept for orders that wait.
+create function can_be_had_1(of pool) returns bigint language sql immutable as $$
   select case when (of).mode = 'ended' then 0 else greatest((of).free - (of).safety, 0) end
 $$;
 
@@ -143,7 +167,13 @@ create function on_hand_1(of pool) returns bigint language sql immutable as $$
   select (of).came - (of).went - (of).shipped
 $$;
 
--- Adds units to pools: they pay first what is owed. A SKU of which there is enough again is sold from blocks again.
+-- Whether orders may hold so many units more without having paid for them.
+create function may_hold_1(of_unpaid smallint, on_hand bigint, held bigint, more bigint) returns boolean language sql immutable as $$
+  select of_unpaid is null or of_unpaid > 100 or held + more <= (on_hand * of_unpaid + 99) / 100
+$$;
+
+-- Adds units to pools: they pay first what is owed; then they are for those who wait. A SKU of which there is enough again is
+-- sold from blocks again.
 create function give_1(given_skus text[], given bigint[]) returns void language plpgsql as $$
 begin
   perform from pool p where p.sku = any (given_skus) order by p.sku for update;
@@ -156,6 +186,7 @@ begin
   from (select u.sku, sum(u.units)::bigint as units from unnest(given_skus, given) as u (sku, units)
         group by u.sku) as g
   where p.sku = g.sku and g.units > 0;
+  perform wake_1(given_skus);
 end
 $$;
 
@@ -175,6 +206,11 @@ begin
   end if;
   return coalesce(cardinality(closed_skus), 0);
 end
+$$;
+
+-- What is said of units that are so far, or of an order.
+create function said_1(stage text) returns text language sql immutable as $$
+  select case stage when 'refunded' then 'cancelled' when 'written_off' then 'returned' else stage end
 $$;
 
 -- The units of a whole order, from its pieces. Null: it has none.

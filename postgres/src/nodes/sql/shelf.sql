@@ -2,7 +2,7 @@
 --
 -- A count takes what is missing of free units, wherever they are; for what is missing beyond these, promised units are owed. It
 -- and a write-off take of the pool; with `closes` the blocks of the SKU are closed first.
--- Answers: done; conflict (the key is known for something else); missing (there is no such SKU); much (more than can be);
+-- Answers: done; before (it was done before); conflict (the key is known for something else); missing (there is no such SKU); much (more than can be);
 -- short, overdue, close (as `look_1`).
 
 -- What was asked of a SKU, and what it changed.
@@ -37,7 +37,7 @@ begin
     standing := 'missing';
     return;
   end if;
-  select case when s.body = of_body then 'done' else 'conflict' end, s.difference, s.uncovered
+  select case when s.body = of_body then 'before' else 'conflict' end, s.difference, s.uncovered
   into standing, difference, uncovered from shelf s where s.sku = of_sku and s.key = of_key;
   if found then
     return;
@@ -55,7 +55,14 @@ begin
   end if;
   if difference < 0 then
     lost := least(-difference, found_pool.free);
-    if of_kind = 'write_off' then
+    if found_pool.mode = 'queued' then
+      -- Also units that are kept for orders that wait can be broken.
+      if of_kind = 'write_off' and can_be_had_1(found_pool) < of_units then
+        standing := 'short';
+        available := can_be_had_1(found_pool);
+        return;
+      end if;
+    elsif of_kind = 'write_off' then
       select l.* into looked from look_1(array[of_sku], array[of_units]) as l;
       if looked.standing <> 'enough' then
         standing := looked.standing;

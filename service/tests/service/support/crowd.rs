@@ -114,7 +114,7 @@ fn list(client: &Client) -> BTreeMap<String, String> {
             let text = |name: &str| order[name].as_str().unwrap().to_owned();
             orders.insert(text("id"), text("state"));
         }
-        match page.get("next") {
+        match page["next"].as_str() {
             Some(next) => path = format!("/v1/orders?limit=1000&cursor={next}"),
             None => return orders,
         }

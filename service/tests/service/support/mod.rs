@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 pub mod crowd;
+pub mod described;
 pub mod process;
 
 use segstock::ManualClock;
@@ -12,6 +13,8 @@ use segstock_service::book::{Book, Limits, Sku};
 use segstock_service::connections::Door;
 use segstock_service::ledger::Nowhere;
 use segstock_service::routes::{customers_router, shop_router};
+use segstock_service::shop::Shop;
+use segstock_service::shop::alone::Alone;
 use segstock_service::telemetry::Telemetry;
 use segstock_service::{description, requests};
 use serde_json::{Value, json};
@@ -45,7 +48,7 @@ pub struct Server {
     /// At the customers' listener.
     pub customers: Client,
     pub clock: Arc<ManualClock>,
-    pub book: Arc<Book>,
+    pub alone: Arc<Alone>,
     _stop: watch::Sender<bool>,
 }
 
@@ -98,7 +101,9 @@ impl Server {
             book.open(sku.to_owned(), units).unwrap();
         }
         let description = description::text(&setting.limits).into();
-        let mut app = App::new(book, writer, setting.limits, TELEMETRY.clone());
+        let alone = Arc::new(Alone::new(book, writer));
+        let shop = Shop::Alone(Arc::clone(&alone));
+        let mut app = App::new(shop, setting.limits, TELEMETRY.clone());
         (app.description, app.page) = (description, description::page());
         app.customer_header = setting.customer_header.map(|name| name.parse().unwrap());
         app.token = setting.token.map(Into::into);
@@ -121,7 +126,7 @@ impl Server {
             client: serve("shop", shop_router(app.clone())),
             customers: serve("customers", customers_router(app.clone())),
             clock,
-            book: app.book,
+            alone,
             _stop: stop,
         }
     }

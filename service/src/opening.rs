@@ -1,0 +1,121 @@
+//! [`open`]: what the service finds where it is to sell, and the SKUs of its configuration.
+
+use crate::book::{Book, Sku};
+use crate::config::Config;
+use crate::input::check_sku;
+use crate::ledger::{self, Kept, LedgerPlace, PostgresUrl, SCHEMA};
+use crate::shop::Shop;
+use crate::shop::alone::Alone;
+use crate::shop::node::{self, LEASE, Node};
+use crate::snapshot;
+use segstock_orders::{Journal, Position, Refusal};
+use segstock_postgres::nodes::{Sale, SaleError};
+use std::error::Error;
+use std::sync::Arc;
+
+/// Where orders are decided.
+#[derive(Debug)]
+pub struct Opened {
+    /// It.
+    pub shop: Shop,
+    /// What was found, in one line for people.
+    pub found: String,
+}
+
+/// Opens what the configuration names.
+///
+/// # Errors
+///
+/// What is wrong with it, in one line.
+pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
+    if let (Some(name), LedgerPlace::Postgres(url)) = (&config.node, &config.ledger) {
+        return join(config, name.text(), url).await;
+    }
+    let Kept {
+        book,
+        writer,
+        found,
+    } = self::book(config)?;
+    let shop = Shop::Alone(Arc::new(Alone::new(book, writer)));
+    Ok(Opened { shop, found })
+}
+
+/// A node joins the sale in the database: the first one begins it.
+async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, Box<dyn Error>> {
+    let refused = |error: SaleError| {
+        let hint = match error {
+            SaleError::NotASale => "; a sale of one process is started without --node",
+            _ => "",
+        };
+        format!("the node {name} cannot join the sale in {url}: {error}{hint}")
+    };
+    let sale = Sale::at(url.text(), SCHEMA).map_err(refused)?;
+    let sale = sale
+        .lease(LEASE)
+        .max_lines(config.max_lines)
+        .max_units(config.max_units)
+        .longest_hold(config.limits.longest_hold);
+    sale.install().await.map_err(refused)?;
+    let joined = sale.join(name).await.map_err(refused)?;
+    let skus = joined.stocks("", 1).await;
+    let is_new = skus.map_err(|error| error.to_string())?.stocks.is_empty();
+    for (sku, units) in config.stock(usize::from(!is_new)) {
+        let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
+        check_sku(&sku).map_err(|error| refused(&error))?;
+        let opened = node::open(&sale, &sku, units).await;
+        opened.map_err(|error| refused(&error))?;
+    }
+    let session = joined.status().session;
+    let found = match is_new {
+        true => format!("the node {name} begins a sale in {url}"),
+        false => format!(
+            "the node {name} joined the sale in {url}, start {session} of this name; to begin anew, stop all nodes and drop \
+             its schema {SCHEMA}, or rename it"
+        ),
+    };
+    let shop = Shop::Node(Arc::new(Node::new(
+        sale,
+        joined,
+        name.to_owned(),
+        config.retention,
+    )));
+    Ok(Opened { shop, found })
+}
+
+/// The book as its ledger has it, and the SKUs of the configuration.
+fn book(config: &Config) -> Result<Kept, Box<dyn Error>> {
+    let mut builder = Book::builder()
+        .retention(config.retention)
+        .longest_hold(config.limits.longest_hold)
+        .max_lines(config.max_lines)
+        .max_units(config.max_units)
+        .unpaid(config.unpaid)
+        .max_orders(config.max_orders)
+        .max_all_lines(config.max_all_lines)
+        .max_all_requests(config.max_keys)
+        .max_skus(config.limits.skus)
+        .max_customers(config.max_customers)
+        .events(config.events);
+    if config.ships_at_once {
+        builder = builder.ships_at_once();
+    }
+    let mut kept = ledger::open(builder, &config.ledger)?;
+    if let Some(file) = &config.snapshot {
+        let read = snapshot::read(&kept, file, config.limits.longest_hold)?;
+        kept.found = format!("{}; {read}", kept.found);
+    }
+    let mut rests_on = Position::default();
+    for (sku, units) in config.stock(kept.book.skus()) {
+        let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
+        check_sku(&sku).map_err(|error| refused(&error))?;
+        let open = || kept.book.open(sku.clone(), units);
+        // Not one after another: each would wait for the disk.
+        match kept.writer.decide(open).answer {
+            Ok(position) => rests_on = position,
+            Err(Refusal::AlreadyOpen) => {}
+            Err(error) => return Err(refused(&error).into()),
+        }
+    }
+    Journal::<Sku>::wait(&*kept.writer, rests_on)?;
+    Ok(kept)
+}

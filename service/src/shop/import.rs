@@ -1,0 +1,153 @@
+//! Many SKUs restocked or counted in the order book of this process.
+
+use super::alone::Alone;
+use crate::book::{Book, Sku};
+use crate::bulk::{Act, Import, Imported, Stocklist};
+use crate::kinds;
+use crate::problem::Problem;
+use crate::telemetry;
+use segstock_orders::{Refusal, StockAnswer};
+use tokio::task::yield_now;
+
+/// SKUs that are changed before others have their turn.
+const AT_ONCE: usize = 500;
+
+impl Alone {
+    pub(super) async fn import(
+        &self,
+        import: Import<'_>,
+        list: Stocklist,
+    ) -> Result<Imported, Problem> {
+        let unknown = self.unopened(&list);
+        if !unknown.is_empty() && !import.opens {
+            return Err(list.not_open(unknown));
+        }
+        let mut done = Imported {
+            lines: list.lines,
+            skus: list.units.len(),
+            opened: unknown.len(),
+            dry_run: import.is_dry_run,
+            ..Imported::default()
+        };
+        self.check_list(import, &list, &mut done).await?;
+        if !import.is_dry_run {
+            (done.before, done.difference) = (0, 0);
+            self.act(import, list, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    /// SKUs of the list that are not open, by their lines.
+    fn unopened(&self, list: &Stocklist) -> Vec<Sku> {
+        let unknown = list.units.iter();
+        let unknown = unknown.filter(|(sku, _)| self.book.number_of(*sku).is_none());
+        let mut unknown: Vec<_> = unknown
+            .map(|(sku, (line, _))| (*line, sku.clone()))
+            .collect();
+        unknown.sort_unstable();
+        unknown.into_iter().map(|(_, sku)| sku).collect()
+    }
+
+    /// Refuses a list of which a line would be refused: for its key, for its units, or since there is no room for its SKU. Says
+    /// what it would do otherwise.
+    async fn check_list(
+        &self,
+        import: Import<'_>,
+        list: &Stocklist,
+        would: &mut Imported,
+    ) -> Result<(), Problem> {
+        let (most, unknown) = (import.most, would.opened);
+        if self.book.skus().saturating_add(unknown) > most {
+            let detail = format!("the list has {unknown} new SKUs: there can be {most} in all");
+            return Err(Problem::new(kinds::FULL, detail));
+        }
+        for (count, (sku, (line, units))) in list.units.iter().enumerate() {
+            if count % AT_ONCE == 0 {
+                yield_now().await;
+            }
+            let refused = |refusal| Problem::from(refusal).at(&format!("the list line {line}"));
+            match check_line(&self.book, import.act, import.key, sku, *units).map_err(refused)? {
+                Some(difference) => would.difference += difference,
+                None => would.before += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the changes, each known by the list's key, and waits once for all to be durable.
+    async fn act(
+        &self,
+        import: Import<'_>,
+        list: Stocklist,
+        done: &mut Imported,
+    ) -> Result<(), Problem> {
+        for (count, (sku, (line, units))) in list.units.into_iter().enumerate() {
+            if count % AT_ONCE == 0 {
+                yield_now().await;
+            }
+            let answer = self.change_line(import, &sku, units).await;
+            let answer = answer.map_err(|problem| problem.at(&Imported::stopped(count, line)))?;
+            if let Some(answer) = answer {
+                telemetry::done(import.act.deed(), answer.before);
+                done.before += usize::from(answer.before);
+                done.difference += answer.difference;
+            }
+        }
+        self.figures(|_| Ok(())).await
+    }
+
+    /// Changes one SKU. Nothing is waited for, unless the writer's queue is full.
+    async fn change_line(
+        &self,
+        import: Import<'_>,
+        sku: &Sku,
+        units: u64,
+    ) -> Result<Option<StockAnswer>, Problem> {
+        loop {
+            let decided = self.decide(|book| {
+                match book.open(sku.clone(), 0) {
+                    Ok(_) | Err(Refusal::AlreadyOpen) => {}
+                    Err(refusal) => return Err(refusal),
+                }
+                match import.act {
+                    // None of it came: it is opened, and that is all.
+                    Act::Restock if units == 0 => Ok(None),
+                    Act::Restock => book.restock(sku.clone(), import.key, units).map(Some),
+                    Act::Count => book.count(sku.clone(), import.key, units).map(Some),
+                }
+            });
+            match decided.answer {
+                Err(Refusal::Busy) => self.figures(|_| Ok(())).await?,
+                answer => return Ok(answer?),
+            }
+        }
+    }
+}
+
+/// The units that would come to a SKU; none, if an earlier sending changed it.
+fn check_line(
+    book: &Book,
+    act: Act,
+    key: &str,
+    sku: &Sku,
+    requested: u64,
+) -> Result<Option<i64>, Refusal<Sku>> {
+    let Some(view) = book.stock(sku) else {
+        return Ok(Some(requested.cast_signed()));
+    };
+    let is_known = match act {
+        Act::Restock => book.knows_restock(sku.clone(), key, requested)?,
+        Act::Count => book.knows_count(sku.clone(), key, requested)?,
+    };
+    let on_hand = view.on_hand;
+    if act == Act::Restock && !is_known && on_hand.saturating_add(requested) > segstock::MAX_UNITS {
+        let sku = sku.clone();
+        return Err(Refusal::Overflow {
+            sku,
+            requested,
+            on_hand,
+        });
+    }
+    let come = act.difference(requested, on_hand);
+    Ok((!is_known).then_some(come))
+}

@@ -1,0 +1,447 @@
+//! [`Node`]: one of several nodes that sell from one database.
+
+use super::refusals::{no_waiting_list, of_sale, refused};
+use crate::answers::{Answered, Order, Orders, Stock, Stocks};
+use crate::book::Sku;
+use crate::bulk::{Act, Import, Imported, Stocklist};
+use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
+use crate::health::{Health, NodeHealth};
+use crate::in_time::is_made;
+use crate::kinds;
+use crate::overview::Overview;
+use crate::problem::Problem;
+use crate::telemetry::{self, Telemetry};
+use axum::http::StatusCode;
+use segstock::inventory::ShortLine;
+use segstock_orders::{Filter, Position, SkuLimits};
+use segstock_postgres::nodes::{self, ListCursor, Refusal, Sale, SaleError, SkuSettings};
+use segstock_remote::OrderId;
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+/// How long a silent node has its units for itself.
+pub const LEASE: Duration = Duration::from_secs(5);
+/// For how long the database may be silent before requests had better go elsewhere.
+const SILENCE: Duration = Duration::from_secs(3);
+/// Rows of each kind that are forgotten in one step.
+const FORGOTTEN: u64 = 5_000;
+/// SKUs of a page of a search, and pages of one search.
+const PAGE: usize = 1_000;
+const PAGES: usize = 5;
+
+/// A node of a sale.
+#[derive(Debug, Clone)]
+pub struct Node {
+    sale: Sale,
+    node: nodes::Node,
+    name: String,
+    retention: Duration,
+}
+
+type Done<T> = Result<T, Refusal>;
+
+/// Begins and ends.
+impl Node {
+    /// A node of this name, which joined this sale. What ended is forgotten after the retention.
+    #[must_use]
+    pub const fn new(sale: Sale, node: nodes::Node, name: String, retention: Duration) -> Self {
+        Self {
+            sale,
+            node,
+            name,
+            retention,
+        }
+    }
+
+    /// Forgets some of what ended long enough ago: whether there may be more.
+    pub async fn forget(&self) -> bool {
+        let forgotten = self.sale.forget(self.retention, FORGOTTEN).await;
+        forgotten.is_ok_and(|rows| rows >= FORGOTTEN)
+    }
+
+    /// Waits until the node serves no calls any more, and says why.
+    pub(super) async fn over(&self) -> String {
+        let why = self.node.over().await;
+        format!("the node {} serves no calls any more: {why}", self.name)
+    }
+
+    pub(super) async fn close(&self) -> Result<(), Box<dyn Error>> {
+        let left = self.node.leave().await;
+        left.map_err(|_| {
+            "the node could not hand its units back: they come back after its lease".into()
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let nodes::NodeStatus { over, beat, .. } = self.node.status();
+        let detail = match over {
+            Some(why) => format!("the node serves no calls any more: {why}"),
+            None if beat > SILENCE => {
+                format!("the database has not answered for {} s", beat.as_secs())
+            }
+            None => return Ok(()),
+        };
+        Err(Problem::new(kinds::UNAVAILABLE, detail))
+    }
+
+    pub(super) fn health(&self) -> Health {
+        Health::of_node(NodeHealth::new(&self.name, &self.node.status()))
+    }
+
+    pub(super) async fn gauge(&self, telemetry: &Telemetry) {
+        telemetry::gauge_node(&self.node.status(), LEASE);
+        for sku in telemetry.skus() {
+            // Without an answer it stays as it was.
+            if let Ok(view) = self.node.stock(sku).await {
+                telemetry::gauge_sku(sku, view);
+            }
+        }
+    }
+}
+
+/// Makes a call, whose outcome nobody knows before it is answered.
+async fn call<T>(call: impl Future<Output = Done<T>>) -> Result<T, Problem> {
+    is_made();
+    call.await.map_err(refused)
+}
+
+/// The same of an order that was placed.
+async fn on_order<T>(call: impl Future<Output = Done<T>>) -> Result<T, Problem> {
+    is_made();
+    call.await.map_err(|refusal| match refusal {
+        Refusal::SoldOut { .. } | Refusal::CancelledBefore => never_placed(&refusal),
+        refusal => refused(refusal),
+    })
+}
+
+/// The id stays that of an order that was refused.
+fn never_placed(refusal: &Refusal) -> Problem {
+    let detail = format!("the order was never placed, and will not be: {refusal}");
+    Problem::new(kinds::UNKNOWN_ORDER, detail)
+}
+
+/// An id or key, as nodes have them.
+fn id_of(text: &str) -> Result<OrderId, Problem> {
+    OrderId::new(text).map_err(|error| {
+        let detail = format!("with several nodes, ids and keys have 1 to 64 characters: {error}");
+        Problem::new(kinds::IDEMPOTENCY_KEY, detail)
+    })
+}
+
+/// The id of an order that is known, if there is one.
+fn known_id(text: &str) -> Result<OrderId, Problem> {
+    OrderId::new(text).map_err(|_| refused(Refusal::NoOrder))
+}
+
+/// Calls on orders.
+impl Node {
+    pub(super) async fn place(&self, order: Placing<'_>) -> Result<Answered<Order>, Problem> {
+        let Placing {
+            id,
+            customer,
+            lines,
+            ttl,
+            waits,
+        } = order;
+        let (id, ttl) = (id_of(id)?, Some(ttl));
+        let placed = if waits {
+            self.have_waiting_lists(&lines).await?;
+            call(self.node.place_or_wait(&id, customer, lines, ttl)).await?
+        } else {
+            call(self.node.place_for(&id, customer, lines, ttl)).await?
+        };
+        self.changed(&id, placed, StatusCode::CREATED).await
+    }
+
+    /// A waiting order keeps others from its SKUs. So the shop says first how many units may wait.
+    async fn have_waiting_lists(&self, lines: &Lines) -> Result<(), Problem> {
+        let mut without = Vec::new();
+        for (sku, units) in lines {
+            let view = call(self.node.stock(sku)).await?;
+            if view.limits.waiting == u64::MAX {
+                without.push(ShortLine::new(sku.clone(), *units, 0));
+            }
+        }
+        no_waiting_list(without)
+    }
+
+    /// The order as it is after a call. If it cannot be read, the same request tells.
+    async fn changed(
+        &self,
+        id: &OrderId,
+        did: nodes::Answer,
+        status: StatusCode,
+    ) -> Result<Answered<Order>, Problem> {
+        let view = call(self.node.view(id)).await?;
+        Ok(Order::changed(status, did, view))
+    }
+
+    pub(super) async fn order(&self, of: Option<&str>, id: &str) -> Result<Order, Problem> {
+        let view = self.node.view(&known_id(id)?).await;
+        let view = view.map_err(|refusal| match refusal {
+            Refusal::NoOrder => refused(refusal),
+            refusal if refusal.is_temporary() => refused(refusal),
+            refusal => never_placed(&refusal),
+        })?;
+        if of.is_some() && view.customer.as_deref() != of {
+            return Err(refused(Refusal::NoOrder));
+        }
+        Ok(view.into())
+    }
+
+    pub(super) async fn change(
+        &self,
+        of: Option<&str>,
+        id: &str,
+        asked: OrderCall,
+    ) -> Result<Answered<Order>, Problem> {
+        if of.is_some() {
+            // An order's customer never changes.
+            self.order(of, id).await?;
+        }
+        let (id, node) = (known_id(id)?, &self.node);
+        let part = |Part { key, lines }| Ok::<_, Problem>((id_of(&key)?, lines));
+        let did = match asked {
+            OrderCall::Amend(asked) => {
+                let (key, lines) = part(asked)?;
+                // The later of this and its deadline: its deadline.
+                let now = Some(Duration::from_micros(1));
+                on_order(node.amend(&id, &key, lines, now)).await
+            }
+            OrderCall::Extend(key, ttl) => {
+                on_order(node.extend(&id, &id_of(&key)?, Some(ttl))).await
+            }
+            OrderCall::Pay(None) => on_order(node.pay(&id)).await,
+            OrderCall::Pay(Some(asked)) => {
+                let (key, lines) = part(asked)?;
+                on_order(node.pay_part(&id, &key, lines)).await
+            }
+            OrderCall::Cancel(None) => {
+                let cancelled = async {
+                    let cancelled = node.cancel(&id).await?;
+                    cancelled.ok_or(Refusal::CancelledBefore)
+                };
+                on_order(cancelled).await
+            }
+            OrderCall::Cancel(Some(asked)) => {
+                let (key, lines) = part(asked)?;
+                on_order(node.cancel_part(&id, &key, lines)).await
+            }
+            OrderCall::Ship(None) => on_order(node.ship(&id)).await,
+            OrderCall::Ship(Some(asked)) => {
+                let (key, lines) = part(asked)?;
+                on_order(node.ship_part(&id, &key, lines)).await
+            }
+            OrderCall::Return(to, None) => on_order(node.return_order(&id, to)).await,
+            OrderCall::Return(to, Some(asked)) => {
+                let (key, lines) = part(asked)?;
+                on_order(node.return_part(&id, &key, lines, to)).await
+            }
+        };
+        self.changed(&id, did?, StatusCode::OK).await
+    }
+
+    pub(super) async fn orders(
+        &self,
+        wanted: Wanted,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<Orders, Problem> {
+        let after = cursor.map_or_else(|| Ok(ListCursor::default()), |text| text.parse());
+        let after = after.map_err(|_| Problem::invalid("there is no such cursor"))?;
+        let since_1970 = |time: SystemTime| {
+            time.duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default()
+        };
+        let mut filter = Filter::default();
+        filter.state = wanted.state;
+        filter.customer = wanted.customer.map(Into::into);
+        filter.sku = wanted.sku;
+        filter.from = Position::new(wanted.from.unwrap_or_default());
+        filter.to = wanted.to.map(Position::new);
+        filter.since = wanted.since.map(since_1970).unwrap_or_default();
+        filter.before = wanted.before.map(since_1970);
+        let page = call(self.node.orders(&filter, &after, limit)).await?;
+        Ok(Orders {
+            orders: page.orders.into_iter().map(Into::into).collect(),
+            next: page.next.map(|next| next.to_string()),
+        })
+    }
+}
+
+/// Calls on stock.
+impl Node {
+    pub(super) async fn open(&self, sku: &str) -> Result<Answered<Stock>, Problem> {
+        let opened = open(&self.sale, sku, 0).await;
+        let replayed = !opened.map_err(|error| of_sale(&error))?;
+        Ok(Answered {
+            status: StatusCode::CREATED,
+            replayed,
+            body: self.stock(sku).await?,
+        })
+    }
+
+    pub(super) async fn stock(&self, sku: &str) -> Result<Stock, Problem> {
+        let view = call(self.node.stock(sku)).await?;
+        Ok(Stock::new(sku.to_owned(), view))
+    }
+
+    pub(super) async fn stocks(
+        &self,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<Stocks, Problem> {
+        let after = cursor.unwrap_or_default();
+        let page = call(self.node.stocks(&after, limit)).await?;
+        let stocks = page.stocks.into_iter();
+        Ok(Stocks {
+            stock: stocks.map(|(sku, view)| Stock::new(sku, view)).collect(),
+            next: page.next,
+        })
+    }
+
+    pub(super) async fn on_shelf(
+        &self,
+        sku: &str,
+        key: &str,
+        asked: StockCall,
+    ) -> Result<Answered<Stock>, Problem> {
+        let (key, node) = (id_of(key)?, &self.node);
+        let did = match asked {
+            StockCall::Restock(units) => call(node.restock(&key, sku, units)).await?,
+            StockCall::Count(units) => call(node.count(&key, sku, units)).await?,
+            StockCall::WriteOff(units) => call(node.write_off(&key, sku, units)).await?,
+            StockCall::Move(..) | StockCall::Send(..) | StockCall::Arrive(..) => {
+                return Err(not_on_nodes("units go from no SKU to another"));
+            }
+        };
+        Ok(Answered {
+            status: StatusCode::OK,
+            replayed: did.before,
+            body: self
+                .stock(sku)
+                .await?
+                .changed(did.difference, did.uncovered),
+        })
+    }
+
+    pub(super) async fn limit(
+        &self,
+        sku: &str,
+        limits: SkuLimits,
+    ) -> Result<Answered<Stock>, Problem> {
+        let changed = call(self.node.limit(sku, limits)).await?;
+        Ok(Answered {
+            status: StatusCode::OK,
+            replayed: !changed,
+            body: self.stock(sku).await?,
+        })
+    }
+
+    /// Each SKU in its turn: whoever sends the list again does what is left.
+    pub(super) async fn import(
+        &self,
+        import: Import<'_>,
+        list: Stocklist,
+    ) -> Result<Imported, Problem> {
+        let mut done = Imported {
+            lines: list.lines,
+            skus: list.units.len(),
+            dry_run: import.is_dry_run,
+            ..Imported::default()
+        };
+        let key = id_of(import.key)?;
+        let mut unknown = Vec::new();
+        for (sku, (line, units)) in &list.units {
+            match self.node.stock(sku).await {
+                Ok(view) => done.difference += import.act.difference(*units, view.on_hand),
+                Err(Refusal::NoSku { .. }) => {
+                    done.difference += units.cast_signed();
+                    unknown.push((*line, sku.clone()));
+                }
+                Err(refusal) => return Err(refused(refusal).at(&format!("the list line {line}"))),
+            }
+        }
+        unknown.sort_unstable();
+        done.opened = unknown.len();
+        if !unknown.is_empty() && !import.opens {
+            let skus = unknown.into_iter().map(|(_, sku)| sku).collect();
+            return Err(list.not_open(skus));
+        }
+        if !import.is_dry_run {
+            done.difference = 0;
+            for (count, (sku, (line, units))) in list.units.iter().enumerate() {
+                let changed = self.change_line(import.act, &key, sku, *units).await;
+                let answer =
+                    changed.map_err(|problem| problem.at(&Imported::stopped(count, *line)))?;
+                if let Some(answer) = answer {
+                    telemetry::done(import.act.deed(), answer.before);
+                    done.before += usize::from(answer.before);
+                    done.difference += answer.difference;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn change_line(
+        &self,
+        act: Act,
+        key: &OrderId,
+        sku: &Sku,
+        units: u64,
+    ) -> Result<Option<nodes::StockAnswer>, Problem> {
+        let opened = open(&self.sale, sku, 0).await;
+        opened.map_err(|error| of_sale(&error))?;
+        match act {
+            // None of it came: it is opened, and that is all.
+            Act::Restock if units == 0 => Ok(None),
+            Act::Restock => call(self.node.restock(key, sku, units)).await.map(Some),
+            Act::Count => call(self.node.count(key, sku, units)).await.map(Some),
+        }
+    }
+
+    pub(super) async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
+        let search = search.to_lowercase();
+        let (mut found, mut next) = (Vec::new(), Some(first.to_owned()));
+        let (size, pages) = match search.is_empty() {
+            true => (Overview::SKUS, 1),
+            false => (PAGE, PAGES),
+        };
+        for _ in 0..pages {
+            let Some(after) = next.take() else { break };
+            let page = call(self.node.stocks(&after, size)).await?;
+            next = page.next;
+            for (sku, view) in page.stocks {
+                if !sku.to_lowercase().contains(&search) {
+                    continue;
+                }
+                if found.len() == Overview::SKUS {
+                    // The rest of the page is another page of the answer.
+                    next = found.last().map(|(sku, _): &(Sku, _)| sku.clone());
+                    return Ok(Overview::of_node(found, next, &self.node.status()));
+                }
+                found.push((sku, view));
+            }
+        }
+        Ok(Overview::of_node(found, next, &self.node.status()))
+    }
+}
+
+/// Opens a SKU with so many units, if it is not open: whether it was not.
+///
+/// # Errors
+///
+/// If it is no SKU, or the database does not answer.
+pub async fn open(sale: &Sale, sku: &str, units: u64) -> Result<bool, SaleError> {
+    match sale.open_sku(sku, SkuSettings::new(units)).await {
+        Err(SaleError::Exists) => Ok(false),
+        opened => opened,
+    }
+}
+
+/// What one process does, and several nodes do not.
+pub(super) fn not_on_nodes(what: &str) -> Problem {
+    let detail = format!("with several nodes, {what}");
+    Problem::new(kinds::NOT_ON_NODES, detail)
+}

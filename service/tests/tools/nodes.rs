@@ -1,0 +1,468 @@
+//! Several services as nodes that sell from one `PostgreSQL`, a server of the test's own.
+
+use crate::postgres::{trial, url};
+use crate::support::described::{check, document};
+use crate::support::process::{PORTS, Process, command, refusal};
+use crate::support::{JSON, Reply, key};
+use libtest_mimic::Trial;
+use segstock_remote::servers::{Faults, PostgresServer, Proxy, Server};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("nodes::an_order_lives_at_any_of_three", life),
+        trial("nodes::stock_and_lists_are_those_of_all", stock),
+        trial("nodes::many_customers_hear_what_they_did", crowd),
+        trial("nodes::one_is_killed_and_the_others_go_on", killed),
+        trial("nodes::one_that_stops_hands_its_units_back", stopped),
+        trial("nodes::the_older_of_two_with_one_name_ends", same_name),
+        trial("nodes::without_the_database_one_is_not_ready", away),
+        trial("nodes::a_sale_and_a_ledger_refuse_each_other", mixed),
+    ]
+}
+
+fn arguments<'a>(url: &'a str, name: &'a str) -> Vec<&'a str> {
+    [PORTS, &["--ledger", url, "--node", name]].concat()
+}
+
+fn start(url: &str, name: &str) -> Process {
+    Process::spawn(&mut command(&arguments(url, name)))
+}
+
+/// Nodes, asked by turns, whose answers are all held against the description of the interface.
+struct Nodes {
+    nodes: Vec<Process>,
+    document: Value,
+}
+
+impl Nodes {
+    fn start(url: &str) -> Self {
+        let nodes = ["one", "two", "three"].map(|name| start(url, name));
+        Self {
+            nodes: nodes.into(),
+            document: document(),
+        }
+    }
+
+    /// Asks a node. `operation` is a method and a path with a name in braces, as it is described.
+    #[track_caller]
+    fn ask(&self, at: usize, operation: &str, name: &str, with_key: &str, body: &Value) -> Reply {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let path = path.replace("{id}", name).replace("{sku}", name);
+        let mut headers = vec![JSON, key(with_key)];
+        headers.truncate(if with_key.is_empty() { 1 } else { 2 });
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        if body.is_empty() {
+            headers.remove(0);
+        }
+        let reply = self.nodes[at].client.send(method, &path, &headers, &body);
+        let of = operation.split('?').next().unwrap();
+        check(&self.document, of, reply.status, &reply.kind, &reply.text);
+        reply
+    }
+
+    #[track_caller]
+    fn place(&self, at: usize, id: &str, sku: &str, units: u64) -> Reply {
+        let body = json!({"lines": [{"sku": sku, "units": units}], "hold_minutes": 10});
+        self.ask(at, "POST /v1/orders", "", id, &body)
+    }
+
+    #[track_caller]
+    fn deed(&self, at: usize, deed: &str, id: &str) -> Reply {
+        let operation = format!("POST /v1/orders/{{id}}/{deed}");
+        self.ask(at, &operation, id, "", &Value::Null)
+    }
+
+    /// Units of a SKU: available, and on hand.
+    #[track_caller]
+    fn units(&self, at: usize, sku: &str) -> (u64, u64) {
+        let stock = self.ask(at, "GET /v1/stock/{sku}", sku, "", &Value::Null);
+        let stock = stock.expect(200);
+        let units = |name: &str| stock[name].as_u64().unwrap();
+        (units("available"), units("on_hand"))
+    }
+}
+
+fn life(server: PostgresServer) {
+    let nodes = Nodes::start(&url(&server));
+    let found = |at: usize| nodes.nodes[at].found.clone();
+    assert!(
+        found(0).contains("begins a sale in postgres://"),
+        "{}",
+        found(0)
+    );
+    assert!(found(2).contains("joined the sale"), "{}", found(2));
+
+    let placed = nodes.place(0, "a", "phone", 3);
+    assert!(!placed.is_replayed());
+    let placed = placed.expect(201);
+    assert_eq!(placed["state"], "held");
+    assert_eq!(
+        placed["lines"],
+        json!([{"sku": "phone", "units": 3, "held": 3}])
+    );
+    assert_eq!(placed["changed"]["units"], 3);
+    assert!((590..=600).contains(&placed["expires_in"].as_u64().unwrap()));
+    let again = nodes.place(1, "a", "phone", 3);
+    assert!(again.is_replayed());
+    assert_eq!(again.expect(200)["number"], placed["number"]);
+    nodes
+        .place(2, "a", "phone", 4)
+        .problem(422, "other-request");
+
+    let amend = json!({"lines": [{"sku": "phone", "units": 2}, {"sku": "case", "units": 1}]});
+    let amended = |at| nodes.ask(at, "POST /v1/orders/{id}/amend", "a", "m", &amend);
+    assert_eq!(amended(1).expect(200)["changed"]["units"], 2);
+    assert!(amended(2).is_replayed());
+    let longer = json!({"hold_minutes": 30});
+    let extended = nodes.ask(2, "POST /v1/orders/{id}/extend", "a", "e", &longer);
+    assert!(extended.expect(200)["expires_in"].as_u64() > Some(1_700));
+
+    assert_eq!(nodes.deed(1, "pay", "a").expect(200)["state"], "paid");
+    assert!(nodes.deed(2, "pay", "a").is_replayed());
+    let parcel = json!({"lines": [{"sku": "case", "units": 1}]});
+    let shipped = |at| nodes.ask(at, "POST /v1/orders/{id}/ship", "a", "s", &parcel);
+    assert!(!shipped(2).is_replayed());
+    assert!(shipped(0).is_replayed());
+    nodes.deed(0, "ship", "a").expect(200);
+    let scrapped = json!({"lines": [{"sku": "phone", "units": 1}], "to": "written_off"});
+    nodes
+        .ask(1, "POST /v1/orders/{id}/return", "a", "r", &scrapped)
+        .expect(200);
+    for at in 0..3 {
+        let order = nodes.ask(at, "GET /v1/orders/{id}", "a", "", &Value::Null);
+        let expected = json!([
+            {"sku": "case", "units": 1, "shipped": 1},
+            {"sku": "phone", "units": 2, "shipped": 1, "written_off": 1},
+        ]);
+        assert_eq!(order.expect(200)["lines"], expected);
+        assert_eq!(nodes.units(at, "phone"), (998, 998));
+    }
+    nodes.deed(0, "cancel", "a").problem(409, "wrong-state");
+
+    // The last one: refused at all nodes, and the id stays refused.
+    nodes.place(0, "last", "last-one", 1).expect(201);
+    let refused = nodes.place(1, "late", "last-one", 1);
+    let refused = refused.problem(409, "out-of-stock");
+    assert_eq!(refused["skus"], json!(["last-one"]));
+    nodes.deed(2, "cancel", "last").expect(200);
+    assert!(nodes.deed(0, "cancel", "last").is_replayed());
+    nodes
+        .place(2, "late", "last-one", 1)
+        .problem(409, "out-of-stock");
+    nodes.place(2, "later", "last-one", 1).expect(201);
+
+    // Who waits is served by whichever node brings a unit.
+    let waits = json!({"lines": [{"sku": "last-one", "units": 1}], "wait": true});
+    let wait = |at| nodes.ask(at, "POST /v1/orders", "", "waits", &waits);
+    wait(0).problem(409, "queue-full");
+    let list = json!({"waiting": 5});
+    nodes
+        .ask(1, "PUT /v1/stock/{sku}/limits", "last-one", "", &list)
+        .expect(200);
+    assert_eq!(wait(2).expect(201)["state"], "waiting");
+    assert!(wait(1).is_replayed());
+    nodes.deed(1, "cancel", "later").expect(200);
+    let began = Instant::now();
+    while nodes
+        .ask(0, "GET /v1/orders/{id}", "waits", "", &Value::Null)
+        .json()["state"]
+        != "held"
+    {
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    nodes
+        .place(0, "b", "nothing", 1)
+        .problem(422, "unknown-skus");
+    let none = nodes.ask(1, "GET /v1/orders/{id}", "none", "", &Value::Null);
+    none.problem(404, "unknown-order");
+    nodes.deed(2, "pay", "none").problem(404, "unknown-order");
+    nodes
+        .deed(2, "cancel", "none")
+        .problem(404, "unknown-order");
+    nodes
+        .place(0, &"x".repeat(65), "phone", 1)
+        .problem(400, "idempotency-key");
+    let refused = nodes.ask(1, "GET /v1/orders/{id}", "late", "", &Value::Null);
+    let refused = refused.problem(404, "unknown-order");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("last-one"),
+        "{refused}"
+    );
+    let sent = nodes.ask(0, "GET /v1/sendings", "", "", &Value::Null);
+    sent.problem(501, "not-on-nodes");
+}
+
+fn stock(server: PostgresServer) {
+    let nodes = Nodes::start(&url(&server));
+    let ask = |at, deed: &str, with_key: &str, body: Value| {
+        let operation = format!("POST /v1/stock/{{sku}}/{deed}");
+        nodes.ask(at, &operation, "cable", with_key, &body)
+    };
+    let open = |at| nodes.ask(at, "PUT /v1/stock/{sku}", "cable", "", &Value::Null);
+    open(0).expect(201);
+    assert!(open(1).is_replayed());
+    let restocked = ask(1, "restock", "k", json!({"units": 10}));
+    assert_eq!(restocked.expect(200)["changed"]["difference"], 10);
+    assert!(ask(2, "restock", "k", json!({"units": 10})).is_replayed());
+    ask(0, "restock", "k", json!({"units": 9})).problem(422, "other-request");
+    nodes.place(0, "a", "cable", 4).expect(201);
+    ask(1, "write-off", "w", json!({"units": 7})).problem(409, "out-of-stock");
+    ask(1, "write-off", "v", json!({"units": 1})).expect(200);
+    let counted = ask(2, "count", "c", json!({"units": 2})).expect(200);
+    assert_eq!(
+        (&counted["owed"], &counted["changed"]["uncovered"]),
+        (&json!(2), &json!(2))
+    );
+    ask(0, "restock", "l", json!({"units": 12})).expect(200);
+    assert_eq!(nodes.units(1, "cable"), (10, 14));
+    let limits = json!({"safety": 2, "closed": true});
+    let limit = |at| nodes.ask(at, "PUT /v1/stock/{sku}/limits", "cable", "", &limits);
+    assert_eq!(limit(1).expect(200)["limits"], limits);
+    assert!(limit(2).is_replayed());
+    nodes.place(0, "b", "cable", 1).problem(409, "closed-skus");
+
+    let listed = nodes
+        .ask(2, "GET /v1/stock?limit=2", "", "", &Value::Null)
+        .expect(200);
+    assert_eq!(
+        (&listed["stock"][0]["sku"], &listed["next"]),
+        (&json!("cable"), &json!("case"))
+    );
+    for number in 0..5 {
+        nodes
+            .place(number % 3, &format!("o:{number}"), "phone", 1)
+            .expect(201);
+    }
+    nodes.deed(0, "pay", "o:3").expect(200);
+    let ids = |at: usize, filter: &str| {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("GET /v1/orders?limit=2{filter}{cursor}");
+            let page = nodes.ask(at, &path, "", "", &Value::Null).expect(200);
+            let orders = page["orders"].as_array().unwrap().iter();
+            ids.extend(orders.map(|order| order["id"].as_str().unwrap().to_owned()));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return ids,
+            }
+        }
+    };
+    assert_eq!(ids(1, "&sku=phone"), ["o:0", "o:1", "o:2", "o:3", "o:4"]);
+    assert_eq!(ids(2, "&state=paid"), ["o:3"]);
+    assert_eq!(ids(0, "&before=2020-01-01T00:00:00Z"), [""; 0]);
+    let wrong = nodes.ask(0, "GET /v1/orders?cursor=,", "", "", &Value::Null);
+    wrong.problem(422, "invalid-request");
+
+    let list = |at: usize, with_key: &str, text: &str| {
+        let headers = [("content-type", "text/csv"), key(with_key)];
+        let path = "/v1/bulk/stock?do=restock&open=true";
+        nodes.nodes[at].client.send("POST", path, &headers, text)
+    };
+    let imported = list(0, "may", "sku,units\nphone,5\nplug,7\n").expect(200);
+    assert_eq!(
+        (&imported["opened"], &imported["difference"]),
+        (&json!(1), &json!(12))
+    );
+    assert_eq!(
+        list(1, "may", "sku,units\nphone,5\nplug,7\n").expect(200)["before"],
+        2
+    );
+    let all = nodes
+        .ask(2, "GET /v1/bulk/stock", "", "", &Value::Null)
+        .text;
+    assert!(
+        all.contains("phone,1005,1000,0,0,0\n") && all.contains("plug,7,7,0,0,0\n"),
+        "{all}"
+    );
+
+    // The page, and how a node is.
+    let shown = nodes
+        .ask(1, "GET /v1/overview?search=PHO", "", "", &Value::Null)
+        .expect(200);
+    let bar = json!({"sku": "phone", "available": 1000, "held": 0, "paid": 0, "shipped": 0, "owed": 0, "safety": 0, "promised": 5});
+    assert_eq!(shown["stock"], json!([bar]));
+    let health = nodes.ask(2, "GET /livez", "", "", &Value::Null).expect(200);
+    assert_eq!(health["node"]["name"], "three");
+    nodes
+        .ask(2, "GET /readyz", "", "", &Value::Null)
+        .expect(200);
+    let metrics = nodes.nodes[0].client.get("/metrics").text;
+    let units = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("segstock_node_units "));
+    assert!(units.unwrap().parse::<f64>().unwrap() > 0.0);
+}
+
+/// Each step at another node than the one before, beside many others: nobody is shown what was before.
+fn crowd(server: PostgresServer) {
+    let nodes = Nodes::start(&url(&server));
+    thread::scope(|scope| {
+        for customer in 0..16 {
+            let nodes = &nodes;
+            scope.spawn(move || {
+                for number in 0..20 {
+                    let id = format!("{customer}:{number}");
+                    let at = |step: usize| (customer + number + step) % 3;
+                    assert_eq!(
+                        nodes.place(at(0), &id, "case", 3).expect(201)["state"],
+                        "held"
+                    );
+                    assert_eq!(nodes.deed(at(1), "pay", &id).expect(200)["state"], "paid");
+                    let shown = nodes.ask(at(2), "GET /v1/orders/{id}", &id, "", &Value::Null);
+                    assert_eq!(shown.expect(200)["state"], "paid");
+                    assert_eq!(
+                        nodes.deed(at(0), "ship", &id).expect(200)["state"],
+                        "shipped"
+                    );
+                    assert!(nodes.deed(at(1), "ship", &id).is_replayed());
+                }
+            });
+        }
+    });
+    assert_eq!(
+        nodes.units(0, "case"),
+        (5_000 - 16 * 20 * 3, 5_000 - 16 * 20 * 3)
+    );
+}
+
+fn killed(mut server: PostgresServer) {
+    let url = url(&server);
+    let mut nodes = Nodes::start(&url);
+    for at in 0..3 {
+        nodes.place(at, &format!("a:{at}"), "phone", 1).expect(201);
+    }
+    nodes.nodes.remove(0).kill();
+    // What it answered is known, and goes on elsewhere.
+    assert!(nodes.place(0, "a:0", "phone", 1).is_replayed());
+    nodes.deed(1, "pay", "a:0").expect(200);
+    // Its units are others' after its lease; until then nobody hears that they are sold out.
+    let began = Instant::now();
+    loop {
+        let all = nodes.place(0, "all", "phone", 997);
+        if all.status == 201 {
+            break;
+        }
+        all.problem(503, "try-again");
+        assert_eq!(all.headers["retry-after"], "1");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+    nodes
+        .place(1, "more", "phone", 1)
+        .problem(409, "out-of-stock");
+    // The database dies, and everybody goes on.
+    server.kill_and_start().unwrap();
+    let began = Instant::now();
+    while nodes.place(1, "b", "case", 1).status == 503 {
+        assert!(began.elapsed() < Duration::from_secs(30));
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(nodes.place(0, "b", "case", 1).is_replayed());
+    // It starts again under its name.
+    let again = start(&url, "one");
+    assert!(
+        again.found.contains("start 2 of this name"),
+        "{}",
+        again.found
+    );
+    assert!(again.client.order("b", &[("case", 1)]).is_replayed());
+}
+
+fn stopped(server: PostgresServer) {
+    let url = url(&server);
+    let (leaves, stays) = (start(&url, "leaves"), start(&url, "stays"));
+    leaves.customers.order("a", &[("phone", 1)]).expect(201);
+    let health = leaves.client.get("/livez").expect(200);
+    assert!(health["node"]["units"].as_u64() > Some(0), "{health}");
+    assert_eq!(leaves.terminate(), Some(0));
+    // Before its lease would be over.
+    let began = Instant::now();
+    stays.customers.order("rest", &[("phone", 999)]).expect(201);
+    assert!(began.elapsed() < Duration::from_secs(2));
+    stays.client.deed("pay", "a").expect(200);
+}
+
+fn same_name(server: PostgresServer) {
+    let url = url(&server);
+    let mut older = command(&arguments(&url, "one"));
+    older.env("SEGSTOCK_LOG", "error").stderr(Stdio::piped());
+    let mut older = Process::spawn(&mut older);
+    let mut stderr = older.stderr();
+    older.customers.order("a", &[("phone", 1)]).expect(201);
+    let newer = start(&url, "one");
+    assert_eq!(older.ended(), Some(1));
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    let expected = "segstock-service: the node one serves no calls any more: another node of its name has joined\n";
+    assert_eq!(said, expected);
+    newer.client.deed("pay", "a").expect(200);
+    newer.customers.order("rest", &[("phone", 999)]).expect(201);
+}
+
+fn away(server: PostgresServer) {
+    let runtime = Runtime::new().unwrap();
+    let upstream = server.upstream().unwrap();
+    let proxy = runtime
+        .block_on(Proxy::start(upstream, Faults::NONE, 0))
+        .unwrap();
+    let url = format!("postgres://postgres@{}/postgres", proxy.address());
+    let node = start(&url, "one");
+    node.customers.order("a", &[("phone", 1)]).expect(201);
+    node.client.get("/readyz").expect(200);
+    // Both its port and its connections.
+    drop(proxy);
+    runtime.shutdown_background();
+    let began = Instant::now();
+    while node.client.get("/readyz").status == 200 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(100));
+    }
+    let ready = node.client.get("/readyz").problem(503, "unavailable");
+    let detail = ready["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("the database has not answered for "),
+        "{detail}"
+    );
+    node.client.get("/livez").expect(200);
+    let order = node.customers.order("b", &[("phone", 1)]);
+    order.problem(503, "try-again");
+    assert_eq!(order.headers["retry-after"], "1");
+    // It says that its units could not be handed back.
+    assert_eq!(node.terminate(), Some(1));
+}
+
+fn mixed(server: PostgresServer) {
+    let url = url(&server);
+    let refused = |arguments: &[&str], expected: &str| {
+        let (code, said) = refusal(arguments);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            said.lines().count() == 1 && said.contains(expected),
+            "{said}"
+        );
+    };
+    let node = start(&url, "one");
+    node.customers.order("a", &[("phone", 1)]).expect(201);
+    let ledger = [PORTS, &["--ledger", &url]].concat();
+    refused(&ledger, "is started with --node");
+    node.client.deed("pay", "a").expect(200);
+    drop(node);
+    drop(server);
+
+    let server = PostgresServer::find().unwrap();
+    let url = crate::postgres::url(&server);
+    let ledger = [PORTS, &["--ledger", &url]].concat();
+    let alone = Process::spawn(&mut command(&ledger));
+    alone.customers.order("a", &[("phone", 1)]).expect(201);
+    refused(&arguments(&url, "one"), "is started without --node");
+    alone.client.deed("pay", "a").expect(200);
+}
