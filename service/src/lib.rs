@@ -8,6 +8,7 @@ pub mod answers;
 pub mod app;
 pub mod around;
 pub mod background;
+pub mod backups;
 pub mod book;
 pub mod bulk;
 pub mod calls;

@@ -36,7 +36,11 @@ pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
         writer,
         found,
     } = self::book(config)?;
-    let shop = Shop::Alone(Arc::new(Alone::new(book, writer)));
+    let mut alone = Alone::new(book, writer);
+    if let LedgerPlace::Sqlite(file) = &config.ledger {
+        alone.file = Some(file.clone());
+    }
+    let shop = Shop::Alone(Arc::new(alone));
     Ok(Opened { shop, found })
 }
 

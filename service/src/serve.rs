@@ -3,6 +3,7 @@
 use crate::address::reachable;
 use crate::app::App;
 use crate::background::Background;
+use crate::backups;
 use crate::config::Config;
 use crate::connections::{Door, files, shares};
 use crate::description;
@@ -147,7 +148,7 @@ impl Service {
             task::spawn(self.shop.serve(shop, stopped)),
         ];
         let over = tokio::select! {
-            () = self.signals.stop() => None,
+            () = self.signals.stop(|| backups::begin(&self.app.shop)) => None,
             // It cannot go on: nothing is waited for.
             over = self.app.shop.over() => Some(over),
         };
@@ -183,6 +184,8 @@ struct Signals {
     interrupt: signal::unix::Signal,
     #[cfg(unix)]
     hangup: signal::unix::Signal,
+    #[cfg(unix)]
+    user: signal::unix::Signal,
 }
 
 impl Signals {
@@ -193,6 +196,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -203,13 +207,14 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or Ctrl-C. SIGHUP, which a terminal sends when it is closed, ends nothing: there is nothing to
-    /// read again.
+    /// read again. SIGUSR1 asks for a backup.
     #[cfg(unix)]
-    async fn stop(&mut self) {
+    async fn stop(&mut self, back_up: impl Fn()) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
+                _ = self.user.recv() => back_up(),
                 _ = self.hangup.recv() => tracing::info!("SIGHUP changes nothing: settings are read at the start"),
             }
         }
@@ -217,7 +222,7 @@ impl Signals {
 
     /// Waits for Ctrl-C.
     #[cfg(not(unix))]
-    async fn stop(&mut self) {
+    async fn stop(&mut self, _: impl Fn()) {
         _ = signal::ctrl_c().await;
     }
 }

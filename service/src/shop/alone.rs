@@ -17,6 +17,7 @@ use segstock::inventory::ShortLine;
 use segstock_orders::ledger::{Decided, Writer, WriterStatus};
 use segstock_orders::{Cursor, Filter, OrderView, Position, Refusal, SkuId, SkuLimits};
 use std::error::Error;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -29,6 +30,8 @@ pub struct Alone {
     pub book: Book,
     /// What makes the book's changes durable.
     pub writer: Arc<Writer<Sku>>,
+    /// The file of its ledger, if it is one.
+    pub file: Option<PathBuf>,
     /// The orders that expire next.
     pub expiring: Expiring,
     /// How the ledger lags, as it was last seen.
@@ -44,6 +47,7 @@ impl Alone {
         Self {
             book,
             writer,
+            file: None,
             expiring: Expiring::default(),
             lag: Mutex::default(),
         }
