@@ -252,7 +252,7 @@ fn a_backup_is_made_while_it_serves_and_is_a_ledger() {
     let directory = tempfile::tempdir().unwrap();
     let start = |file: &std::path::Path| {
         let ledger = format!("sqlite:{}", file.display());
-        Process::spawn(&mut command(&[&PORTS[..], &["--ledger", &ledger]].concat()))
+        Process::spawn(&mut command(&[PORTS, &["--ledger", &ledger]].concat()))
     };
     let service = start(&directory.path().join("shop.db"));
     service.customers.order("a", &[("phone", 2)]).expect(201);
