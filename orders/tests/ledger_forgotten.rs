@@ -1,11 +1,12 @@
 //! Rows of orders that are forgotten: what they took for good stays taken, and nothing else stays.
 
 use segstock::ManualClock;
-use segstock_orders::ledger::{Driver, Recovered, Step, WriterSettings};
+use segstock_orders::ledger::faults::Disk;
+use segstock_orders::ledger::{Driver, Ledger, Recovered, Step, WriterSettings};
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{OrderBook, Returned, SkuLimits};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -37,7 +38,7 @@ impl Place {
     }
 
     fn open(&self) -> Result<Shop, Box<dyn Error>> {
-        open(&self.file(), &self.clock)
+        open(SqliteLedger::at(self.file()), &self.clock)
     }
 }
 
@@ -47,11 +48,14 @@ struct Shop {
     driver: Driver<String>,
 }
 
-fn open(file: &Path, clock: &Arc<ManualClock>) -> Result<Shop, Box<dyn Error>> {
+fn open(
+    ledger: impl Ledger<String> + 'static,
+    clock: &Arc<ManualClock>,
+) -> Result<Shop, Box<dyn Error>> {
     let builder = OrderBook::builder().clock(Arc::clone(clock) as _);
     let builder = builder.retention(RETENTION).shards(1).max_orders(500);
     let settings = WriterSettings::new().wall(Arc::clone(clock) as _);
-    let (shop, driver) = builder.recover_by_hand(SqliteLedger::at(file), settings)?;
+    let (shop, driver) = builder.recover_by_hand(ledger, settings)?;
     Ok(Shop { shop, driver })
 }
 
@@ -111,6 +115,55 @@ fn an_order_that_is_forgotten_before_its_last_entry_is_durable_keeps_what_it_too
         let shop = place.open()?;
         assert_eq!(shop.figures(), (on_hand, on_hand), "returned: {returned}");
         assert_eq!(shop.shop.found.orders, 0, "its rows are gone");
+    }
+    Ok(())
+}
+
+/// A call that may be refused.
+fn some_call(book: &OrderBook<String>, chance: &mut fastrand::Rng, number: u64) {
+    let id = format!("order-{}", number.saturating_sub(chance.u64(0..12)));
+    let key = format!("key-{number}");
+    let units = chance.u64(1..4);
+    _ = match chance.u8(0..8) {
+        0..3 => book.place(&id, None, [(phone(), units)], HOUR).is_ok(),
+        3 => book.pay(&id).is_ok(),
+        4 => book.ship(&id).is_ok(),
+        5 => book
+            .return_part(&id, &key, [(phone(), 1)], Returned::OnSale)
+            .is_ok(),
+        6 => book.cancel(&id).is_ok(),
+        _ => book.restock(phone(), &key, units).is_ok(),
+    };
+}
+
+/// Calls, batches, time that passes and forgetting, in any sequence.
+#[test]
+fn whatever_was_forgotten_when_stock_is_as_before_after_a_restart() -> Outcome {
+    for seed in 0..150 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (disk, clock) = (Disk::new(), Arc::new(ManualClock::new()));
+        clock.advance(SECOND);
+        let mut shop = open(disk.ledger(), &clock)?;
+        shop.shop
+            .writer
+            .decide(|| shop.shop.book.open(phone(), 100))
+            .answer?;
+        for number in 0..200 {
+            let writer = &shop.shop.writer;
+            _ = writer.decide(|| some_call(&shop.shop.book, &mut chance, number));
+            match chance.u8(0..8) {
+                0 => clock.advance(RETENTION / 4),
+                1 => clock.advance(2 * RETENTION),
+                2 | 3 => shop.sweep()?,
+                4 | 5 => _ = shop.driver.step(),
+                _ => {}
+            }
+        }
+        shop.write();
+        let before = shop.figures();
+        drop(shop);
+        let shop = open(disk.ledger(), &clock)?;
+        assert_eq!(shop.figures(), before, "seed {seed}");
     }
     Ok(())
 }
