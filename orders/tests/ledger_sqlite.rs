@@ -397,3 +397,45 @@ fn a_second_opening_in_the_process_leaves_the_lock_to_the_first() -> Outcome {
     open(&place.file())?;
     Ok(())
 }
+
+/// Whoever closes the writer waits for calls that are under way: each is answered as it was decided, or refused before it changed
+/// anything.
+#[test]
+fn a_writer_that_is_closed_beside_calls_leaves_none_without_an_answer() -> Outcome {
+    for round in 0..40 {
+        let place = Place::new();
+        let shop = place.recover()?;
+        shop.book.open(phone(), 1_000_000)?;
+        let placed = |thread: u32| -> Vec<String> {
+            let sell = |number: u32| {
+                let id = format!("{thread}-{number}");
+                match shop.book.place(&id, None, [(phone(), 1)], TTL) {
+                    Ok(_) => Some(id),
+                    Err(Refusal::Unavailable) => None,
+                    Err(other) => panic!("{other}"),
+                }
+            };
+            (0..).map_while(sell).collect()
+        };
+        let answered = thread::scope(|scope| {
+            let sellers: Vec<_> = (0..8).map(|it| scope.spawn(move || placed(it))).collect();
+            thread::sleep(Duration::from_micros(500 * round));
+            shop.writer.close();
+            let sold = sellers
+                .into_iter()
+                .map(|seller| seller.join().expect("no panic"));
+            sold.flatten().collect::<Vec<_>>()
+        });
+        drop(shop);
+        let shop = place.recover()?;
+        for id in &answered {
+            assert_eq!(
+                shop.book.get(id)?.state,
+                OrderState::Held,
+                "{id} was answered"
+            );
+        }
+        assert_eq!(shop.found.orders, answered.len(), "and no other was placed");
+    }
+    Ok(())
+}

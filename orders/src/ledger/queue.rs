@@ -14,6 +14,11 @@ const MOST_TO_FORGET: usize = 4096;
 /// much longer than others, and enough of them, since each order was an entry once.
 const FORGOTTEN_IN_A_BATCH: usize = 64;
 
+/// Calls that were permitted before the queue was closed append soon, or give their places back: they are waited for, but not
+/// for ever.
+const LAST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSES: u32 = 1_000;
+
 /// Entries on their way to the ledger. A place is in use from its permit until its entry is durable.
 #[derive(Debug)]
 pub(super) struct Queue<K> {
@@ -98,12 +103,18 @@ impl<K> Queue<K> {
         if self.lags.load(Ordering::Relaxed) {
             return Err(NoPlace::Busy);
         }
-        // A counter and nothing else: the entries are handed over by the lock.
+        // The entries are handed over by the lock. The count and `closed` are a pair: either this sees that the queue is closed, or
+        // whoever closed it sees the place.
         let more = |used| (used < self.places).then_some(used + 1);
         let used = self
             .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        used.map(|_| ()).map_err(|_| NoPlace::Busy)
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
+        used.map_err(|_| NoPlace::Busy)?;
+        if self.is_closed() {
+            self.free(1);
+            return Err(NoPlace::Unavailable);
+        }
+        Ok(())
     }
 
     /// Whether places are given no more until a batch is settled.
@@ -165,9 +176,15 @@ impl<K> Queue<K> {
     pub(super) fn next(&self, gathering: Gathering, is_busy: bool) -> Next<K> {
         let mut waiting = self.waiting.lock();
         let enough = self.places.min(waiting.entries.len() + gathering.more);
+        let mut pauses = 0;
         while waiting.is_empty() {
             if self.is_closed() {
-                return Next::Closed;
+                if self.used() == 0 || pauses == LAST_PAUSES {
+                    return Next::Closed;
+                }
+                pauses += 1;
+                self.filled.wait_for(&mut waiting, LAST_PAUSE);
+                continue;
             }
             if mem::take(&mut waiting.nudged) || is_busy {
                 waiting.awaited = None;
@@ -191,13 +208,14 @@ impl<K> Queue<K> {
     pub(super) fn close(&self) {
         // Under the lock: the writer's thread either sees it before it waits, or is notified.
         let waiting = self.waiting.lock();
-        self.closed.store(true, Ordering::Release);
+        // Before `used` is read: see `permit`.
+        self.closed.store(true, Ordering::SeqCst);
         drop(waiting);
         self.filled.notify_one();
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) fn last(&self) -> Position {
@@ -205,7 +223,7 @@ impl<K> Queue<K> {
     }
 
     pub(super) fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        self.used.load(Ordering::SeqCst)
     }
 }
 
