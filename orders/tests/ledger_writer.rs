@@ -5,7 +5,7 @@ use segstock_orders::ledger::{
     Batch, Ledger, LedgerError, LedgerReason, Opened, Recovered, Standing, Step, WriteError,
     WriterSettings,
 };
-use segstock_orders::{Entry, Lost, OrderBook, Position, Refusal, SkuId};
+use segstock_orders::{Change, Entry, Journal, Lost, NoPlace, OrderBook, Position, Refusal, SkuId};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -379,6 +379,28 @@ fn behind_a_batch_that_is_not_settled_calls_wait_and_after_a_while_new_ones_are_
     assert_eq!(shop.writer.outcome(first.rests_on), Some(Ok(())));
     assert!(open("tablet").answer.is_ok());
     assert_eq!(shop.writer.status().unsettled, None);
+}
+
+/// A call has its place before it changes anything, and appends afterwards.
+#[test]
+fn whoever_closes_the_writer_waits_for_calls_that_are_under_way() {
+    let shop = OrderBook::<String>::builder().recover(Disk::new().ledger());
+    let shop = shop.expect("an empty disk");
+    shop.book.open("phone".to_owned(), 1).expect("a new SKU");
+    let writer = &*shop.writer;
+    writer.permit().expect("it is open");
+    thread::scope(|scope| {
+        let closing = scope.spawn(|| writer.close());
+        while writer.permit() != Err(NoPlace::Unavailable) {
+            writer.give_back();
+        }
+        thread::sleep(Duration::from_millis(20));
+        assert!(!closing.is_finished(), "a call is under way");
+        let sku = SkuId::new(0);
+        let position = writer.append(&Entry::new(0, Change::Restocked { sku, units: 1 }));
+        assert_eq!(writer.wait(position), Ok(()));
+    });
+    assert!(writer.status().closed);
 }
 
 /// A ledger that gives two entries at a time.
