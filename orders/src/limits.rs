@@ -11,7 +11,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 )]
 #[non_exhaustive]
 pub struct SkuLimits {
-    /// Units that are not for sale. While fewer are on hand, units that come back fill them up first.
+    /// Units that are not for sale. While fewer are on hand, units that come back fill them up first. To sell none at all, a
+    /// SKU is [closed](Self::closed).
     pub safety: u64,
     /// Whether no new order has it. Orders that have it are paid for, shipped and returned as before.
     pub closed: bool,

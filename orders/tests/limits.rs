@@ -27,6 +27,48 @@ fn safety_stock_is_not_for_sale_and_fills_up_first() {
     assert_eq!(book.available("phone"), Some(4));
 }
 
+/// The safety stock and all that is promised may be missing at a count: what is owed then is never more than a stock can owe.
+#[test]
+fn a_count_is_booked_whatever_it_finds_beside_the_largest_safety_stock() {
+    let journal = Arc::new(Recorded::default());
+    let book = OrderBook::builder()
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    book.open("phone", 10).unwrap();
+    book.place("order", None, [("phone", 4)], QUARTER).unwrap();
+    book.pay("order").unwrap();
+    let keep = |safety| {
+        let mut limits = SkuLimits::default();
+        limits.safety = safety;
+        book.limit("phone", limits)
+    };
+    let refused = Refusal::Overflow {
+        sku: "phone",
+        requested: MAX_UNITS - 9,
+        on_hand: 10,
+    };
+    assert_eq!(keep(MAX_UNITS - 9), Err(refused));
+    assert!(matches!(keep(u64::MAX), Err(Refusal::Overflow { .. })));
+    keep(MAX_UNITS - 10).unwrap();
+    book.count("phone", "count", 0).unwrap();
+    let figures = |book: &OrderBook<&'static str>| {
+        let stock = book.stock("phone").unwrap();
+        (stock.on_hand, stock.available, stock.owed, stock.safety)
+    };
+    assert_eq!(figures(&book), (0, 0, 4, 0));
+    // Beside units that are owed the rule is the same: they are promised.
+    assert!(matches!(keep(MAX_UNITS - 3), Err(Refusal::Overflow { .. })));
+    keep(MAX_UNITS - 4).unwrap();
+    let again = OrderBook::builder().replay(journal.entries()).unwrap();
+    assert_eq!(figures(&again), (0, 0, 4, 0));
+    for book in [&book, &again] {
+        book.limit("phone", SkuLimits::default()).unwrap();
+        assert_eq!(figures(book), (0, 0, 4, 0));
+        book.cancel("order").unwrap();
+        assert_eq!(figures(book), (0, 0, 0, 0), "no unit is there to be sold");
+    }
+}
+
 #[test]
 fn a_closed_sku_takes_no_new_order_and_its_open_orders_finish() {
     let book = book(5);

@@ -119,6 +119,15 @@ fn more_units_than_there_are_are_refused() {
             2,
         ),
         (vec![phones(), limited(-1), limited(1)], 2),
+        // All that is promised and kept may be owed.
+        (
+            vec![
+                phones(),
+                placed("order", PHONE, 5),
+                limited(MAX_UNITS as i64 - 4),
+            ],
+            3,
+        ),
         // What is promised for a while only must fit, too.
         (
             vec![

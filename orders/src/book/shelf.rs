@@ -209,6 +209,23 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
+    /// Whether a shelf can have so much safety stock: with all units that are promised it is no more than a stock can owe. So
+    /// a count is booked whatever it finds.
+    pub(super) fn fits_safety(
+        &self,
+        sku: SkuId,
+        gate: &Gate,
+        safety: u64,
+    ) -> Result<(), Refusal<K>> {
+        let owed = self.skus.books(sku).owed;
+        // No more are promised than these. More are promised only while nothing is owed: then they are on hand, too.
+        let there = gate.on_hand + owed.saturating_sub(gate.limits.safety);
+        match there.checked_add(safety) {
+            Some(sum) if sum <= MAX_UNITS => Ok(()),
+            _ => Err(self.overflows(sku, safety, there)),
+        }
+    }
+
     pub(super) fn overflows(&self, sku: SkuId, requested: u64, on_hand: u64) -> Refusal<K> {
         Refusal::Overflow {
             sku: self.skus.item(sku).sku().clone(),

@@ -126,7 +126,8 @@ impl Balance {
     fn can_be(&self, sku: SkuId, sums: &SkuSums) -> bool {
         let fits = |sum: i64| (0..=units(MAX_UNITS)).contains(&sum);
         let uncovered = || self.uncovered.get(&sku).copied().unwrap_or(0);
-        [sums.on_hand, sums.held, sums.paid, sums.safety]
+        let kept = sums.promised().saturating_add(sums.safety);
+        [sums.on_hand, sums.held, sums.paid, sums.safety, kept]
             .into_iter()
             .all(fits)
             && (sums.free() >= 0 || sums.owed() <= uncovered().min(MAX_UNITS))
