@@ -161,14 +161,13 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let mut lines = order.lines.iter();
         lines.try_for_each(|line| self.knows(line.sku))?;
         let name = self.book.table.name(&order.id).of_new();
-        self.count(order.customer.as_deref(), &order.lines);
         if matches!(entry.change, Change::Waiting { .. }) {
             for line in order.lines.iter() {
                 let queue = &self.book.skus.item(line.sku).queue;
                 _ = queue.set_aside(line.units, u64::MAX);
             }
         }
-        let order = self.book.new_order(position, entry);
+        let order = self.book.new_order(position, entry, &Lines::new());
         let order = order.ok_or(ReplayReason::Unknown)?;
         let mut shard = self.book.table.lock_shard_of(name);
         let slot = shard.add(name, order);
@@ -190,34 +189,17 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         if !has_units(&shard[slot], &entry.change) {
             return Err(ReplayReason::Units);
         }
-        match &entry.change {
-            Change::Amended { taken, .. } => {
-                taken.iter().try_for_each(|line| self.knows(line.sku))?;
-                let (had, new) = shard[slot].split(taken);
-                self.recount(&shard[slot], &had);
-                self.count(shard[slot].customer.as_deref(), &new);
-            }
-            Change::Paid { retaken, .. } => self.recount(&shard[slot], retaken),
-            _ => {}
-        }
+        let none = Lines::new();
+        let taken = match &entry.change {
+            Change::Amended { taken, .. } => taken,
+            Change::Paid { retaken, .. } => retaken,
+            _ => &none,
+        };
+        taken.iter().try_for_each(|line| self.knows(line.sku))?;
         book.show(&mut shard, slot, position, entry);
+        let order = &shard[slot];
+        book.count_rest(order.customer.as_deref(), &order.counted(taken), &none);
         Ok(())
-    }
-
-    /// Counts units that come to an order, of SKUs that are counted.
-    fn count(&self, customer: Option<&str>, lines: &Lines) {
-        let counted = self.book.counted(customer, lines);
-        if let Some(customer) = customer {
-            self.book.customers.take_again(customer, &counted);
-        }
-    }
-
-    /// Counts units that come to an order, of SKUs that are counted in it.
-    fn recount(&self, order: &Order, lines: &Lines) {
-        if let Some(customer) = &order.customer {
-            let counted = order.counted(lines);
-            self.book.customers.take_again(customer, &counted);
-        }
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {

@@ -47,23 +47,26 @@ impl<K: Sku + 'static> OrderBook<K> {
                 self.has_room_for_lines(taken.len())?;
                 self.are_open(&taken)?;
                 let permit = self.permit()?;
-                self.take_more(shard.number, order, &taken)?;
+                let counted = self.take_more(shard.number, order, &taken)?;
                 let order = order.number;
                 let units = taken.units() + given.units();
                 let change = Change::Amended {
                     order,
-                    taken,
+                    taken: taken.clone(),
                     given,
                     until,
                 };
                 let (now, request) = (call.now, wanted.key());
                 let at = At {
-                    shard,
+                    shard: &mut *shard,
                     slot,
                     now,
                     request,
                 };
-                Ok(self.recorded(at, permit, change, None, units))
+                let answer = self.recorded(at, permit, change, None, units);
+                let order = &shard[slot];
+                self.count_rest(order.customer.as_deref(), &order.counted(&taken), &counted);
+                Ok(answer)
             })
         })
     }

@@ -189,7 +189,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             Change::Limited { sku, limits, .. } => {
                 gates.of(sku).limits = limits;
-                self.skus.item(sku).rules.set(&limits);
+                self.skus.item(sku).rules.set(&limits, position);
             }
             _ => {}
         }
