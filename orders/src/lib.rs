@@ -61,8 +61,9 @@
 //!
 //! Orders ([`max_orders`](OrderBookBuilder::max_orders)) and their lines, SKUs, customers that are counted, lines and units of
 //! an order,
-//! keys of requests of an order, of a SKU and of the whole book, units that are on their way, events. At the limit a call is
-//! refused by [`Refusal::Limit`]. Of an order's extensions the last 8 are known by their keys, and with a ledger each is a
+//! keys of requests of an order, of a SKU and of the whole book, units that are on their way, events. At the limit a call has the
+//! book forget or expire what is past its time, up to 64 of it at a time and eight times; if there is nothing, it is refused by
+//! [`Refusal::Limit`]. Of an order's extensions the last 8 are known by their keys, and with a ledger each is a
 //! row until the order is forgotten. A limit is for what is new: under one that was lowered, what was done is answered as
 //! before, and orders go on to their end.
 //!

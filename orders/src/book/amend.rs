@@ -44,7 +44,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 let until = self.until(call.now, ttl)?.max(order.until);
                 let held = order.parts.at(Stage::Held);
                 let (taken, given) = (lines.beyond(&held), held.beyond(&lines));
-                self.has_room_for_lines(taken.len())?;
+                self.has_room_for_lines(lines.len().saturating_sub(held.len()))?;
                 self.are_open(&taken)?;
                 let permit = self.permit()?;
                 let counted = self.take_more(shard.number, order, &taken)?;

@@ -40,19 +40,30 @@ impl<K: Sku + 'static> OrderBook<K> {
             let mut body = Body::new();
             asked.body.iter().for_each(|number| body.number(*number));
             let request = RequestKey::new(asked.key.into(), body.finish());
-            let mut tries = Tries::default();
-            while tries.begin() {
-                self.forget_requests(call.now, FOR_OTHERS);
-                match self.once_on_shelf(call, &skus, &request, &take) {
-                    // Keys of the SKU whose time has passed are forgotten after older ones of others.
-                    Err(Refusal::Limit(Limit::Requests(_)))
-                        if self.forget_requests(call.now, FOR_ROOM) > 0 => {}
-                    Err(lacks) => self.help(call, &mut tries, lacks)?,
-                    answer => return answer,
-                }
-            }
-            Err(Refusal::Busy)
+            self.helped_on_shelf(call, |call| {
+                self.once_on_shelf(call, &skus, &request, &take)
+            })
         })
+    }
+
+    /// Works on shelves. If the work lacks room for a key, forgets others whose time has passed, and begins anew.
+    fn helped_on_shelf<T>(
+        &self,
+        call: &mut Call,
+        work: impl Fn(&mut Call) -> Result<T, Refusal<K>>,
+    ) -> Result<T, Refusal<K>> {
+        let mut tries = Tries::default();
+        while tries.begin() {
+            self.forget_requests(call.now, FOR_OTHERS);
+            match work(call) {
+                // Keys of the SKU whose time has passed are forgotten after older ones of others.
+                Err(Refusal::Limit(Limit::Requests(_)))
+                    if self.forget_requests(call.now, FOR_ROOM) > 0 => {}
+                Err(lacks) => self.help(call, &mut tries, lacks)?,
+                answer => return answer,
+            }
+        }
+        Err(Refusal::Busy)
     }
 
     /// Whether a request on the stock of a SKU was made: then its retry changes nothing.
@@ -69,17 +80,20 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
             let mut asked = Body::new();
             body.iter().for_each(|number| asked.number(*number));
-            let gate = self.skus.item(id).gateway.close();
-            let Some(booked) = gate.booked(key, call.now) else {
-                self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
-                return Ok(false);
-            };
-            call.rest_on(booked.position);
-            if booked.body == asked.finish() {
-                Ok(true)
-            } else {
-                Err(Refusal::Conflict)
-            }
+            let asked = asked.finish();
+            self.helped_on_shelf(call, |call| {
+                let gate = self.skus.item(id).gateway.close();
+                let Some(booked) = gate.booked(key, call.now) else {
+                    self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
+                    return Ok(false);
+                };
+                call.rest_on(booked.position);
+                if booked.body == asked {
+                    Ok(true)
+                } else {
+                    Err(Refusal::Conflict)
+                }
+            })
         })
     }
 
