@@ -94,6 +94,12 @@ impl Table {
         self.shards.len()
     }
 
+    /// What tells the places of this table from those of others: 17 bits, and never 0. In which shard an order lies is by
+    /// chance, as this is.
+    pub(crate) fn tag(&self) -> u64 {
+        1 + self.hasher.hash_one("") % ((1 << 17) - 1)
+    }
+
     /// How many orders are known.
     pub(crate) fn known(&self) -> usize {
         tally::sum(self.counts_of_orders())
