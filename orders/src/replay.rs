@@ -26,6 +26,9 @@ pub(crate) struct Replaying<'a, K: Sku> {
     written: Position,
 }
 
+/// As the last that was written: every entry is as it was.
+pub(crate) const ALL: Position = Position::new(u64::MAX);
+
 type Places = HashMap<Position, (u32, SlotId), BuildHasherDefault<ByPosition>>;
 
 /// Hashes positions.
@@ -77,7 +80,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             last = position;
         }
         if let Some(feed) = &self.book.feed {
-            feed.end_of_past();
+            let all = self.written == ALL;
+            feed.end_of_past(if all { last } else { self.written });
         }
         *self.book.last_time.lock() = time;
         Ok((last, time))
