@@ -2,8 +2,8 @@
 
 use segstock::MAX_UNITS;
 use segstock_orders::{
-    Change, Entry, LineUnits, Lines, NewOrder, OrderBook, Position, Refusal, ReplayReason, SkuId,
-    SkuLimits,
+    Change, Cursor, Entry, Filter, LineUnits, Lines, NewOrder, OrderBook, Position, Refusal,
+    ReplayReason, SkuId, SkuLimits,
 };
 use std::time::Duration;
 
@@ -258,10 +258,12 @@ fn an_id_that_is_placed_again_was_forgotten() {
         placed("order", PHONE, 1),
     ];
     let book = replay(changes).expect("it ends well");
-    assert_eq!((book.orders(), book.lines()), (1, 1));
     let order = book.get("order").expect("the last of them");
     assert_eq!(order.lines.iter().map(|line| line.held).sum::<u64>(), 1);
     assert_eq!(book.available("phone"), Some(1));
+    let page = book.list(&Filter::default(), Cursor::default(), 10);
+    assert_eq!(page.expect("a page").orders, [order]);
+    assert_eq!((book.orders(), book.lines()), (1, 1));
 }
 
 #[test]

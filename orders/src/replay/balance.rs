@@ -145,11 +145,10 @@ fn name_skus<K: Sku>(book: &OrderBook<K>) -> Result<(), ReplayError> {
 fn name_orders<K: Sku>(book: &OrderBook<K>) -> Result<(), ReplayError> {
     for number in 0..book.table.shards() {
         let mut shard = book.table.lock(number);
-        let forgotten = shard.name_all().map_err(|position| ReplayError {
+        shard.name_all().map_err(|position| ReplayError {
             position,
             reason: ReplayReason::Order,
         })?;
-        book.requests.remove(forgotten);
         // What ended since it was placed has no deadline any more.
         shard.visit();
     }
