@@ -112,6 +112,12 @@ struct Left<K> {
 }
 
 impl<K> Left<K> {
+    /// It wraps: entries that are damaged are told after the last of them, and this is not where they are refused.
+    const fn change(&mut self, free: i64, waiting: i64) {
+        self.free = self.free.wrapping_add(free);
+        self.waiting = self.waiting.wrapping_add(waiting);
+    }
+
     const fn left(&self) -> i64 {
         if self.free < 0 || self.waiting > 0 {
             0
@@ -234,8 +240,7 @@ impl<K: Clone> State<K> {
         let Some(left) = self.skus.get_mut(sku.index()) else {
             return;
         };
-        left.free += free;
-        left.waiting += waiting;
+        left.change(free, waiting);
         let (units, name) = (left.left(), left.sku.clone());
         let (was_low, was_out) = (left.is_low, left.is_out);
         (left.is_low, left.is_out) = (units < left.low, units == 0);

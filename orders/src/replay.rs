@@ -3,6 +3,7 @@
 mod balance;
 mod error;
 
+use balance::BEYOND;
 pub(crate) use balance::Balance;
 pub use error::{ReplayError, ReplayReason};
 
@@ -71,6 +72,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if position <= last {
                 return Err(error(ReplayReason::Sequence));
             }
+            if !moves_units_of_a_stock(&entry.change) {
+                return Err(error(ReplayReason::Units));
+            }
             if let Some(feed) = &self.book.feed {
                 let id = self.id_of(&entry.change);
                 feed.note(position, &entry, id.as_deref(), self.written);
@@ -132,10 +136,6 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         book.forget_requests(entry.time, 2);
         let mut gates = book.skus.pass_all(&shelves);
         let can_be = match entry.change {
-            Change::Restocked { units, .. }
-            | Change::WrittenOff { units, .. }
-            | Change::Moved { units, .. }
-            | Change::Sent { units, .. } => units <= MAX_UNITS,
             Change::Arrived {
                 sending,
                 from,
@@ -168,7 +168,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         if matches!(entry.change, Change::Waiting { .. }) {
             for line in order.lines.iter() {
                 let queue = &self.book.skus.item(line.sku).queue;
-                _ = queue.set_aside(line.units, u64::MAX);
+                if !queue.set_aside(line.units, u64::MAX) {
+                    return Err(ReplayReason::Units);
+                }
             }
         }
         let order = self.book.new_order(position, entry, &Lines::new());
@@ -209,6 +211,40 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {
         let known = self.book.skus.knows(sku);
         known.then_some(()).ok_or(ReplayReason::Sku)
+    }
+}
+
+/// Whether a stock can have the units that a change moves, whatever came before it. Of a count that stands for others it has
+/// only to be a sum.
+fn moves_units_of_a_stock<K>(change: &Change<K>) -> bool {
+    let fit = |lines: &Lines| lines.iter().all(|line| line.units <= MAX_UNITS);
+    match change {
+        Change::Restocked { units, .. }
+        | Change::WrittenOff { units, .. }
+        | Change::Moved { units, .. }
+        | Change::Sent { units, .. } => *units <= MAX_UNITS,
+        Change::Arrived { units, lost, .. } => *units <= MAX_UNITS && *lost <= MAX_UNITS,
+        Change::Counted { difference, .. } => difference.unsigned_abs() <= BEYOND.unsigned_abs(),
+        Change::Limited { safety, .. } => safety.unsigned_abs() <= MAX_UNITS,
+        Change::Placed { order, .. } | Change::Waiting { order, .. } => fit(&order.lines),
+        Change::Served { lines, .. }
+        | Change::Shipped { lines, .. }
+        | Change::Expired { lines, .. } => fit(lines),
+        Change::Amended { taken, given, .. } => fit(taken) && fit(given),
+        Change::Paid { held, retaken, .. } => fit(held) && fit(retaken),
+        Change::Cancelled {
+            waiting,
+            held,
+            paid,
+            ..
+        } => fit(waiting) && fit(held) && fit(paid),
+        Change::Returned {
+            on_sale,
+            written_off,
+            ..
+        } => fit(on_sale) && fit(written_off),
+        // What a SKU is opened with is looked at there.
+        Change::Opened { .. } | Change::Extended { .. } => true,
     }
 }
 

@@ -72,7 +72,7 @@ fn replay(
 ) -> Result<OrderBook<String>, (u64, ReplayReason)> {
     let entries = (1..).zip(changes);
     let entries = entries.map(|(at, change)| (Position::new(at), Entry::new(at, change)));
-    let book = OrderBook::builder().replay(entries);
+    let book = OrderBook::builder().events(10).replay(entries);
     book.map_err(|error| (error.position.number(), error.reason))
 }
 
@@ -143,6 +143,46 @@ fn more_units_than_there_are_are_refused() {
             (at, ReplayReason::Units),
             "{changes:?}"
         );
+    }
+}
+
+/// Rows that somebody edited: numbers at the ends of what they are written in.
+#[test]
+fn units_that_no_stock_has_are_refused_before_they_are_summed_up() {
+    let phones = || opened("phone", PHONE, 5);
+    let waiting = |units| Change::Waiting {
+        order: NewOrder::new("order", None, lines(PHONE, units)),
+        ttl: 1,
+    };
+    let amended = |units| Change::Amended {
+        order: Position::new(2),
+        taken: lines(PHONE, units),
+        given: Lines::new(),
+        until: 1,
+    };
+    for units in [MAX_UNITS + 1, 1 << 62, (1 << 62) + 1, 1 << 63, u64::MAX] {
+        let moved = Change::Moved {
+            from: PHONE,
+            to: PHONE,
+            units,
+        };
+        for change in [
+            placed("order", PHONE, units),
+            waiting(units),
+            restocked(PHONE, units),
+            moved,
+        ] {
+            let changes = [phones(), change.clone()];
+            assert_eq!(refused(changes), (2, ReplayReason::Units), "{change:?}");
+        }
+        let changes = [phones(), placed("order", PHONE, 1), amended(units)];
+        assert_eq!(refused(changes), (3, ReplayReason::Units), "{units}");
+    }
+    for units in [i64::MIN, i64::MAX] {
+        for change in [counted(PHONE, units, u64::MAX), limited(units)] {
+            let changes = [phones(), change.clone()];
+            assert_eq!(refused(changes), (2, ReplayReason::Units), "{change:?}");
+        }
     }
 }
 

@@ -117,8 +117,7 @@ impl<K: Clone> State<K> {
     /// Sums up what can be had of a SKU, or takes that back, and tells nothing.
     fn sum(&mut self, (sku, free, waiting): (SkuId, i64, i64), sign: i64) {
         if let Some(left) = self.skus.get_mut(sku.index()) {
-            left.free += sign * free;
-            left.waiting += sign * waiting;
+            left.change(sign * free, sign * waiting);
         }
     }
 

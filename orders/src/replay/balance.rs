@@ -19,7 +19,7 @@ use std::thread;
 /// Of so many SKUs the names are worth a thread.
 const LARGE: usize = 10_000;
 /// No sum of a book goes beyond, on the way neither: it is the units of as many entries as nobody writes.
-const BEYOND: i64 = 1 << 61;
+pub(super) const BEYOND: i64 = 1 << 61;
 
 /// The sums of all SKUs, and what is to be judged at the end.
 #[derive(Debug, Default)]
