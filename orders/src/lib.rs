@@ -50,7 +50,9 @@
 //!
 //! The orders have a table of their own, and not the holds of `segstock`: a hold ends with its payment, while an order goes
 //! on, in parts; its entry has to be written between takes and gives of one call; and a hold with its order takes twice the
-//! memory: 195 bytes here for an order of two lines with an id of 20 bytes, held or remembered.
+//! memory: 195 bytes here for an order of two lines with an id of 20 bytes, held or remembered. A SKU of which orders from many
+//! threads left at a time, 64 times in its life, keeps its lanes: 128 bytes for every 8
+//! [shards](OrderBookBuilder::shards), 1 KiB with 64 of them.
 //!
 //! # Time
 //!

@@ -11,9 +11,9 @@ use segstock::inventory::Sku;
 use std::time::Duration;
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now. It takes what it
-    /// lacks and gives back what it does not need any more, at once, or nothing changes. A retry with the same `key` changes
-    /// nothing again, however often the order was amended since.
+    /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now, if that is later than its
+    /// deadline: no amendment moves a deadline back. It takes what it lacks and gives back what it does not need any more, at
+    /// once, or nothing changes. A retry with the same `key` changes nothing again, however often the order was amended since.
     ///
     /// A retry of [`place`](Self::place) with the first lines is still known as that of this order.
     ///
