@@ -159,7 +159,8 @@ pub struct StockAnswer {
     pub position: Position,
     /// Units on hand that came; negative: that went.
     pub difference: i64,
-    /// Units that went and that no free unit covered: they are owed.
+    /// Units that went and that no unit for sale covered: they come from the safety stock, as far as it has units, and the
+    /// rest is [owed](SkuView::owed).
     pub uncovered: u64,
 }
 

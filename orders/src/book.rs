@@ -220,7 +220,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// Whether so many lines can be known, beside those of all orders.
     pub(crate) fn has_room_for_lines(&self, lines: usize) -> Result<(), Refusal<K>> {
         let limit = self.settings.max_all_lines;
-        if !self.table.has_room_for_lines(lines) {
+        if lines > 0 && !self.table.has_room_for_lines(lines) {
             return Err(Refusal::Limit(Limit::AllLines(limit)));
         }
         Ok(())

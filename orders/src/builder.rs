@@ -6,7 +6,7 @@ use crate::entry::{Entry, Position};
 use crate::feed::Feed;
 use crate::journal::{Journal, Nowhere};
 use crate::on_the_way::OnTheWay;
-use crate::replay::{Balance, ReplayError, Replaying};
+use crate::replay::{self, Balance, ReplayError, Replaying};
 use crate::requests::Requests;
 use crate::settings::{MOST_LINES, Settings};
 use crate::skus::Skus;
@@ -256,7 +256,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         let mut balance = Balance::default();
         let entries = entries.into_iter();
         let entries = entries.inspect(|(position, entry)| balance.follow(*position, entry));
-        let unsettled = self.replay_unsettled(entries, Position::new(u64::MAX));
+        let unsettled = self.replay_unsettled(entries, replay::ALL);
         balance.settle(unsettled).map(|(book, _)| book)
     }
 

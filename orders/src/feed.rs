@@ -71,7 +71,7 @@ pub enum What<K> {
 pub struct Events<K> {
     /// What happened, in the sequence of the entries.
     pub events: Vec<Event<K>>,
-    /// Where to go on: after this position.
+    /// Where to go on: after this position. It is durable; all events up to it were told, or are missed.
     pub next: Position,
     /// If the reader was too slow: the events of the entries after where it was, up to this position, are dropped. After a
     /// restart these are also events of entries whose rows the ledger has deleted, or put together, and all before the last
@@ -91,6 +91,8 @@ struct State<K> {
     events: BTreeMap<(Position, u32), What<K>>,
     /// The position of the last event that was dropped.
     dropped: Position,
+    /// The position of the last entry, as it was written.
+    last: Position,
     /// While a book is made again.
     past: Past<K>,
     skus: Steps<Left<K>>,
@@ -110,6 +112,12 @@ struct Left<K> {
 }
 
 impl<K> Left<K> {
+    /// It wraps: entries that are damaged are told after the last of them, and this is not where they are refused.
+    const fn change(&mut self, free: i64, waiting: i64) {
+        self.free = self.free.wrapping_add(free);
+        self.waiting = self.waiting.wrapping_add(waiting);
+    }
+
     const fn left(&self) -> i64 {
         if self.free < 0 || self.waiting > 0 {
             0
@@ -124,7 +132,8 @@ impl<K: Clone> Feed<K> {
         Self(Mutex::new(State {
             capacity,
             events: BTreeMap::new(),
-            dropped: Position::new(0),
+            dropped: Position::default(),
+            last: Position::default(),
             past: Past::default(),
             skus: Steps::default(),
         }))
@@ -140,6 +149,7 @@ impl<K: Clone> Feed<K> {
     ) -> Position {
         let mut state = self.0.lock();
         let position = append();
+        state.last = position;
         if let Some(what) = id.and_then(|id| of_order(&entry.change, id)) {
             state.push(position, what);
         }
@@ -149,22 +159,28 @@ impl<K: Clone> Feed<K> {
 
     pub(crate) fn after(&self, after: Position, durable: Position, limit: usize) -> Events<K> {
         let state = self.0.lock();
-        let missed = (state.dropped > after).then_some(state.dropped);
+        // Events may be dropped before they are durable, and may come to be nothing: the reader is not sent beyond.
+        let dropped = state.dropped.min(durable);
+        let missed = (dropped > after).then_some(dropped);
+        let mut next = state.last.min(durable);
         let mut events: Vec<Event<K>> = Vec::new();
         let later = (Bound::Excluded((after, u32::MAX)), Bound::Unbounded);
         for ((position, _), what) in state.events.range(later) {
             // All events of one entry, or none.
             let is_full = events.len() >= limit.clamp(1, PAGE);
             let is_next = events.last().is_some_and(|last| last.position < *position);
-            if *position > durable || (is_full && is_next) {
+            if *position > durable {
+                break;
+            }
+            if is_full && is_next {
+                next = events.last().map_or(after, |last| last.position);
                 break;
             }
             let (position, what) = (*position, what.clone());
             events.push(Event { position, what });
         }
-        let next = events.last().map_or(after, |last| last.position);
         Events {
-            next: missed.map_or(next, |missed| next.max(missed)),
+            next: next.max(after),
             events,
             missed,
         }
@@ -224,8 +240,7 @@ impl<K: Clone> State<K> {
         let Some(left) = self.skus.get_mut(sku.index()) else {
             return;
         };
-        left.free += free;
-        left.waiting += waiting;
+        left.change(free, waiting);
         let (units, name) = (left.left(), left.sku.clone());
         let (was_low, was_out) = (left.is_low, left.is_out);
         (left.is_low, left.is_out) = (units < left.low, units == 0);

@@ -1,5 +1,6 @@
 //! [`SkuLimits`]: what is set for a SKU.
 
+use crate::entry::Position;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// What is set for a SKU; by [`OrderBook::limit`](crate::OrderBook::limit). [`Default`] limits nothing.
@@ -11,7 +12,8 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 )]
 #[non_exhaustive]
 pub struct SkuLimits {
-    /// Units that are not for sale. While fewer are on hand, units that come back fill them up first.
+    /// Units that are not for sale. While fewer are on hand, units that come back fill them up first. To sell none at all, a
+    /// SKU is [closed](Self::closed).
     pub safety: u64,
     /// Whether no new order has it. Orders that have it are paid for, shipped and returned as before.
     pub closed: bool,
@@ -53,8 +55,8 @@ pub(crate) struct Rules {
     unpaid: AtomicU64,
     /// What that is while the SKU has no such limit of its own.
     unpaid_otherwise: u64,
-    /// Whether units are counted for each customer: once they are, for ever.
-    counted: AtomicBool,
+    /// Units of the entries after this position are counted for each customer: for ever. The largest number if none are.
+    counted_after: AtomicU64,
     /// Whether any of these is set, or was: one look tells most orders that nothing limits them.
     any: AtomicBool,
 }
@@ -67,18 +69,16 @@ impl Rules {
             per_customer: AtomicU64::new(u64::MAX),
             unpaid: AtomicU64::new(unpaid_otherwise),
             unpaid_otherwise,
-            counted: AtomicBool::new(false),
+            counted_after: AtomicU64::new(u64::MAX),
             any: AtomicBool::new(unpaid_otherwise <= 100),
         }
     }
 
-    /// Called behind the gate of the SKU.
-    pub(crate) fn set(&self, limits: &SkuLimits) {
+    /// Sets what the entry at `position` says. Called behind the gate of the SKU.
+    pub(crate) fn set(&self, limits: &SkuLimits, position: Position) {
         // Before the limits: who sees one of them asks for all.
         self.any.store(true, Ordering::Release);
-        if limits.per_customer.is_some() {
-            self.counted.store(true, Ordering::Release);
-        }
+        self.count_after(limits, position);
         let per_customer = limits.per_customer.unwrap_or(u64::MAX);
         self.per_customer.store(per_customer, Ordering::Release);
         let unpaid = limits.unpaid.map_or(self.unpaid_otherwise, u64::from);
@@ -102,9 +102,19 @@ impl Rules {
         self.waiting.load(Ordering::Acquire)
     }
 
+    /// Has units be counted from the first limit on that is for customers. What is appended to a ledger is in a sequence: then
+    /// this is called before the next entry is appended, and whether an entry counts is what a replay finds, too.
+    pub(crate) fn count_after(&self, limits: &SkuLimits, position: Position) {
+        if limits.per_customer.is_some() {
+            self.counted_after
+                .fetch_min(position.number(), Ordering::AcqRel);
+        }
+    }
+
+    /// Whether units of the entry at `position` are counted.
     #[inline]
-    pub(crate) fn is_counted(&self) -> bool {
-        self.counted.load(Ordering::Acquire)
+    pub(crate) fn is_counted(&self, position: Position) -> bool {
+        self.counted_after.load(Ordering::Acquire) < position.number()
     }
 
     #[inline]

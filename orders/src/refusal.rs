@@ -71,6 +71,8 @@ pub enum Refusal<K> {
         /// The longest time.
         longest: Duration,
     },
+    /// The cursor is none of this book's, or was handed out before it was made again: the list begins anew.
+    Cursor,
     /// An id or key is empty, or longer than [`MAX_KEY`](crate::MAX_KEY) bytes.
     Key,
     /// What is counted has reached its limit.
@@ -191,6 +193,7 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
                     "units are held for more than 0 s, and at most {longest} s"
                 )
             }
+            Self::Cursor => f.write_str("the list began elsewhere: read it from its beginning"),
             Self::Key => write!(f, "an id or key has 1 to {} bytes", crate::MAX_KEY),
             Self::Limit(limit) => limit.fmt(f),
             Self::Busy => f.write_str("busy: try again"),

@@ -3,6 +3,7 @@
 mod balance;
 mod error;
 
+use balance::BEYOND;
 pub(crate) use balance::Balance;
 pub use error::{ReplayError, ReplayReason};
 
@@ -25,6 +26,9 @@ pub(crate) struct Replaying<'a, K: Sku> {
     /// The last entry that was written as it is. Those after it stand for others that are gone.
     written: Position,
 }
+
+/// As the last that was written: every entry is as it was.
+pub(crate) const ALL: Position = Position::new(u64::MAX);
 
 type Places = HashMap<Position, (u32, SlotId), BuildHasherDefault<ByPosition>>;
 
@@ -68,6 +72,9 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             if position <= last {
                 return Err(error(ReplayReason::Sequence));
             }
+            if !moves_units_of_a_stock(&entry.change) {
+                return Err(error(ReplayReason::Units));
+            }
             if let Some(feed) = &self.book.feed {
                 let id = self.id_of(&entry.change);
                 feed.note(position, &entry, id.as_deref(), self.written);
@@ -77,7 +84,8 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
             last = position;
         }
         if let Some(feed) = &self.book.feed {
-            feed.end_of_past();
+            let all = self.written == ALL;
+            feed.end_of_past(if all { last } else { self.written });
         }
         *self.book.last_time.lock() = time;
         Ok((last, time))
@@ -128,10 +136,6 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         book.forget_requests(entry.time, 2);
         let mut gates = book.skus.pass_all(&shelves);
         let can_be = match entry.change {
-            Change::Restocked { units, .. }
-            | Change::WrittenOff { units, .. }
-            | Change::Moved { units, .. }
-            | Change::Sent { units, .. } => units <= MAX_UNITS,
             Change::Arrived {
                 sending,
                 from,
@@ -161,14 +165,15 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         let mut lines = order.lines.iter();
         lines.try_for_each(|line| self.knows(line.sku))?;
         let name = self.book.table.name(&order.id).of_new();
-        self.count(order.customer.as_deref(), &order.lines);
         if matches!(entry.change, Change::Waiting { .. }) {
             for line in order.lines.iter() {
                 let queue = &self.book.skus.item(line.sku).queue;
-                _ = queue.set_aside(line.units, u64::MAX);
+                if !queue.set_aside(line.units, u64::MAX) {
+                    return Err(ReplayReason::Units);
+                }
             }
         }
-        let order = self.book.new_order(position, entry);
+        let order = self.book.new_order(position, entry, &Lines::new());
         let order = order.ok_or(ReplayReason::Unknown)?;
         let mut shard = self.book.table.lock_shard_of(name);
         let slot = shard.add(name, order);
@@ -190,39 +195,56 @@ impl<'a, K: Sku + 'static> Replaying<'a, K> {
         if !has_units(&shard[slot], &entry.change) {
             return Err(ReplayReason::Units);
         }
-        match &entry.change {
-            Change::Amended { taken, .. } => {
-                taken.iter().try_for_each(|line| self.knows(line.sku))?;
-                let (had, new) = shard[slot].split(taken);
-                self.recount(&shard[slot], &had);
-                self.count(shard[slot].customer.as_deref(), &new);
-            }
-            Change::Paid { retaken, .. } => self.recount(&shard[slot], retaken),
-            _ => {}
-        }
+        let none = Lines::new();
+        let taken = match &entry.change {
+            Change::Amended { taken, .. } => taken,
+            Change::Paid { retaken, .. } => retaken,
+            _ => &none,
+        };
+        taken.iter().try_for_each(|line| self.knows(line.sku))?;
         book.show(&mut shard, slot, position, entry);
+        let order = &shard[slot];
+        book.count_rest(order.customer.as_deref(), &order.counted(taken), &none);
         Ok(())
-    }
-
-    /// Counts units that come to an order, of SKUs that are counted.
-    fn count(&self, customer: Option<&str>, lines: &Lines) {
-        let counted = self.book.counted(customer, lines);
-        if let Some(customer) = customer {
-            self.book.customers.take_again(customer, &counted);
-        }
-    }
-
-    /// Counts units that come to an order, of SKUs that are counted in it.
-    fn recount(&self, order: &Order, lines: &Lines) {
-        if let Some(customer) = &order.customer {
-            let counted = order.counted(lines);
-            self.book.customers.take_again(customer, &counted);
-        }
     }
 
     fn knows(&self, sku: SkuId) -> Result<(), ReplayReason> {
         let known = self.book.skus.knows(sku);
         known.then_some(()).ok_or(ReplayReason::Sku)
+    }
+}
+
+/// Whether a stock can have the units that a change moves, whatever came before it. Of a count that stands for others it has
+/// only to be a sum.
+fn moves_units_of_a_stock<K>(change: &Change<K>) -> bool {
+    let fit = |lines: &Lines| lines.iter().all(|line| line.units <= MAX_UNITS);
+    match change {
+        Change::Restocked { units, .. }
+        | Change::WrittenOff { units, .. }
+        | Change::Moved { units, .. }
+        | Change::Sent { units, .. } => *units <= MAX_UNITS,
+        Change::Arrived { units, lost, .. } => *units <= MAX_UNITS && *lost <= MAX_UNITS,
+        Change::Counted { difference, .. } => difference.unsigned_abs() <= BEYOND.unsigned_abs(),
+        Change::Limited { safety, .. } => safety.unsigned_abs() <= MAX_UNITS,
+        Change::Placed { order, .. } | Change::Waiting { order, .. } => fit(&order.lines),
+        Change::Served { lines, .. }
+        | Change::Shipped { lines, .. }
+        | Change::Expired { lines, .. } => fit(lines),
+        Change::Amended { taken, given, .. } => fit(taken) && fit(given),
+        Change::Paid { held, retaken, .. } => fit(held) && fit(retaken),
+        Change::Cancelled {
+            waiting,
+            held,
+            paid,
+            ..
+        } => fit(waiting) && fit(held) && fit(paid),
+        Change::Returned {
+            on_sale,
+            written_off,
+            ..
+        } => fit(on_sale) && fit(written_off),
+        // What a SKU is opened with is looked at there.
+        Change::Opened { .. } | Change::Extended { .. } => true,
     }
 }
 

@@ -380,7 +380,13 @@ impl<K: Sku> Skus<K> {
     pub(crate) fn withhold(&self, sku: SkuId, units: u64) -> u64 {
         let item = self.item(sku);
         item.gateway.owe();
-        item.stock.withdraw(units).owed
+        let withdrawn = item.stock.withdraw(units);
+        debug_assert_eq!(
+            withdrawn.taken + withdrawn.owed,
+            units,
+            "what is promised and kept is no more than a stock can owe"
+        );
+        withdrawn.owed
     }
 
     /// Has units on sale again that were taken off it. Returns how many of them were owed.

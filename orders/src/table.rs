@@ -94,6 +94,12 @@ impl Table {
         self.shards.len()
     }
 
+    /// What tells the places of this table from those of others: 17 bits, and never 0. In which shard an order lies is by
+    /// chance, as this is.
+    pub(crate) fn tag(&self) -> u64 {
+        1 + self.hasher.hash_one("") % ((1 << 17) - 1)
+    }
+
     /// How many orders are known.
     pub(crate) fn known(&self) -> usize {
         tally::sum(self.counts_of_orders())
@@ -187,30 +193,31 @@ impl Locked<'_> {
     }
 
     /// Has all orders be found by their ids that were added to the shard: the index is made at once, which takes a part
-    /// of the time. Forgetting is no entry: of two orders with an id the first was forgotten before the second was placed.
-    /// Returns how many keys of requests were forgotten with orders.
+    /// of the time. Forgetting is no entry: of two orders with an id the first was forgotten before the second was placed. Its
+    /// rows are there still: nobody finds it, and it is forgotten again by whoever looks next, so that its rows go.
     ///
     /// # Errors
     ///
     /// The number of an order whose id was not free.
-    pub(crate) fn name_all(&mut self) -> Result<usize, Position> {
+    pub(crate) fn name_all(&mut self) -> Result<(), Position> {
         let end = self.end();
         let slots: usize = (0..end).filter(|index| self.used(*index).is_some()).count();
         self.shard.slots.name_all(slots);
-        let mut requests = 0;
         for index in 0..end {
             let Some(slot) = self.used(index) else {
                 continue;
             };
-            while let Some(before) = self.shard.slots.name(slot) {
+            if let Some(before) = self.shard.slots.name(slot) {
                 let (before_it, order) = (&self[before], &self[slot]);
                 if !before_it.has_ended() || before_it.last > order.number {
                     return Err(order.number);
                 }
-                requests += self.forget(before).requests();
+                self.dequeue(before);
+                self[before].until = 0;
+                self.enqueue(before);
             }
         }
-        Ok(requests)
+        Ok(())
     }
 
     /// Shows in an order what the entry at `position` says.

@@ -25,13 +25,22 @@ impl Shop {
 }
 
 /// All events after a position, in pages.
-fn told(book: &OrderBook<String>, mut after: Position) -> (Option<Position>, Vec<Event<String>>) {
+fn told(book: &OrderBook<String>, after: Position) -> (Option<Position>, Vec<Event<String>>) {
+    let (missed, events, _) = followed(book, after);
+    (missed, events)
+}
+
+/// And where the reader is then.
+fn followed(
+    book: &OrderBook<String>,
+    mut after: Position,
+) -> (Option<Position>, Vec<Event<String>>, Position) {
     let (mut missed, mut events) = (None, Vec::new());
     loop {
         let page = book.events(after, 100);
         missed = missed.or(page.missed);
         if page.next == after {
-            return (missed, events);
+            return (missed, events, after);
         }
         after = page.next;
         events.extend(page.events);
@@ -89,16 +98,15 @@ fn what_is_told_after_a_restart_was_told_before_and_the_rest_is_missed() {
             opened.book.limit(sku.to_owned(), limits).unwrap();
         }
         let mut all: Vec<Event<String>> = Vec::new();
-        let mut crossings = 0;
+        let (mut last, mut crossings) = (Position::default(), 0);
         for life in 0..4 {
-            let last = all
-                .last()
-                .map_or(Position::default(), |event| event.position);
             trade(&shop, &opened.book, 200 * life..200 * life + 200, seed);
-            let (missed, events) = told(&opened.book, last);
+            let missed;
+            let events;
+            (missed, events, last) = followed(&opened.book, last);
             assert_eq!(
                 missed, None,
-                "seed {seed}: a reader that follows misses nothing"
+                "seed {seed}, life {life}: a reader that follows misses nothing, whatever its last entries were"
             );
             all.extend(events);
             opened.writer.close();
@@ -146,4 +154,55 @@ fn a_row_that_stands_for_others_tells_no_crossing() {
     let expected = expected.map(|what| (sold, what));
     let events = events.into_iter().map(|event| (event.position, event.what));
     assert!(events.eq(expected));
+}
+
+/// Restocks that no crossing follows are no events, and at the end their rows are one; the last order is forgotten.
+#[test]
+fn who_followed_to_the_end_misses_nothing_though_the_last_rows_are_gone() {
+    let shop = Shop {
+        clock: Arc::new(ManualClock::new()),
+        disk: Disk::new(),
+    };
+    let Recovered { book, writer, .. } = shop.open();
+    let restock = |key: &str| _ = book.restock("phone".to_owned(), key, 1).unwrap();
+    let place = |id| {
+        book.place(id, None, [("phone".to_owned(), 1)], TTL)
+            .unwrap()
+    };
+    book.open("phone".to_owned(), 5).unwrap();
+    let first = place("order").position;
+    book.pay("order").unwrap();
+    (0..20).for_each(|key| restock(&format!("old-{key}")));
+    shop.clock.advance(2 * RETENTION);
+    restock("new");
+    let (missed, events, followed_to) = followed(&book, Position::default());
+    assert_eq!((missed, events.len()), (None, 2));
+    writer.close();
+    drop((book, writer));
+    assert!(shop.disk.entries().len() < 10, "rows are put together");
+
+    let Recovered { book, writer, .. } = shop.open();
+    assert_eq!(told(&book, followed_to), (None, Vec::new()));
+    assert!(told(&book, first).0.is_some(), "who did not follow is told");
+
+    let place = |id| {
+        book.place(id, None, [("phone".to_owned(), 1)], TTL)
+            .unwrap()
+    };
+    let before = place("forgotten").position;
+    let last = book.cancel("forgotten").unwrap().position;
+    let (_, _, followed_to) = followed(&book, before);
+    shop.clock.advance(2 * RETENTION);
+    book.sweep(10).unwrap();
+    writer.close();
+    drop((book, writer));
+    let rows = shop.disk.entries();
+    assert!(
+        rows.iter().all(|(position, _)| *position < before),
+        "they are gone"
+    );
+
+    let opened = shop.open();
+    assert_eq!(told(&opened.book, followed_to), (None, Vec::new()));
+    assert_eq!(told(&opened.book, before), (Some(last), Vec::new()));
 }

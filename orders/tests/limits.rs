@@ -27,6 +27,48 @@ fn safety_stock_is_not_for_sale_and_fills_up_first() {
     assert_eq!(book.available("phone"), Some(4));
 }
 
+/// The safety stock and all that is promised may be missing at a count: what is owed then is never more than a stock can owe.
+#[test]
+fn a_count_is_booked_whatever_it_finds_beside_the_largest_safety_stock() {
+    let journal = Arc::new(Recorded::default());
+    let book = OrderBook::builder()
+        .journal(Arc::clone(&journal) as _)
+        .build();
+    book.open("phone", 10).unwrap();
+    book.place("order", None, [("phone", 4)], QUARTER).unwrap();
+    book.pay("order").unwrap();
+    let keep = |safety| {
+        let mut limits = SkuLimits::default();
+        limits.safety = safety;
+        book.limit("phone", limits)
+    };
+    let refused = Refusal::Overflow {
+        sku: "phone",
+        requested: MAX_UNITS - 9,
+        on_hand: 10,
+    };
+    assert_eq!(keep(MAX_UNITS - 9), Err(refused));
+    assert!(matches!(keep(u64::MAX), Err(Refusal::Overflow { .. })));
+    keep(MAX_UNITS - 10).unwrap();
+    book.count("phone", "count", 0).unwrap();
+    let figures = |book: &OrderBook<&'static str>| {
+        let stock = book.stock("phone").unwrap();
+        (stock.on_hand, stock.available, stock.owed, stock.safety)
+    };
+    assert_eq!(figures(&book), (0, 0, 4, 0));
+    // Beside units that are owed the rule is the same: they are promised.
+    assert!(matches!(keep(MAX_UNITS - 3), Err(Refusal::Overflow { .. })));
+    keep(MAX_UNITS - 4).unwrap();
+    let again = OrderBook::builder().replay(journal.entries()).unwrap();
+    assert_eq!(figures(&again), (0, 0, 4, 0));
+    for book in [&book, &again] {
+        book.limit("phone", SkuLimits::default()).unwrap();
+        assert_eq!(figures(book), (0, 0, 4, 0));
+        book.cancel("order").unwrap();
+        assert_eq!(figures(book), (0, 0, 0, 0), "no unit is there to be sold");
+    }
+}
+
 #[test]
 fn a_closed_sku_takes_no_new_order_and_its_open_orders_finish() {
     let book = book(5);
@@ -39,40 +81,6 @@ fn a_closed_sku_takes_no_new_order_and_its_open_orders_finish() {
     book.pay("open").unwrap();
     book.ship("open").unwrap();
     book.return_order("open", Returned::OnSale).unwrap();
-}
-
-#[test]
-fn a_customer_has_so_many_units_over_the_whole_sale() {
-    let clock = Arc::new(ManualClock::new());
-    let book = OrderBook::builder()
-        .clock(Arc::clone(&clock) as _)
-        .retention(QUARTER)
-        .build();
-    book.open("phone", 100).unwrap();
-    let mut limits = SkuLimits::default();
-    limits.per_customer = Some(2);
-    book.limit("phone", limits).unwrap();
-    let place = |id, customer, units| book.place(id, customer, [("phone", units)], QUARTER);
-    place("one", Some("ann"), 1).unwrap();
-    book.pay("one").unwrap();
-    book.ship("one").unwrap();
-    clock.advance(10 * QUARTER);
-    assert_eq!(
-        book.get("one"),
-        Err(Refusal::UnknownOrder),
-        "it is forgotten"
-    );
-    let refused = place("two", Some("ann"), 2).unwrap_err();
-    assert!(matches!(refused, Refusal::PerCustomer(_)));
-    assert_eq!(short(refused), [("phone", 2, 1)]);
-    assert_eq!(
-        place("none", None, 1),
-        Err(Refusal::CustomerNeeded(vec!["phone"]))
-    );
-    place("two", Some("ann"), 1).unwrap();
-    place("three", Some("bob"), 2).unwrap();
-    book.cancel("two").unwrap();
-    place("four", Some("ann"), 1).unwrap();
 }
 
 #[test]
@@ -348,50 +356,6 @@ fn keys_are_counted_over_the_whole_book_and_have_a_limit_there() {
         book.sweep(10).unwrap();
         assert_eq!(book.requests(), 1);
     }
-}
-
-/// Limits that were lowered when the program was started again are for what is new.
-#[test]
-fn customers_that_are_counted_have_a_limit() {
-    let book = OrderBook::builder().max_customers(2).build();
-    book.open("phone", 10).unwrap();
-    let mut limits = SkuLimits::default();
-    limits.per_customer = Some(5);
-    book.limit("phone", limits).unwrap();
-    let place = |id, customer| book.place(id, Some(customer), [("phone", 1)], QUARTER);
-    place("one", "ann").unwrap();
-    place("two", "bob").unwrap();
-    let refused = Err(Refusal::Limit(Limit::Customers(2)));
-    assert_eq!(place("three", "cam"), refused);
-    assert_eq!(book.available("phone"), Some(8), "it takes no unit");
-    place("four", "ann").expect("she is known");
-    book.cancel("one").unwrap();
-    assert_eq!(place("three", "cam"), refused, "ann has another order");
-    book.cancel("four").unwrap();
-    place("three", "cam").expect("ann has none");
-}
-
-/// The keys of a SKU are known by their time, and not because keys of another one, older than those, are not forgotten yet.
-#[test]
-fn a_sku_whose_keys_are_past_their_time_takes_new_ones_at_once() {
-    let clock = Arc::new(ManualClock::new());
-    let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
-    let book = builder.retention(QUARTER).max_requests(64, 300).build();
-    book.open("case", 0).unwrap();
-    book.open("phone", 0).unwrap();
-    for sku in ["case", "phone"] {
-        for number in 0..300 {
-            let restocked = book.restock(sku, &format!("key-{number}"), 1);
-            restocked.unwrap();
-        }
-        clock.advance(Duration::from_secs(1));
-    }
-    let limit = Err(Refusal::Limit(Limit::Requests(300)));
-    assert_eq!(book.restock("phone", "new", 1), limit);
-    clock.advance(QUARTER);
-    assert!(book.restock("phone", "new", 1).is_ok());
-    let on_hand = |sku| book.stock(sku).unwrap().on_hand;
-    assert_eq!((on_hand("case"), on_hand("phone")), (300, 301));
 }
 
 #[test]

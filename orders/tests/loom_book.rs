@@ -359,3 +359,49 @@ fn ships_beside_a_count<const COUNTED: u64>(name: &str) {
         },
     );
 }
+
+/// An order counts for what its customer can have, or it does not: when it is cancelled as when it was placed.
+#[test]
+fn a_first_limit_for_customers_and_an_order() {
+    fn place(shop: &Shop, id: &str, units: u64) -> Said {
+        let lines = [("phone", units)];
+        shop.book.place(id, Some("ann"), lines, MINUTE)
+    }
+    fn limit(shop: &Shop) {
+        let mut limits = SkuLimits::default();
+        limits.per_customer = Some(2);
+        shop.book.limit("phone", limits).unwrap();
+    }
+    fn check(shop: &Shop) {
+        place(shop, "counted", 1).unwrap();
+        shop.book.cancel("raced").unwrap();
+        let refused = place(shop, "too many", 2).unwrap_err();
+        assert!(matches!(refused, Refusal::PerCustomer(_)), "{refused:?}");
+        place(shop, "the last", 1).unwrap();
+    }
+    race(
+        "limit || place, of a customer",
+        || Shop::new(9),
+        limit,
+        |shop| _ = place(shop, "raced", 1).unwrap(),
+        |shop, (), ()| check(shop),
+    );
+    race(
+        "limit || amend, of a customer",
+        || {
+            let shop = Shop::new(9);
+            shop.book.open("case", 9).unwrap();
+            let lines = [("case", 1)];
+            _ = shop.book.place("raced", Some("ann"), lines, MINUTE);
+            shop
+        },
+        limit,
+        |shop| {
+            _ = shop
+                .book
+                .amend("raced", "key", [("phone", 1)], MINUTE)
+                .unwrap();
+        },
+        |shop, (), ()| check(shop),
+    );
+}

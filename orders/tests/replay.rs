@@ -2,8 +2,8 @@
 
 use segstock::MAX_UNITS;
 use segstock_orders::{
-    Change, Entry, LineUnits, Lines, NewOrder, OrderBook, Position, Refusal, ReplayReason, SkuId,
-    SkuLimits,
+    Change, Cursor, Entry, Filter, LineUnits, Lines, NewOrder, OrderBook, Position, Refusal,
+    ReplayReason, SkuId, SkuLimits,
 };
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn replay(
 ) -> Result<OrderBook<String>, (u64, ReplayReason)> {
     let entries = (1..).zip(changes);
     let entries = entries.map(|(at, change)| (Position::new(at), Entry::new(at, change)));
-    let book = OrderBook::builder().replay(entries);
+    let book = OrderBook::builder().events(10).replay(entries);
     book.map_err(|error| (error.position.number(), error.reason))
 }
 
@@ -119,6 +119,15 @@ fn more_units_than_there_are_are_refused() {
             2,
         ),
         (vec![phones(), limited(-1), limited(1)], 2),
+        // All that is promised and kept may be owed.
+        (
+            vec![
+                phones(),
+                placed("order", PHONE, 5),
+                limited(MAX_UNITS as i64 - 4),
+            ],
+            3,
+        ),
         // What is promised for a while only must fit, too.
         (
             vec![
@@ -134,6 +143,46 @@ fn more_units_than_there_are_are_refused() {
             (at, ReplayReason::Units),
             "{changes:?}"
         );
+    }
+}
+
+/// Rows that somebody edited: numbers at the ends of what they are written in.
+#[test]
+fn units_that_no_stock_has_are_refused_before_they_are_summed_up() {
+    let phones = || opened("phone", PHONE, 5);
+    let waiting = |units| Change::Waiting {
+        order: NewOrder::new("order", None, lines(PHONE, units)),
+        ttl: 1,
+    };
+    let amended = |units| Change::Amended {
+        order: Position::new(2),
+        taken: lines(PHONE, units),
+        given: Lines::new(),
+        until: 1,
+    };
+    for units in [MAX_UNITS + 1, 1 << 62, (1 << 62) + 1, 1 << 63, u64::MAX] {
+        let moved = Change::Moved {
+            from: PHONE,
+            to: PHONE,
+            units,
+        };
+        for change in [
+            placed("order", PHONE, units),
+            waiting(units),
+            restocked(PHONE, units),
+            moved,
+        ] {
+            let changes = [phones(), change.clone()];
+            assert_eq!(refused(changes), (2, ReplayReason::Units), "{change:?}");
+        }
+        let changes = [phones(), placed("order", PHONE, 1), amended(units)];
+        assert_eq!(refused(changes), (3, ReplayReason::Units), "{units}");
+    }
+    for units in [i64::MIN, i64::MAX] {
+        for change in [counted(PHONE, units, u64::MAX), limited(units)] {
+            let changes = [phones(), change.clone()];
+            assert_eq!(refused(changes), (2, ReplayReason::Units), "{change:?}");
+        }
     }
 }
 
@@ -249,10 +298,12 @@ fn an_id_that_is_placed_again_was_forgotten() {
         placed("order", PHONE, 1),
     ];
     let book = replay(changes).expect("it ends well");
-    assert_eq!((book.orders(), book.lines()), (1, 1));
     let order = book.get("order").expect("the last of them");
     assert_eq!(order.lines.iter().map(|line| line.held).sum::<u64>(), 1);
     assert_eq!(book.available("phone"), Some(1));
+    let page = book.list(&Filter::default(), Cursor::default(), 10);
+    assert_eq!(page.expect("a page").orders, [order]);
+    assert_eq!((book.orders(), book.lines()), (1, 1));
 }
 
 #[test]

@@ -11,9 +11,9 @@ use segstock::inventory::Sku;
 use std::time::Duration;
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now. It takes what it
-    /// lacks and gives back what it does not need any more, at once, or nothing changes. A retry with the same `key` changes
-    /// nothing again, however often the order was amended since.
+    /// The order is for `lines` from now on, in place of those that it holds, and for `ttl` from now, if that is later than its
+    /// deadline: no amendment moves a deadline back. It takes what it lacks and gives back what it does not need any more, at
+    /// once, or nothing changes. A retry with the same `key` changes nothing again, however often the order was amended since.
     ///
     /// A retry of [`place`](Self::place) with the first lines is still known as that of this order.
     ///
@@ -44,26 +44,29 @@ impl<K: Sku + 'static> OrderBook<K> {
                 let until = self.until(call.now, ttl)?.max(order.until);
                 let held = order.parts.at(Stage::Held);
                 let (taken, given) = (lines.beyond(&held), held.beyond(&lines));
-                self.has_room_for_lines(taken.len())?;
+                self.has_room_for_lines(lines.len().saturating_sub(held.len()))?;
                 self.are_open(&taken)?;
                 let permit = self.permit()?;
-                self.take_more(shard.number, order, &taken)?;
+                let counted = self.take_more(shard.number, order, &taken)?;
                 let order = order.number;
                 let units = taken.units() + given.units();
                 let change = Change::Amended {
                     order,
-                    taken,
+                    taken: taken.clone(),
                     given,
                     until,
                 };
                 let (now, request) = (call.now, wanted.key());
                 let at = At {
-                    shard,
+                    shard: &mut *shard,
                     slot,
                     now,
                     request,
                 };
-                Ok(self.recorded(at, permit, change, None, units))
+                let answer = self.recorded(at, permit, change, None, units);
+                let order = &shard[slot];
+                self.count_rest(order.customer.as_deref(), &order.counted(&taken), &counted);
+                Ok(answer)
             })
         })
     }

@@ -118,7 +118,9 @@ impl<K: Sku + 'static> OrderBook<K> {
             _ => Lines::new(),
         };
         let counted = match &entry.change {
-            Change::Amended { taken, .. } => self.counted(order.customer.as_deref(), taken),
+            Change::Amended { taken, .. } => {
+                self.counted(order.customer.as_deref(), taken, position)
+            }
             _ => Lines::new(),
         };
         let requests = order.requests();
@@ -163,25 +165,34 @@ impl<K: Sku + 'static> OrderBook<K> {
         shard.visit();
     }
 
-    /// Enters a new order: appends its entry and shows it. What it takes has been applied.
+    /// Enters a new order: appends its entry and shows it. What it takes has been applied, and what was counted for its
+    /// customer.
     pub(crate) fn record_new(
         &self,
         shard: &mut Locked<'_>,
         name: Name<'_>,
         permit: Permit<'_, K>,
-        now: u64,
-        change: Change<K>,
+        mut entry: Entry<K>,
+        counted: &Lines,
     ) -> Option<SlotId> {
-        let mut entry = Entry::new(now, change);
         let position = self.append(permit, &mut entry, Some(name.id));
-        Some(shard.insert(name, self.new_order(position, entry)?))
+        Some(shard.insert(name, self.new_order(position, entry, counted)?))
     }
 
-    /// The order that an entry places. It joins the queues if it waits. Nothing if the entry is of something else.
-    pub(crate) fn new_order(&self, position: Position, entry: Entry<K>) -> Option<Order> {
+    /// The order that an entry places, of which this was counted for its customer when it was taken. It joins the queues if
+    /// it waits. Nothing if the entry is of something else.
+    pub(crate) fn new_order(
+        &self,
+        position: Position,
+        entry: Entry<K>,
+        before: &Lines,
+    ) -> Option<Order> {
         let at = (position, entry.time);
         let placed = |order: NewOrder, stage, until| {
-            let counted = self.counted(order.customer.as_deref(), &order.lines);
+            let customer = order.customer.as_deref();
+            // Looked up once for each entry, since a limit may be set at any time: what is counted now is given back later.
+            let counted = self.counted(customer, &order.lines, position);
+            self.count_rest(customer, &counted, before);
             Order::placed(at, order, (stage, until), &counted)
         };
         match entry.change {

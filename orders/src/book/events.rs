@@ -1,7 +1,7 @@
 //! What a book tells of what happened.
 
 use super::OrderBook;
-use crate::entry::{Entry, Position};
+use crate::entry::{Change, Entry, Position};
 use crate::feed::Events;
 use crate::journal::Permit;
 use segstock::inventory::Sku;
@@ -57,9 +57,13 @@ impl<K: Sku + 'static> OrderBook<K> {
         let mut last = self.last_time.lock();
         *last = self.now().max(*last);
         entry.time = *last;
-        match &self.feed {
+        let position = match &self.feed {
             Some(feed) => feed.tell(entry, id, || permit.append(entry)),
             None => permit.append(entry),
+        };
+        if let Change::Limited { sku, limits, .. } = &entry.change {
+            self.skus.item(*sku).rules.count_after(limits, position);
         }
+        position
     }
 }

@@ -112,11 +112,23 @@ impl<K: Sku + 'static> OrderBook<K> {
         lacks: Refusal<K>,
     ) -> Result<(), Refusal<K>> {
         match lacks {
-            Refusal::Limit(Limit::Orders(_) | Limit::AllRequests(_)) if !tries.forgot => {
-                tries.forgot = true;
-                self.forget_orders(call.now, FOR_ROOM);
-                self.forget_requests(call.now, FOR_ROOM);
-                Ok(())
+            Refusal::Limit(Limit::Orders(_) | Limit::AllLines(_) | Limit::AllRequests(_)) => {
+                let orders = self.forget_orders(call.now, FOR_ROOM);
+                let requests = self.forget_requests(call.now, FOR_ROOM);
+                if orders + requests > 0 {
+                    Ok(())
+                } else {
+                    Err(lacks)
+                }
+            }
+            Refusal::Limit(Limit::Customers(_)) => {
+                call.now = self.now();
+                let swept = self.expire_others(call.now, FOR_ROOM);
+                match swept.hindered {
+                    _ if swept.orders > 0 => Ok(()),
+                    Some(refusal) => Err(refusal),
+                    None => Err(lacks),
+                }
             }
             lacks if lacks.may_be_helped() => self.make_room(call, tries, lacks),
             refusal => Err(refusal),
@@ -243,12 +255,12 @@ impl<K: Sku + 'static> OrderBook<K> {
         true
     }
 
-    /// Forgets orders that are past their retention: up to `limit`, and a constant number in each shard.
-    fn forget_orders(&self, now: u64, limit: usize) {
+    /// Forgets orders that are past their retention: up to `limit`, and a constant number in each shard. Returns how many.
+    fn forget_orders(&self, now: u64, limit: usize) -> usize {
         let mut left = limit;
         for number in 0..self.table.shards() {
             if left == 0 {
-                return;
+                break;
             }
             let mut shard = self.table.lock(number);
             for _ in 0..FOR_ROOM.min(left) {
@@ -261,6 +273,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 left -= 1;
             }
         }
+        limit - left
     }
 }
 
@@ -268,8 +281,6 @@ impl<K: Sku + 'static> OrderBook<K> {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     begun: usize,
-    /// Whether it has had the book forget, to have a place.
-    forgot: bool,
     /// How often units of the SKUs that it lacked had come back before it tried again.
     given: Option<(Wanted, u64)>,
 }

@@ -4,7 +4,6 @@ use super::OrderBook;
 use crate::entry::{Change, Entry, Position};
 use crate::limits::SkuLimits;
 use crate::refusal::Refusal;
-use segstock::MAX_UNITS;
 use segstock::inventory::Sku;
 
 impl<K: Sku + 'static> OrderBook<K> {
@@ -15,8 +14,9 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] if the safety stock is more than [`MAX_UNITS`]; [`Refusal::Busy`] and
-    /// what a ledger adds.
+    /// [`Refusal::UnknownSkus`]; [`Refusal::Overflow`] if a larger safety stock is, with the units on hand and those that are
+    /// owed, more than [`MAX_UNITS`](segstock::MAX_UNITS): to sell none at all, [close](SkuLimits::closed) the SKU;
+    /// [`Refusal::Busy`] and what a ledger adds.
     ///
     /// # Examples
     ///
@@ -36,18 +36,13 @@ impl<K: Sku + 'static> OrderBook<K> {
             let Some(id) = self.skus.find(&sku) else {
                 return Err(Refusal::UnknownSkus(vec![sku]));
             };
-            if limits.safety > MAX_UNITS {
-                let (requested, on_hand) = (limits.safety, 0);
-                return Err(Refusal::Overflow {
-                    sku,
-                    requested,
-                    on_hand,
-                });
-            }
             let mut gates = self.skus.pass_all(&[id]);
             let before = gates.of(id).limits;
             if before == limits {
                 return Ok(None);
+            }
+            if limits.safety > before.safety {
+                self.fits_safety(id, gates.of(id), limits.safety)?;
             }
             let permit = self.permit()?;
             let safety = limits.safety.cast_signed() - before.safety.cast_signed();

@@ -54,27 +54,26 @@ impl<K> Default for Filter<K> {
     }
 }
 
-/// Where a list goes on. It stays valid whatever changes; [`Default`] is the beginning.
+/// Where a list goes on; [`Default`] is the beginning. It stays valid whatever changes, for as long as its book is open: a book
+/// that is made again after a restart refuses it, as [`Refusal::Cursor`], since its orders lie elsewhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Cursor {
-    shard: u32,
-    slot: u32,
-}
+pub struct Cursor(u64);
+
+/// How many bits of a cursor say where it is. The others, up to 53 in all, are the tag of its book: a number in JSON is read
+/// exactly to there.
+const BITS_OF_PLACE: u32 = 36;
 
 impl Cursor {
-    /// The cursor as one number, to be handed out.
+    /// The cursor as one number, to be handed out. It is below 2^53.
     #[must_use]
     pub const fn to_number(self) -> u64 {
-        (self.shard as u64) << 32 | self.slot as u64
+        self.0
     }
 
-    /// The cursor that was handed out. Any number is a cursor.
+    /// The cursor that was handed out. A number that was not is refused by the list.
     #[must_use]
     pub const fn from_number(number: u64) -> Self {
-        Self {
-            shard: (number >> 32) as u32,
-            slot: number as u32,
-        }
+        Self(number)
     }
 }
 
@@ -140,11 +139,13 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// # Consistency
     ///
     /// Over all pages, an order that is known, and let through, from the first call to the last is shown once. One that
-    /// comes or goes meanwhile may be shown.
+    /// comes or goes meanwhile may be shown. Once the ledger takes no more changes, orders whose last change is not known to be
+    /// durable are left out.
     ///
     /// # Errors
     ///
-    /// [`Refusal::UnknownSkus`] if the filter names a SKU that is not open; what a ledger adds.
+    /// [`Refusal::UnknownSkus`] if the filter names a SKU that is not open; [`Refusal::Cursor`] if the cursor is of another
+    /// book, or of this one before a restart; what a ledger adds.
     ///
     /// # Examples
     ///
@@ -191,42 +192,57 @@ impl<K: Sku + 'static> OrderBook<K> {
                     && is_customers
                     && is_said(order, sku, filter.state)
             };
-            let (found, next) = self.walk(cursor, limit.max(1), call.now, shows);
+            let from = self.place_of(cursor).ok_or(Refusal::Cursor)?;
+            let (mut found, next) = self.walk(from, limit.max(1), call.now, shows);
+            if matches!(self.permit(), Err(Refusal::Unavailable)) {
+                let durable = self.journal.last_durable();
+                found.retain(|order| order.last <= durable);
+            }
             found.iter().for_each(|order| call.rest_on(order.last));
             let orders = found.into_iter().map(|order| self.view(order, call.now));
             Ok(Page {
                 orders: orders.collect(),
-                next,
+                next: next.map(|place| self.cursor_at(place)),
             })
         })
     }
 
+    /// The cursor at a place: shard and slot. No book has orders at 2^36 places.
+    fn cursor_at(&self, (shard, slot): (usize, usize)) -> Cursor {
+        let place = slot * self.table.shards() + shard;
+        Cursor(self.table.tag() << BITS_OF_PLACE | place as u64)
+    }
+
+    /// The place of a cursor; none if it is of another book.
+    fn place_of(&self, Cursor(number): Cursor) -> Option<(usize, usize)> {
+        let (tag, place) = (number >> BITS_OF_PLACE, number & ((1 << BITS_OF_PLACE) - 1));
+        let place = usize::try_from(place).ok()?;
+        let shards = self.table.shards();
+        (number == 0 || tag == self.table.tag()).then_some((place % shards, place / shards))
+    }
+
     fn walk(
         &self,
-        from: Cursor,
+        (mut shard, mut slot): (usize, usize),
         limit: usize,
         now: u64,
         shows: impl Fn(&Order) -> bool,
-    ) -> (Vec<Order>, Option<Cursor>) {
+    ) -> (Vec<Order>, Option<(usize, usize)>) {
         let mut found = Vec::new();
         let mut looks = LOOKS;
-        let Cursor {
-            mut shard,
-            mut slot,
-        } = from;
-        while (shard as usize) < self.table.shards() {
-            let mut locked = self.table.lock(shard as usize);
-            while (slot as usize) < locked.end() {
+        while shard < self.table.shards() {
+            let mut locked = self.table.lock(shard);
+            while slot < locked.end() {
                 if looks == 0 || found.len() >= limit {
-                    return (found, Some(Cursor { shard, slot }));
+                    return (found, Some((shard, slot)));
                 }
                 if looks.is_multiple_of(LOOKS_AT_ONCE) && looks < LOOKS {
                     // An order keeps its slot, so the walk goes on where it was.
                     drop(locked);
-                    locked = self.table.lock(shard as usize);
+                    locked = self.table.lock(shard);
                 }
                 looks -= 1;
-                if let Some(slot) = locked.used(slot as usize)
+                if let Some(slot) = locked.used(slot)
                     && !self.is_forgotten(&mut locked, slot, now)
                 {
                     // What cannot be written has not happened.
@@ -237,7 +253,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                             .map(Order::shown),
                     );
                 }
-                slot = u32::try_from(locked.after(slot as usize)).unwrap_or(u32::MAX);
+                slot = locked.after(slot);
             }
             (shard, slot) = (shard + 1, 0);
         }

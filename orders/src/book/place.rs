@@ -3,7 +3,7 @@
 use super::expiry::Tries;
 use super::{Call, OrderBook, check_key};
 use crate::answers::{Answer, OrderState};
-use crate::entry::{Change, NewOrder, body_of_order};
+use crate::entry::{Change, Entry, NewOrder, body_of_order};
 use crate::lines::Lines;
 use crate::refusal::{Limit, Refusal};
 use crate::table::{Locked, Name, SlotId};
@@ -117,21 +117,20 @@ impl<K: Sku + 'static> OrderBook<K> {
         // Before it takes anything.
         shard.announce(until);
         let order = || NewOrder::new(asked.name.id, asked.customer, lines.clone());
-        let change = match self.take_for(shard.number, asked.customer, lines) {
-            Ok(()) => Change::Placed {
-                order: order(),
-                until,
-            },
+        let (counted, change) = match self.take_for(shard.number, asked.customer, lines) {
+            Ok(counted) => {
+                let order = order();
+                (counted, Change::Placed { order, until })
+            }
             Err(Refusal::Short(_)) if waits => {
-                self.take_places(asked.customer, lines)?;
-                Change::Waiting {
-                    order: order(),
-                    ttl: until - call.now,
-                }
+                let counted = self.take_places(asked.customer, lines)?;
+                let (order, ttl) = (order(), until - call.now);
+                (counted, Change::Waiting { order, ttl })
             }
             Err(refusal) => return Err(refusal),
         };
-        let slot = self.record_new(shard, asked.name, permit, call.now, change);
+        let entry = Entry::new(call.now, change);
+        let slot = self.record_new(shard, asked.name, permit, entry, &counted);
         let slot = slot.ok_or(Refusal::Busy)?;
         call.rest_on(shard[slot].last);
         Ok(Self::done(&shard[slot], call.now, lines.units()))

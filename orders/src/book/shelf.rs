@@ -40,19 +40,30 @@ impl<K: Sku + 'static> OrderBook<K> {
             let mut body = Body::new();
             asked.body.iter().for_each(|number| body.number(*number));
             let request = RequestKey::new(asked.key.into(), body.finish());
-            let mut tries = Tries::default();
-            while tries.begin() {
-                self.forget_requests(call.now, FOR_OTHERS);
-                match self.once_on_shelf(call, &skus, &request, &take) {
-                    // Keys of the SKU whose time has passed are forgotten after older ones of others.
-                    Err(Refusal::Limit(Limit::Requests(_)))
-                        if self.forget_requests(call.now, FOR_ROOM) > 0 => {}
-                    Err(lacks) => self.help(call, &mut tries, lacks)?,
-                    answer => return answer,
-                }
-            }
-            Err(Refusal::Busy)
+            self.helped_on_shelf(call, |call| {
+                self.once_on_shelf(call, &skus, &request, &take)
+            })
         })
+    }
+
+    /// Works on shelves. If the work lacks room for a key, forgets others whose time has passed, and begins anew.
+    fn helped_on_shelf<T>(
+        &self,
+        call: &mut Call,
+        work: impl Fn(&mut Call) -> Result<T, Refusal<K>>,
+    ) -> Result<T, Refusal<K>> {
+        let mut tries = Tries::default();
+        while tries.begin() {
+            self.forget_requests(call.now, FOR_OTHERS);
+            match work(call) {
+                // Keys of the SKU whose time has passed are forgotten after older ones of others.
+                Err(Refusal::Limit(Limit::Requests(_)))
+                    if self.forget_requests(call.now, FOR_ROOM) > 0 => {}
+                Err(lacks) => self.help(call, &mut tries, lacks)?,
+                answer => return answer,
+            }
+        }
+        Err(Refusal::Busy)
     }
 
     /// Whether a request on the stock of a SKU was made: then its retry changes nothing.
@@ -69,17 +80,20 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
             let mut asked = Body::new();
             body.iter().for_each(|number| asked.number(*number));
-            let gate = self.skus.item(id).gateway.close();
-            let Some(booked) = gate.booked(key, call.now) else {
-                self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
-                return Ok(false);
-            };
-            call.rest_on(booked.position);
-            if booked.body == asked.finish() {
-                Ok(true)
-            } else {
-                Err(Refusal::Conflict)
-            }
+            let asked = asked.finish();
+            self.helped_on_shelf(call, |call| {
+                let gate = self.skus.item(id).gateway.close();
+                let Some(booked) = gate.booked(key, call.now) else {
+                    self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
+                    return Ok(false);
+                };
+                call.rest_on(booked.position);
+                if booked.body == asked {
+                    Ok(true)
+                } else {
+                    Err(Refusal::Conflict)
+                }
+            })
         })
     }
 
@@ -189,7 +203,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             }
             Change::Limited { sku, limits, .. } => {
                 gates.of(sku).limits = limits;
-                self.skus.item(sku).rules.set(&limits);
+                self.skus.item(sku).rules.set(&limits, position);
             }
             _ => {}
         }
@@ -206,6 +220,23 @@ impl<K: Sku + 'static> OrderBook<K> {
         match on_hand.checked_add(requested) {
             Some(sum) if sum <= MAX_UNITS => Ok(()),
             _ => Err(self.overflows(sku, requested, on_hand)),
+        }
+    }
+
+    /// Whether a shelf can have so much safety stock: with all units that are promised it is no more than a stock can owe. So
+    /// a count is booked whatever it finds.
+    pub(super) fn fits_safety(
+        &self,
+        sku: SkuId,
+        gate: &Gate,
+        safety: u64,
+    ) -> Result<(), Refusal<K>> {
+        let owed = self.skus.books(sku).owed;
+        // No more are promised than these. More are promised only while nothing is owed: then they are on hand, too.
+        let there = gate.on_hand + owed.saturating_sub(gate.limits.safety);
+        match there.checked_add(safety) {
+            Some(sum) if sum <= MAX_UNITS => Ok(()),
+            _ => Err(self.overflows(sku, safety, there)),
         }
     }
 

@@ -2,10 +2,14 @@
 
 use super::OrderBook;
 use crate::customers::NotCounted;
+use crate::entry::Position;
 use crate::lines::{LineUnits, Lines, SkuId};
 use crate::order::Order;
 use crate::refusal::{Limit, Refusal};
 use segstock::inventory::{ShortLine, Sku};
+
+/// The position of an entry that is appended after all that are known.
+const NOT_YET: Position = Position::new(u64::MAX);
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// Whether nothing but the stock limits who can have these lines.
@@ -30,12 +34,17 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
-    /// The lines of SKUs whose units are counted for each customer.
-    pub(crate) fn counted(&self, customer: Option<&str>, lines: &Lines) -> Lines {
+    /// The lines of SKUs whose units are counted for each customer, of the entry at `position`.
+    pub(crate) fn counted(
+        &self,
+        customer: Option<&str>,
+        lines: &Lines,
+        position: Position,
+    ) -> Lines {
         if customer.is_none() {
             return Lines::new();
         }
-        let counted = |line: &&LineUnits| self.skus.item(line.sku).rules.is_counted();
+        let counted = |line: &&LineUnits| self.skus.item(line.sku).rules.is_counted(position);
         lines.iter().filter(counted).copied().collect()
     }
 
@@ -58,7 +67,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 Err(Refusal::CustomerNeeded(limited))
             };
         };
-        let counted = self.counted(Some(customer), lines);
+        let counted = self.counted(Some(customer), lines, NOT_YET);
         match self.customers.take(customer, &counted, limit) {
             Ok(()) => Ok(counted),
             Err(NotCounted::Customers(limit)) => Err(Refusal::Limit(Limit::Customers(limit))),
@@ -71,16 +80,51 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
     }
 
-    /// Takes what an order lacks: what its customer can have, what can be held, and units. All of it, or nothing.
+    /// Counts what a customer took, of what is counted for it, but for what was counted when it was taken: a limit was set
+    /// meanwhile.
+    pub(crate) fn count_rest(&self, customer: Option<&str>, counted: &Lines, before: &Lines) {
+        if let Some(customer) = customer {
+            self.customers.take_again(customer, &counted.beyond(before));
+        }
+    }
+
+    /// Takes what an order lacks: what its customer can have, what can be held, and units. All of it, or nothing. Returns what
+    /// was counted for the customer.
     pub(super) fn take_for(
         &self,
         shard: usize,
         customer: Option<&str>,
         lines: &Lines,
-    ) -> Result<(), Refusal<K>> {
-        let counted = self.count_for(customer, lines)?;
-        self.take_to_hold(shard, lines)
-            .inspect_err(|_| self.uncount_for(customer, &counted))
+    ) -> Result<Lines, Refusal<K>> {
+        self.take_counting(shard, customer, lines, lines)
+    }
+
+    /// The same for an order that holds units already. A SKU that it had without being counted is not counted now.
+    pub(super) fn take_more(
+        &self,
+        shard: usize,
+        order: &Order,
+        lines: &Lines,
+    ) -> Result<Lines, Refusal<K>> {
+        let (had, new) = order.split(lines);
+        let counts = order.counted(&had).and(&new);
+        self.take_counting(shard, order.customer.as_deref(), &counts, lines)
+    }
+
+    /// Takes `lines`, and counts those of them that are among `counts` where units are counted.
+    fn take_counting(
+        &self,
+        shard: usize,
+        customer: Option<&str>,
+        counts: &Lines,
+        lines: &Lines,
+    ) -> Result<Lines, Refusal<K>> {
+        let counted = self.count_for(customer, counts)?;
+        let taken = self.take_to_hold(shard, lines);
+        if taken.is_err() {
+            self.uncount_for(customer, &counted);
+        }
+        taken.map(|()| counted)
     }
 
     /// Takes units that an order of this shard holds, if so many can be held.
@@ -97,20 +141,6 @@ impl<K: Sku + 'static> OrderBook<K> {
             self.skus.unhold(shard, lines);
             Refusal::Short(short)
         })
-    }
-
-    /// Takes units that an order of this shard holds more. A SKU that it had without being counted is not counted now.
-    pub(super) fn take_more(
-        &self,
-        shard: usize,
-        order: &Order,
-        lines: &Lines,
-    ) -> Result<(), Refusal<K>> {
-        let customer = order.customer.as_deref();
-        let (had, new) = order.split(lines);
-        let counted = self.count_for(customer, &order.counted(&had).and(&new))?;
-        self.take_to_hold(shard, lines)
-            .inspect_err(|_| self.uncount_for(customer, &counted))
     }
 
     /// Takes units again that an order had.

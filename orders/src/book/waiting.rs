@@ -55,14 +55,18 @@ impl<K: Sku + 'static> OrderBook<K> {
     }
 
     /// Takes what an order needs to wait: of what its customer can have, and places in the queues. All of it, or nothing.
+    /// Returns what was counted for the customer.
     pub(super) fn take_places(
         &self,
         customer: Option<&str>,
         lines: &Lines,
-    ) -> Result<(), Refusal<K>> {
+    ) -> Result<Lines, Refusal<K>> {
         let counted = self.count_for(customer, lines)?;
-        self.set_places_aside(lines)
-            .inspect_err(|_| self.uncount_for(customer, &counted))
+        let set = self.set_places_aside(lines);
+        if set.is_err() {
+            self.uncount_for(customer, &counted);
+        }
+        set.map(|()| counted)
     }
 
     /// Serves waiting orders of SKUs of which units came back. Called without a lock.

@@ -76,12 +76,19 @@ impl<K: Clone> Feed<K> {
         }
     }
 
-    /// Tells what happened by the entries that were noted. Called once, after the last of them.
-    pub(crate) fn end_of_past(&self) {
+    /// Tells what happened by the entries that were noted. Called once, after the last of them. Entries were written up to
+    /// `written`, whether their rows are there or not.
+    pub(crate) fn end_of_past(&self, written: Position) {
         let mut state = self.0.lock();
         let Past {
-            mut entries, whole, ..
+            mut entries,
+            last,
+            mut whole,
         } = std::mem::take(&mut state.past);
+        if last < written {
+            whole = written;
+        }
+        state.last = written;
         state.dropped = state.dropped.max(whole);
         let dropped = state.dropped;
         entries.retain(|noted| noted.position > dropped);
@@ -110,8 +117,7 @@ impl<K: Clone> State<K> {
     /// Sums up what can be had of a SKU, or takes that back, and tells nothing.
     fn sum(&mut self, (sku, free, waiting): (SkuId, i64, i64), sign: i64) {
         if let Some(left) = self.skus.get_mut(sku.index()) {
-            left.free += sign * free;
-            left.waiting += sign * waiting;
+            left.change(sign * free, sign * waiting);
         }
     }
 

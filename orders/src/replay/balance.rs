@@ -19,7 +19,7 @@ use std::thread;
 /// Of so many SKUs the names are worth a thread.
 const LARGE: usize = 10_000;
 /// No sum of a book goes beyond, on the way neither: it is the units of as many entries as nobody writes.
-const BEYOND: i64 = 1 << 61;
+pub(super) const BEYOND: i64 = 1 << 61;
 
 /// The sums of all SKUs, and what is to be judged at the end.
 #[derive(Debug, Default)]
@@ -126,7 +126,8 @@ impl Balance {
     fn can_be(&self, sku: SkuId, sums: &SkuSums) -> bool {
         let fits = |sum: i64| (0..=units(MAX_UNITS)).contains(&sum);
         let uncovered = || self.uncovered.get(&sku).copied().unwrap_or(0);
-        [sums.on_hand, sums.held, sums.paid, sums.safety]
+        let kept = sums.promised().saturating_add(sums.safety);
+        [sums.on_hand, sums.held, sums.paid, sums.safety, kept]
             .into_iter()
             .all(fits)
             && (sums.free() >= 0 || sums.owed() <= uncovered().min(MAX_UNITS))
@@ -144,11 +145,10 @@ fn name_skus<K: Sku>(book: &OrderBook<K>) -> Result<(), ReplayError> {
 fn name_orders<K: Sku>(book: &OrderBook<K>) -> Result<(), ReplayError> {
     for number in 0..book.table.shards() {
         let mut shard = book.table.lock(number);
-        let forgotten = shard.name_all().map_err(|position| ReplayError {
+        shard.name_all().map_err(|position| ReplayError {
             position,
             reason: ReplayReason::Order,
         })?;
-        book.requests.remove(forgotten);
         // What ended since it was placed has no deadline any more.
         shard.visit();
     }

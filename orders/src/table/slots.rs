@@ -40,13 +40,15 @@ impl Slots {
         self.ids.make_room(orders);
     }
 
-    /// Has an order be found by its id, unless another one is: then returns that.
+    /// Has an order be found by its id, in place of another one that was. Returns that.
     pub(super) fn name(&mut self, slot: SlotId) -> Option<SlotId> {
         let Slot { order, hash, .. } = &self.store[slot.index()];
-        let same = self.ids.find(&self.store, (*hash).into(), &order.id);
-        if same.is_none() {
-            self.ids.insert(*hash, slot);
+        let hash = *hash;
+        let same = self.ids.find(&self.store, hash.into(), &order.id);
+        if let Some(same) = same {
+            self.ids.remove(hash, same);
         }
+        self.ids.insert(hash, slot);
         same
     }
 

@@ -1,0 +1,110 @@
+//! What a customer can have of a SKU, over all its orders.
+
+mod support;
+
+use segstock::ManualClock;
+use segstock_orders::{Limit, OrderBook, Refusal, SkuLimits};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+use support::{Recorded, short};
+
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+#[test]
+fn a_customer_has_so_many_units_over_the_whole_sale() {
+    let clock = Arc::new(ManualClock::new());
+    let book = OrderBook::builder()
+        .clock(Arc::clone(&clock) as _)
+        .retention(QUARTER)
+        .build();
+    book.open("phone", 100).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(2);
+    book.limit("phone", limits).unwrap();
+    let place = |id, customer, units| book.place(id, customer, [("phone", units)], QUARTER);
+    place("one", Some("ann"), 1).unwrap();
+    book.pay("one").unwrap();
+    book.ship("one").unwrap();
+    clock.advance(10 * QUARTER);
+    assert_eq!(
+        book.get("one"),
+        Err(Refusal::UnknownOrder),
+        "it is forgotten"
+    );
+    let refused = place("two", Some("ann"), 2).unwrap_err();
+    assert!(matches!(refused, Refusal::PerCustomer(_)));
+    assert_eq!(short(refused), [("phone", 2, 1)]);
+    assert_eq!(
+        place("none", None, 1),
+        Err(Refusal::CustomerNeeded(vec!["phone"]))
+    );
+    place("two", Some("ann"), 1).unwrap();
+    place("three", Some("bob"), 2).unwrap();
+    book.cancel("two").unwrap();
+    place("four", Some("ann"), 1).unwrap();
+}
+
+#[test]
+fn customers_that_are_counted_have_a_limit() {
+    let book = OrderBook::builder().max_customers(2).build();
+    book.open("phone", 10).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(5);
+    book.limit("phone", limits).unwrap();
+    let place = |id, customer| book.place(id, Some(customer), [("phone", 1)], QUARTER);
+    place("one", "ann").unwrap();
+    place("two", "bob").unwrap();
+    let refused = Err(Refusal::Limit(Limit::Customers(2)));
+    assert_eq!(place("three", "cam"), refused);
+    assert_eq!(book.available("phone"), Some(8), "it takes no unit");
+    place("four", "ann").expect("she is known");
+    book.cancel("one").unwrap();
+    assert_eq!(place("three", "cam"), refused, "ann has another order");
+    book.cancel("four").unwrap();
+    place("three", "cam").expect("ann has none");
+}
+
+/// An order counts, or it does not: in memory as in the entries, and when it is cancelled as when it was placed.
+#[test]
+fn a_limit_that_is_set_beside_orders_counts_those_whose_entries_come_after_its_own() {
+    for seed in 0..200 {
+        let journal = Arc::new(Recorded::default());
+        let builder = OrderBook::builder().journal(Arc::clone(&journal) as _);
+        let book = builder.build();
+        book.open("phone", 1_000).unwrap();
+        let ids = |thread: u32| (0..20).map(move |number| format!("{thread}-{number}"));
+        let barrier = Barrier::new(4);
+        thread::scope(|scope| {
+            for thread in 0..3 {
+                let (book, barrier) = (&book, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    for id in ids(thread) {
+                        book.place(&id, Some("ann"), [("phone", 1)], QUARTER)
+                            .unwrap();
+                    }
+                });
+            }
+            barrier.wait();
+            (0..seed * 3).for_each(|_| std::hint::spin_loop());
+            let mut limits = SkuLimits::default();
+            limits.per_customer = Some(1_000);
+            book.limit("phone", limits).unwrap();
+        });
+        let again = OrderBook::builder().replay(journal.entries()).unwrap();
+        let left = |book: &OrderBook<&'static str>| {
+            let refused = book.place("probe", Some("ann"), [("phone", 1_001)], QUARTER);
+            short(refused.unwrap_err())[0].2
+        };
+        assert_eq!(left(&book), left(&again), "seed {seed}");
+        for book in [&book, &again] {
+            book.place("counted", Some("ann"), [("phone", 100)], QUARTER)
+                .unwrap();
+            for id in (0..3).flat_map(ids) {
+                book.cancel(&id).unwrap();
+            }
+            assert_eq!(left(book), 900, "seed {seed}");
+        }
+    }
+}
