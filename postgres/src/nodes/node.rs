@@ -76,6 +76,9 @@ impl Node {
     pub(super) async fn start(sale: &Sale, name: &str) -> Result<Self, SaleError> {
         let rows = Rows::new(sale.driver(2, sale.patience)?);
         schema::check(&rows).await?;
+        if let Some(keep) = sale.events {
+            rows.keep_events(keep).await?;
+        }
         let start = rand::random::<i64>();
         let number = loop {
             let seen = rows.seen(name).await?;
@@ -97,6 +100,7 @@ impl Node {
             beats: AtomicBool::new(true),
             works: AtomicBool::new(true),
             serves: AtomicBool::new(false),
+            watches: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
             over: watch::Sender::new(None),
         });
