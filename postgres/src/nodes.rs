@@ -50,6 +50,7 @@ mod batch;
 mod change;
 mod changes;
 mod error;
+mod events;
 mod feed;
 mod inner;
 mod known;
@@ -74,12 +75,13 @@ mod writer;
 
 pub use answers::{Answer, InvalidOrder, MAX_HOLD, Order, Refusal, ShortLine, StockAnswer};
 pub use error::SaleError;
+pub use events::{Event, Events};
 pub use feed::{Cursor, InvalidCursor, ListedOrder, Page};
 pub use lists::{ListCursor, OrderPage};
 pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
 pub use segstock_orders::{
-    Filter, OrderLine, OrderState, OrderView, Position, Returned, SkuLimits, SkuView,
+    Filter, OrderLine, OrderState, OrderView, Position, Returned, SkuLimits, SkuView, What,
 };
 pub use stocks::StockPage;

@@ -59,7 +59,7 @@ pub struct Order {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     expires_at: Option<String>,
-    /// Its lines, in the sequence in which their SKUs were opened.
+    /// Its lines, in the sequence in which their SKUs were opened; with several nodes, by SKU.
     lines: Vec<Line>,
     /// What this request changed. A replayed answer has none.
     #[serde(skip_serializing_if = "Option::is_none")]

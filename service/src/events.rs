@@ -1,7 +1,7 @@
 //! [`Told`]: what happened, as it is told: the names of events, and their JSON; and [`News`], those that are read together.
 
 use crate::book::Sku;
-use segstock_orders::{Event, What};
+use segstock_orders::{Position, What};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -48,7 +48,7 @@ pub struct Missed {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
 pub struct Told {
-    /// The number of the change by which it happened.
+    /// The number of the change by which it happened; with several nodes, of the transaction.
     pub number: u64,
     /// What: `placed`, `waits`, `served`, `amended`, `extended`, `paid`, `shipped`, `cancelled`, `expired` or `returned`, of
     /// an order; `low`, `enough`, `sold_out` or `back_in_stock`, of a SKU.
@@ -71,8 +71,8 @@ pub struct Told {
 impl Told {
     /// An event as it is told; none of a kind that this release does not know.
     #[must_use]
-    pub fn of(event: Event<Sku>) -> Option<Self> {
-        let number = event.position.number();
+    pub fn of(position: Position, what: What<Sku>) -> Option<Self> {
+        let number = position.number();
         let of_order = |event, id: Box<str>| Self {
             number,
             event,
@@ -87,7 +87,7 @@ impl Told {
             sku: Some(sku),
             left,
         };
-        Some(match event.what {
+        Some(match what {
             What::Placed(id) => of_order("placed", id),
             What::Waits(id) => of_order("waits", id),
             What::Served(id) => of_order("served", id),

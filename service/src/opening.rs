@@ -4,9 +4,10 @@ use crate::book::{Book, Sku};
 use crate::config::Config;
 use crate::input::check_sku;
 use crate::ledger::{self, Kept, LedgerPlace, PostgresUrl, SCHEMA};
+use crate::problem::Problem;
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
-use crate::shop::node::{self, LEASE, Node};
+use crate::shop::node::Node;
 use crate::snapshot;
 use segstock_orders::{Journal, Position, Refusal};
 use segstock_postgres::nodes::{Sale, SaleError};
@@ -55,21 +56,18 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
     };
     let sale = Sale::at(url.text(), SCHEMA).map_err(refused)?;
     let sale = sale
-        .lease(LEASE)
         .max_lines(config.max_lines)
         .max_units(config.max_units)
         .longest_hold(config.limits.longest_hold);
-    sale.install().await.map_err(refused)?;
-    let joined = sale.join(name).await.map_err(refused)?;
-    let skus = joined.stocks("", 1).await;
-    let is_new = skus.map_err(|error| error.to_string())?.stocks.is_empty();
+    let node = Node::join(sale, name, config.retention, config.events > 0).await;
+    let node = node.map_err(refused)?;
+    let is_new = node.is_new().await?;
     for (sku, units) in config.stock(usize::from(!is_new)) {
-        let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
-        check_sku(&sku).map_err(|error| refused(&error))?;
-        let opened = node::open(&sale, &sku, units).await;
-        opened.map_err(|error| refused(&error))?;
+        let refused = |error: Problem| format!("cannot open SKU {sku:?}: {error}");
+        check_sku(&sku).map_err(refused)?;
+        node.open_with(&sku, units).await.map_err(refused)?;
     }
-    let session = joined.status().session;
+    let session = node.session();
     let found = match is_new {
         true => format!("the node {name} begins a sale in {url}"),
         false => format!(
@@ -77,12 +75,7 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
              its schema {SCHEMA}, or rename it"
         ),
     };
-    let shop = Shop::Node(Arc::new(Node::new(
-        sale,
-        joined,
-        name.to_owned(),
-        config.retention,
-    )));
+    let shop = Shop::Node(Arc::new(node));
     Ok(Opened { shop, found })
 }
 

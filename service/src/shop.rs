@@ -150,7 +150,7 @@ impl Shop {
     pub async fn begin(&self, after: Option<String>) -> Result<(String, Option<Missed>), Problem> {
         match self {
             Self::Alone(alone) => alone.begin(after),
-            Self::Node(_) => Err(not_on_nodes("there are no events")),
+            Self::Node(node) => Ok((Box::pin(node.begin(after)).await?, None)),
         }
     }
 
@@ -158,7 +158,7 @@ impl Shop {
     pub async fn news(&self, after: &str) -> Result<News, Problem> {
         match self {
             Self::Alone(alone) => Ok(alone.news(after)),
-            Self::Node(_) => Err(not_on_nodes("there are no events")),
+            Self::Node(node) => Box::pin(node.news(after)).await,
         }
     }
 

@@ -49,8 +49,9 @@ impl Watch {
                     missed.number()
                 );
             }
-            for event in events.events.into_iter().filter_map(Told::of) {
-                telemetry::happened(event.event);
+            for event in events.events {
+                let told = Told::of(event.position, event.what);
+                told.iter().for_each(|told| telemetry::happened(told.event));
             }
         }
         let status = alone.status();

@@ -19,7 +19,7 @@ const MOST: usize = 1_000;
 
 /// How far a reader of the feed is: a position for each node. [`Default`] is the beginning. As text it can be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cursor(BTreeMap<String, i64>);
+pub struct Cursor(pub(super) BTreeMap<String, i64>);
 
 /// A text is no [`Cursor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -79,6 +79,9 @@ impl Node {
     pub(super) async fn start(sale: &Sale, name: &str) -> Result<Self, SaleError> {
         let rows = Rows::new(sale.driver(2, sale.patience)?);
         schema::check(&rows).await?;
+        if let Some(keep) = sale.events {
+            rows.keep_events(keep).await?;
+        }
         let start = rand::random::<i64>();
         let began = Instant::now();
         let number = loop {
@@ -103,6 +106,7 @@ impl Node {
             beats: AtomicBool::new(true),
             works: AtomicBool::new(true),
             serves: AtomicBool::new(false),
+            watches: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
             over: watch::Sender::new(None),
         });

@@ -27,6 +27,7 @@ pub struct Sale {
     pub(super) max_lines: usize,
     pub(super) max_units: u64,
     pub(super) longest_hold: Duration,
+    pub(super) events: Option<Duration>,
 }
 
 /// How a SKU begins.
@@ -106,6 +107,7 @@ impl Sale {
             max_lines: super::lines::MAX_LINES,
             max_units: MAX_UNITS,
             longest_hold: MAX_HOLD,
+            events: None,
         })
     }
 
@@ -167,6 +169,13 @@ impl Sale {
         }
     }
 
+    /// Events are written, and kept for so long, for [`Node::events`]; a node that joins with this setting makes it that of the
+    /// whole sale, and zero ends it. By default the sale stays as it is: at first none are written.
+    pub fn events(self, keep: Duration) -> Self {
+        let events = Some(keep);
+        Self { events, ..self }
+    }
+
     /// Makes the schema and its tables where they are not there.
     ///
     /// # Errors
@@ -186,8 +195,8 @@ impl Sale {
     pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<bool, SaleError> {
         const OPEN: &str = "
             with made as (
-              insert into pool (sku, initial, came, free, safety, narrow, most, mode)
-              values ($1, $2, $2, $2, $3, $4, $5, 'wide')
+              insert into pool (sku, initial, came, free, safety, narrow, most, mode, is_out)
+              values ($1, $2, $2, $2, $3, $4, $5, 'wide', $2::bigint = $3::bigint)
               on conflict (sku) do nothing returning sku
             )
             select case

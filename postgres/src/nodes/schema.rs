@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub const VERSION: i32 = 3;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 16] = [
     include_str!("sql/schema.sql"),
+    include_str!("sql/events.sql"),
     include_str!("sql/queue.sql"),
     include_str!("sql/parts.sql"),
     include_str!("sql/limits.sql"),

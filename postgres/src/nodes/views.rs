@@ -1,14 +1,18 @@
 //! [`OrderView`]: orders as they are, line by line.
 
 use super::answers::Refusal;
+use super::inner::Inner;
 use super::known::State;
+use super::looks::View;
 use super::node::Node;
-use super::rows::{ids, list};
+use super::rows::{Failed, Rows, ids, list};
 use crate::session::column;
 use segstock_orders::{OrderLine, OrderState, OrderView, Position};
 use segstock_remote::{Fault, OrderId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_postgres::Row;
 
@@ -76,6 +80,57 @@ impl Node {
             Ok(Ok(view)) => Ok(view),
             Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
         }
+    }
+}
+
+impl Inner {
+    /// An order that was placed. **One statement at a time, for all calls that began before it was sent**: a call never joins one
+    /// that is under way, which may not see what was answered before the call.
+    ///
+    /// An error, if the database does not answer.
+    pub(super) async fn look(
+        self: &Arc<Self>,
+        id: &OrderId,
+    ) -> Result<Option<View>, oneshot::error::RecvError> {
+        let (begins, answered) = self.looks.add(id);
+        if begins {
+            tokio::spawn(Arc::clone(self).look_for_all());
+        }
+        answered.await
+    }
+
+    async fn look_for_all(self: Arc<Self>) {
+        loop {
+            let askers = self.looks.next();
+            if askers.is_empty() {
+                return;
+            }
+            let ids: Vec<&str> = askers.iter().map(|(id, _)| id.as_str()).collect();
+            // Without an answer, those who wait are told by its end.
+            if let Ok(views) = self.rows.views(&ids).await {
+                for (id, answer) in askers {
+                    // It may wait no more.
+                    _ = answer.send(views.get(id.as_str()).cloned());
+                }
+            }
+        }
+    }
+}
+
+impl Rows {
+    async fn views(&self, ids: &[&str]) -> Result<HashMap<Box<str>, View>, Failed> {
+        const VIEWS: &str = views!(
+            "with page as (
+              select o.*, row_number() over () as k from (select distinct i.id from unnest($1::text[]) as i (id)) as i
+              join orders o on o.id = i.id where o.skus is not null
+            )",
+            ""
+        );
+        let read = |row: &tokio_postgres::Row| {
+            let views = views_of(row)?.into_iter();
+            Ok(views.map(|view| (view.id.clone(), view)).collect())
+        };
+        self.row(VIEWS, &[&ids], read).await
     }
 }
 

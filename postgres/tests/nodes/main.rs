@@ -5,6 +5,7 @@ mod book;
 mod calm;
 mod checks;
 mod crowd;
+mod events;
 mod feed;
 mod forget;
 mod limits;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     parts::add(&tests);
     limits::add(&tests);
     lists::add(&tests);
+    events::add(&tests);
     feed::add(&tests);
     queue::add(&tests);
     forget::add(&tests);

@@ -355,9 +355,11 @@ impl Alone {
         let missed = events.missed.map(|up_to| Missed {
             up_to: Some(up_to.number()),
         });
+        let told = events.events.into_iter();
+        let told = told.filter_map(|event| Told::of(event.position, event.what));
         News {
             missed,
-            told: events.events.into_iter().filter_map(Told::of).collect(),
+            told: told.collect(),
             next: events.next.number().to_string(),
             by_number: true,
         }

@@ -5,6 +5,7 @@ use crate::answers::{Answered, Order, Orders, Stock, Stocks};
 use crate::book::Sku;
 use crate::bulk::{Act, Import, Imported, Stocklist};
 use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
+use crate::events::{Missed, News, Told};
 use crate::health::{Health, NodeHealth};
 use crate::in_time::is_made;
 use crate::kinds;
@@ -14,7 +15,7 @@ use crate::telemetry::{self, Telemetry};
 use axum::http::StatusCode;
 use segstock::inventory::ShortLine;
 use segstock_orders::{Filter, Position, SkuLimits};
-use segstock_postgres::nodes::{self, ListCursor, Refusal, Sale, SaleError, SkuSettings};
+use segstock_postgres::nodes::{self, Cursor, ListCursor, Refusal, Sale, SaleError, SkuSettings};
 use segstock_remote::OrderId;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -23,6 +24,8 @@ use std::time::{Duration, SystemTime};
 pub const LEASE: Duration = Duration::from_secs(5);
 /// For how long the database may be silent before requests had better go elsewhere.
 const SILENCE: Duration = Duration::from_secs(3);
+/// Events that are read together.
+const AT_ONCE: usize = 500;
 /// Rows of each kind that are forgotten in one step.
 const FORGOTTEN: u64 = 5_000;
 /// SKUs of a page of a search, and pages of one search.
@@ -36,21 +39,50 @@ pub struct Node {
     node: nodes::Node,
     name: String,
     retention: Duration,
+    /// Whether events are written.
+    tells: bool,
 }
 
 type Done<T> = Result<T, Refusal>;
 
 /// Begins and ends.
 impl Node {
-    /// A node of this name, which joined this sale. What ended is forgotten after the retention.
-    #[must_use]
-    pub const fn new(sale: Sale, node: nodes::Node, name: String, retention: Duration) -> Self {
-        Self {
+    /// A node of this name joins the sale. What ended is forgotten after the retention.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot join.
+    pub async fn join(
+        sale: Sale,
+        name: &str,
+        retention: Duration,
+        tells: bool,
+    ) -> Result<Self, SaleError> {
+        let keep = if tells { retention } else { Duration::ZERO };
+        let sale = sale.lease(LEASE).events(keep);
+        sale.install().await?;
+        Ok(Self {
+            node: sale.join(name).await?,
             sale,
-            node,
-            name,
+            name: name.to_owned(),
             retention,
-        }
+            tells,
+        })
+    }
+
+    /// Whether it has no SKUs yet.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn is_new(&self) -> Result<bool, Problem> {
+        Ok(self.stocks(None, 1).await?.stock.is_empty())
+    }
+
+    /// How often a node of this name has joined.
+    #[must_use]
+    pub fn session(&self) -> u64 {
+        self.node.status().session
     }
 
     /// Forgets some of what ended long enough ago: whether there may be more.
@@ -271,12 +303,22 @@ impl Node {
 
 /// Calls on stock.
 impl Node {
+    /// Opens a SKU with so many units, if it is not open: whether it was not.
+    ///
+    /// # Errors
+    ///
+    /// If it is no SKU, or the database does not answer.
+    pub async fn open_with(&self, sku: &str, units: u64) -> Result<bool, Problem> {
+        match self.sale.open_sku(sku, SkuSettings::new(units)).await {
+            Err(SaleError::Exists) => Ok(false),
+            opened => opened.map_err(|error| of_sale(&error)),
+        }
+    }
+
     pub(super) async fn open(&self, sku: &str) -> Result<Answered<Stock>, Problem> {
-        let opened = open(&self.sale, sku, 0).await;
-        let replayed = !opened.map_err(|error| of_sale(&error))?;
         Ok(Answered {
             status: StatusCode::CREATED,
-            replayed,
+            replayed: !self.open_with(sku, 0).await?,
             body: self.stock(sku).await?,
         })
     }
@@ -391,8 +433,7 @@ impl Node {
         sku: &Sku,
         units: u64,
     ) -> Result<Option<nodes::StockAnswer>, Problem> {
-        let opened = open(&self.sale, sku, 0).await;
-        opened.map_err(|error| of_sale(&error))?;
+        self.open_with(sku, 0).await?;
         match act {
             // None of it came: it is opened, and that is all.
             Act::Restock if units == 0 => Ok(None),
@@ -428,15 +469,36 @@ impl Node {
     }
 }
 
-/// Opens a SKU with so many units, if it is not open: whether it was not.
-///
-/// # Errors
-///
-/// If it is no SKU, or the database does not answer.
-pub async fn open(sale: &Sale, sku: &str, units: u64) -> Result<bool, SaleError> {
-    match sale.open_sku(sku, SkuSettings::new(units)).await {
-        Err(SaleError::Exists) => Ok(false),
-        opened => opened,
+/// What happens.
+impl Node {
+    /// Where a stream of events begins.
+    pub(super) async fn begin(&self, after: Option<String>) -> Result<String, Problem> {
+        if !self.tells {
+            return Err(not_on_nodes("no events are written if --events is 0"));
+        }
+        let wrong = |_| Problem::invalid("there is no event with such an id");
+        match after.as_deref() {
+            None => Ok(call(self.node.events_now()).await?.to_string()),
+            // The beginning.
+            Some("0") => Ok(String::new()),
+            Some(after) => after
+                .parse()
+                .map(|it: Cursor| it.to_string())
+                .map_err(wrong),
+        }
+    }
+
+    pub(super) async fn news(&self, after: &str) -> Result<News, Problem> {
+        let after: Cursor = after.parse().unwrap_or_default();
+        let events = call(self.node.events(&after, AT_ONCE)).await?;
+        let told = events.events.into_iter();
+        let told = told.filter_map(|event| Told::of(event.position, event.what));
+        Ok(News {
+            missed: events.missed.then_some(Missed { up_to: None }),
+            told: told.collect(),
+            next: events.next.to_string(),
+            by_number: false,
+        })
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Short(lines) => of(kinds::OUT_OF_STOCK).with_short_lines(short(lines)),
         Refusal::Closed { sku } => of(kinds::CLOSED_SKUS).with_skus(vec![sku]),
         Refusal::PerCustomer { sku } => of(kinds::PER_CUSTOMER).with_skus(vec![sku]),
+        Refusal::Unpaid { sku } => of(kinds::UNPAID).with_skus(vec![sku]),
         Refusal::QueueFull { sku } => of(kinds::QUEUE_FULL).with_skus(vec![sku]),
         Refusal::CustomerNeeded { sku } => of(kinds::CUSTOMER_NEEDED).with_skus(vec![sku]),
         Refusal::NotOnHand(lines) => of(kinds::NOT_ON_HAND).with_short_lines(short(lines)),

@@ -7,7 +7,8 @@ use crate::support::{JSON, Reply, key};
 use libtest_mimic::Trial;
 use segstock_remote::servers::{Faults, PostgresServer, Proxy, Server};
 use serde_json::{Value, json};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         trial("nodes::an_order_lives_at_any_of_three", life),
         trial("nodes::stock_and_lists_are_those_of_all", stock),
         trial("nodes::many_customers_hear_what_they_did", crowd),
+        trial("nodes::events_of_all_are_told_at_each", events),
         trial("nodes::one_is_killed_and_the_others_go_on", killed),
         trial("nodes::one_that_stops_hands_its_units_back", stopped),
         trial("nodes::the_older_of_two_with_one_name_ends", same_name),
@@ -333,6 +335,72 @@ fn crowd(server: PostgresServer) {
         nodes.units(0, "case"),
         (5_000 - 16 * 20 * 3, 5_000 - 16 * 20 * 3)
     );
+}
+
+/// The next event of a stream: its name, its id and its data.
+fn next_event(stream: &mut BufReader<TcpStream>) -> (String, Option<String>, Value) {
+    let (mut name, mut id, mut data) = (String::new(), None, Value::Null);
+    loop {
+        let mut line = String::new();
+        assert!(stream.read_line(&mut line).unwrap() > 0, "it ended");
+        match line.trim_end().split_once(": ") {
+            Some(("event", it)) => it.clone_into(&mut name),
+            Some(("id", it)) => id = Some(it.to_owned()),
+            Some(("data", it)) => data = serde_json::from_str(it).unwrap(),
+            None if line.trim().is_empty() && !name.is_empty() => return (name, id, data),
+            _ => {}
+        }
+    }
+}
+
+fn follow(node: &Process, after: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(node.client.address).unwrap();
+    let patience = Some(Duration::from_secs(20));
+    stream.set_read_timeout(patience).unwrap();
+    write!(
+        stream,
+        "GET /v1/events?after={after} HTTP/1.1\r\nhost: shop\r\n\r\n"
+    )
+    .unwrap();
+    BufReader::new(stream)
+}
+
+fn events(server: PostgresServer) {
+    let url = url(&server);
+    let nodes = Nodes::start(&url);
+    nodes.place(0, "a", "last-one", 1).expect(201);
+    nodes.deed(1, "pay", "a").expect(200);
+    nodes.deed(2, "ship", "a").expect(200);
+    // What is told of an order is in its sequence; and of a SKU, that it is sold out.
+    let mut stream = follow(&nodes.nodes[1], "0");
+    let (mut told, mut last) = (Vec::new(), None);
+    while told.len() < 4 {
+        let (name, id, data) = next_event(&mut stream);
+        assert!(
+            data["order"] == "a" || data["sku"] == "last-one",
+            "{name} {data}"
+        );
+        told.push(name);
+        last = id.or(last);
+    }
+    let of_order = told.iter().filter(|name| *name != "sold_out");
+    assert_eq!(of_order.collect::<Vec<_>>(), ["placed", "paid", "shipped"]);
+    // It goes on at another node.
+    let returned = nodes.deed(0, "return", "a").expect(200);
+    assert_eq!(returned["state"], "returned");
+    let mut stream = follow(&nodes.nodes[2], &last.unwrap());
+    let mut told: Vec<_> = (0..2).map(|_| next_event(&mut stream).0).collect();
+    told.sort();
+    assert_eq!(told, ["back_in_stock", "returned"]);
+    let wrong = nodes.ask(0, "GET /v1/events?after=x", "", "", &Value::Null);
+    wrong.problem(422, "invalid-request");
+    // A node that keeps none ends it for all.
+    let mut without = command(&arguments(&url, "four"));
+    let without = Process::spawn(without.args(["--events", "0"]));
+    without
+        .client
+        .get("/v1/events")
+        .problem(501, "not-on-nodes");
 }
 
 fn killed(mut server: PostgresServer) {

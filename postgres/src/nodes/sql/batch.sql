@@ -60,6 +60,8 @@ declare
   paid text[] := '{}';
   shipped text[] := '{}';
   not_placed text[] := '{}';
+  told_whats text := '';        -- Events.
+  told text[] := '{}';
   to_epochs bigint[];
   to_units bigint[];
 begin
@@ -274,6 +276,8 @@ begin
         states[item.k] := null;
         continue;
       end if;
+      told_whats := told_whats || 'p';
+      told := told || item.id;
       for i in 1 .. cardinality(item.want_at) loop
         found_at := item.want_at[i];
         units_of := item.want_units[i];
@@ -310,6 +314,8 @@ begin
       ends := 'refunded';
     elsif item.kind = 'pay' and item.state = 'held' then
       paid := paid || item.id;
+      told_whats := told_whats || 'm';
+      told := told || item.id;
       dids[item.k] := 'done';
       states[item.k] := 'paid';
       for i in 1 .. cardinality(item.has_skus) loop
@@ -329,6 +335,8 @@ begin
         p_shipped[found_at] := p_shipped[found_at] + item.has_units[i];
       end loop;
       shipped := shipped || item.id;
+      told_whats := told_whats || 's';
+      told := told || item.id;
       dids[item.k] := 'done';
       states[item.k] := 'shipped';
     end if;
@@ -339,6 +347,8 @@ begin
     if ends <> 'expired' then
       dids[item.k] := 'done';
     end if;
+    told_whats := told_whats || case ends when 'expired' then 'x' else 'c' end;
+    told := told || item.id;
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(item.has_skus) loop
@@ -413,6 +423,7 @@ begin
     from unnest(pools, p_change, p_owed, p_shipped, p_held, p_before) as u (sku, change, owed, shipped, held, before)
   ) as n
   where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0 or p.unpaid is not null and n.held <> 0);
+  perform tell_1(of_node, told_whats, told);
   perform wake_1(array(select n.sku from unnest(pools, p_change) as n (sku, change) where n.change > 0));
 end
 $$;

@@ -143,6 +143,8 @@ begin
   into moved, refunded, late
   from unnest(picked.froms, picked.tos, picked.moves) as m (origin, stage, units);
   insert into request (id, key, body, moved, refunded, late) values (of_id, of_key, of_body, moved, refunded, late);
+  perform tell_1(of_node || '*', case of_kind when 'pay' then 'm' when 'ship' then 's' when 'cancel' then 'c' when 'amend' then 'a'
+    when 'extend' then 'e' else 'r' end, array[of_id]);
 end
 $$;
 

@@ -220,6 +220,7 @@ begin
   update orders o
   set state = state_of_1(of_id), seq = nextval('changes'), lane = of_node || '*', at = clock_timestamp()
   where o.id = of_id;
+  perform tell_1(of_node || '*', 'x', array[of_id]);
 end
 $$;
 

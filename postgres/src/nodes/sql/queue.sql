@@ -86,6 +86,7 @@ begin
     if fate.ruling in ('placed', 'waits') then
       standing := 'done';
       perform enter_1(of_id, fate.ruling = 'waits', wanted_skus, wanted, ttl);
+      perform tell_1(of_node || '*', case fate.ruling when 'waits' then 'w' else 'p' end, array[of_id]);
     elsif fate.ruling in ('refused', 'closed', 'limited', 'nameless', 'full', 'unpaid') then
       update orders o
       set state = fate.ruling, short = fate.sku, split = false, skus = null, epochs = null, units = null, counted = null,
@@ -237,5 +238,6 @@ begin
   set state = 'held', split = not is_whole, until = clock_timestamp() + make_interval(secs => serve_one_1.ttl / 1e6),
       seq = nextval('changes'), lane = of_node || '*', at = clock_timestamp()
   where o.id = of_id;
+  perform tell_1(of_node || '*', 'v', array[of_id]);
 end
 $$;

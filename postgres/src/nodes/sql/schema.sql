@@ -3,7 +3,11 @@
 -- Every transaction locks in this order: node, blocks by epoch, orders by id, pools by SKU. Every time is the database's.
 -- Each transaction is one function in a file of its own; inside, each statement sees what was committed when it began.
 
-create table segstock_nodes (version integer not null);
+create table segstock_nodes (
+  version integer not null,
+  -- For how many microseconds events are kept; 0: none are written.
+  events  bigint not null default 0 check (events >= 0)
+);
 insert into segstock_nodes values (3);
 
 -- A node's session is raised at each start: what an older one sends does nothing.
@@ -47,6 +51,9 @@ create table pool (
   closed boolean not null default false,
   -- Fewer units for sale than this are low; 0: never.
   low    bigint not null default 0 check (low >= 0),
+  -- What was told of it last.
+  is_low boolean not null default false,
+  is_out boolean not null default false,
   -- How many units may wait; null: any number.
   most_waiting bigint check (most_waiting >= 0),
   -- How many percent of the units on hand can be held without being paid for. While it is set no block of it is open, all is
