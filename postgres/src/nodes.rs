@@ -69,6 +69,7 @@ mod serve;
 mod serving;
 mod stock;
 mod stocks;
+mod upkeep;
 mod views;
 mod writer;
 
