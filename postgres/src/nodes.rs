@@ -70,6 +70,7 @@ mod serve;
 mod serving;
 mod stock;
 mod stocks;
+mod upkeep;
 mod views;
 mod writer;
 

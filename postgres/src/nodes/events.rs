@@ -2,14 +2,11 @@
 
 use super::answers::Refusal;
 use super::feed::Cursor;
-use super::inner::Inner;
 use super::node::Node;
 use super::rows::{Failed, Rows, list, micros};
 use crate::session::Parameters;
 use segstock_orders::{Position, What};
 use segstock_remote::Fault;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tokio_postgres::Row;
@@ -77,32 +74,11 @@ impl Node {
     }
 }
 
-impl Inner {
-    /// Looks what is left of SKUs, and drops what is old, beside all else: once at a time.
-    pub(super) fn watch_beside(self: &Arc<Self>) {
-        if self.sale.events.is_none_or(|keep| keep.is_zero())
-            || self.watches.swap(true, Ordering::Relaxed)
-        {
-            return;
-        }
-        let node = Arc::clone(self);
-        tokio::spawn(async move {
-            // Without an answer the next heartbeat looks again.
-            _ = node.rows.watch(&node.life.node).await;
-            node.watches.store(false, Ordering::Relaxed);
-        });
-    }
-}
-
 impl Rows {
     pub(super) async fn keep_events(&self, keep: Duration) -> Result<(), Failed> {
         const KEEP: &str = "
             with set as (update segstock_nodes set events = $1 where events <> $1 returning 1) select count(*) from set";
         self.row(KEEP, &[&micros(keep)], |_| Ok(())).await
-    }
-
-    async fn watch(&self, node: &str) -> Result<(), Failed> {
-        self.row("select watch_1($1)", &[&node], |_| Ok(())).await
     }
 
     /// One statement: it sees every step of an order before a later one. A page is what it sees up to some number.

@@ -33,8 +33,8 @@ pub(super) struct Inner {
     pub works: AtomicBool,
     /// Orders that waited are being served.
     pub serves: AtomicBool,
-    /// What is left of SKUs is being looked at.
-    pub watches: AtomicBool,
+    /// It does what it does for all nodes.
+    pub keeps_up: AtomicBool,
     /// All calls have ended: the session may end, too.
     pub leaves: AtomicBool,
     /// Why the node serves no calls any more.

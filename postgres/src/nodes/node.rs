@@ -106,7 +106,7 @@ impl Node {
             beats: AtomicBool::new(true),
             works: AtomicBool::new(true),
             serves: AtomicBool::new(false),
-            watches: AtomicBool::new(false),
+            keeps_up: AtomicBool::new(false),
             leaves: AtomicBool::new(false),
             over: watch::Sender::new(None),
         });

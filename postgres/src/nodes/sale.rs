@@ -28,6 +28,7 @@ pub struct Sale {
     pub(super) max_units: u64,
     pub(super) longest_hold: Duration,
     pub(super) events: Option<Duration>,
+    pub(super) retention: Option<Duration>,
 }
 
 /// How a SKU begins.
@@ -108,6 +109,7 @@ impl Sale {
             max_units: MAX_UNITS,
             longest_hold: MAX_HOLD,
             events: None,
+            retention: None,
         })
     }
 
@@ -174,6 +176,12 @@ impl Sale {
     pub fn events(self, keep: Duration) -> Self {
         let events = Some(keep);
         Self { events, ..self }
+    }
+
+    /// What has ended so long ago is forgotten by the nodes themselves, as by [`forget`](Self::forget), in small steps at their
+    /// heartbeats, one node at a time. By default nothing is. It should be the same at all nodes.
+    pub fn retention(self, retention: Option<Duration>) -> Self {
+        Self { retention, ..self }
     }
 
     /// Makes the schema and its tables where they are not there.
@@ -265,7 +273,8 @@ impl Sale {
     }
 
     /// Forgets orders that ended `older_than` ago, and ids that were refused or cancelled before their order, with their keys;
-    /// keys of restocks, counts and write-offs of that age; and closed blocks of which no order is known. In small steps, up to
+    /// keys of restocks, counts and write-offs of that age; closed blocks of which no order is known; and customers of whom nothing
+    /// counts for a limit. In small steps, up to
     /// `most` rows of each kind; says how many went: none, when there is no more to do. It may run beside the sale, on any
     /// machine.
     ///

@@ -53,7 +53,7 @@ impl Writer {
             if self.node.beats.swap(false, Ordering::Relaxed) || Instant::now() >= beats_at {
                 beats_at = Instant::now() + self.node.sale.heartbeat;
                 self.beat().await?;
-                self.node.watch_beside();
+                self.node.upkeep_beside();
             }
             if self.node.is_over() {
                 return Err(End("it was dropped".to_owned()));

@@ -1,17 +1,65 @@
 //! What has ended is forgotten, in small steps, beside the sale; and the audit balances all the same.
 
 use super::support::{Tests, connect, sale, text};
-use segstock_postgres::nodes::{Refusal, Returned};
+use segstock_postgres::nodes::{Refusal, Returned, SkuLimits};
 use segstock_remote::servers::{Server, id};
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
+    tests.add("forget::nodes_forget_by_themselves", |site| {
+        site.runtime.block_on(by_themselves(site.server.url()));
+    });
     tests.add(
         "forget::what_has_ended_goes_and_the_audit_balances",
         |site| {
             site.runtime.block_on(forgets(site.server.url()));
         },
     );
+}
+
+/// Nodes forget by themselves, one at a time; if that one leaves, another does.
+async fn by_themselves(url: &str) {
+    let (sale, name) = sale(url, &[("a", 900)]).await;
+    let sale = sale.retention(Some(Duration::from_millis(200)));
+    let mut nodes = Vec::new();
+    for node in 0..3 {
+        nodes.push(sale.join(&format!("n{node}")).await.expect("it joins"));
+    }
+    let client = connect(url, &name).await;
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(50);
+    nodes[0].limit("a", limits).await.expect("it is open");
+    for round in 0..2 {
+        for number in 0..30 {
+            let order = id(&format!("o{round}-{number}"));
+            let node = &nodes[number % 3];
+            let customer = format!("c{}", number % 5);
+            let placed = node.place_for(&order, Some(&customer), [("a", 1)], None);
+            if placed.await.is_err() {
+                assert_eq!((round, number % 3), (1, 0), "one node has left");
+            } else if number % 5 > 0 {
+                node.cancel(&order).await.expect("it is held");
+            }
+        }
+        let ended = "select count(*) from orders where state <> 'held'";
+        let customers = "select count(*) from customer where units = 0";
+        let until = std::time::Instant::now() + Duration::from_secs(10);
+        while text(&client, ended).await != "0" || text(&client, customers).await != "0" {
+            assert!(std::time::Instant::now() < until, "what has ended goes");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let of_one = text(&client, "select string_agg(name, ' ') from customer").await;
+        assert_eq!(of_one, "c0", "of the others nothing counts");
+        if round == 0 {
+            nodes[0].leave().await.expect("it leaves");
+        }
+    }
+    let held = text(&client, "select count(*) from orders where state = 'held'").await;
+    assert_eq!(held, "10", "what has not ended stays");
+    for node in &nodes[1..] {
+        node.leave().await.expect("it leaves");
+    }
+    sale.audit().await.expect("it balances");
 }
 
 const NOW: Duration = Duration::ZERO;

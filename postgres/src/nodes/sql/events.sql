@@ -38,7 +38,7 @@ declare
   crossed text[];
 begin
   select s.events into keep from segstock_nodes s;
-  if keep = 0 or of_node <> (select min(n.name) from node n where n.until >= clock_timestamp()) then
+  if keep = 0 or not is_first_1(of_node) then
     return;
   end if;
   perform lane_1(of_node);

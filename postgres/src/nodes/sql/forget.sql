@@ -1,5 +1,5 @@
--- Forgets a few orders that ended so long ago, and what was refused; a few keys of SKUs; and blocks all of whose orders are
--- forgotten. What they took and shipped stays in sums: the audit balances. Says how many rows went.
+-- Forgets a few orders that ended so long ago, and what was refused; a few keys of SKUs; blocks all of whose orders are
+-- forgotten; and customers of whom nothing counts. What they took and shipped stays in sums: the audit balances. Says how many rows went.
 --
 -- It locks blocks, orders that nobody has locked, and pools. A block that is gone is lent a second time by a copy of its lend
 -- that comes so late: the node adopts it, as after a reply that was lost.
@@ -55,6 +55,10 @@ begin
   delete from block b where b.epoch in (
     select x.epoch from block x
     where x.closed and x.taken = x.forgotten and x.at < since order by x.epoch limit most for update skip locked);
+  get diagnostics went = row_count;
+  gone := gone + went;
+  delete from customer c where (c.name, c.sku) in (
+    select x.name, x.sku from customer x where x.units = 0 order by x.name, x.sku limit most for update skip locked);
   get diagnostics went = row_count;
   return gone + went;
 end

@@ -158,6 +158,7 @@ create table customer (
   units bigint not null check (units >= 0),
   primary key (name, sku)
 );
+create index customer_done on customer (name, sku) where units = 0;
 
 -- Units that may be lent or sold.
 create function on_sale_1(of pool) returns bigint language sql immutable as $$
@@ -167,6 +168,11 @@ $$;
 -- The same, and those that are kept for orders that wait.
 create function can_be_had_1(of pool) returns bigint language sql immutable as $$
   select case when (of).mode = 'ended' then 0 else greatest((of).free - (of).safety, 0) end
+$$;
+
+-- Whether a node is the first by name of those that live: what one node is enough for, it does.
+create function is_first_1(of_node text) returns boolean language sql stable as $$
+  select coalesce(of_node = (select min(n.name) from node n where n.until >= clock_timestamp()), false)
 $$;
 
 -- Units that are there: free, lent, held and paid for, less what is owed.
