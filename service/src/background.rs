@@ -2,7 +2,6 @@
 
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
-use crate::shop::node::Node;
 use crate::telemetry::Telemetry;
 use crate::watch::{EVERY, Watch};
 use std::sync::Arc;
@@ -14,9 +13,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// The most orders that expire in one step of the sweep: no worker should be busy with more.
 const SWEEP_LIMIT: usize = 1_000;
-
-/// How often nodes forget.
-const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// Tasks, which end with it.
 #[derive(Debug)]
@@ -32,7 +28,8 @@ impl Background {
                 tasks.push(task::spawn(sweep(Arc::clone(alone))));
                 tasks.push(task::spawn(watch(Arc::clone(alone))));
             }
-            Shop::Node(node) => tasks.push(task::spawn(forget(Arc::clone(node)))),
+            // What else is to be done, a node does by itself.
+            Shop::Node(_) => {}
         }
         Self(tasks)
     }
@@ -74,17 +71,6 @@ async fn sweep(alone: Arc<Alone>) {
             Ok(Ok(_)) => {}
             Ok(Err(refusal)) => tracing::warn!("expired orders stay: {refusal}"),
             Err(_) => tracing::error!("the sweep panicked; it goes on"),
-        }
-    }
-}
-
-/// Forgets what ended: all nodes do it, each some of it. Whatever else is to be done, a node does by itself.
-async fn forget(node: Arc<Node>) {
-    let mut ticks = every(FORGET_EVERY);
-    loop {
-        ticks.tick().await;
-        if node.forget().await {
-            ticks.reset_immediately();
         }
     }
 }

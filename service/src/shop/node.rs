@@ -26,8 +26,6 @@ pub const LEASE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(3);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
-/// Rows of each kind that are forgotten in one step.
-const FORGOTTEN: u64 = 5_000;
 /// SKUs of a page of a search, and pages of one search.
 const PAGE: usize = 1_000;
 const PAGES: usize = 5;
@@ -38,7 +36,6 @@ pub struct Node {
     sale: Sale,
     node: nodes::Node,
     name: String,
-    retention: Duration,
     /// Whether events are written.
     tells: bool,
 }
@@ -59,13 +56,12 @@ impl Node {
         tells: bool,
     ) -> Result<Self, SaleError> {
         let keep = if tells { retention } else { Duration::ZERO };
-        let sale = sale.lease(LEASE).events(keep);
+        let sale = sale.lease(LEASE).events(keep).retention(Some(retention));
         sale.install().await?;
         Ok(Self {
             node: sale.join(name).await?,
             sale,
             name: name.to_owned(),
-            retention,
             tells,
         })
     }
@@ -83,12 +79,6 @@ impl Node {
     #[must_use]
     pub fn session(&self) -> u64 {
         self.node.status().session
-    }
-
-    /// Forgets some of what ended long enough ago: whether there may be more.
-    pub async fn forget(&self) -> bool {
-        let forgotten = self.sale.forget(self.retention, FORGOTTEN).await;
-        forgotten.is_ok_and(|rows| rows >= FORGOTTEN)
     }
 
     /// Waits until the node serves no calls any more, and says why.
