@@ -201,43 +201,7 @@ impl Sale {
     ///
     /// [`SaleError::Exists`] if it was opened with other figures; if the server does not answer, the same call tells.
     pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<bool, SaleError> {
-        const OPEN: &str = "
-            with made as (
-              insert into pool (sku, initial, came, free, safety, narrow, most, mode, is_out)
-              values ($1, $2, $2, $2, $3, $4, $5, 'wide', $2::bigint = $3::bigint)
-              on conflict (sku) do nothing returning sku
-            )
-            select case
-              when exists (select from made) then 'opened'
-              when exists (
-                select from pool p
-                where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5) then 'same'
-              else 'other' end";
-        if !is_sku(sku) {
-            return Err(SaleError::Sku(sku.to_owned()));
-        }
-        if settings.units > MAX_UNITS || settings.safety > settings.units {
-            return Err(SaleError::Units);
-        }
-        let number = |units: u64| units.min(MAX_UNITS).cast_signed();
-        let SkuSettings {
-            units,
-            safety,
-            narrow,
-            most,
-        } = settings;
-        let (units, safety) = (number(units), number(safety));
-        let (narrow, most) = (number(narrow), number(most));
-        let rows = self.rows().await?;
-        let parameters: Parameters<'_> = &[&sku, &units, &safety, &narrow, &most];
-        // A copy may have made it beside this: then the second time finds it.
-        for _ in 0..2 {
-            let did: String = rows.row(OPEN, parameters, |row| column(row, 0)).await?;
-            if did != "other" {
-                return Ok(did == "opened");
-            }
-        }
-        Err(SaleError::Exists)
+        open_sku(&self.rows().await?, sku, settings).await
     }
 
     /// A node of this name joins the sale, on the runtime that this is called in. An older node of the name finds its
@@ -403,4 +367,48 @@ pub(super) async fn free(rows: &Rows, sku: &str) -> Result<Option<Free>, Failed>
         }))
     };
     rows.row(FREE, &[&sku], read).await
+}
+
+/// Opens a SKU: see [`Sale::open_sku`].
+pub(super) async fn open_sku(
+    rows: &Rows,
+    sku: &str,
+    settings: SkuSettings,
+) -> Result<bool, SaleError> {
+    const OPEN: &str = "
+        with made as (
+          insert into pool (sku, initial, came, free, safety, narrow, most, mode, is_out)
+          values ($1, $2, $2, $2, $3, $4, $5, 'wide', $2::bigint = $3::bigint)
+          on conflict (sku) do nothing returning sku
+        )
+        select case
+          when exists (select from made) then 'opened'
+          when exists (
+            select from pool p
+            where p.sku = $1 and p.initial = $2 and p.safety = $3 and p.narrow = $4 and p.most = $5) then 'same'
+          else 'other' end";
+    if !is_sku(sku) {
+        return Err(SaleError::Sku(sku.to_owned()));
+    }
+    if settings.units > MAX_UNITS || settings.safety > settings.units {
+        return Err(SaleError::Units);
+    }
+    let number = |units: u64| units.min(MAX_UNITS).cast_signed();
+    let SkuSettings {
+        units,
+        safety,
+        narrow,
+        most,
+    } = settings;
+    let (units, safety) = (number(units), number(safety));
+    let (narrow, most) = (number(narrow), number(most));
+    let parameters: Parameters<'_> = &[&sku, &units, &safety, &narrow, &most];
+    // A copy may have made it beside this: then the second time finds it.
+    for _ in 0..2 {
+        let did: String = rows.row(OPEN, parameters, |row| column(row, 0)).await?;
+        if did != "other" {
+            return Ok(did == "opened");
+        }
+    }
+    Err(SaleError::Exists)
 }

@@ -1,8 +1,10 @@
 //! The stock of SKUs, as it is.
 
 use super::answers::Refusal;
+use super::error::SaleError;
 use super::node::Node;
 use super::rows::{Failed, Rows, list};
+use super::sale::{SkuSettings, open_sku};
 use super::stock::{check_sku, no_sku};
 use crate::session::{Parameters, column};
 use segstock_orders::{SkuLimits, SkuView};
@@ -46,6 +48,15 @@ pub struct StockPage {
 }
 
 impl Node {
+    /// Opens a SKU, as [`Sale::open_sku`](super::Sale::open_sku) does, over a connection that the node has: for many of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sale::open_sku`](super::Sale::open_sku).
+    pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<bool, SaleError> {
+        open_sku(&self.inner.rows, sku, settings).await
+    }
+
     /// The stock of a SKU at all nodes together, at one instant of the call. Units of orders past their deadline are not
     /// available before these end.
     ///

@@ -1,9 +1,10 @@
 //! [`Node`]: one of several nodes that sell from one database.
 
+mod import;
+
 use super::refusals::{no_waiting_list, of_sale, refused};
 use crate::answers::{Answered, Order, Orders, Stock, Stocks};
 use crate::book::Sku;
-use crate::bulk::{Act, Import, Imported, Stocklist};
 use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
 use crate::events::{Missed, News, Told};
 use crate::health::{Health, NodeHealth};
@@ -33,7 +34,6 @@ const PAGES: usize = 5;
 /// A node of a sale.
 #[derive(Debug, Clone)]
 pub struct Node {
-    sale: Sale,
     node: nodes::Node,
     name: String,
     /// Whether events are written.
@@ -60,7 +60,6 @@ impl Node {
         sale.install().await?;
         Ok(Self {
             node: sale.join(name).await?,
-            sale,
             name: name.to_owned(),
             tells,
         })
@@ -299,7 +298,7 @@ impl Node {
     ///
     /// If it is no SKU, or the database does not answer.
     pub async fn open_with(&self, sku: &str, units: u64) -> Result<bool, Problem> {
-        match self.sale.open_sku(sku, SkuSettings::new(units)).await {
+        match self.node.open_sku(sku, SkuSettings::new(units)).await {
             Err(SaleError::Exists) => Ok(false),
             opened => opened.map_err(|error| of_sale(&error)),
         }
@@ -371,67 +370,6 @@ impl Node {
     }
 
     /// Each SKU in its turn: whoever sends the list again does what is left.
-    pub(super) async fn import(
-        &self,
-        import: Import<'_>,
-        list: Stocklist,
-    ) -> Result<Imported, Problem> {
-        let mut done = Imported {
-            lines: list.lines,
-            skus: list.units.len(),
-            dry_run: import.is_dry_run,
-            ..Imported::default()
-        };
-        let key = id_of(import.key)?;
-        let mut unknown = Vec::new();
-        for (sku, (line, units)) in &list.units {
-            match self.node.stock(sku).await {
-                Ok(view) => done.difference += import.act.difference(*units, view.on_hand),
-                Err(Refusal::NoSku { .. }) => {
-                    done.difference += units.cast_signed();
-                    unknown.push((*line, sku.clone()));
-                }
-                Err(refusal) => return Err(refused(refusal).at(&format!("the list line {line}"))),
-            }
-        }
-        unknown.sort_unstable();
-        done.opened = unknown.len();
-        if !unknown.is_empty() && !import.opens {
-            let skus = unknown.into_iter().map(|(_, sku)| sku).collect();
-            return Err(list.not_open(skus));
-        }
-        if !import.is_dry_run {
-            done.difference = 0;
-            for (count, (sku, (line, units))) in list.units.iter().enumerate() {
-                let changed = self.change_line(import.act, &key, sku, *units).await;
-                let answer =
-                    changed.map_err(|problem| problem.at(&Imported::stopped(count, *line)))?;
-                if let Some(answer) = answer {
-                    telemetry::done(import.act.deed(), answer.before);
-                    done.before += usize::from(answer.before);
-                    done.difference += answer.difference;
-                }
-            }
-        }
-        Ok(done)
-    }
-
-    async fn change_line(
-        &self,
-        act: Act,
-        key: &OrderId,
-        sku: &Sku,
-        units: u64,
-    ) -> Result<Option<nodes::StockAnswer>, Problem> {
-        self.open_with(sku, 0).await?;
-        match act {
-            // None of it came: it is opened, and that is all.
-            Act::Restock if units == 0 => Ok(None),
-            Act::Restock => call(self.node.restock(key, sku, units)).await.map(Some),
-            Act::Count => call(self.node.count(key, sku, units)).await.map(Some),
-        }
-    }
-
     pub(super) async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
         let search = search.to_lowercase();
         let (mut found, mut next) = (Vec::new(), Some(first.to_owned()));

@@ -1,0 +1,89 @@
+//! A list of stock, imported at a node.
+
+use super::super::refusals::refused;
+use super::{Node, call, id_of};
+use crate::book::Sku;
+use crate::bulk::{Act, Import, Imported, Stocklist};
+use crate::problem::Problem;
+use crate::telemetry;
+use futures_util::{StreamExt, stream};
+use segstock_postgres::nodes::{Refusal, StockAnswer};
+use segstock_remote::OrderId;
+use std::pin::pin;
+
+/// Stocks that are asked for at once.
+const READS: usize = 16;
+
+impl Node {
+    pub(in crate::shop) async fn import(
+        &self,
+        import: Import<'_>,
+        list: Stocklist,
+    ) -> Result<Imported, Problem> {
+        let mut done = Imported {
+            lines: list.lines,
+            skus: list.units.len(),
+            dry_run: import.is_dry_run,
+            ..Imported::default()
+        };
+        let key = id_of(import.key)?;
+        let mut unknown = Vec::new();
+        let mut asked = Vec::with_capacity(list.units.len());
+        for (sku, (line, units)) in &list.units {
+            asked.push((sku.clone(), *line, *units));
+        }
+        let views = stream::iter(asked).map(|(sku, line, units)| async move {
+            let view = self.node.stock(&sku).await;
+            (sku, line, units, view)
+        });
+        let mut views = pin!(views.buffered(READS));
+        while let Some((sku, line, units, view)) = views.next().await {
+            match view {
+                Ok(view) => done.difference += import.act.difference(units, view.on_hand),
+                Err(Refusal::NoSku { .. }) => {
+                    done.difference += units.cast_signed();
+                    unknown.push((line, sku));
+                }
+                Err(refusal) => return Err(refused(refusal).at(&format!("the list line {line}"))),
+            }
+        }
+        unknown.sort_unstable();
+        done.opened = unknown.len();
+        let new: Vec<Sku> = unknown.into_iter().map(|(_, sku)| sku).collect();
+        if !new.is_empty() && !import.opens {
+            return Err(list.not_open(new));
+        }
+        if !import.is_dry_run {
+            done.difference = 0;
+            for sku in &new {
+                self.open_with(sku, 0).await?;
+            }
+            for (count, (sku, (line, units))) in list.units.iter().enumerate() {
+                let changed = self.change_line(import.act, &key, sku, *units).await;
+                let answer =
+                    changed.map_err(|problem| problem.at(&Imported::stopped(count, *line)))?;
+                if let Some(answer) = answer {
+                    telemetry::done(import.act.deed(), answer.before);
+                    done.before += usize::from(answer.before);
+                    done.difference += answer.difference;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    async fn change_line(
+        &self,
+        act: Act,
+        key: &OrderId,
+        sku: &Sku,
+        units: u64,
+    ) -> Result<Option<StockAnswer>, Problem> {
+        match act {
+            // None of it came: it is opened, and that is all.
+            Act::Restock if units == 0 => Ok(None),
+            Act::Restock => call(self.node.restock(key, sku, units)).await.map(Some),
+            Act::Count => call(self.node.count(key, sku, units)).await.map(Some),
+        }
+    }
+}
