@@ -2,8 +2,8 @@
 
 use crate::entry::Position;
 use crate::gateway::Gateway;
-use crate::limits::Rules;
 use crate::queue::Queue;
+use crate::rules::Rules;
 use crate::sync::{AtomicU64, Ordering};
 use segstock::Stock;
 use segstock::inventory::ShortLine;

@@ -102,6 +102,7 @@ mod queue;
 mod refusal;
 mod replay;
 mod requests;
+mod rules;
 mod settings;
 mod skus;
 #[cfg(feature = "sqlite")]
