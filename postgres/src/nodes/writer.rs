@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Orders past their deadline that a heartbeat brings, at most.
 const SWEEP: usize = 200;
+/// Blocks that a batch hands back, at most.
+const BACKS: usize = 1_000;
 /// After an answer of no use.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -26,6 +28,9 @@ struct Writer {
     node: Arc<Inner>,
     batches: i64,
     lends: i64,
+    /// Items of a batch, at most. Nobody knows the lines of an order that is paid or ends: a batch of them that is not written in
+    /// time is made smaller.
+    most: usize,
 }
 
 /// Writes until the session is over.
@@ -34,6 +39,7 @@ pub(super) async fn run(node: Arc<Inner>) {
         node: Arc::clone(&node),
         batches: 0,
         lends: 0,
+        most: node.sale.batch,
     };
     let Err(End(reason)) = writer.write().await;
     node.works.store(false, Ordering::Relaxed);
@@ -193,12 +199,20 @@ impl Writer {
 
     async fn batch(&mut self) -> Result<(), End> {
         self.batches += 1;
-        let (batch, mut items) = self.next_batch();
-        let became = self.send(&batch).await?;
+        let (batch, items, backs) = self.next_batch();
+        let size = items.len().max(backs.len());
+        let Some(became) = self.send(&batch, size > 1).await? else {
+            self.most = (size / 2).max(1);
+            self.node.memory().again(items, &backs);
+            return Ok(());
+        };
+        if size >= self.most {
+            self.most = (self.most + self.most / 8 + 1).min(self.node.sale.batch);
+        }
         let mut memory = self.node.memory();
         let mut answers = Vec::new();
         let mut alone = Vec::new();
-        for ((id, waiting), (did, went)) in std::mem::take(&mut items).into_iter().zip(became) {
+        for ((id, waiting), (did, went)) in items.into_iter().zip(became) {
             memory.settle(&waiting.item, &did, &went);
             match waiting.answer {
                 Some(answer) => answers.push((answer, did)),
@@ -220,25 +234,34 @@ impl Writer {
         Ok(())
     }
 
-    fn next_batch(&self) -> (Batch, BTreeMap<OrderId, Waiting>) {
+    fn next_batch(&self) -> (Batch, BTreeMap<OrderId, Waiting>, Vec<(i64, i64)>) {
         let mut memory = self.node.memory();
-        let items = memory.next_items(self.node.sale.batch);
-        let hand_backs = memory.next_hand_backs();
+        let items = memory.next_items(self.node.sale.batch, self.most);
+        let backs = memory.next_hand_backs(self.most.min(BACKS));
         let keeps = !memory.stopping;
         drop(memory);
         let rows = items.iter().map(|(id, waiting)| (id, &waiting.item));
-        (Batch::new(self.batches, keeps, rows, &hand_backs), items)
+        (Batch::new(self.batches, keeps, rows, &backs), items, backs)
     }
 
-    /// Sends a batch, unchanged, until it is answered. Neither a time-out nor a read says that it will never commit.
-    async fn send(&self, batch: &Batch) -> Result<Vec<Became>, End> {
+    /// Sends a batch, unchanged, until it is answered. Neither a time-out nor a read says that it will never commit. One that
+    /// can be divided has its number taken away after a time-out: then it is not there and never will be, and there is no answer.
+    async fn send(&self, batch: &Batch, divides: bool) -> Result<Option<Vec<Became>>, End> {
         let node = &self.node;
         loop {
             match node.writes.write(&node.life, batch).await {
-                Ok(became) => return Ok(became),
+                Ok(became) => return Ok(Some(became)),
                 Err(failed) => self.failed(failed)?,
             }
             sleep(PAUSE).await;
+            if divides {
+                match node.writes.void(&node.life, batch.number).await {
+                    Ok(true) => return Ok(None),
+                    // It is there: it is read.
+                    Ok(false) => {}
+                    Err(failed) => self.failed(failed)?,
+                }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod crowd;
 mod events;
 mod feed;
 mod forget;
+mod large;
 mod limits;
 mod lists;
 mod log;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     feed::add(&tests);
     queue::add(&tests);
     forget::add(&tests);
+    large::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

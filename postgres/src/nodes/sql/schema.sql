@@ -18,6 +18,8 @@ create table node (
   session bigint not null,
   -- The last batch of the session that committed.
   last    bigint not null,
+  -- The last number that was taken from a batch, which never commits.
+  void    bigint not null default 0,
   -- The end of its lease: then others may close its blocks.
   until   timestamptz not null
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
