@@ -53,8 +53,10 @@ pub(super) struct Memory {
     blocks: BTreeMap<i64, Held>,
     /// The blocks of each SKU.
     of_sku: HashMap<Sku, BTreeSet<i64>>,
-    /// SKUs that are sold from their pools.
+    /// SKUs that are sold from their pools, as far as the node knows.
     narrow: HashSet<Sku>,
+    /// How many of them the heartbeats of this round have asked for.
+    asked: usize,
     /// Until then the node hands back what it has.
     recalled: HashMap<Sku, Instant>,
     items: VecDeque<(OrderId, Waiting)>,
@@ -72,6 +74,8 @@ pub(super) struct Memory {
     pub recalling: BTreeMap<Vec<Sku>, Vec<oneshot::Sender<()>>>,
     /// Orders past their deadline that wait to be ended, by nobody's call.
     pub sweeps: usize,
+    /// There were more of them than a heartbeat brings.
+    pub has_backlog: bool,
     /// It takes no calls any more.
     pub stopping: bool,
 }
@@ -331,9 +335,25 @@ impl Memory {
         }
     }
 
-    /// Learns from a heartbeat: adopts blocks that it does not know, if what waits for them fits; drops those that are closed.
-    /// Nothing of this node is under way now.
-    pub(super) fn learn(&mut self, beat: Beat) {
+    /// SKUs that a heartbeat asks for: of those that are sold from their pools, up to `most`, by turns.
+    pub(super) fn next_known(&mut self, most: usize) -> Vec<Sku> {
+        if self.asked >= self.narrow.len() {
+            self.asked = 0;
+        }
+        let known: Vec<Sku> = self
+            .narrow
+            .iter()
+            .skip(self.asked)
+            .take(most)
+            .cloned()
+            .collect();
+        self.asked += known.len();
+        known
+    }
+
+    /// Learns from a heartbeat that asked for these SKUs: adopts blocks that it does not know, if what waits for them fits; drops
+    /// those that are closed. Nothing of this node is under way now.
+    pub(super) fn learn(&mut self, beat: Beat, asked: &[Sku]) {
         let open: HashMap<i64, (&Sku, i64)> = beat
             .open
             .iter()
@@ -369,7 +389,11 @@ impl Memory {
             .into_iter()
             .map(|(sku, lasts)| (sku, now + lasts))
             .collect();
-        self.narrow = beat.narrow.into_iter().collect();
+        let open = beat.open.iter().map(|(_, sku, _)| sku);
+        for sku in asked.iter().chain(open) {
+            self.narrow.remove(sku);
+        }
+        self.narrow.extend(beat.narrow);
         self.granted.retain(|sku, _| self.of_sku.contains_key(sku));
     }
 

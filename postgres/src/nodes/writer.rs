@@ -15,7 +15,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Orders past their deadline that a heartbeat brings, at most.
-const SWEEP: usize = 200;
+const SWEEP: usize = 500;
+/// SKUs without blocks that a heartbeat asks for, at most.
+const KNOWN: usize = 1_000;
 /// Blocks that a batch hands back, at most.
 const BACKS: usize = 1_000;
 /// After an answer of no use.
@@ -111,8 +113,9 @@ impl Writer {
     async fn beat(&self) -> Result<(), End> {
         let node = &self.node;
         let sent = std::time::Instant::now();
-        let beat = node.writes.beat(&node.life, node.sale.lease, SWEEP).await;
-        let beat = match beat {
+        let known = node.memory().next_known(KNOWN);
+        let lease = node.sale.lease;
+        let beat = match node.writes.beat(&node.life, lease, SWEEP, &known).await {
             Ok(beat) => beat,
             Err(failed) => {
                 self.failed(failed)?;
@@ -128,7 +131,8 @@ impl Writer {
         } else {
             vec![]
         };
-        memory.learn(beat);
+        memory.has_backlog = beat.has_more;
+        memory.learn(beat, &known);
         memory.sweeps += late.len();
         for id in late {
             let waiting = Waiting {
@@ -212,20 +216,23 @@ impl Writer {
         let mut memory = self.node.memory();
         let mut answers = Vec::new();
         let mut alone = Vec::new();
+        let mut swept = 0;
         for ((id, waiting), (did, went)) in items.into_iter().zip(became) {
             memory.settle(&waiting.item, &did, &went);
             match waiting.answer {
                 Some(answer) => answers.push((answer, did)),
-                None => {
-                    memory.sweeps = memory.sweeps.saturating_sub(1);
-                    alone.extend((did == Did::Alone).then_some(id));
-                }
+                None if did == Did::Alone => alone.push(id),
+                None => swept += 1,
             }
         }
         drop(memory);
+        self.node.swept(swept);
         if !alone.is_empty() {
             let node = Arc::clone(&self.node);
-            tokio::spawn(async move { node.expire_alone(&alone).await });
+            tokio::spawn(async move {
+                node.expire_alone(&alone).await;
+                node.swept(alone.len());
+            });
         }
         for (answer, did) in answers {
             // It may wait no more.
@@ -262,6 +269,20 @@ impl Writer {
                     Err(failed) => self.failed(failed)?,
                 }
             }
+        }
+    }
+}
+
+impl Inner {
+    /// So many orders past their deadline were ended, by nobody's call. If there are more, a heartbeat brings them now: they share
+    /// batches with customers, so that a backlog goes as fast as it can without being in their way.
+    fn swept(&self, orders: usize) {
+        let mut memory = self.memory();
+        memory.sweeps = memory.sweeps.saturating_sub(orders);
+        if orders > 0 && memory.sweeps == 0 && std::mem::take(&mut memory.has_backlog) {
+            drop(memory);
+            self.beats.store(true, Ordering::Relaxed);
+            self.wake.notify_one();
         }
     }
 }

@@ -1,28 +1,15 @@
-//! Large orders, many SKUs, and a backlog of holds: what a transaction costs, and what a node does with one that takes too long.
+//! Large orders and many SKUs: what a transaction costs, and what a node does with one that takes too long.
 
-use super::support::{Batch, Tests, connect, open, sale, text};
+use super::many::{Scene, large, orders, run, skus};
+use super::support::{Batch, Tests, lend, open, text};
 use segstock_postgres::nodes::Sale;
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    let add = |name: &str, test: fn(Client, Sale) -> Scene| {
-        tests.add(&format!("large::{name}"), move |site| {
-            let url = site.server.url().to_owned();
-            site.runtime.block_on(async move {
-                let (sale, name) = sale(&url, &[("a", 100)]).await;
-                let client = connect(&url, &name).await;
-                // As nodes have it; and what takes longer is ended.
-                let settings = "
-                    set statement_timeout = '4 s'; set jit = off; set enable_seqscan = off; set enable_hashjoin = off;
-                    set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
-                run(&client, settings).await;
-                test(client, sale).await;
-            });
-        });
-    };
+    let add = |name: &str, test: fn(Client, Sale) -> Scene| large(tests, "large", name, test);
     add("the_work_of_a_batch_grows_with_its_lines", |c, s| {
         Box::pin(lines(c, s))
     });
@@ -32,43 +19,12 @@ pub fn add(tests: &Tests) {
     add("a_batch_that_takes_too_long_is_divided", |c, s| {
         Box::pin(divided(c, s))
     });
+    add("a_heartbeat_reads_what_concerns_its_node", |c, s| {
+        Box::pin(beats(c, s))
+    });
     add("what_comes_back_fills_up_safety_stock_first", |c, s| {
         Box::pin(safety(c, s))
     });
-}
-
-type Scene = std::pin::Pin<Box<dyn Future<Output = ()>>>;
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.expect("it is right");
-}
-
-/// SKUs of many units: `s1`, `s2` and so on.
-async fn skus(client: &Client, number: usize) {
-    run(
-        client,
-        &format!(
-            "insert into pool (sku, initial, came, free, safety, narrow, most, mode)
-             select 's' || i, 1000, 1000, 1000, 0, 0, 50, 'wide' from generate_series(1, {number}) as i"
-        ),
-    )
-    .await;
-}
-
-/// Orders `o1`, `o2` and so on, of a unit of each of so many SKUs from the pools.
-async fn orders(client: &Client, number: usize, lines: usize, until: &str) {
-    run(
-        client,
-        &format!(
-            "insert into orders (id, state, asked, skus, epochs, units, until, node, session, batch, lane)
-             select 'o' || k, 'held', 7, l.skus, array_fill(0::bigint, array[{lines}]), array_fill(1::bigint, array[{lines}]),
-               {until}, 'n', 1, 0, 'n'
-             from generate_series(1, {number}) as k,
-               (select array_agg('s' || j order by j) as skus from generate_series(1, {lines}) as j) as l;
-             update pool set free = free - {number} where sku in (select 's' || j from generate_series(1, {lines}) as j)"
-        ),
-    )
-    .await;
 }
 
 fn of_all(number: usize, kind: &'static str) -> Batch {
@@ -164,9 +120,7 @@ async fn divided(client: Client, sale: Sale) {
 
 async fn safety(client: Client, _: Sale) {
     open(&client, "n", 0, 1).await;
-    let blocks = super::support::lend(&client, "n", 1, 1, &[("a", 100)])
-        .await
-        .1;
+    let blocks = lend(&client, "n", 1, 1, &[("a", 100)]).await.1;
     let all = Batch::default()
         .place("x", &[("a", blocks[0], 60)], None)
         .place("y", &[("a", blocks[0], 40)], None);
@@ -179,4 +133,33 @@ async fn safety(client: Client, _: Sale) {
         let found = "select p.free, b.granted - b.taken from pool p, block b where p.sku = 'a'";
         assert_eq!(text(&client, found).await, free);
     }
+}
+
+async fn beats(client: Client, _: Sale) {
+    // Rows that this connection has read of the pools.
+    const READ: &str = "
+        select coalesce(sum(seq_tup_read + idx_tup_fetch), 0) from pg_stat_xact_user_tables
+        where relname = 'pool' and schemaname = current_schema()";
+    const BEAT: &str = "
+        select array_to_string(array(select unnest(b.pool_skus) order by 1), ','), array_to_string(b.modes, ','), array_to_string(b.due, ',')
+        from beat_1('n', 1, 2000000, 10, '{s1,s2}') as b";
+    open(&client, "n", 0, 1).await;
+    lend(&client, "n", 1, 1, &[("a", 5)]).await;
+    skus(&client, 5_000).await;
+    run(
+        &client,
+        "update pool set mode = 'narrow' where sku in ('a', 's1', 's3'); update pool set unpaid = 50 where sku = 's2';
+         update pool set mode = 'queued', waiting = 3 where sku = 's9'; insert into queue values ('s9', 1, 'w', 3);
+         begin",
+    )
+    .await;
+    let before: i64 = text(&client, READ).await.parse().expect("a number");
+    assert_eq!(
+        text(&client, BEAT).await,
+        "a,s1,s2 narrow,narrow,narrow s9",
+        "of its blocks, of those it asks for, and whoever waits"
+    );
+    let after: i64 = text(&client, READ).await.parse().expect("a number");
+    assert!(after - before < 20, "{}", after - before);
+    run(&client, "rollback").await;
 }

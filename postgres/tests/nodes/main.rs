@@ -1,5 +1,6 @@
 //! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
 
+mod backlog;
 mod blocks;
 mod book;
 mod calm;
@@ -12,6 +13,7 @@ mod large;
 mod limits;
 mod lists;
 mod log;
+mod many;
 mod mistakes;
 mod parts;
 mod process;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     queue::add(&tests);
     forget::add(&tests);
     large::add(&tests);
+    backlog::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

@@ -34,24 +34,24 @@ fn free(memory: &Memory) -> Vec<(i64, i64)> {
 #[test]
 fn a_block_is_adopted_only_if_what_waits_on_it_fits() {
     let mut memory = Memory::default();
-    memory.learn(beat(&[(1, 5)]));
+    memory.learn(beat(&[(1, 5)]), &[]);
     let (first, _answer) = placing(1, 4);
     memory.place(first);
     assert_eq!(free(&memory), [(1, 1)]);
     // It turns out to be too short, and to have less than what waits on it.
     memory.forget(1);
-    memory.learn(beat(&[(1, 3)]));
+    memory.learn(beat(&[(1, 3)]), &[]);
     assert_eq!(free(&memory), [], "3 units do not serve the 4 that wait");
-    memory.learn(beat(&[(1, 6)]));
+    memory.learn(beat(&[(1, 6)]), &[]);
     assert_eq!(free(&memory), [(1, 2)], "without those that wait");
-    memory.learn(beat(&[]));
+    memory.learn(beat(&[]), &[]);
     assert_eq!(free(&memory), [], "closed");
 }
 
 #[test]
 fn what_was_not_placed_comes_back_once() {
     let mut memory = Memory::default();
-    memory.learn(beat(&[(1, 5)]));
+    memory.learn(beat(&[(1, 5)]), &[]);
     let (order, _answer) = placing(1, 4);
     memory.place(order);
     let (_, waiting) = memory.next_items(10, 10).pop_first().expect("it waits");
@@ -67,7 +67,7 @@ fn what_was_not_placed_comes_back_once() {
 #[test]
 fn a_recall_and_a_used_up_block_hand_back() {
     let mut memory = Memory::default();
-    memory.learn(beat(&[(1, 0), (2, 3), (3, 2)]));
+    memory.learn(beat(&[(1, 0), (2, 3), (3, 2)]), &[]);
     assert!(!memory.has_batch());
     assert_eq!(
         memory.next_hand_backs(10),
@@ -77,7 +77,7 @@ fn a_recall_and_a_used_up_block_hand_back() {
     assert_eq!(memory.next_hand_backs(10), [], "once");
     let mut recalled = beat(&[(1, 0), (2, 3), (3, 2)]);
     recalled.recalls = vec![("phone".into(), Duration::from_secs(60))];
-    memory.learn(recalled);
+    memory.learn(recalled, &[]);
     assert!(memory.has_batch());
     assert_eq!(memory.next_hand_backs(10), [(1, 0), (2, 3), (3, 2)]);
     assert!(!memory.has_batch());
@@ -86,7 +86,7 @@ fn a_recall_and_a_used_up_block_hand_back() {
 #[test]
 fn a_batch_has_so_many_lines_and_each_order_once() {
     let mut memory = Memory::default();
-    memory.learn(beat(&[(1, 100)]));
+    memory.learn(beat(&[(1, 100)]), &[]);
     let mut answers = Vec::new();
     for number in [1, 2, 3, 2] {
         let (order, answer) = placing(number, 1);
@@ -105,7 +105,7 @@ fn a_batch_has_so_many_lines_and_each_order_once() {
 #[test]
 fn a_batch_that_is_not_there_waits_again_in_parts() {
     let mut memory = Memory::default();
-    memory.learn(beat(&[(1, 0), (2, 10)]));
+    memory.learn(beat(&[(1, 0), (2, 10)]), &[]);
     let mut answers = Vec::new();
     for number in [1, 2, 3] {
         let (order, answer) = placing(number, 2);
@@ -122,4 +122,27 @@ fn a_batch_that_is_not_there_waits_again_in_parts() {
     assert_eq!(ids, ["o1", "o2"], "in their order, and fewer");
     assert_eq!(memory.next_hand_backs(10), [(1, 0)], "this, too");
     assert_eq!(memory.next_items(10, 2).len(), 1);
+}
+
+#[test]
+fn heartbeats_ask_by_turns_for_what_is_sold_from_pools() {
+    let mut memory = Memory::default();
+    let skus: Vec<Sku> = ["a", "b", "c"].map(Sku::from).into();
+    memory.narrow.extend(skus.iter().cloned());
+    let mut asked = memory.next_known(2);
+    memory.learn(
+        Beat {
+            narrow: asked[..1].to_vec(),
+            ..Beat::default()
+        },
+        &asked,
+    );
+    assert_eq!(memory.narrow.len(), 2, "one is sold from blocks again");
+    assert!(!memory.narrow.contains(&asked[1]));
+    for _ in 0..3 {
+        asked.extend(memory.next_known(2));
+    }
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked, skus, "all, in some turns");
 }

@@ -53,6 +53,7 @@ declare
   items bigint;
   inserted bigint;
   unpaid_sku text;
+  late_skus text[];           -- Of those of which a share may be unpaid: orders past their deadline hold them.
   locked bigint[] := '{}';
   is_locked boolean[];
   item record;
@@ -288,7 +289,12 @@ begin
         shorts[item.k] := ruled.sku;
       end if;
       if dids[item.k] = 'placed' and unpaid_sku is not null then
-        dids[item.k] := case when exists (select from late_holders_1(array[unpaid_sku])) then 'overdue' else 'unpaid' end;
+        -- Once for all orders: what is overdue later was not overdue at that instant.
+        if late_skus is null then
+          select l.late_skus into late_skus
+          from late_1(array(select u.sku from unnest(pools, p_unpaid) as u (sku, unpaid) where u.unpaid is not null)) as l;
+        end if;
+        dids[item.k] := case when unpaid_sku = any (late_skus) then 'overdue' else 'unpaid' end;
         shorts[item.k] := unpaid_sku;
       end if;
       if dids[item.k] in ('closed', 'limited', 'nameless', 'unpaid') then

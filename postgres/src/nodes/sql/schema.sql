@@ -74,6 +74,9 @@ create table pool (
   check (mode <> 'queued' or waiting > 0)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
+-- Those for which orders wait: heartbeats look at these alone.
+create index pool_queued on pool (sku) where mode = 'queued';
+
 -- Units of a SKU that are lent to a node's session.
 create table block (
   epoch       bigint generated always as identity primary key,
