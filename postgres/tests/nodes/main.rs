@@ -6,6 +6,7 @@ mod book;
 mod calm;
 mod checks;
 mod crowd;
+mod customers;
 mod events;
 mod feed;
 mod forget;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     forget::add(&tests);
     large::add(&tests);
     backlog::add(&tests);
+    customers::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

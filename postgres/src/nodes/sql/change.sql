@@ -56,6 +56,7 @@ begin
   if blocks is not null then
     perform collect_1(skus, blocks);
   end if;
+  perform lock_counts_1(o, case of_kind when 'amend' then wanted_skus end);
   perform split_1(o);
   if o.state = 'held' and o.until <= clock_timestamp() then
     perform expire_parts_1(of_node, of_id);

@@ -66,6 +66,8 @@ create table pool (
   per_customer bigint check (per_customer >= 0),
   -- Such a limit is set, or was: units are counted for each customer.
   counted boolean not null default false,
+  -- The number of the last call that set limits.
+  limited bigint not null default 0,
   -- Until then, every node hands back what it has.
   recall_until timestamptz not null default '-infinity',
   check (came - went - shipped between 0 and 1099511627776),
@@ -161,6 +163,8 @@ create table customer (
   name  text collate "C" not null,
   sku   text collate "C" not null,
   units bigint not null check (units >= 0),
+  -- Those of orders that are forgotten.
+  forgotten bigint not null default 0 check (forgotten >= 0),
   primary key (name, sku)
 );
 
