@@ -263,7 +263,7 @@ impl Both {
             assert_eq!(stock, of_book, "step {step}, SKU {sku}: {call:?}");
             assert_eq!(self.nodes[node].available(sku).await, Ok(of_book.available));
         }
-        if step % 10 == 0 {
+        if step.is_multiple_of(10) {
             self.lists(step).await;
         }
     }

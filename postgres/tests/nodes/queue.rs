@@ -208,9 +208,9 @@ async fn serves(url: &str) {
         nodes.push(sale.join(&format!("n{node}")).await.expect("it joins"));
     }
     let hour = Some(Duration::from_secs(3_600));
-    for node in 0..3 {
-        let placed = nodes[node]
-            .place(&id(&format!("o{node}")), [("a", 2)], None)
+    for (number, node) in nodes.iter().enumerate() {
+        let placed = node
+            .place(&id(&format!("o{number}")), [("a", 2)], None)
             .await;
         placed.expect("there are six");
     }
