@@ -35,7 +35,7 @@ pub(super) enum Item {
 }
 
 impl Item {
-    /// Rows that it takes in a batch.
+    /// Rows that it takes in a batch. Those that it has in the database are known of a new order alone.
     pub(super) const fn lines(&self) -> usize {
         match self {
             Self::Place { pieces, .. } => pieces.len(),
@@ -54,7 +54,7 @@ impl Item {
     }
 }
 
-/// What a batch writes: it is sent unchanged until it is answered. As columns, a row for each piece.
+/// What a batch writes: it is sent unchanged until it is answered, or void. As columns, a row for each piece.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub number: i64,
@@ -218,5 +218,16 @@ impl Rows {
         ];
         let became = self.row(BATCH, parameters, |row| batch.read(row)).await?;
         became.ok_or(Failed::Over)
+    }
+
+    /// Takes the number of a batch away, and says whether it did: then no copy of the batch commits. Else it is written.
+    pub(super) async fn void(&self, of: &Life, number: i64) -> Result<bool, Failed> {
+        const VOID: &str = "select void_1($1, $2, $3)";
+        let read = |row: &Row| match column::<String>(row, 0)?.as_str() {
+            "over" => Ok(None),
+            said => Ok(Some(said == "void")),
+        };
+        let parameters: Parameters<'_> = &[&of.node, &of.number, &number];
+        self.row(VOID, parameters, read).await?.ok_or(Failed::Over)
     }
 }

@@ -125,10 +125,12 @@ impl Rows {
 }
 
 impl Rows {
-    async fn expire(&self, node: &str, ids: &[OrderId]) -> Result<(), Failed> {
+    /// Says how many of these it has looked at.
+    async fn expire(&self, node: &str, ids: &[OrderId]) -> Result<usize, Failed> {
         const EXPIRE: &str = "select expire_1($1, $2)";
         let ids: Vec<&str> = ids.iter().map(OrderId::as_str).collect();
-        self.row(EXPIRE, &[&node, &ids], |_| Ok(())).await
+        let looked = |row: &Row| Ok(usize::try_from(column::<i64>(row, 0)?).unwrap_or(0));
+        self.row(EXPIRE, &[&node, &ids], looked).await
     }
 }
 
@@ -213,9 +215,13 @@ impl Inner {
 
     /// Ends orders in parts that are past their deadline.
     pub(super) async fn expire_alone(&self, ids: &[OrderId]) {
-        if !ids.is_empty() {
+        let mut rest = ids;
+        while !rest.is_empty() {
             // Without an answer they are found again.
-            _ = self.rows.expire(&self.life.node, ids).await;
+            let Ok(looked) = self.rows.expire(&self.life.node, rest).await else {
+                return;
+            };
+            rest = rest.get(looked.max(1)..).unwrap_or_default();
         }
     }
 }

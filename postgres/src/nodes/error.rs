@@ -28,6 +28,11 @@ pub enum SaleError {
     },
     /// The server has `fsync` off: it loses what was answered when its machine stops.
     NotDurable,
+    /// The database's text is not in UTF-8: it cannot keep the name of every SKU.
+    Encoding {
+        /// What it is in.
+        found: String,
+    },
     /// The server is a standby, or lets nobody write.
     ReadOnly,
     /// A SKU is 1 to 128 bytes long, without control characters.
@@ -66,6 +71,10 @@ impl fmt::Display for SaleError {
             Self::NotDurable => write!(
                 f,
                 "the server has fsync off: it loses commits when its machine stops"
+            ),
+            Self::Encoding { found } => write!(
+                f,
+                "the database's encoding is {found}, and nodes need UTF8: make one with ENCODING 'UTF8'"
             ),
             Self::ReadOnly => write!(f, "the server is a standby: nodes join at the primary"),
             Self::Sku(sku) => write!(

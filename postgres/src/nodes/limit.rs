@@ -39,9 +39,11 @@ impl Inner {
     /// What became of it. Nothing, if nobody knows in time.
     async fn limit(&self, sku: &str, limits: SkuLimits) -> Option<String> {
         let until = Instant::now() + self.sale.patience;
+        // It is the same in each try: a late copy undoes no later call.
+        let number = self.rows.number().await.ok()?;
         let mut closes = false;
         while Instant::now() < until {
-            let set = self.rows.limit(sku, limits, closes).await.ok()?;
+            let set = self.rows.limit(number, sku, limits, closes).await.ok()?;
             if set != "close" {
                 return Some(set);
             }
@@ -55,14 +57,27 @@ impl Inner {
 }
 
 impl Rows {
-    async fn limit(&self, sku: &str, limits: SkuLimits, closes: bool) -> Result<String, Failed> {
-        const LIMIT: &str = "select limit_1($1, $2, $3, $4, $5, $6, $7, $8)";
+    /// A number that is larger than those of all calls that have ended.
+    async fn number(&self) -> Result<i64, Failed> {
+        const NUMBER: &str = "select nextval('changes')";
+        self.row(NUMBER, &[], |row| column(row, 0)).await
+    }
+
+    async fn limit(
+        &self,
+        of: i64,
+        sku: &str,
+        limits: SkuLimits,
+        closes: bool,
+    ) -> Result<String, Failed> {
+        const LIMIT: &str = "select limit_1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let number = |units: u64| units.min(MAX_UNITS).cast_signed();
         let (safety, most) = (number(limits.safety), limits.per_customer.map(number));
         // More than can be is no limit.
         let waiting = i64::try_from(limits.waiting).ok();
         let (unpaid, low) = (limits.unpaid.map(i16::from), number(limits.low));
         let parameters: Parameters<'_> = &[
+            &of,
             &sku,
             &safety,
             &limits.closed,

@@ -53,8 +53,10 @@ pub(super) struct Memory {
     blocks: BTreeMap<i64, Held>,
     /// The blocks of each SKU.
     of_sku: HashMap<Sku, BTreeSet<i64>>,
-    /// SKUs that are sold from their pools.
+    /// SKUs that are sold from their pools, as far as the node knows.
     narrow: HashSet<Sku>,
+    /// How many of them the heartbeats of this round have asked for.
+    asked: usize,
     /// Until then the node hands back what it has.
     recalled: HashMap<Sku, Instant>,
     items: VecDeque<(OrderId, Waiting)>,
@@ -72,6 +74,8 @@ pub(super) struct Memory {
     pub recalling: BTreeMap<Vec<Sku>, Vec<oneshot::Sender<()>>>,
     /// Orders past their deadline that wait to be ended, by nobody's call.
     pub sweeps: usize,
+    /// There were more of them than a heartbeat brings.
+    pub has_backlog: bool,
     /// It takes no calls any more.
     pub stopping: bool,
 }
@@ -192,8 +196,13 @@ impl Memory {
     }
 
     /// The items of the next batch, one of each order. Orders that may be there already go in a batch of their own: they may
-    /// wait for another node's transaction. Up to `most` lines, so that the server can write them in time.
-    pub(super) fn next_items(&mut self, most: usize) -> BTreeMap<OrderId, Waiting> {
+    /// wait for another node's transaction. Up to `most` lines that the node knows, and `most_items` items, so that the server
+    /// can write them in time.
+    pub(super) fn next_items(
+        &mut self,
+        most: usize,
+        most_items: usize,
+    ) -> BTreeMap<OrderId, Waiting> {
         let mut retries = self.items.iter().map(|(_, waiting)| waiting.is_retry);
         let first = retries.next().unwrap_or(false);
         let is_mixed = retries.any(|is_retry| is_retry != first);
@@ -203,7 +212,7 @@ impl Memory {
         let mut others = VecDeque::new();
         for (id, waiting) in std::mem::take(&mut self.items) {
             let more = lines + waiting.item.lines();
-            let fits = next.is_empty() || more <= most;
+            let fits = next.is_empty() || more <= most && next.len() < most_items;
             if waiting.is_retry == self.were_retries && fits && !next.contains_key(&id) {
                 lines = more;
                 next.insert(id, waiting);
@@ -216,8 +225,8 @@ impl Memory {
     }
 
     /// Units that are handed back now, by block; and blocks that are used up, which are closed by that. The newest block of a
-    /// SKU stays.
-    pub(super) fn next_hand_backs(&mut self) -> Vec<(i64, i64)> {
+    /// SKU stays. Up to `most` blocks: the rest goes with the batches after it.
+    pub(super) fn next_hand_backs(&mut self, most: usize) -> Vec<(i64, i64)> {
         let is_newest = |sku: &Sku, epoch: &i64| {
             let epochs = self.of_sku.get(sku);
             epochs.and_then(BTreeSet::last) == Some(epoch)
@@ -226,7 +235,7 @@ impl Memory {
             let is_used_up = block.free == 0 && !block.closing && !is_newest(&block.sku, epoch);
             (is_used_up || self.goes_back(block)).then_some((*epoch, block.free))
         };
-        let backs: Vec<(i64, i64)> = self.blocks.iter().filter_map(back).collect();
+        let backs: Vec<(i64, i64)> = self.blocks.iter().filter_map(back).take(most).collect();
         for (epoch, _) in &backs {
             if let Some(block) = self.blocks.get_mut(epoch) {
                 block.free = 0;
@@ -234,6 +243,19 @@ impl Memory {
             }
         }
         backs
+    }
+
+    /// A batch is not there, and never will be: all of it waits again, before what came later. The items keep their units.
+    pub(super) fn again(&mut self, items: BTreeMap<OrderId, Waiting>, backs: &[(i64, i64)]) {
+        for item in items.into_iter().rev() {
+            self.items.push_front(item);
+        }
+        for (epoch, units) in backs {
+            if let Some(block) = self.blocks.get_mut(epoch) {
+                block.free += units;
+                block.closing = false;
+            }
+        }
     }
 
     /// What the node knows after an item of a batch.
@@ -313,9 +335,25 @@ impl Memory {
         }
     }
 
-    /// Learns from a heartbeat: adopts blocks that it does not know, if what waits for them fits; drops those that are closed.
-    /// Nothing of this node is under way now.
-    pub(super) fn learn(&mut self, beat: Beat) {
+    /// SKUs that a heartbeat asks for: of those that are sold from their pools, up to `most`, by turns.
+    pub(super) fn next_known(&mut self, most: usize) -> Vec<Sku> {
+        if self.asked >= self.narrow.len() {
+            self.asked = 0;
+        }
+        let known: Vec<Sku> = self
+            .narrow
+            .iter()
+            .skip(self.asked)
+            .take(most)
+            .cloned()
+            .collect();
+        self.asked += known.len();
+        known
+    }
+
+    /// Learns from a heartbeat that asked for these SKUs: adopts blocks that it does not know, if what waits for them fits; drops
+    /// those that are closed. Nothing of this node is under way now.
+    pub(super) fn learn(&mut self, beat: Beat, asked: &[Sku]) {
         let open: HashMap<i64, (&Sku, i64)> = beat
             .open
             .iter()
@@ -351,7 +389,11 @@ impl Memory {
             .into_iter()
             .map(|(sku, lasts)| (sku, now + lasts))
             .collect();
-        self.narrow = beat.narrow.into_iter().collect();
+        let open = beat.open.iter().map(|(_, sku, _)| sku);
+        for sku in asked.iter().chain(open) {
+            self.narrow.remove(sku);
+        }
+        self.narrow.extend(beat.narrow);
         self.granted.retain(|sku, _| self.of_sku.contains_key(sku));
     }
 
@@ -388,108 +430,4 @@ impl Memory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: Option<Duration> = Some(Duration::from_secs(86_400));
-
-    fn placing(number: u64, units: u64) -> (Placing, oneshot::Receiver<Did>) {
-        let (answer, answered) = oneshot::channel();
-        let placing = Placing {
-            id: OrderId::new(format!("o{number}")).expect("it is an id"),
-            lines: Lines::new([("phone", units)]).expect("it is valid"),
-            ttl: DAY,
-            is_retry: false,
-            answer,
-        };
-        (placing, answered)
-    }
-
-    fn beat(open: &[(i64, i64)]) -> Beat {
-        let open = open
-            .iter()
-            .map(|(epoch, rest)| (*epoch, Sku::from("phone"), *rest));
-        Beat {
-            open: open.collect(),
-            ..Beat::default()
-        }
-    }
-
-    fn free(memory: &Memory) -> Vec<(i64, i64)> {
-        memory
-            .blocks()
-            .map(|(epoch, _, free)| (epoch, free))
-            .collect()
-    }
-
-    #[test]
-    fn a_block_is_adopted_only_if_what_waits_on_it_fits() {
-        let mut memory = Memory::default();
-        memory.learn(beat(&[(1, 5)]));
-        let (first, _answer) = placing(1, 4);
-        memory.place(first);
-        assert_eq!(free(&memory), [(1, 1)]);
-        // It turns out to be too short, and to have less than what waits on it.
-        memory.forget(1);
-        memory.learn(beat(&[(1, 3)]));
-        assert_eq!(free(&memory), [], "3 units do not serve the 4 that wait");
-        memory.learn(beat(&[(1, 6)]));
-        assert_eq!(free(&memory), [(1, 2)], "without those that wait");
-        memory.learn(beat(&[]));
-        assert_eq!(free(&memory), [], "closed");
-    }
-
-    #[test]
-    fn what_was_not_placed_comes_back_once() {
-        let mut memory = Memory::default();
-        memory.learn(beat(&[(1, 5)]));
-        let (order, _answer) = placing(1, 4);
-        memory.place(order);
-        let (_, waiting) = memory.next_items(10).pop_first().expect("it waits");
-        memory.settle(&waiting.item, &Did::Short, &[]);
-        assert_eq!(free(&memory), [(1, 5)], "no row counts these units");
-        let (order, _answer) = placing(2, 4);
-        memory.place(order);
-        let (_, waiting) = memory.next_items(10).pop_first().expect("it waits");
-        memory.settle(&waiting.item, &Did::Fenced, &[]);
-        assert_eq!(free(&memory), [], "the next heartbeat says what it has");
-    }
-
-    #[test]
-    fn a_recall_and_a_used_up_block_hand_back() {
-        let mut memory = Memory::default();
-        memory.learn(beat(&[(1, 0), (2, 3), (3, 2)]));
-        assert!(!memory.has_batch());
-        assert_eq!(
-            memory.next_hand_backs(),
-            [(1, 0)],
-            "used up, and not the newest"
-        );
-        assert_eq!(memory.next_hand_backs(), [], "once");
-        let mut recalled = beat(&[(1, 0), (2, 3), (3, 2)]);
-        recalled.recalls = vec![("phone".into(), Duration::from_secs(60))];
-        memory.learn(recalled);
-        assert!(memory.has_batch());
-        assert_eq!(memory.next_hand_backs(), [(1, 0), (2, 3), (3, 2)]);
-        assert!(!memory.has_batch());
-    }
-
-    #[test]
-    fn a_batch_has_so_many_lines_and_each_order_once() {
-        let mut memory = Memory::default();
-        memory.learn(beat(&[(1, 100)]));
-        let mut answers = Vec::new();
-        for number in [1, 2, 3, 2] {
-            let (order, answer) = placing(number, 1);
-            memory.place(order);
-            answers.push(answer);
-        }
-        assert_eq!(memory.next_items(2).len(), 2);
-        assert_eq!(
-            memory.next_items(2).len(),
-            2,
-            "the third, and the second again"
-        );
-        assert!(memory.next_items(2).is_empty());
-    }
-}
+mod tests;

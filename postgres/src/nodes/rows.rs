@@ -37,12 +37,14 @@ pub(super) struct Rows {
 pub(super) struct Beat {
     /// The session's open blocks: epoch, SKU, rest.
     pub open: Vec<(i64, Sku, i64)>,
-    /// SKUs that are not sold from blocks.
+    /// SKUs that are not sold from blocks, of those that were asked for and those of open blocks.
     pub narrow: Vec<Sku>,
     /// How long recalls last that are on.
     pub recalls: Vec<(Sku, Duration)>,
-    /// Orders past their deadline.
+    /// Orders past their deadline, some of them.
     pub late: Vec<OrderId>,
+    /// There may be more of them.
+    pub has_more: bool,
     /// SKUs for which somebody who waits is to be served.
     pub due: Vec<String>,
 }
@@ -149,10 +151,12 @@ impl Rows {
         of: &Life,
         lease: Duration,
         most_late: usize,
+        known: &[Sku],
     ) -> Result<Beat, Failed> {
-        const BEAT: &str = "select * from beat_1($1, $2, $3, $4)";
+        const BEAT: &str = "select * from beat_1($1, $2, $3, $4, $5)";
         let most = i64::try_from(most_late).unwrap_or(i64::MAX);
-        let parameters: Parameters<'_> = &[&of.node, &of.number, &micros(lease), &most];
+        let known: Vec<&str> = known.iter().map(|sku| &**sku).collect();
+        let parameters: Parameters<'_> = &[&of.node, &of.number, &micros(lease), &most, &known];
         let read = |row: &Row| {
             if column::<String>(row, 0)? == "over" {
                 return Ok(None);
@@ -161,6 +165,7 @@ impl Rows {
                 open: blocks(row, 1)?,
                 late: ids(row, 7)?,
                 due: list(row, 8)?,
+                has_more: column::<Option<bool>>(row, 9)?.unwrap_or(false),
                 ..Beat::default()
             };
             let pools = skus(row, 4)?.into_iter();

@@ -29,12 +29,18 @@ const FUNCTIONS: [&str; 16] = [
     include_str!("sql/end.sql"),
 ];
 
+const ENCODING: &str = "select current_setting('server_encoding')";
+
 /// Makes the schema `name` with its tables, if it is not there or empty. Connections have it as their search path.
 pub(super) async fn install(
     driver: &Driver<crate::session::Reach>,
     name: &str,
 ) -> Result<(), SaleError> {
     let install = |session: Arc<Session>, _: Attempt| async move {
+        let encoding = encoding(&session).await?;
+        if encoding != "UTF8" {
+            return Ok(Err(SaleError::Encoding { found: encoding }));
+        }
         // Of two processes that install it at the same time, one makes the tables.
         let lock = format!("select pg_advisory_xact_lock(hashtext('segstock nodes {name}'))");
         session.run(&format!("begin; {lock}")).await?;
@@ -57,6 +63,12 @@ pub(super) async fn install(
         }
     };
     driver.ask(install).await.map_err(SaleError::Unknown)?
+}
+
+async fn encoding(session: &Session) -> Result<String, Fault> {
+    let row = session.row(ENCODING, &[]).await?;
+    let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
+    column(&row, 0)
 }
 
 async fn tables(session: &Session) -> Result<i64, Fault> {
@@ -87,6 +99,10 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     let found: i32 = rows.row(version, &[], |row| column(row, 0)).await?;
     if found != VERSION {
         return Err(SaleError::Version { found });
+    }
+    let encoding: String = rows.row(ENCODING, &[], |row| column(row, 0)).await?;
+    if encoding != "UTF8" {
+        return Err(SaleError::Encoding { found: encoding });
     }
     if standby {
         return Err(SaleError::ReadOnly);

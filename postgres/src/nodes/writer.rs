@@ -15,7 +15,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Orders past their deadline that a heartbeat brings, at most.
-const SWEEP: usize = 200;
+const SWEEP: usize = 500;
+/// SKUs without blocks that a heartbeat asks for, at most.
+const KNOWN: usize = 1_000;
+/// Blocks that a batch hands back, at most.
+const BACKS: usize = 1_000;
 /// After an answer of no use.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -26,6 +30,9 @@ struct Writer {
     node: Arc<Inner>,
     batches: i64,
     lends: i64,
+    /// Items of a batch, at most. Nobody knows the lines of an order that is paid or ends: a batch of them that is not written in
+    /// time is made smaller.
+    most: usize,
 }
 
 /// Writes until the session is over.
@@ -34,6 +41,7 @@ pub(super) async fn run(node: Arc<Inner>) {
         node: Arc::clone(&node),
         batches: 0,
         lends: 0,
+        most: node.sale.batch,
     };
     let Err(End(reason)) = writer.write().await;
     node.works.store(false, Ordering::Relaxed);
@@ -105,8 +113,9 @@ impl Writer {
     async fn beat(&self) -> Result<(), End> {
         let node = &self.node;
         let sent = std::time::Instant::now();
-        let beat = node.writes.beat(&node.life, node.sale.lease, SWEEP).await;
-        let beat = match beat {
+        let known = node.memory().next_known(KNOWN);
+        let lease = node.sale.lease;
+        let beat = match node.writes.beat(&node.life, lease, SWEEP, &known).await {
             Ok(beat) => beat,
             Err(failed) => {
                 self.failed(failed)?;
@@ -122,7 +131,8 @@ impl Writer {
         } else {
             vec![]
         };
-        memory.learn(beat);
+        memory.has_backlog = beat.has_more;
+        memory.learn(beat, &known);
         memory.sweeps += late.len();
         for id in late {
             let waiting = Waiting {
@@ -193,25 +203,36 @@ impl Writer {
 
     async fn batch(&mut self) -> Result<(), End> {
         self.batches += 1;
-        let (batch, mut items) = self.next_batch();
-        let became = self.send(&batch).await?;
+        let (batch, items, backs) = self.next_batch();
+        let size = items.len().max(backs.len());
+        let Some(became) = self.send(&batch, size > 1).await? else {
+            self.most = (size / 2).max(1);
+            self.node.memory().again(items, &backs);
+            return Ok(());
+        };
+        if size >= self.most {
+            self.most = (self.most + self.most / 8 + 1).min(self.node.sale.batch);
+        }
         let mut memory = self.node.memory();
         let mut answers = Vec::new();
         let mut alone = Vec::new();
-        for ((id, waiting), (did, went)) in std::mem::take(&mut items).into_iter().zip(became) {
+        let mut swept = 0;
+        for ((id, waiting), (did, went)) in items.into_iter().zip(became) {
             memory.settle(&waiting.item, &did, &went);
             match waiting.answer {
                 Some(answer) => answers.push((answer, did)),
-                None => {
-                    memory.sweeps = memory.sweeps.saturating_sub(1);
-                    alone.extend((did == Did::Alone).then_some(id));
-                }
+                None if did == Did::Alone => alone.push(id),
+                None => swept += 1,
             }
         }
         drop(memory);
+        self.node.swept(swept);
         if !alone.is_empty() {
             let node = Arc::clone(&self.node);
-            tokio::spawn(async move { node.expire_alone(&alone).await });
+            tokio::spawn(async move {
+                node.expire_alone(&alone).await;
+                node.swept(alone.len());
+            });
         }
         for (answer, did) in answers {
             // It may wait no more.
@@ -220,25 +241,48 @@ impl Writer {
         Ok(())
     }
 
-    fn next_batch(&self) -> (Batch, BTreeMap<OrderId, Waiting>) {
+    fn next_batch(&self) -> (Batch, BTreeMap<OrderId, Waiting>, Vec<(i64, i64)>) {
         let mut memory = self.node.memory();
-        let items = memory.next_items(self.node.sale.batch);
-        let hand_backs = memory.next_hand_backs();
+        let items = memory.next_items(self.node.sale.batch, self.most);
+        let backs = memory.next_hand_backs(self.most.min(BACKS));
         let keeps = !memory.stopping;
         drop(memory);
         let rows = items.iter().map(|(id, waiting)| (id, &waiting.item));
-        (Batch::new(self.batches, keeps, rows, &hand_backs), items)
+        (Batch::new(self.batches, keeps, rows, &backs), items, backs)
     }
 
-    /// Sends a batch, unchanged, until it is answered. Neither a time-out nor a read says that it will never commit.
-    async fn send(&self, batch: &Batch) -> Result<Vec<Became>, End> {
+    /// Sends a batch, unchanged, until it is answered. Neither a time-out nor a read says that it will never commit. One that
+    /// can be divided has its number taken away after a time-out: then it is not there and never will be, and there is no answer.
+    async fn send(&self, batch: &Batch, divides: bool) -> Result<Option<Vec<Became>>, End> {
         let node = &self.node;
         loop {
             match node.writes.write(&node.life, batch).await {
-                Ok(became) => return Ok(became),
+                Ok(became) => return Ok(Some(became)),
                 Err(failed) => self.failed(failed)?,
             }
             sleep(PAUSE).await;
+            if divides {
+                match node.writes.void(&node.life, batch.number).await {
+                    Ok(true) => return Ok(None),
+                    // It is there: it is read.
+                    Ok(false) => {}
+                    Err(failed) => self.failed(failed)?,
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// So many orders past their deadline were ended, by nobody's call. If there are more, a heartbeat brings them now: they share
+    /// batches with customers, so that a backlog goes as fast as it can without being in their way.
+    fn swept(&self, orders: usize) {
+        let mut memory = self.memory();
+        memory.sweeps = memory.sweeps.saturating_sub(orders);
+        if orders > 0 && memory.sweeps == 0 && std::mem::take(&mut memory.has_backlog) {
+            drop(memory);
+            self.beats.store(true, Ordering::Relaxed);
+            self.wake.notify_one();
         }
     }
 }

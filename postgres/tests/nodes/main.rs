@@ -1,16 +1,20 @@
 //! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
 
+mod backlog;
 mod blocks;
 mod book;
 mod calm;
 mod checks;
 mod crowd;
+mod customers;
 mod events;
 mod feed;
 mod forget;
+mod large;
 mod limits;
 mod lists;
 mod log;
+mod many;
 mod mistakes;
 mod parts;
 mod process;
@@ -39,6 +43,9 @@ fn main() -> ExitCode {
     feed::add(&tests);
     queue::add(&tests);
     forget::add(&tests);
+    large::add(&tests);
+    backlog::add(&tests);
+    customers::add(&tests);
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);

@@ -32,6 +32,8 @@ declare
   b_granted bigint[];
   b_back bigint[];
   pools text[];
+  pool_at jsonb;               -- Where a SKU is among the pools: no line is compared with all of them.
+  open_at jsonb;               -- Where the block of a SKU is to which units may come.
   p_sale bigint[];            -- What may be taken of them; below 0 where safety stock is short.
   p_change bigint[];
   p_owed bigint[];
@@ -45,16 +47,23 @@ declare
   rule_most bigint[];
   rule_counts boolean[];
   c_keys text[];              -- Customer and SKU, and the units there.
+  c_at jsonb;                 -- Where a key is.
   c_units bigint[];
   c_before bigint[];
   items bigint;
   inserted bigint;
   unpaid_sku text;
+  late_skus text[];           -- Of those of which a share may be unpaid: orders past their deadline hold them.
   locked bigint[] := '{}';
   is_locked boolean[];
   item record;
   ruled record;
+  line_skus text[];           -- The lines of an item. As arrays of their own: each is unpacked once.
+  line_at bigint[];
+  line_units bigint[];
+  line_counts jsonb;
   found_at bigint;
+  pool_of bigint;
   units_of bigint;
   ends text;
   paid text[] := '{}';
@@ -98,7 +107,7 @@ begin
   -- Units of orders that end go to a block of this node, as long as it may keep them: the lines of an order never change, so
   -- its row need not be locked to know its SKUs.
   if keeps and exists (select from unnest(kinds) as i (kind) where i.kind <> 'place') then
-    select array_agg(distinct e.epoch order by e.epoch) into blocks from (
+    select array_agg(e.epoch order by e.epoch) into blocks from (
       select n.epoch from unnest(named) as n (epoch)
       union
       select b.epoch
@@ -109,14 +118,23 @@ begin
       ) as s
       join pool p on p.sku = s.sku and p.mode = 'wide' and p.recall_until < clock_timestamp()
       cross join lateral (
+        -- `is not distinct` keeps from a plan that looks at all blocks of the node, here and below.
         select b.epoch from block b
-        where b.sku = s.sku and not b.closed and b.node = of_node and b.session = of_session
+        where b.sku = s.sku and not b.closed
+          and (b.node, b.session) is not distinct from (of_node, of_session)
         order by b.epoch desc limit 1
       ) as b
     ) as e;
   end if;
   blocks := coalesce(blocks, '{}');
-  select array_agg(array_position(blocks, n.epoch) order by n.k) into at_of from unnest(named) with ordinality as n (epoch, k);
+  -- Both are sorted.
+  select array_agg(e.k order by e.k) filter (where e.is_named) into at_of from (
+    select row_number() over (order by u.epoch) as k, bool_or(u.is_named) as is_named
+    from (
+      select n.epoch, true as is_named from unnest(named) as n (epoch)
+      union all select b.epoch, false from unnest(blocks) as b (epoch)
+    ) as u group by u.epoch
+  ) as e;
   perform from block b where b.epoch = any (blocks) order by b.epoch for update;
   select array_agg(b.sku order by n.k),
     array_agg(coalesce(not b.closed and b.node = of_node and b.session = of_session, false) order by n.k),
@@ -178,19 +196,28 @@ begin
     perform from pool p where p.sku = any (pools) order by p.sku for update;
     select array_agg(case when p.mode not in ('queued', 'ended') then p.free - p.safety else -1125899906842624 end order by s.k),
       array_agg(coalesce(p.owed, 0) order by s.k), array_agg(p.unpaid order by s.k), array_agg(on_hand_1(p) order by s.k),
-      array_agg(coalesce(p.held, 0) order by s.k)
-    into p_sale, p_owed, p_unpaid, p_on_hand, p_held
+      array_agg(coalesce(p.held, 0) order by s.k), jsonb_object_agg(s.sku, s.k)
+    into p_sale, p_owed, p_unpaid, p_on_hand, p_held, pool_at
     from unnest(pools) with ordinality as s (sku, k) left join pool p on p.sku = s.sku;
     p_change := array_fill(0::bigint, array[cardinality(pools)]);
     p_shipped := p_change;
     p_before := p_held;
   end if;
+  if keeps then
+    select jsonb_object_agg(n.sku, n.k) into open_at from (
+      select b.sku, max(b.k) as k from unnest(b_skus, b_open) with ordinality as b (sku, is_open, k) where b.is_open group by b.sku
+    ) as n;
+  end if;
   -- Customers, of whom units are counted.
-  select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku)
-  into c_keys, c_units
-  from lock_customers_1(array(
-    select o from unnest(item_no, ids) as i (k, id) join orders o on o.id = i.id where o.counted is not null
-  )) as c;
+  select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku),
+    jsonb_object_agg(c.name || chr(10) || c.sku, c.k)
+  into c_keys, c_units, c_at
+  from (
+    select l.*, row_number() over (order by l.name, l.sku) as k
+    from lock_customers_1(array(
+      select o from (select distinct i.id from unnest(ids) as i (id)) as i join orders o on o.id = i.id where o.counted is not null
+    )) as l
+  ) as c;
   c_before := c_units;
   -- All is locked: decides.
   standing := 'written';
@@ -226,26 +253,30 @@ begin
     shorts[item.k] := item.short;
     sums[item.k] := item.sum;
     untils[item.k] := item.until;
+    line_counts := jsonb_object(item.counted, item.counted);
     if item.kind = 'place' and item.is_new then
+      line_skus := item.want_skus;
+      line_at := item.want_at;
+      line_units := item.want_units;
       dids[item.k] := 'placed';
       states[item.k] := 'held';
       unpaid_sku := null;
-      for i in 1 .. cardinality(item.want_at) loop
-        found_at := item.want_at[i];
+      for i in 1 .. cardinality(line_at) loop
+        found_at := line_at[i];
         if found_at = 0 then
-          found_at := array_position(pools, item.want_skus[i]);
-          if p_sale[found_at] < item.want_units[i] then
+          found_at := (pool_at ->> line_skus[i])::bigint;
+          if p_sale[found_at] < line_units[i] then
             dids[item.k] := 'short';
           elsif unpaid_sku is null and not may_hold_1(
-            p_unpaid[found_at], p_on_hand[found_at] - p_shipped[found_at], p_held[found_at], item.want_units[i])
+            p_unpaid[found_at], p_on_hand[found_at] - p_shipped[found_at], p_held[found_at], line_units[i])
           then
-            unpaid_sku := item.want_skus[i];
+            unpaid_sku := line_skus[i];
           end if;
         else
           found_at := at_of[found_at];
           if not b_open[found_at] then
             dids[item.k] := 'fenced';
-          elsif b_rest[found_at] < item.want_units[i] then
+          elsif b_rest[found_at] < line_units[i] then
             dids[item.k] := 'again';
           end if;
         end if;
@@ -258,7 +289,12 @@ begin
         shorts[item.k] := ruled.sku;
       end if;
       if dids[item.k] = 'placed' and unpaid_sku is not null then
-        dids[item.k] := case when exists (select from late_holders_1(array[unpaid_sku])) then 'overdue' else 'unpaid' end;
+        -- Once for all orders: what is overdue later was not overdue at that instant.
+        if late_skus is null then
+          select l.late_skus into late_skus
+          from late_1(array(select u.sku from unnest(pools, p_unpaid) as u (sku, unpaid) where u.unpaid is not null)) as l;
+        end if;
+        dids[item.k] := case when unpaid_sku = any (late_skus) then 'overdue' else 'unpaid' end;
         shorts[item.k] := unpaid_sku;
       end if;
       if dids[item.k] in ('closed', 'limited', 'nameless', 'unpaid') then
@@ -278,11 +314,11 @@ begin
       end if;
       told_whats := told_whats || 'p';
       told := told || item.id;
-      for i in 1 .. cardinality(item.want_at) loop
-        found_at := item.want_at[i];
-        units_of := item.want_units[i];
+      for i in 1 .. cardinality(line_at) loop
+        found_at := line_at[i];
+        units_of := line_units[i];
         if found_at = 0 then
-          found_at := array_position(pools, item.want_skus[i]);
+          found_at := (pool_at ->> line_skus[i])::bigint;
           p_sale[found_at] := p_sale[found_at] - units_of;
           p_change[found_at] := p_change[found_at] - units_of;
           p_held[found_at] := p_held[found_at] + units_of;
@@ -291,8 +327,8 @@ begin
           b_rest[found_at] := b_rest[found_at] - units_of;
           b_taken[found_at] := b_taken[found_at] + units_of;
         end if;
-        if item.want_skus[i] = any (item.counted) then
-          found_at := array_position(c_keys, item.customer || chr(10) || item.want_skus[i]);
+        if line_counts ? line_skus[i] then
+          found_at := (c_at ->> (item.customer || chr(10) || line_skus[i]))::bigint;
           c_units[found_at] := c_units[found_at] + units_of;
         end if;
       end loop;
@@ -303,6 +339,8 @@ begin
       dids[item.k] := 'alone';
       continue;
     end if;
+    line_skus := item.has_skus;
+    line_units := item.has_units;
     ends := null;
     if item.is_overdue then
       ends := 'expired';
@@ -318,21 +356,21 @@ begin
       told := told || item.id;
       dids[item.k] := 'done';
       states[item.k] := 'paid';
-      for i in 1 .. cardinality(item.has_skus) loop
-        found_at := array_position(pools, item.has_skus[i]);
-        p_held[found_at] := p_held[found_at] - item.has_units[i];
+      for i in 1 .. cardinality(line_skus) loop
+        found_at := (pool_at ->> line_skus[i])::bigint;
+        p_held[found_at] := p_held[found_at] - line_units[i];
       end loop;
     elsif item.kind = 'ship' and item.state = 'paid' then
       if exists (
-        select from unnest(item.has_skus) as l (sku) where p_owed[array_position(pools, l.sku)] > 0
+        select from unnest(line_skus) as l (sku) where p_owed[(pool_at ->> l.sku)::bigint] > 0
       ) then
         -- Fewer units may be there than are promised.
         dids[item.k] := 'alone';
         continue;
       end if;
-      for i in 1 .. cardinality(item.has_skus) loop
-        found_at := array_position(pools, item.has_skus[i]);
-        p_shipped[found_at] := p_shipped[found_at] + item.has_units[i];
+      for i in 1 .. cardinality(line_skus) loop
+        found_at := (pool_at ->> line_skus[i])::bigint;
+        p_shipped[found_at] := p_shipped[found_at] + line_units[i];
       end loop;
       shipped := shipped || item.id;
       told_whats := told_whats || 's';
@@ -341,8 +379,8 @@ begin
       states[item.k] := 'shipped';
     end if;
     continue when ends is null;
-    -- Its units pay first what is owed. The rest goes to an open block of this node, or to the pool; never to the block that
-    -- they came from, which may be closed.
+    -- Its units pay first what is owed. The rest goes to an open block of this node, or to the pool: where safety
+    -- stock is short, too. Never to the block that they came from, which may be closed.
     states[item.k] := ends;
     if ends <> 'expired' then
       dids[item.k] := 'done';
@@ -351,25 +389,22 @@ begin
     told := told || item.id;
     to_epochs := '{}';
     to_units := '{}';
-    for i in 1 .. cardinality(item.has_skus) loop
-      if item.has_skus[i] = any (item.counted) then
-        found_at := array_position(c_keys, item.customer || chr(10) || item.has_skus[i]);
-        c_units[found_at] := c_units[found_at] - item.has_units[i];
+    for i in 1 .. cardinality(line_skus) loop
+      if line_counts ? line_skus[i] then
+        found_at := (c_at ->> (item.customer || chr(10) || line_skus[i]))::bigint;
+        c_units[found_at] := c_units[found_at] - line_units[i];
       end if;
-      found_at := array_position(pools, item.has_skus[i]);
+      found_at := (pool_at ->> line_skus[i])::bigint;
       if item.state = 'held' then
-        p_held[found_at] := p_held[found_at] - item.has_units[i];
+        p_held[found_at] := p_held[found_at] - line_units[i];
       end if;
-      units_of := item.has_units[i] - least(p_owed[found_at], item.has_units[i]);
-      p_owed[found_at] := p_owed[found_at] - item.has_units[i] + units_of;
+      units_of := line_units[i] - least(p_owed[found_at], line_units[i]);
+      p_owed[found_at] := p_owed[found_at] - line_units[i] + units_of;
       continue when units_of = 0;
-      found_at := null;
-      if keeps then
-        select max(n.k) into found_at from unnest(blocks, b_skus, b_open) with ordinality as n (epoch, sku, is_open, k)
-        where n.sku = item.has_skus[i] and n.is_open;
-      end if;
-      if found_at is null then
-        found_at := array_position(pools, item.has_skus[i]);
+      pool_of := found_at;
+      found_at := (open_at ->> line_skus[i])::bigint;
+      if found_at is null or p_sale[pool_of] < 0 then
+        found_at := pool_of;
         p_sale[found_at] := p_sale[found_at] + units_of;
         p_change[found_at] := p_change[found_at] + units_of;
       else
@@ -378,10 +413,10 @@ begin
         to_epochs := to_epochs || blocks[found_at];
         to_units := to_units || units_of;
         went_of := went_of || item.k;
+        went_epochs := went_epochs || blocks[found_at];
+        went_units := went_units || units_of;
       end if;
     end loop;
-    went_epochs := went_epochs || to_epochs;
-    went_units := went_units || to_units;
     update orders o
     set state = ends, end_node = of_node, end_session = of_session, end_batch = number,
         end_epochs = to_epochs, end_units = to_units, seq = nextval('changes'), lane = of_node, at = clock_timestamp()
@@ -395,7 +430,7 @@ begin
     b_rest[found_at] := b_rest[found_at] - units_of;
     b_back[found_at] := b_back[found_at] + units_of;
     b_open[found_at] := b_rest[found_at] > 0;
-    found_at := array_position(pools, b_skus[found_at]);
+    found_at := (pool_at ->> b_skus[found_at])::bigint;
     p_change[found_at] := p_change[found_at] + units_of - least(p_owed[found_at], units_of);
     p_owed[found_at] := p_owed[found_at] - least(p_owed[found_at], units_of);
   end loop;
@@ -405,14 +440,15 @@ begin
   where n.units <> n.before and c.name = split_part(n.key, chr(10), 1) and c.sku = split_part(n.key, chr(10), 2);
   delete from orders o where o.id = any (not_placed);
   update orders o
-  set state = case when o.id = any (paid) then 'paid' else 'shipped' end,
-      seq = nextval('changes'), lane = of_node, at = clock_timestamp()
-  where o.id = any (paid || shipped);
+  set state = n.state, seq = nextval('changes'), lane = of_node, at = clock_timestamp()
+  from (
+    select p.id, 'paid' as state from unnest(paid) as p (id) union all select s.id, 'shipped' from unnest(shipped) as s (id)
+  ) as n where o.id = n.id;
   update block b
   set taken = b.taken + n.taken, granted = b.granted + n.granted, handed_back = b.handed_back + n.back,
       closed = b.closed or not n.is_open
   from unnest(blocks, b_taken, b_granted, b_back, b_open) as n (epoch, taken, granted, back, is_open)
-  where b.epoch = n.epoch and b.node = of_node and b.session = of_session
+  where b.epoch = n.epoch and (b.node, b.session) is not distinct from (of_node, of_session)
     and (n.taken > 0 or n.granted > 0 or n.back > 0 or not n.is_open and not b.closed);
   update pool p
   set free = p.free + n.change, owed = n.owed, shipped = p.shipped + n.shipped,
@@ -425,5 +461,24 @@ begin
   where p.sku = n.sku and (n.change <> 0 or n.owed <> p.owed or n.shipped > 0 or p.unpaid is not null and n.held <> 0);
   perform tell_1(of_node, told_whats, told);
   perform wake_1(array(select n.sku from unnest(pools, p_change) as n (sku, change) where n.change > 0));
+end
+$$;
+
+-- Takes the number of a batch away that was not written in time: no copy of it commits any more, since its number is used. So
+-- what it had may go in other batches.
+-- Answers: void (asked again, too), written (the batch came first), or over (the session is).
+create function void_1(of_node text, of_session bigint, number bigint) returns text language plpgsql as $$
+declare
+  n node;
+begin
+  select x.* into n from node x where x.name = of_node and x.session = of_session for update;
+  if not found then
+    return 'over';
+  end if;
+  if n.last = number - 1 then
+    update node x set last = number, void = number where x.name = of_node;
+    return 'void';
+  end if;
+  return case when n.void = number then 'void' else 'written' end;
 end
 $$;

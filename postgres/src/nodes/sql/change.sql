@@ -56,6 +56,7 @@ begin
   if blocks is not null then
     perform collect_1(skus, blocks);
   end if;
+  perform lock_counts_1(o, case of_kind when 'amend' then wanted_skus end);
   perform split_1(o);
   if o.state = 'held' and o.until <= clock_timestamp() then
     perform expire_parts_1(of_node, of_id);
@@ -148,19 +149,28 @@ begin
 end
 $$;
 
--- Ends orders in parts that are past their deadline, all in one transaction. Those that are not are left as they are.
-create function expire_1(of_node text, ids text[]) returns void language plpgsql as $$
+-- Ends orders in parts that are past their deadline, in one transaction: of those named the first, with some 500 lines. Those that
+-- are not past it are left as they are. Says how many of the ids it has looked at: the rest is for the next call.
+create function expire_1(of_node text, ids text[]) returns bigint language plpgsql as $$
 declare
   late text[];
+  looked bigint;
 begin
+  select count(*) into looked from (
+    select sum(l.lines) over (order by l.k rows unbounded preceding) - l.lines as lines_before
+    from (
+      select i.k, (select count(*) from part x where x.id = i.id) as lines from unnest(ids) with ordinality as i (id, k)
+    ) as l
+  ) as l where l.lines_before < 500;
   perform lane_1(of_node);
   select array_agg(o.id) into late from (
     select o.id from orders o
-    where o.id = any (ids) and o.split and o.state = 'held' and o.until <= clock_timestamp() order by o.id for update
+    where o.id = any (ids[:looked]) and o.split and o.state = 'held' and o.until <= clock_timestamp() order by o.id for update
   ) as o;
   perform from pool p where p.sku in (select x.sku from part x where x.id = any (late) and x.stage = 'held')
     order by p.sku for update;
   perform from lock_customers_1(array(select o from orders o where o.id = any (late) and o.counted is not null));
   perform expire_parts_1(of_node, l.id) from unnest(late) as l (id);
+  return looked;
 end
 $$;

@@ -32,6 +32,15 @@ begin
     select p.sku, p.shipped, p.came - p.went + p.owed as came, coalesce(o.shipped, 0) + p.forgotten as left_with,
       p.free + coalesce(o.promised, 0) + p.shipped as there
     from pool p left join out_there o on o.sku = p.sku
+  ), has as (
+    select h.customer as name, h.sku, sum(h.units) as units from (
+      select o.customer, s.sku, s.units
+      from orders o, unnest(o.skus, o.units) as s (sku, units)
+      where o.counted is not null and not o.split and o.state in ('held', 'paid', 'shipped') and s.sku = any (o.counted)
+      union all
+      select o.customer, x.sku, x.units from orders o join part x on x.id = o.id
+      where o.counted is not null and o.split and x.stage in ('held', 'waiting', 'paid', 'shipped') and x.sku = any (o.counted)
+    ) as h group by h.customer, h.sku
   ), said (line) as (
     select format('block %s of node %s has %s units of SKU %s', b.epoch, b.node, b.granted - b.taken - b.handed_back, b.sku)
       from block b where not b.closed and b.granted - b.taken - b.handed_back > 0
@@ -52,6 +61,12 @@ begin
       from pool p cross join lateral (
         select coalesce((select sum(l.units) from line l where l.sku = p.sku and l.stage = 'held'), 0) as held
       ) as l where p.unpaid is not null and p.held <> l.held
+    union all
+    select format('customer %s has %s units of SKU %s, and orders say %s', c.name, c.units, c.sku, coalesce(h.units, 0) + c.forgotten)
+      from customer c left join has h on h.name = c.name and h.sku = c.sku where c.units <> coalesce(h.units, 0) + c.forgotten
+    union all
+    select format('customer %s has %s units of SKU %s by orders, and none are counted', h.name, h.units, h.sku)
+      from has h where not exists (select from customer c where c.name = h.name and c.sku = h.sku)
     union all
     select format('for SKU %s %s units wait, in the queue %s, and orders say %s', p.sku, p.waiting, w.queued, w.waiting)
       from pool p cross join lateral (

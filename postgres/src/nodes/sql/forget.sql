@@ -1,7 +1,7 @@
 -- Forgets a few orders that ended so long ago, and what was refused; a few keys of SKUs; blocks all of whose orders are
 -- forgotten; and customers of whom nothing counts. What they took and shipped stays in sums: the audit balances. Says how many rows went.
 --
--- It locks blocks, orders that nobody has locked, and pools. A block that is gone is lent a second time by a copy of its lend
+-- It locks blocks, orders that nobody has locked, pools, and what customers have. A block that is gone is lent a second time by a copy of its lend
 -- that comes so late: the node adopts it, as after a reply that was lost.
 create function forget_1(older_than bigint, most bigint) returns bigint language plpgsql as $$
 declare
@@ -43,6 +43,19 @@ begin
         select x.sku, x.units from part x where x.id = any (old) and x.stage in ('shipped', 'written_off')
       ) as l group by l.sku
     ) as t where p.sku = t.sku;
+    -- What customers have is locked last, and in one sequence.
+    perform from lock_customers_1(array(select o from orders o where o.id = any (old) and o.counted is not null));
+    update customer c set forgotten = c.forgotten + t.units
+    from (
+      select l.customer, l.sku, sum(l.units) as units
+      from (
+        select o.customer, s.sku, s.units from orders o, unnest(o.skus, o.units) as s (sku, units)
+        where o.id = any (old) and not o.split and o.state = 'shipped' and s.sku = any (o.counted)
+        union all
+        select o.customer, x.sku, x.units from orders o join part x on x.id = o.id
+        where o.id = any (old) and o.split and x.stage = 'shipped' and x.sku = any (o.counted)
+      ) as l group by l.customer, l.sku
+    ) as t where c.name = t.customer and c.sku = t.sku;
     delete from part p where p.id = any (old);
     delete from request r where r.id = any (old);
     delete from orders o where o.id = any (old);

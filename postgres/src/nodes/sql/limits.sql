@@ -16,6 +16,21 @@ begin
 end
 $$;
 
+-- Locks at once all that a change of an order may count: of its SKUs, and of those that an amendment adds. The caller has locked the
+-- pools. A second step would lock some of them after others.
+create function lock_counts_1(of_order orders, more_skus text[]) returns void language plpgsql as $$
+begin
+  if of_order.customer is null then
+    return;
+  end if;
+  of_order.counted := array(
+    select c.sku from unnest(of_order.counted) as c (sku)
+    union select p.sku from pool p where p.sku = any (more_skus) and p.counted
+  );
+  perform from lock_customers_1(array[of_order]);
+end
+$$;
+
 -- Whether a new order may have these units, by the rules of its SKUs and by what its customer has.
 -- Answers: placed, closed, limited, nameless (it names no customer), with the SKU; or overdue (orders of the customer, past their
 -- deadline, have units of it).
@@ -104,14 +119,15 @@ begin
   on conflict (name, sku) do update set units = c.units;
   update customer c set units = c.units + u.change
   from orders o, (select u.sku, sum(u.change) as change from unnest(skus, changes) as u (sku, change) group by u.sku) as u
-  where o.id = of_id and u.sku = any (o.counted) and c.name = o.customer and c.sku = u.sku;
+  where o.id = of_id and u.sku = any (o.counted) and u.change <> 0 and c.name = o.customer and c.sku = u.sku;
 end
 $$;
 
 -- Sets what is set for a SKU. A larger safety stock takes units off sale at once; with `closes` those of nodes, too.
+-- A call has a number, drawn from `changes` when it began: a copy of it that comes after a later call changes nothing.
 -- Answers: done, same (nothing changed), missing, or close (again, with `closes`).
 create function limit_1(
-  of_sku text, new_safety bigint, is_closed boolean, new_most bigint, new_waiting bigint, new_unpaid smallint, new_low bigint,
+  number bigint, of_sku text, new_safety bigint, is_closed boolean, new_most bigint, new_waiting bigint, new_unpaid smallint, new_low bigint,
   closes boolean
 ) returns text language plpgsql as $$
 declare
@@ -127,12 +143,16 @@ begin
   if not found then
     return 'missing';
   end if;
+  if exists (select from pool p where p.sku = of_sku and p.limited >= number) then
+    return 'done';
+  end if;
   if exists (
     select from pool p
     where p.sku = of_sku and (p.safety, p.closed, p.low) = (new_safety, is_closed, new_low)
       and p.per_customer is not distinct from new_most and p.most_waiting is not distinct from new_waiting
       and p.unpaid is not distinct from new_unpaid
   ) then
+    update pool p set limited = number where p.sku = of_sku;
     return 'same';
   end if;
   if blocks is not null then
@@ -160,7 +180,7 @@ begin
   end if;
   update pool p
   set held = holds, safety = new_safety, closed = is_closed, per_customer = new_most, counted = p.counted or new_most is not null,
-      most_waiting = new_waiting, unpaid = new_unpaid, low = new_low
+      most_waiting = new_waiting, unpaid = new_unpaid, low = new_low, limited = number
   where p.sku = of_sku;
   perform wake_1(array[of_sku]);
   return 'done';

@@ -17,7 +17,7 @@ begin
     return null;
   end if;
   update node n
-  set start = of_start, session = n.session + 1, last = 0,
+  set start = of_start, session = n.session + 1, last = 0, void = 0,
       until = clock_timestamp() + make_interval(secs => lease / 1e6)
   where n.name = of_node;
   select array_agg(b.epoch) into older from (

@@ -29,19 +29,59 @@ create function alone_1(o orders, kind text) returns boolean language sql immuta
     coalesce((o).split, false) or kind = 'pay' and (o).state = 'expired' or kind = 'ship' and (o).state = 'paid')
 $$;
 
--- Whether an order that is held holds units of a SKU.
-create function holds_1(o orders, of_sku text) returns boolean language sql stable as $$
-  select case
-    when (o).split then exists (select from part p where p.id = (o).id and p.sku = of_sku and p.stage = 'held')
-    else of_sku = any ((o).skus) end
+-- Which of these SKUs orders hold that are past their deadline, and up to 100 of these orders.
+--
+-- One look at each overdue order, for all SKUs; the clock is read after the snapshot. Where they have more than 100,000 lines the
+-- rest is not looked at: each SKU may have some then, and the oldest orders end first. So nobody is refused too early.
+create function late_1(of_skus text[], out late_skus text[], out ids text[]) language plpgsql stable as $$
+declare
+  wanted jsonb := jsonb_object(of_skus, of_skus);
+  late record;
+  found_skus text[];
+  oldest text[] := '{}';
+  seen bigint := 0;
+begin
+  late_skus := '{}';
+  ids := '{}';
+  if coalesce(of_skus, '{}') = '{}' then
+    return;
+  end if;
+  for late in
+    select o.id, o.skus, o.split from orders o
+    where o.state = 'held' and o.until <= (select clock_timestamp()) order by o.until
+  loop
+    if seen > 100000 then
+      late_skus := of_skus;
+      ids := case ids when '{}' then oldest else ids end;
+      return;
+    end if;
+    if cardinality(oldest) < 100 then
+      oldest := oldest || late.id;
+    end if;
+    seen := seen + cardinality(late.skus);
+    if late.split then
+      found_skus := array(select p.sku from part p where p.id = late.id and p.stage = 'held' and wanted ? p.sku);
+    elsif wanted ?| late.skus then
+      found_skus := array(select s.sku from unnest(late.skus) as s (sku) where wanted ? s.sku);
+    else
+      continue;
+    end if;
+    continue when found_skus = '{}';
+    late_skus := late_skus || found_skus;
+    ids := ids || late.id;
+    if cardinality(ids) >= 100 then
+      -- One of each of the others is enough.
+      wanted := wanted - late_skus;
+      exit when wanted = '{}';
+    end if;
+  end loop;
+  ids := ids[:100];
+end
 $$;
 
 -- Orders that are past their deadline, and hold one of these SKUs.
 create function late_holders_1(of_skus text[]) returns setof text language sql stable as $$
-  select o.id from orders o
-  where o.state = 'held' and o.until <= (select clock_timestamp())
-    and exists (select from unnest(of_skus) as s (sku) where holds_1(o, s.sku))
-  order by o.until limit 100
+  select l.id from late_1(of_skus) as found, unnest(found.ids) as l (id)
 $$;
 
 -- The SKUs of an order. Without a lock: an order that is amended may have others later.

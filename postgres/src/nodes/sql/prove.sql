@@ -16,22 +16,20 @@ begin
     select i.id, i.asked, i.k from unnest(ids, asked_hashes) with ordinality as i (id, asked, k)
   ), line as (
     select l.k, l.sku, l.units from unnest(line_of, line_skus, line_units) as l (k, sku, units)
-  ), free as (
-    select p.sku, on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0) from block b
-                                  where b.sku = p.sku and not b.closed) as units
+  ), free as materialized (
+    -- By SKU, so that no line is compared with all of them.
+    select jsonb_object_agg(p.sku, on_sale_1(p) + (
+        select coalesce(sum(b.granted - b.taken - b.handed_back), 0) from block b where b.sku = p.sku and not b.closed
+      )) as units,
+      jsonb_object_agg(p.sku, true) filter (where p.closed) as closed
     from (select distinct line.sku from line) as s join pool p on p.sku = s.sku
   ), closed as (
-    select line.k, min(line.sku) as sku from line join pool p on p.sku = line.sku where p.closed group by line.k
+    select line.k, min(line.sku) as sku from line, free where free.closed ? line.sku group by line.k
   ), short as (
-    select line.k, min(line.sku) as sku from line left join free on free.sku = line.sku
-    where coalesce(free.units, 0) < line.units group by line.k
-  ), overdue as (
-    select s.sku, array(
-      select o.id from orders o
-      where o.state = 'held' and o.until <= (select clock_timestamp()) and holds_1(o, s.sku)
-      order by o.until limit 100
-    ) as ids
-    from (select distinct short.sku from short) as s
+    select line.k, min(line.sku) as sku from line, free
+    where coalesce((free.units ->> line.sku)::bigint, 0) < line.units group by line.k
+  ), late as materialized (
+    select l.late_skus, l.ids from (select array_agg(distinct short.sku) as skus from short) as s, late_1(s.skus) as l
   ), due as (
     select s.sku from (select distinct short.sku from short) as s where due_1(s.sku)
   ), judged as (
@@ -39,18 +37,18 @@ begin
       sum_1(o.units) as sum, o.until,
       case when o.state = 'held' and o.until <= (select clock_timestamp()) then 'overdue' else o.state end as state,
       coalesce(closed.sku, short.sku) as sku, closed.sku is null and due.sku is not null as is_due,
-      case when closed.sku is not null then '{}' else coalesce(overdue.ids, '{}') end as overdue,
+      closed.sku is null and coalesce(short.sku = any (late.late_skus), false) as is_late,
       case when closed.sku is not null then 'closed' else 'refused' end as why
     from item
+    cross join late
     left join orders o on o.id = item.id
     left join short on short.k = item.k
     left join closed on closed.k = item.k
-    left join overdue on overdue.sku = short.sku
     left join due on due.sku = short.sku
   ), refused as (
     insert into orders (id, state, asked, short)
     select judged.id, judged.why, judged.asked, judged.sku from judged
-    where not judged.is_there and judged.sku is not null and judged.overdue = '{}' and not judged.is_due
+    where not judged.is_there and judged.sku is not null and not judged.is_late and not judged.is_due
     order by judged.id
     on conflict (id) do nothing
     returning orders.id
@@ -59,14 +57,14 @@ begin
     array_agg(case
       when judged.is_there then 'is'
       when judged.sku is null then 'enough'
-      when judged.overdue <> '{}' then 'overdue'
+      when judged.is_late then 'overdue'
       when judged.is_due then 'due'
       when refused.id is not null then 'refused'
       else 'again' end order by judged.k),
     array_agg(coalesce(judged.state, judged.why) order by judged.k), array_agg(coalesce(judged.hash, judged.asked) order by judged.k),
     array_agg(coalesce(judged.short, judged.sku) order by judged.k),
     array_agg(judged.sum order by judged.k), array_agg(judged.until order by judged.k),
-    (select array_agg(distinct l.id) from overdue, unnest(overdue.ids) as l (id))
+    (select late.ids from late)
   into dids, states, hashes, shorts, sums, untils, late
   from judged left join refused on refused.id = judged.id;
 end

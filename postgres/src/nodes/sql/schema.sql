@@ -18,6 +18,8 @@ create table node (
   session bigint not null,
   -- The last batch of the session that committed.
   last    bigint not null,
+  -- The last number that was taken from a batch, which never commits.
+  void    bigint not null default 0,
   -- The end of its lease: then others may close its blocks.
   until   timestamptz not null
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
@@ -64,6 +66,8 @@ create table pool (
   per_customer bigint check (per_customer >= 0),
   -- Such a limit is set, or was: units are counted for each customer.
   counted boolean not null default false,
+  -- The number of the last call that set limits.
+  limited bigint not null default 0,
   -- Until then, every node hands back what it has.
   recall_until timestamptz not null default '-infinity',
   check (came - went - shipped between 0 and 1099511627776),
@@ -71,6 +75,9 @@ create table pool (
   check (mode in ('queued', 'ended') or waiting = 0),
   check (mode <> 'queued' or waiting > 0)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+-- Those for which orders wait: heartbeats look at these alone.
+create index pool_queued on pool (sku) where mode = 'queued';
 
 -- Units of a SKU that are lent to a node's session.
 create table block (
@@ -156,6 +163,8 @@ create table customer (
   name  text collate "C" not null,
   sku   text collate "C" not null,
   units bigint not null check (units >= 0),
+  -- Those of orders that are forgotten.
+  forgotten bigint not null default 0 check (forgotten >= 0),
   primary key (name, sku)
 );
 create index customer_done on customer (name, sku) where units = 0;

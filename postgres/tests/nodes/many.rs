@@ -1,0 +1,57 @@
+//! Many SKUs and orders, as rows that no call made: for tests of what a transaction costs.
+
+use super::support::{Tests, connect, sale};
+use segstock_postgres::nodes::Sale;
+use segstock_remote::servers::Server;
+use tokio_postgres::Client;
+
+pub type Scene = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+pub async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.expect("it is right");
+}
+
+/// SKUs of many units: `s1`, `s2` and so on.
+pub async fn skus(client: &Client, number: usize) {
+    run(
+        client,
+        &format!(
+            "insert into pool (sku, initial, came, free, safety, narrow, most, mode)
+             select 's' || i, 1000, 1000, 1000, 0, 0, 50, 'wide' from generate_series(1, {number}) as i"
+        ),
+    )
+    .await;
+}
+
+/// Orders `o1`, `o2` and so on, of a unit of each of so many SKUs from the pools.
+pub async fn orders(client: &Client, number: usize, lines: usize, until: &str) {
+    run(
+        client,
+        &format!(
+            "insert into orders (id, state, asked, skus, epochs, units, until, node, session, batch, lane)
+             select 'o' || k, 'held', 7, l.skus, array_fill(0::bigint, array[{lines}]), array_fill(1::bigint, array[{lines}]),
+               {until}, 'n', 1, 0, 'n'
+             from generate_series(1, {number}) as k,
+               (select array_agg('s' || j order by j) as skus from generate_series(1, {lines}) as j) as l;
+             update pool set free = free - {number} where sku in (select 's' || j from generate_series(1, {lines}) as j)"
+        ),
+    )
+    .await;
+}
+
+/// A test with a sale of 100 units of SKU `a`, and a connection that is set as those of nodes are; what takes longer than 4 s is
+/// ended.
+pub fn large(tests: &Tests, of: &str, name: &str, test: fn(Client, Sale) -> Scene) {
+    const SETTINGS: &str = "
+        set statement_timeout = '4 s'; set jit = off; set enable_seqscan = off; set enable_hashjoin = off;
+        set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
+    tests.add(&format!("{of}::{name}"), move |site| {
+        let url = site.server.url().to_owned();
+        site.runtime.block_on(async move {
+            let (sale, name) = sale(&url, &[("a", 100)]).await;
+            let client = connect(&url, &name).await;
+            run(&client, SETTINGS).await;
+            test(client, sale).await;
+        });
+    });
+}
