@@ -101,9 +101,41 @@ pub async fn orders(
     Ok(axum::Json(page))
 }
 
+/// A time; one before 1970 is the beginning of 1970, when no order was placed yet.
 fn time_of(text: &str) -> Result<SystemTime, Problem> {
-    let wrong = |_| Problem::invalid(format!("{text:?} is no time: write 2026-11-25T22:00:00Z"));
-    humantime::parse_rfc3339(text).map_err(wrong)
+    let wrong = || Problem::invalid(format!("{text:?} is no time: write 2026-11-25T22:00:00Z"));
+    let (year, rest) = text.split_at_checked(4).ok_or_else(wrong)?;
+    let is_early = year.bytes().all(|digit| digit.is_ascii_digit()) && year < "1970";
+    // A leap year, which has every day.
+    let known = if is_early { "1972" } else { year };
+    let time = humantime::parse_rfc3339(&format!("{known}{rest}")).map_err(|_| wrong())?;
+    Ok(if is_early {
+        SystemTime::UNIX_EPOCH
+    } else {
+        time
+    })
+}
+
+#[test]
+fn times_are_read_and_those_before_1970_are_its_beginning() {
+    let read = |text| time_of(text).ok();
+    let day = std::time::Duration::from_secs(86_400);
+    assert_eq!(
+        read("1970-01-02T00:00:00Z"),
+        Some(SystemTime::UNIX_EPOCH + day)
+    );
+    for early in ["1945-06-01T14:13:44.973Z", "0000-02-29T00:00:00Z"] {
+        assert_eq!(read(early), Some(SystemTime::UNIX_EPOCH), "{early}");
+    }
+    for wrong in [
+        "",
+        "1945",
+        "1945-13-01T00:00:00Z",
+        "+945-01-01T00:00:00Z",
+        "äöüß",
+    ] {
+        assert_eq!(read(wrong), None, "{wrong}");
+    }
 }
 
 pub(super) fn limit_of(limit: Option<usize>) -> Result<usize, Problem> {
