@@ -118,7 +118,6 @@ pub(super) fn dead(seen: &mut Seen) {
         .problem(503, "outcome-unknown");
     for (operation, name) in [
         (SHOW, "lost"),
-        (LIST, ""),
         (STOCK, "a"),
         (STOCKS, ""),
         (EXPORT, ""),
@@ -127,6 +126,8 @@ pub(super) fn dead(seen: &mut Seen) {
     ] {
         send(seen, &shop, (operation, name, "", "", 503), &[]);
     }
+    // A list has what is durable, and nothing else.
+    send(seen, &shop, (LIST, "", "", "", 200), &[]);
 }
 
 /// Asks as a customer whom the proxy does not name.
