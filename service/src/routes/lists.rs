@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use axum::extract::State;
 use segstock_orders::OrderState;
 use serde::Deserialize;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use utoipa::{IntoParams, ToSchema};
 
 /// The most entries of a page.
@@ -108,32 +108,59 @@ fn time_of(text: &str) -> Result<SystemTime, Problem> {
     let is_early = year.bytes().all(|digit| digit.is_ascii_digit()) && year < "1970";
     // A leap year, which has every day.
     let known = if is_early { "1972" } else { year };
-    let time = humantime::parse_rfc3339(&format!("{known}{rest}")).map_err(|_| wrong())?;
-    Ok(if is_early {
-        SystemTime::UNIX_EPOCH
-    } else {
-        time
-    })
+    let (local, ahead) = zone_of(rest).ok_or_else(wrong)?;
+    let time = humantime::parse_rfc3339(&format!("{known}{local}Z")).map_err(|_| wrong())?;
+    let since_1970 = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = since_1970.as_secs().saturating_add_signed(-ahead);
+    let time = Duration::new(seconds, since_1970.subsec_nanos());
+    Ok(SystemTime::UNIX_EPOCH + if is_early { Duration::ZERO } else { time })
+}
+
+/// A time without its zone, and by how many seconds that is ahead of UTC.
+fn zone_of(text: &str) -> Option<(&str, i64)> {
+    if let Some(utc) = text.strip_suffix(['Z', 'z']) {
+        return Some((utc, 0));
+    }
+    let (local, zone) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let number = |text: &str, below: i64| -> Option<i64> {
+        let is_number = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| is_number)?;
+        (number < below).then_some(number)
+    };
+    let ahead = number(hours, 24)? * 3_600 + number(minutes, 60)? * 60;
+    match zone.as_bytes()[0] {
+        b'+' => Some((local, ahead)),
+        b'-' => Some((local, -ahead)),
+        _ => None,
+    }
 }
 
 #[test]
-fn times_are_read_and_those_before_1970_are_its_beginning() {
+fn times_are_read_in_any_zone_and_those_before_1970_are_its_beginning() {
     let read = |text| time_of(text).ok();
-    let day = std::time::Duration::from_secs(86_400);
-    assert_eq!(
-        read("1970-01-02T00:00:00Z"),
-        Some(SystemTime::UNIX_EPOCH + day)
-    );
-    for early in ["1945-06-01T14:13:44.973Z", "0000-02-29T00:00:00Z"] {
-        assert_eq!(read(early), Some(SystemTime::UNIX_EPOCH), "{early}");
+    let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    assert_eq!(read("1970-01-02T00:00:00Z"), at(86_400));
+    assert_eq!(read("1970-01-02T01:30:00+01:30"), at(86_400));
+    assert_eq!(read("1970-01-01T16:00:00-08:00"), at(86_400));
+    assert_eq!(read("1970-01-01T00:00:00+01:00"), at(0));
+    for early in ["1945-06-01T14:13:44.973Z", "0000-02-29T00:00:00-08:05"] {
+        assert_eq!(read(early), at(0), "{early}");
     }
-    for wrong in [
+    let wrong = [
         "",
         "1945",
         "1945-13-01T00:00:00Z",
         "+945-01-01T00:00:00Z",
         "äöüß",
-    ] {
+        "äöüßäöüß",
+    ];
+    for wrong in wrong
+        .into_iter()
+        .chain(["1970-01-02T00:00:00+24:00", "1970-01-02T00:00:00*01:00"])
+    {
         assert_eq!(read(wrong), None, "{wrong}");
     }
 }
