@@ -84,6 +84,11 @@ fn sales_keep_everything_where_nodes_crash_and_messages_are_late() {
     let _ = kept("sale-rough", &rough(), seeds().into_iter().take(200));
 }
 
+#[test]
+fn sales_keep_everything_where_many_messages_are_lost() {
+    let _ = kept("sale-lossy", &lossy(), seeds().into_iter().take(200));
+}
+
 /// The mistake is found.
 #[track_caller]
 fn finds(name: &'static str, sale: &Sale, mistake: Nodes, broken: &[Broken]) {
@@ -114,6 +119,11 @@ fn rough() -> Sale {
         (faults.repeated, faults.late) = (500, 300);
         (faults.stops, faults.crashes) = (true, 300);
     })
+}
+
+/// Many messages are lost.
+fn lossy() -> Sale {
+    Sale::new().with_faults(|faults| faults.lost = 250)
 }
 
 #[test]
@@ -172,6 +182,26 @@ fn a_batch_that_is_taken_for_failed_is_found() {
         "batch-taken-for-failed",
         &rough(),
         Nodes::BatchTakenForFailed,
+        &[Broken::MemoryDiffers],
+    );
+}
+
+#[test]
+fn a_batch_whose_number_is_taken_and_that_is_read_is_found() {
+    finds(
+        "void-is-read",
+        &lossy(),
+        Nodes::VoidIsRead,
+        &[Broken::MemoryDiffers],
+    );
+}
+
+#[test]
+fn a_number_that_is_taken_from_a_batch_that_is_there_is_found() {
+    finds(
+        "void-that-is-written",
+        &rough(),
+        Nodes::VoidThatIsWritten,
         &[Broken::MemoryDiffers],
     );
 }

@@ -79,6 +79,15 @@ pub(super) struct Batch {
 /// What became of an item, and the units that it brought to blocks.
 pub(super) type Became = (Did, Vec<(i64, i64)>);
 
+/// What the database says of a batch.
+enum Written {
+    Became(Vec<Became>),
+    /// Its number was taken away: nothing became of it.
+    Void,
+    /// The session is over.
+    Over,
+}
+
 impl Batch {
     /// A batch of these items, sorted by id, each id once; and of units that are handed back, by block.
     pub(super) fn new<'a>(
@@ -155,12 +164,12 @@ impl Batch {
         self.piece_units.push(piece.map(|(.., units)| units));
     }
 
-    fn read(&self, row: &Row) -> Result<Option<Vec<Became>>, Fault> {
-        if column::<String>(row, 0)? == "over" {
-            return Ok(None);
-        }
-        if self.items == 0 {
-            return Ok(Some(Vec::new()));
+    fn read(&self, row: &Row) -> Result<Written, Fault> {
+        match column::<String>(row, 0)?.as_str() {
+            "over" => return Ok(Written::Over),
+            "void" => return Ok(Written::Void),
+            _ if self.items == 0 => return Ok(Written::Became(Vec::new())),
+            _ => {}
         }
         let dids: Vec<String> = column(row, 1)?;
         let known = known(row, 2, dids.len())?;
@@ -186,14 +195,18 @@ impl Batch {
                 all.push(went);
             }
         }
-        Ok(Some(became))
+        Ok(Written::Became(became))
     }
 }
 
 impl Rows {
-    /// Writes a batch, or reads what became of it, for each of its items. Neither a time-out nor a lost connection says that
-    /// it will never commit.
-    pub(super) async fn write(&self, of: &Life, batch: &Batch) -> Result<Vec<Became>, Failed> {
+    /// Writes a batch, or reads what became of it, for each of its items; `None` if its number was [taken away](Self::void).
+    /// Neither a time-out nor a lost connection says that it will never commit.
+    pub(super) async fn write(
+        &self,
+        of: &Life,
+        batch: &Batch,
+    ) -> Result<Option<Vec<Became>>, Failed> {
         const BATCH: &str = "select * from batch_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
         let ids: Vec<&str> = batch.ids.iter().map(OrderId::as_str).collect();
         let skus: Vec<Option<&str>> = batch.piece_skus.iter().map(Option::as_deref).collect();
@@ -216,8 +229,11 @@ impl Rows {
             &batch.back_units,
             &customers,
         ];
-        let became = self.row(BATCH, parameters, |row| batch.read(row)).await?;
-        became.ok_or(Failed::Over)
+        match self.row(BATCH, parameters, |row| batch.read(row)).await? {
+            Written::Became(became) => Ok(Some(became)),
+            Written::Void => Ok(None),
+            Written::Over => Err(Failed::Over),
+        }
     }
 
     /// Takes the number of a batch away, and says whether it did: then no copy of the batch commits. Else it is written.

@@ -257,7 +257,8 @@ impl Writer {
         let node = &self.node;
         loop {
             match node.writes.write(&node.life, batch).await {
-                Ok(became) => return Ok(Some(became)),
+                // Void, too: the answer to `void` may have been lost.
+                Ok(became) => return Ok(became),
                 Err(failed) => self.failed(failed)?,
             }
             sleep(PAUSE).await;

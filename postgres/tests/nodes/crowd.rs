@@ -25,6 +25,7 @@ pub fn add(tests: &Tests) {
             for round in 0..rounds() {
                 let mut scene = Scene {
                     seed: round,
+                    is_slow: true,
                     ..Scene::default()
                 };
                 if round % 2 == 1 {
@@ -36,6 +37,15 @@ pub fn add(tests: &Tests) {
         },
     );
 }
+
+/// One batch of twenty takes too long. An update of `void` does not.
+const SLOW: &str = "
+    create function slow() returns trigger language plpgsql as $$
+    begin
+      if new.void = old.void and random() < 0.05 then perform pg_sleep(0.5); end if;
+      return new;
+    end $$;
+    create trigger slow before update of last on node for each row execute function slow()";
 
 /// Rounds: `SEGSTOCK_NODES_ROUNDS`, or 1.
 fn rounds() -> u64 {
@@ -75,6 +85,8 @@ pub struct Scene {
     pub faults: Faults,
     /// Processes are killed and stopped, connections cut, the database killed.
     pub accidents: bool,
+    /// Some batches take longer than a node waits, so that their numbers are taken away.
+    pub is_slow: bool,
     /// A mistake: a function of the database, and what is another in it.
     pub mistake: Option<Mistake>,
     pub time: Duration,
@@ -97,6 +109,7 @@ impl Default for Scene {
                 late: 6,
             },
             accidents: true,
+            is_slow: false,
             mistake: None,
             time: Duration::from_secs(12),
         }
@@ -139,6 +152,10 @@ pub fn play(place: &Place<'_>, runtime: &Handle, scene: &Scene) -> Found {
         }
         if let Some(mistake) = scene.mistake {
             put_in(&url, &name, mistake).await;
+        }
+        if scene.is_slow {
+            let client = connect(&url, &name).await;
+            client.batch_execute(SLOW).await.expect("it is right");
         }
         let mut proxies = Vec::new();
         for node in 0..NODES as u64 {
@@ -193,6 +210,13 @@ pub fn play(place: &Place<'_>, runtime: &Handle, scene: &Scene) -> Found {
         }
     }
     pause(part);
+    if scene.is_slow {
+        let quick = async {
+            let client = connect(&url, &name).await;
+            client.batch_execute("drop trigger slow on node").await
+        };
+        runtime.block_on(quick).expect("it was made");
+    }
     shop.over.store(true, Ordering::Relaxed);
     for proxy in &proxies {
         proxy.heal();

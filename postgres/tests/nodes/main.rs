@@ -14,6 +14,7 @@ mod large;
 mod limits;
 mod lists;
 mod log;
+mod lost;
 mod many;
 mod mistakes;
 mod parts;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     queue::add(&tests);
     forget::add(&tests);
     large::add(&tests);
+    lost::add(&tests);
     backlog::add(&tests);
     customers::add(&tests);
     returns::add(&tests);

@@ -9,6 +9,8 @@
 //! - A batch locks its blocks, then its orders by id, then pools. It decides by these rows what ends and what is placed,
 //!   and takes from the blocks what it placed. A block that was closed meanwhile takes nothing: **a node that was only
 //!   slow is stopped by that**, and by no clock. The lease says when others may close its blocks.
+//! - A batch that is not answered in time would not be the next time, either: its number is taken away, and it is divided. If
+//!   that answer is lost, too, the batch is asked, and is told that it is void.
 //! - A node that finds its order's row there already puts the units back and answers by the row. Any node pays, cancels
 //!   and expires any order, by its row. A cancellation that comes before its order leaves a row.
 //! - *Exact refusal*: one statement reads the pools and the rest of every open block, and writes the order's row as
@@ -66,6 +68,11 @@ pub enum Nodes {
     OpenWithoutLook,
     /// A batch whose answer does not come is taken for failed, since a read does not find it.
     BatchTakenForFailed,
+    /// A batch whose number was taken away is read as if it had been written. No promise breaks; units cannot be sold, and a call
+    /// is told what nothing became of.
+    VoidIsRead,
+    /// The number of a batch is taken away that was written, and its orders are placed again. Oversells.
+    VoidThatIsWritten,
     /// A batch that only hands back has no number, and trusts the node's memory: a copy hands back again. Oversells.
     HandBackWithoutNumber,
     /// A hand-back leaves its block in one transaction and enters the pool in the next: units on the way are in no

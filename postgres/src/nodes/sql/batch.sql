@@ -1,7 +1,7 @@
 -- Writes a batch of a node: what it placed, paid, shipped, cancelled, expired and handed back.
 --
 -- It has a number. Sent again it changes nothing, and reads what became of it: an order of it that has no row was not placed
--- by it, and never will be. It locks its blocks, its orders and the pools that it needs; then it decides by these rows, first
+-- by it, and never will be. If its number was taken away, nothing became of any of it. It locks its blocks, its orders and the pools that it needs; then it decides by these rows, first
 -- what gives, then what takes; then it writes. A closed block takes nothing.
 --
 -- Orders are locked in two steps, each sorted by id: first the rows that are not there are inserted, then those that are
@@ -10,7 +10,7 @@
 --
 -- Each row of the arguments is a line: the number of its item, and what the item is; a placed order has its pieces there, of
 -- block `piece_at` in `named`, or of the pool where that is 0. Items are sorted by id, each id once.
--- Answers `over` if the session is; else for each item: placed, done (this batch changed it), is (its state), missing (no row), fenced (a block is
+-- Answers `over` if the session is; `void` if its number was taken away (`void_1`); else for each item: placed, done (this batch changed it), is (its state), missing (no row), fenced (a block is
 -- closed), again (a block is too short), short (a pool is), alone (a transaction of its own changes the order), overdue (its
 -- customer has orders that end first).
 create function batch_1(
@@ -23,6 +23,7 @@ create function batch_1(
 ) language plpgsql as $$
 declare
   before bigint;
+  taken_away bigint;
   blocks bigint[] := named;   -- Their epochs, and more that this locks.
   at_of bigint[];             -- Where a named block is in that list.
   b_skus text[];
@@ -74,9 +75,13 @@ declare
   to_epochs bigint[];
   to_units bigint[];
 begin
-  select n.last into before from node n where n.name = of_node and n.session = of_session for update;
+  select n.last, n.void into before, taken_away from node n where n.name = of_node and n.session = of_session for update;
   if not found then
     standing := 'over';
+    return;
+  end if;
+  if taken_away = number then
+    standing := 'void';
     return;
   end if;
   if before >= number then

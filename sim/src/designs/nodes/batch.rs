@@ -31,7 +31,7 @@ pub(super) enum Item {
     },
 }
 
-/// What a batch writes: it is sent unchanged until it is answered.
+/// What a batch writes: it is sent unchanged until it is answered, or void.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Batch {
     pub number: u64,
@@ -58,6 +58,36 @@ pub(super) enum Did {
     Short,
 }
 
+/// What the database says of a batch.
+#[derive(Debug, Clone)]
+pub(super) enum Written {
+    Became(BTreeMap<u64, Did>),
+    /// Its number was taken away: nothing became of it.
+    Void,
+}
+
+/// Takes the number of a batch away that was not answered in time, and says whether it did: no copy of the batch commits any
+/// more, since its number is used. Else the batch came first.
+pub(super) async fn void(
+    tx: Tx,
+    of: Session,
+    number: u64,
+    kind: Nodes,
+) -> Result<Answered<bool>, Deadlock> {
+    let Some(node) = session(&tx, of).await? else {
+        return Ok(None);
+    };
+    if node.last + 1 != number && kind != Nodes::VoidThatIsWritten {
+        return Ok(Some(node.void == number));
+    }
+    let (last, void) = (number, number);
+    tx.update(Key::Node(of.node), |row| {
+        *row = Some(Row::Node(Node { last, void, ..node }));
+    })
+    .await?;
+    Ok(Some(true))
+}
+
 /// Writes a batch, or reads what became of it. An order without a row was not placed then and never will be.
 pub(super) async fn write(
     tx: Tx,
@@ -65,14 +95,18 @@ pub(super) async fn write(
     batch: &Batch,
     kind: Nodes,
     world: &World,
-) -> Result<Answered<BTreeMap<u64, Did>>, Deadlock> {
+) -> Result<Answered<Written>, Deadlock> {
     let Some(node) = session(&tx, of).await? else {
         return Ok(None);
     };
     let by = (of.node, of.number, batch.number);
     let numbered = kind != Nodes::HandBackWithoutNumber || !batch.items.is_empty();
+    if node.void == batch.number && kind != Nodes::VoidIsRead {
+        return Ok(Some(Written::Void));
+    }
     if node.last >= batch.number && numbered {
-        return read(&tx, by, batch).await.map(Some);
+        let became = read(&tx, by, batch).await?;
+        return Ok(Some(Written::Became(became)));
     }
     let last = batch.number;
     tx.update(Key::Node(of.node), |row| {
@@ -84,7 +118,7 @@ pub(super) async fn write(
     (locked.now, locked.world) = (tx.now(), Some(world.clone()));
     let answers = locked.decide(batch);
     locked.write(&tx).await?;
-    Ok(Some(answers))
+    Ok(Some(Written::Became(answers)))
 }
 
 /// What became of a batch that committed before.

@@ -182,15 +182,16 @@ impl Memory {
     }
 
     /// The items of the next batch, one of each order. Orders that may be there already go in a batch of their own: they
-    /// may wait for another node's transaction.
-    pub(super) fn next_items(&mut self) -> BTreeMap<u64, Waiting> {
+    /// may wait for another node's transaction. So many, at most.
+    pub(super) fn next_items(&mut self, most: usize) -> BTreeMap<u64, Waiting> {
         let is_retry = |waiting: &Waiting| waiting.is_retry;
         let all = |retries| self.items.iter().all(|(_, it)| is_retry(it) == retries);
         self.were_retries = all(true) || !(all(false) || self.were_retries);
         let mut next = BTreeMap::new();
         let mut others = Vec::new();
         for (id, waiting) in std::mem::take(&mut self.items) {
-            if waiting.is_retry != self.were_retries || next.contains_key(&id) {
+            let fits = next.len() < most && !next.contains_key(&id);
+            if waiting.is_retry != self.were_retries || !fits {
                 others.push((id, waiting));
             } else {
                 next.insert(id, waiting);

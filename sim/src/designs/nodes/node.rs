@@ -53,6 +53,8 @@ pub(super) struct Inner {
     /// A notification came: the next thing is a heartbeat.
     pub beats: Cell<bool>,
     pub batches: Cell<u64>,
+    /// Items of a batch, at most.
+    pub most: Cell<usize>,
     pub lends: Cell<u64>,
     /// Proofs that are under way, and the most that ever were.
     pub proofs: Cell<(usize, usize)>,
@@ -92,6 +94,7 @@ impl Node {
             writes: Cell::new(true),
             beats: Cell::new(true),
             batches: Cell::default(),
+            most: Cell::new(usize::MAX),
             lends: Cell::default(),
             proofs: Cell::default(),
         }));

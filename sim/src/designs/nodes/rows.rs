@@ -37,8 +37,10 @@ pub(super) struct Node {
     /// The start that raised it: a number that no other start has.
     pub start: u64,
     pub session: u64,
-    /// The last batch of the session that committed.
+    /// The last batch of the session that committed, or whose number was taken away.
     pub last: u64,
+    /// The last one whose number was taken away.
+    pub void: u64,
     /// The end of its lease: then others may close its blocks.
     pub until: Duration,
 }

@@ -55,6 +55,7 @@ pub(super) async fn open(
             start,
             session: session + 1,
             last: 0,
+            void: 0,
             until,
         }));
         Some(session + 1)

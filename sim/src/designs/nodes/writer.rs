@@ -2,9 +2,9 @@
 //! batch, and what the node knows of a block never stays below the block's row.
 
 use super::Nodes;
-use super::batch::{self, Batch, Did, Item, epoch};
+use super::batch::{self, Batch, Did, Item, Written, epoch};
 use super::lending::{self, Lent};
-use super::memory::{Held, Pieces, Waiting};
+use super::memory::{Held, Memory, Pieces, Waiting};
 use super::node::Node;
 use super::rows::{self, Key, Mode, Order, Row, Rows, Sku, State, Tx, Units};
 use super::sessions::{self, Session};
@@ -102,7 +102,7 @@ impl Node {
         let number = self.0.batches.get() + 1;
         self.0.batches.set(number);
         self.memory(|memory| {
-            let items = memory.next_items();
+            let items = memory.next_items(self.0.most.get());
             let mut hand_backs = Vec::new();
             for (&epoch, block) in &mut memory.blocks {
                 if skus.contains(&block.sku) && block.free > 0 {
@@ -121,7 +121,11 @@ impl Node {
     async fn write_batch(&self) -> Result<(), Over> {
         let (batch, mut items) = self.next_batch();
         let answers = match self.send(&batch).await {
-            Ok(answers) => answers,
+            Ok(Written::Became(answers)) => answers,
+            Ok(Written::Void) => {
+                self.divide(&batch, items);
+                return Ok(());
+            }
             Err(Over) => {
                 for (_, waiting) in items {
                     waiting.answer.fill(Did::Again);
@@ -129,6 +133,7 @@ impl Node {
                 return Err(Over);
             }
         };
+        self.0.most.set(usize::MAX);
         self.hand_back_in_two(&batch).await;
         for (id, did) in answers {
             if let Some(waiting) = items.remove(&id) {
@@ -139,8 +144,19 @@ impl Node {
         Ok(())
     }
 
-    /// Sends a batch, unchanged, until it is answered. Neither a time-out nor a read says that it will never commit.
-    async fn send(&self, batch: &Batch) -> Result<BTreeMap<u64, Did>, Over> {
+    /// A batch is not there, and never will be: all of it waits again, before what came later, and goes in smaller ones.
+    fn divide(&self, batch: &Batch, items: BTreeMap<u64, Waiting>) {
+        self.0.most.set((items.len() / 2).max(1));
+        self.memory(|memory| {
+            let later = std::mem::take(&mut memory.items);
+            memory.items = items.into_iter().chain(later).collect();
+            put_back(memory, batch);
+        });
+    }
+
+    /// Sends a batch, unchanged, until it is answered. Neither a time-out nor a read says that it will never commit. After
+    /// a time-out its number is taken away, so that it can be divided: here whatever its size, so that chance meets it often.
+    async fn send(&self, batch: &Batch) -> Result<Written, Over> {
         let (of, kind, rows) = (self.0.session, self.0.kind, &self.0.rows);
         loop {
             let (sent, world) = (batch.clone(), self.0.site.world().clone());
@@ -149,7 +165,17 @@ impl Node {
                 Ok(answers) => return answers.ok_or(Over),
                 Err(Failed::TimedOut) if kind == Nodes::BatchTakenForFailed => {
                     if !is_there(rows, of, batch.number).await {
-                        return Ok(self.gives_up_batch(batch));
+                        return Ok(Written::Became(self.gives_up_batch(batch)));
+                    }
+                }
+                Err(Failed::TimedOut) => {
+                    let number = batch.number;
+                    let void = async move |tx| batch::void(tx, of, number, kind).await;
+                    match rows.once(void).await {
+                        Ok(Some(true)) => return Ok(Written::Void),
+                        Ok(None) => return Err(Over),
+                        // The batch came first; or what became of it is not known: it is asked.
+                        Ok(Some(false)) | Err(_) => {}
                     }
                 }
                 Err(_) => {}
@@ -159,12 +185,7 @@ impl Node {
 
     /// A mistake: its orders are said not to be placed.
     fn gives_up_batch(&self, batch: &Batch) -> BTreeMap<u64, Did> {
-        self.memory(|memory| {
-            for &(epoch, units) in &batch.hand_backs {
-                let block = memory.blocks.get_mut(&epoch);
-                block.into_iter().for_each(|block| block.free += units);
-            }
-        });
+        self.memory(|memory| put_back(memory, batch));
         let given_up = Order::without_units(State::Cancelled).known();
         let did = |item: &Item| match item {
             Item::Place { .. } => Did::Is(given_up, vec![]),
@@ -292,6 +313,14 @@ impl Node {
             Ok(None) => Err(Over),
             Err(_) => Ok(()),
         }
+    }
+}
+
+/// What a batch was to hand back stays with its blocks.
+fn put_back(memory: &mut Memory, batch: &Batch) {
+    for &(epoch, units) in &batch.hand_backs {
+        let block = memory.blocks.get_mut(&epoch);
+        block.into_iter().for_each(|block| block.free += units);
     }
 }
 
