@@ -124,6 +124,7 @@ pub use limits::SkuLimits;
 pub use lines::{LineUnits, Lines, SkuId};
 pub use refusal::{Limit, Refusal};
 pub use replay::{ReplayError, ReplayReason};
+pub use segstock::inventory::ShortLine;
 
 /// The example of the README compiles and runs.
 #[cfg(doctest)]

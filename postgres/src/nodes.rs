@@ -74,7 +74,7 @@ mod upkeep;
 mod views;
 mod writer;
 
-pub use answers::{Answer, InvalidOrder, MAX_HOLD, Order, Refusal, ShortLine, StockAnswer};
+pub use answers::{Answer, InvalidOrder, MAX_HOLD, Order, Refusal, StockAnswer};
 pub use error::SaleError;
 pub use events::{Event, Events};
 pub use feed::{Cursor, InvalidCursor, ListedOrder, Page};
@@ -83,6 +83,7 @@ pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
 pub use segstock_orders::{
-    Filter, OrderLine, OrderState, OrderView, Position, Returned, SkuLimits, SkuView, What,
+    Filter, OrderLine, OrderState, OrderView, Position, Returned, ShortLine, SkuLimits, SkuView,
+    What,
 };
 pub use stocks::StockPage;

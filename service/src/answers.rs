@@ -4,8 +4,7 @@ use crate::book::Sku;
 use crate::limits::Limits;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use segstock_orders::{Answer, OrderLine, OrderView, Position, SendingPage, SkuLimits, SkuView};
-use segstock_postgres::nodes;
+use segstock_orders::{OrderLine, OrderView, Position, SendingPage, SkuLimits, SkuView};
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
@@ -126,49 +125,15 @@ struct Line {
     expired: u64,
 }
 
-/// What a call on an order did.
-#[derive(Debug)]
-pub struct Did {
-    /// Whether an earlier one did it.
-    before: bool,
-    changed: Changed,
-}
-
-impl From<Answer> for Did {
-    fn from(answer: Answer) -> Self {
-        Self {
-            before: answer.before,
-            changed: Changed {
-                units: answer.units,
-                refunded: answer.refunded,
-                late: answer.late,
-            },
-        }
-    }
-}
-
-impl From<nodes::Answer> for Did {
-    fn from(answer: nodes::Answer) -> Self {
-        Self {
-            before: answer.before,
-            changed: Changed {
-                units: answer.units,
-                refunded: answer.refunded,
-                late: answer.late,
-            },
-        }
-    }
-}
-
 /// What a request changed.
 #[derive(Debug, Serialize, ToSchema)]
-struct Changed {
+pub struct Changed {
     /// Units that it moved.
-    units: u64,
+    pub units: u64,
     /// Those of them that were paid for, and are to be refunded.
-    refunded: u64,
+    pub refunded: u64,
     /// Those of them that had been given back at the deadline, and were taken again.
-    late: u64,
+    pub late: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -214,14 +179,14 @@ impl From<OrderView<Sku>> for Order {
 }
 
 impl Order {
-    /// The answer to a request that changed the order, or to its retry.
+    /// The answer to a request that changed the order, or to its retry: then it was made `before`.
     #[must_use]
     pub fn changed(
         status: StatusCode,
-        did: impl Into<Did>,
+        before: bool,
+        changed: Changed,
         order: OrderView<Sku>,
     ) -> Answered<Self> {
-        let Did { before, changed } = did.into();
         let changed = (!before).then_some(changed);
         Answered {
             status,

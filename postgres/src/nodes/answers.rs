@@ -1,6 +1,6 @@
 //! What a node answers: an [`Order`], what a call did, or a [`Refusal`].
 
-use segstock_orders::OrderState;
+use segstock_orders::{OrderState, ShortLine};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,9 @@ pub struct Order {
 }
 
 /// What a call on an order did. Asked again it is the same, but for the state.
+///
+/// An order book's [`Answer`](segstock_orders::Answer) has the positions of entries, which nodes do not write, and the time
+/// that is left by the book's clock, in place of the deadline by the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {
@@ -36,6 +39,9 @@ pub struct Answer {
 }
 
 /// What a call on the stock of a SKU did. Asked again it is the same.
+///
+/// That of an order book ([`StockAnswer`](segstock_orders::StockAnswer)) has the position of an entry, and counts as uncovered
+/// what the safety stock covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StockAnswer {
@@ -45,18 +51,6 @@ pub struct StockAnswer {
     pub difference: i64,
     /// Units that went and that no free unit covered: they are owed.
     pub uncovered: u64,
-}
-
-/// A line that asks for more than there is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ShortLine {
-    /// The SKU.
-    pub sku: String,
-    /// Units that were asked for.
-    pub requested: u64,
-    /// Units that there are.
-    pub available: u64,
 }
 
 /// Why a call did not do what it was asked for.
@@ -112,11 +106,11 @@ pub enum Refusal {
     Conflict,
     /// At some instant of the call fewer units of these lines could be had. Nothing changed: the same call may be answered
     /// otherwise later.
-    Short(Vec<ShortLine>),
+    Short(Vec<ShortLine<String>>),
     /// Fewer units are there than are to leave, since units are owed.
-    NotOnHand(Vec<ShortLine>),
+    NotOnHand(Vec<ShortLine<String>>),
     /// The order has fewer units that the call could change.
-    NotInOrder(Vec<ShortLine>),
+    NotInOrder(Vec<ShortLine<String>>),
     /// As many keys are known of the order as can be: 1,000.
     TooManyKeys,
     /// It is no order: its lines, or how long it is to be held.
@@ -166,7 +160,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-fn short(f: &mut fmt::Formatter<'_>, what: &str, lines: &[ShortLine]) -> fmt::Result {
+fn short(f: &mut fmt::Formatter<'_>, what: &str, lines: &[ShortLine<String>]) -> fmt::Result {
     f.write_str(what)?;
     lines.iter().enumerate().try_for_each(|(number, line)| {
         let comma = if number > 0 { "," } else { "" };

@@ -1,12 +1,12 @@
 //! [`Ask`]: a rare call on an order, which is a transaction of its own, and what became of it.
 
-use super::answers::ShortLine;
 use super::inner::Inner;
 use super::known::Known;
 use super::lines::{Body, Lines};
 use super::prover::COMES_BACK;
 use super::rows::{Failed, Rows, ids, known, list, micros};
 use crate::session::{Parameters, column};
+use segstock_orders::ShortLine;
 use segstock_remote::{Fault, OrderId};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -35,9 +35,9 @@ pub(super) enum Changed {
     Conflict,
     /// The call is not for an order in this state.
     State(Known),
-    NotInOrder(Vec<ShortLine>),
-    Short(Vec<ShortLine>),
-    NotOnHand(Vec<ShortLine>),
+    NotInOrder(Vec<ShortLine<String>>),
+    Short(Vec<ShortLine<String>>),
+    NotOnHand(Vec<ShortLine<String>>),
     NoSku(String),
     Closed(String),
     PerCustomer(String),
@@ -171,15 +171,17 @@ fn sku(row: &Row) -> Result<String, Fault> {
 }
 
 /// Lines, in three arrays: SKU, what is asked for, what there is.
-fn lines(row: &Row, from: usize) -> Result<Vec<ShortLine>, Fault> {
+fn lines(row: &Row, from: usize) -> Result<Vec<ShortLine<String>>, Fault> {
     let numbers = list::<i64>(row, from + 1)?
         .into_iter()
         .zip(list::<i64>(row, from + 2)?);
     let lines = list::<String>(row, from)?.into_iter().zip(numbers);
-    let line = |(sku, (requested, available)): (String, (i64, i64))| ShortLine {
-        sku,
-        requested: requested.unsigned_abs(),
-        available: available.max(0).unsigned_abs(),
+    let line = |(sku, (requested, available)): (String, (i64, i64))| {
+        ShortLine::new(
+            sku,
+            requested.unsigned_abs(),
+            available.max(0).unsigned_abs(),
+        )
     };
     Ok(lines.map(line).collect())
 }

@@ -147,22 +147,23 @@ impl Node {
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
     ) -> Result<Answer, Refusal> {
+        self.placed(id, customer, lines, ttl, false).await
+    }
+
+    /// Places an order. If `waits`, it waits for units that are lacking.
+    pub(super) async fn placed<S: AsRef<str>>(
+        &self,
+        id: &OrderId,
+        customer: Option<&str>,
+        lines: impl IntoIterator<Item = (S, u64)>,
+        ttl: Option<Duration>,
+        waits: bool,
+    ) -> Result<Answer, Refusal> {
         let lines = self.check(lines, ttl)?;
         let lines = lines.of(customer).map_err(Refusal::Invalid)?;
         let asked = lines.hash();
-        let waits = false;
-        self.placed(id, Request::Place { lines, ttl, waits }, asked)
-            .await
-    }
-
-    /// The answer to a place of an order whose lines have this hash.
-    pub(super) async fn placed(
-        &self,
-        id: &OrderId,
-        request: Request,
-        asked: i64,
-    ) -> Result<Answer, Refusal> {
-        let known = self.call(id, request).await?;
+        let known = self.call(id, Request::Place { lines, ttl, waits });
+        let known = known.await?;
         let known = known.ok_or(Refusal::TryAgain)?;
         if known.asked.is_some_and(|known| known != asked) {
             return Err(Refusal::Conflict);

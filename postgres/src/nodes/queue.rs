@@ -7,7 +7,6 @@ use super::lines::Lines;
 use super::node::Node;
 use super::prover::COMES_BACK;
 use super::rows::{Failed, Rows, ids, known, micros};
-use super::serving::Request;
 use crate::session::{Parameters, column};
 use segstock_remote::{Fault, OrderId};
 use std::sync::Arc;
@@ -62,12 +61,7 @@ impl Node {
         lines: impl IntoIterator<Item = (S, u64)>,
         ttl: Option<Duration>,
     ) -> Result<Answer, Refusal> {
-        let lines = self.check(lines, ttl)?;
-        let lines = lines.of(customer).map_err(Refusal::Invalid)?;
-        let asked = lines.hash();
-        let waits = true;
-        self.placed(id, Request::Place { lines, ttl, waits }, asked)
-            .await
+        self.placed(id, customer, lines, ttl, true).await
     }
 }
 

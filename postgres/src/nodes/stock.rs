@@ -1,12 +1,13 @@
 //! The calls of a [`Node`] on the stock of a SKU.
 
-use super::answers::{InvalidOrder, Refusal, ShortLine, StockAnswer};
+use super::answers::{InvalidOrder, Refusal, StockAnswer};
 use super::inner::Inner;
 use super::lines::{Body, Lines, is_sku};
 use super::node::Node;
 use super::prover::COMES_BACK;
 use super::rows::{Failed, Rows, ids};
 use crate::session::{Parameters, column};
+use segstock_orders::ShortLine;
 use segstock_remote::{Fault, MAX_UNITS, OrderId};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Row;
@@ -129,11 +130,10 @@ impl Node {
             Some(Booked::Conflict) => Err(Refusal::Conflict),
             Some(Booked::NoSku) => Err(no_sku(sku)),
             Some(Booked::TooMany) => Err(Refusal::TooMany),
-            Some(Booked::Short(available)) => Err(Refusal::Short(vec![ShortLine {
-                sku: sku.to_owned(),
-                requested: units,
-                available,
-            }])),
+            Some(Booked::Short(available)) => {
+                let line = ShortLine::new(sku.to_owned(), units, available);
+                Err(Refusal::Short(vec![line]))
+            }
             Some(Booked::Overdue(_) | Booked::Close) | None => Err(Refusal::TryAgain),
         }
     }

@@ -1,24 +1,19 @@
 //! A backlog of holds that are past their deadline: it is in nobody's way, and goes fast.
 
-use super::many::{Scene, large, orders, run, skus};
-use super::support::{Batch, Tests, open, prove, text};
+use super::many::{large, orders, run, skus};
+use super::support::{Batch, Tests, open, prove, scenes, text};
 use segstock_postgres::nodes::Sale;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    let add = |name: &str, test: fn(Client, Sale) -> Scene| large(tests, "backlog", name, test);
-    add("the_unpaid_share_looks_at_it_once", |c, s| {
-        Box::pin(unpaid(c, s))
-    });
-    add("proofs_look_at_it_once", |c, s| Box::pin(proofs(c, s)));
-    add("nobody_is_refused_behind_a_long_one", |c, s| {
-        Box::pin(long(c, s))
-    });
-    add("a_node_ends_it_at_once", |c, s| Box::pin(sweeps(c, s)));
-    add("orders_in_parts_end_a_few_at_a_time", |c, s| {
-        Box::pin(parts(c, s))
+    scenes!(large(tests) {
+        "backlog::the_unpaid_share_looks_at_it_once": unpaid,
+        "backlog::proofs_look_at_it_once": proofs,
+        "backlog::nobody_is_refused_behind_a_long_one": long,
+        "backlog::a_node_ends_it_at_once": sweeps,
+        "backlog::orders_in_parts_end_a_few_at_a_time": parts,
     });
 }
 

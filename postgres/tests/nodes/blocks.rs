@@ -1,23 +1,21 @@
 //! When a node has blocks, and when it has none.
 
-use super::support::{Tests, connect, fresh, sale, text};
+use super::support::{Tests, at_url, connect, fresh, sale, scenes, text};
 use segstock_postgres::nodes::{Sale, SkuSettings};
 use segstock_remote::OrderId;
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
-    tests.add("blocks::little_is_sold_from_the_pool", |site| {
-        site.runtime.block_on(narrow(site.server.url().to_owned()));
-    });
-    tests.add("blocks::those_that_are_used_up_are_closed", |site| {
-        site.runtime.block_on(used_up(site.server.url().to_owned()));
+    scenes!(at_url(tests) {
+        "blocks::little_is_sold_from_the_pool": narrow,
+        "blocks::those_that_are_used_up_are_closed": used_up,
     });
 }
 
-async fn narrow(url: String) {
+async fn narrow(url: &str) {
     let name = fresh();
-    let sale = Sale::at(&url, &name)
+    let sale = Sale::at(url, &name)
         .expect("it is a name")
         .patience(Duration::from_secs(20))
         .heartbeat(Duration::from_millis(50));
@@ -35,7 +33,7 @@ async fn narrow(url: String) {
         sold += u64::from(node.place(&order, [("phone", 1)], None).await.is_ok());
     }
     assert_eq!(sold, 35, "safety stock is not sold");
-    let client = connect(&url, &name).await;
+    let client = connect(url, &name).await;
     assert_eq!(
         text(&client, "select mode, free from pool").await,
         "narrow 5"
@@ -51,15 +49,15 @@ async fn narrow(url: String) {
     sale.audit().await.expect("it balances");
 }
 
-async fn used_up(url: String) {
-    let (sale, name) = sale(&url, &[("phone", 400)]).await;
+async fn used_up(url: &str) {
+    let (sale, name) = sale(url, &[("phone", 400)]).await;
     let node = sale.join("n").await.expect("it joins");
     for call in 0..300 {
         node.place(&id(&format!("o{call}")), [("phone", 1)], None)
             .await
             .expect("there are enough");
     }
-    let client = connect(&url, &name).await;
+    let client = connect(url, &name).await;
     let open: i64 = text(&client, "select count(*) from block where not closed")
         .await
         .parse()

@@ -1,37 +1,22 @@
 //! What nodes promise while nothing fails.
 
-use super::support::{Tests, connect, sale, text};
+use super::support::{Tests, at_url, connect, sale, scenes, text};
 use segstock_postgres::nodes::{InvalidOrder, MAX_HOLD, Node, OrderState, Refusal, Sale};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub fn add(tests: &Tests) {
-    let add = |name: &str, test: fn(String) -> Scene| {
-        tests.add(&format!("calm::{name}"), move |site| {
-            site.runtime.block_on(test(site.server.url().to_owned()));
-        });
-    };
-    add("an_order_lives_at_any_node", |url| Box::pin(lives(url)));
-    add("an_id_is_one_order", |url| Box::pin(one_order(url)));
-    add(
-        "the_last_unit_is_sold_by_any_node_and_then_refused",
-        |url| Box::pin(last_unit(url)),
-    );
-    add("lines_are_placed_all_or_none", |url| {
-        Box::pin(all_or_none(url))
+    scenes!(at_url(tests) {
+        "calm::an_order_lives_at_any_node": lives,
+        "calm::an_id_is_one_order": one_order,
+        "calm::the_last_unit_is_sold_by_any_node_and_then_refused": last_unit,
+        "calm::lines_are_placed_all_or_none": all_or_none,
+        "calm::a_hold_expires_and_its_units_are_sold": expires,
+        "calm::who_leaves_hands_back": leaves,
+        "calm::the_newer_of_one_name_stops_the_older": one_name,
+        "calm::a_dead_node_keeps_its_units_until_its_lease_is_over": dead,
     });
-    add("a_hold_expires_and_its_units_are_sold", |url| {
-        Box::pin(expires(url))
-    });
-    add("who_leaves_hands_back", |url| Box::pin(leaves(url)));
-    add("the_newer_of_one_name_stops_the_older", |url| {
-        Box::pin(one_name(url))
-    });
-    add(
-        "a_dead_node_keeps_its_units_until_its_lease_is_over",
-        |url| Box::pin(dead(url)),
-    );
     tests.add_behind_proxy("calm::who_has_no_way_in_is_told_at_once", |site, _| {
         for (url, says) in site.server.no_ways_in() {
             let began = Instant::now();
@@ -41,13 +26,11 @@ pub fn add(tests: &Tests) {
             assert!(began.elapsed() < Duration::from_secs(3), "{error}");
         }
     });
-    add("a_full_node_is_busy", |url| Box::pin(busy(url)));
-    add("a_call_goes_on_without_its_caller", |url| {
-        Box::pin(cancelled(url))
+    scenes!(at_url(tests) {
+        "calm::a_full_node_is_busy": busy,
+        "calm::a_call_goes_on_without_its_caller": cancelled,
     });
 }
-
-type Scene = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 const DAY: Option<Duration> = Some(Duration::from_secs(86_400));
 
@@ -67,8 +50,8 @@ async fn at_rest(nodes: &[Node], sale: &Sale) {
     sale.audit().await.expect("it balances");
 }
 
-async fn lives(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 10)], 2).await;
+async fn lives(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 10)], 2).await;
     let (one, two) = (&nodes[0], &nodes[1]);
     let order = one
         .place(&id("x"), [("phone", 2)], DAY)
@@ -139,8 +122,8 @@ async fn lives(url: String) {
     at_rest(&nodes, &sale).await;
 }
 
-async fn one_order(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 10)], 2).await;
+async fn one_order(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 10)], 2).await;
     let (one, two) = (&nodes[0], &nodes[1]);
     one.place(&id("x"), [("phone", 2)], DAY)
         .await
@@ -204,8 +187,8 @@ async fn one_order(url: String) {
     at_rest(&nodes, &sale).await;
 }
 
-async fn last_unit(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 90)], 3).await;
+async fn last_unit(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 90)], 3).await;
     let calls = (0..180).map(|call| {
         let node = nodes[call % 3].clone();
         tokio::spawn(async move {
@@ -241,8 +224,8 @@ async fn last_unit(url: String) {
     at_rest(&nodes, &sale).await;
 }
 
-async fn all_or_none(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 6), ("cable", 3)], 3).await;
+async fn all_or_none(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 6), ("cable", 3)], 3).await;
     let both = |phones, cables| [("cable", cables), ("phone", phones)];
     nodes[0]
         .place(&id("a"), both(1, 1), None)
@@ -274,8 +257,8 @@ async fn all_or_none(url: String) {
     at_rest(&nodes, &sale).await;
 }
 
-async fn expires(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 2)], 2).await;
+async fn expires(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 2)], 2).await;
     let hold = Some(Duration::from_millis(30));
     nodes[0]
         .place(&id("x"), [("phone", 2)], hold)
@@ -319,8 +302,8 @@ async fn expires(url: String) {
     at_rest(&nodes, &sale).await;
 }
 
-async fn leaves(url: String) {
-    let (sale, nodes, name) = shop(&url, &[("phone", 10)], 2).await;
+async fn leaves(url: &str) {
+    let (sale, nodes, name) = shop(url, &[("phone", 10)], 2).await;
     nodes[0]
         .place(&id("x"), [("phone", 1)], None)
         .await
@@ -336,7 +319,7 @@ async fn leaves(url: String) {
         nodes[0].place(&id("y"), [("phone", 1)], None).await,
         Err(Refusal::Over)
     );
-    let client = connect(&url, &name).await;
+    let client = connect(url, &name).await;
     assert_eq!(
         text(&client, "select free from pool").await,
         "9",
@@ -350,8 +333,8 @@ async fn leaves(url: String) {
     sale.end().await.expect("it balances");
 }
 
-async fn one_name(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 10)], 1).await;
+async fn one_name(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 10)], 1).await;
     let older = &nodes[0];
     older
         .place(&id("x"), [("phone", 1)], None)
@@ -371,8 +354,8 @@ async fn one_name(url: String) {
     at_rest(&[newer], &sale).await;
 }
 
-async fn dead(url: String) {
-    let (sale, name) = sale(&url, &[("phone", 10)]).await;
+async fn dead(url: &str) {
+    let (sale, name) = sale(url, &[("phone", 10)]).await;
     let sale = sale.lease(Duration::from_secs(6));
     let dies = sale.join("dies").await.expect("it joins");
     // It is told soon.
@@ -409,7 +392,7 @@ async fn dead(url: String) {
         assert!(Instant::now() < until, "its lease ends");
     }
     println!("a dead node's units are sold after {:?}", died.elapsed());
-    let client = connect(&url, &name).await;
+    let client = connect(url, &name).await;
     assert_eq!(
         text(&client, "select closed from block where node = 'dies'").await,
         "t"
@@ -417,8 +400,8 @@ async fn dead(url: String) {
     at_rest(&[lives], &sale).await;
 }
 
-async fn busy(url: String) {
-    let (sale, _) = sale(&url, &[("phone", 10)]).await;
+async fn busy(url: &str) {
+    let (sale, _) = sale(url, &[("phone", 10)]).await;
     let node = sale.clone().calls(2).join("small").await.expect("it joins");
     let calls = (0..20).map(|call| {
         let node = node.clone();
@@ -439,8 +422,8 @@ async fn busy(url: String) {
     at_rest(&[node], &sale).await;
 }
 
-async fn cancelled(url: String) {
-    let (sale, nodes, _) = shop(&url, &[("phone", 10)], 1).await;
+async fn cancelled(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 10)], 1).await;
     for call in 0..5 {
         let node = nodes[0].clone();
         let order = id(&format!("o{call}"));

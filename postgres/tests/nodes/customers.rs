@@ -1,30 +1,24 @@
 //! What customers have of a limited SKU, and how limits are set: locks, late copies, and the audit.
 
-use super::many::{Scene, large, run};
-use super::support::{Tests, connect, open, text};
+use super::many::{large, run};
+use super::support::{Tests, at_url, connect, open, scenes, text};
 use segstock_postgres::nodes::{Sale, SaleError};
-use segstock_remote::servers::Server;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    let add = |name: &str, test: fn(Client, Sale) -> Scene| large(tests, "customers", name, test);
-    add("a_late_copy_of_a_limit_undoes_no_later_one", |c, _| {
-        Box::pin(copies(c))
+    scenes!(large(tests) {
+        "customers::a_late_copy_of_a_limit_undoes_no_later_one": copies,
+        "customers::the_audit_counts_what_customers_have": audits,
     });
-    add("the_audit_counts_what_customers_have", |c, s| {
-        Box::pin(audits(c, s))
-    });
-    tests.add("customers::a_late_payment_locks_in_one_sequence", |site| {
-        site.runtime.block_on(locks(site.server.url()));
-    });
-    tests.add("customers::a_database_without_utf8_is_refused", |site| {
-        site.runtime.block_on(latin(site.server.url()));
+    scenes!(at_url(tests) {
+        "customers::a_late_payment_locks_in_one_sequence": locks,
+        "customers::a_database_without_utf8_is_refused": latin,
     });
 }
 
-async fn copies(client: Client) {
+async fn copies(client: Client, _: Sale) {
     let limit = async |number: i64, closed: bool, safety: i64| {
         let sql = format!(
             "select limit_1({number}, 'a', {safety}, {closed}, null, null, null, 0, false)"

@@ -1,8 +1,8 @@
 //! Events of all nodes: each step once, those of an order in their sequence, and a slow reader is told.
 
-use super::support::{Batch, Tests, connect, lend, open, sale, text};
+use super::support::{Batch, Tests, at_url, connect, lend, open, sale, scenes, text};
 use segstock_postgres::nodes::{Cursor, Filter, ListCursor, Node, Returned, SkuLimits, What};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,23 +11,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 pub fn add(tests: &Tests) {
-    tests.add("events::each_step_is_told_in_its_sequence", |site| {
-        site.runtime.block_on(steps(site.server.url()));
-    });
-    tests.add(
-        "events::what_commits_late_is_told_and_copies_are_not",
-        |site| {
-            site.runtime.block_on(late(site.server.url()));
-        },
-    );
-    tests.add("events::a_crowd_is_told_whole", |site| {
-        site.runtime.block_on(crowd(site.server.url()));
-    });
-    tests.add("events::a_sku_is_told_once_for_each_time", |site| {
-        site.runtime.block_on(skus(site.server.url()));
-    });
-    tests.add("events::a_slow_reader_is_told_what_it_missed", |site| {
-        site.runtime.block_on(slow(site.server.url()));
+    scenes!(at_url(tests) {
+        "events::each_step_is_told_in_its_sequence": steps,
+        "events::what_commits_late_is_told_and_copies_are_not": late,
+        "events::a_crowd_is_told_whole": crowd,
+        "events::a_sku_is_told_once_for_each_time": skus,
+        "events::a_slow_reader_is_told_what_it_missed": slow,
     });
 }
 

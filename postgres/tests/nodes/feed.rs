@@ -1,17 +1,15 @@
 //! The feed of all nodes: no change is missed, whoever commits late, and each order's changes come in their sequence.
 
-use super::support::{Batch, Tests, connect, lend, open, sale};
+use super::support::{Batch, Tests, at_url, connect, lend, open, sale, scenes};
 use segstock_postgres::nodes::{Cursor, Node, OrderState, Page};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
-    tests.add("feed::what_commits_late_is_not_missed", |site| {
-        site.runtime.block_on(late(site.server.url()));
-    });
-    tests.add("feed::pages_are_bounded_and_say_how_orders_are", |site| {
-        site.runtime.block_on(pages(site.server.url()));
+    scenes!(at_url(tests) {
+        "feed::what_commits_late_is_not_missed": late,
+        "feed::pages_are_bounded_and_say_how_orders_are": pages,
     });
 }
 

@@ -1,20 +1,15 @@
 //! What has ended is forgotten, in small steps, beside the sale; and the audit balances all the same.
 
-use super::support::{Tests, connect, sale, text};
+use super::support::{Tests, at_url, connect, sale, scenes, text};
 use segstock_postgres::nodes::{Refusal, Returned, SkuLimits};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
-    tests.add("forget::nodes_forget_by_themselves", |site| {
-        site.runtime.block_on(by_themselves(site.server.url()));
+    scenes!(at_url(tests) {
+        "forget::nodes_forget_by_themselves": by_themselves,
+        "forget::what_has_ended_goes_and_the_audit_balances": forgets,
     });
-    tests.add(
-        "forget::what_has_ended_goes_and_the_audit_balances",
-        |site| {
-            site.runtime.block_on(forgets(site.server.url()));
-        },
-    );
 }
 
 /// Nodes forget by themselves, one at a time; if that one leaves, another does.

@@ -1,7 +1,7 @@
 //! Large orders and many SKUs: what a transaction costs, and what a node does with one that takes too long.
 
-use super::many::{Scene, large, orders, run, skus};
-use super::support::{Batch, Tests, lend, open, text};
+use super::many::{large, orders, run, skus};
+use super::support::{Batch, Tests, lend, open, scenes, text};
 use segstock_postgres::nodes::Sale;
 use segstock_remote::servers::id;
 use std::time::Duration;
@@ -9,21 +9,12 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    let add = |name: &str, test: fn(Client, Sale) -> Scene| large(tests, "large", name, test);
-    add("the_work_of_a_batch_grows_with_its_lines", |c, s| {
-        Box::pin(lines(c, s))
-    });
-    add("a_batch_whose_number_is_taken_never_comes", |c, s| {
-        Box::pin(void(c, s))
-    });
-    add("a_batch_that_takes_too_long_is_divided", |c, s| {
-        Box::pin(divided(c, s))
-    });
-    add("a_heartbeat_reads_what_concerns_its_node", |c, s| {
-        Box::pin(beats(c, s))
-    });
-    add("what_comes_back_fills_up_safety_stock_first", |c, s| {
-        Box::pin(safety(c, s))
+    scenes!(large(tests) {
+        "large::the_work_of_a_batch_grows_with_its_lines": lines,
+        "large::a_batch_whose_number_is_taken_never_comes": void,
+        "large::a_batch_that_takes_too_long_is_divided": divided,
+        "large::a_heartbeat_reads_what_concerns_its_node": beats,
+        "large::what_comes_back_fills_up_safety_stock_first": safety,
     });
 }
 

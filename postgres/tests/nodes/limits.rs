@@ -1,26 +1,17 @@
 //! What is set for SKUs, orders and customers holds at all nodes together.
 
-use super::support::{Tests, connect, sale, text};
+use super::support::{Tests, at_url, connect, sale, scenes, text};
 use segstock_postgres::nodes::{InvalidOrder, Refusal, SkuLimits};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 pub fn add(tests: &Tests) {
-    tests.add(
-        "limits::a_customer_has_no_more_at_all_nodes_together",
-        |site| {
-            site.runtime.block_on(customers(site.server.url()));
-        },
-    );
-    tests.add("limits::no_more_is_unpaid_at_all_nodes_together", |site| {
-        site.runtime.block_on(unpaid(site.server.url()));
-    });
-    tests.add("limits::a_sku_is_closed_at_every_node", |site| {
-        site.runtime.block_on(closed(site.server.url()));
-    });
-    tests.add("limits::an_order_has_so_many_lines_and_units", |site| {
-        site.runtime.block_on(sizes(site.server.url()));
+    scenes!(at_url(tests) {
+        "limits::a_customer_has_no_more_at_all_nodes_together": customers,
+        "limits::no_more_is_unpaid_at_all_nodes_together": unpaid,
+        "limits::a_sku_is_closed_at_every_node": closed,
+        "limits::an_order_has_so_many_lines_and_units": sizes,
     });
 }
 

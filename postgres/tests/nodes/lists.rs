@@ -1,27 +1,18 @@
 //! Lists of orders and of SKUs: by age and in bounded pages; what changes meanwhile is in nobody's way.
 
-use super::support::{Tests, connect, sale, text};
+use super::support::{Tests, at_url, connect, sale, scenes, text};
 use segstock_postgres::nodes::{
     Filter, ListCursor, Node, OrderState, Position, Refusal, SkuLimits,
 };
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
-    tests.add("lists::orders_by_age_customer_and_sku", |site| {
-        site.runtime.block_on(ages(site.server.url()));
-    });
-    tests.add("lists::a_page_bears_what_changes_meanwhile", |site| {
-        site.runtime.block_on(changing(site.server.url()));
-    });
-    tests.add(
-        "lists::a_call_looks_at_so_many_orders_by_an_index",
-        |site| {
-            site.runtime.block_on(bounded(site.server.url()));
-        },
-    );
-    tests.add("lists::stocks_of_all_skus", |site| {
-        site.runtime.block_on(stocks(site.server.url()));
+    scenes!(at_url(tests) {
+        "lists::orders_by_age_customer_and_sku": ages,
+        "lists::a_page_bears_what_changes_meanwhile": changing,
+        "lists::a_call_looks_at_so_many_orders_by_an_index": bounded,
+        "lists::stocks_of_all_skus": stocks,
     });
 }
 

@@ -1,11 +1,8 @@
 //! Many SKUs and orders, as rows that no call made: for tests of what a transaction costs.
 
-use super::support::{Tests, connect, sale};
+use super::support::{Tests, at_sale};
 use segstock_postgres::nodes::Sale;
-use segstock_remote::servers::Server;
 use tokio_postgres::Client;
-
-pub type Scene = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 pub async fn run(client: &Client, sql: &str) {
     client.batch_execute(sql).await.expect("it is right");
@@ -41,17 +38,12 @@ pub async fn orders(client: &Client, number: usize, lines: usize, until: &str) {
 
 /// A test with a sale of 100 units of SKU `a`, and a connection that is set as those of nodes are; what takes longer than 4 s is
 /// ended.
-pub fn large(tests: &Tests, of: &str, name: &str, test: fn(Client, Sale) -> Scene) {
+pub fn large(tests: &Tests, name: &str, test: impl AsyncFnOnce(Client, Sale) + Send + 'static) {
     const SETTINGS: &str = "
         set statement_timeout = '4 s'; set jit = off; set enable_seqscan = off; set enable_hashjoin = off;
         set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
-    tests.add(&format!("{of}::{name}"), move |site| {
-        let url = site.server.url().to_owned();
-        site.runtime.block_on(async move {
-            let (sale, name) = sale(&url, &[("a", 100)]).await;
-            let client = connect(&url, &name).await;
-            run(&client, SETTINGS).await;
-            test(client, sale).await;
-        });
+    at_sale(tests, name, &[("a", 100)], async |client: Client, sale| {
+        run(&client, SETTINGS).await;
+        test(client, sale).await;
     });
 }

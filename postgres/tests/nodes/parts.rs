@@ -1,11 +1,11 @@
 //! Orders in parts, counts and what is owed: their transactions, sent twice and late; and a storm of them at three nodes.
 
 use super::feed::follow;
-use super::support::{Batch, Tests, connect, lend, one, open, sale, text};
+use super::support::{Batch, Tests, at_sale, at_url, connect, lend, one, open, sale, text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_postgres::nodes::{Answer, Cursor, Node, OrderState, Refusal, Returned, Sale};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,28 +14,22 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    tests.add("parts::a_change_is_made_once", |site| {
-        let url = site.server.url().to_owned();
-        site.runtime.block_on(async move {
-            let (sale, name) = sale(&url, &[("a", 100), ("b", 10)]).await;
-            changes(connect(&url, &name).await, sale).await;
-        });
-    });
-    tests.add(
-        "parts::a_count_takes_what_nodes_have_and_owes_the_rest",
-        |site| {
-            let url = site.server.url().to_owned();
-            site.runtime.block_on(async move {
-                let (sale, name) = sale(&url, &[("a", 20)]).await;
-                counts(connect(&url, &name).await, sale).await;
-            });
-        },
+    at_sale(
+        tests,
+        "parts::a_change_is_made_once",
+        &[("a", 100), ("b", 10)],
+        changes,
     );
-    tests.add(
+    at_sale(
+        tests,
+        "parts::a_count_takes_what_nodes_have_and_owes_the_rest",
+        &[("a", 20)],
+        counts,
+    );
+    at_url(
+        tests,
         "parts::a_storm_of_changes_waits_for_nobody_in_a_circle",
-        |site| {
-            site.runtime.block_on(storm(site.server.url()));
-        },
+        storm,
     );
 }
 

@@ -1,7 +1,7 @@
 //! The queue of those who wait: served in the sequence in which they came, before the sale, and by any node.
 
 use super::crowd::{Mistake, put_in};
-use super::support::{Batch, Tests, connect, lend, one, open, prove, sale, text};
+use super::support::{Batch, Tests, at_url, connect, lend, one, open, prove, sale, scenes, text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_postgres::nodes::{Node, OrderState, Refusal, Sale, SkuLimits};
@@ -13,11 +13,9 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    tests.add("queue::its_transactions_happen_once", |site| {
-        site.runtime.block_on(copies(site.server.url()));
-    });
-    tests.add("queue::who_waits_is_served_first_at_any_node", |site| {
-        site.runtime.block_on(serves(site.server.url()));
+    scenes!(at_url(tests) {
+        "queue::its_transactions_happen_once": copies,
+        "queue::who_waits_is_served_first_at_any_node": serves,
     });
     tests.add("queue::the_sale_passes_nobody_who_waits", |site| {
         let found = site.runtime.block_on(crowd(site.server.url(), None));

@@ -6,7 +6,7 @@
 
 use super::checks::rows;
 use super::log::{Call, Log, What};
-use super::support::{Tests, connect, sale, text};
+use super::support::{Tests, at_url, connect, sale, text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_conformance::Options;
@@ -21,11 +21,10 @@ pub fn add(tests: &Tests) {
     tests.add("returns::a_storm_of_refusals_is_exact", |site| {
         site.runtime.block_on(storms(site.server.url(), &STORM));
     });
-    tests.add(
+    at_url(
+        tests,
         "returns::sold_out_is_one_query_at_a_time_from_each_node",
-        |site| {
-            site.runtime.block_on(sold_out(site.server.url()));
-        },
+        sold_out,
     );
     tests.add(
         "returns::orders_that_no_node_has_enough_for_are_served",

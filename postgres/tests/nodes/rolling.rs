@@ -1,19 +1,21 @@
 //! Nodes that join and leave while customers order: nobody notices.
 
-use super::support::{Tests, sale};
+use super::support::{Tests, at_url, sale};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock_postgres::nodes::{Node, Refusal, Sale};
-use segstock_remote::servers::{Server, id};
+use segstock_remote::servers::id;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 pub fn add(tests: &Tests) {
-    tests.add("rolling::nodes_come_and_go_while_customers_order", |site| {
-        site.runtime.block_on(rolls(site.server.url()));
-    });
+    at_url(
+        tests,
+        "rolling::nodes_come_and_go_while_customers_order",
+        rolls,
+    );
 }
 
 const UNITS: u64 = 400;

@@ -1,16 +1,13 @@
 //! Many transactions at once, as nodes never send them: copies of batches, blocks that are closed, proofs of anything.
 
-use super::support::{Batch, Tests, connect, lend, one, open, prove, sale, text};
+use super::support::{Batch, Tests, at_url, connect, lend, one, open, prove, sale, text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use segstock_remote::servers::Server;
 use std::time::Duration;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    tests.add("storm::many_at_once_lock_in_one_order", |site| {
-        site.runtime.block_on(storm(site.server.url()));
-    });
+    at_url(tests, "storm::many_at_once_lock_in_one_order", storm);
 }
 
 /// Six connections of three nodes send random transactions on few orders, each batch twice at once now and then, while blocks

@@ -1,13 +1,41 @@
 //! How the tests make a sale, and call its transactions.
 
 use segstock_postgres::nodes::{Sale, SkuSettings};
-use segstock_remote::servers::PostgresServer;
+use segstock_remote::servers::{PostgresServer, Server};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
 
 pub type Tests = segstock_remote::servers::Tests<PostgresServer>;
+
+/// Adds tests by `$add`: their names, and what they do.
+macro_rules! scenes {
+    ($add:ident($tests:ident) { $($name:literal: $test:ident,)+ }) => {
+        $($add($tests, $name, $test);)+
+    };
+}
+pub(crate) use scenes;
+
+/// Adds a test that gets the URL of the server.
+pub fn at_url(tests: &Tests, name: &str, test: impl AsyncFnOnce(&str) + Send + 'static) {
+    tests.add(name, move |site| {
+        site.runtime.block_on(test(site.server.url()));
+    });
+}
+
+/// Adds a test that gets a sale with these SKUs, and a connection whose search path is the sale's.
+pub fn at_sale(
+    tests: &Tests,
+    name: &str,
+    skus: &'static [(&str, u64)],
+    test: impl AsyncFnOnce(Client, Sale) + Send + 'static,
+) {
+    at_url(tests, name, async move |url: &str| {
+        let (sale, name) = sale(url, skus).await;
+        test(connect(url, &name).await, sale).await;
+    });
+}
 
 /// A name that no other sale has, here and in other runs on the same server.
 pub fn fresh() -> String {

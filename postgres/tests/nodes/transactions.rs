@@ -1,54 +1,33 @@
 //! The transactions of a sale, one by one, with late copies and duplicates of each.
 
-use super::support::{Batch, Tests, connect, lend, one, open, prove, sale, text};
+use super::support::{
+    Batch, Tests, at_sale, at_url, connect, lend, one, open, prove, scenes, text,
+};
 use segstock_postgres::nodes::{Sale, SaleError, SkuSettings};
-use segstock_remote::servers::Server;
 use std::time::Duration;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
-    let add = |name: &str, test: fn(Client, Sale) -> Scene| {
-        tests.add(&format!("transactions::{name}"), move |site| {
-            let url = site.server.url().to_owned();
-            site.runtime.block_on(async move {
-                let (sale, name) = sale(&url, &[("a", 100), ("b", 10)]).await;
-                test(connect(&url, &name).await, sale).await;
-            });
-        });
-    };
-    add("a_late_copy_of_a_start_ends_no_newer_one", |c, s| {
-        Box::pin(starts(c, s))
+    scenes!(scene(tests) {
+        "transactions::a_late_copy_of_a_start_ends_no_newer_one": starts,
+        "transactions::a_lend_is_lent_once_even_if_its_blocks_are_closed": lends,
+        "transactions::a_batch_is_written_once": batches,
+        "transactions::a_closed_block_takes_no_late_batch": closed,
+        "transactions::what_ends_serves_what_is_placed_by_its_row": ends,
+        "transactions::an_order_past_its_deadline_is_not_paid": overdue,
+        "transactions::a_refusal_is_a_row_and_stays": refuses,
+        "transactions::the_pool_serves_as_far_as_it_has_units": pool,
+        "transactions::a_restock_counts_once": restocks,
+        "transactions::the_audit_names_what_is_wrong": audits,
     });
-    add(
-        "a_lend_is_lent_once_even_if_its_blocks_are_closed",
-        |c, s| Box::pin(lends(c, s)),
-    );
-    add("a_batch_is_written_once", |c, s| Box::pin(batches(c, s)));
-    add("a_closed_block_takes_no_late_batch", |c, s| {
-        Box::pin(closed(c, s))
-    });
-    add("what_ends_serves_what_is_placed_by_its_row", |c, s| {
-        Box::pin(ends(c, s))
-    });
-    add("an_order_past_its_deadline_is_not_paid", |c, s| {
-        Box::pin(overdue(c, s))
-    });
-    add("a_refusal_is_a_row_and_stays", |c, s| {
-        Box::pin(refuses(c, s))
-    });
-    add("the_pool_serves_as_far_as_it_has_units", |c, s| {
-        Box::pin(pool(c, s))
-    });
-    add("a_restock_counts_once", |c, s| Box::pin(restocks(c, s)));
-    add("the_audit_names_what_is_wrong", |c, s| {
-        Box::pin(audits(c, s))
-    });
-    tests.add("transactions::tables_of_others_are_refused", |site| {
-        site.runtime.block_on(others(site.server.url()));
+    scenes!(at_url(tests) {
+        "transactions::tables_of_others_are_refused": others,
     });
 }
 
-type Scene = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+fn scene(tests: &Tests, name: &str, test: impl AsyncFnOnce(Client, Sale) + Send + 'static) {
+    at_sale(tests, name, &[("a", 100), ("b", 10)], test);
+}
 
 const BLOCKS: &str = "select epoch, granted, taken, handed_back, closed from block order by epoch";
 const FREE: &str = "select free from pool order by sku";

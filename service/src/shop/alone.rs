@@ -1,7 +1,7 @@
 //! [`Alone`]: the order book of this process, which sells alone.
 
 use super::refusals::no_waiting_list;
-use crate::answers::{Answered, Order, Orders, Sendings, Stock, Stocks};
+use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
 use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
 use crate::events::{Missed, News, Told};
@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use parking_lot::Mutex;
 use segstock::inventory::ShortLine;
 use segstock_orders::ledger::{Decided, Writer, WriterStatus};
-use segstock_orders::{Cursor, Filter, OrderView, Position, Refusal, SkuId, SkuLimits};
+use segstock_orders::{Answer, Cursor, Filter, OrderView, Position, Refusal, SkuId, SkuLimits};
 use std::error::Error;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -96,6 +96,15 @@ impl Alone {
     }
 }
 
+fn answered(status: StatusCode, answer: Answer, order: OrderView<Sku>) -> Answered<Order> {
+    let changed = Changed {
+        units: answer.units,
+        refunded: answer.refunded,
+        late: answer.late,
+    };
+    Order::changed(status, answer.before, changed, order)
+}
+
 /// Calls on orders.
 impl Alone {
     pub(super) async fn place(&self, order: Placing<'_>) -> Result<Answered<Order>, Problem> {
@@ -118,7 +127,7 @@ impl Alone {
             Ok((answer?, book.get(id)?))
         });
         let (answer, order) = placed.await?;
-        Ok(Order::changed(StatusCode::CREATED, answer, order))
+        Ok(answered(StatusCode::CREATED, answer, order))
     }
 
     pub(super) async fn order(&self, of: Option<&str>, id: &str) -> Result<Order, Problem> {
@@ -157,7 +166,7 @@ impl Alone {
             Ok((answer?, book.get(id)?))
         });
         let (answer, order) = changed.await?;
-        Ok(Order::changed(StatusCode::OK, answer, order))
+        Ok(answered(StatusCode::OK, answer, order))
     }
 
     pub(super) async fn orders(

@@ -3,7 +3,7 @@
 mod import;
 
 use super::refusals::{no_waiting_list, of_sale, refused};
-use crate::answers::{Answered, Order, Orders, Stock, Stocks};
+use crate::answers::{Answered, Changed, Order, Orders, Stock, Stocks};
 use crate::book::Sku;
 use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
 use crate::events::{Missed, News, Told};
@@ -194,7 +194,12 @@ impl Node {
         status: StatusCode,
     ) -> Result<Answered<Order>, Problem> {
         let view = call(self.node.view(id)).await?;
-        Ok(Order::changed(status, did, view))
+        let changed = Changed {
+            units: did.units,
+            refunded: did.refunded,
+            late: did.late,
+        };
+        Ok(Order::changed(status, did.before, changed, view))
     }
 
     pub(super) async fn order(&self, of: Option<&str>, id: &str) -> Result<Order, Problem> {

@@ -5,21 +5,21 @@ use crate::kinds;
 use crate::problem::Problem;
 use segstock::inventory::ShortLine;
 use segstock_orders::OrderState;
-use segstock_postgres::nodes::{self, Refusal, SaleError};
+use segstock_postgres::nodes::{Refusal, SaleError};
 
 pub(super) fn refused(refusal: Refusal) -> Problem {
     let detail = refusal.to_string();
     let of = |kind| Problem::new(kind, detail.clone());
     match refusal {
         Refusal::SoldOut { sku } => of(kinds::OUT_OF_STOCK).with_skus(vec![sku]),
-        Refusal::Short(lines) => of(kinds::OUT_OF_STOCK).with_short_lines(short(lines)),
+        Refusal::Short(lines) => of(kinds::OUT_OF_STOCK).with_short_lines(lines),
         Refusal::Closed { sku } => of(kinds::CLOSED_SKUS).with_skus(vec![sku]),
         Refusal::PerCustomer { sku } => of(kinds::PER_CUSTOMER).with_skus(vec![sku]),
         Refusal::Unpaid { sku } => of(kinds::UNPAID).with_skus(vec![sku]),
         Refusal::QueueFull { sku } => of(kinds::QUEUE_FULL).with_skus(vec![sku]),
         Refusal::CustomerNeeded { sku } => of(kinds::CUSTOMER_NEEDED).with_skus(vec![sku]),
-        Refusal::NotOnHand(lines) => of(kinds::NOT_ON_HAND).with_short_lines(short(lines)),
-        Refusal::NotInOrder(lines) => of(kinds::NOT_IN_ORDER).with_short_lines(short(lines)),
+        Refusal::NotOnHand(lines) => of(kinds::NOT_ON_HAND).with_short_lines(lines),
+        Refusal::NotInOrder(lines) => of(kinds::NOT_IN_ORDER).with_short_lines(lines),
         Refusal::Is(order) => of(kinds::WRONG_STATE).with_state(order.state),
         Refusal::CancelledBefore => of(kinds::WRONG_STATE).with_state(OrderState::Cancelled),
         Refusal::NoOrder => Problem::new(
@@ -34,12 +34,6 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Over => of(kinds::UNAVAILABLE),
         _ => of(kinds::INVALID_REQUEST),
     }
-}
-
-fn short(lines: Vec<nodes::ShortLine>) -> Vec<ShortLine<Sku>> {
-    let lines = lines.into_iter();
-    let lines = lines.map(|line| ShortLine::new(line.sku, line.requested, line.available));
-    lines.collect()
 }
 
 /// What a call on the whole sale failed for.

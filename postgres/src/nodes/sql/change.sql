@@ -29,11 +29,7 @@ begin
   late := 0;
   perform lane_1(of_node);
   if closes then
-    select array_agg(b.epoch) into blocks from (
-      select b.epoch from block b
-      where not b.closed and b.sku = any (coalesce(wanted_skus, skus_of_1(of_id)))
-      order by b.epoch for update
-    ) as b;
+    blocks := lock_blocks_1(coalesce(wanted_skus, skus_of_1(of_id)));
   end if;
   select x.* into o from orders x where x.id = of_id for update;
   if not found then

@@ -69,9 +69,7 @@ declare
 begin
   perform lane_1(of_node);
   if closes then
-    select array_agg(b.epoch) into blocks from (
-      select b.epoch from block b where not b.closed and b.sku = any (wanted_skus) order by b.epoch for update
-    ) as b;
+    blocks := lock_blocks_1(wanted_skus);
   end if;
   insert into orders (id, state, split, asked, skus, epochs, units, customer, lane)
   values (of_id, 'waiting', true, of_asked, wanted_skus, array_fill(0::bigint, array[cardinality(wanted)]), wanted,

@@ -212,6 +212,13 @@ begin
 end
 $$;
 
+-- Locks the open blocks of these SKUs, by epoch. Null: there are none.
+create function lock_blocks_1(skus text[]) returns bigint[] language sql as $$
+  select array_agg(b.epoch) from (
+    select b.epoch from block b where not b.closed and b.sku = any (skus) order by b.epoch for update
+  ) as b
+$$;
+
 -- Closes blocks, which the caller has locked, and puts their rest into the pools. Says how many.
 create function close_1(of_epochs bigint[]) returns bigint language plpgsql as $$
 declare

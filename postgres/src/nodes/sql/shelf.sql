@@ -28,9 +28,7 @@ declare
   lost bigint := 0;
 begin
   if closes then
-    select array_agg(b.epoch) into blocks from (
-      select b.epoch from block b where not b.closed and b.sku = of_sku order by b.epoch for update
-    ) as b;
+    blocks := lock_blocks_1(array[of_sku]);
   end if;
   perform from pool p where p.sku = of_sku for update;
   if not found then

@@ -105,9 +105,10 @@ fn counted(sku: &str, answer: Result<StockAnswer, Refusal>) -> String {
 }
 
 fn refusal(refusal: Refusal) -> String {
-    let lines = |what: &str, lines: Vec<ShortLine>| {
-        let line =
-            |line: &ShortLine| format!(" {} {} {}", line.sku, line.requested, line.available);
+    let lines = |what: &str, lines: Vec<ShortLine<String>>| {
+        let line = |line: &ShortLine<String>| {
+            format!(" {} {} {}", line.sku, line.requested, line.available)
+        };
         format!("!{what}{}", lines.iter().map(line).collect::<String>())
     };
     match refusal {
