@@ -60,6 +60,7 @@ mod listen;
 mod lists;
 mod looks;
 mod memory;
+mod moves;
 mod node;
 mod prover;
 mod queue;
@@ -83,7 +84,7 @@ pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
 pub use schema::VERSION;
 pub use segstock_orders::{
-    Filter, OrderLine, OrderState, OrderView, Position, Returned, ShortLine, SkuLimits, SkuView,
-    What,
+    Filter, OrderLine, OrderState, OrderView, Position, Returned, SendingPage, SendingView,
+    ShortLine, SkuLimits, SkuView, What,
 };
 pub use stocks::StockPage;

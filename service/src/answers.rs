@@ -321,11 +321,11 @@ impl Stock {
         self
     }
 
-    /// What was changed is a sending, with the number of its change.
+    /// What was changed is a sending of this number, if there is one.
     #[must_use]
-    pub const fn sent_as(mut self, change: Position) -> Self {
+    pub fn sent_as(mut self, change: Option<Position>) -> Self {
         if let Some(changed) = &mut self.changed {
-            changed.sending = Some(change.number());
+            changed.sending = change.map(Position::number);
         }
         self
     }

@@ -99,8 +99,7 @@ fn common(path: &str, operation: &mut Operation) {
     // Nothing of these is refused for what is in stock.
     let stays = ["/restock", "/count", "/limits", "/bulk/stock"];
     let conflicts = has_body && !stays.iter().any(|end| path.ends_with(end));
-    let alone = ["/move", "/send", "/arrive", "/sendings", "/events"];
-    let is_for_one = alone.iter().any(|end| path.ends_with(end));
+    let is_for_one = path.ends_with("/events");
     let problems = [
         (
             names_one || has_body,
@@ -135,11 +134,7 @@ fn common(path: &str, operation: &mut Operation) {
             422,
             "Well-formed and wrong, beyond the limits, or unknown SKUs: all of them are listed.",
         ),
-        (
-            is_for_one,
-            501,
-            "One process does it, and several nodes do not: `detail` says what.",
-        ),
+        (is_for_one, 501, "Of several nodes none writes events."),
         (
             true,
             503,

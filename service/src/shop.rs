@@ -14,9 +14,10 @@ use crate::overview::Overview;
 use crate::problem::Problem;
 use crate::telemetry::Telemetry;
 use alone::Alone;
-use node::{Node, not_on_nodes};
+use node::Node;
 use segstock_orders::SkuLimits;
 use std::error::Error;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ impl Shop {
     ) -> Result<Sendings, Problem> {
         match self {
             Self::Alone(alone) => alone.sendings(cursor, limit).await,
-            Self::Node(_) => Err(not_on_nodes("units go from no SKU to another")),
+            Self::Node(node) => Box::pin(node.sendings(cursor, limit)).await,
         }
     }
 
@@ -220,4 +221,11 @@ impl Shop {
             Self::Node(node) => node.close().await,
         }
     }
+}
+
+/// The number that a cursor is; 0, the beginning, without one.
+fn number<N: FromStr + Default>(cursor: Option<String>) -> Result<N, Problem> {
+    let number = cursor.as_deref().map(str::parse).transpose();
+    let number = number.map_err(|_| Problem::invalid("there is no such cursor"))?;
+    Ok(number.unwrap_or_default())
 }

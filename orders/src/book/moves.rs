@@ -31,6 +31,19 @@ pub struct SendingView<K> {
     pub units: u64,
 }
 
+impl<K> SendingView<K> {
+    /// A sending of this number: for a store that lists its own.
+    #[must_use]
+    pub const fn new(number: Position, from: K, to: K, units: u64) -> Self {
+        Self {
+            number,
+            from,
+            to,
+            units,
+        }
+    }
+}
+
 /// A page of the list of sendings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,6 +52,14 @@ pub struct SendingPage<K> {
     pub sendings: Vec<SendingView<K>>,
     /// Where the next page begins; none at the end of the list.
     pub next: Option<Position>,
+}
+
+impl<K> SendingPage<K> {
+    /// A page of these sendings: for a store that lists its own.
+    #[must_use]
+    pub const fn new(sendings: Vec<SendingView<K>>, next: Option<Position>) -> Self {
+        Self { sendings, next }
+    }
 }
 
 impl<K: Sku + 'static> OrderBook<K> {

@@ -1,6 +1,6 @@
 //! What a node answers: an [`Order`], what a call did, or a [`Refusal`].
 
-use segstock_orders::{OrderState, ShortLine};
+use segstock_orders::{OrderState, Position, ShortLine};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -51,6 +51,8 @@ pub struct StockAnswer {
     pub difference: i64,
     /// Units that went and that no free unit covered: they are owed.
     pub uncovered: u64,
+    /// The number of the [sending](super::Node::send), if the call sent units.
+    pub sending: Option<Position>,
 }
 
 /// Why a call did not do what it was asked for.
@@ -119,6 +121,20 @@ pub enum Refusal {
     TooMany,
     /// Nobody knows yet: units are with a node that is silent, or the database does not answer. It may have happened.
     TryAgain,
+    /// Units go from a SKU to another one, not to itself.
+    SameSku {
+        /// The SKU.
+        sku: String,
+    },
+    /// No units of this sending are on their way to this SKU.
+    UnknownSending,
+    /// Fewer units of the sending are on their way.
+    NotOnTheWay {
+        /// Units that came or were lost.
+        requested: u64,
+        /// Units that are on their way.
+        on_the_way: u64,
+    },
     /// The node has as many calls under way as it may. Nothing happened.
     Busy,
     /// The node serves no calls any more: another one with its name has started, or it leaves. Nothing is known of the order.
@@ -152,6 +168,17 @@ impl fmt::Display for Refusal {
             Self::NotInOrder(lines) => short(f, "not in the order:", lines),
             Self::TooManyKeys => write!(f, "the order has as many keys as it can"),
             Self::Invalid(invalid) => invalid.fmt(f),
+            Self::SameSku { sku } => write!(f, "units of {sku} cannot go to {sku}"),
+            Self::UnknownSending => {
+                write!(f, "no units of this sending are on their way to this SKU")
+            }
+            Self::NotOnTheWay {
+                requested,
+                on_the_way,
+            } => write!(
+                f,
+                "{requested} units were to arrive, and {on_the_way} are on their way"
+            ),
             Self::TooMany => write!(f, "more units than a SKU can have"),
             Self::TryAgain => write!(f, "not known yet; try again with the same id"),
             Self::Busy => write!(f, "the node is busy; try again"),

@@ -7,10 +7,10 @@ use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
 
 /// The version of the tables and functions that this release makes and knows.
-pub const VERSION: i32 = 3;
+pub const VERSION: i32 = 4;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 17] = [
     include_str!("sql/schema.sql"),
     include_str!("sql/events.sql"),
     include_str!("sql/queue.sql"),
@@ -25,6 +25,7 @@ const FUNCTIONS: [&str; 16] = [
     include_str!("sql/recall.sql"),
     include_str!("sql/change.sql"),
     include_str!("sql/shelf.sql"),
+    include_str!("sql/moves.sql"),
     include_str!("sql/forget.sql"),
     include_str!("sql/end.sql"),
 ];

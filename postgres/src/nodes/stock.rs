@@ -1,7 +1,6 @@
 //! The calls of a [`Node`] on the stock of a SKU.
 
 use super::answers::{InvalidOrder, Refusal, StockAnswer};
-use super::inner::Inner;
 use super::lines::{Body, Lines, is_sku};
 use super::node::Node;
 use super::prover::COMES_BACK;
@@ -9,7 +8,7 @@ use super::rows::{Failed, Rows, ids};
 use crate::session::{Parameters, column};
 use segstock_orders::ShortLine;
 use segstock_remote::{Fault, MAX_UNITS, OrderId};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
 
 /// What is asked of a SKU, once for each key.
@@ -21,13 +20,9 @@ struct OnShelf<'a> {
 }
 
 /// What became of it.
-enum Booked {
+pub(super) enum Booked {
     Done(StockAnswer),
-    Conflict,
-    NoSku,
-    TooMany,
-    /// So many units are for sale.
-    Short(u64),
+    Refused(Refusal),
     /// These end first.
     Overdue(Vec<OrderId>),
     /// Blocks have the units: they are to be closed.
@@ -117,25 +112,42 @@ impl Node {
         if units > MAX_UNITS {
             return Err(Refusal::TooMany);
         }
-        let _permit = self.permit()?;
-        let asked = OnShelf {
+        let units = units.cast_signed();
+        let asked = &OnShelf {
             kind,
             sku,
             key,
-            units: units.cast_signed(),
+            units,
         };
-        let booked = timeout(self.inner.sale.patience, self.inner.book(&asked));
-        match booked.await.ok().flatten() {
-            Some(Booked::Done(answer)) => Ok(answer),
-            Some(Booked::Conflict) => Err(Refusal::Conflict),
-            Some(Booked::NoSku) => Err(no_sku(sku)),
-            Some(Booked::TooMany) => Err(Refusal::TooMany),
-            Some(Booked::Short(available)) => {
-                let line = ShortLine::new(sku.to_owned(), units, available);
-                Err(Refusal::Short(vec![line]))
+        let rows = &self.inner.rows;
+        self.booked(|closes| rows.book(asked, closes)).await
+    }
+
+    /// Asks until it is done, or refused. Where it has to, the blocks of the SKU are closed.
+    pub(super) async fn booked<F>(&self, ask: impl Fn(bool) -> F) -> Result<StockAnswer, Refusal>
+    where
+        F: Future<Output = Result<Booked, Failed>>,
+    {
+        let _permit = self.permit()?;
+        let inner = &self.inner;
+        let asks = async {
+            let mut closes = false;
+            loop {
+                match ask(closes).await? {
+                    Booked::Done(answer) => return Ok(answer),
+                    Booked::Refused(refusal) => return Err(refusal),
+                    Booked::Overdue(ids) => inner.expire(ids).await,
+                    Booked::Close => {
+                        if closes {
+                            sleep(COMES_BACK).await;
+                        }
+                        closes = true;
+                    }
+                }
             }
-            Some(Booked::Overdue(_) | Booked::Close) | None => Err(Refusal::TryAgain),
-        }
+        };
+        let booked = timeout(inner.sale.patience, asks).await;
+        booked.unwrap_or(Err(Refusal::TryAgain))
     }
 }
 
@@ -151,27 +163,6 @@ pub(super) fn no_sku(sku: &str) -> Refusal {
     Refusal::NoSku { sku }
 }
 
-impl Inner {
-    /// Nothing, if nobody knows in time.
-    async fn book(&self, asked: &OnShelf<'_>) -> Option<Booked> {
-        let until = Instant::now() + self.sale.patience;
-        let mut closes = false;
-        while Instant::now() < until {
-            match self.rows.book(asked, closes).await.ok()? {
-                Booked::Overdue(ids) => self.expire(ids).await,
-                Booked::Close => {
-                    if closes {
-                        sleep(COMES_BACK).await;
-                    }
-                    closes = true;
-                }
-                booked => return Some(booked),
-            }
-        }
-        None
-    }
-}
-
 impl Rows {
     async fn book(&self, asked: &OnShelf<'_>, closes: bool) -> Result<Booked, Failed> {
         const BOOK: &str = "select * from shelf_1($1, $2, $3, $4, $5, $6)";
@@ -180,23 +171,31 @@ impl Rows {
         let body = body.finish();
         let parameters: Parameters<'_> =
             &[&asked.sku, &key, &asked.kind, &body, &asked.units, &closes];
-        self.row(BOOK, parameters, read).await
+        let line = (asked.sku, asked.units);
+        self.row(BOOK, parameters, |row| booked(row, line)).await
     }
 }
 
-fn read(row: &Row) -> Result<Booked, Fault> {
+/// What became of a call on so many units of a SKU.
+pub(super) fn booked(row: &Row, (sku, units): (&str, i64)) -> Result<Booked, Fault> {
     let number = |at| column::<Option<i64>>(row, at).map(Option::unwrap_or_default);
-    Ok(match column::<String>(row, 0)?.as_str() {
-        standing @ ("done" | "before") => Booked::Done(StockAnswer {
+    let refused = |refusal| Ok(Booked::Refused(refusal));
+    match column::<String>(row, 0)?.as_str() {
+        standing @ ("done" | "before") => Ok(Booked::Done(StockAnswer {
             before: standing == "before",
             difference: number(1)?,
             uncovered: number(2)?.unsigned_abs(),
-        }),
-        "conflict" => Booked::Conflict,
-        "missing" => Booked::NoSku,
-        "much" => Booked::TooMany,
-        "short" => Booked::Short(number(3)?.max(0).unsigned_abs()),
-        "overdue" => Booked::Overdue(ids(row, 4)?),
-        _ => Booked::Close,
-    })
+            sending: None,
+        })),
+        "conflict" => refused(Refusal::Conflict),
+        "missing" => refused(no_sku(sku)),
+        "much" => refused(Refusal::TooMany),
+        "short" => {
+            let (units, available) = (units.unsigned_abs(), number(3)?.max(0).unsigned_abs());
+            let line = ShortLine::new(sku.to_owned(), units, available);
+            refused(Refusal::Short(vec![line]))
+        }
+        "overdue" => Ok(Booked::Overdue(ids(row, 4)?)),
+        _ => Ok(Booked::Close),
+    }
 }

@@ -23,9 +23,11 @@ macro_rules! stocks {
               array_agg(s.owed order by s.sku), array_agg(s.kept order by s.sku), array_agg(s.safety order by s.sku),
               array_agg(s.closed order by s.sku), array_agg(s.most_waiting order by s.sku),
               array_agg(s.per_customer order by s.sku), array_agg(s.unpaid order by s.sku), array_agg(s.low order by s.sku),
-              array_agg(s.waiting order by s.sku)
+              array_agg(s.waiting order by s.sku), array_agg(s.on_the_way order by s.sku),
+              array_agg(s.coming order by s.sku)
             from (
               select p.*, on_hand_1(p) as on_hand, least(p.free, p.safety) as kept,
+                (select coalesce(sum(s.units), 0)::bigint from sending s where s.to_sku = p.sku) as coming,
                 can_be_had_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
                                 from block b where b.sku = p.sku and not b.closed) as available
               from pool p where ", $which, " order by p.sku limit $2
@@ -121,7 +123,8 @@ fn stocks(row: &Row) -> Result<Vec<(String, SkuView)>, Fault> {
         Ok::<Vec<Option<u64>>, Fault>(units.map(|units| units.map(i64::unsigned_abs)).collect())
     };
     let (available, on_hand, owed, kept) = (units(1)?, units(2)?, units(3)?, units(4)?);
-    let (safety, low, waits) = (units(5)?, units(10)?, units(11)?);
+    let (safety, low) = (units(5)?, units(10)?);
+    let (waits, on_the_way, coming) = (units(11)?, units(12)?, units(13)?);
     let closed = list::<bool>(row, 6)?;
     let (waiting, per_customer) = (maybe(7)?, maybe(8)?);
     let unpaid = column::<Option<Vec<Option<i16>>>>(row, 9)?.unwrap_or_default();
@@ -140,6 +143,8 @@ fn stocks(row: &Row) -> Result<Vec<(String, SkuView)>, Fault> {
         stock.owed = owed[at];
         stock.safety = kept[at];
         stock.waiting = waits[at];
+        stock.on_the_way = on_the_way[at];
+        stock.coming = coming[at];
         stock.limits = limits;
         all.push((sku, stock));
     }

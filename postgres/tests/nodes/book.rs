@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock::ManualClock;
 use segstock_orders::{self as orders, OrderBook, SkuLimits};
-use segstock_postgres::nodes::{Filter, ListCursor, Node, OrderState, Sale, SkuSettings};
+use segstock_postgres::nodes::{Filter, ListCursor, Node, OrderState, Position, Sale, SkuSettings};
 use segstock_remote::servers::{Server, id};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,8 @@ struct Both {
     clock: Arc<ManualClock>,
     chance: SmallRng,
     placed: Vec<Placed>,
+    /// Sendings: their numbers at the nodes and in the book, and where they go.
+    sent: Vec<([Position; 2], String)>,
     numbers: u64,
     moved: u64,
     refused: u64,
@@ -65,6 +67,10 @@ enum Call {
     Count(String, String, u64),
     WriteOff(String, String, u64),
     Limit(String, SkuLimits),
+    Move(String, String, String, u64),
+    Send(String, String, String, u64),
+    /// The sending's number at the nodes, and in the book.
+    Arrive(String, String, [Position; 2], u64, u64),
 }
 
 async fn play(url: String, seed: u64) {
@@ -94,6 +100,7 @@ async fn play(url: String, seed: u64) {
         clock,
         chance: SmallRng::seed_from_u64(seed),
         placed: Vec::new(),
+        sent: Vec::new(),
         numbers: 0,
         moved: 0,
         refused: 0,
@@ -151,11 +158,33 @@ impl Both {
 
     fn draw(&mut self) -> Call {
         let chance = &mut self.chance;
-        let number = chance.random_range(0..100);
+        let number = chance.random_range(0..110);
         let sku = SKUS[chance.random_range(0..SKUS.len())].0.to_owned();
         // Some keys are known.
         let key = format!("k{}", chance.random_range(0..=self.numbers));
-        if number < 8 {
+        if number >= 100 {
+            let at = SKUS.iter().position(|(of, ..)| *of == sku).unwrap_or(0);
+            let to = SKUS[(at + 1) % SKUS.len()].0.to_owned();
+            let units = chance.random_range(1..5);
+            let recent = self.sent.len().saturating_sub(3);
+            return match number {
+                100..103 => Call::Move(sku, to, key, units),
+                103..106 => Call::Send(sku, to, key, units),
+                _ if self.sent.is_empty() => {
+                    Call::Arrive(sku, key, [Position::new(7); 2], units, 0)
+                }
+                _ => {
+                    let (numbers, to) =
+                        self.sent[chance.random_range(recent..self.sent.len())].clone();
+                    let to = if chance.random_range(0..9) == 0 {
+                        sku
+                    } else {
+                        to
+                    };
+                    Call::Arrive(to, key, numbers, units - 1, chance.random_range(0..2))
+                }
+            };
+        } else if number < 8 {
             return Call::Restock(sku, key, chance.random_range(1..5));
         } else if number < 12 {
             let on_hand = self.book.stock(&sku).expect("it is open").on_hand;
@@ -221,8 +250,9 @@ impl Both {
         let of_nodes = ask(&self.nodes[node], &call).await;
         let of_book = ask_book(&self.book, &call);
         // Of an order that is refused for two reasons, either is said.
-        let is_limited = ["!limited", "!nameless"].contains(&of_book.as_str());
-        if of_nodes != "!sold out" || !is_limited {
+        let is_limited = ["!limited", "!nameless", "!unpaid"].contains(&of_book.as_str());
+        let is_short = of_nodes == "!sold out" || of_nodes.starts_with("!short");
+        if !is_short || !is_limited {
             assert_eq!(of_nodes, of_book, "step {step}, node {node}: {call:?}");
         }
         let is_done = !of_nodes.starts_with('!');
@@ -257,6 +287,7 @@ impl Both {
                 "step {step}: {call:?}"
             );
         }
+        self.on_the_way(node, &call).await;
         for (sku, ..) in SKUS {
             let of_book = self.book.stock(sku).expect("it is open");
             let stock = self.nodes[node].stock(sku).await.expect("it is open");
@@ -265,6 +296,29 @@ impl Both {
         }
         if step.is_multiple_of(10) {
             self.lists(step).await;
+        }
+    }
+
+    /// Both list the same sendings.
+    async fn on_the_way(&mut self, node: usize, call: &Call) {
+        let of_book = self.book.sendings(Position::default(), 1_000).sendings;
+        let (mut of_nodes, mut from) = (Vec::new(), Some(Position::default()));
+        while let Some(next) = from {
+            let page = self.nodes[node].sendings(next, 2).await;
+            let page = page.expect("nothing fails");
+            of_nodes.extend(page.sendings);
+            from = page.next;
+        }
+        assert_eq!(of_nodes.len(), of_book.len(), "{call:?}");
+        for (one, other) in of_nodes.iter().zip(&of_book) {
+            assert_eq!(
+                (&one.from, &one.to, one.units),
+                (&other.from, &other.to, other.units)
+            );
+            let sent = ([one.number, other.number], one.to.clone());
+            if !self.sent.contains(&sent) {
+                self.sent.push(sent);
+            }
         }
     }
 

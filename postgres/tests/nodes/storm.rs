@@ -62,6 +62,7 @@ async fn storms(client: &Client, copies: &Client, node: &str, seed: u64) {
                 )
                 .await;
             }
+            2 if chance.random_range(0..2) == 0 => moves(client, &mut chance).await,
             2 => {
                 client
                     .batch_execute("select close_silent_1()")
@@ -90,6 +91,25 @@ async fn storms(client: &Client, copies: &Client, node: &str, seed: u64) {
             }
         }
     }
+}
+
+/// Units go from one SKU to the other, or arrive there.
+async fn moves(client: &Client, chance: &mut SmallRng) {
+    let (from, to) = [("a", "b"), ("b", "a")][chance.random_range(0..2)];
+    let key = format!("m{}", chance.random_range(0..400));
+    let (kind, units) = (
+        ["move", "send"][chance.random_range(0..2)],
+        chance.random_range(1..4_i64),
+    );
+    let leave = "select standing from leave_for_1($1, $2, $3, $4, 7, $5, $6)";
+    let closes = chance.random_range(0..2) == 0;
+    one(client, leave, &[&from, &to, &key, &kind, &units, &closes]).await;
+    let arrive = "
+        select arrive_1(s.to_sku, $1, 7, s.no, s.units, 0) from (select s.* from sending s order by random() limit 1) as s";
+    client
+        .query(arrive, &[&format!("a{key}")])
+        .await
+        .expect("it is right");
 }
 
 /// A batch of up to eight orders, from the node's blocks or the pool.

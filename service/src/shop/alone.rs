@@ -1,5 +1,6 @@
 //! [`Alone`]: the order book of this process, which sells alone.
 
+use super::number;
 use super::refusals::no_waiting_list;
 use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
@@ -18,7 +19,6 @@ use segstock_orders::ledger::{Decided, Writer, WriterStatus};
 use segstock_orders::{Answer, Cursor, Filter, OrderView, Position, Refusal, SkuId, SkuLimits};
 use std::error::Error;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task;
@@ -288,11 +288,7 @@ impl Alone {
         Ok(Answered {
             status: StatusCode::OK,
             replayed: answer.before,
-            body: if is_sending {
-                body.sent_as(answer.position)
-            } else {
-                body
-            },
+            body: body.sent_as(is_sending.then_some(answer.position)),
         })
     }
 
@@ -330,13 +326,6 @@ fn stock_of(book: &Book, sku: &str) -> Done<Stock> {
         Some(view) => Ok(Stock::new(sku.to_owned(), view)),
         None => Err(Refusal::UnknownSkus(vec![sku.to_owned()])),
     }
-}
-
-/// The number that a cursor is; 0, the beginning, without one.
-fn number<N: FromStr + Default>(cursor: Option<String>) -> Result<N, Problem> {
-    let number = cursor.as_deref().map(str::parse).transpose();
-    let number = number.map_err(|_| Problem::invalid("there is no such cursor"))?;
-    Ok(number.unwrap_or_default())
 }
 
 /// Events that are read together.

@@ -2,8 +2,9 @@
 
 mod import;
 
+use super::number;
 use super::refusals::{no_waiting_list, of_sale, refused};
-use crate::answers::{Answered, Changed, Order, Orders, Stock, Stocks};
+use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::Sku;
 use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
 use crate::events::{Missed, News, Told};
@@ -347,18 +348,28 @@ impl Node {
             StockCall::Restock(units) => call(node.restock(&key, sku, units)).await?,
             StockCall::Count(units) => call(node.count(&key, sku, units)).await?,
             StockCall::WriteOff(units) => call(node.write_off(&key, sku, units)).await?,
-            StockCall::Move(..) | StockCall::Send(..) | StockCall::Arrive(..) => {
-                return Err(not_on_nodes("units go from no SKU to another"));
+            StockCall::Move(to, units) => call(node.move_units(&key, sku, &to, units)).await?,
+            StockCall::Send(to, units) => call(node.send(&key, sku, &to, units)).await?,
+            StockCall::Arrive(sending, units, lost) => {
+                call(node.arrive(&key, sku, sending, units, lost)).await?
             }
         };
+        let stock = self.stock(sku).await?;
+        let stock = stock.changed(did.difference, did.uncovered);
         Ok(Answered {
             status: StatusCode::OK,
             replayed: did.before,
-            body: self
-                .stock(sku)
-                .await?
-                .changed(did.difference, did.uncovered),
+            body: stock.sent_as(did.sending),
         })
+    }
+
+    pub(super) async fn sendings(
+        &self,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<Sendings, Problem> {
+        let first = Position::new(number(cursor)?);
+        Ok(call(self.node.sendings(first, limit)).await?.into())
     }
 
     pub(super) async fn limit(

@@ -28,6 +28,8 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         ),
         Refusal::NoSku { sku } => of(kinds::UNKNOWN_SKUS).with_skus(vec![sku]),
         Refusal::Conflict => of(kinds::OTHER_REQUEST),
+        Refusal::UnknownSending => of(kinds::UNKNOWN_SENDING),
+        Refusal::NotOnTheWay { .. } => of(kinds::NOT_ON_THE_WAY),
         Refusal::TooManyKeys => of(kinds::FULL),
         Refusal::TryAgain => of(kinds::TRY_AGAIN),
         Refusal::Busy => of(kinds::BUSY),

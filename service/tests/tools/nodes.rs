@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("nodes::an_order_lives_at_any_of_three", life),
         trial("nodes::stock_and_lists_are_those_of_all", stock),
+        trial("nodes::units_go_to_another_sku", moves),
         trial("nodes::many_customers_hear_what_they_did", crowd),
         trial("nodes::events_of_all_are_told_at_each", events),
         trial("nodes::one_is_killed_and_the_others_go_on", killed),
@@ -200,8 +201,53 @@ fn life(server: PostgresServer) {
         refused["detail"].as_str().unwrap().contains("last-one"),
         "{refused}"
     );
-    let sent = nodes.ask(0, "GET /v1/sendings", "", "", &Value::Null);
-    sent.problem(501, "not-on-nodes");
+}
+
+/// Units go to another SKU, at once and on a way, asked of any node.
+fn moves(server: PostgresServer) {
+    let nodes = Nodes::start(&url(&server));
+    let ask = |at, deed: &str, sku: &str, key: &str, body: Value| {
+        let operation = format!("POST /v1/stock/{{sku}}/{deed}");
+        nodes.ask(at, &operation, sku, key, &body)
+    };
+    nodes
+        .ask(0, "PUT /v1/stock/{sku}", "phone@south", "", &Value::Null)
+        .expect(201);
+    let (phones, _) = nodes.units(0, "phone");
+    let four = || json!({"to": "phone@south", "units": 4});
+    ask(0, "move", "phone", "m", four()).expect(200);
+    assert!(ask(1, "move", "phone", "m", four()).is_replayed());
+    ask(2, "move", "phone", "m", json!({"to": "case", "units": 4})).problem(422, "other-request");
+    let many = json!({"to": "phone@south", "units": phones});
+    ask(2, "move", "phone", "n", many).problem(409, "out-of-stock");
+    ask(0, "move", "phone", "o", json!({"to": "none", "units": 1})).problem(422, "unknown-skus");
+    ask(0, "send", "phone", "o", json!({"to": "phone", "units": 1}))
+        .problem(422, "invalid-request");
+    let sent = ask(1, "send", "phone", "s", four()).expect(200);
+    assert_eq!(
+        (&sent["on_the_way"], &sent["changed"]["difference"]),
+        (&json!(4), &json!(-4))
+    );
+    let number = &sent["changed"]["sending"];
+    assert_eq!(
+        &ask(2, "send", "phone", "s", four()).expect(200)["on_the_way"],
+        &json!(4)
+    );
+    let listed = nodes
+        .ask(0, "GET /v1/sendings", "", "", &Value::Null)
+        .expect(200);
+    assert_eq!(
+        listed["sendings"],
+        json!([{"sending": number, "from": "phone", "to": "phone@south", "units": 4}])
+    );
+    let arrival = |units: u64, lost: u64| json!({"sending": number, "units": units, "lost": lost});
+    ask(0, "arrive", "phone@south", "a", arrival(5, 0)).problem(409, "not-on-the-way");
+    ask(0, "arrive", "case", "a", arrival(1, 0)).problem(404, "unknown-sending");
+    ask(0, "arrive", "phone@south", "a", arrival(3, 1)).expect(200);
+    assert!(ask(2, "arrive", "phone@south", "a", arrival(3, 1)).is_replayed());
+    ask(1, "arrive", "phone@south", "b", arrival(1, 0)).problem(404, "unknown-sending");
+    assert_eq!(nodes.units(1, "phone").0, phones - 8);
+    assert_eq!(nodes.units(2, "phone@south").0, 7);
 }
 
 fn stock(server: PostgresServer) {

@@ -73,6 +73,11 @@ begin
         select coalesce((select sum(q.units) from queue q where q.sku = p.sku), 0) as queued,
           coalesce((select sum(l.units) from line l where l.sku = p.sku and l.stage = 'waiting'), 0) as waiting
       ) as w where p.waiting <> w.queued or p.waiting <> w.waiting
+    union all
+    select format('of SKU %s %s units are on the way, and sendings have %s', p.sku, p.on_the_way, s.units)
+      from pool p cross join lateral (
+        select coalesce((select sum(s.units) from sending s where s.from_sku = p.sku), 0) as units
+      ) as s where p.on_the_way <> s.units
   )
   select string_agg(said.line, '; ') into wrong from (select said.line from said limit 5) as said;
   return wrong;

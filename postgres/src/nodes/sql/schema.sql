@@ -8,7 +8,7 @@ create table segstock_nodes (
   -- For how many microseconds events are kept; 0: none are written.
   events  bigint not null default 0 check (events >= 0)
 );
-insert into segstock_nodes values (3);
+insert into segstock_nodes values (4);
 
 -- A node's session is raised at each start: what an older one sends does nothing.
 create table node (
@@ -36,6 +36,8 @@ create table pool (
   shipped bigint not null default 0 check (shipped >= 0),
   -- That of orders which are forgotten.
   forgotten bigint not null default 0 check (forgotten >= 0),
+  -- What was sent to other SKUs, and has not arrived: it went from here.
+  on_the_way bigint not null default 0 check (on_the_way >= 0),
   -- Promised, and not there: a count found fewer. What comes back pays it first.
   owed   bigint not null default 0 check (owed >= 0),
   -- Safety stock is in it.

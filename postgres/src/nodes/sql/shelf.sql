@@ -12,10 +12,22 @@ create table shelf (
   body       bigint not null,
   difference bigint not null,
   uncovered  bigint not null,
+  -- The number of the sending, if units were sent.
+  sent_as    bigint,
   at         timestamptz not null default now(),
   primary key (sku, key)
 );
 create index shelf_old on shelf (at);
+
+-- What was asked of a SKU under this key: the caller has locked the SKU's pool.
+-- Answers: null (nothing: it is to be done); before; conflict (another thing was asked); missing (there is no such SKU).
+create function known_1(
+  of_sku text, of_key text, of_body bigint, out standing text, out difference bigint, out uncovered bigint, out sent_as bigint
+) language sql volatile as $$
+  select case when p.sku is null then 'missing' when s.sku is null then null when s.body = of_body then 'before' else 'conflict' end,
+    s.difference, s.uncovered, s.sent_as
+  from (select of_sku as sku) as w left join pool p on p.sku = w.sku left join shelf s on s.sku = p.sku and s.key = of_key
+$$;
 
 create function shelf_1(
   of_sku text, of_key text, of_kind text, of_body bigint, of_units bigint, closes boolean,
@@ -31,13 +43,8 @@ begin
     blocks := lock_blocks_1(array[of_sku]);
   end if;
   perform from pool p where p.sku = of_sku for update;
-  if not found then
-    standing := 'missing';
-    return;
-  end if;
-  select case when s.body = of_body then 'before' else 'conflict' end, s.difference, s.uncovered
-  into standing, difference, uncovered from shelf s where s.sku = of_sku and s.key = of_key;
-  if found then
+  select k.standing, k.difference, k.uncovered into standing, difference, uncovered from known_1(of_sku, of_key, of_body) as k;
+  if standing is not null then
     return;
   end if;
   if blocks is not null then

@@ -2,7 +2,9 @@
 
 use super::{BEFORE, Call, HOUR, safety_of};
 use segstock_orders::{self as orders, OrderBook};
-use segstock_postgres::nodes::{Answer, Node, Refusal, Returned, ShortLine, StockAnswer};
+use segstock_postgres::nodes::{
+    Answer, InvalidOrder, Node, Refusal, Returned, ShortLine, StockAnswer,
+};
 use segstock_remote::servers::id;
 
 pub async fn ask(node: &Node, call: &Call) -> String {
@@ -67,6 +69,15 @@ pub async fn ask(node: &Node, call: &Call) -> String {
         Call::WriteOff(sku, key, units) => {
             return booked(node.write_off(&id(key), sku, *units).await);
         }
+        Call::Move(from, to, key, units) => {
+            return booked(node.move_units(&id(key), from, to, *units).await);
+        }
+        Call::Send(from, to, key, units) => {
+            return booked(node.send(&id(key), from, to, *units).await);
+        }
+        Call::Arrive(to, key, [sending, _], units, lost) => {
+            return booked(node.arrive(&id(key), to, *sending, *units, *lost).await);
+        }
     };
     answer.map_or_else(refusal, |answer| {
         let Answer {
@@ -124,6 +135,13 @@ fn refusal(refusal: Refusal) -> String {
         Refusal::Short(short) => lines("short", short),
         Refusal::NotOnHand(short) => lines("not on hand", short),
         Refusal::NotInOrder(short) => lines("not in it", short),
+        Refusal::UnknownSending => "!no sending".to_owned(),
+        Refusal::NotOnTheWay {
+            requested,
+            on_the_way,
+        } => format!("!on the way {requested} {on_the_way}"),
+        // Nothing came, and nothing was lost.
+        Refusal::Invalid(InvalidOrder::Units { units: 0 }) => "!zero".to_owned(),
         refusal => panic!("nothing fails: {refusal}"),
     }
 }
@@ -176,6 +194,15 @@ pub fn ask_book(book: &OrderBook<String>, call: &Call) -> String {
         Call::WriteOff(sku, key, units) => {
             return booked_by_book(book.write_off(sku.clone(), key, *units));
         }
+        Call::Move(from, to, key, units) => {
+            return booked_by_book(book.move_units(from.clone(), to.clone(), key, *units));
+        }
+        Call::Send(from, to, key, units) => {
+            return booked_by_book(book.send(from.clone(), to.clone(), key, *units));
+        }
+        Call::Arrive(to, key, [_, sending], units, lost) => {
+            return booked_by_book(book.arrive(to.clone(), *sending, key, *units, *lost));
+        }
     };
     answer.map_or_else(book_refusal, |answer| {
         let (units, refunded, late) = (answer.units, answer.refunded, answer.late);
@@ -221,6 +248,12 @@ fn book_refusal(refusal: orders::Refusal<String>) -> String {
         orders::Refusal::Short(_) => lines("short"),
         orders::Refusal::NotOnHand(_) => lines("not on hand"),
         orders::Refusal::NotInOrder(_) => lines("not in it"),
+        orders::Refusal::UnknownSending => "!no sending".to_owned(),
+        orders::Refusal::NotOnTheWay {
+            requested,
+            on_the_way,
+        } => format!("!on the way {requested} {on_the_way}"),
+        orders::Refusal::ZeroUnits(_) => "!zero".to_owned(),
         refusal => panic!("{refusal}"),
     }
 }
