@@ -248,6 +248,12 @@ impl Order {
         if self.has_ended() {
             self.until = entry.time.saturating_add(retention);
         }
+        self.keep_request(what, entry);
+    }
+
+    /// Keeps that a request of this kind was made, and what it moved.
+    #[inline]
+    fn keep_request<K>(&mut self, what: u64, entry: &Entry<K>) {
         match &entry.request {
             Some(request) if !request.is_kept() => {
                 self.whole |= bit(what);

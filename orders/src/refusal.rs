@@ -71,7 +71,7 @@ pub enum Refusal<K> {
         /// The longest time.
         longest: Duration,
     },
-    /// The cursor is none of this book's, or was handed out before it was made again: the list begins anew.
+    /// The cursor is none of this book's, or was handed out before it was made again: begin the list again.
     Cursor,
     /// An id or key is empty, or longer than [`MAX_KEY`](crate::MAX_KEY) bytes.
     Key,

@@ -22,6 +22,14 @@ fn recover(file: &Path) -> Result<Recovered<String>, Box<dyn Error>> {
     Ok(builder.recover(SqliteLedger::at(file))?)
 }
 
+/// A new shop that sells phones, and has no tablets yet.
+fn open(file: &Path) -> Result<Recovered<String>, Box<dyn Error>> {
+    let shop = recover(file)?;
+    shop.book.open(phone(), UNITS)?;
+    shop.book.open(tablet(), 0)?;
+    Ok(shop)
+}
+
 fn phone() -> String {
     "phone".to_owned()
 }
@@ -95,13 +103,8 @@ fn held(shop: &Recovered<String>) -> Result<Vec<OrderView<String>>, Box<dyn Erro
 fn a_backup_of_a_shop_that_sells_has_all_that_was_answered_before() -> Outcome {
     const SELLERS: u64 = 4;
     let directory = tempfile::tempdir()?;
-    let (file, backup) = (
-        directory.path().join("shop.db"),
-        directory.path().join("monday.db"),
-    );
-    let shop = recover(&file)?;
-    shop.book.open(phone(), UNITS)?;
-    shop.book.open(tablet(), 0)?;
+    let [file, backup] = ["shop.db", "monday.db"].map(|name| directory.path().join(name));
+    let shop = open(&file)?;
     let (asked, over) = (Asked::default(), AtomicBool::new(false));
     for_each(&shop, 0..8_000, |number| sell(&shop, 9, number, &asked))?;
     let (before, after) = thread::scope(|scope| -> Result<_, Box<dyn Error>> {
@@ -149,13 +152,8 @@ fn a_backup_of_a_shop_that_sells_has_all_that_was_answered_before() -> Outcome {
 fn a_backup_at_rest_is_the_same_shop() -> Outcome {
     const SKUS: u64 = 1_200;
     let directory = tempfile::tempdir()?;
-    let (file, backup) = (
-        directory.path().join("shop.db"),
-        directory.path().join("monday.db"),
-    );
-    let shop = recover(&file)?;
-    shop.book.open(phone(), UNITS)?;
-    shop.book.open(tablet(), 0)?;
+    let [file, backup] = ["shop.db", "monday.db"].map(|name| directory.path().join(name));
+    let shop = open(&file)?;
     for_each(&shop, 0..SKUS, |sku| {
         shop.book.open(format!("sku-{sku}"), 10)?;
         Ok(())

@@ -43,7 +43,7 @@
 //! # What limits it
 //!
 //! While there is enough: the nodes' memory, and a batch at a time for each. At the end of the stock, the pool's row. Rows of
-//! orders stay, refused ones too, until somebody calls [`Sale::forget`].
+//! orders stay, refused ones too, until they are forgotten: by the nodes, after a [`Sale::retention`], or by [`Sale::forget`].
 
 mod answers;
 mod batch;

@@ -19,7 +19,7 @@ pub struct App {
     pub limits: Arc<Limits>,
     /// The description of the interface, as JSON.
     pub description: Arc<str>,
-    /// The same, for people.
+    /// The description of the interface as a page, for people.
     pub page: &'static str,
     /// The metrics.
     pub telemetry: Telemetry,

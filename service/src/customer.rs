@@ -7,8 +7,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use segstock_orders::MAX_KEY;
 
-/// Whose request it is: a customer, as the header says that [`App::customer_header`](crate::app::App::customer_header) names. The shop, and customers'
-/// programs without such a header, may ask for all orders whose ids they know.
+/// Whose request it is: a customer, as the header says that [`App::customer_header`](crate::app::App::customer_header)
+/// names. The shop, and customers' programs without such a header, may ask for all orders whose ids they know.
 #[derive(Debug)]
 pub struct Asker(Option<String>);
 

@@ -190,7 +190,7 @@ impl Shop {
         }
     }
 
-    /// Refuses if requests had better go elsewhere.
+    /// Refuses if requests should go elsewhere.
     pub fn check(&self) -> Result<(), Problem> {
         match self {
             Self::Alone(alone) => alone.check(),

@@ -27,8 +27,9 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// [`Refusal::Short`] names the lines that a late payment could not have again: nothing is paid, and the order stays
     /// as it was. [`Refusal::PerCustomer`] names those of which its customer has other units by now, up to the
-    /// [limit](crate::SkuLimits::per_customer). [`Refusal::State`] if the order was cancelled or waits. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and
-    /// what a ledger adds. In a book that ships at once also [`Refusal::NotOnHand`].
+    /// [limit](crate::SkuLimits::per_customer). [`Refusal::State`] if the order was cancelled or waits.
+    /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds. In a book that ships at once also
+    /// [`Refusal::NotOnHand`].
     pub fn pay(&self, id: &str) -> Result<Answer, Refusal<K>> {
         self.on_whole(id, &PAY, |at, found| self.pay_found(at, found))
     }

@@ -46,7 +46,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
-    /// Works on shelves. If the work lacks room for a key, forgets others whose time has passed, and begins anew.
+    /// Works on shelves. If the work lacks room for a key, forgets others whose time has passed, and begins again.
     fn helped_on_shelf<T>(
         &self,
         call: &mut Call,

@@ -99,7 +99,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.take_counting(shard, customer, lines, lines)
     }
 
-    /// The same for an order that holds units already. A SKU that it had without being counted is not counted now.
+    /// What an order takes that holds units already. A SKU that it had without being counted is not counted now.
     pub(super) fn take_more(
         &self,
         shard: usize,

@@ -63,8 +63,9 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotInOrder`] names all lines of which the order has fewer units to pay for; [`Refusal::Conflict`] if the key
-    /// is known for another request on this order; those of [`pay`](Self::pay).
+    /// [`Refusal::NotInOrder`] names all lines of which the order has fewer units to pay for; [`Refusal::Invalid`] if these are
+    /// no lines; [`Refusal::Conflict`] if the key is known for another request on this order; [`Refusal::TooManyKeys`]; those
+    /// of [`pay`](Self::pay).
     pub async fn pay_part<S: AsRef<str>>(
         &self,
         id: &OrderId,
@@ -136,7 +137,8 @@ impl Node {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units: how many the order needs more; [`Refusal::Is`] if a unit of it is
-    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`], [`Refusal::Unpaid`] and the limits of customers, for what it needs more; those of [`pay_part`](Self::pay_part).
+    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`], [`Refusal::Unpaid`] and the limits of customers, for what it needs more;
+    /// those of [`pay_part`](Self::pay_part).
     pub async fn amend<S: AsRef<str>>(
         &self,
         id: &OrderId,
@@ -153,8 +155,9 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if no unit is held; [`Refusal::Conflict`] if the key is known for another request on this order, or for
-    /// another `ttl`; those of [`pay`](Self::pay).
+    /// [`Refusal::Is`] if no unit is held; [`Refusal::Invalid`] if the hold is longer than the sale lets; [`Refusal::Conflict`]
+    /// if the key is known for another request on this order, or for another `ttl`; [`Refusal::TooManyKeys`]; those of
+    /// [`pay`](Self::pay).
     pub async fn extend(
         &self,
         id: &OrderId,

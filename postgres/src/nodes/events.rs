@@ -45,8 +45,8 @@ impl Node {
     /// those of one transaction come together. Nothing in a sale without [events](super::Sale::events).
     ///
     /// Every step of an order is told once, also if it was made and undone between two calls of this. Of a SKU it is told, once
-    /// for each time, that it is low, sold out, or is so no more, as one of the nodes sees it at its heartbeats: what was so between two of them only
-    /// is not told.
+    /// for each time, that it is low, sold out, or is so no more, as one of the nodes sees it at its heartbeats: what was so
+    /// between two of them only is not told.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ impl Lines {
         })
     }
 
-    /// The same, asked for by a customer.
+    /// These lines, asked for by a customer.
     pub(super) fn of(self, customer: Option<&str>) -> Result<Self, InvalidOrder> {
         // A name has the form of a SKU's.
         if customer.is_some_and(|customer| !is_sku(customer)) {

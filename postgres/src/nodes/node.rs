@@ -123,9 +123,9 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Unpaid`]; [`Refusal::Conflict`] if the id is known for
-    /// other lines, or for another customer; [`Refusal::Is`] if the order was cancelled or has expired; [`Refusal::CancelledBefore`]; and the
-    /// [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::SoldOut`]; [`Refusal::Closed`]; [`Refusal::CustomerNeeded`]; [`Refusal::Unpaid`]; [`Refusal::NoSku`];
+    /// [`Refusal::Invalid`]; [`Refusal::Conflict`] if the id is known for other lines, or for another customer; [`Refusal::Is`]
+    /// if the order was cancelled or has expired; [`Refusal::CancelledBefore`]; and the [temporary ones](Refusal::is_temporary).
     pub async fn place<S: AsRef<str>>(
         &self,
         id: &OrderId,
@@ -135,7 +135,7 @@ impl Node {
         self.place_for(id, None, lines, ttl).await
     }
 
-    /// The same for a customer: then the limits for each customer can be kept ([`SkuLimits`](segstock_orders::SkuLimits)).
+    /// Places an order of a customer: then the limits for each customer can be kept ([`SkuLimits`](segstock_orders::SkuLimits)).
     ///
     /// # Errors
     ///

@@ -106,7 +106,7 @@ impl Inner {
         }
     }
 
-    /// The same beside all else, once at a time; for those that a heartbeat found.
+    /// Serves those that a heartbeat found, beside all else, once at a time.
     pub(super) fn serve_beside(self: &Arc<Self>, due: Vec<String>) {
         if due.is_empty() || self.serves.swap(true, Ordering::Relaxed) {
             return;

@@ -72,8 +72,8 @@ impl SkuSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Free {
-    /// Units that can be sold, in the pool and in blocks, or are kept for orders that wait; safety stock is not in it. Units of orders past their deadline are
-    /// not in it before these end.
+    /// Units that can be sold, in the pool and in blocks, or are kept for orders that wait; safety stock is not in it. Units
+    /// of orders past their deadline are not in it before these end.
     pub units: u64,
     /// Those of them that are in the pool.
     pub in_pool: u64,

@@ -34,8 +34,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSku`]; [`Refusal::TooMany`]; [`Refusal::Conflict`] if the key is known for another request on this SKU; and
-    /// the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::NoSku`]; [`Refusal::TooMany`]; [`Refusal::Invalid`] if the SKU or the units are none; [`Refusal::Conflict`] if
+    /// the key is known for another request on this SKU; and the [temporary ones](Refusal::is_temporary).
     pub async fn restock(
         &self,
         key: &OrderId,

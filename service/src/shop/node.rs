@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 /// How long a silent node has its units for itself.
 pub const LEASE: Duration = Duration::from_secs(5);
-/// For how long the database may be silent before requests had better go elsewhere.
+/// For how long the database may be silent before requests should go elsewhere.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
@@ -127,7 +127,7 @@ async fn call<T>(call: impl Future<Output = Done<T>>) -> Result<T, Problem> {
     call.await.map_err(refused)
 }
 
-/// The same of an order that was placed.
+/// Makes a call on an order that was placed.
 async fn on_order<T>(call: impl Future<Output = Done<T>>) -> Result<T, Problem> {
     is_made();
     call.await.map_err(|refusal| match refusal {
@@ -385,7 +385,7 @@ impl Node {
         })
     }
 
-    /// Each SKU in its turn: whoever sends the list again does what is left.
+    /// What the page shows, with SKUs after `first` that have `search` in their name. A search looks at some pages of SKUs.
     pub(super) async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
         let search = search.to_lowercase();
         let (mut found, mut next) = (Vec::new(), Some(first.to_owned()));

@@ -4,11 +4,12 @@
 -- `wanted_skus` are null for a call on the whole order. `closes`: the blocks of the SKUs that it takes are closed first, so
 -- that their units are in the pools. An order that is past its deadline expires first, in the same transaction.
 --
--- A node makes one at a time: so the numbers of its changes grow as they commit. It locks blocks, the order, and the pools of its SKUs; then it looks at the key, takes, moves and gives.
--- Answers: done; before (it was done before); missing (no row); is (it was never placed); conflict (the key is known for something else);
--- state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand (fewer units are
--- there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as `rule_1`);
--- unpaid (too many are held).
+-- A node makes one at a time: so the numbers of its changes grow as they commit. It locks blocks, the order, and the pools
+-- of its SKUs; then it looks at the key, takes, moves and gives.
+-- Answers: done; before (it was done before); missing (no row); is (it was never placed); conflict (the key is known for
+-- something else); state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand
+-- (fewer units are there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as
+-- `rule_1`); unpaid (too many are held).
 create function change_1(
   of_node text, of_id text, of_key text, of_kind text, of_body bigint, wanted_skus text[], wanted bigint[], ttl bigint, closes boolean,
   out standing text, out state text, out hash bigint, out short text, out sum bigint, out until timestamptz,

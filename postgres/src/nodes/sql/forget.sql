@@ -1,8 +1,9 @@
 -- Forgets a few orders that ended so long ago, and what was refused; a few keys of SKUs; blocks all of whose orders are
--- forgotten; and customers of whom nothing counts. What they took and shipped stays in sums: the audit balances. Says how many rows went.
+-- forgotten; and customers of whom nothing counts. What they took and shipped stays in sums: the audit balances. Says how
+-- many rows went.
 --
--- It locks blocks, orders that nobody has locked, pools, and what customers have. A block that is gone is lent a second time by a copy of its lend
--- that comes so late: the node adopts it, as after a reply that was lost.
+-- It locks blocks, orders that nobody has locked, pools, and what customers have. A block that is gone is lent a second time
+-- by a copy of its lend that comes so late: the node adopts it, as after a reply that was lost.
 create function forget_1(older_than bigint, most bigint) returns bigint language plpgsql as $$
 declare
   since timestamptz := clock_timestamp() - make_interval(secs => older_than / 1e6);

@@ -176,7 +176,7 @@ create function on_sale_1(of pool) returns bigint language sql immutable as $$
   select case when (of).mode in ('queued', 'ended') then 0 else greatest((of).free - (of).safety, 0) end
 $$;
 
--- The same, and those that are kept for orders that wait.
+-- Units that may be lent or sold, and those that are kept for orders that wait.
 create function can_be_had_1(of pool) returns bigint language sql immutable as $$
   select case when (of).mode = 'ended' then 0 else greatest((of).free - (of).safety, 0) end
 $$;

@@ -2,8 +2,8 @@
 --
 -- A count takes what is missing of free units, wherever they are; for what is missing beyond these, promised units are owed. It
 -- and a write-off take of the pool; with `closes` the blocks of the SKU are closed first.
--- Answers: done; before (it was done before); conflict (the key is known for something else); missing (there is no such SKU); much (more than can be);
--- short, overdue, close (as `look_1`).
+-- Answers: done; before (it was done before); conflict (the key is known for something else); missing (there is no such
+-- SKU); much (more than can be); short, overdue, close (as `look_1`).
 
 -- What was asked of a SKU, and what it changed.
 create table shelf (
