@@ -182,3 +182,21 @@ async fn a_call_that_is_dropped_leaves_its_id_in_doubt() {
     let seen = server.seen.lock().unwrap().clone();
     assert_eq!(seen, [(1, First), (1, First), (1, Again)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_patience_of_any_length_is_none_too_long() {
+    let patience = Patience::new(Duration::MAX, Duration::MAX).unwrap();
+    let server = Server::new(&[Next::Breaks, Next::Answers]);
+    let driver = Driver::new(&server, 1, patience).longest_under_way(Duration::MAX);
+    let call = |_, _| {
+        let next = server.next.lock().unwrap().pop();
+        async move {
+            match next {
+                Some(Next::Answers) => Ok(()),
+                _ => Err(Fault::MayBeDone("reset".to_owned())),
+            }
+        }
+    };
+    assert_eq!(driver.ask(call).await, Err(Unknown::new(1, "reset")));
+    assert_eq!(driver.ask(call).await, Ok(()));
+}
