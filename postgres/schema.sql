@@ -52,8 +52,8 @@ create table if not exists segstock_block (
 -- Answers for each order: its state, the units for which the id is known, the units in stock if it was refused now or -1.
 do $do$
 begin
-  if to_regprocedure('segstock_batch_1(text, text[], boolean[], bigint[], boolean, bigint)') is null then
-    create function segstock_batch_1(
+  if to_regprocedure('segstock_batch_2(text, text[], boolean[], bigint[], boolean, bigint)') is null then
+    create function segstock_batch_2(
       stock_name text, ids text[], restocks boolean[], wanted bigint[], remembers boolean, most bigint,
       out states text[], out known bigint[], out left_over bigint[]
     ) language plpgsql as $function$
@@ -64,14 +64,15 @@ begin
       fresh boolean[] := array_fill(false, array[cardinality(ids)]);
     begin
       -- Expires holds before the stock's row is locked: that is the order of locks everywhere.
+      -- By their places, which are locked: by their ids a server that knows nothing of the table yet looks at all holds for each.
       with late as (
-        select o.id from segstock_order o
+        select o.ctid as place from segstock_order o
         where o.stock = stock_name and o.state = 'held' and o.until <= (
           select clock_timestamp() + s.ahead from segstock_stock s where s.name = stock_name and s.part = 0)
         order by o.until, o.id for update
       ), ended as (
         update segstock_order o set state = 'expired', until = null, at = now()
-        from late where o.stock = stock_name and o.id = late.id and o.state = 'held'
+        from late where o.ctid = late.place
         returning o.units
       )
       update segstock_stock s set units = s.units + (select sum(ended.units) from ended)::bigint
@@ -121,7 +122,7 @@ begin
 end
 $do$;
 
--- Decides a batch of orders of a node, as segstock_batch_1 does, from its block and the pool. An order whose units lie in
+-- Decides a batch of orders of a node, as segstock_batch_2 does, from its block and the pool. An order whose units lie in
 -- the blocks of other nodes is answered `elsewhere`; with `gathers`, all blocks are put into the pool first.
 -- Locks: blocks by epoch, then the pool, then orders by id. Whoever makes a block has the pool locked.
 do $do$

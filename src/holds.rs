@@ -35,6 +35,8 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::panic::{RefUnwindSafe, UnwindSafe};
+#[cfg(feature = "inventory")]
+use std::time::Duration;
 
 /// Reservations that outlive a request: each under a key, and until a deadline.
 ///
@@ -212,6 +214,12 @@ where
     pub fn expired(&self) -> u64 {
         let expired = self.shards.iter().map(|shard| shard.lock().expired());
         expired.sum()
+    }
+
+    /// How long it stays known how a hold ended.
+    #[cfg(feature = "inventory")]
+    pub(crate) const fn retention(&self) -> Duration {
+        Duration::from_nanos(self.retention)
     }
 
     /// The hook.

@@ -284,6 +284,70 @@ fn time_that_passed_while_nothing_ran_counts_if_the_caller_says_so() {
     assert_eq!(shop.get("phone").unwrap().reserved, 1);
 }
 
+/// Three holds of one phone each, whose times are these, of a shop with no phone more; and its snapshot.
+fn three_held(clock: &ManualClock, minutes: [u32; 3]) -> InventorySnapshot<String, String> {
+    let shop: Shop = Arc::new(Inventory::new());
+    shop.insert("phone".to_owned(), 3).unwrap();
+    let holds: Orders<'_> = Holds::builder().clock(clock).build();
+    for key in 0..3 {
+        let placed = holds.place(key.to_string(), lines(&[("phone", 1)]), MINUTE, |_| {
+            order(&shop, &[("phone", 1)])
+        });
+        assert!(placed.is_ok());
+    }
+    let mut kept = shop.snapshot_with(&holds);
+    for (hold, minutes) in kept.holds.iter_mut().zip(minutes) {
+        hold.remaining = MINUTE * minutes;
+    }
+    kept
+}
+
+#[test]
+fn holds_that_end_do_not_keep_the_others_from_being_placed() {
+    let clock = ManualClock::new();
+    let kept = three_held(&clock, [1, 9, 9]);
+    let (shop, _) = Inventory::builder().restore(&kept).unwrap();
+    let shop: Shop = Arc::new(shop);
+    let holds: Orders<'_> = Holds::builder().clock(&clock).build();
+    shop.deduct("phone", 1).unwrap();
+    assert!(kept.place_holds(&shop, &holds).is_err(), "one was sold");
+    shop.restock("phone", 1).unwrap();
+    clock.advance(MINUTE);
+    assert_eq!(kept.place_holds(&shop, &holds), Ok(1));
+    let phones = shop.get("phone").unwrap();
+    assert_eq!((phones.available, phones.reserved), (1, 2));
+}
+
+#[test]
+fn a_hold_that_nobody_has_freed_yet_is_known_as_expired() {
+    let clock = ManualClock::new();
+    let shop = open();
+    let holds: Orders<'_> = Holds::builder().clock(&clock).build();
+    let request = lines(&[("phone", 1)]);
+    let placed = holds.place("late".to_owned(), request, MINUTE, |_| {
+        order(&shop, &[("phone", 1)])
+    });
+    assert!(placed.is_ok());
+    clock.advance(MINUTE);
+    let kept = shop.snapshot_with(&holds);
+    assert_eq!((kept.holds.len(), kept.resolved.len()), (0, 1));
+    let (shop, holds) = opened(&kept, &clock);
+    assert_eq!(kept.note_resolved(&holds), 1);
+    assert_eq!(holds.confirm("late"), Err(HoldError::Expired));
+    let again = holds.confirm_or_retake("late", |of, _| Arc::clone(&shop).order_owned(of.clone()));
+    assert_eq!(again, Ok(Settled::Now));
+    assert_eq!(shop.get("phone").unwrap().sold, 1);
+}
+
+#[test]
+fn the_units_of_a_hold_that_is_not_placed_may_be_any() {
+    let clock = ManualClock::new();
+    let mut kept = three_held(&clock, [0, 9, 9]);
+    kept.holds[0].lines = lines(&[("phone", u64::MAX), ("case", 2)]);
+    let (_, holds) = opened(&kept, &clock);
+    assert_eq!(kept.note_resolved(&holds), 1);
+}
+
 /// Holds that are amended and settled by part, as an order is.
 #[test]
 fn a_part_of_a_held_order_is_settled() {

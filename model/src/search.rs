@@ -137,7 +137,9 @@ impl Problem {
     /// Whether the stock depends on more than which calls were placed.
     #[must_use]
     pub fn is_ordered(&self) -> bool {
-        self.has_holds() || self.maybes.iter().any(|maybe| is_up_to(maybe.op))
+        self.has_holds()
+            || self.maybes.iter().any(|maybe| is_up_to(maybe.op))
+            || self.owes_the_most()
     }
 
     fn has_holds(&self) -> bool {
@@ -151,7 +153,21 @@ impl Problem {
         items.any(|item| of_hold(item.op)) || self.maybes.iter().any(|maybe| of_hold(maybe.op))
     }
 
-    /// Whether units are withdrawn: what comes back then pays what is owed, which the sums do not know.
+    /// Whether more may be withdrawn than a stock can owe: how much of it is owed then depends on the order.
+    fn owes_the_most(&self) -> bool {
+        let withdrawn = |op| match op {
+            Op::Withdraw(units) => u128::from(units),
+            _ => 0,
+        };
+        let known = self.threads.iter().flatten();
+        let known: u128 = known.map(|item| withdrawn(item.op)).sum();
+        let maybes = self.maybes.iter();
+        let maybes = maybes.map(|maybe| maybe.called.len() as u128 * withdrawn(maybe.op));
+        let owed = u128::from(self.start.snapshot().owed);
+        owed + known + maybes.sum::<u128>() > u128::from(self.start.limit)
+    }
+
+    /// Whether units are withdrawn: what comes back then pays what is owed.
     fn owes(&self) -> bool {
         let owes = |op| matches!(op, Op::Withdraw(_) | Op::Forgive(_));
         let mut items = self.threads.iter().flatten();
@@ -179,11 +195,10 @@ impl Problem {
     pub fn solve_within(&self, effort: &mut Effort) -> Found {
         // A history of one call after another has one state for each call: they cost nothing extra.
         effort.grant(self.size()[0] as u64);
-        let owes = self.owes();
-        if !owes && bounds::contradiction(self).is_some() {
+        if bounds::contradiction(self).is_some() {
             return Found::NoOrder;
         }
-        if self.maybes.is_empty() || self.has_holds() || owes {
+        if self.maybes.is_empty() || self.has_holds() || self.owes() {
             return orders::search(self, &pooled::Dead::default(), effort);
         }
         let (found, dead) = pooled::search(self, effort);

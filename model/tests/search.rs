@@ -1,7 +1,7 @@
 //! The search against the definition of linearizability, which tries every order.
 
 use segstock_model::search::{Found, Problem};
-use segstock_model::{Call, Model, Op, Outcome};
+use segstock_model::{Call, MAX_UNITS, Model, Op, Outcome};
 
 /// A small generator (xorshift), so that a seed says it all.
 struct Chance(u64);
@@ -18,7 +18,9 @@ impl Chance {
 /// A few calls of three threads, answered as the model answers them in the sequence of the list, or with
 /// one unit more or less. Zero units are drawn, too.
 fn history(chance: &mut Chance) -> (Model, Vec<Call>) {
-    let start = Model::new(chance.below(4));
+    // Now and then a stock that counts to three: it is full, or cannot owe more, after a call or two.
+    let limit = [MAX_UNITS, 3][chance.below(2) as usize];
+    let start = Model::new(chance.below(4)).limited_to(limit);
     let mut stock = start.clone();
     let mut free_from = [0; 3];
     let mut calls = Vec::new();

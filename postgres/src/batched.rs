@@ -30,7 +30,7 @@ pub struct Batched {
 }
 
 /// $1 stock, $2 ids, $3 whether each is a restock, $4 units, $5 whether refusals are remembered, $6 most units.
-const BATCH: &str = "select states, known, left_over from segstock_batch_1($1, $2, $3, $4, $5, $6)";
+const BATCH: &str = "select states, known, left_over from segstock_batch_2($1, $2, $3, $4, $5, $6)";
 
 impl Batched {
     /// Creates a stock that holds `units`, and starts its writer on the runtime that this is called in.
@@ -80,6 +80,10 @@ pub(crate) async fn decide(
     let (ids, restocks, units) = (&ids, &restocks, &units);
     let send = |session: Arc<Session>, attempt: Attempt| async move {
         let again = attempt.is_again() || opened.strict;
+        if attempt.is_again() {
+            // The function frees all expired holds: more of them than it can in an attempt are freed before it.
+            while session.expire(stock).await? > 0 {}
+        }
         let first: Parameters<'_> = &[&stock, ids, restocks, units, &again, &most];
         let parameters = [first, further].concat();
         loop {

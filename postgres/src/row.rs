@@ -1,7 +1,8 @@
 //! One row: the conditional update, and the order's row, in one statement.
 //!
 //! **It promises everything**: it never oversells, it refuses exactly, and a retry is answered as the first attempt was.
-//! [`RemoteHolds`] reserves units until a deadline by the server's clock; whoever needs units frees expired holds.
+//! [`RemoteHolds`] reserves units until a deadline by the server's clock; whoever needs units frees expired holds, and
+//! [`Postgres::forget`] frees all of them.
 //!
 //! - `update … where units >= n` waits for the row, and looks at it again as its last holder left it.
 //! - The order's row is inserted by the statement that takes the units, and its key is unique. Of two copies that run at
@@ -145,24 +146,6 @@ const EXTEND: &str = "
     )
     select exists (select from extended), (select state from known), (select late from known)";
 
-/// $1 stock. Expires holds past their deadline, locked in the order of their deadlines, 500 at a time.
-const EXPIRE: &str = "
-    with clock as (
-      select clock_timestamp() + ahead as now from segstock_stock where name = $1 and part = 0
-    ), late as (
-      select id from segstock_order
-      where stock = $1 and state = 'held' and until <= (select now from clock)
-      order by until, id limit 500 for update
-    ), ended as (
-      update segstock_order o set state = 'expired', until = null, at = now()
-      from late where o.stock = $1 and o.id = late.id and o.state = 'held'
-      returning o.units
-    ), back as (
-      update segstock_stock set units = units + (select sum(units) from ended)::bigint
-      where name = $1 and part = 0 and exists (select from ended)
-    )
-    select count(*) from ended";
-
 impl Row {
     /// Creates a stock that holds `units`, at most [`MAX_UNITS`].
     ///
@@ -229,7 +212,7 @@ impl Row {
 
     /// Frees the units of expired holds.
     async fn expire(&self, session: &Session) -> Result<(), Fault> {
-        session.row(EXPIRE, &[&self.name()]).await.map(drop)
+        session.expire(self.name()).await.map(drop)
     }
 
     /// Ends or extends a hold by a statement. Expires it if it is past its deadline.

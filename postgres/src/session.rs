@@ -19,7 +19,8 @@ impl Reach {
     pub(crate) fn new(config: &Config, attempt: Duration) -> Self {
         let mut config = config.clone();
         let own = config.get_options().unwrap_or_default();
-        let milliseconds = attempt.as_millis().max(1);
+        // The server counts 24 days.
+        let milliseconds = attempt.as_millis().clamp(1, i32::MAX as u128);
         let options = format!(
             "{own} -c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds} \
              -c default_transaction_isolation=read\\ committed"
@@ -100,16 +101,65 @@ impl Session {
         self.run(include_str!("../schema.sql")).await
     }
 
-    pub(crate) async fn forget(&self, seconds: f64) -> Result<u64, Fault> {
+    /// Deletes the orders that are older than so many seconds and have no hold, among those that lie in the
+    /// [`AT_ONCE`](Self::AT_ONCE) pages from `page` on; says how many there were, and whether there are further pages.
+    pub(crate) async fn forget(&self, seconds: f64, page: i64) -> Result<(i64, bool), Fault> {
         const FORGET: &str = "
-            delete from segstock_order
-            where at < now() - make_interval(secs => $1) and state <> 'held'";
-        let statement = self
-            .statement(FORGET)
-            .await
-            .map_err(|error| fault(&error))?;
-        let forgotten = self.client.execute(&statement, &[&seconds]).await;
-        forgotten.map_err(|error| fault(&error))
+            with old as (
+              delete from segstock_order
+              where ctid >= format('(%s,0)', $2::bigint)::tid and ctid < format('(%s,0)', $3::bigint)::tid
+                and at < now() - make_interval(secs => $1) and state <> 'held'
+              returning 1
+            )
+            select (select count(*) from old),
+              $3 < pg_relation_size('segstock_order') / current_setting('block_size')::bigint";
+        let until = page + Self::AT_ONCE;
+        let Some(row) = self.row(FORGET, &[&seconds, &page, &until]).await? else {
+            return Ok((0, true));
+        };
+        Ok((column(&row, 0)?, column(&row, 1)?))
+    }
+
+    /// Pages of orders that one statement looks at: some 20,000 orders, so that it takes a part of an attempt.
+    pub(crate) const AT_ONCE: i64 = 256;
+
+    /// A stock that has a hold past its deadline, if there is one.
+    pub(crate) async fn late(&self) -> Result<Option<String>, Fault> {
+        const LATE: &str = "
+            select (
+              select name from segstock_stock stock where part = 0 and exists (
+                select from segstock_order held
+                where held.stock = stock.name and held.state = 'held' and held.until <= clock_timestamp() + stock.ahead)
+              limit 1)";
+        match self.row(LATE, &[]).await? {
+            Some(row) => column(&row, 0),
+            None => Ok(None),
+        }
+    }
+
+    /// Expires holds of a stock past their deadline, locked in the order of their deadlines, 500 at a time. Says how many.
+    ///
+    /// It finds them again by their places, which are locked: by their ids, a server that knows nothing of the table yet looks
+    /// at all holds for each.
+    pub(crate) async fn expire(&self, stock: &str) -> Result<i64, Fault> {
+        const EXPIRE: &str = "
+            with clock as (
+              select clock_timestamp() + ahead as now from segstock_stock where name = $1 and part = 0
+            ), late as (
+              select ctid as place from segstock_order
+              where stock = $1 and state = 'held' and until <= (select now from clock)
+              order by until, id limit 500 for update
+            ), ended as (
+              update segstock_order o set state = 'expired', until = null, at = now()
+              from late where o.ctid = late.place
+              returning o.units
+            ), back as (
+              update segstock_stock set units = units + (select sum(units) from ended)::bigint
+              where name = $1 and part = 0 and exists (select from ended)
+            )
+            select count(*) from ended";
+        let row = self.row(EXPIRE, &[&stock]).await?;
+        row.map_or(Ok(0), |row| column(&row, 0))
     }
 
     /// Makes the rows of a stock, and says whether they are this attempt's.

@@ -1,4 +1,4 @@
-#!lua name=segstock_atomic_3
+#!lua name=segstock_atomic_4
 
 -- KEYS[1]  the stock: units that are free, a number
 -- KEYS[2]  the record of the order's id: "what:units", and for a hold "held:units:deadline"
@@ -45,6 +45,23 @@ local function put_back(stock, id, record, what, units, ttl)
   remember(record, what, digits(units), ttl)
 end
 
+-- Frees the expired holds of these ids until `missing` units are back, and says how many are.
+local function free(stock, ids, ttl, missing)
+  local freed = 0
+  for _, id in ipairs(ids) do
+    if freed >= missing then break end
+    local record = stock .. ':order:' .. id
+    local _, units = known(record)
+    put_back(stock, id, record, 'expired', units, ttl)
+    freed = freed + units
+  end
+  return freed
+end
+
+local function expired(stock, time, most)
+  return redis.call('ZRANGEBYSCORE', stock .. ':deadlines', '-inf', digits(time), 'LIMIT', 0, most)
+end
+
 -- Frees expired holds until `missing` units are back. Says how many are, whether it stopped early, so that nobody waits for
 -- long, and whether there were holds at all.
 local function free_expired(stock, ttl, missing)
@@ -53,16 +70,9 @@ local function free_expired(stock, ttl, missing)
   if not first[1] then return 0, false, false end
   local time = now(stock)
   if tonumber(first[2]) > time then return 0, false, true end
-  local ids = redis.call('ZRANGEBYSCORE', deadlines, '-inf', digits(time), 'LIMIT', 0, 500)
-  local freed = 0
-  for _, id in ipairs(ids) do
-    if freed >= missing then return freed, false, true end
-    local record = stock .. ':order:' .. id
-    local _, units = known(record)
-    put_back(stock, id, record, 'expired', units, ttl)
-    freed = freed + units
-  end
-  return freed, #ids == 500, true
+  local ids = expired(stock, time, 500)
+  local freed = free(stock, ids, ttl, missing)
+  return freed, freed < missing and #ids == 500, true
 end
 
 -- ARGV: units, replid, and a number by which an attempt knows what one before it made.
@@ -206,8 +216,8 @@ local function look(keys, id, ttl)
   return what, units
 end
 
-local function hold_until(keys, id, units, lasts)
-  local deadline = digits(now(keys[1]) + tonumber(lasts))
+local function hold_until(keys, id, units, lasts, time)
+  local deadline = digits(time + tonumber(lasts))
   redis.call('SET', keys[2], 'held:' .. units .. ':' .. deadline)
   redis.call('ZADD', keys[1] .. ':deadlines', deadline, id)
 end
@@ -222,7 +232,10 @@ local function reserve(keys, args)
   if refused then return refused end
   redis.call('DECRBY', keys[1], args[1])
   redis.call('INCRBY', keys[1] .. ':held', args[1])
-  hold_until(keys, args[4], args[1], args[5])
+  local time = now(keys[1])
+  hold_until(keys, args[4], args[1], args[5], time)
+  -- Two that nobody came back for: more than a reserve adds, so they do not pile up where units never run short.
+  free(keys[1], expired(keys[1], time, 2), args[3], math.huge)
   return { 'held' }
 end
 
@@ -247,17 +260,17 @@ end
 local function extend(keys, args)
   local what, units = look(keys, args[1], args[2])
   if what ~= 'held' then return { what or 'nohold' } end
-  hold_until(keys, args[1], digits(units), args[3])
+  hold_until(keys, args[1], digits(units), args[3], now(keys[1]))
   return { 'held' }
 end
 
-redis.register_function('segstock_atomic_3_create', create)
-redis.register_function('segstock_atomic_3_deduct', deduct)
-redis.register_function('segstock_atomic_3_restock', restock)
-redis.register_function('segstock_atomic_3_batch', decide_batch)
-redis.register_function('segstock_atomic_3_outcome', outcome)
-redis.register_function('segstock_atomic_3_available', available)
-redis.register_function('segstock_atomic_3_reserve', reserve)
-redis.register_function('segstock_atomic_3_confirm', confirm)
-redis.register_function('segstock_atomic_3_release', release)
-redis.register_function('segstock_atomic_3_extend', extend)
+redis.register_function('segstock_atomic_4_create', create)
+redis.register_function('segstock_atomic_4_deduct', deduct)
+redis.register_function('segstock_atomic_4_restock', restock)
+redis.register_function('segstock_atomic_4_batch', decide_batch)
+redis.register_function('segstock_atomic_4_outcome', outcome)
+redis.register_function('segstock_atomic_4_available', available)
+redis.register_function('segstock_atomic_4_reserve', reserve)
+redis.register_function('segstock_atomic_4_confirm', confirm)
+redis.register_function('segstock_atomic_4_release', release)
+redis.register_function('segstock_atomic_4_extend', extend)

@@ -3,7 +3,7 @@
 //! **It promises everything**: it never oversells, it refuses exactly, and a retry is answered as the first attempt was.
 //! The server remembers each order's id for a time that is checked to be longer than any copy of a request can be under
 //! way ([`Redis::remembered`]). [`RemoteHolds`] reserves units until a deadline by the server's clock; whoever needs
-//! units frees expired holds.
+//! units frees expired holds, and each reserve frees two besides.
 //!
 //! **It does not**, where the server loses what it acknowledged:
 //!
@@ -24,7 +24,7 @@
 use crate::error::OpenError;
 use crate::link::Reach;
 use crate::server::Redis;
-use crate::server::{Asked, Connection, check_units, key_of, server_key};
+use crate::server::{Asked, Connection, check_units, key_of, milliseconds, server_key};
 use redis::cmd;
 use segstock_remote::{
     Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, Refused, RemoteHolds,
@@ -70,7 +70,7 @@ impl Atomic {
         let number: u64 = rand::random();
         let create = |link: Connection, _| async move {
             let mut create = cmd("FCALL");
-            create.arg("segstock_atomic_3_create").arg(1).arg(key);
+            create.arg("segstock_atomic_4_create").arg(1).arg(key);
             create
                 .arg(units)
                 .arg(link.replication_id().await?)
@@ -227,7 +227,7 @@ impl Atomic {
         let send = |link: Connection, attempt: Attempt| async move {
             let again = attempt.is_again() || self.strict;
             let mut call = cmd("FCALL");
-            call.arg("segstock_atomic_3_batch").arg(1).arg(&self.key);
+            call.arg("segstock_atomic_4_batch").arg(1).arg(&self.key);
             call.arg(u8::from(again)).arg(self.ttl).arg(MAX_UNITS);
             for wanted in batch {
                 call.arg(wanted.order.as_str()).arg(wanted.units.get());
@@ -316,7 +316,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, again: bool| {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
         };
-        let function = "segstock_atomic_3_deduct";
+        let function = "segstock_atomic_4_deduct";
         answered(self.take(function, order, units, args).await)
     }
 
@@ -325,7 +325,7 @@ impl RemoteStock for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(MAX_UNITS);
         };
-        let function = "segstock_atomic_3_restock";
+        let function = "segstock_atomic_4_restock";
         answered(self.call(function, Some(order), args).await)
     }
 
@@ -333,7 +333,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        let (_, left, _) = self.call("segstock_atomic_3_available", None, args).await?;
+        let (_, left, _) = self.call("segstock_atomic_4_available", None, args).await?;
         Ok(left.unwrap_or(0))
     }
 
@@ -341,7 +341,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        let function = "segstock_atomic_3_outcome";
+        let function = "segstock_atomic_4_outcome";
         answered(self.call(function, Some(order), args).await)
     }
 
@@ -356,7 +356,7 @@ impl RemoteHolds for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(order.as_str()).arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_3_reserve";
+        let function = "segstock_atomic_4_reserve";
         held(self.take(function, order, units, args).await, "held")
     }
 
@@ -364,7 +364,7 @@ impl RemoteHolds for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_3_confirm";
+        let function = "segstock_atomic_4_confirm";
         held(self.call(function, Some(order), args).await, "confirmed")
     }
 
@@ -372,7 +372,7 @@ impl RemoteHolds for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_3_release";
+        let function = "segstock_atomic_4_release";
         held(self.call(function, Some(order), args).await, "released")
     }
 
@@ -381,12 +381,7 @@ impl RemoteHolds for Atomic {
             call.arg(order.as_str()).arg(self.ttl);
             call.arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_3_extend";
+        let function = "segstock_atomic_4_extend";
         held(self.call(function, Some(order), args).await, "held")
     }
-}
-
-/// A time as the functions have it: at most some 30,000 years, which numbers there keep exact.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).map_or(1 << 50, |ms| ms.min(1 << 50))
 }

@@ -82,8 +82,8 @@ impl Redis {
         Self { patience, ..self }
     }
 
-    /// How long the server remembers an id; an hour by default. It must be longer than patience and
-    /// [`longest_under_way`](Self::longest_under_way) together.
+    /// How long the server remembers an id; an hour by default, and at most some 30,000 years. It must be longer than
+    /// patience and [`longest_under_way`](Self::longest_under_way) together.
     pub fn remembered(self, remembered: Duration) -> Self {
         Self { remembered, ..self }
     }
@@ -135,7 +135,7 @@ impl Redis {
 
     /// How long ids are remembered, in milliseconds.
     pub(crate) fn ttl(&self) -> u64 {
-        u64::try_from(self.remembered.as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.remembered)
     }
 }
 
@@ -143,6 +143,12 @@ impl Redis {
 pub(crate) fn key_of(name: &str) -> Result<String, OpenError> {
     let name = OrderId::new(name)?;
     Ok(format!("segstock:{{{name}}}"))
+}
+
+/// A time as the functions have it: at most some 30,000 years. Numbers there keep it exact, and Redis counts so far: what it
+/// cannot count would be an error in the middle of a function.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).map_or(1 << 50, |ms| ms.min(1 << 50))
 }
 
 /// The hash where a server says what it has of the stock `key`.

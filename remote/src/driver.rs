@@ -5,7 +5,7 @@ mod doubtful;
 use crate::answer::Unknown;
 use crate::id::OrderId;
 use crate::patience::Patience;
-use doubtful::Doubtful;
+use doubtful::{Doubt, Doubtful};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -61,8 +61,8 @@ pub enum Fault {
 ///
 /// # Cancel safety
 ///
-/// A call whose future is dropped may have happened, or happen later: it is unknown to the caller, and this driver does not
-/// know of it. Ask for its outcome.
+/// A call whose future is dropped may have happened, or happen later: it is unknown to the caller. Ask again under its id, or
+/// for its outcome. This driver takes the next call of the id for a retry, as after one that ended without an answer.
 pub struct Driver<C: Connect> {
     connect: C,
     patience: Patience,
@@ -144,8 +144,8 @@ impl<C: Connect> Driver<C> {
         self.ask_for(&[], call).await
     }
 
-    /// As [`ask`](Self::ask), for orders of these ids. If a call for one of them ended without an answer, here and not long
-    /// ago, a copy of it may still arrive: then the first attempt is [`Attempt::Again`].
+    /// As [`ask`](Self::ask), for orders of these ids. If a call for one of them ended without an answer or was dropped, here
+    /// and not long ago, a copy of it may still arrive: then the first attempt is [`Attempt::Again`].
     ///
     /// # Errors
     ///
@@ -159,10 +159,9 @@ impl<C: Connect> Driver<C> {
             true => Attempt::Again,
             false => Attempt::First,
         };
+        let mut doubt = Doubt::of(&self.doubtful, orders);
         let answer = self.attempts(&call, &mut attempt).await;
-        if answer.is_err() && attempt.is_again() {
-            self.doubtful.add(orders);
-        }
+        doubt.is_left = answer.is_err() && attempt.is_again();
         answer
     }
 

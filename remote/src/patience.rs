@@ -29,7 +29,11 @@ impl Patience {
     const FIRST_PAUSE: Duration = Duration::from_millis(10);
     const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-    /// `attempt` for each attempt, `total` for all of them and the pauses between.
+    /// No patience is longer: a hundred years, which every clock can count.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+
+    /// `attempt` for each attempt, `total` for all of them and the pauses between. More than a hundred years are a hundred
+    /// years.
     ///
     /// # Errors
     ///
@@ -41,7 +45,18 @@ impl Patience {
         if attempt.as_nanos() > total.as_nanos() {
             return Err(InvalidPatience::AttemptBeyondTotal { attempt, total });
         }
-        Ok(Self { attempt, total })
+        Ok(Self {
+            attempt: Self::limited(attempt),
+            total: Self::limited(total),
+        })
+    }
+
+    const fn limited(time: Duration) -> Duration {
+        if time.as_secs() < Self::LONGEST.as_secs() {
+            time
+        } else {
+            Self::LONGEST
+        }
     }
 
     /// The time-out of each attempt.

@@ -152,7 +152,8 @@ impl<K: Sku, N: Hash + Ord + Clone> InventorySnapshot<K, N> {
     /// # Errors
     ///
     /// Those of [`Holds::place`]: something was sold meanwhile, the key is in use, or a hold ends later than the
-    /// clock counts. The holds before that one are placed; to call it again places the others.
+    /// clock counts. The holds before that one are placed; to call it again places the others, also when some of the first
+    /// have ended meanwhile.
     pub fn place_holds<I, C, H, W>(
         &self,
         inventory: &I,
@@ -196,7 +197,11 @@ impl<K: Sku, N: Hash + Ord + Clone, Q: Clone + PartialEq> InventorySnapshot<K, N
             };
             if holds.get(&key).is_some() {
                 // Placed by an earlier call, or in use: its answer says which.
-                _ = holds.place(key, request, hold.remaining, |_| reserve())?;
+                match holds.place(key, request, hold.remaining, |_| reserve()) {
+                    // It has ended since.
+                    Err(PlaceError::Resolved(_) | PlaceError::Overdue) => {}
+                    answer => _ = answer?,
+                }
                 continue;
             }
             let order = reserve().map_err(PlaceError::Refused)?;
@@ -228,7 +233,9 @@ impl<K: Sku, N: Hash + Ord + Clone, Q: Clone + PartialEq> InventorySnapshot<K, N
             holds.restore_resolved(key, request, ended, row.remaining, W::Mark::default())
         });
         let expired = self.holds.iter().filter(|hold| {
-            let units = hold.lines.iter().map(|line| line.1).sum();
+            // Nobody has checked these sums: the hold is not placed.
+            let units = hold.lines.iter().map(|line| line.1);
+            let units = units.fold(0, u64::saturating_add);
             let (key, request) = (hold.key.clone(), hold.request.clone());
             let ended = (Resolution::Expired, units);
             hold.remaining.is_zero()

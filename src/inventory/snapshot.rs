@@ -219,7 +219,8 @@ pub struct InventorySnapshot<K, N = (), Q = Vec<(K, u64)>> {
     pub skus: Vec<SkuRow<K>>,
     /// The holds that were active.
     pub holds: Vec<HoldRow<N, K, Q>>,
-    /// The keys of holds that had ended and were not forgotten. Those of all inventories: what they held is gone.
+    /// The keys of holds that had ended and were not forgotten; those that were past their deadline are among them, also if no
+    /// call had freed them yet. Those of all inventories: what they held is gone.
     pub resolved: Vec<ResolvedRow<N, Q>>,
 }
 
@@ -284,8 +285,18 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let _still = self.arrivals.lock();
         let mut held = BTreeSet::new();
         let mut rows = Vec::new();
+        let mut resolved = Vec::new();
         let here = std::ptr::from_ref(self).addr();
-        for hold in frozen.held() {
+        for entry in frozen.entries() {
+            let Entry::Held(hold) = entry else { continue };
+            if hold.remaining.is_zero() {
+                // Its units are reserved, and not held any more.
+                let (key, request) = (hold.key.clone(), hold.request.clone());
+                let (units, retention) = (hold.hold.units(), holds.retention());
+                let expired = Resolution::Expired;
+                resolved.push(ResolvedRow::new(key, request, expired, units, retention));
+                continue;
+            }
             let order = hold.hold.as_ref();
             if order.inventory_address() != here {
                 continue;
@@ -301,7 +312,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         });
         let skus = skus.collect();
         drop(frozen);
-        let resolved = resolved_but(holds, &rows);
+        add_resolved(&mut resolved, holds, &rows);
         InventorySnapshot {
             resolved,
             ..self.capture(rows, skus)
@@ -328,13 +339,13 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 }
 
-/// The keys whose hold ended, but those that are `held` in the snapshot: these ended since. There may be many, so
-/// they are read from one shard after another, when calls on the holds go on.
-fn resolved_but<N, K, R, Q, C, H, W>(
+/// Adds the keys whose hold ended, but those that are `held` in the snapshot or expired in it: these ended since. There may
+/// be many, so they are read from one shard after another, when calls on the holds go on.
+fn add_resolved<N, K, R, Q, C, H, W>(
+    rows: &mut Vec<ResolvedRow<N, Q>>,
     holds: &Holds<N, R, Q, C, H, W>,
     held: &[HoldRow<N, K, Q>],
-) -> Vec<ResolvedRow<N, Q>>
-where
+) where
     N: Hash + Eq + Clone,
     R: Settle,
     Q: Clone,
@@ -342,11 +353,16 @@ where
     H: BuildHasher,
     W: Hook<N, R, Q>,
 {
-    let held: HashSet<&N> = held.iter().map(|hold| &hold.key).collect();
-    let mut rows = Vec::new();
+    let expired = rows.iter().map(|row| &row.key);
+    let known: HashSet<N> = held
+        .iter()
+        .map(|hold| &hold.key)
+        .chain(expired)
+        .cloned()
+        .collect();
     holds.for_each(|entry| {
         if let Entry::Resolved(row) = entry
-            && !held.contains(row.key)
+            && !known.contains(row.key)
         {
             let (key, request) = (row.key.clone(), row.request.clone());
             let (resolution, units) = (row.resolution, row.units);
@@ -359,5 +375,4 @@ where
             ));
         }
     });
-    rows
 }

@@ -184,6 +184,46 @@ fn a_snapshot_shows_no_more_reserved_than_was_reserved() {
 }
 
 #[test]
+fn sums_judge_a_stock_that_owes_too() {
+    // One unit is withdrawn first; then one at a time is reserved and committed.
+    let explained = |said: Snapshot, looks: [u64; 2]| {
+        let mut calls = vec![
+            Call::new(2, 0, 5, Op::Withdraw(1), Outcome::Took(1)),
+            Call::new(0, 10, 20, Op::Reserve(5), Outcome::Done),
+            Call::new(0, 30, 40, Op::Commit(5), Outcome::Done),
+            Call::new(0, 50, 60, Op::Reserve(4), Outcome::Done),
+            Call::new(0, 70, 80, Op::Commit(4), Outcome::Done),
+        ];
+        let looks = Call::new(1, looks[0], looks[1], Op::Snapshot, Outcome::Snapshot(said));
+        calls.push(looks);
+        calls.sort_by_key(|call| call.called);
+        Problem::new(Model::new(10), &calls).solve(u64::MAX, &mut 0) == Found::Order
+    };
+    let said = |reserved| Snapshot {
+        initial: 10,
+        reserved,
+        sold: 9 - reserved,
+        withdrawn: 1,
+        ..Snapshot::default()
+    };
+    assert!(explained(said(4), [35, 90]));
+    assert!(!explained(said(9), [35, 90]), "never were nine reserved");
+}
+
+#[test]
+fn what_is_withdrawn_beyond_the_limit_depends_on_the_order() {
+    // It owes two at most: one of the withdraws is cut short if they follow each other, and none if the forgive is between.
+    let calls = [
+        Call::new(1, 0, 6, Op::Withdraw(2), Outcome::Took(0)),
+        Call::new(3, 1, 9, Op::Withdraw(2), Outcome::Took(0)),
+        Call::new(2, 3, 9, Op::Forgive(2), Outcome::Took(2)),
+        Call::new(3, 10, 16, Op::Forgive(1), Outcome::Took(0)),
+    ];
+    let problem = Problem::new(Model::new(0).limited_to(2), &calls);
+    assert_eq!(problem.solve(u64::MAX, &mut 0), Found::Order);
+}
+
+#[test]
 fn what_snapshots_show_as_sold_never_falls() {
     let (before, after) = (snapshot(5, 5), snapshot(5, 0));
     assert!(is_explained(58, &[(21, 30, before), (31, 55, after)]));

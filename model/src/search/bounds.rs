@@ -13,6 +13,9 @@
 //! units as reserved than were reserved at any instant of the call, or fewer as sold than a snapshot before it.
 //!
 //! A call of unknown outcome can have happened at any instant from its call on, and never must have.
+//!
+//! Where units are withdrawn, what comes back pays what is owed: then the second sum says nothing, and the others stay
+//! true.
 
 use super::effect::{Change, Demand};
 use super::{Item, Problem};
@@ -314,8 +317,8 @@ impl Reserved {
 }
 
 struct Sums {
-    /// In stock at least and at most, between the stamps.
-    least: Course,
+    /// In stock at least and at most, between the stamps. With withdrawals nobody knows the least.
+    least: Option<Course>,
     most: Course,
     /// Restocked at least and at most.
     restocked: [Course; 2],
@@ -371,7 +374,7 @@ impl Sums {
             Course::new(start.restocked, changes)
         });
         Self {
-            least: Course::new(start.available, least),
+            least: (!problem.owes()).then(|| Course::new(start.available, least)),
             most: Course::new(start.available, most),
             restocked,
         }
@@ -382,19 +385,20 @@ impl Sums {
         let (from, to) = (item.called, item.returned);
         // The call's own units are not gone when it looks.
         let own = i128::from(Change::of(item.op, item.outcome).takes);
-        let least = || self.least.between(from, to).map(|least| least + own);
+        let least = |units| {
+            let course = self.least.as_ref()?;
+            let least = course.between(from, to).map(|least| least + own).min()?;
+            (least > units).then_some(Sum::AtLeast(least))
+        };
         match Demand::of(item.op, item.outcome) {
             Demand::Any | Demand::AtLeast(_) => None,
             Demand::Never => Some(Sum::Never),
-            Demand::AtMost(units) => {
-                let units = i128::from(units);
-                let is_true = least().any(|least| least <= units);
-                (!is_true).then(|| Sum::AtLeast(least().min().unwrap_or(0)))
-            }
+            Demand::AtMost(units) => least(i128::from(units)),
             Demand::Exactly(units) => {
                 let units = i128::from(units);
-                if !least().any(|least| least <= units) {
-                    return Some(Sum::AtLeast(least().min().unwrap_or(0)));
+                let fewer = least(units);
+                if fewer.is_some() {
+                    return fewer;
                 }
                 let most = || self.most.between(from, to);
                 let is_true = most().any(|most| units <= most);

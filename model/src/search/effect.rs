@@ -57,7 +57,7 @@ impl Change {
             // The place of a hold counts as if its units were never taken, and as if they never came back.
             Op::Confirm { .. } | Op::ReleaseHold { .. } | Op::Advance { .. } => Self::NONE,
             Op::Commit(_) | Op::Available | Op::Snapshot => Self::NONE,
-            // A history in which units are owed is not judged by sums.
+            // Unknown: of what is withdrawn the sums know only what was taken.
             Op::Withdraw(_) | Op::Forgive(_) => Self::NONE,
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::support::{Site, Tests, connect, database, postgres};
 use segstock_conformance::Options;
-use segstock_postgres::{OpenError, Postgres, Row, Rows};
+use segstock_postgres::{Batched, OpenError, Postgres, Row, Rows};
 use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
-use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock};
+use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, Patience, RemoteHolds, RemoteStock};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
@@ -18,6 +18,19 @@ pub fn add(tests: &Tests) {
     });
     tests.add("row::old_ids_are_forgotten_and_holds_are_not", |site| {
         forgets(site);
+    });
+    tests.add("row::many_old_ids_are_forgotten_within_patience", |site| {
+        forgets_many(site);
+    });
+    tests.add("row::long_times_are_no_mistake", |site| {
+        let _tables = database(site);
+        site.runtime.block_on(for_ever(site));
+    });
+    tests.add("row::holds_that_expire_do_not_pile_up", |site| {
+        abandoned(site);
+    });
+    tests.add("row::a_backlog_of_expired_holds_is_no_hindrance", |site| {
+        backlog(site);
     });
     tests.add("row::the_strict_way_remembers_every_refusal", |site| {
         let _tables = database(site);
@@ -136,5 +149,76 @@ fn forgets(site: &Site<'_>) {
         assert_eq!(stock.deduct(&id("new"), units(1)).await, Answer::Done(()));
         assert_eq!(stock.confirm(&id("held")).await, HoldAnswer::Done);
         assert_eq!(stock.available().await, Ok(1));
+    });
+}
+
+/// More ids than one statement deletes within an attempt.
+fn forgets_many(site: &Site<'_>) {
+    let (_tables, name) = (database(site), fresh_name());
+    let client = connect(site.server.url(), site.runtime);
+    let patience = Patience::new(Duration::from_millis(300), Duration::from_secs(2)).unwrap();
+    let postgres = Postgres::new(site.server.url()).unwrap().patience(patience);
+    site.runtime.block_on(async {
+        let old = "insert into segstock_order (stock, id, units, state, at)
+            select $1, 'old:' || n, 1, 'sold', now() - interval '2 days' from generate_series(1, 200000) n";
+        client.execute(old, &[&name]).await.unwrap();
+        postgres.forget().await.unwrap();
+        // Other tests may have called it meanwhile.
+        let left = "select count(*) from segstock_order where stock = $1";
+        let left: i64 = client.query_one(left, &[&name]).await.unwrap().get(0);
+        assert_eq!(left, 0);
+    });
+}
+
+async fn for_ever(site: &Site<'_>) {
+    let postgres = postgres(site.server.url()).remembered(Duration::MAX);
+    let stock = Row::create(&postgres, &fresh_name(), 3).await.unwrap();
+    assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
+    assert_eq!(
+        stock.reserve(&id("b"), units(1), Duration::MAX).await,
+        HoldAnswer::Done
+    );
+    assert_eq!(postgres.forget().await, Ok(0));
+    let too_long = postgres.longest_under_way(Duration::MAX);
+    let opened = Row::create(&too_long, &fresh_name(), 1).await;
+    assert!(matches!(opened, Err(OpenError::Patience(_))), "{opened:?}");
+}
+
+/// Baskets that nobody pays, in a stock that never runs short.
+fn abandoned(site: &Site<'_>) {
+    let (postgres, name) = (database(site), fresh_name());
+    let client = connect(site.server.url(), site.runtime);
+    site.runtime.block_on(async {
+        let stock = Row::create(&postgres, &name, 1_000_000).await.unwrap();
+        let soon = Duration::from_secs(1);
+        for number in 0..50 {
+            let order = id(&format!("basket:{number}"));
+            let held = stock.reserve(&order, units(1), soon).await;
+            assert_eq!(held, HoldAnswer::Done);
+        }
+        // Nobody runs short of units and frees them.
+        tokio::time::sleep(soon).await;
+        postgres.forget().await.unwrap();
+        assert_eq!(stock.available().await, Ok(1_000_000));
+        let kept = "select count(*) from segstock_order where stock = $1 and state = 'held'";
+        let kept: i64 = client.query_one(kept, &[&name]).await.unwrap().get(0);
+        assert_eq!(kept, 0, "holds that expired");
+    });
+}
+
+/// More expired holds than one statement ends within an attempt.
+fn backlog(site: &Site<'_>) {
+    let (_tables, name) = (database(site), fresh_name());
+    let client = connect(site.server.url(), site.runtime);
+    let patience = Patience::new(Duration::from_millis(500), Duration::from_secs(20)).unwrap();
+    let postgres = Postgres::new(site.server.url()).unwrap().patience(patience);
+    site.runtime.block_on(async {
+        let stock = Row::create(&postgres, &name, 1).await.unwrap();
+        let held = "insert into segstock_order (stock, id, units, state, until)
+            select $1, 'held:' || n, 1, 'held', now() - n * interval '1 ms' from generate_series(1, 30000) n";
+        client.execute(held, &[&name]).await.unwrap();
+        let batched = Batched::open(&postgres, &name).await.unwrap();
+        assert_eq!(batched.deduct(&id("b"), units(2)).await, Answer::Done(()));
+        assert_eq!(stock.deduct(&id("a"), units(2)).await, Answer::Done(()));
     });
 }

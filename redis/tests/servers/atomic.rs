@@ -2,9 +2,9 @@
 
 use crate::support::{Site, Tests, connect, redis};
 use segstock_conformance::Options;
-use segstock_redis::{Atomic, OpenError, Restarts};
+use segstock_redis::{Atomic, Batched, Growing, Locked, OpenError, Pool, Restarts};
 use segstock_remote::servers::{Clocked, RedisServer, Server, contract, fresh_name, id, units};
-use segstock_remote::{Answer, MAX_UNITS, RemoteStock};
+use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, RemoteHolds, RemoteStock};
 use std::time::Duration;
 
 pub fn add(tests: &Tests) {
@@ -16,6 +16,13 @@ pub fn add(tests: &Tests) {
     });
     tests.add("atomic::the_strict_way_remembers_every_refusal", |site| {
         site.runtime.block_on(strict(site));
+    });
+    tests.add("atomic::what_is_remembered_for_ever_is_sold_once", |site| {
+        site.runtime.block_on(for_ever(site));
+    });
+    tests.add("atomic::holds_that_expire_do_not_pile_up", |site| {
+        let connection = connect(site.server.url(), site.runtime);
+        site.runtime.block_on(abandoned(site, connection));
     });
     tests.add("atomic::a_stock_is_created_once", |site| {
         site.runtime.block_on(creates(site));
@@ -92,6 +99,52 @@ async fn strict(site: &Site<'_>) {
     assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
     let refused = stock.deduct(&id("a"), units(2)).await;
     assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+}
+
+/// Every design, with ids that are never forgotten, or so long that the server cannot count it.
+async fn for_ever(site: &Site<'_>) {
+    for remembered in [Duration::MAX, Duration::from_millis(u64::MAX / 2)] {
+        let redis = redis(site.server.url()).remembered(remembered);
+        let servers = [redis.clone()];
+        let open = async |held| Atomic::create(&redis, &fresh_name(), held).await.unwrap();
+        contract::of_stock(open).await;
+        contract::of_holds(open).await;
+        contract::of_stock(async |held| {
+            Batched::create(&redis, &fresh_name(), held).await.unwrap()
+        })
+        .await;
+        contract::of_stock(async |held| {
+            Growing::create(&servers, &fresh_name(), held, 2)
+                .await
+                .unwrap()
+        })
+        .await;
+        contract::of_stock(async |held| Pool::create(&servers, &fresh_name(), held).await.unwrap())
+            .await;
+        contract::of_stock(async |held| {
+            Locked::create(&redis, &fresh_name(), held, 1)
+                .await
+                .unwrap()
+        })
+        .await;
+    }
+}
+
+/// Baskets that nobody pays, in a stock that never runs short.
+async fn abandoned(site: &Site<'_>, mut connection: redis::aio::MultiplexedConnection) {
+    let (redis, name) = (redis(site.server.url()), fresh_name());
+    let stock = Atomic::create(&redis, &name, 1_000_000).await.unwrap();
+    for number in 0..200 {
+        let order = id(&format!("basket:{number}"));
+        let held = stock
+            .reserve(&order, units(1), Duration::from_millis(1))
+            .await;
+        assert_eq!(held, HoldAnswer::Done);
+    }
+    let mut known = redis::cmd("ZCARD");
+    known.arg(format!("segstock:{{{name}}}:deadlines"));
+    let known: u64 = known.query_async(&mut connection).await.unwrap();
+    assert!(known < 20, "{known} holds that expired are kept");
 }
 
 async fn creates(site: &Site<'_>) {

@@ -156,3 +156,47 @@ async fn pauses_grow_and_differ() {
     assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(1)));
     assert!(pauses[20..].windows(2).any(|pair| pair[0] != pair[1]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_leaves_its_id_in_doubt() {
+    use Attempt::{Again, First};
+    let server = Server::new(&[Next::Silent, Next::Answers, Next::Answers]);
+    let driver = Driver::new(&server, 1, Patience::default()).longest_under_way(LONG);
+    let [lost, other] = ["lost", "other"].map(|id| id.parse::<OrderId>().unwrap());
+    let call = |connection: u32, attempt| {
+        server.seen.lock().unwrap().push((connection, attempt));
+        let next = server.next.lock().unwrap().pop();
+        async move {
+            match next {
+                Some(Next::Answers) => Ok(()),
+                _ => std::future::pending().await,
+            }
+        }
+    };
+    // The customer goes away before the attempt's time is over.
+    let gone = [&lost];
+    let gone = timeout(Duration::from_millis(100), driver.ask_for(&gone, call));
+    assert!(gone.await.is_err());
+    driver.ask_for(&[&other], call).await.unwrap();
+    driver.ask_for(&[&lost], call).await.unwrap();
+    let seen = server.seen.lock().unwrap().clone();
+    assert_eq!(seen, [(1, First), (1, First), (1, Again)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patience_of_any_length_is_none_too_long() {
+    let patience = Patience::new(Duration::MAX, Duration::MAX).unwrap();
+    let server = Server::new(&[Next::Breaks, Next::Answers]);
+    let driver = Driver::new(&server, 1, patience).longest_under_way(Duration::MAX);
+    let call = |_, _| {
+        let next = server.next.lock().unwrap().pop();
+        async move {
+            match next {
+                Some(Next::Answers) => Ok(()),
+                _ => Err(Fault::MayBeDone("reset".to_owned())),
+            }
+        }
+    };
+    assert_eq!(driver.ask(call).await, Err(Unknown::new(1, "reset")));
+    assert_eq!(driver.ask(call).await, Ok(()));
+}
