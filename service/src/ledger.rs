@@ -51,6 +51,8 @@ impl fmt::Debug for PostgresUrl {
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        // The user and the password end at the first of these, whatever else they have in them.
+        let (_, rest) = rest.split_once('@').unwrap_or(("", rest));
         let rest = rest.split('?').next().unwrap_or_default();
         let place = rest.rsplit('@').next().unwrap_or_default();
         write!(f, "postgres://{place}")
@@ -76,12 +78,10 @@ impl FromStr for LedgerPlace {
                 Ok(Self::Postgres(PostgresUrl(text.to_owned())))
             }
             // It may hold a password, so it is not repeated.
-            Some((kind, _)) if kind.starts_with("postgres") => {
-                Err("a ledger in PostgreSQL is written postgres://USER@HOST/DATABASE".to_owned())
-            }
-            _ => Err(format!(
-                "{text:?} is no ledger: write sqlite:FILE, postgres://USER@HOST/DATABASE, or none"
-            )),
+            _ => Err(
+                "a ledger is written sqlite:FILE, postgres://USER@HOST/DATABASE, or none"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -238,8 +238,16 @@ mod tests {
         let place: LedgerPlace = text.parse().unwrap();
         assert_eq!(place.to_string(), "postgres://db.example/shop");
         assert!(!format!("{place:?}").contains("secret"));
-        let error = "postgres:secret@db".parse::<LedgerPlace>().unwrap_err();
-        assert!(!error.contains("secret"), "{error}");
+        let place: LedgerPlace = "postgres://shop:sec?ret@db/shop".parse().unwrap();
+        assert_eq!(place.to_string(), "postgres://db/shop");
+        for wrong in [
+            "postgres:secret@db",
+            "mysql://shop:secret@db",
+            "host=secret",
+        ] {
+            let error = wrong.parse::<LedgerPlace>().unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

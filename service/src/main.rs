@@ -1,6 +1,7 @@
 //! The command: arguments, start, stop.
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use segstock_service::config::{Arguments, Config};
 use segstock_service::serve::{Service, Stopped};
 use segstock_service::waiting::Away;
@@ -26,8 +27,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is wrong, without the ways to find out more.
+/// What is wrong, without the ways to find out more, and without a value that may be a secret.
 fn first_line(error: &clap::Error) -> String {
+    let named = error.get(ContextKind::InvalidArg);
+    if let (Some(ContextValue::String(option)), Some(reason)) = (named, error.source())
+        && ["--token", "--ledger"]
+            .iter()
+            .any(|secret| option.starts_with(secret))
+    {
+        return format!("{option}: {reason}");
+    }
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.trim_start_matches("error: ").to_owned()

@@ -235,6 +235,27 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn what_is_secret_is_not_repeated() {
+    for (variable, value) in [
+        ("SEGSTOCK_TOKEN", "the-secret-of-the-shop "),
+        ("SEGSTOCK_TOKEN", "the-secret-of-the-shop\n"),
+        ("SEGSTOCK_LEDGER", "postgres:shop:secret@db/shop"),
+        ("SEGSTOCK_LEDGER", "Postgres://shop:secret@db/shop"),
+        ("SEGSTOCK_LEDGER", "host=db password=secret"),
+    ] {
+        let mut command = command(&WITHOUT_LEDGER[..4]);
+        let output = command.env(variable, value).stderr(Stdio::piped()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let option = variable.replace("SEGSTOCK_", "--").to_lowercase();
+        assert!(said.contains(&option), "{said}");
+    }
+}
+
+#[test]
 fn configurations_that_cannot_be_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("service.toml");
