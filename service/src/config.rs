@@ -155,7 +155,8 @@ struct Settings {
     #[arg(long, value_name = "CONNECTIONS", env = "SEGSTOCK_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
 
-    /// How long a request's headers may take, and how long a connection may be idle [default: 30]
+    /// How long a request's headers may take, how long a connection may be idle, and how long it may take nothing of its
+    /// answer [default: 30]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HEADER_TIMEOUT")]
     header_timeout: Option<Seconds>,
 
