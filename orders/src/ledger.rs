@@ -311,6 +311,8 @@ pub enum LedgerReason {
     ReadOnly,
     /// It lets this process not in: by the password, the role, the database or the rights. To ask again is of no use.
     Refused,
+    /// It does not answer, or not now: to ask again may help.
+    NoAnswer,
     /// What was written cannot be read.
     Damaged,
     /// Another process has opened it since.

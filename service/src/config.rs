@@ -62,6 +62,10 @@ struct Settings {
     )]
     ledger: Option<LedgerPlace>,
 
+    /// How long a start waits for a database that does not answer [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_WAIT_FOR_DATABASE")]
+    wait_for_database: Option<Pause>,
+
     /// The name of this node, if several sell from one database: 1 to 64 letters, digits, or -._~:, for good; no other
     /// has it. Needs a ledger of postgres:// [default: none]
     #[arg(long, value_name = "NAME", env = "SEGSTOCK_NODE")]
@@ -151,7 +155,8 @@ struct Settings {
     #[arg(long, value_name = "CONNECTIONS", env = "SEGSTOCK_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
 
-    /// How long a request's headers may take, and how long a connection may be idle [default: 30]
+    /// How long a request's headers may take, how long a connection may be idle, and how long it may take nothing of its
+    /// answer [default: 30]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HEADER_TIMEOUT")]
     header_timeout: Option<Seconds>,
 
@@ -186,6 +191,7 @@ impl Settings {
             shop_listen: self.shop_listen.or(other.shop_listen),
             token: self.token.or(other.token),
             ledger: self.ledger.or(other.ledger),
+            wait_for_database: self.wait_for_database.or(other.wait_for_database),
             node: self.node.or(other.node),
             snapshot: self.snapshot.or(other.snapshot),
             hold: self.hold.or(other.hold),
@@ -227,6 +233,8 @@ pub struct Config {
     pub token: Option<Token>,
     /// Where what was answered is kept.
     pub ledger: LedgerPlace,
+    /// How long a start waits for a database that does not answer.
+    pub wait_for_database: Duration,
     /// The name of this node, if several sell.
     pub node: Option<NodeName>,
     /// The snapshot to read into a new ledger.
@@ -352,6 +360,9 @@ impl From<Settings> for Config {
             shop_listen: settings.shop_listen.unwrap_or_else(|| Address::local(8081)),
             token: settings.token,
             ledger: settings.ledger.unwrap_or_else(LedgerPlace::here),
+            wait_for_database: settings
+                .wait_for_database
+                .map_or(Duration::from_secs(60), |Pause(time)| time),
             node: settings.node,
             snapshot: settings.snapshot,
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),

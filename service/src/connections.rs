@@ -1,4 +1,5 @@
-//! [`Door`]: a listener whose connections are limited in number, and in the time that their headers may take.
+//! [`Door`]: a listener whose connections are limited in number, in the time and the size of their headers, and in the time for
+//! which they take nothing of an answer.
 
 use crate::telemetry::{self, Connected};
 use axum::Router;
@@ -10,11 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 
 /// Files that are kept for everything but connections.
 const RESERVED: u64 = 32;
 /// The most connections of the shop's listener.
 const SHOP: usize = 256;
+/// Bytes of a request's path and headers, and of an answer that are buffered beyond what is being sent.
+const BUFFER: usize = 32 * 1024;
 /// How long nothing is accepted after the system could not open a connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -27,7 +31,8 @@ pub struct Door {
     pub listener: TcpListener,
     /// How many are open at most. The others wait in the system's queue.
     pub connections: usize,
-    /// How long the headers of a request may take, and how long a connection may be idle.
+    /// How long the headers of a request may take, how long a connection may be idle, and how long it may take nothing of an
+    /// answer.
     pub header_time: Duration,
 }
 
@@ -74,9 +79,13 @@ impl Door {
     ) -> impl Future<Output = hyper::Result<()>> + use<> {
         // An answer is small, and should not wait for the next one.
         _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.header_time));
+        let stream = Box::pin(stream);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_time)
+            .max_buf_size(BUFFER)
             // Head and body of an answer are one write of few bytes, cheaper to copy than to name.
             .writev(false)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));

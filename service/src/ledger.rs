@@ -2,13 +2,14 @@
 
 use crate::book::{Book, Sku};
 use segstock_orders::ledger::{
-    Batch, Found, Ledger, LedgerError, Opened, RecoverError, Recovered, Standing, WriteError,
-    Writer,
+    Batch, Found, Ledger, LedgerError, LedgerReason, Opened, RecoverError, Recovered, Standing,
+    WriteError, Writer,
 };
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{Entry, OrderBookBuilder, Position};
 use segstock_postgres::PostgresLedger;
 use serde::Deserialize;
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -50,6 +51,8 @@ impl fmt::Debug for PostgresUrl {
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        // The user and the password end at the first of these, whatever else they have in them.
+        let (_, rest) = rest.split_once('@').unwrap_or(("", rest));
         let rest = rest.split('?').next().unwrap_or_default();
         let place = rest.rsplit('@').next().unwrap_or_default();
         write!(f, "postgres://{place}")
@@ -75,12 +78,10 @@ impl FromStr for LedgerPlace {
                 Ok(Self::Postgres(PostgresUrl(text.to_owned())))
             }
             // It may hold a password, so it is not repeated.
-            Some((kind, _)) if kind.starts_with("postgres") => {
-                Err("a ledger in PostgreSQL is written postgres://USER@HOST/DATABASE".to_owned())
-            }
-            _ => Err(format!(
-                "{text:?} is no ledger: write sqlite:FILE, postgres://USER@HOST/DATABASE, or none"
-            )),
+            _ => Err(
+                "a ledger is written sqlite:FILE, postgres://USER@HOST/DATABASE, or none"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -114,15 +115,53 @@ pub struct Kept {
     pub found: String,
 }
 
+/// Why there is no open book, in one line.
+#[derive(Debug)]
+pub struct NotOpen {
+    line: String,
+    is_away: bool,
+}
+
+impl NotOpen {
+    /// Whether a database does not answer: later it may.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        self.is_away
+    }
+}
+
+impl From<String> for NotOpen {
+    fn from(line: String) -> Self {
+        let is_away = false;
+        Self { line, is_away }
+    }
+}
+
+impl From<RecoverError> for NotOpen {
+    fn from(error: RecoverError) -> Self {
+        let line = format!("cannot open the ledger: {error}");
+        let is_away = matches!(error, RecoverError::Ledger(error) if error.reason() == LedgerReason::NoAnswer);
+        Self { line, is_away }
+    }
+}
+
+impl fmt::Display for NotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
+impl Error for NotOpen {}
+
 /// Opens a book: as its ledger has it, or a new one.
 ///
 /// # Errors
 ///
 /// What is wrong with the ledger, in one line. It was not changed.
-pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept, String> {
+pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept, NotOpen> {
     match place {
         LedgerPlace::None => {
-            let Recovered { book, writer, .. } = recovered(builder.recover(Nowhere))?;
+            let Recovered { book, writer, .. } = builder.recover(Nowhere)?;
             let found = "no ledger: everything is forgotten when the service ends".to_owned();
             Ok(Kept {
                 book,
@@ -131,19 +170,21 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
             })
         }
         LedgerPlace::Sqlite(file) => {
-            let recovered = recovered(builder.recover(SqliteLedger::at(file)))?;
+            let recovered = builder.recover(SqliteLedger::at(file))?;
             let shown = file.display();
             let anew = format!("move {shown} and {shown}-wal away");
             Ok(kept(recovered, &shown, &anew))
         }
         LedgerPlace::Postgres(url) => {
             let ledger = PostgresLedger::at(&url.0, SCHEMA).map_err(RecoverError::Ledger);
-            let recovered = recovered(ledger.and_then(|ledger| builder.recover(ledger)));
-            let recovered =
-                recovered.map_err(|error| match error.ends_with("not a ledger of segstock") {
-                    true => format!("{error}; a sale of several nodes is started with --node"),
-                    false => error,
-                })?;
+            let recovered = ledger.and_then(|ledger| builder.recover(ledger));
+            let recovered = recovered.map_err(|error| {
+                let mut error = NotOpen::from(error);
+                if error.line.ends_with("not a ledger of segstock") {
+                    error.line += "; a sale of several nodes is started with --node";
+                }
+                error
+            })?;
             let anew = format!("drop its schema {SCHEMA}, or rename it");
             Ok(kept(recovered, url, &anew))
         }
@@ -163,10 +204,6 @@ fn kept(recovered: Recovered<Sku>, place: &dyn fmt::Display, anew: &str) -> Kept
         writer: recovered.writer,
         found,
     }
-}
-
-fn recovered(recovered: Result<Recovered<Sku>, RecoverError>) -> Result<Recovered<Sku>, String> {
-    recovered.map_err(|error| format!("cannot open the ledger: {error}"))
 }
 
 /// A ledger that keeps nothing.
@@ -201,8 +238,16 @@ mod tests {
         let place: LedgerPlace = text.parse().unwrap();
         assert_eq!(place.to_string(), "postgres://db.example/shop");
         assert!(!format!("{place:?}").contains("secret"));
-        let error = "postgres:secret@db".parse::<LedgerPlace>().unwrap_err();
-        assert!(!error.contains("secret"), "{error}");
+        let place: LedgerPlace = "postgres://shop:sec?ret@db/shop".parse().unwrap();
+        assert_eq!(place.to_string(), "postgres://db/shop");
+        for wrong in [
+            "postgres:secret@db",
+            "mysql://shop:secret@db",
+            "host=secret",
+        ] {
+            let error = wrong.parse::<LedgerPlace>().unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -40,4 +40,5 @@ pub mod snapshot;
 #[path = "../../examples/support/table.rs"]
 pub mod table;
 pub mod telemetry;
+pub mod waiting;
 pub mod watch;

@@ -1,11 +1,18 @@
 //! The command: arguments, start, stop.
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use segstock_service::config::{Arguments, Config};
-use segstock_service::serve::Service;
+use segstock_service::serve::{Service, Stopped};
+use segstock_service::waiting::Away;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// How long an opening of the ledger that was given up may still take.
+const END: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -20,8 +27,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is wrong, without the ways to find out more.
+/// What is wrong, without the ways to find out more, and without a value that may be a secret.
 fn first_line(error: &clap::Error) -> String {
+    let named = error.get(ContextKind::InvalidArg);
+    if let (Some(ContextValue::String(option)), Some(reason)) = (named, error.source())
+        && ["--token", "--ledger"]
+            .iter()
+            .any(|secret| option.starts_with(secret))
+    {
+        return format!("{option}: {reason}");
+    }
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
     line.trim_start_matches("error: ").to_owned()
@@ -32,8 +47,22 @@ fn refuse(line: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
-#[tokio::main]
-async fn run(config: Config) -> ExitCode {
+fn fail(line: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("segstock-service: {line}");
+    ExitCode::FAILURE
+}
+
+fn run(config: Config) -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("no threads: {error}")),
+    };
+    let code = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(END);
+    code
+}
+
+async fn serve(config: Config) -> ExitCode {
     let log = tracing_subscriber::fmt()
         .with_max_level(config.log.level)
         .with_writer(io::stderr);
@@ -53,11 +82,14 @@ async fn run(config: Config) -> ExitCode {
     match started.await {
         Ok(service) => match service.run().await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("segstock-service: {error}");
-                ExitCode::FAILURE
-            }
+            Err(error) => fail(&error),
         },
+        Err(error) if error.is::<Stopped>() => {
+            tracing::info!("{error}");
+            ExitCode::SUCCESS
+        }
+        // It may be there the next time.
+        Err(error) if error.is::<Away>() => fail(&error),
         Err(error) => refuse(&error),
     }
 }

@@ -3,16 +3,23 @@
 use crate::book::{Book, Sku};
 use crate::config::Config;
 use crate::input::check_sku;
-use crate::ledger::{self, Kept, LedgerPlace, PostgresUrl, SCHEMA};
+use crate::ledger::{self, Kept, LedgerPlace, NotOpen, PostgresUrl, SCHEMA};
 use crate::problem::Problem;
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
 use crate::shop::node::Node;
 use crate::snapshot;
+use crate::waiting::Wait;
 use segstock_orders::{Journal, Position, Refusal};
 use segstock_postgres::nodes::{Sale, SaleError};
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::task;
+use tokio::time::timeout;
+
+/// How long one question to a database lasts that may be away.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// Where orders are decided.
 #[derive(Debug)]
@@ -36,13 +43,39 @@ pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
         book,
         writer,
         found,
-    } = self::book(config)?;
+    } = kept(config).await?;
     let mut alone = Alone::new(book, writer);
     if let LedgerPlace::Sqlite(file) = &config.ledger {
         alone.file = Some(file.clone());
     }
     let shop = Shop::Alone(Arc::new(alone));
     Ok(Opened { shop, found })
+}
+
+/// The book as its ledger has it. A database that does not answer yet is waited for.
+async fn kept(config: &Config) -> Result<Kept, Box<dyn Error>> {
+    let mut wait = Wait::new(&config.ledger, config.wait_for_database);
+    loop {
+        let (is_remote, config) = (
+            matches!(config.ledger, LedgerPlace::Postgres(_)),
+            config.clone(),
+        );
+        // It blocks its thread.
+        let mut opening = task::spawn_blocking(move || book(&config));
+        let opened = match timeout(PROBE, &mut opening).await {
+            Ok(opened) => opened?,
+            Err(_) => {
+                if is_remote {
+                    wait.say(&"not all of it is read yet");
+                }
+                opening.await?
+            }
+        };
+        match opened {
+            Err(error) if error.is_away() => wait.after(&error).await?,
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 /// A node joins the sale in the database: the first one begins it.
@@ -59,6 +92,12 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
         .max_lines(config.max_lines)
         .max_units(config.max_units)
         .longest_hold(config.limits.longest_hold);
+    let mut wait = Wait::new(url, config.wait_for_database);
+    // Asked with little patience: what is waited for is said at once.
+    let asked = sale.clone().patience(PROBE);
+    while let Err(SaleError::Unknown(unknown)) = asked.free("").await {
+        wait.after(&unknown.last_error).await?;
+    }
     let node = Node::join(sale, name, config.retention, config.events > 0).await;
     let node = node.map_err(refused)?;
     let is_new = node.is_new().await?;
@@ -80,7 +119,7 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
 }
 
 /// The book as its ledger has it, and the SKUs of the configuration.
-fn book(config: &Config) -> Result<Kept, Box<dyn Error>> {
+fn book(config: &Config) -> Result<Kept, NotOpen> {
     let mut builder = Book::builder()
         .retention(config.retention)
         .longest_hold(config.limits.longest_hold)
@@ -113,6 +152,7 @@ fn book(config: &Config) -> Result<Kept, Box<dyn Error>> {
             Err(error) => return Err(refused(&error).into()),
         }
     }
-    Journal::<Sku>::wait(&*kept.writer, rests_on)?;
+    let written = Journal::<Sku>::wait(&*kept.writer, rests_on);
+    written.map_err(|error| error.to_string())?;
     Ok(kept)
 }

@@ -24,6 +24,18 @@ use tokio::time::{sleep, timeout};
 /// How much longer than a request may take the service waits for those under way when it stops.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The service was told to stop before it had started.
+#[derive(Debug)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stopped before it had started")
+    }
+}
+
+impl Error for Stopped {}
+
 /// A service that is open for requests as soon as it runs.
 #[derive(Debug)]
 pub struct Service {
@@ -60,12 +72,12 @@ impl Service {
     /// # Errors
     ///
     /// Whatever keeps it from starting: an address in use, a shop's listener that everybody could reach, a ledger that
-    /// cannot be opened, a SKU of too many units.
+    /// cannot be opened, a SKU of too many units. [`Away`](crate::waiting::Away), if a database did not answer; [`Stopped`].
     pub async fn start(config: Config) -> Result<Self, Box<dyn Error>> {
         if config.idle {
             tracing::warn!("nothing is done: every request is answered without any work (--idle)");
         }
-        let signals = Signals::new()?;
+        let mut signals = Signals::new()?;
         let customers = config.listen.bind().await?;
         let shop = config.shop_listen.bind().await?;
         if config.token.is_none() && !shop.local_addr()?.ip().is_loopback() {
@@ -76,7 +88,11 @@ impl Service {
             .into());
         }
         // A second service on the same addresses never comes here: it leaves the ledger alone.
-        let opened = opening::open(&config).await?;
+        let no_backup = || tracing::warn!("no backup: the ledger is not open yet");
+        let opened = tokio::select! {
+            opened = opening::open(&config) => opened?,
+            () = signals.stop(no_backup) => return Err(Stopped.into()),
+        };
         let telemetry = Telemetry::install()?.with_skus(&config.metrics_skus);
         requests::begin();
         if config.node.is_some() {

@@ -41,19 +41,27 @@ impl From<Error> for Fault {
             None => {
                 let source = std::error::Error::source(&error);
                 let is_wrong = source.is_some_and(|source| source.is::<WrongType>());
-                (LedgerReason::Failed, !is_wrong)
+                if_it_may_pass(!is_wrong)
             }
             Some("25006") => (LedgerReason::ReadOnly, true),
             Some("53100") => (LedgerReason::Full, true),
             Some("XX001" | "XX002") => (LedgerReason::Damaged, false),
             // Connections, transactions that were undone, resources, an operator's intervention, the system.
             Some(code) => {
-                let may_pass = ["08", "40", "53", "55", "57", "58"].contains(&&code[..2]);
-                (LedgerReason::Failed, may_pass)
+                if_it_may_pass(["08", "40", "53", "55", "57", "58"].contains(&&code[..2]))
             }
         };
         Self::new(reason, line, may_pass)
     }
+}
+
+const fn if_it_may_pass(may_pass: bool) -> (LedgerReason, bool) {
+    let reason = if may_pass {
+        LedgerReason::NoAnswer
+    } else {
+        LedgerReason::Failed
+    };
+    (reason, may_pass)
 }
 
 /// A row that no ledger of this release writes.

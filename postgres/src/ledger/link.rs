@@ -162,7 +162,7 @@ impl Links {
             let ended = timeout(reach.timeout, call).await;
             _ = answer.send(ended.unwrap_or_else(|_| {
                 let line = format!("PostgreSQL did not answer within {:?}", reach.timeout);
-                Err(Fault::new(LedgerReason::Failed, line, true))
+                Err(Fault::new(LedgerReason::NoAnswer, line, true))
             }));
         });
         let ended = answered.recv().unwrap_or_else(|_| {

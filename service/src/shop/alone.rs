@@ -1,7 +1,6 @@
 //! [`Alone`]: the order book of this process, which sells alone.
 
 use super::number;
-use super::refusals::no_waiting_list;
 use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
 use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
@@ -115,10 +114,11 @@ impl Alone {
             ttl,
             waits,
         } = order;
-        if waits {
-            have_waiting_lists(&self.book, &lines)?;
-        }
         let placed = self.call(|book| {
+            // A retry is answered as before, whatever became of the waiting list.
+            if waits && book.get(id).is_err() {
+                have_waiting_lists(book, &lines)?;
+            }
             let answer = if waits {
                 book.place_or_wait(id, customer, lines, ttl)
             } else {
@@ -203,7 +203,7 @@ fn order_of(book: &Book, of: Option<&str>, id: &str) -> Done<OrderView<Sku>> {
 }
 
 /// A waiting order keeps others from its SKUs. So the shop says first how many units may wait.
-fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> {
+fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Done<()> {
     let without = lines.iter().filter(|(sku, _)| {
         let view = book.stock(sku);
         view.is_some_and(|view| view.limits.waiting == u64::MAX)
@@ -211,7 +211,10 @@ fn have_waiting_lists(book: &Book, lines: &[(Sku, u64)]) -> Result<(), Problem> 
     let without: Vec<_> = without
         .map(|(sku, units)| ShortLine::new(sku.clone(), *units, 0))
         .collect();
-    no_waiting_list(without)
+    match without.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::QueueFull(without)),
+    }
 }
 
 /// What a time by the machine's clock is by the book's. What was before the book began is its beginning.

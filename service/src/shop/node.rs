@@ -167,7 +167,14 @@ impl Node {
         } = order;
         let (id, ttl) = (id_of(id)?, Some(ttl));
         let placed = if waits {
-            self.have_waiting_lists(&lines).await?;
+            if let Err(problem) = self.have_waiting_lists(&lines).await {
+                // A retry is answered as before, whatever became of the waiting list.
+                match self.node.view(&id).await {
+                    Err(Refusal::NoOrder) => return Err(problem),
+                    Err(refusal) if refusal.is_temporary() => return Err(refused(refusal)),
+                    _ => {}
+                }
+            }
             call(self.node.place_or_wait(&id, customer, lines, ttl)).await?
         } else {
             call(self.node.place_for(&id, customer, lines, ttl)).await?

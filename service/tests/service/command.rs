@@ -7,7 +7,9 @@ use segstock_service::config::Arguments;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,6 +103,57 @@ fn a_node_needs_a_database_and_a_name() {
     assert_refused(&snapshot, &["--snapshot", "--node"]);
 }
 
+/// A service whose database is not there, and the first line of its log.
+fn without_database(more: &[&str]) -> (Child, BufReader<ChildStderr>, String) {
+    // Nobody listens there any more.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let url = format!("postgres://shop:secret@{}/shop", port.unwrap());
+    let arguments = [PORTS, &["--ledger", &url], more].concat();
+    let mut child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let began = Instant::now();
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    let at_once = began.elapsed() < Duration::from_secs(4);
+    assert!(
+        at_once && said.contains("waiting for the database"),
+        "{said}"
+    );
+    assert!(
+        said.contains("/shop: ") && !said.contains("secret"),
+        "{said}"
+    );
+    (child, stderr, said)
+}
+
+#[test]
+fn a_start_waits_for_its_database_and_says_so_at_once() {
+    for node in [&[][..], &["--node", "one"]] {
+        let more = [node, &["--wait-for-database", "1.5"]].concat();
+        let (mut child, mut stderr, _) = without_database(&more);
+        let mut end = String::new();
+        stderr.read_to_string(&mut end).unwrap();
+        // It may be there the next time: whoever starts services may start it again.
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{end}");
+        assert_eq!(end.lines().count(), 1, "{end}");
+        assert!(end.contains("did not answer within 1.5 s"), "{end}");
+        assert!(!end.contains("secret"), "{end}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_start_that_waits_is_told_to_stop() {
+    for node in [&[][..], &["--node", "one"]] {
+        let (mut child, _stderr, _) = without_database(node);
+        let began = Instant::now();
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+}
+
 #[test]
 fn the_help_says_what_is_so_when_nobody_sets_it() {
     let config = Arguments::parse_from(["segstock-service"]).resolve();
@@ -112,6 +165,7 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         ("shop_listen", config.shop_listen.to_string()),
         ("token", config.token.map_or("none", |_| "some").to_owned()),
         ("ledger", config.ledger.to_string()),
+        ("wait_for_database", seconds(config.wait_for_database)),
         ("hold", seconds(limits.hold)),
         ("longest_hold", seconds(limits.longest_hold)),
         (
@@ -178,6 +232,27 @@ fn mistakes_are_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert_refused(&["--listen", &address], &["cannot listen", &address]);
+}
+
+#[test]
+fn what_is_secret_is_not_repeated() {
+    for (variable, value) in [
+        ("SEGSTOCK_TOKEN", "the-secret-of-the-shop "),
+        ("SEGSTOCK_TOKEN", "the-secret-of-the-shop\n"),
+        ("SEGSTOCK_LEDGER", "postgres:shop:secret@db/shop"),
+        ("SEGSTOCK_LEDGER", "Postgres://shop:secret@db/shop"),
+        ("SEGSTOCK_LEDGER", "host=db password=secret"),
+    ] {
+        let mut command = command(&WITHOUT_LEDGER[..4]);
+        let output = command.env(variable, value).stderr(Stdio::piped()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let option = variable.replace("SEGSTOCK_", "--").to_lowercase();
+        assert!(said.contains(&option), "{said}");
+    }
 }
 
 #[test]

@@ -189,3 +189,53 @@ fn a_flood_of_cancelled_orders_is_capped_and_room_comes_back() {
     assert!(flood(1_000) > 100);
     assert!(shop.alone.book.lines() <= 150);
 }
+
+/// A connection that asks for much, and takes nothing of it.
+fn takes_nothing(at: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(at).unwrap();
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: shop\r\n\r\n";
+    // More than the buffers of both ends take.
+    stream.write_all(request.repeat(300).as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn who_takes_nothing_of_an_answer_makes_room_for_others() {
+    let setting = Setting {
+        connections: 3,
+        header_time: Duration::from_millis(300),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[], setting);
+    let address = shop.customers.address;
+    let streams: Vec<_> = (0..6).map(|_| takes_nothing(address)).collect();
+    shop.customers.get("/livez").expect(200);
+    for mut stream in streams {
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        // What was under way, and the end.
+        let end = std::io::copy(&mut stream, &mut std::io::sink());
+        let is_over = !matches!(end, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(is_over);
+    }
+}
+
+#[test]
+fn headers_have_a_size_that_many_connections_can_have() {
+    let shop = Server::start(&[]);
+    let status = |size: usize| {
+        let mut stream = TcpStream::connect(shop.customers.address).unwrap();
+        let long = "x".repeat(size);
+        let request =
+            format!("GET /livez HTTP/1.1\r\nhost: shop\r\nconnection: close\r\nx: {long}\r\n\r\n");
+        // It may be closed before all of it is sent.
+        _ = stream.write_all(request.as_bytes());
+        let mut answer = Vec::new();
+        _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer)
+            .get(9..12)
+            .map(str::to_owned)
+    };
+    assert_eq!(status(16_000).as_deref(), Some("200"));
+    assert_ne!(status(70_000).as_deref(), Some("200"));
+}

@@ -114,6 +114,23 @@ fn orders_wait_in_the_sequence_in_which_they_came_where_the_shop_has_a_waiting_l
 }
 
 #[test]
+fn a_retry_of_an_order_that_waits_is_answered_as_before_whatever_became_of_the_list() {
+    let shop = Server::start(&[("phone", 1)]);
+    limit(&shop, "phone", &json!({"waiting": 5})).expect(200);
+    let first = wait(&shop, "a", &[("phone", 2)]).expect(201);
+    limit(&shop, "phone", &json!({})).expect(200);
+    let retry = wait(&shop, "a", &[("phone", 2)]);
+    assert!(retry.is_replayed(), "{retry:?}");
+    let retry = retry.expect(200);
+    assert_eq!(
+        (&retry["state"], &retry["number"]),
+        (&json!("waiting"), &first["number"])
+    );
+    wait(&shop, "a", &[("phone", 3)]).problem(422, "other-request");
+    wait(&shop, "b", &[("phone", 2)]).problem(409, "queue-full");
+}
+
+#[test]
 fn all_skus_are_listed_page_by_page_in_the_sequence_of_their_opening() {
     let skus: Vec<String> = (0..7).map(|number| format!("sku-{number}")).collect();
     let stock: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 3)).collect();

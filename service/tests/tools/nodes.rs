@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         trial("nodes::the_older_of_two_with_one_name_ends", same_name),
         trial("nodes::without_the_database_one_is_not_ready", away),
         trial("nodes::a_sale_and_a_ledger_refuse_each_other", mixed),
+        trial("nodes::a_retry_of_an_order_that_waits_is_answered", waits),
     ]
 }
 
@@ -579,4 +580,24 @@ fn mixed(server: PostgresServer) {
     alone.customers.order("a", &[("phone", 1)]).expect(201);
     refused(&arguments(&url, "one"), "is started without --node");
     alone.client.deed("pay", "a").expect(200);
+}
+
+fn waits(server: PostgresServer) {
+    let node = start(&url(&server), "one");
+    let limit = |limits: Value| {
+        let path = "/v1/stock/last-one/limits";
+        let limited = node.client.send("PUT", path, &[JSON], &limits.to_string());
+        limited.expect(200);
+    };
+    let order = |id: &str| {
+        let body = json!({"lines": [{"sku": "last-one", "units": 2}], "wait": true});
+        node.client.post("/v1/orders", id, &body)
+    };
+    limit(json!({"waiting": 5}));
+    assert_eq!(order("a").expect(201)["state"], "waiting");
+    limit(json!({}));
+    let retry = order("a");
+    assert!(retry.is_replayed(), "{retry:?}");
+    assert_eq!(retry.expect(200)["state"], "waiting");
+    order("b").problem(409, "queue-full");
 }

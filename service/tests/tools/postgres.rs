@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
             killed,
         ),
         trial("postgres::a_second_service_ends_the_first", second),
+        trial("postgres::a_start_waits_until_it_is_there", waited),
     ]
 }
 
@@ -61,6 +62,33 @@ fn killed(mut server: PostgresServer) {
     });
 }
 
+/// The server's socket, which is not there at first.
+fn waited(server: PostgresServer) {
+    let Some(Upstream::Unix(socket)) = server.upstream() else {
+        panic!("a private server has a socket");
+    };
+    for more in [&[][..], &["--node", "one"]] {
+        let database = if more.is_empty() {
+            "postgres"
+        } else {
+            "template1"
+        };
+        let later = tempfile::tempdir().unwrap();
+        let folder = later.path().to_str().unwrap().replace('/', "%2F");
+        let url = format!("postgres://postgres@{folder}/{database}");
+        let arguments = [PORTS, &["--ledger", &url], more].concat();
+        let mut command = command(&arguments);
+        let starts = thread::spawn(move || Process::spawn(&mut command));
+        thread::sleep(Duration::from_millis(1_200));
+        assert!(!starts.is_finished());
+        let link = later.path().join(socket.file_name().unwrap());
+        std::os::unix::fs::symlink(&socket, link).unwrap();
+        let service = starts.join().unwrap();
+        service.customers.order("a", &[("phone", 1)]).expect(201);
+        service.client.get("/readyz").expect(200);
+    }
+}
+
 fn second(server: PostgresServer) {
     let url = url(&server);
     let start = || {
@@ -83,8 +111,9 @@ fn second(server: PostgresServer) {
     second.customers.order("c", &[("phone", 1)]).expect(201);
 
     let nowhere = "postgres://shop:secret@%2Fnowhere/shop";
-    let (code, said) = refusal(&[PORTS, &["--ledger", nowhere]].concat());
-    assert_eq!(code, Some(2), "{said}");
+    let at_once = ["--ledger", nowhere, "--wait-for-database", "0"];
+    let (code, said) = refusal(&[PORTS, &at_once].concat());
+    assert_eq!(code, Some(1), "{said}");
     assert!(
         said.lines().count() == 1 && !said.contains("secret"),
         "{said}"
