@@ -15,7 +15,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use segstock::{LockedStock, MAX_UNITS, Stock};
-use segstock_harness::{Lock, Work, cpu};
+use segstock_harness::{Lock, Work, by_name, cpu};
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::thread::sleep;
@@ -52,13 +52,10 @@ fn orders(
         }
     };
     let under_lock = move |lock: &Lock| _ = black_box(lock.deduct_with(black_box(1), flow).is_ok());
-    let mut works = vec![
-        (
-            "LockedStock",
-            Work::of(locked(segments), under_segment_lock),
-        ),
-        ("Stock", Work::of(striped(segments), after_deduct)),
-    ];
+    let mut works = by_name! {
+        "LockedStock" => Work::of(locked(segments), under_segment_lock),
+        "Stock" => Work::of(striped(segments), after_deduct),
+    };
     if segments == 1 {
         works.push(("parking_lot lock", Work::of(Lock::new(PLENTY), under_lock)));
     }

@@ -14,7 +14,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use segstock::{LockedStock, MAX_UNITS, Stock};
-use segstock_harness::Work;
+use segstock_harness::{Work, by_name};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -66,17 +66,11 @@ fn one_thread(criterion: &mut Criterion) {
 fn two_threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("2 threads");
     let deduct = |stock: &Stock| _ = black_box(stock.deduct(black_box(1)).is_ok());
-    let works = [
-        ("deduct", Work::of(Stock::new(PLENTY), deduct)),
-        (
-            "deduct and restock",
-            Work::of(Stock::new(PLENTY), deduct_and_restock),
-        ),
-        (
-            "one unit out and back",
-            Work::of(Stock::new(1), deduct_and_restock),
-        ),
-    ];
+    let works = by_name! {
+        "deduct" => Work::of(Stock::new(PLENTY), deduct),
+        "deduct and restock" => Work::of(Stock::new(PLENTY), deduct_and_restock),
+        "one unit out and back" => Work::of(Stock::new(1), deduct_and_restock),
+    };
     for (name, work) in works {
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|calls| work.time(2, calls));

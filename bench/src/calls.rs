@@ -9,15 +9,16 @@ use std::hint::black_box;
 pub enum Calls {
     Deduct(u64),
     OutAndBack(u64),
-    ReserveAndRelease(u64),
+    /// Units are reserved and released.
+    Reserve(u64),
     /// One unit is restocked, and a hundred orders ask for it.
-    RestockAnd99,
+    Refusals99,
     /// A million units are sold down to this, and then three go out and back.
     SoldDownTo(u64),
     /// A number of counters, from full to empty.
     SellOut(usize, Orders),
 }
-use Calls::{Deduct, OutAndBack, ReserveAndRelease, RestockAnd99, SellOut, SoldDownTo};
+use Calls::{Deduct, OutAndBack, Refusals99, Reserve, SellOut, SoldDownTo};
 
 pub const MILLION: u64 = 1_000_000;
 
@@ -41,10 +42,10 @@ pub fn work<C: Counter>(calls: Calls, each: Option<usize>, open: impl Fn() -> C)
     let work = match calls {
         Deduct(units) => repeat!(|counter| _ = black_box(counter.deduct(black_box(units)))),
         OutAndBack(units) => repeat!(|counter| out_and_back(counter, black_box(units))),
-        ReserveAndRelease(units) => {
+        Reserve(units) => {
             repeat!(|counter| counter.reserve_and_release(black_box(units)))
         }
-        RestockAnd99 => {
+        Refusals99 => {
             let round = repeat!(|counter| {
                 counter.restock(1);
                 (0..100).for_each(|_| _ = black_box(counter.deduct(1)));

@@ -2,10 +2,10 @@
 //! choosing a segment. The name of a situation is that of its plot, and after a colon that of its panel.
 
 use crate::calls::{Calls, MILLION, work};
-use crate::candidates::{ALL, Kind};
+use crate::candidates::{ALL, Candidate, Kind};
 use crate::counters::{Counter, PLENTY, Segmented, locked, striped};
 use segstock::Selection::{self, ByThread, Random};
-use segstock_harness::{Atomic, Lock, Run, Work, cpu, median};
+use segstock_harness::{Atomic, Lock, Run, Work, by_name, cpu, median};
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::Instant;
@@ -16,65 +16,59 @@ const LEFT: [u64; 8] = [MILLION, 100_000, 10_000, 1_000, 100, 10, 1, 0];
 const FLOWS: [u64; 6] = [0, 30, 100, 300, 3_000, 30_000];
 const FEW_FLOWS: [u64; 3] = [0, 300, 30_000];
 
-fn segment_locks(units: u64, segments: usize) -> Segmented<Lock> {
-    Segmented::new(units, segments, Random, Lock::new)
+type Works = Vec<(&'static str, Work)>;
+
+/// Measures candidates at each place of an axis, all in turn.
+fn measure(run: &mut Run, threads: usize, places: impl IntoIterator<Item = (f64, Works)>) {
+    let at = |(at, works): (f64, Works)| {
+        works
+            .into_iter()
+            .map(move |(name, work)| (name, work.at(at)))
+    };
+    run.measure(threads, places.into_iter().flat_map(at).collect());
+}
+
+/// The counters with segments, of which an order tries each that it needs.
+fn segmented(calls: Calls, units: u64, segments: usize) -> Works {
+    by_name! {
+        "Stock" => work(calls, None, || striped(units, segments)),
+        "LockedStock, random" => work(calls, None, || locked(units, segments, Random)),
+        "segment locks, random" => work(calls, None, || Segmented::new(units, segments, Random, Lock::new)),
+    }
 }
 
 pub fn over_segments(run: &mut Run) {
+    let (cores, deduct, refuse) = (cpu::cores(), Calls::Deduct(1), Calls::Deduct(2 * MILLION));
     run.begin(format!(
-        "cost over segments: deduct one of plenty, {} threads",
-        cpu::cores()
+        "cost over segments: deduct one of plenty, {cores} threads"
     ));
-    let deduct = Calls::Deduct(1);
-    let works = SEGMENTS.into_iter().flat_map(|segments| {
-        let locked = |selection| work(deduct, None, || locked(PLENTY, segments, selection));
-        let atomics = || Segmented::new(PLENTY, segments, Random, Atomic::new);
-        let works = [
-            ("Stock", work(deduct, None, || striped(PLENTY, segments))),
-            ("LockedStock, random", locked(Random)),
-            ("LockedStock, by thread", locked(ByThread)),
-            ("segment atomics, random", work(deduct, None, atomics)),
-            (
-                "segment locks, random",
-                work(deduct, None, || segment_locks(PLENTY, segments)),
-            ),
-        ];
-        works.map(|(name, work)| (name, work.at(segments as f64)))
+    let places = SEGMENTS.map(|segments| {
+        let mut works = segmented(deduct, PLENTY, segments);
+        works.extend(by_name! {
+            "LockedStock, by thread" => work(deduct, None, || locked(PLENTY, segments, ByThread)),
+            "segment atomics, random" => work(deduct, None, || Segmented::new(PLENTY, segments, Random, Atomic::new)),
+        });
+        (segments as f64, works)
     });
-    run.measure(cpu::cores(), works.collect());
+    measure(run, cores, places);
     // Every segment is looked at.
     run.begin("cost over segments: refuse more than there is, 1 thread");
-    let refuse = Calls::Deduct(2 * MILLION);
-    let works = SEGMENTS.into_iter().flat_map(|segments| {
-        let works = [
-            ("Stock", work(refuse, None, || striped(MILLION, segments))),
-            (
-                "LockedStock, random",
-                work(refuse, None, || locked(MILLION, segments, Random)),
-            ),
-            (
-                "segment locks, random",
-                work(refuse, None, || segment_locks(MILLION, segments)),
-            ),
-        ];
-        works.map(|(name, work)| (name, work.at(segments as f64)))
-    });
-    run.measure(1, works.collect());
+    let places = SEGMENTS.map(|segments| (segments as f64, segmented(refuse, MILLION, segments)));
+    measure(run, 1, places);
 }
 
 pub fn over_what_is_left(run: &mut Run) {
-    let threads = cpu::cores();
+    let cores = cpu::cores();
     run.begin(format!(
-        "cost over what is left: three units out and back, {threads} threads"
+        "cost over what is left: three units out and back, {cores} threads"
     ));
-    let shown = ALL
-        .iter()
-        .filter(|one| one.kind <= Kind::Peer && one.name != "std lock");
-    let works = shown.flat_map(|one| {
-        let work = |left| (one.work)(Calls::SoldDownTo(left), MILLION, threads).at(left as f64);
-        LEFT.map(|left| (one.name, work(left)))
+    let is_shown = |one: &&Candidate| one.kind <= Kind::Peer && one.name != "std lock";
+    let places = LEFT.map(|left| {
+        let calls = Calls::SoldDownTo(left);
+        let work = |one: &Candidate| (one.name, (one.work)(calls, MILLION, cores));
+        (left as f64, ALL.iter().filter(is_shown).map(work).collect())
     });
-    run.measure(threads, works.collect());
+    measure(run, cores, places);
 }
 
 /// What a flow does to the CPU; reading the clock would take longer than the shortest flow.
@@ -116,37 +110,29 @@ fn over_the_flow(run: &mut Run, threads: usize, segments: usize, flows: &[u64]) 
     run.begin(format!(
         "choosing a segment: {segments} segments, {threads} threads"
     ));
-    let works = flows.iter().flat_map(|&rounds| {
+    let places = flows.iter().map(|&rounds| {
         let atomics = |selection| Segmented::new(PLENTY, segments, selection, Atomic::new);
-        let mut works = vec![
-            ("LockedStock, random", under_lock(rounds, segments, Random)),
-            (
-                "LockedStock, by thread",
-                under_lock(rounds, segments, ByThread),
-            ),
-            (
-                "segment atomics, random",
-                before_flow(rounds, atomics(Random)),
-            ),
-            (
-                "segment atomics, by thread",
-                before_flow(rounds, atomics(ByThread)),
-            ),
-        ];
+        let mut works = by_name! {
+            "LockedStock, random" => under_lock(rounds, segments, Random),
+            "LockedStock, by thread" => under_lock(rounds, segments, ByThread),
+            "segment atomics, random" => before_flow(rounds, atomics(Random)),
+            "segment atomics, by thread" => before_flow(rounds, atomics(ByThread)),
+        };
         if segments == 16 {
-            works.extend([
-                ("LockedStock, 1 segment", under_lock(rounds, 1, Random)),
-                ("Stock", before_flow(rounds, striped(PLENTY, segments))),
-                ("the flow alone", Work::of((), move |()| flow(rounds))),
-            ]);
+            works.extend(by_name! {
+                "LockedStock, 1 segment" => under_lock(rounds, 1, Random),
+                "Stock" => before_flow(rounds, striped(PLENTY, segments)),
+                "the flow alone" => Work::of((), move |()| flow(rounds)),
+            });
         }
         // The number of calls between two looks at the time: what a window of this flow needs.
-        let (chunk, at) = ((30_000 / (rounds + 60)).clamp(1, 512), ns_of(rounds));
-        works
+        let chunk = (30_000 / (rounds + 60)).clamp(1, 512);
+        let works = works
             .into_iter()
-            .map(move |(name, work)| (name, work.in_chunks_of(chunk).at(at)))
+            .map(|(name, work)| (name, work.in_chunks_of(chunk)));
+        (ns_of(rounds), works.collect())
     });
-    run.measure(threads, works.collect());
+    measure(run, threads, places);
 }
 
 fn before_flow(rounds: u64, counter: impl Counter) -> Work {

@@ -54,22 +54,13 @@ fn sell(run: &mut Run, name: &str, order: impl Fn(&dyn Fn()) -> bool + Sync) {
     let served = sale.run(run.effort.watched, order);
     let counted = served.latency.len();
     let mut figure = |unit: &str, at, value| {
-        let figure = Figure {
-            at,
-            value,
-            counted,
-            windows: counted,
-            ..Figure::default()
-        };
-        run.figure(name, sale.customers, unit, figure);
+        let figure = Figure::new(value, counted, counted);
+        run.figure(name, sale.customers, unit, Figure { at, ..figure });
     };
+    let longest = percentile(served.latency.clone(), 1.0);
     figure("orders", None, Some(counted as f64));
     figure("orders a second", None, Some(served.per_second));
-    figure(
-        "the longest, ms",
-        None,
-        percentile(served.latency.clone(), 1.0),
-    );
+    figure("the longest, ms", None, longest);
     for part in [0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999] {
         figure("ms", Some(part), served.within(part));
     }

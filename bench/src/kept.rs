@@ -2,7 +2,7 @@
 
 use segstock::Inventory;
 use segstock::inventory::{InventorySnapshot, SkuRow};
-use segstock_harness::{Limit, Run};
+use segstock_harness::{Limit, Run, by_name};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -34,19 +34,13 @@ pub fn measure(run: &mut Run) {
         Inventory::builder().restore(&kept).expect("it is true")
     };
     run.begin("kept: an inventory of a million SKUs");
-    let whole = vec![
-        ("snapshot", ms(|| shop.snapshot())),
-        (
-            "snapshot, written",
-            ms(|| serde_json::to_vec(&shop.snapshot())),
-        ),
-        ("rows, written", ms(|| serde_json::to_vec(&kept.skus))),
-        ("read, checked and opened", ms(restore)),
-        (
-            "rows, read",
-            ms(|| serde_json::from_slice::<Vec<SkuRow<u64>>>(&rows)),
-        ),
-    ];
+    let whole = by_name! {
+        "snapshot" => ms(|| shop.snapshot()),
+        "snapshot, written" => ms(|| serde_json::to_vec(&shop.snapshot())),
+        "rows, written" => ms(|| serde_json::to_vec(&kept.skus)),
+        "read, checked and opened" => ms(restore),
+        "rows, read" => ms(|| serde_json::from_slice::<Vec<SkuRow<u64>>>(&rows)),
+    };
     run.measure_whole(1, "ms", runs, whole);
     run.compare(1, "snapshot, written", "rows, written", Limit::None);
     run.compare(1, "read, checked and opened", "rows, read", Limit::None);

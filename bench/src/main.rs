@@ -15,7 +15,7 @@ mod situations;
 mod tables;
 
 use clap::Parser;
-use segstock_harness::{Arguments, Results, Run, Step};
+use segstock_harness::{Arguments, Results, Step, steps};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,20 +41,16 @@ enum Command {
     },
 }
 
-type Measure = fn(&mut Run);
-
-const STEPS: [(&str, Measure); 6] = [
-    ("cost over segments", curves::over_segments),
-    ("cost over what is left", curves::over_what_is_left),
-    ("choosing a segment", curves::choosing_a_segment),
-    ("order flow", flows::measure),
-    ("maps", maps::measure),
-    ("kept", kept::measure),
-];
-
 fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let others = STEPS.map(|(name, measure)| -> Step { (name.to_owned(), Box::new(measure)) });
-    let steps = situations::steps().chain(others).collect();
+    let mut steps: Vec<Step> = situations::steps().collect();
+    steps.extend(steps! {
+        "cost over segments" => curves::over_segments,
+        "cost over what is left" => curves::over_what_is_left,
+        "choosing a segment" => curves::choosing_a_segment,
+        "order flow" => flows::measure,
+        "maps" => maps::measure,
+        "kept" => kept::measure,
+    });
     let subject = concat!("segstock ", env!("CARGO_PKG_VERSION"));
     let results = segstock_harness::run("bench", subject, arguments, steps)?;
     for name in parts::TABLES.split(", ") {

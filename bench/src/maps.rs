@@ -8,7 +8,7 @@
 use crate::counters::PLENTY;
 use parking_lot::RwLock;
 use segstock::{Inventory, Stock};
-use segstock_harness::{Limit, Run, Work};
+use segstock_harness::{Limit, Run, Work, by_name};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -56,12 +56,9 @@ fn mix() -> Vec<u64> {
             .wrapping_add(1);
         state >> 33
     };
-    let mut sku = || {
-        if random() % 16 == 0 {
-            random() % SKUS
-        } else {
-            random() % HOT
-        }
+    let mut sku = || match random() % 16 {
+        0 => random() % SKUS,
+        _ => random() % HOT,
     };
     (0..4_096).map(|_| sku()).collect()
 }
@@ -111,57 +108,40 @@ fn open<M: Default>(skus: u64, put: impl Fn(&M, u64) + 'static) -> Box<dyn FnMut
 pub fn measure(run: &mut Run) {
     run.begin("maps: looked up");
     for threads in [1, 2] {
-        let works = vec![
-            ("papaya", look::<Papaya<_>>()),
-            ("dashmap", look::<DashMap<_>>()),
-            ("scc", look::<Scc<_>>()),
-            ("one lock, std's map", look::<Locked<_>>().parks()),
-        ];
+        let works = by_name! {
+            "papaya" => look::<Papaya<_>>(),
+            "dashmap" => look::<DashMap<_>>(),
+            "scc" => look::<Scc<_>>(),
+            "one lock, std's map" => look::<Locked<_>>().parks(),
+        };
         run.measure(threads, works);
     }
     let looks = [1, 2].map(|threads| run.value(threads, "papaya"));
     run.begin("maps: looked up and deducted from");
     for (threads, look) in [1, 2].into_iter().zip(looks) {
-        let works = vec![
-            ("Inventory", sell_from_inventory()),
-            ("papaya", sell::<Box<Stock>, Papaya<_>>()),
-            ("dashmap", sell::<Stock, DashMap<_>>()),
-            ("scc", sell::<Stock, Scc<_>>()),
-            ("one lock, std's map", sell::<Stock, Locked<_>>().parks()),
-        ];
+        let works = by_name! {
+            "Inventory" => sell_from_inventory(),
+            "papaya" => sell::<Box<Stock>, Papaya<_>>(),
+            "dashmap" => sell::<Stock, DashMap<_>>(),
+            "scc" => sell::<Stock, Scc<_>>(),
+            "one lock, std's map" => sell::<Stock, Locked<_>>().parks(),
+        };
         run.measure(threads, works);
         // A sale pays nothing for it that a SKU can be removed while others sell it.
         run.compare(threads, "Inventory", "papaya", Limit::AtMost(1.15));
-        let ratio = run
-            .value(threads, "Inventory")
-            .zip(look)
-            .map(|(sale, look)| sale / look);
-        run.ratio(
-            format!("threads: {threads}, Inventory / papaya's look"),
-            ratio,
-            Limit::AtMost(3.0),
-        );
+        let name = format!("threads: {threads}, Inventory / papaya's look");
+        let both = [run.value(threads, "Inventory"), look];
+        run.ratio(name, both, Limit::AtMost(3.0));
     }
     let skus = if run.effort.quick { 10_000 } else { 1_000_000 };
     run.begin("maps: opening one SKU of a million");
     let insert = |shop: &Inventory<u64>, sku| shop.insert(sku, 10).expect("it is new");
-    let openings = vec![
-        ("Inventory", open(skus, insert)),
-        (
-            "papaya, a bare number",
-            open(skus, |map: &Papaya<u64>, sku| map.put(sku, 10)),
-        ),
-        (
-            "dashmap, stocks",
-            open(skus, |map: &DashMap<Stock>, sku| {
-                map.put(sku, Stock::new(10));
-            }),
-        ),
-        (
-            "scc, stocks",
-            open(skus, |map: &Scc<Stock>, sku| map.put(sku, Stock::new(10))),
-        ),
-    ];
+    let openings = by_name! {
+        "Inventory" => open(skus, insert),
+        "papaya, a bare number" => open(skus, |map: &Papaya<u64>, sku| map.put(sku, 10)),
+        "dashmap, stocks" => open(skus, |map: &DashMap<Stock>, sku| map.put(sku, Stock::new(10))),
+        "scc, stocks" => open(skus, |map: &Scc<Stock>, sku| map.put(sku, Stock::new(10))),
+    };
     run.measure_whole(1, "ns", 5, openings);
     run.compare(1, "Inventory", "papaya, a bare number", Limit::AtMost(3.0));
 }

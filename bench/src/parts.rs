@@ -183,20 +183,12 @@ fn readme(bench: &Results) -> String {
 
 fn compared<'a>(ratios: impl Iterator<Item = &'a Ratio>) -> String {
     let row = |one: &Ratio| {
-        let kept = one
-            .is_kept()
-            .map_or("", |kept| if kept { "kept" } else { "**missed**" });
-        let ratio = one
-            .ratio
-            .map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-        let limit = one.limit.to_string();
-        vec![
-            one.situation.clone(),
-            one.name.clone(),
-            ratio,
-            limit,
-            kept.to_owned(),
-        ]
+        let ratio = one.ratio.map(|ratio| format!("{ratio:.2}"));
+        let (ratio, limit) = (ratio.unwrap_or_default(), one.limit.to_string());
+        let verdicts = ["**missed**", "kept"];
+        let verdict = one.is_kept().map_or("", |kept| verdicts[usize::from(kept)]);
+        let cells = [&*one.situation, &one.name, &ratio, &limit, verdict];
+        cells.map(str::to_owned).into()
     };
     let header = ["situation", "what to what", "ratio", "limit", "kept"];
     markdown(&header, ratios.map(row).collect())

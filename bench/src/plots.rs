@@ -27,11 +27,16 @@ fn whole(x: f64) -> String {
 
 /// Every plot of what was measured: the name of its file, and the SVG document.
 pub fn all(bench: &Results) -> Result<Vec<(&'static str, String)>, Box<dyn Error>> {
-    const NS: &str = "ns per call and thread: lower is better ↓";
-    let of = |name: &str| figures(bench, |one| one.situation.starts_with(name));
+    let curves = |file, name: &str, axis| Plot {
+        file,
+        figures: figures(bench, |one| one.situation.starts_with(name)),
+        point: |one| one.at.zip(one.reliable()),
+        text: whole,
+        axes: [axis, "ns per call and thread: lower is better ↓"],
+        cores: None,
+    };
     let plots = [
         Plot {
-            file: "throughput.svg",
             // The sharded counters lie on the private atomic.
             figures: figures(bench, |one| {
                 "plenty, deduct and restock, sold out".contains(&one.situation)
@@ -41,50 +46,36 @@ pub fn all(bench: &Results) -> Result<Vec<(&'static str, String)>, Box<dyn Error
                 let threads = one.threads as f64;
                 Some((threads, threads * 1e3 / one.reliable()?))
             },
-            text: whole,
             axes: [
                 "threads",
                 "million calls a second, all threads: higher is better ↑",
             ],
             cores: Some(bench.cores as f64),
+            ..curves("throughput.svg", "", "")
         },
+        curves("segments.svg", "cost over segments: ", "segments"),
         Plot {
-            file: "segments.svg",
-            figures: of("cost over segments: "),
-            point: |one| one.at.zip(one.reliable()),
-            text: whole,
-            axes: ["segments", NS],
-            cores: None,
-        },
-        Plot {
-            file: "left.svg",
-            figures: of("cost over what is left: "),
             // None left stands where a tenth of a unit would.
             point: |one| Some((one.at?.max(0.1), one.reliable()?)),
-            text: whole,
-            axes: ["units left of a million", NS],
-            cores: None,
+            ..curves(
+                "left.svg",
+                "cost over what is left: ",
+                "units left of a million",
+            )
         },
         Plot {
-            file: "selection.svg",
-            figures: of("choosing a segment: "),
-            point: |one| one.at.zip(one.reliable()),
             // 1 ns stands for no flow.
-            text: |ns| {
-                if ns > 1.0 {
-                    digits(Some(ns))
-                } else {
-                    "none".to_owned()
-                }
+            text: |ns| match ns > 1.0 {
+                true => digits(Some(ns)),
+                false => "none".to_owned(),
             },
             axes: [
                 "ns that the flow takes by itself",
                 "ns per order and thread, flow and all: lower is better ↓",
             ],
-            cores: None,
+            ..curves("selection.svg", "choosing a segment: ", "")
         },
         Plot {
-            file: "latency.svg",
             figures: figures(bench, |one| {
                 let shown = ["lock", ", 4, random", ", 20, random", "thread", "held"];
                 let is_shown = shown.iter().any(|end| one.candidate.ends_with(end));
@@ -96,7 +87,7 @@ pub fn all(bench: &Results) -> Result<Vec<(&'static str, String)>, Box<dyn Error
                 "part of all orders",
                 "ms from order to receipt, at the most: lower is better ↓",
             ],
-            cores: None,
+            ..curves("latency.svg", "", "")
         },
     ];
     let has_points = |plot: &&Plot<'_>| plot.figures.iter().any(|one| (plot.point)(one).is_some());

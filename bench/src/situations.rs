@@ -1,50 +1,28 @@
 //! The situations: the units that a counter is opened with, and what every thread does to it.
 
-use crate::calls::Calls::{self, Deduct, OutAndBack, ReserveAndRelease, RestockAnd99, SellOut};
+use crate::calls::Calls::{self, Deduct, OutAndBack, Refusals99, Reserve, SellOut};
 use crate::calls::MILLION;
-use crate::candidates::{ALL, Candidate, Kind};
+use crate::candidates::Kind::{self, Peer, Private, Published, Sharded};
+use crate::candidates::{ALL, Candidate};
 use crate::counters::PLENTY;
 use segstock_harness::{Orders, Run, Step, Whole, cpu};
 
-const OF_FIVE: Orders = Orders {
-    smallest: 5,
-    largest: 5,
-    refusals: 1,
-};
-const OF_ALL_SIZES: Orders = Orders {
-    smallest: 1,
-    largest: 7,
-    refusals: 1,
-};
+const OF_FIVE: Orders = Orders::of(5..=5, 1);
+const OF_ALL_SIZES: Orders = Orders::of(1..=7, 1);
 
 /// The name, the units in stock at first, the calls, and the last kind of counters that it suits.
 const SITUATIONS: [(&str, u64, Calls, Kind); 11] = [
-    ("plenty", PLENTY, Deduct(1), Kind::Sharded),
-    ("deduct and restock", PLENTY, OutAndBack(1), Kind::Sharded),
-    (
-        "reserve and release",
-        PLENTY,
-        ReserveAndRelease(1),
-        Kind::Private,
-    ),
-    ("sold out", 0, Deduct(1), Kind::Private),
-    ("too few left", 3, Deduct(5), Kind::Private),
-    (
-        "more than there is",
-        MILLION,
-        Deduct(2 * MILLION),
-        Kind::Private,
-    ),
-    ("edge, 1 unit", 1, OutAndBack(1), Kind::Published),
-    ("edge, 4 units", 4, OutAndBack(1), Kind::Published),
-    (
-        "99 refusals to one restock",
-        0,
-        RestockAnd99,
-        Kind::Published,
-    ),
-    ("fragmented", 32, SellOut(256, OF_FIVE), Kind::Peer),
-    ("drain", MILLION, SellOut(1, OF_ALL_SIZES), Kind::Published),
+    ("plenty", PLENTY, Deduct(1), Sharded),
+    ("deduct and restock", PLENTY, OutAndBack(1), Sharded),
+    ("reserve and release", PLENTY, Reserve(1), Private),
+    ("sold out", 0, Deduct(1), Private),
+    ("too few left", 3, Deduct(5), Private),
+    ("more than there is", MILLION, Deduct(2 * MILLION), Private),
+    ("edge, 1 unit", 1, OutAndBack(1), Published),
+    ("edge, 4 units", 4, OutAndBack(1), Published),
+    ("99 refusals to one restock", 0, Refusals99, Published),
+    ("fragmented", 32, SellOut(256, OF_FIVE), Peer),
+    ("drain", MILLION, SellOut(1, OF_ALL_SIZES), Published),
 ];
 
 /// Every situation with every counter that it suits, on 1, 2, 4, … threads up to the cores, and on two and four times as

@@ -83,23 +83,10 @@ fn theirs(live: u64) -> Work {
 
 const SCALING: &str = "throughput, 2 threads / 1: that of the holds / that of the map";
 
-/// The maps hold nothing else. All of it lies in the cache of one core; with two threads, half of the keys lie in
-/// the other core's cache.
-pub(crate) fn alone(run: &mut Run) {
-    place_and_confirm(run, 0);
-}
-
-/// As in a service, whose customers take their time.
-pub(crate) fn beside_others(run: &mut Run) {
-    place_and_confirm(run, 100_000);
-}
-
-/// As in a large service: no cache holds all holds, and it matters little which thread used a key last.
-pub(crate) fn beside_a_million(run: &mut Run) {
-    place_and_confirm(run, 1_000_000);
-}
-
-fn place_and_confirm(run: &mut Run, live: u64) {
+/// Beside none the maps hold nothing else: all of it lies in the cache of one core; with two threads, half of the keys lie in
+/// the other core's cache. Beside 100,000 it is as in a service, whose customers take their time. Beside a million, as in a
+/// large service, no cache holds all holds, and it matters little which thread used a key last.
+pub(crate) fn place_and_confirm(run: &mut Run, live: u64) {
     const NAMES: [&str; 3] = [
         "holds, answers known for 1 ms",
         "holds, answers known for 100 ms",
@@ -112,16 +99,12 @@ fn place_and_confirm(run: &mut Run, live: u64) {
         run.compare(threads, NAMES[0], NAMES[2], Limit::AtMost(3.0));
         run.compare(threads, NAMES[1], NAMES[2], Limit::None);
     }
-    let mut scaled = [None; 3];
-    for (name, scaled) in NAMES.into_iter().zip(&mut scaled) {
+    let [brief, _, map] = NAMES.map(|name| {
         // Two threads make twice the calls in as many ns.
-        let both = run.value(1, name).zip(run.value(2, name));
-        *scaled = both.map(|(one, two)| 2.0 * one / two);
+        let twice = run.value(1, name).map(|one| 2.0 * one);
         let what = format!("{name}: throughput, 2 threads / 1");
-        run.ratio(what, *scaled, Limit::None);
-    }
+        run.ratio(what, [twice, run.value(2, name)], Limit::None)
+    });
     // How far apart the cores are is the machine's: the map under the same locks meets it, too.
-    let [brief, _, map] = scaled;
-    let both = brief.zip(map).map(|(ours, map)| ours / map);
-    run.ratio(SCALING.to_owned(), both, Limit::AtLeast(1.0));
+    run.ratio(SCALING.to_owned(), [brief, map], Limit::AtLeast(1.0));
 }

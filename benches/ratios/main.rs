@@ -16,7 +16,7 @@ mod snapshots;
 
 use clap::Parser;
 use segstock::{MAX_UNITS, Stock};
-use segstock_harness::{Arguments, Run, Step};
+use segstock_harness::{Arguments, Run, steps};
 use std::process::ExitCode;
 
 const PLENTY: u64 = MAX_UNITS / 2;
@@ -27,42 +27,29 @@ fn striped(units: u64, segments: usize) -> Stock {
     builder.build().expect("some segments")
 }
 
-type Measure = fn(&mut Run);
-
-const STEPS: [(&str, Measure); 18] = [
-    ("plenty", counting::plenty),
-    ("sold out", counting::sold_out),
-    ("too few left", counting::too_few_left),
-    (
-        "more than a plentiful stock has",
-        counting::more_than_there_is,
-    ),
-    ("deduct and restock", counting::deduct_and_restock),
-    ("reserve and drop", reserving::reserve_and_drop),
-    ("reserve and commit", reserving::reserve_and_commit),
-    ("lease", reserving::leases),
-    ("place and confirm", holding::alone),
-    ("place and confirm beside others", holding::beside_others),
-    (
-        "place and confirm beside a million",
-        holding::beside_a_million,
-    ),
-    ("edge", counting::edge),
-    ("fragmented", counting::fragmented),
-    ("drain", counting::drain),
-    (
-        "99 refusals to one restock",
-        counting::refusals_and_restocks,
-    ),
-    ("more threads than cores", counting::crowded),
-    ("snapshot under traffic", snapshots::snapshot),
-    ("order flow of 20 ms", reserving::order_flow),
-];
-
 fn main() -> ExitCode {
+    let steps = steps! {
+        "plenty" => counting::plenty,
+        "sold out" => |run: &mut Run| counting::refusals(run, 0, 1),
+        "too few left" => |run: &mut Run| counting::refusals(run, 3, 5),
+        "more than a plentiful stock has" => counting::more_than_there_is,
+        "deduct and restock" => counting::deduct_and_restock,
+        "reserve and drop" => reserving::reserve_and_drop,
+        "reserve and commit" => reserving::reserve_and_commit,
+        "lease" => reserving::leases,
+        "place and confirm" => |run: &mut Run| holding::place_and_confirm(run, 0),
+        "place and confirm beside others" => |run: &mut Run| holding::place_and_confirm(run, 100_000),
+        "place and confirm beside a million" => |run: &mut Run| holding::place_and_confirm(run, 1_000_000),
+        "edge" => counting::edge,
+        "fragmented" => counting::fragmented,
+        "drain" => counting::drain,
+        "99 refusals to one restock" => counting::refusals_and_restocks,
+        "more threads than cores" => counting::crowded,
+        "snapshot under traffic" => snapshots::snapshot,
+        "order flow of 20 ms" => reserving::order_flow,
+    };
     let subject = concat!("segstock ", env!("CARGO_PKG_VERSION"));
-    let steps = STEPS.map(|(name, measure)| -> Step { (name.to_owned(), Box::new(measure)) });
-    match segstock_harness::run("ratios", subject, &Arguments::parse(), steps.into()) {
+    match segstock_harness::run("ratios", subject, &Arguments::parse(), steps) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -4,7 +4,7 @@
 use crate::{PLENTY, striped};
 use Limit::{AtLeast, AtMost, None};
 use segstock::{Lease, LockedStock, Stock};
-use segstock_harness::{Atomic, Limit, Run, Sale, Work};
+use segstock_harness::{Atomic, Limit, Run, Sale, Work, by_name};
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -30,19 +30,14 @@ pub(crate) fn reserve_and_drop(run: &mut Run) {
         _ = black_box(permit.num_permits());
     };
     for (threads, limit) in [(1, AtLeast(1.0)), (2, AtLeast(5.0))] {
-        let works = vec![
-            (FORMS[0], Work::of(Stock::new(PLENTY), reserve)),
-            (FORMS[1], Work::of(striped(PLENTY, 16), reserve)),
-            (
-                "owned by an Arc",
-                Work::of(Arc::new(Stock::new(PLENTY)), reserve_owned),
-            ),
-            ("tokio, permit", Work::of(permits(), acquire)),
-        ];
+        let works = by_name! {
+            FORMS[0] => Work::of(Stock::new(PLENTY), reserve),
+            FORMS[1] => Work::of(striped(PLENTY, 16), reserve),
+            "owned by an Arc" => Work::of(Arc::new(Stock::new(PLENTY)), reserve_owned),
+            "tokio, permit" => Work::of(permits(), acquire),
+        };
         run.measure(threads, works);
-        FORMS
-            .iter()
-            .for_each(|form| run.compare(threads, "tokio, permit", form, limit));
+        run.compare_all(threads, &["tokio, permit"], &FORMS, limit);
         run.compare(threads, "owned by an Arc", "Stock::new", None);
     }
 }
@@ -60,14 +55,12 @@ pub(crate) fn reserve_and_commit(run: &mut Run) {
             ("tokio, forget", Work::of(permits(), forget)),
         ];
         run.measure(threads, works);
-        FORMS
-            .iter()
-            .for_each(|form| run.compare(threads, "tokio, forget", form, limit));
+        run.compare_all(threads, &["tokio, forget"], &FORMS, limit);
     }
 }
 
 pub(crate) fn leases(run: &mut Run) {
-    const FORMS: [&str; 2] = [
+    let forms = [
         "Stock::new, batches of 64",
         "Stock, 2 segments, batches of 64",
     ];
@@ -80,18 +73,13 @@ pub(crate) fn leases(run: &mut Run) {
     };
     let deduct = |word: &Atomic| _ = black_box(word.deduct(black_box(1)));
     for threads in [1, 2] {
-        let works = vec![
-            (FORMS[0], lease(Stock::new(PLENTY))),
-            (FORMS[1], lease(striped(PLENTY, 2))),
-            (
-                "private atomic",
-                Work::of_each_thread(threads, || Atomic::new(PLENTY), deduct),
-            ),
-        ];
+        let works = by_name! {
+            forms[0] => lease(Stock::new(PLENTY)),
+            forms[1] => lease(striped(PLENTY, 2)),
+            "private atomic" => Work::of_each_thread(threads, || Atomic::new(PLENTY), deduct),
+        };
         run.measure(threads, works);
-        FORMS
-            .iter()
-            .for_each(|form| run.compare(threads, form, "private atomic", AtMost(0.5)));
+        run.compare_all(threads, &forms, &["private atomic"], AtMost(0.5));
     }
 }
 
@@ -107,6 +95,6 @@ pub(crate) fn order_flow(run: &mut Run) {
             stock.deduct_with(1, order).is_ok()
         });
         let name = format!("64 customers, orders a second: {segments} segments / {aim}");
-        run.ratio(name, Some(sold.per_second / aim), limit);
+        run.ratio(name, [Some(sold.per_second), Some(aim)], limit);
     }
 }

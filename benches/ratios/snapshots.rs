@@ -22,14 +22,14 @@ pub(crate) fn snapshot(run: &mut Run) {
         let available = || _ = black_box(stock.available());
         let available = median(time_calls(windows * 20, 1_000, available));
         let (samples, others) = under_traffic(&stock, windows * 50);
-        let mut ratio = |name: &str, ns: Option<f64>, limit| {
-            let ratio = ns.zip(available).map(|(ns, available)| ns / available);
-            run.ratio(format!("{form}, {name} ns / available()"), ratio, limit);
+        let mut ratio = |name: &str, ns, limit| {
+            let name = format!("{form}, {name} ns / available()");
+            run.ratio(name, [ns, available], limit);
         };
         ratio("median", median(samples.clone()), limit);
         ratio("p99", percentile(samples, 0.99), Limit::None);
         let name = format!("{form}, calls of others / snapshots");
-        run.ratio(name, Some(others), Limit::None);
+        run.ratio(name, [Some(others), Some(1.0)], Limit::None);
     }
 }
 

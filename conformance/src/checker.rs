@@ -1,7 +1,6 @@
 //! [`Checker`]: whether one order of the calls explains all answers.
 
-use crate::explain::Explanation;
-use crate::explain::{self, Numbers};
+use crate::explain::{self, Explanation, Numbers};
 use crate::history::History;
 use segstock_model::search::{Effort, Found, Problem, Spent};
 use segstock_model::{Call, MAX_UNITS, Model, Outcome, exact_when_alone};

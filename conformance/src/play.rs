@@ -3,8 +3,7 @@
 use crate::crew::Crew;
 use crate::explain::Explanation;
 use crate::history::History;
-use crate::recorder::Watch;
-use crate::recorder::{Log, Recording};
+use crate::recorder::{Log, Recording, Watch};
 use crate::rounds::{Draw, Round, Step, Waits};
 use crate::subject::Subject;
 use rand::rngs::SmallRng;

@@ -2,11 +2,9 @@
 
 use crate::options::Options;
 use crate::play::{Failure, Played, Sent, follow, guarded, look_at_rest};
-use crate::recorder::Recording;
-use crate::recorder::Watch;
+use crate::recorder::{Recording, Watch};
 use crate::reduced::Reduced;
-use crate::report::Report;
-use crate::report::Unjudged;
+use crate::report::{Report, Unjudged};
 use crate::rounds::{Round, Waits, racing};
 use crate::subject::Subject;
 use crate::tally::Tally;

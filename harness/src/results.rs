@@ -41,6 +41,17 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// A value that `counted` of so many windows or runs stand for. What it is of is not said yet.
+    #[must_use]
+    pub fn new(value: Option<f64>, counted: usize, windows: usize) -> Self {
+        Self {
+            value,
+            counted,
+            windows,
+            ..Self::default()
+        }
+    }
+
     /// The value, if a twentieth of the windows count, which is 10 of 200. Fewer are what a disturbed machine left
     /// over.
     #[must_use]
@@ -97,6 +108,15 @@ impl Ratio {
 }
 
 impl Results {
+    /// Nothing yet, measured now and here.
+    pub(crate) fn new(subject: &str, quick: bool) -> Self {
+        Self {
+            conditions: conditions(subject, quick),
+            cores: cpu::cores(),
+            ..Self::default()
+        }
+    }
+
     /// How many promises are kept, of how many.
     #[must_use]
     pub fn kept(&self) -> (usize, usize) {
@@ -125,7 +145,7 @@ impl Results {
 }
 
 /// The subject, its commit, the machine, the compiler, the day, the load, and how much is measured.
-pub(crate) fn conditions(subject: &str, quick: bool) -> String {
+fn conditions(subject: &str, quick: bool) -> String {
     let output = |command: &str, arguments: &[&str]| {
         let output = Command::new(command).args(arguments).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -159,12 +179,7 @@ mod tests {
     #[test]
     fn a_figure_of_few_windows_is_not_reliable() {
         let reliable = |counted, windows| {
-            let figure = Figure {
-                value: Some(1.5),
-                counted,
-                windows,
-                ..Figure::default()
-            };
+            let figure = Figure::new(Some(1.5), counted, windows);
             figure.reliable().is_some()
         };
         assert!(!reliable(9, 200) && reliable(10, 200));

@@ -1,7 +1,6 @@
 //! A benchmark's run: its arguments, its steps, what they measure, and when the quick form stops.
 
-use crate::cpu;
-use crate::results::{Figure, Limit, Ratio, Results, conditions};
+use crate::results::{Figure, Limit, Ratio, Results};
 use crate::windows::{Effort, Work, measure, median};
 use clap::Parser;
 use std::path::PathBuf;
@@ -44,6 +43,22 @@ impl Arguments {
 /// A part of a benchmark that can be chosen by its name, which is the situation of its figures.
 pub type Step = (String, Box<dyn FnOnce(&mut Run)>);
 
+/// Steps, by their names: what each measures.
+#[macro_export]
+macro_rules! steps {
+    ($($name:expr => $measure:expr,)+) => {
+        vec![$(($name.to_owned(), Box::new($measure) as Box<dyn FnOnce(&mut $crate::Run)>)),+]
+    };
+}
+
+/// Candidates, by their names: what is measured of each.
+#[macro_export]
+macro_rules! by_name {
+    ($($name:expr => $work:expr,)+) => {
+        vec![$(($name, $work)),+]
+    };
+}
+
 /// A candidate that is measured as a whole: its name, and a call that returns one sample.
 pub type Whole<'a> = (&'static str, Box<dyn FnMut() -> f64 + 'a>);
 
@@ -66,18 +81,9 @@ impl Run {
     /// Measures the calls of candidates, by the window method.
     pub fn measure(&mut self, threads: usize, candidates: Vec<(&'static str, Work)>) {
         let (names, works): (Vec<_>, Vec<Work>) = candidates.into_iter().unzip();
-        for (at, (value, counted, windows)) in measure(self.effort, threads, &works)
-            .into_iter()
-            .enumerate()
-        {
-            let figure = Figure {
-                value,
-                counted,
-                windows,
-                at: works[at].at,
-                ..Figure::default()
-            };
-            self.figure(names[at], threads, "ns", figure);
+        let figures = measure(self.effort, threads, &works);
+        for (name, figure) in names.into_iter().zip(figures) {
+            self.figure(name, threads, "ns", figure);
         }
     }
 
@@ -96,38 +102,22 @@ impl Run {
             samples[turn].push((candidates[turn].1)());
         }
         for ((name, _), samples) in candidates.into_iter().zip(samples) {
-            let figure = Figure {
-                value: median(samples),
-                counted: windows,
-                windows,
-                ..Figure::default()
-            };
+            let figure = Figure::new(median(samples), windows, windows);
             self.figure(name, threads, unit, figure);
         }
     }
 
     /// Records the value of a figure and what it stands on.
-    pub fn figure(&mut self, candidate: &str, threads: usize, unit: &str, figure: Figure) {
-        let Figure {
-            at,
-            value,
-            counted,
-            windows,
-            ..
-        } = figure;
+    pub fn figure(&mut self, candidate: &str, threads: usize, unit: &str, mut figure: Figure) {
+        figure.situation.clone_from(&self.situation);
+        (figure.candidate, figure.threads) = (candidate.to_owned(), threads);
+        figure.unit = unit.to_owned();
         let name = format!("threads: {threads}, {candidate}");
-        let place = at.map_or_else(String::new, |at| format!(" at {at}"));
-        let shown = value.unwrap_or(f64::NAN);
-        println!("  {name:<62} {shown:>10.2} {unit}{place} ({counted} of {windows})");
-        let (situation, unit) = (self.situation.clone(), unit.to_owned());
-        let candidate = candidate.to_owned();
-        self.results.figures.push(Figure {
-            situation,
-            candidate,
-            threads,
-            unit,
-            ..figure
-        });
+        let place = figure.at.map_or_else(String::new, |at| format!(" at {at}"));
+        let (value, counted) = (figure.value.unwrap_or(f64::NAN), figure.counted);
+        let windows = figure.windows;
+        println!("  {name:<62} {value:>10.2} {unit}{place} ({counted} of {windows})");
+        self.results.figures.push(figure);
     }
 
     /// The value that was measured last of this candidate in this situation.
@@ -142,25 +132,38 @@ impl Run {
 
     /// Compares two candidates that were measured in turn in this situation.
     pub fn compare(&mut self, threads: usize, name: &str, base: &str, limit: Limit) {
-        let values = self.value(threads, name).zip(self.value(threads, base));
+        let values = [name, base].map(|name| self.value(threads, name));
         let name = format!("threads: {threads}, {name} / {base}");
-        self.ratio(name, values.map(|(value, base)| value / base), limit);
+        self.ratio(name, values, limit);
     }
 
-    /// Records a ratio of any two figures of this run.
-    pub fn ratio(&mut self, name: String, ratio: Option<f64>, limit: Limit) {
-        let ratio = Ratio {
-            situation: self.situation.clone(),
+    /// Compares each of these candidates with each of those.
+    pub fn compare_all(&mut self, threads: usize, names: &[&str], bases: &[&str], limit: Limit) {
+        for name in names {
+            for base in bases {
+                self.compare(threads, name, base, limit);
+            }
+        }
+    }
+
+    /// Records the ratio of any two values of this run, if both were measured, and returns it.
+    pub fn ratio(&mut self, name: String, of: [Option<f64>; 2], limit: Limit) -> Option<f64> {
+        let ratio = of[0].zip(of[1]).map(|(value, base)| value / base);
+        let situation = self.situation.clone();
+        let compared = Ratio {
+            situation,
             name,
             ratio,
             limit,
         };
-        let verdict = ratio
+        let verdicts = ["MISSED", "kept"];
+        let verdict = compared
             .is_kept()
-            .map_or("", |kept| if kept { "kept" } else { "MISSED" });
-        let value = ratio.ratio.unwrap_or(f64::NAN);
-        println!("  {:<62} {value:>10.2} {limit} {verdict}", ratio.name);
-        self.results.ratios.push(ratio);
+            .map_or("", |kept| verdicts[usize::from(kept)]);
+        let (name, shown) = (&compared.name, ratio.unwrap_or(f64::NAN));
+        println!("  {name:<62} {shown:>10.2} {limit} {verdict}");
+        self.results.ratios.push(compared);
+        ratio
     }
 
     /// Measures one step after the other, and returns the names of those that the limit left out.
@@ -198,48 +201,32 @@ pub fn run(
     let only = arguments.only.as_deref().unwrap_or_default();
     steps.retain(|step| step.0.contains(only));
     if steps.is_empty() {
-        return Err(format!(
-            "nothing is called {only}; there are: {}",
-            names.join(", ")
-        ));
+        let names = names.join(", ");
+        return Err(format!("nothing is called {only}; there are: {names}"));
     }
-    let effort = if arguments.quick {
-        Effort::QUICK
-    } else {
-        Effort::FULL
-    };
-    let conditions = conditions(subject, effort.quick);
-    println!("{conditions}");
-    let results = Results {
-        conditions,
-        cores: cpu::cores(),
-        ..Results::default()
-    };
+    let effort = [Effort::FULL, Effort::QUICK][usize::from(arguments.quick)];
     let mut run = Run {
         effort,
         situation: String::new(),
-        results,
+        results: Results::new(subject, effort.quick),
     };
+    println!("{}", run.results.conditions);
     let path = arguments.directory().join(format!("{name}.json"));
+    let shown = path.display();
     let write = |results: &Results| {
-        results
-            .write(&path)
-            .map_err(|error| format!("{}: {error}", path.display()))
+        let written = results.write(&path);
+        written.map_err(|error| format!("{shown}: {error}"))
     };
     // What cannot be written at the end is known before the minutes of measuring.
     write(&run.results)?;
     let left_out = run.all(steps, QUICK_LIMIT).join(", ");
     write(&run.results)?;
     let (kept, promises) = run.results.kept();
-    println!(
-        "\n{kept} of {promises} promises kept; written to {}",
-        path.display()
-    );
-    if left_out.is_empty() {
-        Ok(run.results)
-    } else {
-        Err(format!("the time was over, and left out: {left_out}"))
+    println!("\n{kept} of {promises} promises kept; written to {shown}");
+    if !left_out.is_empty() {
+        return Err(format!("the time was over, and left out: {left_out}"));
     }
+    Ok(run.results)
 }
 
 #[cfg(test)]

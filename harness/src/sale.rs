@@ -1,6 +1,7 @@
 //! Sales that are measured as a whole: counters that are sold out, and customers whose orders have a flow.
 
 use crate::windows::{Work, on_threads, percentile};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,12 +9,21 @@ use std::time::{Duration, Instant};
 /// Orders of all sizes in turn, again and again.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders {
-    /// Units of the smallest order.
-    pub smallest: u64,
-    /// Units of the largest order.
-    pub largest: u64,
-    /// How often a thread's smallest order must be refused until it stops.
-    pub refusals: u64,
+    smallest: u64,
+    largest: u64,
+    refusals: u64,
+}
+
+impl Orders {
+    /// Orders of these sizes. A thread stops when its smallest order was refused this often.
+    #[must_use]
+    pub const fn of(sizes: RangeInclusive<u64>, refusals: u64) -> Self {
+        Self {
+            smallest: *sizes.start(),
+            largest: *sizes.end(),
+            refusals,
+        }
+    }
 }
 
 /// Sells one counter after the other, on several threads; the time that this takes, and the orders that were served.
@@ -44,12 +54,10 @@ fn sell_one_out(orders: Orders, deduct: impl Fn(u64) -> bool) -> u64 {
         } else {
             refused += u64::from(size == orders.smallest);
         }
-        let next = size + 1;
-        size = if next > orders.largest {
-            orders.smallest
-        } else {
-            next
-        };
+        size += 1;
+        if size > orders.largest {
+            size = orders.smallest;
+        }
     }
     served
 }
@@ -120,11 +128,7 @@ mod tests {
 
     #[test]
     fn everything_is_sold_once() {
-        let orders = Orders {
-            smallest: 1,
-            largest: 7,
-            refusals: 1,
-        };
+        let orders = Orders::of(1..=7, 1);
         let words = vec![Atomic::new(1_000), Atomic::new(1_000)];
         let (_, served) = sell_out(words, 2, orders, |word, units| word.deduct(units).is_ok());
         // On average an order has 4 units; the last ones have less.

@@ -2,6 +2,7 @@
 //! undisturbed windows count, and their median is the figure.
 
 use crate::cpu;
+use crate::results::Figure;
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::hint::spin_loop;
@@ -49,7 +50,7 @@ pub struct Work {
     run: Box<dyn Fn(usize, u64) + Send + Sync>,
     parks: bool,
     chunk: u64,
-    pub(crate) at: Option<f64>,
+    at: Option<f64>,
 }
 
 impl fmt::Debug for Work {
@@ -133,12 +134,8 @@ impl Work {
 }
 
 /// Measures the candidates in turn, on `threads` threads that stay on their CPUs throughout: for each the median ns per
-/// call and thread, the windows that count, and all windows.
-pub(crate) fn measure(
-    effort: Effort,
-    threads: usize,
-    works: &[Work],
-) -> Vec<(Option<f64>, usize, usize)> {
+/// call and thread.
+pub(crate) fn measure(effort: Effort, threads: usize, works: &[Work]) -> Vec<Figure> {
     let gate = Gate::new(threads);
     let (mut windows, mut length) = (effort.windows, effort.window);
     if gate.crowded {
@@ -163,14 +160,17 @@ pub(crate) fn measure(
             .map(|parts| parts[turn].calls_per_ns)
             .sum::<f64>()
     };
-    let timing = |candidate| {
+    let figure = |candidate: usize| {
         let turns = (warm_up..rounds).map(|round| round * works.len() + candidate);
         let turns = turns.filter(|&turn| gate.crowded || undisturbed(turn));
         let samples: Vec<f64> = turns.map(|turn| threads as f64 / per_ns(turn)).collect();
-        let counted = samples.len();
-        (median(samples), counted, windows)
+        let (at, counted) = (works[candidate].at, samples.len());
+        Figure {
+            at,
+            ..Figure::new(median(samples), counted, windows)
+        }
     };
-    (0..works.len()).map(timing).collect()
+    (0..works.len()).map(figure).collect()
 }
 
 /// Has all threads begin a window together, and end it with the first.
@@ -288,7 +288,7 @@ mod tests {
         let nap =
             |ms| Work::of(Duration::from_millis(ms), |&ms| std::thread::sleep(ms)).in_chunks_of(1);
         let timings = measure(Effort::QUICK, 2 * cpu::cores(), &[nap(1), nap(10)]);
-        let [short, long] = [0, 1].map(|at: usize| timings[at].0.unwrap());
+        let [short, long] = [0, 1].map(|at: usize| timings[at].value.unwrap());
         assert!(short >= 1e6 && long > 3.0 * short, "{timings:?}");
     }
 

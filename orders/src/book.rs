@@ -102,7 +102,7 @@ pub struct OrderBook<K: Sku> {
 /// What a call knows.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// Nanoseconds of the book's clock. It is read again when the call has to begin anew.
+    /// Nanoseconds of the book's clock. It is read again when the call has to begin again.
     pub(crate) now: u64,
     /// The entry that must be durable before the answer is given.
     pub(crate) rests_on: Position,

@@ -123,7 +123,7 @@ impl Parts {
         self.add(lines, to, &counted);
     }
 
-    /// The same where these are all units of the order, all of them at `from`: each part stays where it is.
+    /// Moves them where these are all units of the order, all of them at `from`: each part stays where it is.
     #[inline]
     fn advance_whole(&mut self, lines: &Lines, from: Stage, to: Stage) -> bool {
         let is_whole = lines.len() == self.0.len()

@@ -25,7 +25,7 @@ impl Queue {
         self.len.load(Ordering::Acquire) > 0
     }
 
-    /// The same, for a call that gave units back.
+    /// Whether an order waits, for a call that gave units back.
     #[inline]
     pub(crate) fn is_waited_for_now(&self) -> bool {
         fence(Ordering::SeqCst);

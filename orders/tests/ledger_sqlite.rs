@@ -146,7 +146,7 @@ fn deadlines_come_nearer_while_no_process_runs() -> Outcome {
     _ = first.book.place("order", None, [(phone(), 1)], TTL)?;
     drop(first);
 
-    // A process that begins anew reads another steady clock: only the wall clock goes on.
+    // A new process reads another steady clock: only the wall clock goes on.
     place.wall.advance(TTL / 2);
     let second = place.recover()?;
     assert_eq!(second.found.passed, TTL / 2);

@@ -9,8 +9,7 @@
 
 use crate::error::OpenError;
 use crate::row::Row;
-use crate::server::Opened;
-use crate::server::Postgres;
+use crate::server::{Opened, Postgres};
 use crate::session::{Parameters, Session, column};
 use segstock_remote::{
     Answer, Attempt, Batches, Fault, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,

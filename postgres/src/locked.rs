@@ -21,8 +21,7 @@
 use crate::error::OpenError;
 use crate::row::{answer, outcome};
 use crate::rows;
-use crate::server::Postgres;
-use crate::server::{Opened, Said};
+use crate::server::{Opened, Postgres, Said};
 use crate::session::{Reach, Session, column};
 use segstock_remote::{
     Answer, Attempt, Driver, Fault, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,

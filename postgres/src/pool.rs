@@ -21,8 +21,7 @@
 use crate::batched::decide;
 use crate::error::OpenError;
 use crate::row::outcome;
-use crate::server::Opened;
-use crate::server::Postgres;
+use crate::server::{Opened, Postgres};
 use segstock_remote::{Answer, Batches, OrderId, RemoteStock, Units, Unknown, Wanted};
 use std::sync::Arc;
 

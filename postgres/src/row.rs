@@ -22,8 +22,7 @@
 //! Twin: `designs/rows.rs` of `segstock-sim`, its `Rows::One`.
 
 use crate::error::OpenError;
-use crate::server::Postgres;
-use crate::server::{Opened, Said};
+use crate::server::{Opened, Postgres, Said};
 use crate::session::{Parameters, Session, column};
 use segstock_remote::{
     Answer, Attempt, Fault, HoldAnswer, MAX_UNITS, OrderId, Refused, RemoteHolds, RemoteStock,

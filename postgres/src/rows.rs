@@ -19,8 +19,7 @@
 
 use crate::error::OpenError;
 use crate::row::{answer, outcome, said};
-use crate::server::Postgres;
-use crate::server::{Opened, Said};
+use crate::server::{Opened, Postgres, Said};
 use crate::session::{Parameters, Session};
 use segstock_remote::{Answer, Attempt, MAX_UNITS, OrderId, RemoteStock, Units, Unknown};
 use std::sync::Arc;

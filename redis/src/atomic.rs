@@ -23,8 +23,7 @@
 
 use crate::error::OpenError;
 use crate::link::Reach;
-use crate::server::Redis;
-use crate::server::{Asked, Connection, check_units, key_of, milliseconds, server_key};
+use crate::server::{Asked, Connection, Redis, check_units, key_of, milliseconds, server_key};
 use redis::cmd;
 use segstock_remote::{
     Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, Refused, RemoteHolds,

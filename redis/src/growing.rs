@@ -31,8 +31,7 @@ mod gather;
 use crate::error::OpenError;
 use crate::function::{self, Heard};
 use crate::link::{Link, Reach};
-use crate::server::Redis;
-use crate::server::{check_parts, check_units, key_of, server_key};
+use crate::server::{Redis, check_parts, check_units, key_of, server_key};
 use gather::Gathered;
 use redis::Cmd;
 use segstock_remote::{

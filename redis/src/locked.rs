@@ -17,8 +17,7 @@
 use crate::error::OpenError;
 use crate::function::{self, Said, nothing};
 use crate::link::Reach;
-use crate::server::Redis;
-use crate::server::{Connection, check_parts, check_units, key_of};
+use crate::server::{Connection, Redis, check_parts, check_units, key_of};
 use redis::Cmd;
 use segstock_remote::{
     Answer, Attempt, Driver, MAX_UNITS, OrderId, Refused, RemoteStock, Units, Unknown,

@@ -25,8 +25,7 @@
 use crate::error::OpenError;
 use crate::function::{self, Heard, nothing};
 use crate::link::{Link, Reach};
-use crate::server::Redis;
-use crate::server::{check_units, key_of, spread};
+use crate::server::{Redis, check_units, key_of, spread};
 use redis::Cmd;
 use segstock_remote::{Answer, Attempt, Driver, MAX_UNITS, OrderId, RemoteStock, Units, Unknown};
 use std::time::Duration;

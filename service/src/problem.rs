@@ -79,7 +79,7 @@ impl Problem {
         self
     }
 
-    /// The same of a request whose path names this SKU.
+    /// This problem, of a request whose path names the SKU.
     pub fn of_sku(self, sku: &str) -> Self {
         if self.kind == kinds::UNKNOWN_SKUS && self.skus.iter().any(|it| it == sku) {
             return Self::unknown_sku();

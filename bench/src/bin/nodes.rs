@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use tokio::task::JoinSet;
 
 /// Measures nodes on `PostgreSQL`.
 #[derive(Debug, Clone, Copy, Parser)]
@@ -67,55 +68,29 @@ enum What {
     /// One row, a statement for each order.
     Row,
     /// Nodes that sell from blocks.
-    Blocks { nodes: usize, slow: bool },
+    Blocks,
     /// Nodes that sell from the pool's row alone.
-    Pool { nodes: usize, slow: bool },
+    Pool,
     /// Nodes that are asked for what is sold out.
-    SoldOut { nodes: usize },
+    SoldOut,
     /// The last units, in orders of one to three: units a second until nothing is left.
-    Tail { nodes: usize },
+    Tail,
 }
+use What::{Blocks, Pool, Row as OneRow, SoldOut, Tail};
 
-const WAYS: [(&str, What); 9] = [
-    ("one row", What::Row),
-    (
-        "one node, blocks",
-        What::Blocks {
-            nodes: 1,
-            slow: false,
-        },
-    ),
-    (
-        "three nodes, blocks",
-        What::Blocks {
-            nodes: 3,
-            slow: false,
-        },
-    ),
-    (
-        "three nodes, pool alone",
-        What::Pool {
-            nodes: 3,
-            slow: false,
-        },
-    ),
-    (
-        "slow commits: three nodes, blocks",
-        What::Blocks {
-            nodes: 3,
-            slow: true,
-        },
-    ),
-    (
-        "slow commits: three nodes, pool alone",
-        What::Pool {
-            nodes: 3,
-            slow: true,
-        },
-    ),
-    ("sold out: three nodes", What::SoldOut { nodes: 3 }),
-    ("the last units: one node", What::Tail { nodes: 1 }),
-    ("the last units: three nodes", What::Tail { nodes: 3 }),
+/// A way: its name, what is measured, by how many nodes, and whether commits are slow.
+type Way = (&'static str, What, usize, bool);
+
+const WAYS: [Way; 9] = [
+    ("one row", OneRow, 0, false),
+    ("one node, blocks", Blocks, 1, false),
+    ("three nodes, blocks", Blocks, 3, false),
+    ("three nodes, pool alone", Pool, 3, false),
+    ("slow commits: three nodes, blocks", Blocks, 3, true),
+    ("slow commits: three nodes, pool alone", Pool, 3, true),
+    ("sold out: three nodes", SoldOut, 3, false),
+    ("the last units: one node", Tail, 1, false),
+    ("the last units: three nodes", Tail, 3, false),
 ];
 
 /// Units of a tail.
@@ -127,8 +102,7 @@ const PLENTY: u64 = segstock_remote::MAX_UNITS / 2;
 struct Measured {
     a_second: f64,
     /// In milliseconds.
-    p50: f64,
-    p99: f64,
+    latencies: Vec<f64>,
     /// Orders that were answered as they must not be.
     wrong: u64,
 }
@@ -136,23 +110,20 @@ struct Measured {
 async fn measure(url: &str, arguments: Arguments) -> Result<(), String> {
     let mut turns: Vec<Vec<Measured>> = WAYS.iter().map(|_| Vec::new()).collect();
     for turn in 0..arguments.turns {
-        for ((name, what), turns) in WAYS.iter().zip(&mut turns) {
-            eprintln!("turn {} of {}: {name}", turn + 1, arguments.turns);
-            turns.push(once(url, *what, arguments).await?);
+        for (way, turns) in WAYS.iter().zip(&mut turns) {
+            eprintln!("turn {} of {}: {}", turn + 1, arguments.turns, way.0);
+            turns.push(once(url, way, arguments).await?);
         }
     }
     println!("| way | orders a second | p50 ms | p99 ms | wrong |\n|---|---:|---:|---:|---:|");
     let mut rates = Vec::new();
-    for ((name, _), turns) in WAYS.iter().zip(&turns) {
-        let of = |figure: fn(&Measured) -> f64| {
-            percentile(turns.iter().map(figure).collect(), 0.5).unwrap_or(f64::NAN)
+    for ((name, ..), turns) in WAYS.iter().zip(&turns) {
+        let of = |figure: &dyn Fn(&Measured) -> Option<f64>| {
+            percentile(turns.iter().filter_map(figure).collect(), 0.5).unwrap_or(f64::NAN)
         };
+        let within = |part| of(&|turn| percentile(turn.latencies.clone(), part));
         let wrong: u64 = turns.iter().map(|turn| turn.wrong).sum();
-        let (rate, p50, p99) = (
-            of(|turn| turn.a_second),
-            of(|turn| turn.p50),
-            of(|turn| turn.p99),
-        );
+        let (rate, p50, p99) = (of(&|turn| Some(turn.a_second)), within(0.5), within(0.99));
         println!("| {name} | {rate:.0} | {p50:.2} | {p99:.2} | {wrong} |");
         rates.push(rate);
     }
@@ -213,59 +184,46 @@ impl Seller {
     }
 }
 
-async fn once(url: &str, what: What, arguments: Arguments) -> Result<Measured, String> {
-    let seller = open(url, what, arguments).await?;
+async fn once(url: &str, way: &Way, arguments: Arguments) -> Result<Measured, String> {
+    let seller = open(url, way, arguments).await?;
+    let (_, what, _, slow) = *way;
+    let customers = [arguments.customers, arguments.crowd][usize::from(slow)];
     let measured = match what {
-        What::Tail { .. } => tail(&seller, arguments.customers).await,
-        What::Blocks { slow: true, .. } | What::Pool { slow: true, .. } => {
-            window(&seller, arguments.crowd, arguments.window_ms, true).await
-        }
-        _ => {
-            let sold = !matches!(what, What::SoldOut { .. });
-            window(&seller, arguments.customers, arguments.window_ms, sold).await
-        }
+        Tail => tail(&seller, customers).await,
+        what => window(&seller, customers, arguments.window_ms, what != SoldOut).await,
     };
     seller.end().await;
     Ok(measured)
 }
 
 /// A stock that no other turn has.
-async fn open(url: &str, what: What, arguments: Arguments) -> Result<Seller, String> {
+async fn open(url: &str, way: &Way, arguments: Arguments) -> Result<Seller, String> {
     let since = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     let name = format!("bench_{since}");
-    let (nodes, slow, settings) = match what {
-        What::Row => {
-            let patience =
-                Patience::new(Duration::from_secs(10), Duration::from_secs(30)).map_err(words)?;
-            let postgres = Postgres::new(url)
-                .map_err(words)?
-                .patience(patience)
-                .connections(32);
+    let (_, what, nodes, slow) = *way;
+    let (timeout, patience) = (Duration::from_secs(10), Duration::from_secs(30));
+    let settings = match what {
+        OneRow => {
+            let patience = Patience::new(timeout, patience).map_err(words)?;
+            let postgres = Postgres::new(url).map_err(words)?;
+            let postgres = postgres.patience(patience).connections(32);
             postgres.install().await.map_err(words)?;
             let row = Row::create(&postgres, &name, PLENTY).await.map_err(words)?;
             return Ok(Seller::Row(Arc::new(row)));
         }
-        What::Blocks { nodes, slow } => (
-            nodes,
-            slow,
-            SkuSettings::new(PLENTY).narrow(0).most_lent(100_000),
-        ),
-        What::Pool { nodes, slow } => (nodes, slow, SkuSettings::new(PLENTY).narrow(PLENTY * 2)),
-        What::SoldOut { nodes } => (nodes, false, SkuSettings::new(0)),
-        What::Tail { nodes } => (nodes, false, SkuSettings::new(TAIL)),
+        Blocks => SkuSettings::new(PLENTY).narrow(0).most_lent(100_000),
+        Pool => SkuSettings::new(PLENTY).narrow(PLENTY * 2),
+        SoldOut => SkuSettings::new(0),
+        Tail => SkuSettings::new(TAIL),
     };
-    let url = match slow {
+    let mut url = url.to_owned();
+    if slow {
         // The server waits before each commit.
-        true => format!(
-            "{url} options='-c commit_delay={} -c commit_siblings=0'",
-            arguments.commit_ms * 1_000
-        ),
-        false => url.to_owned(),
-    };
+        let delay = arguments.commit_ms * 1_000;
+        url += &format!(" options='-c commit_delay={delay} -c commit_siblings=0'");
+    }
     let sale = Sale::at(&url, &name).map_err(words)?;
-    let sale = sale
-        .timeout(Duration::from_secs(10))
-        .patience(Duration::from_secs(30));
+    let sale = sale.timeout(timeout).patience(patience);
     sale.install().await.map_err(words)?;
     sale.open_sku("phone", settings).await.map_err(words)?;
     let mut joined = Vec::new();
@@ -275,21 +233,27 @@ async fn open(url: &str, what: What, arguments: Arguments) -> Result<Seller, Str
     Ok(Seller::Nodes(Arc::new(joined)))
 }
 
+/// So many customers at once: the latencies of all their orders, in milliseconds.
+async fn all<F>(customers: u16, customer: impl Fn() -> F) -> Vec<f64>
+where
+    F: Future<Output = Vec<f64>> + Send + 'static,
+{
+    let customers: JoinSet<Vec<f64>> = (0..customers).map(|_| customer()).collect();
+    customers.join_all().await.concat()
+}
+
 /// Customers who order one unit, again as soon as they are answered.
 async fn window(seller: &Seller, customers: u16, window_ms: u64, sold: bool) -> Measured {
     let window = Duration::from_millis(window_ms);
     let (began, warm) = (Instant::now(), window / 5);
     let (numbers, wrong) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let customers = (0..customers).map(|_| {
+    let latencies = all(customers, || {
         let (seller, numbers, wrong) = (seller.clone(), Arc::clone(&numbers), Arc::clone(&wrong));
-        tokio::spawn(async move {
+        async move {
             let mut latencies = Vec::new();
             while began.elapsed() < warm + window {
-                let ordered = Instant::now();
-                let answer = seller
-                    .sell(numbers.fetch_add(1, Ordering::Relaxed), 1)
-                    .await;
-                if answer != Some(sold) {
+                let (ordered, number) = (Instant::now(), numbers.fetch_add(1, Ordering::Relaxed));
+                if seller.sell(number, 1).await != Some(sold) {
                     wrong.fetch_add(1, Ordering::Relaxed);
                 }
                 if (warm..warm + window).contains(&began.elapsed()) {
@@ -297,17 +261,12 @@ async fn window(seller: &Seller, customers: u16, window_ms: u64, sold: bool) -> 
                 }
             }
             latencies
-        })
+        }
     });
-    let customers: Vec<_> = customers.collect();
-    let mut latencies = Vec::new();
-    for customer in customers {
-        latencies.extend(customer.await.unwrap_or_default());
-    }
+    let latencies = latencies.await;
     Measured {
         a_second: latencies.len() as f64 / window.as_secs_f64(),
-        p50: percentile(latencies.clone(), 0.5).unwrap_or(f64::NAN),
-        p99: percentile(latencies, 0.99).unwrap_or(f64::NAN),
+        latencies,
         wrong: wrong.load(Ordering::Relaxed),
     }
 }
@@ -316,13 +275,13 @@ async fn window(seller: &Seller, customers: u16, window_ms: u64, sold: bool) -> 
 async fn tail(seller: &Seller, customers: u16) -> Measured {
     let (numbers, sold) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let began = Instant::now();
-    let customers = (0..customers).map(|_| {
+    let latencies = all(customers, || {
         let (seller, numbers, sold) = (seller.clone(), Arc::clone(&numbers), Arc::clone(&sold));
-        tokio::spawn(async move {
+        async move {
             let mut latencies = Vec::new();
             loop {
-                let number = numbers.fetch_add(1, Ordering::Relaxed);
-                let (ordered, units) = (Instant::now(), number % 3 + 1);
+                let (ordered, number) = (Instant::now(), numbers.fetch_add(1, Ordering::Relaxed));
+                let units = number % 3 + 1;
                 let answer = seller.sell(number, units).await;
                 latencies.push(ordered.elapsed().as_secs_f64() * 1e3);
                 match answer {
@@ -332,17 +291,12 @@ async fn tail(seller: &Seller, customers: u16) -> Measured {
                     _ => return latencies,
                 };
             }
-        })
+        }
     });
-    let customers: Vec<_> = customers.collect();
-    let mut latencies = Vec::new();
-    for customer in customers {
-        latencies.extend(customer.await.unwrap_or_default());
-    }
+    let latencies = latencies.await;
     Measured {
         a_second: TAIL as f64 / began.elapsed().as_secs_f64(),
-        p50: percentile(latencies.clone(), 0.5).unwrap_or(f64::NAN),
-        p99: percentile(latencies, 0.99).unwrap_or(f64::NAN),
+        latencies,
         wrong: TAIL.abs_diff(sold.load(Ordering::Relaxed)),
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// Works on an order that is known, under its lock. If the work is short of units, expires other orders and begins
-    /// anew.
+    /// again.
     pub(super) fn on_order(
         &self,
         call: &mut Call,

@@ -11,7 +11,7 @@ use crate::table::{Locked, SlotId};
 use segstock::inventory::Sku;
 use smallvec::SmallVec;
 
-/// How often a call that is short of units begins anew, after it has expired other orders.
+/// How often a call that is short of units begins again, after it has expired other orders.
 const ROUNDS: usize = 8;
 /// How many orders a call expires for itself, in one round.
 pub(super) const FOR_ROOM: usize = 64;
@@ -156,7 +156,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let lacked = if is_short {
             self.skus.are_short(lines, &wanted)
         } else {
-            // What a customer can have, and what can be held, is asked anew. It was lacking at an instant after the count
+            // What a customer can have, and what can be held, is asked again. It was lacking at an instant after the count
             // was this.
             let before = tries.given.replace((wanted.clone(), given));
             before.is_some_and(|before| before == (wanted.clone(), given))
@@ -289,7 +289,7 @@ pub(super) struct Tries {
 type Wanted = SmallVec<[SkuId; 2]>;
 
 impl Tries {
-    /// Whether the call may begin, or begin anew.
+    /// Whether the call may begin, or begin again.
     pub(super) fn begin(&mut self) -> bool {
         self.begun += 1;
         self.begun <= ROUNDS

@@ -59,6 +59,9 @@ pub struct StockAnswer {
 ///
 /// [`TryAgain`](Self::TryAgain), [`Busy`](Self::Busy) and [`Over`](Self::Over) say nothing of the order: the same call
 /// under the same id, at any node, tells. Everything else is final.
+///
+/// An order book's [`Refusal`](segstock_orders::Refusal) names all SKUs that are in the way, and the id is free afterwards.
+/// Nodes keep what a new order was refused for in the row of its id: the first of these SKUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -31,8 +31,8 @@ fn variables(text: &str) -> Variables {
         .collect()
 }
 
-/// Starts the service with these variables, on free ports and with its ledger in a directory of the test's own.
-fn starts_with(mut set: Variables, arguments: &[&str]) -> (Process, TempDir) {
+/// Each of these variables is one that the command knows.
+fn assert_known(set: &Variables) {
     let known = Arguments::command();
     let known: Vec<_> = known
         .get_arguments()
@@ -41,6 +41,11 @@ fn starts_with(mut set: Variables, arguments: &[&str]) -> (Process, TempDir) {
     for name in set.keys() {
         assert!(known.iter().any(|it| *it == name.as_str()), "{name}");
     }
+}
+
+/// Starts the service with these variables, on free ports and with its ledger in a directory of the test's own.
+fn starts_with(mut set: Variables, arguments: &[&str]) -> (Process, TempDir) {
+    assert_known(&set);
     let directory = tempfile::tempdir().unwrap();
     for name in ["SEGSTOCK_LISTEN", "SEGSTOCK_SHOP_LISTEN"] {
         let listen = set.entry(name.to_owned()).or_insert_with(|| ":0".into());
@@ -112,14 +117,7 @@ fn the_image_and_the_composition_start_the_service_with_settings_that_it_takes()
 #[test]
 fn the_composition_of_nodes_sets_what_the_command_takes() {
     let set = variables(NODES);
-    let known = Arguments::command();
-    let known: Vec<_> = known
-        .get_arguments()
-        .filter_map(|it| it.get_env())
-        .collect();
-    for name in set.keys() {
-        assert!(known.iter().any(|it| *it == name.as_str()), "{name}");
-    }
+    assert_known(&set);
     let nodes = NODES.matches("      SEGSTOCK_NODE: ").count();
     assert_eq!(nodes, 2);
     let arguments = [
