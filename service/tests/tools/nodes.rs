@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         trial("nodes::the_older_of_two_with_one_name_ends", same_name),
         trial("nodes::without_the_database_one_is_not_ready", away),
         trial("nodes::a_sale_and_a_ledger_refuse_each_other", mixed),
+        trial("nodes::the_stock_of_one_process_goes_to_nodes", taken_over),
         trial("nodes::a_retry_of_an_order_that_waits_is_answered", waits),
     ]
 }
@@ -580,6 +581,32 @@ fn mixed(server: PostgresServer) {
     alone.customers.order("a", &[("phone", 1)]).expect(201);
     refused(&arguments(&url, "one"), "is started without --node");
     alone.client.deed("pay", "a").expect(200);
+}
+
+/// As the README says it.
+fn taken_over(server: PostgresServer) {
+    let alone = Process::spawn(&mut command(PORTS));
+    alone.customers.order("a", &[("phone", 3)]).expect(201);
+    let held = alone.client.get("/v1/orders?state=held").expect(200);
+    assert_eq!(held["orders"][0]["id"], "a");
+    for deed in ["pay", "ship"] {
+        alone.client.deed(deed, "a").expect(200);
+    }
+    for state in ["waiting", "held", "paid"] {
+        let open = alone.client.get(&format!("/v1/orders?state={state}"));
+        assert_eq!(open.expect(200)["orders"], json!([]));
+    }
+    let units = alone.client.get("/v1/stock/phone").expect(200)["on_hand"].clone();
+    let list = alone.client.get("/v1/bulk/stock").text;
+    drop(alone);
+    let nodes = Nodes::start(&url(&server));
+    let headers = [("content-type", "text/csv"), key("moved")];
+    let path = "/v1/bulk/stock?do=count&open=true";
+    for _ in 0..2 {
+        let counted = nodes.nodes[1].client.send("POST", path, &headers, &list);
+        counted.expect(200);
+    }
+    assert_eq!(json!(nodes.units(2, "phone")), json!([units, units]));
 }
 
 fn waits(server: PostgresServer) {
