@@ -585,7 +585,7 @@ fn mixed(server: PostgresServer) {
 
 /// As the README says it.
 fn taken_over(server: PostgresServer) {
-    let alone = Process::spawn(&mut command(PORTS));
+    let alone = Process::spawn(&mut command(&[PORTS, &["--ledger", "none"]].concat()));
     alone.customers.order("a", &[("phone", 3)]).expect(201);
     let held = alone.client.get("/v1/orders?state=held").expect(200);
     assert_eq!(held["orders"][0]["id"], "a");
