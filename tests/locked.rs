@@ -41,7 +41,10 @@ fn no_units_wait_for_nobody() {
             drop(stock.reserve(0).unwrap());
             stock.restock(0).unwrap();
             let withdrawn = stock.withdraw(0);
-            assert_eq!((withdrawn.taken, withdrawn.owed, stock.forgive(0)), (0, 0, 0));
+            assert_eq!(
+                (withdrawn.taken, withdrawn.owed, stock.forgive(0)),
+                (0, 0, 0)
+            );
         });
         assert_eq!(stock.available(), 9);
     }

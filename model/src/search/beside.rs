@@ -68,6 +68,9 @@ pub(super) fn is_shown_whole(item: &Item, stock: &Model, commits: &[u64]) -> boo
     let Some(more) = said.reserved.checked_sub(stock.snapshot().reserved) else {
         return true;
     };
+    if more == 0 {
+        return true;
+    }
     let mut sums = BTreeSet::from([0]);
     for units in commits {
         if sums.contains(&more) || sums.len() > MOST_SUMS {
