@@ -40,6 +40,11 @@ fn no_units_wait_for_nobody() {
             assert_eq!(stock.deduct_up_to(0), 0);
             drop(stock.reserve(0).unwrap());
             stock.restock(0).unwrap();
+            let withdrawn = stock.withdraw(0);
+            assert_eq!(
+                (withdrawn.taken, withdrawn.owed, stock.forgive(0)),
+                (0, 0, 0)
+            );
         });
         assert_eq!(stock.available(), 9);
     }

@@ -198,8 +198,10 @@ impl Options {
         Self { stops_when, ..self }
     }
 
-    /// Time after which a round is given up whose calls do not return; 20 seconds by default.
+    /// Time after which a round is given up whose calls do not return; 20 seconds by default, and a year at most.
     pub fn patience(self, patience: Duration) -> Self {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+        let patience = patience.min(YEAR);
         Self { patience, ..self }
     }
 

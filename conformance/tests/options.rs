@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 fn options() -> Options {
     Options::new()
@@ -152,6 +153,14 @@ fn noted(options: &Options) -> (Arc<Seen>, Report) {
     println!("{report}");
     report.assert_kept();
     (seen, report)
+}
+
+#[test]
+fn times_of_any_length_are_none_too_long() {
+    let seen = Arc::default();
+    let options = options().rounds(10).patience(Duration::MAX);
+    let options = options.total_patience(Duration::MAX).time(Duration::MAX);
+    options.check(Noting::open(&seen)).assert_kept();
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub enum Outcome {
     AtMost(u64),
     /// At some instant of the call exactly this number of units was in stock.
     Exactly(u64),
-    /// The sums of some instant of the call; commits that overlap it may be shown as not made yet. What is shown as
+    /// The sums of some instant of the call; commits that overlap it may be shown as not made yet, each as a whole. What is shown as
     /// reserved was reserved at some instant of the call, and what is shown as sold never falls from one snapshot to
     /// the next.
     Snapshot(Snapshot),

@@ -8,7 +8,8 @@ use std::fmt;
 pub enum Answer<T = ()> {
     /// It happened, once, however often it was sent.
     Done(T),
-    /// It did not happen, and never will under this id.
+    /// It did not happen, and never will, unless it is asked for again under this id. To have it refused for ever, ask for its
+    /// [`outcome`](crate::RemoteStock::outcome).
     Refused(Refused),
     /// Nobody knows yet: it may have happened, or happen later, or never. The same id asks again.
     Unknown(Unknown),

@@ -21,15 +21,30 @@ fn some_order_explains(stock: &Model, placed: &[Call], calls: &[Call]) -> bool {
         }
         let mut rest = calls.to_vec();
         rest.remove(chosen);
-        let after = stock.step_beside(call.op, call.outcome, committed_beside(placed, &call));
+        let commits = commits_beside(placed, &call);
+        let after = stock.step_beside(call.op, call.outcome, commits.iter().sum());
+        let after = after.filter(|_| are_shown_whole(stock, call.outcome, &commits));
         let is_done = stock.clone().apply(call.op) == Outcome::Done;
         let placed = [placed, &[call][..usize::from(is_done)]].concat();
         after.is_some_and(|after| some_order_explains(&after, &placed, &rest))
     })
 }
 
-/// Units of the commits and confirms that overlap `call`.
-fn committed_beside(placed: &[Call], call: &Call) -> u64 {
+/// Whether a snapshot shows each of these commits as made or as not made.
+fn are_shown_whole(stock: &Model, outcome: Outcome, commits: &[u64]) -> bool {
+    let Outcome::Snapshot(said) = outcome else {
+        return true;
+    };
+    (0..1 << commits.len()).any(|chosen: u32| {
+        let not_made = commits.iter().enumerate();
+        let not_made = not_made.filter(|(bit, _)| chosen >> bit & 1 == 1);
+        let units: u64 = not_made.map(|(_, units)| units).sum();
+        said.reserved == stock.snapshot().reserved + units
+    })
+}
+
+/// Units of each commit and confirm that overlaps `call`.
+fn commits_beside(placed: &[Call], call: &Call) -> Vec<u64> {
     let is_over = |it: &Call| it.outcome != Outcome::Unknown && it.returned < call.called;
     let units = placed.iter().map(|it| match (it.op, it.outcome) {
         (Op::Commit(units), Outcome::Done | Outcome::Unknown) if !is_over(it) => units,
@@ -59,7 +74,7 @@ fn committed_beside(placed: &[Call], call: &Call) -> u64 {
         }
         _ => 0,
     });
-    units.sum()
+    units.collect()
 }
 
 /// Takes reads that nothing ran beside at their word.

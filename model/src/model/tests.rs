@@ -184,6 +184,22 @@ fn a_snapshot_shows_no_more_reserved_than_was_reserved() {
 }
 
 #[test]
+fn a_commit_is_shown_as_made_or_not_and_never_half() {
+    let explained = |reserved| {
+        let calls = [
+            Call::new(0, 0, 10, Op::Reserve(2), Outcome::Done),
+            Call::new(1, 0, 10, Op::Reserve(3), Outcome::Done),
+            Call::new(0, 20, 80, Op::Commit(2), Outcome::Done),
+            Call::new(1, 21, 80, Op::Commit(3), Outcome::Done),
+            Call::new(2, 30, 40, Op::Snapshot, snapshot(5, reserved)),
+        ];
+        Problem::new(Model::new(10), &calls).solve(u64::MAX, &mut 0) == Found::Order
+    };
+    let right: Vec<u64> = (0..=5).filter(|reserved| explained(*reserved)).collect();
+    assert_eq!(right, [0, 2, 3, 5]);
+}
+
+#[test]
 fn sums_judge_a_stock_that_owes_too() {
     // One unit is withdrawn first; then one at a time is reserved and committed.
     let explained = |said: Snapshot, looks: [u64; 2]| {

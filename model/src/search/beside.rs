@@ -6,33 +6,39 @@ use crate::op::Op;
 use crate::outcome::Outcome;
 use std::collections::BTreeSet;
 
-/// Units of commits and confirms that overlap `snapshot`, of those that are placed. `placed` has the number of placed
+/// The most sums that are looked at to find one.
+const MOST_SUMS: usize = 4_096;
+
+/// Units of each commit and confirm that overlaps `snapshot`, of those that are placed. `placed` has the number of placed
 /// calls of each lane, then of each kind of unknown call.
 ///
 /// A call of unknown outcome may go on for ever, so it overlaps. A key is confirmed once: if one of its confirms ended
 /// before the snapshot began, it was confirmed by then.
-pub(super) fn committed(problem: &Problem, placed: &[u32], snapshot: &Item, stock: &Model) -> u64 {
+pub(super) fn commits(
+    problem: &Problem,
+    placed: &[u32],
+    snapshot: &Item,
+    stock: &Model,
+) -> Vec<u64> {
+    let mut commits = Vec::new();
     if !matches!(snapshot.outcome, Outcome::Snapshot(_)) {
-        return 0;
+        return commits;
     }
     let (lanes, kinds) = placed.split_at(problem.threads.len());
     let lanes = || problem.threads.iter().zip(lanes);
     let placed = || lanes().map(|(lane, &placed)| &lane[..placed as usize]);
     let overlaps = |item: &&Item| item.returned >= snapshot.called;
-    let mut committed: u64 = 0;
     let mut keys = BTreeSet::new();
     for item in placed().flat_map(|lane| lane.iter().rev().take_while(overlaps)) {
         match (item.op, item.outcome) {
-            (Op::Commit(units), Outcome::Done) => committed = committed.saturating_add(units),
+            (Op::Commit(units), Outcome::Done) => commits.push(units),
             (Op::Confirm { key }, Outcome::Done) => _ = keys.insert(key),
             _ => {}
         }
     }
     for (maybe, &placed) in problem.maybes.iter().zip(kinds) {
         match maybe.op {
-            Op::Commit(units) => {
-                committed = committed.saturating_add(units.saturating_mul(u64::from(placed)));
-            }
+            Op::Commit(units) => commits.extend((0..placed).map(|_| units)),
             Op::Confirm { key } if placed > 0 => _ = keys.insert(key),
             _ => {}
         }
@@ -44,6 +50,35 @@ pub(super) fn committed(problem: &Problem, placed: &[u32], snapshot: &Item, stoc
             }
         }
     }
-    let confirmed = keys.into_iter().map(|key| stock.units_under(key));
-    confirmed.fold(committed, u64::saturating_add)
+    commits.extend(keys.into_iter().map(|key| stock.units_under(key)));
+    commits
+}
+
+/// Units of all of them.
+pub(super) fn sum(commits: &[u64]) -> u64 {
+    commits.iter().copied().fold(0, u64::saturating_add)
+}
+
+/// Whether what a snapshot shows as reserved beyond what the stock has are the units of some of these commits: it shows each
+/// of them as made or as not made, and none as half made. Where too many sums would have to be looked at, it may be.
+pub(super) fn is_shown_whole(item: &Item, stock: &Model, commits: &[u64]) -> bool {
+    let Outcome::Snapshot(said) = item.outcome else {
+        return true;
+    };
+    let Some(more) = said.reserved.checked_sub(stock.snapshot().reserved) else {
+        return true;
+    };
+    if more == 0 {
+        return true;
+    }
+    let mut sums = BTreeSet::from([0]);
+    for units in commits {
+        if sums.contains(&more) || sums.len() > MOST_SUMS {
+            return true;
+        }
+        let longer = sums.iter().filter_map(|sum: &u64| sum.checked_add(*units));
+        let longer: Vec<u64> = longer.filter(|sum| *sum <= more).collect();
+        sums.extend(longer);
+    }
+    sums.contains(&more)
 }

@@ -233,8 +233,10 @@ impl Search<'_> {
         for lane in lanes {
             let item = self.next(lane).filter(|item| item.called <= first_return);
             let Some(item) = item else { continue };
-            let committed = beside::committed(self.problem, &self.placed, item, stock);
-            let Some(after) = stock.step_beside(item.op, item.outcome, committed) else {
+            let commits = beside::commits(self.problem, &self.placed, item, stock);
+            let after = stock.step_beside(item.op, item.outcome, beside::sum(&commits));
+            let after = after.filter(|_| beside::is_shown_whole(item, stock, &commits));
+            let Some(after) = after else {
                 missing.note(item, stock);
                 continue;
             };

@@ -335,9 +335,10 @@ impl Search<'_> {
                 on_hand + all(&pools.restocked) + i128::from(units) > self.limit
             }
             (_, Outcome::Snapshot(said)) => {
-                let beside =
-                    beside::committed(self.problem, &self.placed, item, &self.problem.start);
-                let most = known.reserved + all(&pools.reserved) + i128::from(beside);
+                let commits =
+                    beside::commits(self.problem, &self.placed, item, &self.problem.start);
+                let beside = i128::from(beside::sum(&commits));
+                let most = known.reserved + all(&pools.reserved) + beside;
                 let reserved = i128::from(said.reserved);
                 said.balanced()
                     && said.initial == start.initial
