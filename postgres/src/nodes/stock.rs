@@ -4,12 +4,12 @@ use super::answers::{InvalidOrder, Refusal, StockAnswer};
 use super::inner::Inner;
 use super::lines::{Body, Lines, is_sku};
 use super::node::Node;
-use super::prover::COMES_BACK;
+use super::prover::Closes;
 use super::rows::{Failed, Rows, ids};
 use crate::session::{Parameters, column};
 use segstock_orders::ShortLine;
 use segstock_remote::{Fault, MAX_UNITS, OrderId};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
 
 /// What is asked of a SKU, once for each key.
@@ -96,14 +96,7 @@ impl Node {
     ///
     /// [`Refusal::NoSku`], and the [temporary ones](Refusal::is_temporary).
     pub async fn available(&self, sku: &str) -> Result<u64, Refusal> {
-        check_sku(sku)?;
-        let _permit = self.permit()?;
-        let free = super::sale::free(&self.inner.rows, sku);
-        match timeout(self.inner.sale.patience, free).await {
-            Ok(Ok(Some(free))) => Ok(free.units),
-            Ok(Ok(None)) => Err(no_sku(sku)),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        Ok(self.stock(sku).await?.available)
     }
 
     async fn on_shelf(
@@ -155,16 +148,11 @@ impl Inner {
     /// Nothing, if nobody knows in time.
     async fn book(&self, asked: &OnShelf<'_>) -> Option<Booked> {
         let until = Instant::now() + self.sale.patience;
-        let mut closes = false;
+        let mut closes = Closes::default();
         while Instant::now() < until {
-            match self.rows.book(asked, closes).await.ok()? {
+            match self.rows.book(asked, closes.0).await.ok()? {
                 Booked::Overdue(ids) => self.expire(ids).await,
-                Booked::Close => {
-                    if closes {
-                        sleep(COMES_BACK).await;
-                    }
-                    closes = true;
-                }
+                Booked::Close => closes.next().await,
                 booked => return Some(booked),
             }
         }
