@@ -255,7 +255,8 @@ fn answers_that_a_crash_undoes_are_found() {
     for rule in [Rule::AnsweredEarly, Rule::RefusedAtOnce] {
         let options = Options::new();
         let mut judging = options.judging("answers that a crash undoes");
-        let seeds = 0..4 * SEEDS;
+        // The first few find it. On a machine that is full of other work threads meet seldom.
+        let seeds = 0..40 * SEEDS;
         let mut broken = seeds.map(|seed| (seed, judging.add(play(seed, rule), 2)));
         let found = broken.find(|(_, broken)| !broken.is_empty());
         println!("{rule:?}: {found:?}");

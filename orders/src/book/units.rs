@@ -37,33 +37,26 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// The request of a part: its key, and the hash of what it asks for.
+    /// A call on these lines.
     pub(super) fn part(what: u64, key: &str, lines: Lines) -> Self {
-        let mut body = Body::new();
-        body.number(what);
-        body.lines(&lines);
-        let request = RequestKey::new(key.into(), body.finish());
-        Self::Part {
-            what,
-            request,
-            lines,
-        }
+        Self::request(what, key, None, lines)
     }
 
     /// A hold of these lines for so long.
     pub(super) fn amendment(key: &str, lines: Lines, ttl: Duration) -> Self {
-        Self::hold(AMEND, key, lines, ttl)
+        Self::request(AMEND, key, Some(ttl), lines)
     }
 
     /// A longer hold of all units that are held.
     pub(super) fn extension(key: &str, ttl: Duration) -> Self {
-        Self::hold(EXTEND, key, Lines::new(), ttl)
+        Self::request(EXTEND, key, Some(ttl), Lines::new())
     }
 
-    fn hold(what: u64, key: &str, lines: Lines, ttl: Duration) -> Self {
+    /// A request: its key, and the hash of what it asks for.
+    fn request(what: u64, key: &str, ttl: Option<Duration>, lines: Lines) -> Self {
         let mut body = Body::new();
         body.number(what);
-        body.number(nanos(ttl));
+        ttl.into_iter().for_each(|ttl| body.number(nanos(ttl)));
         body.lines(&lines);
         let request = RequestKey::new(key.into(), body.finish());
         Self::Part {

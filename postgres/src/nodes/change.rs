@@ -3,13 +3,13 @@
 use super::inner::Inner;
 use super::known::Known;
 use super::lines::{Body, Lines};
-use super::prover::COMES_BACK;
+use super::prover::Closes;
 use super::rows::{Failed, Rows, ids, known, list, micros};
 use crate::session::{Parameters, column};
 use segstock_orders::ShortLine;
 use segstock_remote::{Fault, OrderId};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_postgres::Row;
 
 /// What is asked of an order.
@@ -190,11 +190,11 @@ impl Inner {
     /// Changes an order, and whatever has to end before that. Nothing, if nobody knows in time.
     pub(super) async fn change_alone(&self, id: &OrderId, ask: &Ask) -> Option<Changed> {
         let until = Instant::now() + self.sale.patience;
-        let mut closes = false;
+        let mut closes = Closes::default();
         while Instant::now() < until {
             match self
                 .rows
-                .change(&self.life.node, id, ask, closes)
+                .change(&self.life.node, id, ask, closes.0)
                 .await
                 .ok()?
             {
@@ -203,12 +203,7 @@ impl Inner {
                     let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
                     self.serve_queues(&skus).await;
                 }
-                Changed::Close => {
-                    if closes {
-                        sleep(COMES_BACK).await;
-                    }
-                    closes = true;
-                }
+                Changed::Close => closes.next().await,
                 changed => return Some(changed),
             }
         }

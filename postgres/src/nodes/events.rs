@@ -8,7 +8,6 @@ use crate::session::Parameters;
 use segstock_orders::{Position, What};
 use segstock_remote::Fault;
 use std::time::{Duration, SystemTime};
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// The most events of a page; or a few more.
@@ -52,12 +51,8 @@ impl Node {
     ///
     /// The [temporary ones](Refusal::is_temporary).
     pub async fn events(&self, after: &Cursor, most: usize) -> Result<Events, Refusal> {
-        let _permit = self.permit()?;
         let events = self.inner.rows.events(after, most.clamp(1, MOST));
-        match timeout(self.inner.sale.patience, events).await {
-            Ok(Ok(events)) => Ok(events),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        self.read(events).await
     }
 
     /// The cursor of now: what happens once this is answered comes after it.
@@ -66,11 +61,7 @@ impl Node {
     ///
     /// The [temporary ones](Refusal::is_temporary).
     pub async fn events_now(&self) -> Result<Cursor, Refusal> {
-        let _permit = self.permit()?;
-        match timeout(self.inner.sale.patience, self.inner.rows.now()).await {
-            Ok(Ok(cursor)) => Ok(cursor),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        self.read(self.inner.rows.now()).await
     }
 }
 

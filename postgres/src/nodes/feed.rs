@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// The most orders of a page.
@@ -57,12 +56,8 @@ impl Node {
     ///
     /// The [temporary ones](Refusal::is_temporary).
     pub async fn changes(&self, cursor: &Cursor, most: usize) -> Result<Page, Refusal> {
-        let _permit = self.permit()?;
         let changes = self.inner.rows.changes(cursor, most.clamp(1, MOST));
-        match timeout(self.inner.sale.patience, changes).await {
-            Ok(Ok(page)) => Ok(page),
-            _ => Err(Refusal::TryAgain),
-        }
+        self.read(changes).await
     }
 }
 

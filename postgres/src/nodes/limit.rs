@@ -3,13 +3,13 @@
 use super::answers::Refusal;
 use super::inner::Inner;
 use super::node::Node;
-use super::prover::COMES_BACK;
+use super::prover::Closes;
 use super::rows::{Failed, Rows};
 use super::stock::{check_sku, no_sku};
 use crate::session::{Parameters, column};
 use segstock_orders::SkuLimits;
 use segstock_remote::MAX_UNITS;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 impl Node {
     /// Sets the limits of a SKU, all of them, and says whether that changed something. They do not touch orders that have the
@@ -41,16 +41,13 @@ impl Inner {
         let until = Instant::now() + self.sale.patience;
         // It is the same in each try: a late copy undoes no later call.
         let number = self.rows.number().await.ok()?;
-        let mut closes = false;
+        let mut closes = Closes::default();
         while Instant::now() < until {
-            let set = self.rows.limit(number, sku, limits, closes).await.ok()?;
+            let set = self.rows.limit(number, sku, limits, closes.0).await.ok()?;
             if set != "close" {
                 return Some(set);
             }
-            if closes {
-                sleep(COMES_BACK).await;
-            }
-            closes = true;
+            closes.next().await;
         }
         None
     }

@@ -12,7 +12,6 @@ use segstock_remote::{Fault, OrderId};
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// The most orders of a page.
@@ -65,13 +64,9 @@ impl Node {
         most: usize,
     ) -> Result<OrderPage, Refusal> {
         filter.sku.as_deref().map_or(Ok(()), check_sku)?;
-        let _permit = self.permit()?;
         let page = self.inner.rows.orders(filter, after, most.clamp(1, MOST));
-        match timeout(self.inner.sale.patience, page).await {
-            Ok(Ok(Some(page))) => Ok(page),
-            Ok(Ok(None)) => Err(no_sku(filter.sku.as_deref().unwrap_or_default())),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        let page = self.read(page).await?;
+        page.ok_or_else(|| no_sku(filter.sku.as_deref().unwrap_or_default()))
     }
 
     /// What time it is by the database's clock, since 1970: that of [`Filter::since`] and [`OrderView::placed`].
@@ -80,13 +75,9 @@ impl Node {
     ///
     /// The [temporary ones](Refusal::is_temporary).
     pub async fn time(&self) -> Result<Duration, Refusal> {
-        let _permit = self.permit()?;
-        let read = |row: &Row| column::<SystemTime>(row, 0);
-        let time = self.inner.rows.row("select clock_timestamp()", &[], read);
-        match timeout(self.inner.sale.patience, time).await {
-            Ok(Ok(time)) => Ok(since_1970(time)),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        let time = |row: &Row| column(row, 0).map(since_1970);
+        let time = self.inner.rows.row("select clock_timestamp()", &[], time);
+        self.read(time).await
     }
 }
 

@@ -8,7 +8,6 @@ use super::stock::{Booked, booked, check_sku, no_sku};
 use crate::session::{Parameters, column};
 use segstock_orders::{Position, SendingPage, SendingView};
 use segstock_remote::{Fault, MAX_UNITS, OrderId};
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// The most sendings of a page.
@@ -118,15 +117,9 @@ impl Node {
         from: Position,
         most: usize,
     ) -> Result<SendingPage<String>, Refusal> {
-        let _permit = self.permit()?;
         let most = most.clamp(1, MOST);
-        let page = timeout(
-            self.inner.sale.patience,
-            self.inner.rows.sendings(from, most + 1),
-        );
-        let Ok(Ok(mut sendings)) = page.await else {
-            return Err(Refusal::TryAgain);
-        };
+        let rows = &self.inner.rows;
+        let mut sendings = self.read(rows.sendings(from, most + 1)).await?;
         let next = sendings.get(most).map(|next| next.number);
         sendings.truncate(most);
         Ok(SendingPage::new(sendings, next))

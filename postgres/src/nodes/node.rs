@@ -182,15 +182,13 @@ impl Node {
     /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; [`Refusal::CancelledBefore`]; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn get(&self, id: &OrderId) -> Result<Order, Refusal> {
-        let _permit = self.permit()?;
-        match timeout(self.inner.sale.patience, self.inner.rows.known(id)).await {
-            Ok(Ok(Some(known))) if known.state == State::Overdue => {
-                let known = self.call(id, Request::Expire).await?;
-                known.ok_or(Refusal::TryAgain)?.order()
-            }
-            Ok(Ok(known)) => known.ok_or(Refusal::NoOrder)?.order(),
-            _ => Err(Refusal::TryAgain),
+        let known = self.read(self.inner.rows.known(id)).await?;
+        let known = known.ok_or(Refusal::NoOrder)?;
+        if known.state != State::Overdue {
+            return known.order();
         }
+        let known = self.call(id, Request::Expire).await?;
+        known.ok_or(Refusal::TryAgain)?.order()
     }
 
     /// Leaves the sale: takes no calls any more, ends those that are under way, and hands back all blocks. It may be called
@@ -253,6 +251,16 @@ impl Node {
         }
         let permit = Arc::clone(&inner.calls).try_acquire_owned();
         permit.map_err(|_| Refusal::Busy)
+    }
+
+    /// Reads from the database, as long as a call waits.
+    pub(super) async fn read<T, E>(
+        &self,
+        read: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Refusal> {
+        let _permit = self.permit()?;
+        let read = timeout(self.inner.sale.patience, read).await;
+        read.ok().and_then(Result::ok).ok_or(Refusal::TryAgain)
     }
 
     /// Serves a call in a task of its own, which goes on if the caller does not wait. Nothing, if it is for a transaction of

@@ -13,11 +13,24 @@ use tokio::time::sleep;
 /// The most orders of one proof: the statement compares them with each other's lines.
 const MOST: usize = 256;
 /// How long a recall takes at least: a notification, a heartbeat, and a batch that hands back.
-pub(super) const COMES_BACK: Duration = Duration::from_millis(5);
+const COMES_BACK: Duration = Duration::from_millis(5);
 /// After a proof without an answer.
 const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_RECALL: Duration = Duration::from_secs(1);
+
+/// Whether a transaction closes the blocks of its SKUs first.
+#[derive(Debug, Default)]
+pub(super) struct Closes(pub bool);
+
+impl Closes {
+    /// Blocks have what it wants: from the next try on it closes them. Each further try waits until more comes back.
+    pub(super) async fn next(&mut self) {
+        if std::mem::replace(&mut self.0, true) {
+            sleep(COMES_BACK).await;
+        }
+    }
+}
 
 impl Inner {
     /// Has an order refused if it is short. **One statement at a time, for all calls that began before it was sent**: a call

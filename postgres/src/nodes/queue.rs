@@ -5,14 +5,14 @@ use super::inner::Inner;
 use super::known::Known;
 use super::lines::Lines;
 use super::node::Node;
-use super::prover::COMES_BACK;
+use super::prover::Closes;
 use super::rows::{Failed, Rows, ids, known, micros};
 use crate::session::{Parameters, column};
 use segstock_remote::{Fault, OrderId};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_postgres::Row;
 
 /// How many orders one transaction serves.
@@ -74,23 +74,18 @@ impl Inner {
         ttl: Option<Duration>,
         until: Instant,
     ) -> Queued {
-        let mut closes = false;
+        let mut closes = Closes::default();
         while Instant::now() < until && !self.is_over() {
             match self
                 .rows
-                .wait(&self.life.node, id, lines, ttl, closes)
+                .wait(&self.life.node, id, lines, ttl, closes.0)
                 .await
             {
                 Ok(Waited::Is(known)) => return Queued::Is(known),
                 Ok(Waited::NoSku(sku)) => return Queued::NoSku(sku),
                 Ok(Waited::Overdue(ids)) => self.expire(ids).await,
                 Ok(Waited::Due) => self.serve_queues(&lines.skus()).await,
-                Ok(Waited::Close) => {
-                    if closes {
-                        sleep(COMES_BACK).await;
-                    }
-                    closes = true;
-                }
+                Ok(Waited::Close) => closes.next().await,
                 Ok(Waited::Again) => {}
                 Err(_) => break,
             }

@@ -347,7 +347,7 @@ impl Sale {
     }
 }
 
-pub(super) async fn free(rows: &Rows, sku: &str) -> Result<Option<Free>, Failed> {
+async fn free(rows: &Rows, sku: &str) -> Result<Option<Free>, Failed> {
     const FREE: &str = "
         select can_be_had_1(p), can_be_had_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0)::bigint
             from block b where b.sku = p.sku and not b.closed), clock_timestamp()

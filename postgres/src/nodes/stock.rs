@@ -3,12 +3,12 @@
 use super::answers::{InvalidOrder, Refusal, StockAnswer};
 use super::lines::{Body, Lines, is_sku};
 use super::node::Node;
-use super::prover::COMES_BACK;
+use super::prover::Closes;
 use super::rows::{Failed, Rows, ids};
 use crate::session::{Parameters, column};
 use segstock_orders::ShortLine;
 use segstock_remote::{Fault, MAX_UNITS, OrderId};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// What is asked of a SKU, once for each key.
@@ -91,14 +91,7 @@ impl Node {
     ///
     /// [`Refusal::NoSku`], and the [temporary ones](Refusal::is_temporary).
     pub async fn available(&self, sku: &str) -> Result<u64, Refusal> {
-        check_sku(sku)?;
-        let _permit = self.permit()?;
-        let free = super::sale::free(&self.inner.rows, sku);
-        match timeout(self.inner.sale.patience, free).await {
-            Ok(Ok(Some(free))) => Ok(free.units),
-            Ok(Ok(None)) => Err(no_sku(sku)),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        Ok(self.stock(sku).await?.available)
     }
 
     async fn on_shelf(
@@ -131,18 +124,13 @@ impl Node {
         let _permit = self.permit()?;
         let inner = &self.inner;
         let asks = async {
-            let mut closes = false;
+            let mut closes = Closes::default();
             loop {
-                match ask(closes).await? {
+                match ask(closes.0).await? {
                     Booked::Done(answer) => return Ok(answer),
                     Booked::Refused(refusal) => return Err(refusal),
                     Booked::Overdue(ids) => inner.expire(ids).await,
-                    Booked::Close => {
-                        if closes {
-                            sleep(COMES_BACK).await;
-                        }
-                        closes = true;
-                    }
+                    Booked::Close => closes.next().await,
                 }
             }
         };

@@ -9,7 +9,6 @@ use super::stock::{check_sku, no_sku};
 use crate::session::{Parameters, column};
 use segstock_orders::{SkuLimits, SkuView};
 use segstock_remote::Fault;
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// The most SKUs of a page.
@@ -67,15 +66,9 @@ impl Node {
     /// [`Refusal::NoSku`], and the [temporary ones](Refusal::is_temporary).
     pub async fn stock(&self, sku: &str) -> Result<SkuView, Refusal> {
         check_sku(sku)?;
-        let _permit = self.permit()?;
-        let stock = self.inner.rows.stocks(OF, sku, 1);
-        match timeout(self.inner.sale.patience, stock).await {
-            Ok(Ok(mut stocks)) => stocks
-                .pop()
-                .map(|(_, stock)| stock)
-                .ok_or_else(|| no_sku(sku)),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        let mut stocks = self.read(self.inner.rows.stocks(OF, sku, 1)).await?;
+        let stock = stocks.pop().map(|(_, stock)| stock);
+        stock.ok_or_else(|| no_sku(sku))
     }
 
     /// A page of the stocks of all SKUs, by name, from the one that follows `after` on (an empty text is the beginning): at
@@ -85,12 +78,9 @@ impl Node {
     ///
     /// The [temporary ones](Refusal::is_temporary).
     pub async fn stocks(&self, after: &str, most: usize) -> Result<StockPage, Refusal> {
-        let _permit = self.permit()?;
         let most = most.clamp(1, MOST);
         let stocks = self.inner.rows.stocks(AFTER, after, most + 1);
-        let Ok(Ok(mut stocks)) = timeout(self.inner.sale.patience, stocks).await else {
-            return Err(Refusal::TryAgain);
-        };
+        let mut stocks = self.read(stocks).await?;
         let has_more = stocks.len() > most;
         stocks.truncate(most);
         let last = stocks.last().map(|(sku, _)| sku.clone());

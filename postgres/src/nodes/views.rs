@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 use tokio_postgres::Row;
 
 /// One statement: views of the orders of the table `page`, which the text before makes, in the sequence of its column `k`. It
@@ -75,11 +74,7 @@ impl Node {
 
     /// An order that was placed.
     async fn look(&self, id: &OrderId) -> Result<Option<OrderView<String>>, Refusal> {
-        let _permit = self.permit()?;
-        match timeout(self.inner.sale.patience, self.inner.look(id)).await {
-            Ok(Ok(view)) => Ok(view),
-            Ok(Err(_)) | Err(_) => Err(Refusal::TryAgain),
-        }
+        self.read(self.inner.look(id)).await
     }
 }
 
