@@ -360,7 +360,7 @@ fn follow(node: &Process, after: &str) -> BufReader<TcpStream> {
     stream.set_read_timeout(patience).unwrap();
     write!(
         stream,
-        "GET /v1/events?after={after} HTTP/1.1\r\nhost: shop\r\n\r\n"
+        "GET /v1/events?after={after} HTTP/1.1\r\nhost: localhost\r\n\r\n"
     )
     .unwrap();
     BufReader::new(stream)
