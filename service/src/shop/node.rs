@@ -149,6 +149,16 @@ fn id_of(text: &str) -> Result<OrderId, Problem> {
     })
 }
 
+/// A text that requests are about: PostgreSQL has no text with a zero in it.
+fn has_no_zero(text: Option<&str>) -> Result<(), Problem> {
+    match text {
+        Some(text) if text.contains('\0') => {
+            Err(Problem::invalid("there is nothing of such a name"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The id of an order that is known, if there is one.
 fn known_id(text: &str) -> Result<OrderId, Problem> {
     OrderId::new(text).map_err(|_| refused(Refusal::NoOrder))
@@ -275,6 +285,7 @@ impl Node {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Orders, Problem> {
+        has_no_zero(wanted.customer.as_deref())?;
         let after = cursor.map_or_else(|| Ok(ListCursor::default()), |text| text.parse());
         let after = after.map_err(|_| Problem::invalid("there is no such cursor"))?;
         let since_1970 = |time: SystemTime| {
@@ -329,6 +340,7 @@ impl Node {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Stocks, Problem> {
+        has_no_zero(cursor.as_deref())?;
         let after = cursor.unwrap_or_default();
         let page = call(self.node.stocks(&after, limit)).await?;
         let stocks = page.stocks.into_iter();
@@ -378,6 +390,7 @@ impl Node {
 
     /// Each SKU in its turn: whoever sends the list again does what is left.
     pub(super) async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
+        has_no_zero(Some(first))?;
         let search = search.to_lowercase();
         let (mut found, mut next) = (Vec::new(), Some(first.to_owned()));
         let (size, pages) = match search.is_empty() {

@@ -25,6 +25,10 @@ pub fn trials() -> Vec<Trial> {
         trial("nodes::the_older_of_two_with_one_name_ends", same_name),
         trial("nodes::without_the_database_one_is_not_ready", away),
         trial("nodes::a_sale_and_a_ledger_refuse_each_other", mixed),
+        trial(
+            "nodes::what_cannot_be_is_refused_as_by_one_process",
+            refused,
+        ),
         trial("nodes::a_retry_of_an_order_that_waits_is_answered", waits),
     ]
 }
@@ -554,4 +558,25 @@ fn waits(server: PostgresServer) {
     assert!(retry.is_replayed(), "{retry:?}");
     assert_eq!(retry.expect(200)["state"], "waiting");
     order("b").problem(409, "queue-full");
+}
+
+fn refused(server: PostgresServer) {
+    let node = start(&url(&server), "one");
+    let body = json!({"lines": [{"sku": "phone", "units": 1}], "hold_minutes": 0});
+    let placed = node.customers.post("/v1/orders", "a", &body);
+    placed.problem(422, "invalid-request");
+    node.customers.order("a", &[("phone", 1)]).expect(201);
+    let longer = node
+        .client
+        .post("/v1/orders/a/extend", "e", &json!({"hold_minutes": 0}));
+    longer.problem(422, "invalid-request");
+    for path in [
+        "/v1/stock?cursor=%00",
+        "/v1/orders?customer=%00",
+        "/v1/orders?sku=%00",
+        "/v1/overview?first=%00",
+        "/v1/stock/a%00b",
+    ] {
+        node.client.get(path).problem(422, "invalid-request");
+    }
 }
