@@ -37,6 +37,7 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     let mut response = match check(&app, route, &request) {
         Err(problem) => problem.into_response(),
         Ok(()) if app.idle => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) if route.is_some_and(|route| route.takes_its_time) => next.run(request).await,
         Ok(()) => {
             let answered = in_time(app.limits.request, next.run(request)).await;
             answered.unwrap_or_else(IntoResponse::into_response)
@@ -58,7 +59,14 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
 
 fn route_of(request: &Request) -> Option<&'static Route> {
     let path = request.extensions().get::<MatchedPath>()?.as_str();
-    ROUTES.iter().find(|route| route.path == path)
+    let mut of_path = ROUTES.iter().filter(|route| route.path == path);
+    let first = of_path.next()?;
+    let is_asked = |route: &&Route| route.method == *request.method();
+    let asked = Some(first)
+        .filter(is_asked)
+        .or_else(|| of_path.find(is_asked));
+    // One of another method says what path it is.
+    Some(asked.unwrap_or(first))
 }
 
 /// The id that a proxy gave the request, or a new one: by it the answer is found in the log.

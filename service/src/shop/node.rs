@@ -316,6 +316,7 @@ impl Node {
     ///
     /// If it is no SKU, or the database does not answer.
     pub async fn open_with(&self, sku: &str, units: u64) -> Result<bool, Problem> {
+        is_made();
         match self.node.open_sku(sku, SkuSettings::new(units)).await {
             Err(SaleError::Exists) => Ok(false),
             opened => opened.map_err(|error| of_sale(&error)),

@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
             "nodes::what_cannot_be_is_refused_as_by_one_process",
             refused,
         ),
+        trial("nodes::a_list_takes_longer_than_a_request", long_list),
         trial("nodes::a_retry_of_an_order_that_waits_is_answered", waits),
     ]
 }
@@ -579,4 +580,22 @@ fn refused(server: PostgresServer) {
     ] {
         node.client.get(path).problem(422, "invalid-request");
     }
+}
+
+fn long_list(server: PostgresServer) {
+    let url = url(&server);
+    let slow = ["--request-timeout", "0.3"];
+    let node = Process::spawn(&mut command(&[&arguments(&url, "one")[..], &slow].concat()));
+    let lines = (0..2_000).map(|number| format!("sku-{number},1\n"));
+    let list = format!("sku,units\n{}", lines.collect::<String>());
+    let send = || {
+        let headers = [("content-type", "text/csv"), key("list")];
+        let path = "/v1/bulk/stock?do=restock&open=true";
+        node.client.send("POST", path, &headers, &list).expect(200)
+    };
+    assert_eq!(
+        (&send()["opened"], &send()["before"]),
+        (&json!(2_000), &json!(2_000))
+    );
+    assert_eq!(node.client.stock("sku-1999"), (1, 1));
 }

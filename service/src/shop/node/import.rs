@@ -11,8 +11,8 @@ use segstock_postgres::nodes::{Refusal, StockAnswer};
 use segstock_remote::OrderId;
 use std::pin::pin;
 
-/// Stocks that are asked for at once.
-const READS: usize = 16;
+/// SKUs that are asked for, opened or changed at once.
+const AT_ONCE: usize = 16;
 
 impl Node {
     pub(in crate::shop) async fn import(
@@ -36,7 +36,7 @@ impl Node {
             let view = self.node.stock(&sku).await;
             (sku, line, units, view)
         });
-        let mut views = pin!(views.buffered(READS));
+        let mut views = pin!(views.buffered(AT_ONCE));
         while let Some((sku, line, units, view)) = views.next().await {
             match view {
                 Ok(view) => done.difference += import.act.difference(units, view.on_hand),
@@ -55,13 +55,21 @@ impl Node {
         }
         if !import.is_dry_run {
             done.difference = 0;
-            for sku in &new {
-                self.open_with(sku, 0).await?;
+            let opened = stream::iter(new);
+            let opened = opened.map(|sku| async move { self.open_with(&sku, 0).await });
+            let mut opened = pin!(opened.buffered(AT_ONCE));
+            while let Some(opened) = opened.next().await {
+                opened?;
             }
-            for (count, (sku, (line, units))) in list.units.iter().enumerate() {
-                let changed = self.change_line(import.act, &key, sku, *units).await;
+            let (act, key) = (import.act, &key);
+            let changes = stream::iter(list.units);
+            let changes = changes.map(|(sku, (line, units))| async move {
+                (line, self.change_line(act, key, &sku, units).await)
+            });
+            let mut changes = pin!(changes.buffered(AT_ONCE).enumerate());
+            while let Some((count, (line, changed))) = changes.next().await {
                 let answer =
-                    changed.map_err(|problem| problem.at(&Imported::stopped(count, *line)))?;
+                    changed.map_err(|problem| problem.at(&Imported::stopped(count, line)))?;
                 if let Some(answer) = answer {
                     telemetry::done(import.act.deed(), answer.before);
                     done.before += usize::from(answer.before);
