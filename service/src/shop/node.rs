@@ -20,11 +20,14 @@ use segstock_postgres::nodes::{self, Cursor, ListCursor, Refusal, Sale, SaleErro
 use segstock_remote::OrderId;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
 
 /// How long a silent node has its units for itself.
 pub const LEASE: Duration = Duration::from_secs(5);
 /// For how long the database may be silent before requests had better go elsewhere.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How long all figures of SKUs may take.
+const GAUGE: Duration = Duration::from_secs(1);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
 /// SKUs of a page of a search, and pages of one search.
@@ -111,12 +114,16 @@ impl Node {
 
     pub(super) async fn gauge(&self, telemetry: &Telemetry) {
         telemetry::gauge_node(&self.node.status(), LEASE);
-        for sku in telemetry.skus() {
-            // Without an answer it stays as it was.
-            if let Ok(view) = self.node.stock(sku).await {
-                telemetry::gauge_sku(sku, view);
+        let gauged = async {
+            for sku in telemetry.skus() {
+                // Without an answer it stays as it was.
+                if let Ok(view) = self.node.stock(sku).await {
+                    telemetry::gauge_sku(sku, view);
+                }
             }
-        }
+        };
+        // Above all when the database is away somebody wants to see figures.
+        _ = timeout(GAUGE, gauged).await;
     }
 }
 

@@ -489,7 +489,10 @@ fn away(server: PostgresServer) {
         .block_on(Proxy::start(upstream, Faults::NONE, 0))
         .unwrap();
     let url = format!("postgres://postgres@{}/postgres", proxy.address());
-    let node = start(&url, "one");
+    let figures = ["--metrics-skus", "phone,case,last-one"];
+    let node = Process::spawn(&mut command(
+        &[&arguments(&url, "one")[..], &figures].concat(),
+    ));
     node.customers.order("a", &[("phone", 1)]).expect(201);
     node.client.get("/readyz").expect(200);
     // Both its port and its connections.
@@ -507,6 +510,17 @@ fn away(server: PostgresServer) {
         "{detail}"
     );
     node.client.get("/livez").expect(200);
+    let began = Instant::now();
+    let metrics = node.client.get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "a scrape waits for no database"
+    );
+    assert!(metrics.text.contains(
+        "
+segstock_node_lease_seconds "
+    ));
     let order = node.customers.order("b", &[("phone", 1)]);
     order.problem(503, "try-again");
     assert_eq!(order.headers["retry-after"], "1");
