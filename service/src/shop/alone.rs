@@ -333,6 +333,8 @@ fn number<N: FromStr + Default>(cursor: Option<String>) -> Result<N, Problem> {
     Ok(number.unwrap_or_default())
 }
 
+/// For how long a change may wait to be durable before requests had better go elsewhere.
+const SILENCE: Duration = Duration::from_secs(3);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
 
@@ -372,9 +374,14 @@ impl Alone {
         Health::of_book(self.book.skus(), self.book.orders(), &self.status())
     }
 
-    /// Refuses if nothing can be written any more.
+    /// Refuses if nothing can be written, any more or for a while.
     pub(super) fn check(&self) -> Result<(), Problem> {
+        let behind = self.lag.lock().behind;
         match self.status().dead {
+            None if behind > SILENCE => {
+                let detail = format!("a change waits to be durable for {} s", behind.as_secs());
+                Err(Problem::new(kinds::BUSY, detail))
+            }
             None => Ok(()),
             Some(error) => {
                 let detail = format!("the ledger failed: {error}");
