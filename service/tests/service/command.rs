@@ -281,6 +281,22 @@ fn configurations_that_cannot_be_are_refused() {
     }
 }
 
+#[test]
+fn a_configuration_that_cannot_be_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, file) = (
+        directory.path().join("a.toml"),
+        directory.path().join("shop.db"),
+    );
+    let ledger = format!("sqlite:{}", file.display());
+    let named = ["--config", config.to_str().unwrap(), "--ledger", &ledger];
+    for wrong in ["\"z\\u0001\" = 1", "z = 1099511627777"] {
+        fs::write(&config, format!("[stock]\na = 5\n{wrong}\n")).unwrap();
+        assert_refused(&[PORTS, &named].concat(), &["cannot open SKU"]);
+        assert!(!file.exists(), "{wrong}");
+    }
+}
+
 fn wait_for(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
