@@ -113,7 +113,8 @@ enum Kind {
 /// The kind of list that a header names.
 fn kind_of(value: Option<&HeaderValue>) -> Option<Kind> {
     let text = value?.to_str().ok()?;
-    match text.split(';').next().unwrap_or_default().trim() {
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    match &*kind.to_ascii_lowercase() {
         "text/csv" => Some(Kind::Csv),
         "application/jsonl" | "application/x-ndjson" => Some(Kind::JsonLines),
         _ => None,

@@ -263,3 +263,14 @@ fn a_request_of_http_1_1_names_its_host_once() {
         assert!(text.contains("malformed"), "{text}");
     }
 }
+
+#[test]
+fn a_body_of_no_bytes_is_none_however_it_is_sent() {
+    let shop = Server::start(&[("phone", 10)]);
+    shop.client.order("a", &[("phone", 1)]).expect(201);
+    let head = "POST /v1/orders/a/pay HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                transfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let (status, answer) = raw(&shop.client, head);
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(r#""state":"paid""#), "{answer}");
+}
