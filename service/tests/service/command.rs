@@ -67,6 +67,14 @@ fn addresses_may_be_names_and_ports_alone() {
     ]));
     assert!(service.customers.address.ip().is_loopback());
     service.customers.get("/readyz").expect(200);
+    // All addresses of the machine, if it has those.
+    if TcpListener::bind("[::1]:0").is_ok() {
+        for host in ["127.0.0.1", "[::1]"] {
+            let port = service.customers.address.port();
+            let at = format!("{host}:{port}").parse().unwrap();
+            Client::new(at).get("/readyz").expect(200);
+        }
+    }
     service.client.get("/readyz").expect(200);
 }
 
