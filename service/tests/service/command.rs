@@ -347,6 +347,23 @@ fn a_hangup_ends_nothing_and_a_term_lets_it_drain() {
 
 #[cfg(unix)]
 #[test]
+fn a_second_term_ends_the_drain() {
+    let service = Process::start(&["--drain", "600"]);
+    service.signal("-TERM");
+    wait_for(|| service.customers.get("/readyz").status == 503);
+    // Nothing else does.
+    service.signal("-HUP");
+    service.signal("-USR1");
+    thread::sleep(Duration::from_millis(100));
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    let began = Instant::now();
+    service.signal("-INT");
+    assert_eq!(service.ended(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_backup_is_made_while_it_serves_and_is_a_ledger() {
     let directory = tempfile::tempdir().unwrap();
     let start = |file: &std::path::Path| {
