@@ -275,6 +275,14 @@ mod tests {
                 "line 1: there is no column units; there are: sku, unit",
             ),
             (
+                "sku,units,Units,units\nA,1,2,3\n",
+                "line 1: there is more than one column units",
+            ),
+            (
+                "sku,Units,UNITS\nA,1,2\n",
+                "line 1: there is more than one column units",
+            ),
+            (
                 "sku,units\nA,1\n\nB,x\nC,y\n",
                 "line 4: \"x\" is no whole number",
             ),

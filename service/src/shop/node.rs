@@ -156,7 +156,7 @@ fn id_of(text: &str) -> Result<OrderId, Problem> {
     })
 }
 
-/// A text that requests are about: PostgreSQL has no text with a zero in it.
+/// A text that requests are about: `PostgreSQL` has no text with a zero in it.
 fn has_no_zero(text: Option<&str>) -> Result<(), Problem> {
     match text {
         Some(text) if text.contains('\0') => {
