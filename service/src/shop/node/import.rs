@@ -4,6 +4,7 @@ use super::super::refusals::refused;
 use super::{Node, call, id_of};
 use crate::book::Sku;
 use crate::bulk::{Act, Import, Imported, Stocklist};
+use crate::kinds;
 use crate::problem::Problem;
 use crate::telemetry;
 use futures_util::{StreamExt, stream};
@@ -13,6 +14,8 @@ use std::pin::pin;
 
 /// SKUs that are asked for, opened or changed at once.
 const AT_ONCE: usize = 16;
+/// How often a SKU is tried for which the database does not answer in time.
+const TRIES: usize = 3;
 
 impl Node {
     pub(in crate::shop) async fn import(
@@ -33,7 +36,12 @@ impl Node {
             asked.push((sku.clone(), *line, *units));
         }
         let views = stream::iter(asked).map(|(sku, line, units)| async move {
-            let view = self.node.stock(&sku).await;
+            let mut view = self.node.stock(&sku).await;
+            for _ in 1..TRIES {
+                if matches!(view, Err(Refusal::TryAgain | Refusal::Busy)) {
+                    view = self.node.stock(&sku).await;
+                }
+            }
             (sku, line, units, view)
         });
         let mut views = pin!(views.buffered(AT_ONCE));
@@ -80,7 +88,27 @@ impl Node {
         Ok(done)
     }
 
+    /// Changes a SKU. If it is told to try again it does: the change is known by its key.
     async fn change_line(
+        &self,
+        act: Act,
+        key: &OrderId,
+        sku: &Sku,
+        units: u64,
+    ) -> Result<Option<StockAnswer>, Problem> {
+        let mut changed = self.change_once(act, key, sku, units).await;
+        for _ in 1..TRIES {
+            match &changed {
+                Err(problem) if [kinds::TRY_AGAIN, kinds::BUSY].contains(&problem.kind()) => {
+                    changed = self.change_once(act, key, sku, units).await;
+                }
+                _ => break,
+            }
+        }
+        changed
+    }
+
+    async fn change_once(
         &self,
         act: Act,
         key: &OrderId,
