@@ -86,12 +86,22 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A line that names the columns that the file has.
+    /// A line that names the columns that the file has, or says that there is more than one.
     pub fn column(&self, name: &str) -> Result<usize, String> {
-        let named = |column: &String| column.eq_ignore_ascii_case(name);
-        let exact = self.columns.iter().position(|column| column == name);
-        let place = exact.or_else(|| self.columns.iter().position(named));
-        place.ok_or_else(|| {
+        let places = |is_it: &dyn Fn(&str) -> bool| {
+            let columns = self.columns.iter().enumerate();
+            let places = columns.filter(|(_, column)| is_it(column.as_str()));
+            places.map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        let mut found = places(&|column| column == name);
+        if found.is_empty() {
+            found = places(&|column| column.eq_ignore_ascii_case(name));
+        }
+        if found.len() > 1 {
+            let (line, name) = (self.header_line, shortened(name));
+            return Err(format!("line {line}: there is more than one column {name}"));
+        }
+        found.first().copied().ok_or_else(|| {
             let (line, more) = (self.header_line, self.columns.len() > MOST_NAMED);
             let there = self.columns.iter().take(MOST_NAMED);
             let there: Vec<String> = there.map(|column| shortened(column)).collect();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use tokio::net::TcpListener;
@@ -28,12 +28,12 @@ impl Address {
     ///
     /// A line that names the address and says what is wrong.
     pub async fn bind(&self) -> Result<TcpListener, String> {
-        let host = if self.host.is_empty() {
-            "0.0.0.0"
+        let bound = if self.host.is_empty() {
+            self.everywhere().await
         } else {
-            self.host.trim_matches(['[', ']'])
+            let host = self.host.trim_matches(['[', ']']);
+            TcpListener::bind((host, self.port)).await
         };
-        let bound = TcpListener::bind((host, self.port)).await;
         bound.map_err(|error| {
             let hint = match error.kind() {
                 ErrorKind::AddrInUse => ": another program has it, or this service runs already",
@@ -41,6 +41,16 @@ impl Address {
             };
             format!("cannot listen on {self}: {error}{hint}")
         })
+    }
+
+    /// At all addresses of the machine; where it has no IPv6, at those of IPv4.
+    async fn everywhere(&self) -> io::Result<TcpListener> {
+        match TcpListener::bind((Ipv6Addr::UNSPECIFIED, self.port)).await {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, self.port)).await
+            }
+            bound => bound,
+        }
     }
 }
 

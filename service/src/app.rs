@@ -25,6 +25,8 @@ pub struct App {
     pub telemetry: Telemetry,
     /// What the shop's listener asks for, if anything: `Authorization: Bearer` and this.
     pub token: Option<Arc<str>>,
+    /// Whether it is the shop's listener.
+    pub is_shop: bool,
     /// The header in which the shop's proxy names the customer, if it does. The shop's listener reads none.
     pub customer_header: Option<HeaderName>,
     /// Whether the service is stopping.
@@ -44,6 +46,7 @@ impl App {
             limits: Arc::new(limits),
             telemetry,
             token: None,
+            is_shop: false,
             customer_header: None,
             stopping: Arc::default(),
             idle: false,

@@ -10,11 +10,13 @@ use crate::problem::Problem;
 use crate::requests;
 use crate::routes::table::{ROUTES, Route};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -35,6 +37,7 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     let mut response = match check(&app, route, &request) {
         Err(problem) => problem.into_response(),
         Ok(()) if app.idle => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) if route.is_some_and(|route| route.takes_its_time) => next.run(request).await,
         Ok(()) => {
             let answered = in_time(app.limits.request, next.run(request)).await;
             answered.unwrap_or_else(IntoResponse::into_response)
@@ -56,7 +59,14 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
 
 fn route_of(request: &Request) -> Option<&'static Route> {
     let path = request.extensions().get::<MatchedPath>()?.as_str();
-    ROUTES.iter().find(|route| route.path == path)
+    let mut of_path = ROUTES.iter().filter(|route| route.path == path);
+    let first = of_path.next()?;
+    let is_asked = |route: &&Route| route.method == *request.method();
+    let asked = Some(first)
+        .filter(is_asked)
+        .or_else(|| of_path.find(is_asked));
+    // One of another method says what path it is.
+    Some(asked.unwrap_or(first))
 }
 
 /// The id that a proxy gave the request, or a new one: by it the answer is found in the log.
@@ -100,8 +110,36 @@ fn check(app: &App, route: Option<&Route>, request: &Request) -> Result<(), Prob
             let detail = "the shop's listener asks for its token: Authorization: Bearer TOKEN";
             Err(Problem::new(kinds::NO_TOKEN, detail))
         }
+        None if app.is_shop && !is_free && !means_this_machine(request.headers()) => {
+            let detail = "the shop's listener has no token, and answers only who calls this machine localhost or 127.0.0.1: set SEGSTOCK_TOKEN";
+            Err(Problem::new(kinds::NO_TOKEN, detail))
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether a request calls the machine by a name that only means itself. A browser sends what pages of others ask for as well:
+/// under a name of theirs that leads to this machine, or with their origin. A proxy sends what everybody asks for.
+fn means_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).map(HeaderValue::to_str);
+    let origin = headers.get(ORIGIN).map(HeaderValue::to_str);
+    let of_origin = |text: &str| {
+        text.split_once("://")
+            .is_some_and(|(_, host)| is_this_machine(host))
+    };
+    // Without a host it is no browser's.
+    host.is_none_or(|host| host.is_ok_and(is_this_machine))
+        && origin.is_none_or(|origin| origin.is_ok_and(of_origin))
+}
+
+/// Whether this is the machine's own name for itself, with or without a port.
+fn is_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host().trim_matches(['[', ']']);
+    let address = host.parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback())
 }
 
 fn has_token(request: &Request, token: &str) -> bool {

@@ -10,6 +10,7 @@ use crate::telemetry::Deed;
 use segstock::MAX_UNITS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// SKUs with their units, each SKU once, and the line that names it first.
@@ -70,6 +71,8 @@ pub struct Import<'a> {
     pub most: usize,
     /// Whether it is only checked.
     pub is_dry_run: bool,
+    /// How long it waits at a time until what it did is durable.
+    pub patience: Duration,
 }
 
 impl Imported {
@@ -77,7 +80,7 @@ impl Imported {
     #[must_use]
     pub fn stopped(changed: usize, line: usize) -> String {
         format!(
-            "{changed} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
+            "at least {changed} SKUs were changed, and the same list with the same key does what is left; the list line {line}"
         )
     }
 }
@@ -270,6 +273,14 @@ mod tests {
             (
                 "sku,unit\nA,1\n",
                 "line 1: there is no column units; there are: sku, unit",
+            ),
+            (
+                "sku,units,Units,units\nA,1,2,3\n",
+                "line 1: there is more than one column units",
+            ),
+            (
+                "sku,Units,UNITS\nA,1,2\n",
+                "line 1: there is more than one column units",
             ),
             (
                 "sku,units\nA,1\n\nB,x\nC,y\n",

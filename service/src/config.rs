@@ -2,10 +2,12 @@
 
 use crate::address::Address;
 use crate::book::{Limits, Sku};
+use crate::input::check_sku;
 use crate::ledger::LedgerPlace;
 use crate::settings::{Header, Log, NodeName, Pause, Percent, Seconds, Token};
 use axum::http::HeaderName;
 use clap::{Args, Parser};
+use segstock::MAX_UNITS;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -281,8 +283,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// What several nodes need, and what they do not do.
+    /// Whether each SKU can be opened; what several nodes need, and what they do not do.
     fn check(&self) -> Result<(), String> {
+        for (sku, units) in self.stock.iter().flatten() {
+            let refused = |error: &dyn fmt::Display| format!("cannot open SKU {sku:?}: {error}");
+            check_sku(sku).map_err(|error| refused(&error))?;
+            if *units > MAX_UNITS {
+                return Err(refused(&format_args!(
+                    "a stock has at most {MAX_UNITS} units"
+                )));
+            }
+        }
         if self.node.is_none() {
             return Ok(());
         }

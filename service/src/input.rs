@@ -2,7 +2,7 @@
 
 use crate::kinds;
 use crate::problem::Problem;
-use axum::body::HttpBody;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::StatusCode;
@@ -42,6 +42,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
         if request.body().is_end_stream() {
             return Ok(Self(None));
         }
+        // Whoever sends it in chunks says only in the end that there are none.
+        let (parts, body) = request.into_parts();
+        let whole = Request::from_parts(parts.clone(), body);
+        let body = Bytes::from_request(whole, state).await;
+        let body = body.map_err(|rejection| refused(rejection.into()))?;
+        if body.is_empty() {
+            return Ok(Self(None));
+        }
+        let request = Request::from_parts(parts, Body::from(body));
         let Json(body) = Json::from_request(request, state).await?;
         Ok(Self(Some(body)))
     }

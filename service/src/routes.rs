@@ -30,10 +30,12 @@ pub fn customers_router(app: App) -> Router {
     })
 }
 
-/// What the shop's listener answers: everything, and only with its token, if it has one.
+/// What the shop's listener answers: everything, and only with its token; without one, only to requests that mean this
+/// machine.
 pub fn shop_router(app: App) -> Router {
     let app = App {
         customer_header: None,
+        is_shop: true,
         ..app
     };
     router(app.into(), |_| true)

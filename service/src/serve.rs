@@ -171,7 +171,10 @@ impl Service {
         self.app.stopping.store(true, Ordering::Relaxed);
         if over.is_none() && !self.drain.is_zero() {
             tracing::info!("stopping in {:?}: not ready from now on", self.drain);
-            sleep(self.drain).await;
+            tokio::select! {
+                () = sleep(self.drain) => {}
+                () = self.signals.stop(|| backups::begin(&self.app.shop)) => {}
+            }
         }
         tracing::info!("stopping: requests under way may finish");
         _ = stop.send(true);

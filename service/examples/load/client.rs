@@ -60,7 +60,7 @@ impl Client {
             }
         };
         let stream = self.stream.insert(stream);
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: load\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         if !key.is_empty() {
             request += &format!("idempotency-key: {key}\r\n");
         }

@@ -76,7 +76,7 @@ fn open(
     let begun = [
         "",
         "GET /livez HTTP/1.1\r\nho",
-        "POST /v1/orders HTTP/1.1\r\nhost: load\r\nidempotency-key: slow\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+        "POST /v1/orders HTTP/1.1\r\nhost: localhost\r\nidempotency-key: slow\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
     ];
     let mut opened = Vec::with_capacity(connections);
     for index in 0..connections {

@@ -15,10 +15,10 @@ pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
     axum::Json(app.shop.health())
 }
 
-/// Whether the service wants more requests: not while it stops, and not once its ledger failed.
+/// Whether the service wants more requests: not while it stops, not once its ledger failed, and not while that is away.
 #[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "operators", responses(
     (status = 200, body = Health),
-    (status = 503, description = "It stops, or its ledger failed.", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 503, description = "It stops, its ledger failed, or a change waits long to be durable.", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Problem> {
     app.shop.check()?;

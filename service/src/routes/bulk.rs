@@ -4,6 +4,7 @@ use super::orders::Key;
 use crate::answers::Stock;
 use crate::app::{App, Shared};
 use crate::bulk::{Act, Columns, Import, Imported, Repeated, Stocklist};
+use crate::in_time::in_time;
 use crate::input::{IdempotencyKey, Query};
 use crate::kinds;
 use crate::problem::Problem;
@@ -112,7 +113,8 @@ enum Kind {
 /// The kind of list that a header names.
 fn kind_of(value: Option<&HeaderValue>) -> Option<Kind> {
     let text = value?.to_str().ok()?;
-    match text.split(';').next().unwrap_or_default().trim() {
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    match &*kind.to_ascii_lowercase() {
         "text/csv" => Some(Kind::Csv),
         "application/jsonl" | "application/x-ndjson" => Some(Kind::JsonLines),
         _ => None,
@@ -137,7 +139,8 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
 ///
 /// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. Each SKU is
 /// a change of its own: if the service is stopped or fails halfway, or other requests come in between, some SKUs may be
-/// changed and others not. The same list with the same key then does what is left, and nothing twice.
+/// changed and others not. The same list with the same key then does what is left, and nothing twice. A long list takes its time,
+/// beyond that of other requests.
 #[utoipa::path(post, path = "/v1/bulk/stock", operation_id = "import_stock", tag = "shop", params(Key, How),
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]
@@ -147,13 +150,14 @@ pub async fn import(
     Query(how): Query<How>,
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
-    let (kind, body) = body_of(&app, request).await?;
+    let (kind, body) = in_time(app.limits.request, body_of(&app, request)).await??;
     let list = read(&how, kind, &body)?;
     let import = Import {
         act: how.r#do,
         key: &key,
         opens: how.open,
         most: app.limits.skus,
+        patience: app.limits.request,
         is_dry_run: how.dry_run,
     };
     Ok(axum::Json(app.shop.import(import, list).await?))

@@ -89,8 +89,11 @@ pub struct Extension {
     hold_minutes: Whole,
 }
 
-fn minutes(Whole(minutes): Whole) -> Duration {
-    Duration::from_secs(minutes.saturating_mul(60))
+fn minutes(Whole(minutes): Whole) -> Result<Duration, Problem> {
+    match minutes {
+        0 => Err(Problem::invalid("hold_minutes: at least 1 is needed")),
+        minutes => Ok(Duration::from_secs(minutes.saturating_mul(60))),
+    }
 }
 
 /// Hold the units of an order: all lines, or none
@@ -112,7 +115,7 @@ pub async fn place(
         id: &id,
         customer: customer.as_deref(),
         lines: lines_of(order.lines),
-        ttl: order.hold_minutes.map_or(app.limits.hold, minutes),
+        ttl: order.hold_minutes.map_or(Ok(app.limits.hold), minutes)?,
         waits: order.wait,
     });
     let placed = placed.await?;
@@ -176,6 +179,6 @@ pub async fn extend(
     IdempotencyKey(key): IdempotencyKey,
     Json(extension): Json<Extension>,
 ) -> Result<Answered<Order>, Problem> {
-    let ttl = minutes(extension.hold_minutes);
+    let ttl = minutes(extension.hold_minutes)?;
     changed(&app, None, &id, OrderCall::Extend(key, ttl)).await
 }

@@ -35,6 +35,8 @@ pub struct Route {
     pub path: &'static str,
     /// Whom it is for.
     pub audience: Audience,
+    /// Whether it takes the time that it needs, and sees to the time of its body by itself.
+    pub takes_its_time: bool,
     pub(super) handler: fn() -> MethodRouter<Shared>,
 }
 
@@ -77,7 +79,13 @@ pub const ROUTES: &[Route] = &[
     }),
     shop(Method::GET, "/v1/sendings", || get(moves::sendings)),
     shop(Method::GET, "/v1/bulk/stock", || get(bulk::export)),
-    shop(Method::POST, "/v1/bulk/stock", || post(bulk::import)),
+    Route {
+        method: Method::POST,
+        path: "/v1/bulk/stock",
+        audience: Audience::Shop,
+        takes_its_time: true,
+        handler: || post(bulk::import),
+    },
     shop(Method::GET, "/v1/events", || get(events::follow)),
     shop(Method::GET, "/v1/overview", || get(page::show)),
     page("/", || get(page::html)),
@@ -100,6 +108,7 @@ const fn customers(
         method,
         path,
         audience: Audience::Customers,
+        takes_its_time: false,
         handler,
     }
 }
@@ -109,6 +118,7 @@ const fn shop(method: Method, path: &'static str, handler: fn() -> MethodRouter<
         method,
         path,
         audience: Audience::Shop,
+        takes_its_time: false,
         handler,
     }
 }
@@ -118,6 +128,7 @@ const fn page(path: &'static str, handler: fn() -> MethodRouter<Shared>) -> Rout
         method: Method::GET,
         path,
         audience: Audience::Page,
+        takes_its_time: false,
         handler,
     }
 }
@@ -127,6 +138,7 @@ const fn everybody(path: &'static str, handler: fn() -> MethodRouter<Shared>) ->
         method: Method::GET,
         path,
         audience: Audience::Everybody,
+        takes_its_time: false,
         handler,
     }
 }

@@ -331,6 +331,8 @@ fn stock_of(book: &Book, sku: &str) -> Done<Stock> {
     }
 }
 
+/// For how long a change may wait to be durable before requests had better go elsewhere.
+const SILENCE: Duration = Duration::from_secs(3);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
 
@@ -370,9 +372,14 @@ impl Alone {
         Health::of_book(self.book.skus(), self.book.orders(), &self.status())
     }
 
-    /// Refuses if nothing can be written any more.
+    /// Refuses if nothing can be written, any more or for a while.
     pub(super) fn check(&self) -> Result<(), Problem> {
+        let behind = self.lag.lock().behind;
         match self.status().dead {
+            None if behind > SILENCE => {
+                let detail = format!("a change waits to be durable for {} s", behind.as_secs());
+                Err(Problem::new(kinds::BUSY, detail))
+            }
             None => Ok(()),
             Some(error) => {
                 let detail = format!("the ledger failed: {error}");

@@ -3,10 +3,12 @@
 use super::alone::Alone;
 use crate::book::{Book, Sku};
 use crate::bulk::{Act, Import, Imported, Stocklist};
+use crate::in_time::in_time;
 use crate::kinds;
 use crate::problem::Problem;
 use crate::telemetry;
 use segstock_orders::{Refusal, StockAnswer};
+use std::time::Duration;
 use tokio::task::yield_now;
 
 /// SKUs that are changed before others have their turn.
@@ -93,7 +95,12 @@ impl Alone {
                 done.difference += answer.difference;
             }
         }
-        self.figures(|_| Ok(())).await
+        self.written(import.patience).await
+    }
+
+    /// Waits until all that was done so far is durable.
+    async fn written(&self, patience: Duration) -> Result<(), Problem> {
+        in_time(patience, self.figures(|_| Ok(()))).await?
     }
 
     /// Changes one SKU. Nothing is waited for, unless the writer's queue is full.
@@ -117,7 +124,7 @@ impl Alone {
                 }
             });
             match decided.answer {
-                Err(Refusal::Busy) => self.figures(|_| Ok(())).await?,
+                Err(Refusal::Busy) => self.written(import.patience).await?,
                 answer => return Ok(answer?),
             }
         }

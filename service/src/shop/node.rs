@@ -21,11 +21,14 @@ use segstock_postgres::nodes::{self, Cursor, ListCursor, Refusal, Sale, SaleErro
 use segstock_remote::OrderId;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
+use tokio::time::timeout;
 
 /// How long a silent node has its units for itself.
 pub const LEASE: Duration = Duration::from_secs(5);
 /// For how long the database may be silent before requests should go elsewhere.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How long all figures of SKUs may take.
+const GAUGE: Duration = Duration::from_secs(1);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
 /// SKUs of a page of a search, and pages of one search.
@@ -112,12 +115,16 @@ impl Node {
 
     pub(super) async fn gauge(&self, telemetry: &Telemetry) {
         telemetry::gauge_node(&self.node.status(), LEASE);
-        for sku in telemetry.skus() {
-            // Without an answer it stays as it was.
-            if let Ok(view) = self.node.stock(sku).await {
-                telemetry::gauge_sku(sku, view);
+        let gauged = async {
+            for sku in telemetry.skus() {
+                // Without an answer it stays as it was.
+                if let Ok(view) = self.node.stock(sku).await {
+                    telemetry::gauge_sku(sku, view);
+                }
             }
-        }
+        };
+        // Above all when the database is away somebody wants to see figures.
+        _ = timeout(GAUGE, gauged).await;
     }
 }
 
@@ -148,6 +155,16 @@ fn id_of(text: &str) -> Result<OrderId, Problem> {
         let detail = format!("with several nodes, ids and keys have 1 to 64 characters: {error}");
         Problem::new(kinds::IDEMPOTENCY_KEY, detail)
     })
+}
+
+/// A text that requests are about: `PostgreSQL` has no text with a zero in it.
+fn has_no_zero(text: Option<&str>) -> Result<(), Problem> {
+    match text {
+        Some(text) if text.contains('\0') => {
+            Err(Problem::invalid("there is nothing of such a name"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The id of an order that is known, if there is one.
@@ -281,6 +298,7 @@ impl Node {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Orders, Problem> {
+        has_no_zero(wanted.customer.as_deref())?;
         let after = cursor.map_or_else(|| Ok(ListCursor::default()), |text| text.parse());
         let after = after.map_err(|_| Problem::invalid("there is no such cursor"))?;
         let since_1970 = |time: SystemTime| {
@@ -311,6 +329,7 @@ impl Node {
     ///
     /// If it is no SKU, or the database does not answer.
     pub async fn open_with(&self, sku: &str, units: u64) -> Result<bool, Problem> {
+        is_made();
         match self.node.open_sku(sku, SkuSettings::new(units)).await {
             Err(SaleError::Exists) => Ok(false),
             opened => opened.map_err(|error| of_sale(&error)),
@@ -335,6 +354,7 @@ impl Node {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Stocks, Problem> {
+        has_no_zero(cursor.as_deref())?;
         let after = cursor.unwrap_or_default();
         let page = call(self.node.stocks(&after, limit)).await?;
         let stocks = page.stocks.into_iter();
@@ -394,6 +414,7 @@ impl Node {
 
     /// What the page shows, with SKUs after `first` that have `search` in their name. A search looks at some pages of SKUs.
     pub(super) async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
+        has_no_zero(Some(first))?;
         let search = search.to_lowercase();
         let (mut found, mut next) = (Vec::new(), Some(first.to_owned()));
         let (size, pages) = match search.is_empty() {

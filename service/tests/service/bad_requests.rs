@@ -176,7 +176,7 @@ fn skus_that_cannot_be_are_not_opened() {
     for step in [".", ".."] {
         // By a client that leaves the path as it is.
         let request = format!(
-            "PUT /v1/stock/{step} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            "PUT /v1/stock/{step} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
         );
         let (status, text) = raw(&shop.client, &request);
         assert_eq!(status, 422, "{text}");
@@ -255,11 +255,22 @@ fn a_request_of_http_1_1_names_its_host_once() {
         let request = format!("GET /livez HTTP/{version}\r\nconnection: close\r\n{hosts}\r\n");
         raw(&shop.client, &request)
     };
-    assert_eq!(ask("1.1", "host: shop\r\n").0, 200);
+    assert_eq!(ask("1.1", "host: localhost\r\n").0, 200);
     assert_eq!(ask("1.0", "").0, 200);
-    for hosts in ["", "host: shop\r\nhost: other\r\n"] {
+    for hosts in ["", "host: localhost\r\nhost: other\r\n"] {
         let (status, text) = ask("1.1", hosts);
         assert_eq!(status, 400, "{text}");
         assert!(text.contains("malformed"), "{text}");
     }
+}
+
+#[test]
+fn a_body_of_no_bytes_is_none_however_it_is_sent() {
+    let shop = Server::start(&[("phone", 10)]);
+    shop.client.order("a", &[("phone", 1)]).expect(201);
+    let head = "POST /v1/orders/a/pay HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                transfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let (status, answer) = raw(&shop.client, head);
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(r#""state":"paid""#), "{answer}");
 }

@@ -294,3 +294,17 @@ fn a_list_that_waits_too_long_for_the_disk_is_told_so_and_a_retry_finds_it_done(
     assert_eq!(sent().expect(200)["before"], 2);
     assert_eq!(shop.client.stock("b"), (3, 3));
 }
+
+#[test]
+fn the_kind_of_a_list_is_named_in_any_case() {
+    let shop = Server::start(&[]);
+    let kind = ("content-type", "Text/CSV; Charset=utf-8");
+    let list = send(
+        &shop.client,
+        "do=restock&open=true",
+        "a",
+        kind,
+        "sku,units\nA,1\n",
+    );
+    list.expect(200);
+}

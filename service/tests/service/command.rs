@@ -67,6 +67,14 @@ fn addresses_may_be_names_and_ports_alone() {
     ]));
     assert!(service.customers.address.ip().is_loopback());
     service.customers.get("/readyz").expect(200);
+    // All addresses of the machine, if it has those.
+    if TcpListener::bind("[::1]:0").is_ok() {
+        for host in ["127.0.0.1", "[::1]"] {
+            let port = service.customers.address.port();
+            let at = format!("{host}:{port}").parse().unwrap();
+            Client::new(at).get("/readyz").expect(200);
+        }
+    }
     service.client.get("/readyz").expect(200);
 }
 
@@ -281,6 +289,22 @@ fn configurations_that_cannot_be_are_refused() {
     }
 }
 
+#[test]
+fn a_configuration_that_cannot_be_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, file) = (
+        directory.path().join("a.toml"),
+        directory.path().join("shop.db"),
+    );
+    let ledger = format!("sqlite:{}", file.display());
+    let named = ["--config", config.to_str().unwrap(), "--ledger", &ledger];
+    for wrong in ["\"z\\u0001\" = 1", "z = 1099511627777"] {
+        fs::write(&config, format!("[stock]\na = 5\n{wrong}\n")).unwrap();
+        assert_refused(&[PORTS, &named].concat(), &["cannot open SKU"]);
+        assert!(!file.exists(), "{wrong}");
+    }
+}
+
 fn wait_for(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
@@ -319,6 +343,23 @@ fn a_hangup_ends_nothing_and_a_term_lets_it_drain() {
     service.customers.get("/livez").expect(200);
     service.customers.order("b", &[("phone", 1)]).expect(201);
     assert_eq!(service.ended(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_term_ends_the_drain() {
+    let service = Process::start(&["--drain", "600"]);
+    service.signal("-TERM");
+    wait_for(|| service.customers.get("/readyz").status == 503);
+    // Nothing else does.
+    service.signal("-HUP");
+    service.signal("-USR1");
+    thread::sleep(Duration::from_millis(100));
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    let began = Instant::now();
+    service.signal("-INT");
+    assert_eq!(service.ended(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[cfg(unix)]

@@ -239,3 +239,64 @@ fn headers_have_a_size_that_many_connections_can_have() {
     assert_eq!(status(16_000).as_deref(), Some("200"));
     assert_ne!(status(70_000).as_deref(), Some("200"));
 }
+
+#[test]
+fn a_shop_without_a_token_answers_only_those_who_mean_this_machine() {
+    let asked = |shop: &Server, head: &str| {
+        let mut stream = TcpStream::connect(shop.client.address).unwrap();
+        let request = format!("{head}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer[9..12].to_owned()
+    };
+    let open = Server::start(&[("phone", 10)]);
+    for host in [
+        "localhost",
+        "localhost:8081",
+        "127.0.0.1:1",
+        "127.8.8.8",
+        "[::1]:8081",
+        "LOCALHOST",
+    ] {
+        let head = format!("GET /v1/stock HTTP/1.1\r\nhost: {host}");
+        assert_eq!(asked(&open, &head), "200", "{host}");
+    }
+    // A name that a page of somebody else's has for this machine; a proxy that everybody reaches.
+    for host in [
+        "shop.example",
+        "localhost.example:8081",
+        "127.0.0.1.example",
+        "10.0.0.1",
+        "[::2]",
+        "",
+    ] {
+        let head = format!("GET /v1/stock HTTP/1.1\r\nhost: {host}");
+        assert_eq!(asked(&open, &head), "401", "{host}");
+        // Who only asks how it is may.
+        let head = format!("GET /readyz HTTP/1.1\r\nhost: {host}");
+        assert_eq!(asked(&open, &head), "200", "{host}");
+    }
+    // Another site's page, in the browser of somebody who is on this machine.
+    open.client.order("a", &[("phone", 1)]).expect(201);
+    for (origin, status) in [
+        ("https://evil.example", "401"),
+        ("null", "401"),
+        ("http://localhost:8081", "200"),
+        ("http://127.0.0.1:8081", "200"),
+    ] {
+        let head = format!(
+            "POST /v1/orders/a/pay HTTP/1.1\r\nhost: localhost\r\norigin: {origin}\r\ncontent-length: 0"
+        );
+        assert_eq!(asked(&open, &head), status, "{origin}");
+    }
+    let setting = Setting {
+        token: Some(TOKEN),
+        ..Setting::default()
+    };
+    let with_token = Server::set(&[], setting);
+    let head = format!(
+        "GET /v1/stock HTTP/1.1\r\nhost: shop.example\r\norigin: https://shop.example\r\nauthorization: Bearer {TOKEN}"
+    );
+    assert_eq!(asked(&with_token, &head), "200");
+}

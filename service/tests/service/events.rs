@@ -20,7 +20,7 @@ impl Stream {
         let mut stream = TcpStream::connect(client.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let last = last.map_or(String::new(), |id| format!("last-event-id: {id}\r\n"));
-        let head = format!("GET /v1/events{query} HTTP/1.1\r\nhost: shop\r\n{last}\r\n");
+        let head = format!("GET /v1/events{query} HTTP/1.1\r\nhost: localhost\r\n{last}\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut stream = Self(BufReader::new(stream));
         assert!(stream.line().starts_with("HTTP/1.1 200"));

@@ -2,6 +2,7 @@
 //! unit, a database server.
 //! Without it a test is shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
 
+mod alike;
 mod browser;
 mod nodes;
 mod page;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     trials.extend(page::trials());
     trials.extend(postgres::trials());
     trials.extend(nodes::trials());
+    trials.extend(alike::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -27,15 +27,14 @@ pub fn trials() -> Vec<Trial> {
         trial("nodes::without_the_database_one_is_not_ready", away),
         trial("nodes::a_sale_and_a_ledger_refuse_each_other", mixed),
         trial("nodes::the_stock_of_one_process_goes_to_nodes", taken_over),
-        trial("nodes::a_retry_of_an_order_that_waits_is_answered", waits),
     ]
 }
 
-fn arguments<'a>(url: &'a str, name: &'a str) -> Vec<&'a str> {
+pub fn arguments<'a>(url: &'a str, name: &'a str) -> Vec<&'a str> {
     [PORTS, &["--ledger", url, "--node", name]].concat()
 }
 
-fn start(url: &str, name: &str) -> Process {
+pub fn start(url: &str, name: &str) -> Process {
     Process::spawn(&mut command(&arguments(url, name)))
 }
 
@@ -407,7 +406,7 @@ fn follow(node: &Process, after: &str) -> BufReader<TcpStream> {
     stream.set_read_timeout(patience).unwrap();
     write!(
         stream,
-        "GET /v1/events?after={after} HTTP/1.1\r\nhost: shop\r\n\r\n"
+        "GET /v1/events?after={after} HTTP/1.1\r\nhost: localhost\r\n\r\n"
     )
     .unwrap();
     BufReader::new(stream)
@@ -531,7 +530,10 @@ fn away(server: PostgresServer) {
         .block_on(Proxy::start(upstream, Faults::NONE, 0))
         .unwrap();
     let url = format!("postgres://postgres@{}/postgres", proxy.address());
-    let node = start(&url, "one");
+    let figures = ["--metrics-skus", "phone,case,last-one"];
+    let node = Process::spawn(&mut command(
+        &[&arguments(&url, "one")[..], &figures].concat(),
+    ));
     node.customers.order("a", &[("phone", 1)]).expect(201);
     node.client.get("/readyz").expect(200);
     // Both its port and its connections.
@@ -549,6 +551,17 @@ fn away(server: PostgresServer) {
         "{detail}"
     );
     node.client.get("/livez").expect(200);
+    let began = Instant::now();
+    let metrics = node.client.get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "a scrape waits for no database"
+    );
+    assert!(metrics.text.contains(
+        "
+segstock_node_lease_seconds "
+    ));
     let order = node.customers.order("b", &[("phone", 1)]);
     order.problem(503, "try-again");
     assert_eq!(order.headers["retry-after"], "1");
@@ -607,24 +620,4 @@ fn taken_over(server: PostgresServer) {
         counted.expect(200);
     }
     assert_eq!(json!(nodes.units(2, "phone")), json!([units, units]));
-}
-
-fn waits(server: PostgresServer) {
-    let node = start(&url(&server), "one");
-    let limit = |limits: Value| {
-        let path = "/v1/stock/last-one/limits";
-        let limited = node.client.send("PUT", path, &[JSON], &limits.to_string());
-        limited.expect(200);
-    };
-    let order = |id: &str| {
-        let body = json!({"lines": [{"sku": "last-one", "units": 2}], "wait": true});
-        node.client.post("/v1/orders", id, &body)
-    };
-    limit(json!({"waiting": 5}));
-    assert_eq!(order("a").expect(201)["state"], "waiting");
-    limit(json!({}));
-    let retry = order("a");
-    assert!(retry.is_replayed(), "{retry:?}");
-    assert_eq!(retry.expect(200)["state"], "waiting");
-    order("b").problem(409, "queue-full");
 }

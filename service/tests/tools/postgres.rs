@@ -4,8 +4,11 @@ use crate::support::crowd::killed_under_load;
 use crate::support::process::{PORTS, Process, command, refusal};
 use libtest_mimic::{Completion, Failed, Trial};
 use segstock_remote::servers::{PostgresServer, Server, Upstream, demanded};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -15,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         ),
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
+        trial("postgres::while_it_is_away_the_service_is_not_ready", away),
     ]
 }
 
@@ -62,27 +66,35 @@ fn killed(mut server: PostgresServer) {
     });
 }
 
-/// The server's socket, which is not there at first.
-fn waited(server: PostgresServer) {
+/// A folder in which there may be a link to the server's socket; the socket; and the folder as a URL.
+fn behind_link(server: &PostgresServer, database: &str) -> (TempDir, PathBuf, String) {
     let Some(Upstream::Unix(socket)) = server.upstream() else {
         panic!("a private server has a socket");
     };
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path().to_str().unwrap().replace('/', "%2F");
+    (
+        folder,
+        socket,
+        format!("postgres://postgres@{host}/{database}"),
+    )
+}
+
+/// The server's socket is not there at first.
+fn waited(server: PostgresServer) {
     for more in [&[][..], &["--node", "one"]] {
         let database = if more.is_empty() {
             "postgres"
         } else {
             "template1"
         };
-        let later = tempfile::tempdir().unwrap();
-        let folder = later.path().to_str().unwrap().replace('/', "%2F");
-        let url = format!("postgres://postgres@{folder}/{database}");
+        let (folder, socket, url) = behind_link(&server, database);
         let arguments = [PORTS, &["--ledger", &url], more].concat();
         let mut command = command(&arguments);
         let starts = thread::spawn(move || Process::spawn(&mut command));
         thread::sleep(Duration::from_millis(1_200));
         assert!(!starts.is_finished());
-        let link = later.path().join(socket.file_name().unwrap());
-        std::os::unix::fs::symlink(&socket, link).unwrap();
+        symlink(&socket, folder.path().join(socket.file_name().unwrap())).unwrap();
         let service = starts.join().unwrap();
         service.customers.order("a", &[("phone", 1)]).expect(201);
         service.client.get("/readyz").expect(200);
@@ -118,4 +130,37 @@ fn second(server: PostgresServer) {
         said.lines().count() == 1 && !said.contains("secret"),
         "{said}"
     );
+}
+
+fn away(mut server: PostgresServer) {
+    let (folder, socket, url) = behind_link(&server, "postgres");
+    let link = folder.path().join(socket.file_name().unwrap());
+    symlink(&socket, &link).unwrap();
+    let arguments = [PORTS, &["--ledger", &url, "--request-timeout", "1"]].concat();
+    let service = Process::spawn(&mut command(&arguments));
+    let is_ready = || service.client.get("/readyz").status == 200;
+    let wait_for = |what: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !what() {
+            assert!(began.elapsed() < Duration::from_secs(20));
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    assert!(is_ready());
+    // No new connection, and the end of the old one.
+    std::fs::remove_file(&link).unwrap();
+    server.kill_and_start().unwrap();
+    let waits = service.customers.order("b", &[("phone", 1)]);
+    waits.problem(503, "still-writing");
+    wait_for(&|| !is_ready());
+    let ready = service.client.get("/readyz").problem(503, "busy");
+    assert!(
+        ready["detail"].as_str().unwrap().contains("durable"),
+        "{ready}"
+    );
+    service.client.get("/livez").expect(200);
+    symlink(&socket, &link).unwrap();
+    wait_for(&is_ready);
+    assert!(service.customers.order("b", &[("phone", 1)]).is_replayed());
 }

@@ -90,7 +90,7 @@ pub(super) fn pages(seen: &mut Seen) {
 /// The kind of the stream of events, and its first event.
 pub(super) fn first_event(shop: &Server) -> (String, String) {
     let mut stream = TcpStream::connect(shop.client.address).unwrap();
-    let head = b"GET /v1/events?after=0 HTTP/1.1\r\nhost: shop\r\n\r\n";
+    let head = b"GET /v1/events?after=0 HTTP/1.1\r\nhost: localhost\r\n\r\n";
     stream.write_all(head).unwrap();
     let mut answer = String::new();
     while !answer.contains("\ndata: ") {
@@ -236,7 +236,7 @@ pub(super) fn stalled(method: &str, path: &str, declared: &str) -> (String, Stri
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: shop\r\nidempotency-key: a\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nidempotency-key: a\r\n\
          content-type: {declared}\r\ncontent-length: 50\r\n\r\n{{"
     );
     stream.write_all(head.as_bytes()).unwrap();
