@@ -8,6 +8,7 @@ mod nodes;
 mod page;
 mod postgres;
 mod prometheus;
+mod stock;
 #[path = "../service/support/mod.rs"]
 mod support;
 #[cfg(target_os = "linux")]
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     trials.extend(postgres::trials());
     trials.extend(nodes::trials());
     trials.extend(alike::trials());
+    trials.extend(stock::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
