@@ -66,7 +66,7 @@ async fn kept(config: &Config) -> Result<Kept, Box<dyn Error>> {
             Ok(opened) => opened?,
             Err(_) => {
                 if is_remote {
-                    wait.say(&"not all of it is read yet");
+                    wait.say(&"no whole answer yet");
                 }
                 opening.await?
             }

@@ -43,17 +43,17 @@ impl Wait {
                 "the database {place} did not answer within {seconds} s: {why}"
             )));
         }
-        if self.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
-            self.say(why);
-        }
+        self.say(why);
         sleep(PAUSE).await;
         Ok(())
     }
 
-    /// Says what is waited for.
+    /// Says what is waited for, unless it was said some seconds ago.
     pub fn say(&mut self, why: &dyn Display) {
-        tracing::warn!("waiting for the database {}: {why}", self.place);
-        self.said = Some(Instant::now());
+        if self.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+            tracing::warn!("waiting for the database {}: {why}", self.place);
+            self.said = Some(Instant::now());
+        }
     }
 }
 
