@@ -294,6 +294,18 @@ impl Config {
                 )));
             }
         }
+        let limits = [
+            (self.max_lines == 0, "--max-lines"),
+            (self.max_units == 0, "--max-units"),
+            (self.max_orders == 0, "--max-orders"),
+            (self.max_all_lines == 0, "--max-all-lines"),
+            (self.limits.skus == 0, "--max-skus"),
+            (self.limits.body == 0, "--max-body"),
+            (self.max_connections == 0, "--max-connections"),
+        ];
+        if let Some((_, option)) = limits.into_iter().find(|(is_zero, _)| *is_zero) {
+            return Err(format!("with {option} 0 nothing could be ordered"));
+        }
         if self.node.is_none() {
             return Ok(());
         }

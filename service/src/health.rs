@@ -11,19 +11,19 @@ pub struct Health {
     /// `ok`.
     #[schema(value_type = String)]
     status: &'static str,
-    /// SKUs that are open. Several nodes do not count them.
+    /// SKUs that are open, at the shop's listener. Several nodes do not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     skus: Option<usize>,
-    /// Orders that are known. Several nodes do not count them.
+    /// Orders that are known, at the shop's listener. Several nodes do not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     orders: Option<usize>,
-    /// How the ledger is, if one process sells.
+    /// How the ledger is, if one process sells; at the shop's listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ledger: Option<LedgerHealth>,
-    /// How this node is, if several sell.
+    /// How this node is, if several sell; at the shop's listener.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     node: Option<NodeHealth>,
@@ -58,6 +58,18 @@ impl Health {
                 on_the_way: appended.saturating_sub(durable),
                 failed: failed.map(ToString::to_string),
             }),
+        }
+    }
+
+    /// What customers hear: that it lives. How much it sells is the shop's.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        Self {
+            status: self.status,
+            skus: None,
+            orders: None,
+            ledger: None,
+            node: None,
         }
     }
 

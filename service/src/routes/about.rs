@@ -12,7 +12,12 @@ use axum::response::IntoResponse;
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "live", tag = "operators", responses((status = 200, body = Health)))]
 pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
-    axum::Json(app.shop.health())
+    health(&app)
+}
+
+fn health(app: &Shared) -> axum::Json<Health> {
+    let health = app.shop.health();
+    axum::Json(if app.is_shop { health } else { health.brief() })
 }
 
 /// Whether the service wants more requests: not while it stops, not once its ledger failed, and not while that is away.
@@ -23,7 +28,7 @@ pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
 pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Problem> {
     app.shop.check()?;
     if app.is_ready() {
-        Ok(axum::Json(app.shop.health()))
+        Ok(health(&app))
     } else {
         Err(Problem::new(kinds::NOT_READY, "the service is stopping"))
     }

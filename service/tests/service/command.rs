@@ -66,7 +66,12 @@ fn addresses_may_be_names_and_ports_alone() {
         "none",
     ]));
     assert!(service.customers.address.ip().is_loopback());
-    service.customers.get("/readyz").expect(200);
+    let ready = service.customers.get("/readyz").expect(200);
+    assert_eq!(
+        ready.to_string(),
+        r#"{"status":"ok"}"#,
+        "no figures of the shop"
+    );
     // All addresses of the machine, if it has those.
     if TcpListener::bind("[::1]:0").is_ok() {
         for host in ["127.0.0.1", "[::1]"] {
@@ -240,6 +245,23 @@ fn mistakes_are_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert_refused(&["--listen", &address], &["cannot listen", &address]);
+}
+
+#[test]
+fn limits_with_which_nothing_could_be_ordered_are_refused() {
+    for limit in [
+        "lines",
+        "units",
+        "orders",
+        "all-lines",
+        "skus",
+        "body",
+        "connections",
+    ] {
+        let option = format!("--max-{limit}");
+        let arguments = [&WITHOUT_LEDGER[..], &[&option, "0"]].concat();
+        assert_refused(&arguments, &[&option, "nothing could be ordered"]);
+    }
 }
 
 #[test]
