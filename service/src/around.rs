@@ -9,6 +9,7 @@ use crate::kinds;
 use crate::problem::Problem;
 use crate::requests;
 use crate::routes::table::{ROUTES, Route};
+use crate::sparing::Sparing;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::uri::Authority;
@@ -21,6 +22,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use subtle::ConstantTimeEq;
+
+/// What is logged of requests that fail.
+static FAILED: Sparing = Sparing::new();
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: &str = "traceparent";
@@ -48,8 +52,10 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     requests::answered(&method, path, status, took);
     let (request_id, seconds) = (id.to_str().unwrap_or_default(), took.as_secs_f64());
     let status = status.as_u16();
-    if response.status().is_server_error() {
-        tracing::warn!(request_id, trace, %method, path, status, seconds, "request");
+    if response.status().is_server_error()
+        && let Some(left_out) = FAILED.line(began)
+    {
+        tracing::warn!(request_id, trace, %method, path, status, seconds, left_out, "request");
     } else {
         tracing::debug!(request_id, trace, %method, path, status, seconds, "request");
     }

@@ -36,6 +36,7 @@ pub mod serve;
 pub mod settings;
 pub mod shop;
 pub mod snapshot;
+mod sparing;
 // The one reader of files that people export; the root crate's examples are published with it.
 #[path = "../../examples/support/table.rs"]
 pub mod table;

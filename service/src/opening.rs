@@ -95,11 +95,17 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
     let mut wait = Wait::new(url, config.wait_for_database);
     // Asked with little patience: what is waited for is said at once.
     let asked = sale.clone().patience(PROBE);
-    while let Err(SaleError::Unknown(unknown)) = asked.free("").await {
-        wait.after(&unknown.last_error).await?;
-    }
-    let node = Node::join(sale, name, config.retention, config.events > 0).await;
-    let node = node.map_err(refused)?;
+    let node = loop {
+        while let Err(SaleError::Unknown(unknown)) = asked.free("").await {
+            wait.after(&unknown.last_error).await?;
+        }
+        let (sale, keeps_events) = (sale.clone(), config.events > 0);
+        match Node::join(sale, name, config.retention, keeps_events).await {
+            // It went away in between.
+            Err(SaleError::Unknown(unknown)) => wait.after(&unknown.last_error).await?,
+            joined => break joined.map_err(refused)?,
+        }
+    };
     let is_new = node.is_new().await?;
     for (sku, units) in config.stock(usize::from(!is_new)) {
         let refused = |error: Problem| format!("cannot open SKU {sku:?}: {error}");
