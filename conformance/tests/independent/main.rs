@@ -9,17 +9,17 @@ use segstock_conformance::{Call, Checker, History, Verdict};
 use segstock_model::{Op, Outcome, Refusal};
 use shop::{Shop, is_honest};
 
-/// What was sold by calls among `done` that were not over when `read` began. A key that was known to be confirmed
-/// then was sold before.
-fn sold_beside(shop: &Shop, done: &[Call], read: &Call) -> u64 {
-    let mut sold = 0;
+/// What each call among `done` sold that was not over when `read` began. A key that was known to be confirmed then was
+/// sold before.
+fn sold_beside(shop: &Shop, done: &[Call], read: &Call) -> Vec<u64> {
+    let mut sold = Vec::new();
     let mut keys: Vec<(u64, bool)> = Vec::new();
     for call in done {
         let runs_on = call.outcome == Outcome::Unknown;
         let has_worked = runs_on || call.outcome == Outcome::Done;
         let meets = runs_on || call.returned >= read.called;
         match call.op {
-            Op::Commit(units) if has_worked && meets => sold += units,
+            Op::Commit(units) if has_worked && meets => sold.push(units),
             Op::Confirm { key } if has_worked => match keys.iter_mut().find(|it| it.0 == key) {
                 Some((_, all_meet)) => *all_meet &= meets,
                 None => keys.push((key, meets)),
@@ -29,7 +29,7 @@ fn sold_beside(shop: &Shop, done: &[Call], read: &Call) -> u64 {
     }
     for (key, _) in keys.into_iter().filter(|(_, all_meet)| *all_meet) {
         let known = shop.keys.iter().find(|(known, ..)| *known == key);
-        sold += known.map_or(0, |(_, units, _)| *units);
+        sold.extend(known.map(|(_, units, _)| *units));
     }
     sold
 }
@@ -86,7 +86,12 @@ fn is_explained(shop: &Shop, done: &[Call], calls: &[Call]) -> bool {
         }
         let mut after = shop.clone();
         let truth = after.serve(call.op);
-        if !is_honest(call.op, truth, call.outcome, sold_beside(shop, done, &call)) {
+        if !is_honest(
+            call.op,
+            truth,
+            call.outcome,
+            &sold_beside(shop, done, &call),
+        ) {
             return false;
         }
         let mut rest = calls.to_vec();

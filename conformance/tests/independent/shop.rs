@@ -199,8 +199,22 @@ impl Shop {
     }
 }
 
-/// Whether a counter may say `said` where the shop answers `truth` to `op`, beside commits of `committed` units.
-pub fn is_honest(op: Op, truth: Outcome, said: Outcome, committed: u64) -> bool {
+/// Whether some of these make up a sum.
+fn make_up(sum: u64, units: &[u64]) -> bool {
+    match units {
+        [] => sum == 0,
+        [first, rest @ ..] => {
+            make_up(sum, rest)
+                || sum
+                    .checked_sub(*first)
+                    .is_some_and(|left| make_up(left, rest))
+        }
+    }
+}
+
+/// Whether a counter may say `said` where the shop answers `truth` to `op`, beside commits of so many units each: it shows
+/// each as made or as not made.
+pub fn is_honest(op: Op, truth: Outcome, said: Outcome, commits: &[u64]) -> bool {
     match (truth, said) {
         (_, Outcome::Unknown) => true,
         (Outcome::Exactly(is), Outcome::AtMost(bound)) => is <= bound,
@@ -211,7 +225,10 @@ pub fn is_honest(op: Op, truth: Outcome, said: Outcome, committed: u64) -> bool 
                 == (said.initial, said.restocked, said.available)
                 && (is.owed, is.withdrawn) == (said.owed, said.withdrawn)
                 && whole
-                && (is.reserved..=is.reserved + committed).contains(&said.reserved)
+                && said
+                    .reserved
+                    .checked_sub(is.reserved)
+                    .is_some_and(|more| make_up(more, commits))
         }
         (
             Outcome::Refused(Refusal::Short {
