@@ -20,7 +20,6 @@ create function leave_for_1(
 declare
   found_pool pool;
   there pool;
-  looked record;
   blocks bigint[];
 begin
   if closes then
@@ -45,16 +44,7 @@ begin
     standing := 'much';
     return;
   end if;
-  if found_pool.mode = 'queued' then
-    -- Also units that are kept for orders that wait can be moved.
-    available := can_be_had_1(found_pool);
-    standing := case when available < of_units then 'short' end;
-  else
-    select l.* into looked from look_1(array[of_sku], array[of_units]) as l;
-    available := looked.line_has[1];
-    overdue := looked.late;
-    standing := nullif(looked.standing, 'enough');
-  end if;
+  select l.standing, l.available, l.overdue into standing, available, overdue from may_leave_1(found_pool, of_units) as l;
   if standing is not null then
     return;
   end if;

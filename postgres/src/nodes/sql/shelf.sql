@@ -29,6 +29,22 @@ create function known_1(
   from (select of_sku as sku) as w left join pool p on p.sku = w.sku left join shelf s on s.sku = p.sku and s.key = of_key
 $$;
 
+-- Whether so many units can leave a SKU, whose pool the caller has locked: also those that are kept for orders that wait.
+-- Answers: null (they can); short (of so many: `available`), overdue, close (as `look_1`).
+create function may_leave_1(
+  of_pool pool, of_units bigint, out standing text, out available bigint, out overdue text[]
+) language plpgsql as $$
+begin
+  if (of_pool).mode = 'queued' then
+    available := can_be_had_1(of_pool);
+    standing := case when available < of_units then 'short' end;
+  else
+    select nullif(l.standing, 'enough'), l.line_has[1], l.late into standing, available, overdue
+    from look_1(array[(of_pool).sku], array[of_units]) as l;
+  end if;
+end
+$$;
+
 create function shelf_1(
   of_sku text, of_key text, of_kind text, of_body bigint, of_units bigint, closes boolean,
   out standing text, out difference bigint, out uncovered bigint, out available bigint, out overdue text[]
@@ -60,22 +76,15 @@ begin
   end if;
   if difference < 0 then
     lost := least(-difference, found_pool.free);
-    if found_pool.mode = 'queued' then
-      -- Also units that are kept for orders that wait can be broken.
-      if of_kind = 'write_off' and can_be_had_1(found_pool) < of_units then
-        standing := 'short';
-        available := can_be_had_1(found_pool);
-        return;
-      end if;
-    elsif of_kind = 'write_off' then
-      select l.* into looked from look_1(array[of_sku], array[of_units]) as l;
-      if looked.standing <> 'enough' then
+    if of_kind = 'write_off' then
+      select l.* into looked from may_leave_1(found_pool, of_units) as l;
+      if looked.standing is not null then
         standing := looked.standing;
-        available := looked.line_has[1];
-        overdue := looked.late;
+        available := looked.available;
+        overdue := looked.overdue;
         return;
       end if;
-    elsif on_sale_1(found_pool) < -difference and exists (
+    elsif found_pool.mode <> 'queued' and on_sale_1(found_pool) < -difference and exists (
       select from block b where b.sku = of_sku and not b.closed and b.granted > b.taken + b.handed_back
     ) then
       standing := 'close';
