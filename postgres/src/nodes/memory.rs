@@ -1,7 +1,7 @@
 //! [`Memory`]: what a node knows: the free units of its blocks, and what waits to be written.
 
 use super::batch::{Item, Piece};
-use super::known::Did;
+use super::known::{Did, Known, State};
 use super::lines::{Lines, Sku};
 use super::rows::{Beat, Proof};
 use segstock_remote::OrderId;
@@ -66,6 +66,9 @@ pub(super) struct Memory {
     ahead: BTreeSet<Sku>,
     /// What the last lend of a SKU granted.
     granted: HashMap<Sku, i64>,
+    /// Orders of so many units and more were refused since the last heartbeat: the next ones ask for a proof first. A guess:
+    /// what is true is what the proof says.
+    refused: HashMap<Sku, i64>,
     /// The last batch was of retries.
     were_retries: bool,
     pub proofs: Vec<Asking>,
@@ -155,6 +158,33 @@ impl Memory {
         for (sku, _) in lines.iter() {
             self.granted.remove(sku);
         }
+    }
+
+    /// An order was refused, since too few units of a SKU are free.
+    pub(super) fn note_refused(&mut self, known: &Known, lines: &Lines) {
+        let State::Refused(short) = &known.state else {
+            return;
+        };
+        if let Some((sku, units)) = lines.iter().find(|(sku, _)| ***sku == **short) {
+            let least = self.refused.entry(Arc::clone(sku)).or_insert(units);
+            *least = units.min(*least);
+        }
+    }
+
+    /// Units of these lines are free, or may be.
+    pub(super) fn note_enough(&mut self, lines: &Lines) {
+        for (sku, _) in lines.iter() {
+            self.refused.remove(sku);
+        }
+    }
+
+    /// Whether an order that wanted no more was just refused.
+    pub(super) fn expects_refusal(&self, lines: &Lines) -> bool {
+        let was_refused = |(sku, units): (&Sku, i64)| {
+            let least = self.refused.get(sku);
+            least.is_some_and(|least| units >= *least)
+        };
+        !self.refused.is_empty() && lines.iter().any(was_refused)
     }
 
     /// The next SKU that is lent ahead, for nobody yet.
@@ -292,6 +322,7 @@ impl Memory {
     fn give(&mut self, epoch: i64, units: i64) {
         if let Some(block) = self.blocks.get_mut(&epoch) {
             block.free += units;
+            self.refused.remove(&block.sku);
         }
     }
 
@@ -314,6 +345,7 @@ impl Memory {
             closing: false,
         };
         self.blocks.insert(epoch, block);
+        self.refused.remove(sku);
         self.of_sku
             .entry(Arc::clone(sku))
             .or_default()
@@ -395,6 +427,7 @@ impl Memory {
         }
         self.narrow.extend(beat.narrow);
         self.granted.retain(|sku, _| self.of_sku.contains_key(sku));
+        self.refused.clear();
     }
 
     /// What waiting items take from these blocks.

@@ -57,7 +57,8 @@ impl SkuSettings {
         Self { safety, ..self }
     }
 
-    /// With fewer free units than this there are no blocks: every order goes through the pool's row. 32 by default.
+    /// With fewer free units in the pool than this there are no blocks: nodes hand back what they have, and every order goes
+    /// through the pool's row. 32 by default.
     pub const fn narrow(self, narrow: u64) -> Self {
         Self { narrow, ..self }
     }

@@ -63,6 +63,14 @@ impl Inner {
         is_retry: bool,
     ) -> Served {
         let until = Instant::now() + self.sale.patience;
+        // Where others were just refused, a batch would only say that the pool is short.
+        if !waits && self.memory().expects_refusal(lines) {
+            match self.prove(id, lines).await {
+                Some(Proof::Is(known)) => return self.settled(id, known).await,
+                Some(Proof::Refused(known)) => return Served::Is(known),
+                _ => self.memory().note_enough(lines),
+            }
+        }
         for round in 0.. {
             if self.is_over() {
                 return Served::Over;
@@ -85,7 +93,10 @@ impl Inner {
                 },
                 Did::Short => match self.prove(id, lines).await {
                     Some(Proof::Is(known)) => return self.settled(id, known).await,
-                    Some(Proof::Refused(known)) => return Served::Is(known),
+                    Some(Proof::Refused(known)) => {
+                        self.memory().note_refused(&known, lines);
+                        return Served::Is(known);
+                    }
                     Some(Proof::Overdue(ids)) => self.expire(ids).await,
                     Some(Proof::Due) => self.serve_queues(&lines.skus()).await,
                     Some(Proof::Enough) => self.recall(lines, round).await,

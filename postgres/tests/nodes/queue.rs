@@ -72,8 +72,8 @@ const MISTAKES: [(&str, Mistake); 4] = [
             "lend_1",
             &[
                 (
-                    "line.mode not in ('queued', 'ended')",
-                    "line.mode <> 'ended'",
+                    "elsif line.mode = 'narrow'",
+                    "elsif line.mode in ('narrow', 'queued')",
                 ),
                 ("on_sale_1", "can_be_had_1"),
             ],

@@ -115,7 +115,7 @@ pub enum Nodes {
 /// A counter of one SKU: each order that it deducts is held without a deadline.
 impl Design for Nodes {
     fn open(&self, site: &Site, units: u64) -> impl Counter {
-        Shop::open(*self, site, vec![Pool::new(units, 0)])
+        Shop::open(*self, site, vec![Pool::new(units, 0).narrow(4)])
     }
 }
 

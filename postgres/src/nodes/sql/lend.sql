@@ -26,9 +26,7 @@ begin
     perform from pool p where p.sku = any (wanted_skus) order by p.sku for update;
     for line in
       select w.sku, w.units, p.sku is not null as is_there, on_sale_1(p) as free, p.mode, p.narrow, p.most, p.unpaid,
-        p.recall_until > clock_timestamp() as is_recalled,
-        on_sale_1(p) + (select coalesce(sum(b.granted - b.taken - b.handed_back), 0) from block b
-                        where b.sku = w.sku and not b.closed) as everywhere
+        p.recall_until > clock_timestamp() as is_recalled
       from unnest(wanted_skus, wanted) as w (sku, units) left join pool p on p.sku = w.sku
       order by w.sku
     loop
@@ -37,13 +35,14 @@ begin
         what := line.sku;
         return;
       end if;
-      -- By what is free in all. It may be old by a moment: no promise rests on it.
-      if line.mode not in ('queued', 'ended') then
-        line.mode := case
-          when line.everywhere < line.narrow then 'narrow'
-          when line.everywhere >= 2 * line.narrow then 'wide'
-          else line.mode end;
-        update pool p set mode = line.mode where p.sku = line.sku and p.mode <> line.mode;
+      if line.mode = 'wide' and line.free < line.narrow then
+        line.mode := 'narrow';
+        update pool p set mode = line.mode where p.sku = line.sku;
+        -- What others have in blocks comes back.
+        perform pg_notify('segstock_nodes', current_schema());
+      elsif line.mode = 'narrow' and line.free >= 2 * line.narrow then
+        line.mode := 'wide';
+        update pool p set mode = line.mode where p.sku = line.sku;
       end if;
       if line.mode = 'wide' and line.unpaid is null then
         if line.free < line.units then

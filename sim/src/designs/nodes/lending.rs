@@ -2,7 +2,7 @@
 
 use super::Nodes;
 use super::rows::{
-    Block, Key, Mode, Order, Piece, Pool, Row, Sku, Source, State, Tx, Units, blocks, free, pools,
+    Block, Key, Mode, Order, Piece, Pool, Row, Sku, Source, State, Tx, Units, blocks, pools,
 };
 use super::sessions::{Answered, Session, session};
 use crate::database::Deadlock;
@@ -11,8 +11,6 @@ use std::time::Duration;
 
 /// How long a recall lasts.
 pub(super) const RECALL: Duration = Duration::from_millis(15);
-/// With fewer free units, a SKU is sold through its pool; with twice as many, from blocks again.
-const NARROW: u64 = 4;
 /// The most units that a node is lent ahead.
 const CAP: u64 = 50;
 
@@ -37,7 +35,7 @@ pub(super) async fn lend(
         return Ok(None);
     }
     let now = tx.now();
-    let (lent, all, nodes) = tx
+    let (lent, nodes) = tx
         .read(|rows| {
             let mine = |block: &Block| {
                 (block.node, block.session, block.lend_no) == (of.node, of.number, lend_no)
@@ -45,7 +43,7 @@ pub(super) async fn lend(
             let lent: Vec<_> = blocks(rows).filter(|(_, block)| mine(block)).collect();
             let live = rows.iter().filter_map(|(_, row)| row.node());
             let live = live.filter(|node| node.until >= now).count() as u64;
-            (lent, free(rows, |_| true), live.max(1))
+            (lent, live.max(1))
         })
         .await?;
     if !lent.is_empty() {
@@ -65,7 +63,7 @@ pub(super) async fn lend(
             short = true;
             continue;
         };
-        pool.mode = mode(pool, all.get(&sku).copied().unwrap_or(0));
+        pool.mode = mode(pool);
         if pool.mode == Mode::Wide {
             short |= at_hand(pool, kind) < units;
             granted.push((sku, size(pool, units, now, nodes)));
@@ -128,12 +126,11 @@ async fn grant(
     Ok((epoch, sku, granted))
 }
 
-/// By the units that are free in all. It may be old by a moment: no promise rests on it.
-fn mode(pool: &Pool, all: u64) -> Mode {
+fn mode(pool: &Pool) -> Mode {
     match pool.mode {
         Mode::Ended => Mode::Ended,
-        _ if all < NARROW => Mode::Narrow,
-        _ if all >= 2 * NARROW => Mode::Wide,
+        _ if pool.on_sale() < pool.narrow => Mode::Narrow,
+        _ if pool.on_sale() >= 2 * pool.narrow => Mode::Wide,
         mode => mode,
     }
 }

@@ -57,6 +57,9 @@ pub(super) struct Memory {
     pub granted: Units,
     pub proofs: Vec<Asking>,
     pub proving: bool,
+    /// Orders of so many units and more were refused since the last heartbeat: the next ones ask for a proof first. A
+    /// guess: what is true is what the proof says.
+    pub refusals: Units,
     /// When the last proof began that refused, and what: only for a mistake.
     pub refused: Option<(Duration, Units)>,
     /// Those who wait for the end of the recall that this node began.
@@ -101,6 +104,23 @@ impl Memory {
             }
         }
         pieces
+    }
+
+    /// An order was refused, since too few units of this SKU are free.
+    pub(super) fn note_refused(&mut self, sku: Sku, wanted: &Units) {
+        if let Some(&units) = wanted.get(&sku) {
+            let least = self.refusals.entry(sku).or_insert(units);
+            *least = units.min(*least);
+        }
+    }
+
+    /// Whether an order that wanted no more was just refused.
+    pub(super) fn expects_refusal(&self, wanted: &Units) -> bool {
+        let was_refused = |(sku, units): (&Sku, &u64)| {
+            let least = self.refusals.get(sku);
+            least.is_some_and(|least| units >= least)
+        };
+        wanted.iter().any(was_refused)
     }
 
     pub(super) fn is_narrow(&self, sku: Sku) -> bool {
@@ -235,5 +255,6 @@ impl Memory {
         let recalls = recalls.filter(|(_, time)| !time.is_zero());
         self.recalled = recalls.map(|(sku, time)| (sku, now + time)).collect();
         self.modes = beat.modes;
+        self.refusals.clear();
     }
 }

@@ -60,6 +60,12 @@ pub(super) struct Inner {
     pub proofs: Cell<(usize, usize)>,
 }
 
+/// No row counts its units.
+fn refused(sku: Sku) -> Served {
+    let (state, placed) = (State::Refused(sku), false);
+    Served::Is(Known { state, placed })
+}
+
 /// How often a node tries before it says "try again".
 const TURNS: usize = 12;
 
@@ -191,6 +197,16 @@ impl Node {
         ttl: Option<Duration>,
         is_retry: bool,
     ) -> Served {
+        // Where others were just refused, a batch would only say that the pool is short.
+        if self.memory(|memory| memory.expects_refusal(wanted)) {
+            match self.prove(id, wanted).await {
+                Some(Proof::Is(known)) => return Served::Is(known),
+                Some(Proof::Refused(sku)) => return refused(sku),
+                _ => {
+                    self.memory(|memory| memory.refusals.retain(|sku, _| !wanted.contains_key(sku)))
+                }
+            }
+        }
         // Only for a mistake.
         let mut aside = Vec::new();
         for turn in 0..TURNS {
@@ -217,9 +233,8 @@ impl Node {
             match self.prove(id, wanted).await {
                 Some(Proof::Is(known)) => return self.gives_up(&aside, Served::Is(known)),
                 Some(Proof::Refused(sku)) => {
-                    let state = State::Refused(sku);
-                    let placed = false;
-                    return self.gives_up(&aside, Served::Is(Known { state, placed }));
+                    self.memory(|memory| memory.note_refused(sku, wanted));
+                    return self.gives_up(&aside, refused(sku));
                 }
                 Some(Proof::Overdue(ids)) => self.expire(ids).await,
                 Some(Proof::Enough) => self.recall(wanted).await,

@@ -181,6 +181,8 @@ pub(super) struct Pool {
     pub free: u64,
     /// Never lent, never sold.
     pub safety: u64,
+    /// With fewer units on sale all is sold from the pool.
+    pub narrow: u64,
     /// Until then, every node hands back what it has.
     pub recall_until: Duration,
     pub mode: Mode,
@@ -192,9 +194,14 @@ impl Pool {
             initial,
             free: initial,
             safety,
+            narrow: 1,
             recall_until: Duration::ZERO,
             mode: Mode::Wide,
         }
+    }
+
+    pub(super) const fn narrow(self, narrow: u64) -> Self {
+        Self { narrow, ..self }
     }
 
     /// Units that may be lent or sold.

@@ -186,6 +186,9 @@ impl Sale {
             Kind::Large => Pool::new(world.pick(8..16), 0),
             Kind::SoldOut => Pool::new(3, 0),
         };
-        (0..2).map(pool).collect()
+        (0..2)
+            .map(pool)
+            .map(|pool| pool.narrow(world.pick(0..4)))
+            .collect()
     }
 }
