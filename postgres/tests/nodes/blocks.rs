@@ -108,6 +108,13 @@ async fn only_proved(url: &str) {
     };
     let sku = "phone".to_owned();
     let sold_out = Err(Refusal::SoldOut { sku });
+    // Whatever it does first, its first heartbeat is before that.
+    let other = sale.open_sku("other", SkuSettings::new(1)).await;
+    other.expect("a new SKU");
+    let first = node.place(&id("first"), [("other", 1)], None).await;
+    first.expect("there is one");
+    let beats = "select until from node";
+    let beat = text(&client, beats).await;
     place("a", 3).await.expect("there are five");
     assert_eq!(place("b", 3).await, sold_out);
     let before = text(&client, BATCHES).await;
@@ -115,6 +122,11 @@ async fn only_proved(url: &str) {
         assert_eq!(place(&format!("c{call}"), 3 + call % 2).await, sold_out);
     }
     assert_eq!(text(&client, BATCHES).await, before);
+    assert_eq!(
+        text(&client, beats).await,
+        beat,
+        "no other node has any: none is told that little is left"
+    );
     place("d", 2).await.expect("fewer than were refused");
     assert_eq!(place("e", 1).await, sold_out);
     node.cancel(&id("a")).await.expect("it is held");

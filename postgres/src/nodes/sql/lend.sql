@@ -39,7 +39,10 @@ begin
         line.mode := 'narrow';
         update pool p set mode = line.mode where p.sku = line.sku;
         -- What others have in blocks comes back.
-        perform pg_notify('segstock_nodes', current_schema());
+        perform pg_notify('segstock_nodes', current_schema()) where exists (
+          select from block b where b.sku = line.sku and not b.closed
+            and b.granted > b.taken + b.handed_back and b.node <> of_node
+        );
       elsif line.mode = 'narrow' and line.free >= 2 * line.narrow then
         line.mode := 'wide';
         update pool p set mode = line.mode where p.sku = line.sku;
