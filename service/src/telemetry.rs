@@ -8,8 +8,8 @@ use crate::pace;
 use metrics::{Counter, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
-use segstock_orders::SkuView;
 use segstock_orders::ledger::{SkuSums, Writer};
+use segstock_orders::{EventCounts, SkuView};
 use segstock_postgres::nodes::NodeStatus;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -138,9 +138,11 @@ pub fn refused(kind: &'static Kind) {
     counter!(REFUSED, "kind" => kind.name).increment(1);
 }
 
-/// Counts something that happened, by the name of its event.
-pub fn happened(event: &'static str) {
-    counter!(EVENTS, "event" => event).increment(1);
+/// Says how many events there were.
+pub fn happened(counts: &EventCounts) {
+    for (event, count) in events::counted(counts) {
+        counter!(EVENTS, "event" => event).absolute(count);
+    }
 }
 
 /// Says how the ledger lags.

@@ -327,7 +327,7 @@ fn a_configuration_that_cannot_be_changes_nothing() {
     }
 }
 
-fn wait_for(what: impl Fn() -> bool) {
+pub fn wait_for(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
         assert!(began.elapsed() < Duration::from_secs(20));
