@@ -386,31 +386,6 @@ fn a_second_term_ends_the_drain() {
 
 #[cfg(unix)]
 #[test]
-fn a_backup_is_made_while_it_serves_and_is_a_ledger() {
-    let directory = tempfile::tempdir().unwrap();
-    let start = |file: &std::path::Path| {
-        let ledger = format!("sqlite:{}", file.display());
-        Process::spawn(&mut command(&[PORTS, &["--ledger", &ledger]].concat()))
-    };
-    let service = start(&directory.path().join("shop.db"));
-    service.customers.order("a", &[("phone", 2)]).expect(201);
-    service.signal("-USR1");
-    service.customers.order("b", &[("phone", 1)]).expect(201);
-    let backup = || {
-        let mut files = fs::read_dir(directory.path())
-            .unwrap()
-            .map(|it| it.unwrap().path());
-        files.find(|file| file.display().to_string().ends_with('Z'))
-    };
-    wait_for(|| backup().is_some());
-    let other = start(&backup().unwrap());
-    let order = other.customers.get("/v1/orders/a").expect(200);
-    assert_eq!(order["state"], "held");
-    assert_eq!(service.terminate(), Some(0));
-}
-
-#[cfg(unix)]
-#[test]
 fn it_stops_at_once_though_idle_connections_are_open() {
     let service = Process::start(&[]);
     let idle = std::net::TcpStream::connect(service.customers.address).unwrap();
