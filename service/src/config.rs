@@ -162,6 +162,10 @@ struct Settings {
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HEADER_TIMEOUT")]
     header_timeout: Option<Seconds>,
 
+    /// How long a client may take to read an answer; streams of events go on [default: 120]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_ANSWER_TIMEOUT")]
+    answer_timeout: Option<Seconds>,
+
     /// How long a request may take after its headers [default: 10]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_REQUEST_TIMEOUT")]
     request_timeout: Option<Seconds>,
@@ -215,6 +219,7 @@ impl Settings {
             max_list: self.max_list.or(other.max_list),
             max_connections: self.max_connections.or(other.max_connections),
             header_timeout: self.header_timeout.or(other.header_timeout),
+            answer_timeout: self.answer_timeout.or(other.answer_timeout),
             request_timeout: self.request_timeout.or(other.request_timeout),
             drain: self.drain.or(other.drain),
             log: self.log.or(other.log),
@@ -271,6 +276,8 @@ pub struct Config {
     pub max_connections: usize,
     /// How long a request's headers may take.
     pub header_timeout: Duration,
+    /// How long a client may take to read an answer.
+    pub answer_timeout: Duration,
     /// How long it goes on once it is told to stop.
     pub drain: Duration,
     /// What is logged, and how.
@@ -410,6 +417,7 @@ impl From<Settings> for Config {
             },
             max_connections: settings.max_connections.unwrap_or(10_000),
             header_timeout: seconds(settings.header_timeout, Duration::from_secs(30)),
+            answer_timeout: seconds(settings.answer_timeout, Duration::from_secs(120)),
             drain: settings.drain.map_or(Duration::ZERO, |Pause(time)| time),
             log: settings.log.unwrap_or_default(),
             idle: settings.idle,

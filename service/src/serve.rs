@@ -109,7 +109,7 @@ impl Service {
             ..App::new(opened.shop, config.limits.clone(), telemetry)
         };
         let (of_customers, of_shop) = shares(config.max_connections, files());
-        let header_time = config.header_timeout;
+        let (header_time, answer_time) = (config.header_timeout, config.answer_timeout);
         let door = |name, listener, connections| {
             limit_connections(name, connections);
             Door {
@@ -117,6 +117,7 @@ impl Service {
                 listener,
                 connections,
                 header_time,
+                answer_time,
             }
         };
         Ok(Self {

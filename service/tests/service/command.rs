@@ -214,6 +214,7 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         ("max_list", limits.list.to_string()),
         ("max_connections", config.max_connections.to_string()),
         ("header_timeout", seconds(config.header_timeout)),
+        ("answer_timeout", seconds(config.answer_timeout)),
         ("request_timeout", seconds(limits.request)),
         ("drain", seconds(config.drain)),
         ("log", config.log.to_string()),

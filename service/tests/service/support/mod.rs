@@ -64,6 +64,7 @@ pub struct Setting {
     pub customer_header: Option<&'static str>,
     pub connections: usize,
     pub header_time: Duration,
+    pub answer_time: Duration,
     /// The file of the ledger, as it is said of it.
     pub file: Option<PathBuf>,
 }
@@ -79,6 +80,7 @@ impl Default for Setting {
             customer_header: None,
             connections: 100,
             header_time: Duration::from_secs(20),
+            answer_time: Duration::from_secs(60),
             file: None,
         }
     }
@@ -123,6 +125,7 @@ impl Server {
                     listener,
                     connections: setting.connections,
                     header_time: setting.header_time,
+                    answer_time: setting.answer_time,
                 };
                 RUNTIME.spawn(door.serve(router, stopped.clone()));
                 Client::new(address)
