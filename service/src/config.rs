@@ -184,6 +184,10 @@ struct Settings {
     #[serde(skip)]
     idle: bool,
 
+    /// Whether a new ledger begins with demo SKUs, where the file says no SKUs [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "SEGSTOCK_DEMO")]
+    demo: Option<bool>,
+
     /// The SKUs to open that are not open yet.
     #[arg(skip)]
     stock: Option<BTreeMap<Sku, u64>>,
@@ -224,6 +228,7 @@ impl Settings {
             drain: self.drain.or(other.drain),
             log: self.log.or(other.log),
             idle: self.idle,
+            demo: self.demo.or(other.demo),
             stock: self.stock.or(other.stock),
         }
     }
@@ -284,8 +289,9 @@ pub struct Config {
     pub log: Log,
     /// Whether everything is answered without any work.
     pub idle: bool,
-    /// The SKUs to open that are not open yet, and how many units of each; if that was not said, demo SKUs in a book
-    /// without any.
+    /// Whether a book without SKUs begins with demo SKUs, if no SKUs are said.
+    pub demo: bool,
+    /// The SKUs to open that are not open yet, and how many units of each.
     pub stock: Option<BTreeMap<Sku, u64>>,
 }
 
@@ -340,7 +346,7 @@ impl Config {
     pub fn stock(&self, open: usize) -> BTreeMap<Sku, u64> {
         match &self.stock {
             Some(stock) => stock.clone(),
-            None if open > 0 => BTreeMap::new(),
+            None if open > 0 || !self.demo => BTreeMap::new(),
             None => DEMO.map(|(sku, units)| (sku.to_owned(), units)).into(),
         }
     }
@@ -421,6 +427,7 @@ impl From<Settings> for Config {
             drain: settings.drain.map_or(Duration::ZERO, |Pause(time)| time),
             log: settings.log.unwrap_or_default(),
             idle: settings.idle,
+            demo: settings.demo.unwrap_or(true),
             stock: settings.stock,
         }
     }

@@ -30,6 +30,11 @@ fn starts_with_demo_skus() {
     assert_eq!(service.client.stock("phone"), (1_000, 1_000));
     assert_eq!(service.client.stock("last-one"), (1, 1));
     service.customers.order("a", &[("phone", 1)]).expect(201);
+    let without = Process::start(&["--demo", "false"]);
+    assert_eq!(
+        without.client.get("/v1/stock").expect(200)["stock"],
+        json!([])
+    );
 }
 
 #[test]
@@ -218,6 +223,7 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         ("request_timeout", seconds(limits.request)),
         ("drain", seconds(config.drain)),
         ("log", config.log.to_string()),
+        ("demo", config.demo.to_string()),
     ];
     let real = real.map(|(name, value)| (name.to_owned(), value));
     let said = Arguments::command();
