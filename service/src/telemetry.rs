@@ -255,7 +255,7 @@ impl Telemetry {
         metrics::describe_counter!(ACCEPT_ERRORS, "Connections that could not be opened.");
         metrics::describe_counter!(
             LONG_HEADERS,
-            "Connections that did not keep to HTTP, or were too slow."
+            "Connections that broke off, did not keep to HTTP, or were too slow."
         );
         metrics::describe_gauge!(ORDERS, "Orders that are known.");
         metrics::describe_gauge!(MAX_ORDERS, "Orders that may be known at most.");
