@@ -1,11 +1,13 @@
 //! The feed of what happened, in the sequence of the entries.
 
+mod counts;
 mod past;
 
 use crate::entry::{Change, Entry, Position};
 use crate::lines::{Lines, SkuId};
 use crate::steps::Steps;
 use crate::sync::Mutex;
+pub use counts::EventCounts;
 use past::Past;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -93,6 +95,7 @@ struct State<K> {
     dropped: Position,
     /// The position of the last entry, as it was written.
     last: Position,
+    counts: EventCounts,
     /// While a book is made again.
     past: Past<K>,
     skus: Steps<Left<K>>,
@@ -134,6 +137,7 @@ impl<K: Clone> Feed<K> {
             events: BTreeMap::new(),
             dropped: Position::default(),
             last: Position::default(),
+            counts: EventCounts::default(),
             past: Past::default(),
             skus: Steps::default(),
         }))
@@ -196,6 +200,7 @@ impl<K: Clone> State<K> {
                 if *last == position { number + 1 } else { 0 }
             },
         );
+        self.counts.count(&what);
         self.events.insert((position, number), what);
         while self.events.len() > self.capacity
             && let Some(((position, _), _)) = self.events.pop_first()

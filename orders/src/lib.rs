@@ -123,7 +123,7 @@ pub use book::{
 };
 pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
-pub use feed::{Event, Events, What};
+pub use feed::{Event, EventCounts, Events, What};
 pub use journal::{Journal, Lost, NoPlace};
 pub use limits::SkuLimits;
 pub use lines::{LineUnits, Lines, SkuId};

@@ -27,6 +27,7 @@
 mod backup;
 mod claim;
 mod errors;
+mod room;
 mod rows;
 mod schema;
 
@@ -36,6 +37,7 @@ use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, 
 use backup::Backup;
 use claim::Claim;
 use errors::{closed, line};
+use room::Free;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,6 +74,8 @@ pub struct SqliteLedger<K> {
     time: u64,
     upkeep: Upkeep<K>,
     backup: Option<Backup>,
+    /// How much room there is for it.
+    free: Free,
 }
 
 impl<K> SqliteLedger<K> {
@@ -86,6 +90,7 @@ impl<K> SqliteLedger<K> {
             time: 0,
             upkeep: Upkeep::default(),
             backup: None,
+            free: room::free,
         }
     }
 
@@ -191,8 +196,9 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
     }
 
     fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {
-        self.connection()?;
-        self.backup = Some(Backup::begin(path)?);
+        let free = self.free;
+        let connection = self.connection()?;
+        self.backup = Some(Backup::begin(path, connection, free)?);
         Ok(())
     }
 
@@ -301,6 +307,55 @@ mod tests {
             shop.found.orders >= placed as usize,
             "nothing that was answered is lost"
         );
+    }
+
+    #[test]
+    fn a_backup_leaves_the_ledger_room_on_their_disk() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        /// Bytes that are free, and how often they were asked for before some are gone.
+        static FREE: AtomicU64 = AtomicU64::new(0);
+        static ASKED: AtomicU64 = AtomicU64::new(0);
+        const ROWS: u64 = 2_000;
+        fn free(_: &Path) -> Option<u64> {
+            let is_soon = ASKED.fetch_add(1, Ordering::SeqCst) < 2;
+            let gone = if is_soon { 0 } else { 1 << 20 };
+            Some(FREE.load(Ordering::SeqCst) - gone)
+        }
+
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let mut ledger = SqliteLedger::at(directory.path().join("shop.db"));
+        ledger.free = free;
+        let shop = OrderBook::builder().recover(ledger).expect("a new ledger");
+        let phone = || "phone".to_owned();
+        shop.book.open(phone(), 0).expect("a SKU");
+        let restocked = shop.writer.decide(|| {
+            let mut keys = (0..ROWS).map(|key| key.to_string());
+            keys.try_for_each(|key| shop.book.restock(phone(), &key, 1).map(drop))
+        });
+        restocked.answer.expect("units");
+        let durable = shop.writer.durable(restocked.rests_on);
+        pollster::block_on(durable).expect("rows");
+        let back_up = |free| {
+            ASKED.store(0, Ordering::SeqCst);
+            FREE.store(free, Ordering::SeqCst);
+            shop.writer.back_up(directory.path().join("monday.db"))
+        };
+        let refused = |free| {
+            let error = back_up(free).expect_err("no room");
+            assert_eq!(error.reason(), LedgerReason::Full);
+            assert!(error.to_string().contains("kept for the ledger"), "{error}");
+            let names = std::fs::read_dir(directory.path()).expect("its names");
+            let names = names.map(|entry| entry.expect("a name").file_name());
+            assert_eq!(names.count(), 2, "nothing is left of it");
+            ASKED.load(Ordering::SeqCst)
+        };
+        // Before it begins; and while it runs, when others take what there was.
+        assert_eq!(refused(room::KEPT), 1);
+        assert_eq!(refused(room::KEPT + (1 << 20)), 3);
+        assert!(shop.writer.status().dead.is_none());
+        shop.book.restock(phone(), "more", 1).expect("it goes on");
+        back_up(room::KEPT + (4 << 20)).expect("there is room");
+        assert!(ASKED.load(Ordering::SeqCst) > 4);
     }
 
     #[test]

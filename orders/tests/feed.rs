@@ -97,3 +97,28 @@ fn a_slow_reader_of_the_feed_is_told_what_it_missed() {
     let told: Vec<_> = told.events.iter().map(|event| event.position).collect();
     assert_eq!(told, positions[4..]);
 }
+
+#[test]
+fn events_are_counted_whether_they_are_kept_or_not() {
+    let journal = Arc::new(Recorded::default());
+    for kept in [0, 3, 100] {
+        let book = OrderBook::builder().events(kept);
+        let book = book.journal(Arc::clone(&journal) as _).build();
+        book.open("phone", 10).unwrap();
+        for number in 0..10 {
+            let id = format!("order-{number}");
+            book.place(&id, None, [("phone", 1)], QUARTER).unwrap();
+        }
+        let last = book.cancel("order-7").unwrap().position;
+        let counts = book.event_counts();
+        assert_eq!((counts.position, counts.placed), (last, 10), "{kept}");
+        let others = (counts.sold_out, counts.cancelled, counts.back_in_stock);
+        assert_eq!((others, counts.paid), ((1, 1, 1), 0), "{kept}");
+    }
+    // What was counted before a restart is not counted again.
+    let entries = journal.entries().split_off(24);
+    let again = OrderBook::builder().events(3).replay(entries).unwrap();
+    assert_eq!(again.event_counts().placed, 0);
+    again.pay("order-1").unwrap();
+    assert_eq!(again.event_counts().paid, 1);
+}

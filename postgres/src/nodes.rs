@@ -87,4 +87,5 @@ pub use segstock_orders::{
     Filter, OrderLine, OrderState, OrderView, Position, Returned, SendingPage, SendingView,
     ShortLine, SkuLimits, SkuView, What,
 };
+pub use stock::Foreseen;
 pub use stocks::StockPage;

@@ -162,6 +162,10 @@ struct Settings {
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HEADER_TIMEOUT")]
     header_timeout: Option<Seconds>,
 
+    /// How long a client may take to read an answer; streams of events go on [default: 120]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_ANSWER_TIMEOUT")]
+    answer_timeout: Option<Seconds>,
+
     /// How long a request may take after its headers [default: 10]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_REQUEST_TIMEOUT")]
     request_timeout: Option<Seconds>,
@@ -179,6 +183,10 @@ struct Settings {
     #[arg(long, hide = true)]
     #[serde(skip)]
     idle: bool,
+
+    /// Whether a new ledger begins with demo SKUs, where the file says no SKUs [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "SEGSTOCK_DEMO")]
+    demo: Option<bool>,
 
     /// The SKUs to open that are not open yet.
     #[arg(skip)]
@@ -215,10 +223,12 @@ impl Settings {
             max_list: self.max_list.or(other.max_list),
             max_connections: self.max_connections.or(other.max_connections),
             header_timeout: self.header_timeout.or(other.header_timeout),
+            answer_timeout: self.answer_timeout.or(other.answer_timeout),
             request_timeout: self.request_timeout.or(other.request_timeout),
             drain: self.drain.or(other.drain),
             log: self.log.or(other.log),
             idle: self.idle,
+            demo: self.demo.or(other.demo),
             stock: self.stock.or(other.stock),
         }
     }
@@ -271,14 +281,17 @@ pub struct Config {
     pub max_connections: usize,
     /// How long a request's headers may take.
     pub header_timeout: Duration,
+    /// How long a client may take to read an answer.
+    pub answer_timeout: Duration,
     /// How long it goes on once it is told to stop.
     pub drain: Duration,
     /// What is logged, and how.
     pub log: Log,
     /// Whether everything is answered without any work.
     pub idle: bool,
-    /// The SKUs to open that are not open yet, and how many units of each; if that was not said, demo SKUs in a book
-    /// without any.
+    /// Whether a book without SKUs begins with demo SKUs, if no SKUs are said.
+    pub demo: bool,
+    /// The SKUs to open that are not open yet, and how many units of each.
     pub stock: Option<BTreeMap<Sku, u64>>,
 }
 
@@ -333,7 +346,7 @@ impl Config {
     pub fn stock(&self, open: usize) -> BTreeMap<Sku, u64> {
         match &self.stock {
             Some(stock) => stock.clone(),
-            None if open > 0 => BTreeMap::new(),
+            None if open > 0 || !self.demo => BTreeMap::new(),
             None => DEMO.map(|(sku, units)| (sku.to_owned(), units)).into(),
         }
     }
@@ -410,9 +423,11 @@ impl From<Settings> for Config {
             },
             max_connections: settings.max_connections.unwrap_or(10_000),
             header_timeout: seconds(settings.header_timeout, Duration::from_secs(30)),
+            answer_timeout: seconds(settings.answer_timeout, Duration::from_secs(120)),
             drain: settings.drain.map_or(Duration::ZERO, |Pause(time)| time),
             log: settings.log.unwrap_or_default(),
             idle: settings.idle,
+            demo: settings.demo.unwrap_or(true),
             stock: settings.stock,
         }
     }

@@ -1,9 +1,11 @@
-//! [`Door`]: a listener whose connections are limited in number, in the time and the size of their headers, and in the time for
-//! which they take nothing of an answer.
+//! [`Door`]: a listener whose connections are limited in number, in the time and the size of their headers, in the time for
+//! which they take nothing of an answer, and in the time that they take to read it.
 
+use crate::answering::{Answering, Due};
 use crate::telemetry::{self, Connected};
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -34,6 +36,8 @@ pub struct Door {
     /// How long the headers of a request may take, how long a connection may be idle, and how long it may take nothing of an
     /// answer.
     pub header_time: Duration,
+    /// How long a client may take to read an answer.
+    pub answer_time: Duration,
 }
 
 impl Door {
@@ -81,14 +85,20 @@ impl Door {
         _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.header_time));
-        let stream = Box::pin(stream);
+        let (due, time) = (Due::default(), self.answer_time);
+        let stream = Answering::new(Box::pin(stream), due.clone());
+        let router = TowerToHyperService::new(router);
+        let service = service_fn(move |request| {
+            let (answer, due) = (router.call(request), due.clone());
+            async move { answer.await.inspect(|answer| due.begin(answer, time)) }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_time)
             .max_buf_size(BUFFER)
             // Head and body of an answer are one write of few bytes, cheaper to copy than to name.
             .writev(false)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(stream), service);
         graceful.watch(connection)
     }
 }

@@ -9,7 +9,7 @@ use crate::book::Limits;
 use crate::events::Told;
 use crate::problem::Body as ProblemBody;
 use crate::routes::table::{Audience, ROUTES, Route};
-use crate::routes::{self, about, bulk, deeds, events, lists, moves, orders, stock};
+use crate::routes::{self, about, backups, bulk, deeds, events, lists, moves, orders, stock};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -47,6 +47,7 @@ use utoipa::{Modify, OpenApi as _};
         bulk::export,
         bulk::import,
         events::follow,
+        backups::list,
         routes::page::show,
         routes::page::html,
         routes::page::css,
@@ -100,6 +101,7 @@ fn common(path: &str, operation: &mut Operation) {
     let stays = ["/restock", "/count", "/limits", "/bulk/stock"];
     let conflicts = has_body && !stays.iter().any(|end| path.ends_with(end));
     let is_for_one = path.ends_with("/events");
+    let is_of_file = path.ends_with("/backups");
     let problems = [
         (
             names_one || has_body,
@@ -135,6 +137,7 @@ fn common(path: &str, operation: &mut Operation) {
             "Well-formed and wrong, beyond the limits, or unknown SKUs: all of them are listed.",
         ),
         (is_for_one, 501, "Of several nodes none writes events."),
+        (is_of_file, 501, "The ledger is no file."),
         (
             true,
             503,

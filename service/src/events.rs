@@ -1,7 +1,7 @@
 //! [`Told`]: what happened, as it is told: the names of events, and their JSON; and [`News`], those that are read together.
 
 use crate::book::Sku;
-use segstock_orders::{Position, What};
+use segstock_orders::{EventCounts, Position, What};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +22,27 @@ pub const NAMES: [&str; 14] = [
     "sold_out",
     "back_in_stock",
 ];
+
+/// How many events of each name there were.
+#[must_use]
+pub const fn counted(counts: &EventCounts) -> [(&'static str, u64); NAMES.len()] {
+    [
+        ("placed", counts.placed),
+        ("waits", counts.waits),
+        ("served", counts.served),
+        ("amended", counts.amended),
+        ("extended", counts.extended),
+        ("paid", counts.paid),
+        ("shipped", counts.shipped),
+        ("cancelled", counts.cancelled),
+        ("expired", counts.expired),
+        ("returned", counts.returned),
+        ("low", counts.low),
+        ("enough", counts.enough),
+        ("sold_out", counts.sold_out),
+        ("back_in_stock", counts.back_in_stock),
+    ]
+}
 
 /// Events that are read together.
 #[derive(Debug)]
@@ -105,4 +126,10 @@ impl Told {
             _ => return None,
         })
     }
+}
+
+#[test]
+fn what_is_counted_has_the_names_of_what_is_told() {
+    let counted = counted(&EventCounts::default()).map(|(name, _)| name);
+    assert_eq!(counted, NAMES);
 }

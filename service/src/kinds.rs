@@ -58,6 +58,7 @@ kinds! {
     OUTCOME_UNKNOWN: SERVICE_UNAVAILABLE "outcome-unknown" "Outcome unknown";
     NOT_READY: SERVICE_UNAVAILABLE "not-ready" "Not ready";
     NOT_ON_NODES: NOT_IMPLEMENTED "not-on-nodes" "Not with several nodes";
+    NO_FILE: NOT_IMPLEMENTED "no-file" "The ledger is no file";
     UNKNOWN_ROUTE: NOT_FOUND "unknown-route" "Unknown route";
     WRONG_METHOD: METHOD_NOT_ALLOWED "wrong-method" "Wrong method";
 }

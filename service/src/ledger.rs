@@ -172,7 +172,7 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
         LedgerPlace::Sqlite(file) => {
             let recovered = builder.recover(SqliteLedger::at(file))?;
             let shown = file.display();
-            let anew = format!("move {shown} and {shown}-wal away");
+            let anew = format!("move {shown} away, and {shown}-wal if it is there");
             Ok(kept(recovered, &shown, &anew))
         }
         LedgerPlace::Postgres(url) => {

@@ -4,6 +4,7 @@
 //! README beside it for the interface.
 
 pub mod address;
+pub mod answering;
 pub mod answers;
 pub mod app;
 pub mod around;

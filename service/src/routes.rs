@@ -1,6 +1,7 @@
 //! The routers of the two listeners, made of the [table of routes](ROUTES).
 
 pub(crate) mod about;
+pub(crate) mod backups;
 pub(crate) mod bulk;
 pub(crate) mod deeds;
 pub(crate) mod events;

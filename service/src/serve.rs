@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::signal;
 use tokio::sync::watch;
 use tokio::task;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How much longer than a request may take the service waits for those under way when it stops.
 const GRACE: Duration = Duration::from_secs(1);
@@ -109,7 +109,7 @@ impl Service {
             ..App::new(opened.shop, config.limits.clone(), telemetry)
         };
         let (of_customers, of_shop) = shares(config.max_connections, files());
-        let header_time = config.header_timeout;
+        let (header_time, answer_time) = (config.header_timeout, config.answer_timeout);
         let door = |name, listener, connections| {
             limit_connections(name, connections);
             Door {
@@ -117,6 +117,7 @@ impl Service {
                 listener,
                 connections,
                 header_time,
+                answer_time,
             }
         };
         Ok(Self {
@@ -151,7 +152,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// If the ledger failed: not all that was asked for is in it. If the node serves no calls any more, though nobody told it
+    /// If the ledger failed, or does not answer: not all that was asked for is in it. If the node serves no calls any more, though nobody told it
     /// to stop; or could not hand its units back.
     pub async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let (stop, stopped) = watch::channel(false);
@@ -178,18 +179,20 @@ impl Service {
         }
         tracing::info!("stopping: requests under way may finish");
         _ = stop.send(true);
+        // For all that is under way: requests, and what is on its way to the ledger.
+        let end = Instant::now() + grace;
         let all = async {
             for door in doors {
                 _ = door.await;
             }
         };
-        if timeout(grace, all).await.is_err() {
+        if timeout_at(end, all).await.is_err() {
             tracing::warn!("requests are still under way after {grace:?}");
         }
         drop(background);
         match over {
             Some(over) => Err(over.into()),
-            None => self.app.shop.close().await,
+            None => self.app.shop.close(end.max(Instant::now() + GRACE)).await,
         }
     }
 }

@@ -20,6 +20,7 @@ use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Where orders are decided: no answer of it is given before what it rests on is durable.
 #[derive(Debug, Clone)]
@@ -214,10 +215,11 @@ impl Shop {
         }
     }
 
-    /// Ends it: takes no more calls, and waits until all that was answered is safe.
-    pub async fn close(&self) -> Result<(), Box<dyn Error>> {
+    /// Ends it: takes no more calls, and waits until all that was asked for is safe. A ledger is waited for until `end`, a sale
+    /// of several nodes for some seconds.
+    pub async fn close(&self, end: Instant) -> Result<(), Box<dyn Error>> {
         match self {
-            Self::Alone(alone) => alone.close().await,
+            Self::Alone(alone) => alone.close(end).await,
             Self::Node(node) => node.close().await,
         }
     }

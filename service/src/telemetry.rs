@@ -8,8 +8,8 @@ use crate::pace;
 use metrics::{Counter, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
-use segstock_orders::SkuView;
 use segstock_orders::ledger::{SkuSums, Writer};
+use segstock_orders::{EventCounts, SkuView};
 use segstock_postgres::nodes::NodeStatus;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -138,9 +138,11 @@ pub fn refused(kind: &'static Kind) {
     counter!(REFUSED, "kind" => kind.name).increment(1);
 }
 
-/// Counts something that happened, by the name of its event.
-pub fn happened(event: &'static str) {
-    counter!(EVENTS, "event" => event).increment(1);
+/// Says how many events there were.
+pub fn happened(counts: &EventCounts) {
+    for (event, count) in events::counted(counts) {
+        counter!(EVENTS, "event" => event).absolute(count);
+    }
 }
 
 /// Says how the ledger lags.
@@ -253,7 +255,7 @@ impl Telemetry {
         metrics::describe_counter!(ACCEPT_ERRORS, "Connections that could not be opened.");
         metrics::describe_counter!(
             LONG_HEADERS,
-            "Connections that did not keep to HTTP, or were too slow."
+            "Connections that broke off, did not keep to HTTP, or were too slow."
         );
         metrics::describe_gauge!(ORDERS, "Orders that are known.");
         metrics::describe_gauge!(MAX_ORDERS, "Orders that may be known at most.");

@@ -1,22 +1,19 @@
 //! [`Watch`]: looks again and again at what became durable, and counts it.
 
-use crate::events::Told;
 use crate::lag::Lag;
 use crate::shop::alone::Alone;
 use crate::telemetry;
-use segstock_orders::Position;
+use segstock_orders::{EventCounts, Position};
 use std::time::{Duration, Instant};
 
 /// How often it looks.
 pub const EVERY: Duration = Duration::from_millis(200);
-/// Events of one look at the feed, whose lock all changes take.
-const AT_ONCE: usize = 500;
 
 /// What was seen so far.
 #[derive(Debug)]
 pub struct Watch {
-    /// Events up to here are counted.
-    counted: Position,
+    /// How many events there were at the last look. Their entries may not have been durable then.
+    seen: EventCounts,
     /// The last durable position, and since when it was seen.
     durable: (Position, Instant),
     /// The first position that was seen to be on its way, and since when; none, if all is durable.
@@ -24,12 +21,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Nothing is counted that is durable already.
+    /// Nothing was seen yet.
     #[must_use]
     pub fn new(alone: &Alone) -> Self {
         let durable = alone.status().durable;
         Self {
-            counted: durable,
+            seen: EventCounts::default(),
             durable: (durable, Instant::now()),
             on_the_way: None,
         }
@@ -37,24 +34,17 @@ impl Watch {
 
     /// Counts what happened since the last look, and says how the ledger lags.
     pub fn look(&mut self, alone: &Alone) {
-        loop {
-            let events = alone.book.events(self.counted, AT_ONCE);
-            if events.next <= self.counted {
-                break;
-            }
-            self.counted = events.next;
-            if let Some(missed) = events.missed {
-                tracing::warn!(
-                    "events up to {} came too fast to be counted",
-                    missed.number()
-                );
-            }
-            for event in events.events {
-                let told = Told::of(event.position, event.what);
-                told.iter().for_each(|told| telemetry::happened(told.event));
+        let status = alone.status();
+        let now = alone.book.event_counts();
+        // Only what is durable is counted.
+        for counts in [self.seen, now] {
+            if counts.position <= status.durable {
+                telemetry::happened(&counts);
             }
         }
-        let status = alone.status();
+        if self.seen.position <= status.durable {
+            self.seen = now;
+        }
         let lag = self.lag(status.durable, status.appended, Instant::now());
         telemetry::lags(lag);
         *alone.lag.lock() = lag;
@@ -81,7 +71,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::Watch;
-    use segstock_orders::Position;
+    use segstock_orders::{EventCounts, Position};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -89,7 +79,7 @@ mod tests {
         let start = Instant::now();
         let durable = (Position::new(0), start);
         let mut watch = Watch {
-            counted: Position::new(0),
+            seen: EventCounts::default(),
             durable,
             on_the_way: None,
         };

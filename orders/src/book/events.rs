@@ -2,7 +2,7 @@
 
 use super::OrderBook;
 use crate::entry::{Change, Entry, Position};
-use crate::feed::Events;
+use crate::feed::{EventCounts, Events};
 use crate::journal::Permit;
 use segstock::inventory::Sku;
 
@@ -39,6 +39,13 @@ impl<K: Sku + 'static> OrderBook<K> {
                 missed: None,
             },
         }
+    }
+
+    /// How many events of each kind there were since the book was made or made again, whether they are kept or not. None in a
+    /// book without [events](crate::OrderBookBuilder::events); `events(0)` keeps none, and counts them.
+    pub fn event_counts(&self) -> EventCounts {
+        let feed = self.feed.as_ref();
+        feed.map(crate::feed::Feed::counts).unwrap_or_default()
     }
 
     /// Stamps an entry and appends it, about the order with this id. All entries go this way.

@@ -5,7 +5,7 @@
 //! [noted](Feed::note) first. At the [end](Feed::end_of_past) the sums are right; from there the feed goes back over the last
 //! entries, as far as all rows are as they were written, and tells those. Of all before it says that they are missed.
 
-use super::{Feed, State, Units, What, of_order, units_of};
+use super::{EventCounts, Feed, State, Units, What, of_order, units_of};
 use crate::entry::{Change, Entry, Position};
 use crate::lines::SkuId;
 use std::collections::VecDeque;
@@ -110,6 +110,8 @@ impl<K: Clone> Feed<K> {
                 state.add(noted.position, sku, free, waiting);
             }
         }
+        // These were told before.
+        state.counts = EventCounts::default();
     }
 }
 

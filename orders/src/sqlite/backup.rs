@@ -7,6 +7,7 @@
 
 use super::claim::Claim;
 use super::errors::{line, no_file};
+use super::room::{self, Free};
 use super::{rows, schema};
 use crate::ledger::rows::Plan;
 use crate::ledger::{LedgerError, LedgerReason};
@@ -27,6 +28,7 @@ pub(super) struct Backup {
     /// None once it is whole.
     connection: Option<Connection>,
     _claim: Claim,
+    free: Free,
     /// The last row that is copied.
     entry: u64,
     /// The SKU of the last sum that is copied.
@@ -36,7 +38,7 @@ pub(super) struct Backup {
 }
 
 impl Backup {
-    pub(super) fn begin(path: &Path) -> Result<Self, LedgerError> {
+    pub(super) fn begin(path: &Path, from: &Connection, free: Free) -> Result<Self, LedgerError> {
         if path.exists() {
             let line = format!("{} is there already", path.display());
             return Err(LedgerError::new(LedgerReason::Failed, line));
@@ -49,8 +51,11 @@ impl Backup {
             );
             return Err(LedgerError::new(LedgerReason::Failed, line));
         }
+        let size = size(from).map_err(|error| line(path, &error))?;
+        room::check(path, free(folder_of(path)), size)?;
         let (connection, claim) = schema::open(&part)?;
         Ok(Self {
+            free,
             path: path.to_owned(),
             part,
             connection: Some(connection),
@@ -74,13 +79,25 @@ impl Backup {
     pub(super) fn go_on(&mut self, from: &Connection) -> Result<bool, LedgerError> {
         let copied = match self.failed.take() {
             Some(error) => Err(error),
-            None => self.copy(from),
+            None => {
+                self.has_room(from)?;
+                self.copy(from)
+            }
         };
         let is_whole = copied.map_err(|error| line(&self.part, &error))?;
         if is_whole {
             self.keep().map_err(|error| no_file(&self.path, &error))?;
         }
         Ok(is_whole)
+    }
+
+    /// Refuses to go on if the rest of it would take the room that the ledger needs.
+    fn has_room(&self, from: &Connection) -> Result<(), LedgerError> {
+        let size = size(from).map_err(|error| line(&self.path, &error))?;
+        let there = ["", "-wal"].map(|end| with_end(&self.part, end).metadata());
+        let there: u64 = there.iter().flatten().map(fs::Metadata::len).sum();
+        let more = size.saturating_sub(there);
+        room::check(&self.path, (self.free)(folder_of(&self.path)), more)
     }
 
     fn copy(&mut self, from: &Connection) -> Result<bool> {
@@ -110,8 +127,7 @@ impl Backup {
         }
         File::open(&self.part)?.sync_all()?;
         fs::rename(&self.part, &self.path)?;
-        let parent = self.path.parent().filter(|it| *it != Path::new(""));
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+        File::open(folder_of(&self.path))?.sync_all()
     }
 }
 
@@ -119,6 +135,18 @@ fn keep_up<K: Serialize>(connection: &mut Connection, plan: &Plan<K>) -> Result<
     let transaction = connection.transaction()?;
     rows::keep_up(&transaction, plan)?;
     transaction.commit()
+}
+
+/// The bytes of all that a ledger has in use.
+fn size(of: &Connection) -> Result<u64> {
+    let number = |name| of.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+    let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+    Ok(pages.saturating_mul(number("page_size")?))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|it| *it != Path::new(""));
+    parent.unwrap_or(Path::new("."))
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {

@@ -19,6 +19,23 @@ struct OnShelf<'a> {
     units: i64,
 }
 
+impl OnShelf<'_> {
+    /// By which a retry is told from another request.
+    fn body(&self) -> i64 {
+        Body::default().text(self.kind).number(self.units).finish()
+    }
+}
+
+/// What a restock or a count would do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Foreseen {
+    /// It was made before: it would change nothing again.
+    pub before: bool,
+    /// The units that would come; negative: that would go. Those that came or went, if it was made before.
+    pub difference: i64,
+}
+
 /// What became of it.
 pub(super) enum Booked {
     Done(StockAnswer),
@@ -84,6 +101,52 @@ impl Node {
         self.on_shelf("write_off", key, sku, units).await
     }
 
+    /// What [`restock`](Self::restock) would do now. It changes nothing; no units at all may be asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`restock`](Self::restock).
+    pub async fn foresee_restock(
+        &self,
+        key: &OrderId,
+        sku: &str,
+        units: u64,
+    ) -> Result<Foreseen, Refusal> {
+        self.foresee("restock", key, sku, units).await
+    }
+
+    /// What [`count`](Self::count) would do now. It changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`restock`](Self::restock).
+    pub async fn foresee_count(
+        &self,
+        key: &OrderId,
+        sku: &str,
+        counted: u64,
+    ) -> Result<Foreseen, Refusal> {
+        self.foresee("count", key, sku, counted).await
+    }
+
+    async fn foresee(
+        &self,
+        kind: &'static str,
+        key: &OrderId,
+        sku: &str,
+        units: u64,
+    ) -> Result<Foreseen, Refusal> {
+        let asked = on_shelf(kind, key, sku, units)?;
+        match self.read(self.inner.rows.foresee(&asked)).await? {
+            Booked::Done(StockAnswer {
+                before, difference, ..
+            }) => Ok(Foreseen { before, difference }),
+            Booked::Refused(refusal) => Err(refusal),
+            // No such statement answers that.
+            Booked::Overdue(_) | Booked::Close => Err(Refusal::TryAgain),
+        }
+    }
+
     /// Units of a SKU that can be sold, at all nodes together: at one instant of the call. Units of orders past their deadline
     /// are not in it before these end.
     ///
@@ -101,17 +164,7 @@ impl Node {
         sku: &str,
         units: u64,
     ) -> Result<StockAnswer, Refusal> {
-        check_sku(sku)?;
-        if units > MAX_UNITS {
-            return Err(Refusal::TooMany);
-        }
-        let units = units.cast_signed();
-        let asked = &OnShelf {
-            kind,
-            sku,
-            key,
-            units,
-        };
+        let asked = &on_shelf(kind, key, sku, units)?;
         let rows = &self.inner.rows;
         self.booked(|closes| rows.book(asked, closes)).await
     }
@@ -139,6 +192,25 @@ impl Node {
     }
 }
 
+fn on_shelf<'a>(
+    kind: &'static str,
+    key: &'a OrderId,
+    sku: &'a str,
+    units: u64,
+) -> Result<OnShelf<'a>, Refusal> {
+    check_sku(sku)?;
+    if units > MAX_UNITS {
+        return Err(Refusal::TooMany);
+    }
+    let units = units.cast_signed();
+    Ok(OnShelf {
+        kind,
+        sku,
+        key,
+        units,
+    })
+}
+
 pub(super) fn check_sku(sku: &str) -> Result<(), Refusal> {
     if is_sku(sku) {
         return Ok(());
@@ -154,13 +226,26 @@ pub(super) fn no_sku(sku: &str) -> Refusal {
 impl Rows {
     async fn book(&self, asked: &OnShelf<'_>, closes: bool) -> Result<Booked, Failed> {
         const BOOK: &str = "select * from shelf_1($1, $2, $3, $4, $5, $6)";
-        let key = asked.key.as_str();
-        let body = Body::default().text(asked.kind).number(asked.units);
-        let body = body.finish();
+        let (key, body) = (asked.key.as_str(), asked.body());
         let parameters: Parameters<'_> =
             &[&asked.sku, &key, &asked.kind, &body, &asked.units, &closes];
         let line = (asked.sku, asked.units);
         self.row(BOOK, parameters, |row| booked(row, line)).await
+    }
+
+    /// What `book` would answer, except that it takes nothing from anywhere.
+    async fn foresee(&self, asked: &OnShelf<'_>) -> Result<Booked, Failed> {
+        const FORESEE: &str = "
+            select coalesce(k.standing, case when w.on_hand + w.difference > 1099511627776 then 'much' else 'done' end),
+              coalesce(k.difference, w.difference), 0::bigint
+            from known_1($1, $2, $4) as k, (
+              select p.on_hand, case $3::text when 'restock' then $5::bigint else $5 - p.on_hand end as difference
+              from (select (select on_hand_1(p) from pool p where p.sku = $1) as on_hand) as p
+            ) as w";
+        let (key, body) = (asked.key.as_str(), asked.body());
+        let parameters: Parameters<'_> = &[&asked.sku, &key, &asked.kind, &body, &asked.units];
+        let line = (asked.sku, asked.units);
+        self.row(FORESEE, parameters, |row| booked(row, line)).await
     }
 }
 

@@ -72,6 +72,16 @@ pub(super) fn answer(operation: &str, status: &str) -> Option<Value> {
         ("list_sendings", "200") => {
             json!({"sendings": [{"sending": 21, "from": "phone", "to": "case", "units": 4}]})
         }
+        ("list_backups", "200") => json!({
+            "directory": "/var/lib/segstock",
+            "backups": [{
+                "file": "segstock.db.2026-11-26T15-00-00Z",
+                "begun_at": "2026-11-26T15:00:00Z",
+                "age": 3600,
+                "bytes": 1_404_928,
+                "whole": true,
+            }],
+        }),
         ("import_stock", "200") => json!({
             "lines": 2, "skus": 2, "opened": 0, "before": 0, "difference": 17, "dry_run": false,
         }),

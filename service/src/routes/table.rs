@@ -1,6 +1,6 @@
 //! [`ROUTES`]: all routes, in one table.
 
-use super::{about, bulk, deeds, events, lists, moves, orders, page, stock};
+use super::{about, backups, bulk, deeds, events, lists, moves, orders, page, stock};
 use crate::app::Shared;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post, put};
@@ -87,6 +87,7 @@ pub const ROUTES: &[Route] = &[
         handler: || post(bulk::import),
     },
     shop(Method::GET, "/v1/events", || get(events::follow)),
+    shop(Method::GET, "/v1/backups", || get(backups::list)),
     shop(Method::GET, "/v1/overview", || get(page::show)),
     page("/", || get(page::html)),
     page("/page.css", || get(page::css)),

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task;
+use tokio::time::{Instant, timeout_at};
 
 /// The order book of this process, and what makes its changes durable.
 #[derive(Debug)]
@@ -388,11 +389,15 @@ impl Alone {
         }
     }
 
-    /// Closes the ledger. It fails if not all that was asked for is in it.
-    pub(super) async fn close(&self) -> Result<(), Box<dyn Error>> {
+    /// Closes the ledger. It fails if not all that was asked for is in it then, or by `end`.
+    pub(super) async fn close(&self, end: Instant) -> Result<(), Box<dyn Error>> {
         let failed = self.status().dead;
         let writer = Arc::clone(&self.writer);
-        task::spawn_blocking(move || writer.close()).await?;
+        let closing = task::spawn_blocking(move || writer.close());
+        match timeout_at(end, closing).await {
+            Ok(closed) => closed?,
+            Err(_) => return self.left_behind(),
+        }
         // A ledger that is closed counts as dead, for that reason if there is no other.
         let status = self.status();
         let unwritten = status.dead.filter(|_| status.durable < status.appended);
@@ -400,5 +405,23 @@ impl Alone {
             None => Ok(()),
             Some(error) => Err(format!("the ledger failed: {error}").into()),
         }
+    }
+
+    /// What is not in a ledger that does not answer.
+    fn left_behind(&self) -> Result<(), Box<dyn Error>> {
+        let status = self.status();
+        let left = status
+            .appended
+            .number()
+            .saturating_sub(status.durable.number());
+        if left == 0 {
+            // Rows that it need not keep any more are left in it.
+            return Ok(());
+        }
+        let why = status
+            .unsettled
+            .map_or_else(String::new, |error| format!(": {error}"));
+        let lost = format!("{left} changes may be lost, none of which was answered");
+        Err(format!("the ledger does not answer; {lost}{why}").into())
     }
 }

@@ -30,6 +30,11 @@ fn starts_with_demo_skus() {
     assert_eq!(service.client.stock("phone"), (1_000, 1_000));
     assert_eq!(service.client.stock("last-one"), (1, 1));
     service.customers.order("a", &[("phone", 1)]).expect(201);
+    let without = Process::start(&["--demo", "false"]);
+    assert_eq!(
+        without.client.get("/v1/stock").expect(200)["stock"],
+        json!([])
+    );
 }
 
 #[test]
@@ -214,9 +219,11 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         ("max_list", limits.list.to_string()),
         ("max_connections", config.max_connections.to_string()),
         ("header_timeout", seconds(config.header_timeout)),
+        ("answer_timeout", seconds(config.answer_timeout)),
         ("request_timeout", seconds(limits.request)),
         ("drain", seconds(config.drain)),
         ("log", config.log.to_string()),
+        ("demo", config.demo.to_string()),
     ];
     let real = real.map(|(name, value)| (name.to_owned(), value));
     let said = Arguments::command();
@@ -327,7 +334,7 @@ fn a_configuration_that_cannot_be_changes_nothing() {
     }
 }
 
-fn wait_for(what: impl Fn() -> bool) {
+pub fn wait_for(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
         assert!(began.elapsed() < Duration::from_secs(20));
@@ -382,31 +389,6 @@ fn a_second_term_ends_the_drain() {
     service.signal("-INT");
     assert_eq!(service.ended(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(10));
-}
-
-#[cfg(unix)]
-#[test]
-fn a_backup_is_made_while_it_serves_and_is_a_ledger() {
-    let directory = tempfile::tempdir().unwrap();
-    let start = |file: &std::path::Path| {
-        let ledger = format!("sqlite:{}", file.display());
-        Process::spawn(&mut command(&[PORTS, &["--ledger", &ledger]].concat()))
-    };
-    let service = start(&directory.path().join("shop.db"));
-    service.customers.order("a", &[("phone", 2)]).expect(201);
-    service.signal("-USR1");
-    service.customers.order("b", &[("phone", 1)]).expect(201);
-    let backup = || {
-        let mut files = fs::read_dir(directory.path())
-            .unwrap()
-            .map(|it| it.unwrap().path());
-        files.find(|file| file.display().to_string().ends_with('Z'))
-    };
-    wait_for(|| backup().is_some());
-    let other = start(&backup().unwrap());
-    let order = other.customers.get("/v1/orders/a").expect(200);
-    assert_eq!(order["state"], "held");
-    assert_eq!(service.terminate(), Some(0));
 }
 
 #[cfg(unix)]

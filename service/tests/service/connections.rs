@@ -221,6 +221,33 @@ fn who_takes_nothing_of_an_answer_makes_room_for_others() {
 }
 
 #[test]
+fn who_takes_little_of_an_answer_makes_room_for_others() {
+    let setting = Setting {
+        connections: 3,
+        answer_time: Duration::from_millis(500),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[], setting);
+    let streams = [(); 3].map(|()| takes_nothing(shop.customers.address));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for mut stream in streams {
+            // Some 100 kB a second, of 30 MB.
+            scope.spawn(move || {
+                let mut bytes = [0; 2_000];
+                while began.elapsed() < Duration::from_secs(12)
+                    && matches!(stream.read(&mut bytes), Ok(1..))
+                {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+        shop.customers.get("/livez").expect(200);
+        assert!(began.elapsed() < Duration::from_secs(10), "it had to wait");
+    });
+}
+
+#[test]
 fn headers_have_a_size_that_many_connections_can_have() {
     let shop = Server::start(&[]);
     let status = |size: usize| {

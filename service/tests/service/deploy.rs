@@ -1,8 +1,10 @@
 //! The files in `deploy/`: what they set is what the command takes, and the service starts with it.
 
 use crate::support::process::{Process, command};
+use crate::support::{JSON, key};
 use clap::{CommandFactory, Parser};
 use segstock_service::config::Arguments;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use tempfile::TempDir;
@@ -105,13 +107,19 @@ fn the_image_and_the_composition_start_the_service_with_settings_that_it_takes()
     let grace: u64 = grace.unwrap().trim_end_matches('s').parse().unwrap();
     assert!(drain + 10 + 5 <= grace);
     let (service, _directory) = starts_with(set, &[]);
-    service.customers.order("a", &[("phone", 1)]).expect(201);
     service.client.get("/v1/stock").problem(401, "no-token");
     let header = format!("Bearer {token}");
-    let stock = service
-        .client
-        .send("GET", "/v1/stock", &[("authorization", &header)], "");
-    stock.expect(200);
+    let shop = |method: &str, path: &str, body: &str| {
+        let headers = [JSON, key("k"), ("authorization", header.as_str())];
+        service.client.send(method, path, &headers, body)
+    };
+    // A shop has its own SKUs alone.
+    let stock = shop("GET", "/v1/stock", "").expect(200);
+    assert_eq!(stock["stock"], json!([]));
+    shop("PUT", "/v1/stock/phone", "").expect(201);
+    let units = r#"{"units":1}"#;
+    shop("POST", "/v1/stock/phone/restock", units).expect(200);
+    service.customers.order("a", &[("phone", 1)]).expect(201);
 }
 
 #[test]

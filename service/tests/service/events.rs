@@ -1,5 +1,6 @@
 //! The stream of events: what is told, when, and how it goes on.
 
+use crate::command::wait_for;
 use crate::support::process::{PORTS, Process, command};
 use crate::support::{Client, JSON, Server, Setting, key};
 use serde_json::{Value, json};
@@ -182,4 +183,22 @@ fn a_stream_goes_on_after_a_restart_and_ends_when_the_service_stops() {
         let mut rest = String::new();
         stream.0.read_to_string(&mut rest).unwrap();
     }
+}
+
+#[test]
+fn events_are_counted_though_few_are_kept() {
+    let service = Process::start(&["--events", "1"]);
+    for number in 0..30 {
+        let id = format!("order-{number}");
+        service.customers.order(&id, &[("phone", 1)]).expect(201);
+    }
+    service.customers.deed("cancel", "order-7").expect(200);
+    wait_for(|| {
+        let metrics = service.client.get("/metrics").text;
+        let counted = |event: &str, count: u64| {
+            let line = format!("segstock_events_total{{event=\"{event}\"}} {count}");
+            metrics.lines().any(|it| it == line)
+        };
+        counted("placed", 30) && counted("cancelled", 1) && counted("paid", 0)
+    });
 }

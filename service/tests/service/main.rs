@@ -3,6 +3,7 @@
 mod support;
 
 mod at_once;
+mod backups;
 mod bad_requests;
 mod bulk;
 mod command;

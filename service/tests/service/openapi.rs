@@ -7,7 +7,8 @@ use crate::operations::Full;
 use crate::support::described::{check, document, operations, validator};
 use crate::support::{JSON, Reply, Server, Setting, key};
 use provoked::{
-    arrivals, dead, first_event, in_bulk, pages, stalled, unauthorized, unavailable, unnamed,
+    arrivals, backups, dead, first_event, in_bulk, pages, stalled, unauthorized, unavailable,
+    unnamed,
 };
 use segstock_orders::{Entry, Journal, Lost, NoPlace, Position};
 use segstock_service::book::Limits;
@@ -89,6 +90,7 @@ const STOCKS: &str = "GET /v1/stock";
 const EXPORT: &str = "GET /v1/bulk/stock";
 const IMPORT: &str = "POST /v1/bulk/stock";
 const EVENTS: &str = "GET /v1/events";
+const BACKUPS: &str = "GET /v1/backups";
 const OVERVIEW: &str = "GET /v1/overview";
 const MOVE: &str = "POST /v1/stock/{sku}/move";
 const SEND: &str = "POST /v1/stock/{sku}/send";
@@ -284,6 +286,7 @@ fn every_answer_is_as_described_and_every_described_answer_is_given() {
         seen.note(list, page.status, &page.kind, &page.text);
     }
     arrivals(&mut seen, &shop);
+    backups(&mut seen);
     in_bulk(&mut seen);
     let (kind, text) = first_event(&shop);
     seen.note(EVENTS, 200, &kind, &text);

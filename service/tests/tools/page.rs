@@ -6,7 +6,7 @@ use crate::support::{Client, JSON};
 use crate::trial;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -204,6 +204,40 @@ fn on_a_phone() {
     let browser = Browser::start();
     browser.open(&url(&service.client));
     let pictures = std::env::var_os("SEGSTOCK_PICTURES").map(PathBuf::from);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        if pictures.is_some() {
+            // A sale that has been running for a while.
+            scope.spawn(|| sell(&service, &is_over));
+            thread::sleep(Duration::from_secs(60));
+        }
+        look(&browser, pictures.as_deref());
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Orders that are paid for and shipped, more and fewer of them by turns, and some that are refused.
+fn sell(service: &Process, is_over: &AtomicBool) {
+    for number in 0..3_000 {
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let id = format!("order-{number}");
+        service.customers.order(&id, &[("case", 1)]).expect(201);
+        for deed in ["pay", "ship"] {
+            service.client.deed(deed, &id).expect(200);
+        }
+        if number % 9 == 0 {
+            let more = service.customers.order("more", &[("phone", 5_000)]);
+            more.problem(409, "out-of-stock");
+        }
+        let wave = number % 200;
+        thread::sleep(Duration::from_millis(10 + wave.min(200 - wave) / 2));
+    }
+}
+
+/// Looks at the page at three widths, and takes its pictures.
+fn look(browser: &Browser, pictures: Option<&Path>) {
     for (width, is_dark) in [(360, false), (768, true), (1_280, false)] {
         browser.screen(width, is_dark);
         browser.wait(&shown("phone"), &json!("750 available, 250 held"));
@@ -224,10 +258,17 @@ fn on_a_phone() {
                 "rgb(255, 255, 255)"
             }
         );
+        let keys = "[...document.querySelectorAll('.legend .key')].map((key) => key.parentElement)\
+            .map((item) => item.matches('.legend > span') ? item.getClientRects().length : 0)";
+        assert_eq!(
+            browser.ask(keys),
+            json!(vec![1; 9]),
+            "a colour stands beside its name"
+        );
         let small = "[...document.querySelectorAll('button, input')]\
             .filter((it) => it.offsetHeight > 0 && it.offsetHeight < 40).length";
         assert_eq!(browser.ask(small), 0, "a finger hits each button");
-        if let Some(pictures) = &pictures {
+        if let Some(pictures) = pictures {
             browser.picture(&pictures.join(format!("page-{width}.png")));
         }
     }

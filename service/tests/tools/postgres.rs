@@ -4,8 +4,10 @@ use crate::support::crowd::killed_under_load;
 use crate::support::process::{PORTS, Process, command, refusal};
 use libtest_mimic::{Completion, Failed, Trial};
 use segstock_remote::servers::{PostgresServer, Server, Upstream, demanded};
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -19,6 +21,10 @@ pub fn trials() -> Vec<Trial> {
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
         trial("postgres::while_it_is_away_the_service_is_not_ready", away),
+        trial(
+            "postgres::while_it_is_away_the_service_can_be_stopped",
+            stopped,
+        ),
     ]
 }
 
@@ -130,6 +136,33 @@ fn second(server: PostgresServer) {
         said.lines().count() == 1 && !said.contains("secret"),
         "{said}"
     );
+}
+
+/// It has what nobody was answered, and cannot write it: it ends all the same, and says so.
+fn stopped(mut server: PostgresServer) {
+    let (folder, socket, url) = behind_link(&server, "postgres");
+    let link = folder.path().join(socket.file_name().unwrap());
+    symlink(&socket, &link).unwrap();
+    let arguments = [PORTS, &["--ledger", &url, "--request-timeout", "1"]].concat();
+    let start = || Process::spawn(command(&arguments).stderr(Stdio::piped()));
+    let mut service = start();
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    std::fs::remove_file(&link).unwrap();
+    server.kill_and_start().unwrap();
+    let waits = service.customers.order("b", &[("phone", 1)]);
+    waits.problem(503, "still-writing");
+    let (began, mut stderr) = (Instant::now(), service.stderr());
+    assert_eq!(service.terminate(), Some(1));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    let last = said.lines().last().unwrap();
+    let lost = "1 changes may be lost, none of which was answered";
+    assert!(last.contains(lost), "{said}");
+    symlink(&socket, &link).unwrap();
+    let service = start();
+    service.customers.get("/v1/orders/a").expect(200);
 }
 
 fn away(mut server: PostgresServer) {

@@ -91,9 +91,31 @@ fn stock(server: PostgresServer) {
         list(1, "may", "sku,units\nphone,5\nplug,7\n").expect(200)["before"],
         2
     );
+    // A list is checked before anything changes, a dry run says what it would do, and neither changes anything.
+    let checked = |with_key: &str, more: &str, text: &str| {
+        let headers = [("content-type", "text/csv"), key(with_key)];
+        let path = format!("/v1/bulk/stock?do=restock&open=true{more}");
+        nodes.nodes[2].client.send("POST", &path, &headers, text)
+    };
+    let much = "sku,units\ncharger,1\nphone,1099511627776\n";
+    for more in ["", "&dry_run=true"] {
+        let refused = checked("june", more, much).problem(422, "invalid-request");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.starts_with("the list line 3: "), "{detail}");
+        checked("may", more, "sku,units\nphone,6\n").problem(422, "other-request");
+    }
+    let would = checked(
+        "may",
+        "&dry_run=true",
+        "sku,units\nphone,5\nplug,7\nplus,0\n",
+    );
+    let figures =
+        json!({"lines": 3, "skus": 3, "opened": 1, "before": 2, "difference": 0, "dry_run": true});
+    assert_eq!(would.expect(200), figures);
     let all = nodes
         .ask(2, "GET /v1/bulk/stock", "", "", &Value::Null)
         .text;
+    assert!(!all.contains("charger") && !all.contains("plus"), "{all}");
     assert!(
         all.contains("phone,1005,1000,0,0,0\n") && all.contains("plug,7,7,0,0,0\n"),
         "{all}"

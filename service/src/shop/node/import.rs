@@ -8,7 +8,7 @@ use crate::kinds;
 use crate::problem::Problem;
 use crate::telemetry;
 use futures_util::{StreamExt, stream};
-use segstock_postgres::nodes::{Refusal, StockAnswer};
+use segstock_postgres::nodes::{self, Foreseen, Refusal, StockAnswer};
 use segstock_remote::OrderId;
 use std::pin::pin;
 
@@ -29,97 +29,149 @@ impl Node {
             dry_run: import.is_dry_run,
             ..Imported::default()
         };
-        let key = id_of(import.key)?;
-        let mut unknown = Vec::new();
-        let mut asked = Vec::with_capacity(list.units.len());
+        let (act, key) = (import.act, &id_of(import.key)?);
+        let mut changes = Vec::with_capacity(list.units.len());
         for (sku, (line, units)) in &list.units {
-            asked.push((sku.clone(), *line, *units));
+            let (sku, line, units) = (sku.clone(), *line, *units);
+            changes.push(Change {
+                act,
+                sku,
+                line,
+                units,
+            });
         }
-        let views = stream::iter(asked).map(|(sku, line, units)| async move {
-            let mut view = self.node.stock(&sku).await;
-            for _ in 1..TRIES {
-                if matches!(view, Err(Refusal::TryAgain | Refusal::Busy)) {
-                    view = self.node.stock(&sku).await;
-                }
-            }
-            (sku, line, units, view)
-        });
-        let mut views = pin!(views.buffered(AT_ONCE));
-        while let Some((sku, line, units, view)) = views.next().await {
-            match view {
-                Ok(view) => done.difference += import.act.difference(units, view.on_hand),
-                Err(Refusal::NoSku { .. }) => {
-                    done.difference += units.cast_signed();
-                    unknown.push((line, sku));
-                }
-                Err(refusal) => return Err(refused(refusal).at(&format!("the list line {line}"))),
-            }
-        }
-        unknown.sort_unstable();
-        done.opened = unknown.len();
-        let new: Vec<Sku> = unknown.into_iter().map(|(_, sku)| sku).collect();
+        let (changes, new) = self.check_list(key, changes, &mut done).await?;
         if !new.is_empty() && !import.opens {
             return Err(list.not_open(new));
         }
         if !import.is_dry_run {
-            done.difference = 0;
-            let opened = stream::iter(new);
-            let opened = opened.map(|sku| async move { self.open_with(&sku, 0).await });
-            let mut opened = pin!(opened.buffered(AT_ONCE));
-            while let Some(opened) = opened.next().await {
-                opened?;
-            }
-            let (act, key) = (import.act, &key);
-            let changes = stream::iter(list.units);
-            let changes = changes.map(|(sku, (line, units))| async move {
-                (line, self.change_line(act, key, &sku, units).await)
-            });
-            let mut changes = pin!(changes.buffered(AT_ONCE).enumerate());
-            while let Some((count, (line, changed))) = changes.next().await {
-                let answer =
-                    changed.map_err(|problem| problem.at(&Imported::stopped(count, line)))?;
-                if let Some(answer) = answer {
-                    telemetry::done(import.act.deed(), answer.before);
-                    done.before += usize::from(answer.before);
-                    done.difference += answer.difference;
-                }
-            }
+            (done.before, done.difference) = (0, 0);
+            self.open_all(new).await?;
+            self.make(key, changes, &mut done).await?;
         }
         Ok(done)
     }
 
-    /// Changes a SKU. If it is told to try again it does: the change is known by its key.
-    async fn change_line(
+    /// Refuses a list of which a line would be refused. Says what it would do otherwise, and which SKUs are not open, by their
+    /// lines.
+    async fn check_list(
         &self,
-        act: Act,
         key: &OrderId,
-        sku: &Sku,
-        units: u64,
-    ) -> Result<Option<StockAnswer>, Problem> {
-        let mut changed = self.change_once(act, key, sku, units).await;
-        for _ in 1..TRIES {
-            match &changed {
-                Err(problem) if [kinds::TRY_AGAIN, kinds::BUSY].contains(&problem.kind()) => {
-                    changed = self.change_once(act, key, sku, units).await;
+        changes: Vec<Change>,
+        would: &mut Imported,
+    ) -> Result<(Vec<Change>, Vec<Sku>), Problem> {
+        let (mut checked, mut unknown) = (Vec::with_capacity(changes.len()), Vec::new());
+        let foreseen = stream::iter(changes).map(|change| async move {
+            let foreseen = change.foresee(&self.node, key).await;
+            (change, foreseen)
+        });
+        let mut foreseen = pin!(foreseen.buffered(AT_ONCE));
+        while let Some((change, foreseen)) = foreseen.next().await {
+            match foreseen {
+                Ok(Foreseen { before: true, .. }) => would.before += 1,
+                Ok(foreseen) => would.difference += foreseen.difference,
+                Err(Refusal::NoSku { .. }) => {
+                    would.difference += change.units.cast_signed();
+                    unknown.push((change.line, change.sku.clone()));
                 }
-                _ => break,
+                Err(refusal) => {
+                    let at = format!("the list line {}", change.line);
+                    return Err(refused(refusal).at(&at));
+                }
             }
+            checked.push(change);
         }
-        changed
+        unknown.sort_unstable();
+        would.opened = unknown.len();
+        let unknown = unknown.into_iter().map(|(_, sku)| sku).collect();
+        Ok((checked, unknown))
     }
 
-    async fn change_once(
+    async fn open_all(&self, skus: Vec<Sku>) -> Result<(), Problem> {
+        let opened = stream::iter(skus).map(|sku| async move { self.open_with(&sku, 0).await });
+        let mut opened = pin!(opened.buffered(AT_ONCE));
+        while let Some(opened) = opened.next().await {
+            opened?;
+        }
+        Ok(())
+    }
+
+    /// Makes the changes, each known by the list's key.
+    async fn make(
         &self,
-        act: Act,
         key: &OrderId,
-        sku: &Sku,
-        units: u64,
+        changes: Vec<Change>,
+        done: &mut Imported,
+    ) -> Result<(), Problem> {
+        let changes = stream::iter(changes).map(|change| async move {
+            let changed = change.make(&self.node, key).await;
+            (change, changed)
+        });
+        let mut changes = pin!(changes.buffered(AT_ONCE).enumerate());
+        while let Some((count, (change, changed))) = changes.next().await {
+            let stopped = |problem: Problem| problem.at(&Imported::stopped(count, change.line));
+            if let Some(answer) = changed.map_err(stopped)? {
+                telemetry::done(change.act.deed(), answer.before);
+                done.before += usize::from(answer.before);
+                done.difference += answer.difference;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a line of a list does to its SKU.
+struct Change {
+    act: Act,
+    sku: Sku,
+    line: usize,
+    units: u64,
+}
+
+impl Change {
+    async fn foresee(&self, node: &nodes::Node, key: &OrderId) -> Result<Foreseen, Refusal> {
+        let ask = || async {
+            match self.act {
+                Act::Restock => node.foresee_restock(key, &self.sku, self.units).await,
+                Act::Count => node.foresee_count(key, &self.sku, self.units).await,
+            }
+        };
+        let is_temporary = |it: &Refusal| matches!(it, Refusal::TryAgain | Refusal::Busy);
+        patiently(ask, is_temporary).await
+    }
+
+    /// Changes the SKU. None: none of it came, so it is opened, and that is all.
+    async fn make(
+        &self,
+        node: &nodes::Node,
+        key: &OrderId,
     ) -> Result<Option<StockAnswer>, Problem> {
-        match act {
-            // None of it came: it is opened, and that is all.
-            Act::Restock if units == 0 => Ok(None),
-            Act::Restock => call(self.node.restock(key, sku, units)).await.map(Some),
-            Act::Count => call(self.node.count(key, sku, units)).await.map(Some),
+        let ask = || async {
+            match self.act {
+                Act::Restock if self.units == 0 => Ok(None),
+                Act::Restock => {
+                    let restocked = node.restock(key, &self.sku, self.units);
+                    call(restocked).await.map(Some)
+                }
+                Act::Count => call(node.count(key, &self.sku, self.units)).await.map(Some),
+            }
+        };
+        let is_temporary = |it: &Problem| [kinds::TRY_AGAIN, kinds::BUSY].contains(&it.kind());
+        patiently(ask, is_temporary).await
+    }
+}
+
+/// Asks again, if it is told to: a change is known by its key.
+async fn patiently<T, E, F>(ask: impl Fn() -> F, is_temporary: impl Fn(&E) -> bool) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut answer = ask().await;
+    for _ in 1..TRIES {
+        match &answer {
+            Err(error) if is_temporary(error) => answer = ask().await,
+            _ => break,
         }
     }
+    answer
 }

@@ -53,6 +53,7 @@ fn each_operation_has_a_name_and_links_to_those_that_can_follow() {
         "api_css",
         "export_stock",
         "follow_events",
+        "list_backups",
         "live",
         "list_orders",
         "list_sendings",

@@ -63,6 +63,23 @@ pub(super) fn arrivals(seen: &mut Seen, shop: &Server) {
     }
 }
 
+/// Looks for backups: there is one, there is no directory, and the ledger is no file.
+pub(super) fn backups(seen: &mut Seen) {
+    let directory = tempfile::tempdir().unwrap();
+    let [there, nowhere] = ["shop.db", "no/shop.db"].map(|name| directory.path().join(name));
+    std::fs::write(directory.path().join("shop.db.2026-11-26T15-00-00Z"), "").unwrap();
+    for (file, status) in [(Some(there), 200), (Some(nowhere), 503), (None, 501)] {
+        let shop = Server::set(
+            &[],
+            Setting {
+                file,
+                ..Setting::default()
+            },
+        );
+        send(seen, &shop, (BACKUPS, "", "", "", status), &[]);
+    }
+}
+
 /// Looks at lists of more than one page.
 pub(super) fn pages(seen: &mut Seen) {
     let skus: Vec<String> = (0..60).map(|number| format!("sku-{number}")).collect();

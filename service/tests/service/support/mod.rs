@@ -19,6 +19,7 @@ use segstock_service::telemetry::Telemetry;
 use segstock_service::{description, requests};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -63,6 +64,9 @@ pub struct Setting {
     pub customer_header: Option<&'static str>,
     pub connections: usize,
     pub header_time: Duration,
+    pub answer_time: Duration,
+    /// The file of the ledger, as it is said of it.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Setting {
@@ -76,6 +80,8 @@ impl Default for Setting {
             customer_header: None,
             connections: 100,
             header_time: Duration::from_secs(20),
+            answer_time: Duration::from_secs(60),
+            file: None,
         }
     }
 }
@@ -101,7 +107,9 @@ impl Server {
             book.open(sku.to_owned(), units).unwrap();
         }
         let description = description::text(&setting.limits).into();
-        let alone = Arc::new(Alone::new(book, writer));
+        let mut alone = Alone::new(book, writer);
+        alone.file = setting.file;
+        let alone = Arc::new(alone);
         let shop = Shop::Alone(Arc::clone(&alone));
         let mut app = App::new(shop, setting.limits, TELEMETRY.clone());
         (app.description, app.page) = (description, description::page());
@@ -117,6 +125,7 @@ impl Server {
                     listener,
                     connections: setting.connections,
                     header_time: setting.header_time,
+                    answer_time: setting.answer_time,
                 };
                 RUNTIME.spawn(door.serve(router, stopped.clone()));
                 Client::new(address)
