@@ -1,11 +1,9 @@
 //! Large orders and many SKUs: what a transaction costs, and what a node does with one that takes too long.
 
-use super::many::{large, orders, run, skus};
+use super::many::{cancel_all, large, orders, run, skus, slow};
 use super::support::{Batch, Tests, lend, open, scenes, text};
 use segstock_postgres::nodes::Sale;
-use segstock_remote::servers::id;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
@@ -83,26 +81,11 @@ async fn divided(client: Client, sale: Sale) {
     const LINES: usize = 1_000;
     skus(&client, LINES).await;
     orders(&client, ORDERS, LINES, "null").await;
-    // All at once take longer, wherever this runs.
-    run(
-        &client,
-        "create function slow() returns trigger language plpgsql as $$
-         begin perform pg_sleep(0.05); return new; end $$;
-         create trigger slow before update on orders for each row execute function slow()",
-    )
-    .await;
+    slow(&client).await;
     let sale = sale.timeout(Duration::from_millis(700));
     let node = sale.join("n").await.expect("it is there");
-    let mut calls = JoinSet::new();
-    for order in 1..=ORDERS {
-        let node = node.clone();
-        calls.spawn(async move { node.cancel(&id(&format!("o{order}"))).await });
-    }
-    while let Some(cancelled) = calls.join_next().await {
-        cancelled
-            .expect("no panic")
-            .expect("it is cancelled in the patience of the call");
-    }
+    let said = cancel_all(&node, ORDERS).await;
+    assert_eq!(said, ["cancelled".to_owned()].into());
     let states = "select state, count(*) from orders group by state";
     assert_eq!(text(&client, states).await, format!("cancelled {ORDERS}"));
     node.leave().await.expect("it leaves");

@@ -1,10 +1,10 @@
 //! The database takes the number of a batch away, and the answer to that is lost.
 
 use super::crowd::{Mistake, put_in};
-use super::many::{orders, run, skus};
+use super::many::{cancel_all, orders, skus, slow};
 use super::support::{Tests, connect, fresh};
 use segstock_postgres::nodes::Sale;
-use segstock_remote::servers::{PostgresServer, Server, Upstream, id};
+use segstock_remote::servers::{PostgresServer, Server, Upstream};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::task::JoinSet;
 
 pub fn add(tests: &Tests) {
     tests.add_behind_proxy(
@@ -59,28 +58,11 @@ async fn divided(url: &str, upstream: &Upstream, mistake: Option<Mistake>) -> BT
     if let Some(mistake) = mistake {
         put_in(url, &name, mistake).await;
     }
-    run(
-        &client,
-        "create function slow() returns trigger language plpgsql as $$
-         begin perform pg_sleep(0.05); return new; end $$;
-         create trigger slow before update on orders for each row execute function slow()",
-    )
-    .await;
+    slow(&client).await;
     let sale = Sale::at(&PostgresServer::url_behind(address), &name).expect("it is a name");
     let sale = sale.timeout(Duration::from_millis(400));
     let node = sale.join("n").await.expect("it is there");
-    let mut calls = JoinSet::new();
-    for order in 1..=ORDERS {
-        let node = node.clone();
-        calls.spawn(async move { node.cancel(&id(&format!("o{order}"))).await });
-    }
-    let mut found = BTreeSet::new();
-    while let Some(told) = calls.join_next().await {
-        found.insert(match told.expect("no panic") {
-            Ok(answer) => answer.map_or("before".to_owned(), |answer| answer.state.to_string()),
-            Err(refusal) => refusal.to_string(),
-        });
-    }
+    let mut found = cancel_all(&node, ORDERS).await;
     assert!(lost.load(Ordering::Relaxed) > 0, "no answer was lost");
     node.leave().await.expect("it leaves");
     let audit = direct.audit().await;

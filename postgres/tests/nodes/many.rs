@@ -1,7 +1,10 @@
 //! Many SKUs and orders, as rows that no call made: for tests of what a transaction costs.
 
 use super::support::{Tests, at_sale};
-use segstock_postgres::nodes::Sale;
+use segstock_postgres::nodes::{Answer, Node, Refusal, Sale};
+use segstock_remote::servers::id;
+use std::collections::BTreeSet;
+use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
 pub async fn run(client: &Client, sql: &str) {
@@ -34,6 +37,29 @@ pub async fn orders(client: &Client, number: usize, lines: usize, until: &str) {
         ),
     )
     .await;
+}
+
+/// Each change of an order takes 50 ms, wherever this runs: a batch of many takes too long.
+pub async fn slow(client: &Client) {
+    const SLOW: &str = "
+        create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(0.05); return new; end $$;
+        create trigger slow before update on orders for each row execute function slow()";
+    run(client, SLOW).await;
+}
+
+/// What is said to those who cancel the orders `o1`, `o2` and so on, all at once.
+pub async fn cancel_all(node: &Node, orders: usize) -> BTreeSet<String> {
+    let mut calls = JoinSet::new();
+    for order in 1..=orders {
+        let node = node.clone();
+        calls.spawn(async move { node.cancel(&id(&format!("o{order}"))).await });
+    }
+    let said = |answer: Result<Option<Answer>, Refusal>| match answer {
+        Ok(answer) => answer.map_or("before".to_owned(), |answer| answer.state.to_string()),
+        Err(refusal) => refusal.to_string(),
+    };
+    calls.join_all().await.into_iter().map(said).collect()
 }
 
 /// A test with a sale of 100 units of SKU `a`, and a connection that is set as those of nodes are; what takes longer than 4 s is

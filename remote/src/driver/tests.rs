@@ -30,6 +30,19 @@ impl Server {
             ..Self::default()
         }
     }
+
+    /// An attempt, which is answered with its connection.
+    async fn called(&self, connection: u32, attempt: Attempt) -> Result<u32, Fault> {
+        self.seen.lock().unwrap().push((connection, attempt));
+        let next = self.next.lock().unwrap().pop();
+        match next.unwrap_or(Next::Silent) {
+            Next::Silent => std::future::pending().await,
+            Next::Breaks => Err(Fault::MayBeDone("reset".to_owned())),
+            Next::SaysNo => Err(Fault::NotDone("try again".to_owned())),
+            Next::Refuses | Next::LocksOut => unreachable!("there is a connection"),
+            Next::Answers => Ok(connection),
+        }
+    }
 }
 
 impl Connect for &Server {
@@ -55,17 +68,7 @@ impl Connect for &Server {
 async fn ask(server: &Server, total: Duration) -> Result<u32, Unknown> {
     let patience = Patience::new(Duration::from_millis(500), total).unwrap();
     let driver = Driver::new(server, 1, patience);
-    let call = |connection, attempt| async move {
-        server.seen.lock().unwrap().push((connection, attempt));
-        let next = server.next.lock().unwrap().pop();
-        match next.unwrap_or(Next::Silent) {
-            Next::Silent => std::future::pending().await,
-            Next::Breaks => Err(Fault::MayBeDone("reset".to_owned())),
-            Next::SaysNo => Err(Fault::NotDone("try again".to_owned())),
-            Next::Refuses | Next::LocksOut => unreachable!("there is a connection"),
-            Next::Answers => Ok(connection),
-        }
-    };
+    let call = |connection, attempt| server.called(connection, attempt);
     driver.ask(call).await
 }
 
@@ -112,16 +115,7 @@ async fn the_next_call_of_an_id_without_an_answer_is_no_first_attempt() {
     let patience = Patience::new(Duration::from_millis(500), Duration::from_millis(500));
     let driver = Driver::new(&server, 1, patience.unwrap()).longest_under_way(LONG);
     let [lost, other] = ["lost", "other"].map(|id| id.parse::<OrderId>().unwrap());
-    let call = |connection: u32, attempt| {
-        server.seen.lock().unwrap().push((connection, attempt));
-        let next = server.next.lock().unwrap().pop();
-        async move {
-            match next {
-                Some(Next::Answers) => Ok(()),
-                _ => std::future::pending().await,
-            }
-        }
-    };
+    let call = |connection, attempt| server.called(connection, attempt);
     assert!(driver.ask_for(&[&lost], call).await.is_err());
     driver.ask_for(&[&other], call).await.unwrap();
     driver.ask_for(&[&other, &lost], call).await.unwrap();
@@ -163,16 +157,7 @@ async fn a_call_that_is_dropped_leaves_its_id_in_doubt() {
     let server = Server::new(&[Next::Silent, Next::Answers, Next::Answers]);
     let driver = Driver::new(&server, 1, Patience::default()).longest_under_way(LONG);
     let [lost, other] = ["lost", "other"].map(|id| id.parse::<OrderId>().unwrap());
-    let call = |connection: u32, attempt| {
-        server.seen.lock().unwrap().push((connection, attempt));
-        let next = server.next.lock().unwrap().pop();
-        async move {
-            match next {
-                Some(Next::Answers) => Ok(()),
-                _ => std::future::pending().await,
-            }
-        }
-    };
+    let call = |connection, attempt| server.called(connection, attempt);
     // The customer goes away before the attempt's time is over.
     let gone = [&lost];
     let gone = timeout(Duration::from_millis(100), driver.ask_for(&gone, call));
