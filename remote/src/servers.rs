@@ -15,6 +15,8 @@
 //! It is a part of this crate because the tests of `segstock-redis`, `segstock-postgres` and the benchmarks need it: a
 //! crate of tests alone could not be published, and then the tests of a published package would not compile.
 
+#[cfg(feature = "certificates")]
+mod certificates;
 #[cfg(feature = "judge")]
 mod clocked;
 pub mod contract;
@@ -35,13 +37,15 @@ mod redis;
 mod shown;
 mod store;
 
+#[cfg(feature = "certificates")]
+pub use certificates::Authority;
 #[cfg(feature = "judge")]
 pub use clocked::Clocked;
 #[cfg(feature = "judge")]
 pub use designs::{Designs, assert_breaks};
 pub use faults::Faults;
 pub use nodes::Nodes;
-pub use postgres::PostgresServer;
+pub use postgres::{Certificate, PostgresServer};
 pub use proxy::{Proxy, Upstream};
 pub use redis::RedisServer;
 pub use shown::{OwnServer, Server, Site, Tests};
