@@ -37,9 +37,7 @@ impl Address {
     pub(crate) fn new(url: &str) -> Result<Self, String> {
         let url::Parts { rest, mode, roots } = url::parts(url);
         let security = Security::of(mode.as_deref(), roots.as_deref())?;
-        let mut config: Config = rest
-            .parse()
-            .map_err(|error: Error| crate::session::words(&error))?;
+        let mut config: Config = rest.parse().map_err(|error| unreadable(&error))?;
         if config.get_ssl_mode() != Config::new().get_ssl_mode() {
             // It was taken out.
             return Err("sslmode cannot be read".to_owned());
@@ -78,14 +76,22 @@ impl Address {
     ///
     /// With `sslmode=prefer` it is a plain one where TLS fails: as libpq does it.
     pub(crate) async fn connect(&self) -> Result<(Client, Connection), Error> {
-        match self.connected(&self.config).await {
+        let by_tls = match self.connected(&self.config).await {
             Err(error) if self.config.get_ssl_mode() == SslMode::Prefer && may_be_plain(&error) => {
-                let mut plain = self.config.clone();
-                plain.ssl_mode(SslMode::Disable);
-                self.connected(&plain).await
+                error
             }
-            connected => connected,
-        }
+            connected => return connected,
+        };
+        let mut plain = self.config.clone();
+        plain.ssl_mode(SslMode::Disable);
+        let connected = self.connected(&plain).await;
+        // A server that wants TLS does not say why there is none.
+        connected.map_err(
+            |error| match is_handshake(&by_tls) && is_no_way_in(&error) {
+                true => by_tls,
+                false => error,
+            },
+        )
     }
 
     async fn connected(&self, config: &Config) -> Result<(Client, Connection), Error> {
@@ -93,11 +99,27 @@ impl Address {
     }
 }
 
+/// Why a URL cannot be read. The client's own words may have a piece of a password, where that is not written as it must be.
+fn unreadable(error: &Error) -> String {
+    let words = std::error::Error::source(error).map(ToString::to_string);
+    let words = words.unwrap_or_default();
+    let option = words.strip_prefix("unknown option `").unwrap_or_default();
+    match option.trim_end_matches('`') {
+        option if option.starts_with("ssl") => format!("the setting {option} is not supported"),
+        _ if words.starts_with("invalid value for option") => words,
+        _ => "a setting is not known, or a character such as @, ? or a space is not written as in %40, or between quotes"
+            .to_owned(),
+    }
+}
+
 /// Whether a server that refused a connection by TLS may take one without: its handshake failed, or its rules of access.
 fn may_be_plain(error: &Error) -> bool {
-    cfg!(feature = "tls")
-        && (is_handshake(error)
-            || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION))
+    cfg!(feature = "tls") && (is_handshake(error) || is_no_way_in(error))
+}
+
+/// By the server's rules of access.
+fn is_no_way_in(error: &Error) -> bool {
+    error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }
 
 /// The client says so in words only.
@@ -250,6 +272,32 @@ mod tests {
         let address = Address::new("hostaddr=10.0.0.1,10.0.0.2 port=5432").unwrap();
         let hosts = ["10.0.0.1", "10.0.0.2"].map(|host| Host::Tcp(host.to_owned()));
         assert_eq!(address.config.get_hosts(), hosts);
+    }
+
+    #[test]
+    fn a_password_that_is_written_wrongly_is_not_repeated() {
+        for (url, line) in [
+            (
+                "postgres://me:pass@word?secret=1@db/shop",
+                "a setting is not known, or",
+            ),
+            (
+                "host=db password=pass secret=1",
+                "a setting is not known, or",
+            ),
+            ("host=db password=pass secret", "a setting is not known, or"),
+            (
+                "postgres://me:secret@db:secret/shop",
+                "invalid value for option `port`",
+            ),
+            (
+                "host=db password=secret sslcert=/a",
+                "the setting sslcert is not supported",
+            ),
+        ] {
+            let said = Address::new(url).unwrap_err();
+            assert!(said.starts_with(line) && !said.contains("secret"), "{said}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A test of a design needs a real server. [`RedisServer::find`] and [`PostgresServer::find`] take the one that the
 //! environment names, or start a private one: in a temporary folder, with durable settings, on a socket that nobody else
 //! reaches. It ends when the value is dropped. Where there is no such program, the answer is [`NoServer`]: show the test
-//! as ignored with that reason, or fail if servers are [`demanded`].
+//! as ignored with that reason, or fail if servers are [`demanded`]. [`PostgresServer::on_tcp`] starts one that also has TLS.
 //!
 //! | variable | meaning |
 //! |---|---|

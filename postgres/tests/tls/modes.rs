@@ -6,7 +6,9 @@ use super::support::{
 };
 use segstock_remote::servers::PostgresServer;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio_postgres::Client;
 
 pub fn add(tests: &Tests) {
     tests.add_with_own(
@@ -68,6 +70,46 @@ pub fn add(tests: &Tests) {
                 let said = found(mode).unwrap_err();
                 assert!(said.contains("pg_hba.conf rejects connection"), "{said}");
             }
+        },
+    );
+    tests.add_with_own(
+        "modes::a_server_whose_tls_is_too_old",
+        || {
+            with_rules(
+                "hostssl all strict 127.0.0.1/32 trust\nhost all strict 127.0.0.1/32 reject\n",
+            )
+        },
+        |server, runtime| {
+            const OLD: &str = "tls with the server fails: received fatal alert: protocolversion";
+            let become_old = |inside: &Client| {
+                for set in [
+                    "create role strict superuser login",
+                    "alter system set ssl_min_protocol_version = 'TLSv1.1'",
+                    "alter system set ssl_max_protocol_version = 'TLSv1.1'",
+                    "select pg_reload_conf()",
+                ] {
+                    runtime
+                        .block_on(inside.batch_execute(set))
+                        .expect("it is right");
+                }
+            };
+            become_old(&inside(&own(server), runtime));
+            let asked = |settings: &str| {
+                let url = over_tcp(own(server).port(), settings);
+                let opened = runtime.block_on(open(&url));
+                opened
+                    .map(drop)
+                    .map_err(|error| error.to_string().to_lowercase())
+            };
+            // From some moment on.
+            let began = Instant::now();
+            while asked("sslmode=require").is_ok() && began.elapsed() < Duration::from_secs(10) {}
+            let said = asked("sslmode=require").unwrap_err();
+            assert!(said.contains(OLD), "{said}");
+            assert_eq!(reached(server, runtime, "prefer"), Ok(Plain));
+            // Where plain connections are refused, it is told why there was no other.
+            let said = asked("sslmode=prefer user=strict").unwrap_err();
+            assert!(said.contains(OLD), "{said}");
         },
     );
     tests.add_with_own(
