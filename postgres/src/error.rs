@@ -31,7 +31,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(error) => write!(f, "no server's URL: {error}"),
+            Self::Url(error) => write!(f, "the URL of PostgreSQL: {error}"),
             Self::Name(error) => write!(f, "no stock's name: {error}"),
             Self::Units(error) => error.fmt(f),
             Self::Parts { parts } => {

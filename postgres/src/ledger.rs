@@ -21,6 +21,7 @@
 //! | what happens | what the book does |
 //! |---|---|
 //! | the connection is lost, or the server is killed | it connects again, asks for the batch by its number, and sends it again unchanged if it is not there |
+//! | its certificate is refused | as if the connection was lost: it may pass, and the error says why |
 //! | the server does not answer | the statement counts as lost after the [time-out](PostgresLedger::timeout); then the same |
 //! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are told *busy* |
 //! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are told *unknown*, new ones *unavailable* |
@@ -31,7 +32,7 @@
 //! A commit waits for standbys only if the server is set up for that (`synchronous_standby_names`). Without it, a failover
 //! to a standby can lose what was answered.
 //!
-//! It has no TLS: it is for a server on the same machine or in a network that is trusted.
+//! A server on another machine is asked by [TLS](crate#tls).
 
 mod calls;
 mod errors;
@@ -80,11 +81,12 @@ pub struct PostgresLedger<K> {
 impl<K> PostgresLedger<K> {
     /// The ledger called `name` in the database at `url`: `postgresql://me@localhost/shop`, or pairs as in
     /// `host=/run/postgresql user=me dbname=shop`. Nothing is asked before it is opened; then the schema is made if it is
-    /// not there.
+    /// not there. `sslmode` and `sslrootcert` say what is asked of its [TLS](crate#tls).
     ///
     /// # Errors
     ///
-    /// If the URL is none, or the name is no name: 1 to 63 of `a` to `z`, `0` to `9` and `_`, not beginning with a digit or
+    /// If the URL is none, asks for TLS in a build without the feature `tls`, or names a file of authorities that cannot be
+    /// read; or the name is no name: 1 to 63 of `a` to `z`, `0` to `9` and `_`, not beginning with a digit or
     /// with `pg_`.
     pub fn at(url: &str, name: &str) -> Result<Self, LedgerError> {
         Ok(Self {

@@ -17,8 +17,32 @@
 //! With the feature `ledger` there is also a ledger for the order book of `segstock-orders`: the book decides in memory, and
 //! `PostgreSQL` keeps what it decided. With the feature `nodes` there are several nodes that sell from one database, each
 //! from blocks in its memory.
+//!
+//! # TLS
+//!
+//! With the feature `tls` connections are made by TLS: all of them, and each that is made again after a loss.
+//! The URL says what the server must show, in the words of libpq:
+//!
+//! | `sslmode` | the server must | whom it does not keep off |
+//! |---|---|---|
+//! | `disable` | nothing | who listens on the way, and who answers in the server's place |
+//! | `prefer`, the default | nothing: TLS if it has that, a plain connection if it has none or TLS fails | the same: who is on the way can switch TLS off |
+//! | `require` | have TLS; with `sslrootcert=FILE` as `verify-ca` | who answers in the server's place, without that file |
+//! | `verify-ca` | have a certificate of an authority in `sslrootcert=FILE` | who has another certificate of that authority |
+//! | `verify-full` | have one for the host that the URL names, of an authority in the file, or that the system trusts (`sslrootcert=system`, or nothing said) | nobody on the way |
+//!
+//! Take `verify-full`, with your provider's file of authorities. The name of the host must be among the certificate's alternative
+//! names (the common name alone does not count), and a server's certificate that is its own authority is refused.
+//! `channel_binding=require` with a password also keeps off who answers in the server's place, under each mode that asks for TLS.
+//! Over a Unix socket there is no TLS: who asks for it there is told so, as is who asks for it in a build without `tls`.
+//! Nothing is read from the environment or the home folder but `SSL_CERT_FILE` and `SSL_CERT_DIR`, which stand for the system's
+//! authorities. A client's own certificate (`sslcert`) cannot be shown, and revocations are not looked up.
+//!
+//! A file of authorities is read when the URL is. A certificate that is refused counts as a server that does not answer: it is asked
+//! again as long as patience lasts, and the last error says what is wrong with it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address;
 pub mod batched;
 mod error;
 #[cfg(feature = "ledger")]

@@ -1,5 +1,6 @@
 //! [`Postgres`]: a server, and how it is asked.
 
+use crate::address::Address;
 use crate::error::OpenError;
 use crate::session::{Reach, Session, column};
 use segstock_remote::{
@@ -7,7 +8,6 @@ use segstock_remote::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_postgres::Config;
 
 /// The most parts of a stock.
 pub const MAX_PARTS: usize = 1_000;
@@ -38,7 +38,7 @@ pub const MAX_PARTS: usize = 1_000;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Postgres {
-    config: Config,
+    address: Address,
     connections: usize,
     patience: Patience,
     remembered: Duration,
@@ -48,16 +48,16 @@ pub struct Postgres {
 
 impl Postgres {
     /// The database at `url`: `postgresql://me@localhost/shop`, or pairs as in `host=/run/postgresql user=me dbname=shop`.
+    /// `sslmode` and `sslrootcert` say what is asked of its [TLS](crate#tls).
     ///
     /// # Errors
     ///
-    /// [`OpenError::Url`] if it is none.
+    /// [`OpenError::Url`] if it is none, asks for TLS in a build without the feature `tls`, or names a file of authorities
+    /// that cannot be read.
     pub fn new(url: &str) -> Result<Self, OpenError> {
-        let config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| OpenError::Url(error.to_string()))?;
+        let address = Address::new(url).map_err(OpenError::Url)?;
         Ok(Self {
-            config,
+            address,
             connections: 8,
             patience: Patience::default(),
             remembered: Duration::from_secs(24 * 3_600),
@@ -151,7 +151,7 @@ impl Postgres {
         self.patience
             .forgets_after(self.remembered, server_timeout)
             .map_err(OpenError::Patience)?;
-        let reach = Reach::new(&self.config, self.patience.attempt());
+        let reach = Reach::new(&self.address, self.patience.attempt());
         let driver = Driver::new(reach, self.connections, self.patience);
         Ok(driver.longest_under_way(server_timeout))
     }

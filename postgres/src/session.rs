@@ -1,5 +1,6 @@
 //! [`Session`]: a connection, its prepared statements, and what the server's errors mean.
 
+use crate::address::{self, Address};
 use segstock_remote::{Connect, Fault};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,26 +8,26 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSqlOwned, ToSql, WrongType};
-use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement};
+use tokio_postgres::{Client, Error, Row, Statement};
 
 /// How to reach a server.
 #[derive(Debug)]
-pub(crate) struct Reach(Config);
+pub(crate) struct Reach(Address);
 
 impl Reach {
     /// The server ends a statement after `attempt`, and a transaction whose client says nothing for so long: no copy of a
     /// call runs or holds locks for longer.
-    pub(crate) fn new(config: &Config, attempt: Duration) -> Self {
-        let mut config = config.clone();
-        let own = config.get_options().unwrap_or_default();
+    pub(crate) fn new(address: &Address, attempt: Duration) -> Self {
+        let mut address = address.clone();
+        let own = address.config.get_options().unwrap_or_default();
         // The server counts 24 days.
         let milliseconds = attempt.as_millis().clamp(1, i32::MAX as u128);
         let options = format!(
             "{own} -c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds} \
              -c default_transaction_isolation=read\\ committed"
         );
-        config.options(options);
-        Self(config)
+        address.config.options(options);
+        Self(address)
     }
 }
 
@@ -34,7 +35,7 @@ impl Connect for Reach {
     type Connection = Arc<Session>;
 
     async fn connect(&self) -> Result<Arc<Session>, Fault> {
-        let connected = self.0.connect(NoTls).await;
+        let connected = self.0.connect().await;
         let (client, connection) = connected.map_err(|error| match is_locked_out(&error) {
             true => Fault::Final(words(&error)),
             false => Fault::NotDone(words(&error)),
@@ -260,6 +261,9 @@ pub(crate) fn is_schema_name(name: &str) -> bool {
 
 /// The server's words, where there are any.
 pub(crate) fn words(error: &Error) -> String {
+    if let Some(words) = address::words(error) {
+        return words;
+    }
     match error.as_db_error() {
         Some(server) => format!("{} ({})", server.message(), server.code().code()),
         None => match std::error::Error::source(error) {

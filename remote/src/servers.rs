@@ -3,7 +3,7 @@
 //! A test of a design needs a real server. [`RedisServer::find`] and [`PostgresServer::find`] take the one that the
 //! environment names, or start a private one: in a temporary folder, with durable settings, on a socket that nobody else
 //! reaches. It ends when the value is dropped. Where there is no such program, the answer is [`NoServer`]: show the test
-//! as ignored with that reason, or fail if servers are [`demanded`].
+//! as ignored with that reason, or fail if servers are [`demanded`]. [`PostgresServer::on_tcp`] starts one that also has TLS.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -15,6 +15,8 @@
 //! It is a part of this crate because the tests of `segstock-redis`, `segstock-postgres` and the benchmarks need it: a
 //! crate of tests alone could not be published, and then the tests of a published package would not compile.
 
+#[cfg(feature = "certificates")]
+mod certificates;
 #[cfg(feature = "judge")]
 mod clocked;
 pub mod contract;
@@ -35,13 +37,15 @@ mod redis;
 mod shown;
 mod store;
 
+#[cfg(feature = "certificates")]
+pub use certificates::Authority;
 #[cfg(feature = "judge")]
 pub use clocked::Clocked;
 #[cfg(feature = "judge")]
 pub use designs::{Designs, assert_breaks};
 pub use faults::Faults;
 pub use nodes::Nodes;
-pub use postgres::PostgresServer;
+pub use postgres::{Certificate, PostgresServer};
 pub use proxy::{Proxy, Upstream};
 pub use redis::RedisServer;
 pub use shown::{OwnServer, Server, Site, Tests};

@@ -2,18 +2,19 @@
 
 use super::errors::Fault;
 use super::statements::Statements;
+use crate::address::Address;
 use segstock_orders::ledger::{LedgerError, LedgerReason};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 /// How to reach a ledger.
 #[derive(Debug, Clone)]
 pub(super) struct Reach {
-    config: Config,
+    address: Address,
     /// The name of its schema.
     pub(super) name: Arc<str>,
     pub(super) timeout: Duration,
@@ -23,8 +24,8 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn new(url: &str, name: &str) -> Result<Self, LedgerError> {
-        let config = url.parse::<Config>().map_err(|error| {
-            let line = format!("no PostgreSQL URL: {}", crate::session::words(&error));
+        let address = Address::new(url).map_err(|error| {
+            let line = format!("the URL of PostgreSQL: {error}");
             LedgerError::new(LedgerReason::Failed, line)
         })?;
         if !crate::session::is_schema_name(name) {
@@ -34,7 +35,7 @@ impl Reach {
         let timeout = Duration::from_secs(5);
         let name = name.into();
         Ok(Self {
-            config,
+            address,
             name,
             timeout,
             later: None,
@@ -43,12 +44,13 @@ impl Reach {
 
     /// Where it is, without a password.
     pub(super) fn shown(&self) -> String {
-        let database = self.config.get_dbname().unwrap_or_default();
+        let database = self.address.config.get_dbname().unwrap_or_default();
         format!("schema {} of database {database}", self.name)
     }
 
     async fn connect(&self) -> Result<Link, Fault> {
-        let mut config = self.config.clone();
+        let mut address = self.address.clone();
+        let config = &mut address.config;
         let own = config.get_options().unwrap_or_default();
         let milliseconds = self.timeout.as_millis().max(1);
         // A plan must not depend on statistics: the tables grow from nothing to millions of rows in one session. And no
@@ -58,7 +60,7 @@ impl Reach {
              -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
         );
         config.options(options).connect_timeout(self.timeout);
-        let (client, connection) = config.connect(NoTls).await?;
+        let (client, connection) = address.connect().await?;
         // Its end is seen by the calls.
         let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
         let link = Link {

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SaleError {
-    /// The text is no URL of `PostgreSQL`.
+    /// The text is no URL of `PostgreSQL`, or names what this build does not reach.
     Url(String),
     /// A sale's name has 1 to 63 of `a` to `z`, `0` to `9` and `_`, and does not begin with a digit or with `pg_`.
     Name(String),
@@ -52,7 +52,7 @@ pub enum SaleError {
 impl fmt::Display for SaleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(words) => write!(f, "no PostgreSQL URL: {words}"),
+            Self::Url(words) => write!(f, "the URL of PostgreSQL: {words}"),
             Self::Name(name) => {
                 write!(f, "{name:?} is no sale's name: it has a to z, 0 to 9 and _")
             }

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Client, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Error};
 
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -41,7 +41,12 @@ async fn over_before(
 }
 
 async fn listen(node: &Arc<Inner>) -> Result<(), Error> {
-    let (client, mut connection) = node.sale.config().connect(NoTls).await?;
+    let connects = node.sale.address();
+    // A server may take a connection and then say nothing.
+    let Ok(connected) = timeout(node.sale.timeout, connects.connect()).await else {
+        return Ok(());
+    };
+    let (client, mut connection) = connected?;
     let hears = Arc::downgrade(node);
     let task = tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {

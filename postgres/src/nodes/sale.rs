@@ -4,10 +4,10 @@ use super::lines::is_sku;
 use super::node::Node;
 use super::rows::{Failed, Rows};
 use super::{MAX_HOLD, SaleError, schema};
+use crate::address::Address;
 use crate::session::{Parameters, Reach, column};
 use segstock_remote::{Driver, MAX_UNITS, OrderId, Patience};
 use std::time::{Duration, SystemTime};
-use tokio_postgres::Config;
 
 /// A sale in a schema of a `PostgreSQL` database, and how its nodes behave.
 ///
@@ -15,7 +15,7 @@ use tokio_postgres::Config;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Sale {
-    pub(super) config: Config,
+    pub(super) address: Address,
     pub(super) name: String,
     pub(super) timeout: Duration,
     pub(super) patience: Duration,
@@ -84,20 +84,20 @@ pub struct Free {
 
 impl Sale {
     /// The sale called `name` in the database at `url`: `postgresql://me@localhost/shop`, or pairs as in
-    /// `host=/run/postgresql user=me dbname=shop`. Nothing is asked yet.
+    /// `host=/run/postgresql user=me dbname=shop`. Nothing is asked yet. `sslmode` and `sslrootcert` say what is asked of its
+    /// [TLS](crate#tls).
     ///
     /// # Errors
     ///
-    /// If the URL is none, or the name is no name.
+    /// If the URL is none, asks for TLS in a build without the feature `tls`, or names a file of authorities that cannot be
+    /// read; or the name is no name.
     pub fn at(url: &str, name: &str) -> Result<Self, SaleError> {
-        let config: Config = url
-            .parse()
-            .map_err(|error| SaleError::Url(crate::session::words(&error)))?;
+        let address = Address::new(url).map_err(SaleError::Url)?;
         if !crate::session::is_schema_name(name) {
             return Err(SaleError::Name(name.to_owned()));
         }
         Ok(Self {
-            config,
+            address,
             name: name.to_owned(),
             timeout: Duration::from_secs(1),
             patience: Duration::from_secs(5),
@@ -323,8 +323,9 @@ impl Sale {
 
     /// Connections whose search path is the schema. A plan must not depend on statistics, since the tables grow from nothing in
     /// one session; and a commit is durable before it is answered, whatever the database's default is.
-    pub(super) fn config(&self) -> Config {
-        let mut config = self.config.clone();
+    pub(super) fn address(&self) -> Address {
+        let mut address = self.address.clone();
+        let config = &mut address.config;
         let own = config.get_options().unwrap_or_default();
         let options = format!(
             "{own} -c search_path={} -c synchronous_commit=on -c jit=off -c enable_seqscan=off -c enable_hashjoin=off \
@@ -332,7 +333,7 @@ impl Sale {
             self.name
         );
         config.options(options).connect_timeout(self.timeout);
-        config
+        address
     }
 
     /// Connections that ask for so long.
@@ -343,7 +344,7 @@ impl Sale {
     ) -> Result<Driver<Reach>, SaleError> {
         let patience = Patience::new(self.timeout, total.max(self.timeout));
         let patience = patience.map_err(SaleError::Patience)?;
-        let reach = Reach::new(&self.config(), self.timeout);
+        let reach = Reach::new(&self.address(), self.timeout);
         Ok(Driver::new(reach, connections, patience))
     }
 }

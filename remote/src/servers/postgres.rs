@@ -2,10 +2,14 @@
 
 use super::private::{Account, Private};
 use super::{NoServer, Server, Upstream, find, variable};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fmt;
 use std::fs;
-use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A `PostgreSQL` server: the one that `SEGSTOCK_POSTGRES_URL` names, or a private one that ends with this value.
@@ -15,10 +19,77 @@ use std::process::{Command, Stdio};
 #[derive(Debug)]
 pub struct PostgresServer {
     url: String,
+    port: u16,
     private: Option<Private>,
 }
 
+/// What a server shows of itself by TLS: its certificate and its key, in PEM.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The certificate, and those between it and its authority's.
+    pub chain: String,
+    /// Its private key.
+    pub key: String,
+}
+
 impl PostgresServer {
+    /// A private server that also listens on a port of 127.0.0.1; with TLS, if it has a certificate. `rules` are lines of
+    /// `pg_hba.conf`, before those that let everybody in.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`] if there is none, or the environment names one of others.
+    pub fn on_tcp(rules: &str, certificate: Option<&Certificate>) -> Result<Self, NoServer> {
+        if variable("SEGSTOCK_POSTGRES_URL").is_some() {
+            return Err(NoServer::new(
+                "it needs a private server, and the environment names one of others",
+            ));
+        }
+        // Free now, and taken by nobody else in the next second.
+        let port = TcpListener::bind(("127.0.0.1", 0))
+            .and_then(|listener| listener.local_addr())
+            .map_err(|error| NoServer::new(format!("no port is free: {error}")))?
+            .port();
+        Self::private(port, |folder, account, command| {
+            put_first(&folder.join("data/pg_hba.conf"), rules)?;
+            command.args(["-c", "listen_addresses=127.0.0.1"]);
+            if let Some(certificate) = certificate {
+                put_certificate(folder, account, certificate)?;
+                let file = |name| folder.join(name).display().to_string();
+                for setting in [
+                    "ssl=on".to_owned(),
+                    format!("ssl_cert_file={}", file(CHAIN)),
+                    format!("ssl_key_file={}", file(KEY)),
+                ] {
+                    command.args(["-c", &setting]);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The port of a server [on TCP](Self::on_tcp).
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// New connections to a server [with TLS](Self::on_tcp) see this certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`NoServer`] if it is not a private one that runs.
+    pub fn present(&self, certificate: &Certificate) -> Result<(), NoServer> {
+        let private = self.private.as_ref();
+        let private = private.ok_or_else(|| NoServer::new("it is not a private one"))?;
+        let account = Account::instead_of_root()?;
+        put_certificate(private.folder(), account, certificate)?;
+        let id = private.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let id = id.ok_or_else(|| NoServer::new("it does not run"))?;
+        kill_process(id, Signal::HUP)
+            .map_err(|error| NoServer::new(format!("it hears no signal: {error}")))
+    }
+
     /// URLs by which nobody gets into a private server, and what it says of them: a wrong password, none, a role and a
     /// database that are not there.
     ///
@@ -48,21 +119,15 @@ impl PostgresServer {
 
     fn url_with(&self, role: &str, database: &str) -> String {
         let private = self.private.as_ref().expect("a private server");
-        let host = private.folder().display();
-        format!("host={host} user={role} dbname={database}")
+        let (host, port) = (private.folder().display(), self.port);
+        format!("host={host} port={port} user={role} dbname={database}")
     }
-}
 
-/// A role that a private server asks for a password. All others it trusts.
-const SECRET: &str = "secretive";
-
-const SOCKET: &str = ".s.PGSQL.5432";
-
-impl Server for PostgresServer {
-    fn find() -> Result<Self, NoServer> {
-        if let Some(url) = variable("SEGSTOCK_POSTGRES_URL") {
-            return Ok(Self { url, private: None });
-        }
+    /// One whose `command` and folder are prepared further before it starts.
+    fn private(
+        port: u16,
+        prepare: impl FnOnce(&Path, Option<Account>, &mut Command) -> Result<(), NoServer>,
+    ) -> Result<Self, NoServer> {
         let programs = find::postgres_folder().ok_or_else(|| NoServer::new("no postgres found"))?;
         let account = Account::instead_of_root()?;
         let folder = tempfile::Builder::new()
@@ -75,20 +140,44 @@ impl Server for PostgresServer {
         make_cluster(&programs, folder.path(), account)?;
         let mut command = Command::new(programs.join("postgres"));
         command
-            .args(["-D", "data", "-c", "listen_addresses=", "-p", "5432", "-k"])
+            .args(["-D", "data", "-p", &port.to_string(), "-k"])
             .arg(folder.path())
             .args(["-c", "max_connections=200", "-c", "max_wal_size=4GB"]);
         if let Some(account) = account {
             account.run(&mut command);
         }
-        let url = format!(
-            "host={} user=postgres dbname=postgres",
-            folder.path().display()
-        );
-        let private = Private::start(folder, command, is_ready)?;
-        Ok(Self {
-            url,
-            private: Some(private),
+        prepare(folder.path(), account, &mut command)?;
+        let mut server = Self {
+            url: String::new(),
+            port,
+            private: Some(Private::start(folder, command, is_ready)?),
+        };
+        server.url = server.url_of("postgres");
+        Ok(server)
+    }
+}
+
+/// A role that a private server asks for a password. All others it trusts.
+const SECRET: &str = "secretive";
+
+const PORT: u16 = 5432;
+/// Files with what the server shows by TLS.
+const CHAIN: &str = "server.crt";
+const KEY: &str = "server.key";
+
+fn socket(folder: &Path, port: impl fmt::Display) -> PathBuf {
+    folder.join(format!(".s.PGSQL.{port}"))
+}
+
+impl Server for PostgresServer {
+    fn find() -> Result<Self, NoServer> {
+        if let Some(url) = variable("SEGSTOCK_POSTGRES_URL") {
+            let (port, private) = (PORT, None);
+            return Ok(Self { url, port, private });
+        }
+        Self::private(PORT, |_, _, command| {
+            command.args(["-c", "listen_addresses="]);
+            Ok(())
         })
     }
 
@@ -98,7 +187,7 @@ impl Server for PostgresServer {
 
     fn upstream(&self) -> Option<Upstream> {
         let private = self.private.as_ref()?;
-        Some(Upstream::Unix(private.folder().join(SOCKET)))
+        Some(Upstream::Unix(socket(private.folder(), self.port)))
     }
 
     fn process_id(&self) -> Option<u32> {
@@ -132,22 +221,45 @@ fn make_cluster(programs: &Path, folder: &Path, account: Option<Account>) -> Res
         .output()
         .map_err(|error| NoServer::new(format!("initdb does not start: {error}")))?;
     if made.status.success() {
-        return ask_for_password(&folder.join("data/pg_hba.conf"))
-            .map_err(|error| NoServer::new(format!("pg_hba.conf: {error}")));
+        let rule = format!("local all {SECRET} scram-sha-256\n");
+        return put_first(&folder.join("data/pg_hba.conf"), &rule);
     }
     let words = String::from_utf8_lossy(&made.stderr).replace('\n', " ");
     Err(NoServer::new(format!("initdb failed: {words}")))
 }
 
 /// The first line of the file that fits counts.
-fn ask_for_password(rules: &Path) -> io::Result<()> {
-    let others = fs::read_to_string(rules)?;
-    fs::write(rules, format!("local all {SECRET} scram-sha-256\n{others}"))
+fn put_first(rules: &Path, first: &str) -> Result<(), NoServer> {
+    let put =
+        fs::read_to_string(rules).and_then(|others| fs::write(rules, first.to_owned() + &others));
+    put.map_err(|error| NoServer::new(format!("{}: {error}", rules.display())))
 }
 
-/// Whether it serves: the file beside its data says so in its last line.
+/// The server takes no key that others can read.
+fn put_certificate(
+    folder: &Path,
+    account: Option<Account>,
+    certificate: &Certificate,
+) -> Result<(), NoServer> {
+    let put = |file: &Path, text: &str| {
+        let mut options = fs::File::options();
+        options.create(true).write(true).truncate(true).mode(0o600);
+        options.open(file)?.write_all(text.as_bytes())
+    };
+    for (name, text) in [(CHAIN, &certificate.chain), (KEY, &certificate.key)] {
+        let file = folder.join(name);
+        put(&file, text).map_err(|error: io::Error| NoServer::new(format!("{name}: {error}")))?;
+        if let Some(account) = account {
+            account.own(&file)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether it serves: the file beside its data says so in its last line, and its port in the fourth.
 fn is_ready(folder: &Path) -> bool {
-    let state = fs::read_to_string(folder.join("data/postmaster.pid"));
-    let is_alive = std::os::unix::net::UnixStream::connect(folder.join(SOCKET)).is_ok();
-    is_alive && state.is_ok_and(|state| state.lines().last().is_some_and(|s| s.trim() == "ready"))
+    let state = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    let port = state.lines().nth(3).unwrap_or_default();
+    state.lines().last().is_some_and(|s| s.trim() == "ready")
+        && UnixStream::connect(socket(folder, port)).is_ok()
 }

@@ -13,6 +13,7 @@ mod stock;
 mod support;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod tls;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use std::process::{Command, ExitCode, Stdio};
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     trials.extend(nodes::trials());
     trials.extend(alike::trials());
     trials.extend(stock::trials());
+    trials.extend(tls::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
