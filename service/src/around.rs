@@ -51,10 +51,11 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     let status = response.status();
     requests::answered(&method, path, status, took);
     let (request_id, seconds) = (id.to_str().unwrap_or_default(), took.as_secs_f64());
+    // While it stops, proxies are told so each second.
+    let is_expected = path == "/readyz" && !app.is_ready();
+    let is_failed = status.is_server_error() && !is_expected;
     let status = status.as_u16();
-    if response.status().is_server_error()
-        && let Some(left_out) = FAILED.line(began)
-    {
+    if is_failed && let Some(left_out) = FAILED.line(began) {
         tracing::warn!(request_id, trace, %method, path, status, seconds, left_out, "request");
     } else {
         tracing::debug!(request_id, trace, %method, path, status, seconds, "request");

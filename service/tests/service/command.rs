@@ -377,7 +377,9 @@ fn a_hangup_ends_nothing_and_a_term_lets_it_drain() {
 #[cfg(unix)]
 #[test]
 fn a_second_term_ends_the_drain() {
-    let service = Process::start(&["--drain", "600"]);
+    let arguments = [&WITHOUT_LEDGER[..], &["--drain", "600"]].concat();
+    let mut service = Process::spawn(command(&arguments).stderr(Stdio::piped()));
+    let mut stderr = service.stderr();
     service.signal("-TERM");
     wait_for(|| service.customers.get("/readyz").status == 503);
     // Nothing else does.
@@ -389,6 +391,11 @@ fn a_second_term_ends_the_drain() {
     service.signal("-INT");
     assert_eq!(service.ended(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(10));
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(said.contains("not ready from now on"), "{said}");
+    // Proxies ask each second: that is no failure.
+    assert!(!said.contains("/readyz"), "{said}");
 }
 
 #[cfg(unix)]
