@@ -75,18 +75,19 @@ impl Candidate {
     }
 }
 
+/// The units are no argument of `black_box`: it would store them, and a locked instruction waits for stores.
 fn work<C: Counter>(counters: Vec<C>, calls: Calls) -> Work {
     match calls {
         Calls::Deduct(units) => Work::of_each(counters, move |counter| {
-            black_box(counter.deduct(black_box(units)));
+            black_box(counter.deduct(units));
         }),
         Calls::OutAndBack(units) => Work::of_each(counters, move |counter| {
-            if black_box(counter.deduct(black_box(units))) {
+            if black_box(counter.deduct(units)) {
                 counter.restock(units);
             }
         }),
         Calls::Reserve(units) => Work::of_each(counters, move |counter| {
-            counter.reserve_and_release(black_box(units));
+            counter.reserve_and_release(units);
         }),
         Calls::Refusals99 => Work::of_each(counters, |counter| {
             counter.restock(1);
