@@ -13,62 +13,35 @@
     reason = "criterion's macro makes functions without documentation"
 )]
 
+mod common;
+
+use common::{Ours, PLENTY, locked, striped};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use segstock::{LockedStock, MAX_UNITS, Stock};
-use segstock_harness::{Lock, Work, by_name, cpu};
-use std::convert::Infallible;
-use std::hint::black_box;
-use std::thread::sleep;
+use segstock_harness::{Calls, Candidate, Lock, cpu};
 use std::time::Duration;
 
-const PLENTY: u64 = MAX_UNITS / 2;
 const SEGMENTS: [usize; 8] = [1, 2, 4, 8, 16, 20, 32, 64];
 
-fn locked(segments: usize) -> LockedStock {
-    LockedStock::new(PLENTY, segments).expect("some segments")
-}
-
-fn striped(segments: usize) -> Stock {
-    let builder = Stock::builder(PLENTY).segments(segments);
-    builder.build().expect("some segments")
-}
-
-/// An order under one lock, under the lock of a segment, and of a stock without locks, whose flow comes after the
-/// deduct.
-fn orders(
-    segments: usize,
-    flow: impl Fn() + Copy + Send + Sync + 'static,
-) -> Vec<(&'static str, Work)> {
-    let under_segment_lock = move |stock: &LockedStock| {
-        let flow = || {
-            flow();
-            Ok::<_, Infallible>(())
-        };
-        _ = black_box(stock.deduct_with(black_box(1), flow).is_ok());
-    };
-    let after_deduct = move |stock: &Stock| {
-        if black_box(stock.deduct(black_box(1)).is_ok()) {
-            flow();
-        }
-    };
-    let under_lock = move |lock: &Lock| _ = black_box(lock.deduct_with(black_box(1), flow).is_ok());
-    let mut works = by_name! {
-        "LockedStock" => Work::of(locked(segments), under_segment_lock),
-        "Stock" => Work::of(striped(segments), after_deduct),
-    };
+/// An order's flow runs under one lock, under the lock of a segment, and after the deduct from a stock without locks.
+fn candidates(segments: usize) -> Vec<Candidate> {
+    let mut candidates = vec![
+        Candidate::new("LockedStock", move |units| Ours(locked(units, segments))),
+        Candidate::new("Stock", move |units| Ours(striped(units, segments))),
+    ];
     if segments == 1 {
-        works.push(("parking_lot lock", Work::of(Lock::new(PLENTY), under_lock)));
+        candidates.push(Candidate::new("parking_lot lock", Lock::new));
     }
-    works
+    candidates
 }
 
-fn measure(criterion: &mut Criterion, name: &str, flow: impl Fn() + Copy + Send + Sync + 'static) {
+fn measure(criterion: &mut Criterion, name: &str, calls: Calls) {
     let crowd = 2 * cpu::cores();
     for threads in [1, 2, 4, 8].into_iter().chain((crowd > 8).then_some(crowd)) {
         let mut group = criterion.benchmark_group(format!("{name}/{threads} threads"));
         for segments in SEGMENTS {
-            for (counter, work) in orders(segments, flow) {
-                let id = BenchmarkId::new(counter, segments);
+            for candidate in candidates(segments) {
+                let work = (candidate.work)(PLENTY, threads, calls);
+                let id = BenchmarkId::new(candidate.name, segments);
                 group.bench_function(id, |bencher| {
                     bencher.iter_custom(|calls| work.time(threads, calls));
                 });
@@ -79,9 +52,9 @@ fn measure(criterion: &mut Criterion, name: &str, flow: impl Fn() + Copy + Send 
 }
 
 fn one_against_many(criterion: &mut Criterion) {
-    let millisecond = || sleep(Duration::from_millis(1));
-    measure(criterion, "no flow", || {});
-    measure(criterion, "flow of 1 ms", millisecond);
+    let millisecond = Duration::from_millis(1);
+    measure(criterion, "no flow", Calls::Deduct(1));
+    measure(criterion, "flow of 1 ms", Calls::Order(millisecond));
 }
 
 criterion_group! {

@@ -12,29 +12,23 @@
     reason = "criterion's macro makes functions without documentation"
 )]
 
+mod common;
+
+use common::{Ours, PLENTY, locked, striped};
 use criterion::{Criterion, criterion_group, criterion_main};
-use segstock::{LockedStock, MAX_UNITS, Stock};
-use segstock_harness::{Work, by_name};
+use segstock::Stock;
+use segstock_harness::{Calls, Candidate};
 use std::hint::black_box;
 use std::time::Duration;
-
-const PLENTY: u64 = MAX_UNITS / 2;
-
-fn striped(units: u64) -> Stock {
-    let builder = Stock::builder(units).segments(16);
-    builder.build().expect("16 segments")
-}
-
-fn deduct_and_restock(stock: &Stock) {
-    if black_box(stock.deduct(1).is_ok()) {
-        _ = stock.restock(1);
-    }
-}
 
 /// One call, to a stock in each of its forms.
 fn both_forms(criterion: &mut Criterion, name: &str, units: u64, call: impl Fn(&Stock) + Copy) {
     let mut group = criterion.benchmark_group(name);
-    for (form, stock) in [("narrow", Stock::new(units)), ("striped", striped(units))] {
+    let forms = [
+        ("narrow", Stock::new(units)),
+        ("striped", striped(units, 16)),
+    ];
+    for (form, stock) in forms {
         group.bench_function(form, |bencher| bencher.iter(|| call(black_box(&stock))));
     }
     group.finish();
@@ -47,7 +41,11 @@ fn one_thread(criterion: &mut Criterion) {
     both_forms(criterion, "refuse", 3, |stock| {
         _ = black_box(stock.deduct(black_box(5)));
     });
-    both_forms(criterion, "deduct and restock", PLENTY, deduct_and_restock);
+    both_forms(criterion, "deduct and restock", PLENTY, |stock| {
+        if black_box(stock.deduct(1).is_ok()) {
+            _ = stock.restock(1);
+        }
+    });
     both_forms(criterion, "reserve and drop", PLENTY, |stock| {
         drop(black_box(stock.reserve(black_box(1))));
     });
@@ -57,7 +55,7 @@ fn one_thread(criterion: &mut Criterion) {
     both_forms(criterion, "snapshot", PLENTY, |stock| {
         _ = black_box(stock.snapshot());
     });
-    let locked = LockedStock::new(PLENTY, 16).expect("some segments");
+    let locked = locked(PLENTY, 16);
     criterion.bench_function("LockedStock, deduct", |bencher| {
         bencher.iter(|| _ = black_box(locked.deduct(black_box(1))));
     });
@@ -65,13 +63,13 @@ fn one_thread(criterion: &mut Criterion) {
 
 fn two_threads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("2 threads");
-    let deduct = |stock: &Stock| _ = black_box(stock.deduct(black_box(1)).is_ok());
-    let works = by_name! {
-        "deduct" => Work::of(Stock::new(PLENTY), deduct),
-        "deduct and restock" => Work::of(Stock::new(PLENTY), deduct_and_restock),
-        "one unit out and back" => Work::of(Stock::new(1), deduct_and_restock),
-    };
-    for (name, work) in works {
+    for (name, units, calls) in [
+        ("deduct", PLENTY, Calls::Deduct(1)),
+        ("deduct and restock", PLENTY, Calls::OutAndBack(1)),
+        ("one unit out and back", 1, Calls::OutAndBack(1)),
+    ] {
+        let candidate = Candidate::new("Stock", |units| Ours(Stock::new(units)));
+        let work = (candidate.work)(units, 2, calls);
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|calls| work.time(2, calls));
         });

@@ -1,67 +1,45 @@
 //! Customers whose orders run their flow under a lock, or under none: how many are served, and how long they wait.
 
-use crate::counters::{Segmented, StdLock, locked};
+use crate::candidates::{all, locked, segment_locks};
 use segstock::Selection::{ByThread, Random};
-use segstock::Stock;
-use segstock_harness::{Figure, Lock, Run, Sale, percentile};
-use std::convert::Infallible;
-use std::sync::Mutex;
-use std::time::Duration;
+use segstock_harness::{Candidate, Figure, Run, percentile};
 
 /// More units than any run sells.
 const UNITS: u64 = 1_000_000;
 
 pub fn measure(run: &mut Run) {
-    let lock = Lock::new(UNITS);
-    sell(run, "parking_lot lock", |flow| {
-        lock.deduct_with(1, flow).is_ok()
-    });
-    let lock = StdLock(Mutex::new(UNITS));
-    sell(run, "std lock", |flow| lock.deduct_with(1, flow));
+    let mut candidates: Vec<Candidate> = all().into_iter().map(|one| one.1).collect();
+    candidates.retain(|one| ["Stock::new", "parking_lot lock", "std lock"].contains(&&*one.name));
     for segments in [4, 20, 64] {
-        let locks = Segmented::new(UNITS, segments, Random, Lock::new);
         let name = format!("segment locks, {segments}, random");
-        sell(run, &name, |flow| {
-            locks
-                .in_turn()
-                .any(|lock| lock.deduct_with(1, flow).is_ok())
-        });
+        candidates.push(segment_locks(&name, segments));
     }
-    let random = [1, 2, 4, 8, 16, 20, 32, 64].map(|segments| (segments, Random, "random"));
-    for (segments, selection, how) in random.into_iter().chain([(20, ByThread, "by thread")]) {
-        let stock = locked(UNITS, segments, selection);
-        sell(run, &format!("LockedStock, {segments}, {how}"), |flow| {
-            let order = || {
-                flow();
-                Ok::<_, Infallible>(())
-            };
-            stock.deduct_with(1, order).is_ok()
-        });
+    for segments in [1, 2, 4, 8, 16, 20, 32, 64] {
+        let name = format!("LockedStock, {segments}, random");
+        candidates.push(locked(&name, segments, Random));
     }
-    let stock = Stock::new(UNITS);
-    sell(run, "Stock, no lock held", |flow| {
-        let sold = stock.deduct(1).is_ok();
-        flow();
-        sold
-    });
+    candidates.push(locked("LockedStock, 20, by thread", 20, ByThread));
+    run.begin("order flow: 64 customers");
+    for one in candidates {
+        sell(run, &one);
+    }
 }
 
-fn sell(run: &mut Run, name: &str, order: impl Fn(&dyn Fn()) -> bool + Sync) {
-    let mut sale = Sale::FLASH;
-    if run.effort.quick {
-        sale.flow = Duration::from_millis(4);
-    }
-    let served = sale.run(run.effort.watched, order);
-    let counted = served.latency.len();
+fn sell(run: &mut Run, one: &Candidate) {
+    let watched = run.effort.watched;
+    let served = (one.sell)(UNITS, watched);
+    let counted = served.len();
     let mut figure = |unit: &str, at, value| {
         let figure = Figure::new(value, counted, counted);
-        run.figure(name, sale.customers, unit, Figure { at, ..figure });
+        run.figure(&one.name, 64, unit, Figure { at, ..figure });
     };
-    let longest = percentile(served.latency.clone(), 1.0);
-    figure("orders", None, Some(counted as f64));
-    figure("orders a second", None, Some(served.per_second));
-    figure("the longest, ms", None, longest);
-    for part in [0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999] {
-        figure("ms", Some(part), served.within(part));
+    let per_second = counted as f64 / watched.as_secs_f64();
+    figure("orders a second", None, Some(per_second));
+    figure("the longest, ms", None, percentile(served.clone(), 1.0));
+    for orders in [2, 4, 10, 20, 50, 100, 200, 1_000] {
+        let within = percentile(served.clone(), 1.0 - 1.0 / orders as f64);
+        // Of fewer orders none would be slower.
+        let within = within.filter(|_| counted >= orders);
+        figure("ms of all but one order of", Some(orders as f64), within);
     }
 }

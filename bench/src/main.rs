@@ -1,12 +1,9 @@
 //! `segstock` beside other counters and maps: `measure` writes figures as JSON, and `show` makes of them the tables
 //! and plots of `BENCHMARKS.md`, the README and `docs/benchmarks`.
 
-mod calls;
 mod candidates;
 mod counters;
-mod curves;
 mod flows;
-mod kept;
 mod maps;
 mod marks;
 mod parts;
@@ -15,7 +12,7 @@ mod situations;
 mod tables;
 
 use clap::Parser;
-use segstock_harness::{Arguments, Results, Step, steps};
+use segstock_harness::{Arguments, Results};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +22,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(max_term_width = 100)]
 enum Command {
-    /// Measure every situation with every counter, write bench.json, and print its tables
+    /// Measure every situation with every counter, and write bench.json
     Measure(Arguments),
     /// Make tables and plots of bench.json, and of ratios.json, which `cargo bench --bench ratios` writes
     Show {
@@ -42,22 +39,12 @@ enum Command {
 }
 
 fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut steps: Vec<Step> = situations::steps().collect();
-    steps.extend(steps! {
-        "cost over segments" => curves::over_segments,
-        "cost over what is left" => curves::over_what_is_left,
-        "choosing a segment" => curves::choosing_a_segment,
-        "order flow" => flows::measure,
-        "maps" => maps::measure,
-        "kept" => kept::measure,
-    });
     let subject = concat!("segstock ", env!("CARGO_PKG_VERSION"));
-    let results = segstock_harness::run("bench", subject, arguments, steps)?;
-    for name in parts::TABLES.split(", ") {
-        if let Some(part) = parts::part(name, &results, &Results::default()) {
-            println!("\n# {name}\n\n{}", part.trim());
-        }
-    }
+    segstock_harness::run("bench", subject, arguments, |run| {
+        situations::measure(run);
+        run.step("order flow", flows::measure);
+        run.step("maps", maps::measure);
+    })?;
     Ok(())
 }
 
@@ -67,11 +54,8 @@ fn of<T, E: std::fmt::Display>(path: &Path, result: Result<T, E>) -> Result<T, S
 }
 
 fn show(from: &Path, documents: &[PathBuf], plots: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let [bench, ratios] = ["bench.json", "ratios.json"].map(|name| {
-        let path = from.join(name);
-        of(&path, Results::read(&path))
-    });
-    let (bench, ratios) = (bench?, ratios?);
+    let bench = Results::read(&from.join("bench.json"))?;
+    let ratios = Results::read(&from.join("ratios.json"))?;
     for document in documents {
         let text = of(document, fs::read_to_string(document))?;
         let filled = marks::fill(&text, |name| parts::part(name, &bench, &ratios));

@@ -1,7 +1,7 @@
 //! The plots, as SVG: both axes are logarithmic, each line has its name at its end, and ours are drawn last and
 //! thicker.
 
-use crate::tables::{digits, figures, grouped, groups};
+use crate::tables::{figures, grouped, groups};
 use plotters::coord::Shift;
 use plotters::coord::combinators::BindKeyPoints;
 use plotters::prelude::*;
@@ -9,90 +9,50 @@ use segstock_harness::{Figure, Results};
 use std::error::Error;
 
 struct Plot<'a> {
-    file: &'static str,
     figures: Vec<&'a Figure>,
     /// Where a figure stands, before logarithms are taken.
     point: fn(&Figure) -> Option<(f64, f64)>,
-    /// What is written at a place of the x axis.
-    text: fn(f64) -> String,
     /// What is written at the axes, and which direction is better.
     axes: [&'static str; 2],
     /// The threads that run at once, where x are threads.
     cores: Option<f64>,
 }
 
-fn whole(x: f64) -> String {
-    grouped(x.round() as u64)
-}
-
 /// Every plot of what was measured: the name of its file, and the SVG document.
-pub fn all(bench: &Results) -> Result<Vec<(&'static str, String)>, Box<dyn Error>> {
-    let curves = |file, name: &str, axis| Plot {
-        file,
-        figures: figures(bench, |one| one.situation.starts_with(name)),
-        point: |one| one.at.zip(one.reliable()),
-        text: whole,
-        axes: [axis, "ns per call and thread: lower is better ↓"],
+pub fn all(bench: &Results) -> Result<[(&'static str, String); 2], Box<dyn Error>> {
+    let throughput = Plot {
+        // The sharded counter lies on the private atomic.
+        figures: figures(bench, |one| {
+            "plenty, deduct and restock, sold out".contains(&one.situation)
+                && one.candidate != "fast-counter"
+        }),
+        point: |one| {
+            let threads = one.threads as f64;
+            Some((threads, threads * 1e3 / one.reliable()?))
+        },
+        axes: [
+            "threads",
+            "million calls a second, all threads: higher is better ↑",
+        ],
+        cores: Some(bench.cores as f64),
+    };
+    let latency = Plot {
+        figures: figures(bench, |one| {
+            let shown = ["lock", ", 4, random", ", 20, random", "thread", "::new"];
+            let is_shown = shown.iter().any(|end| one.candidate.ends_with(end));
+            one.situation.starts_with("order flow: ") && is_shown
+        }),
+        point: |one| one.at.zip(one.value),
+        axes: [
+            "all but one order of",
+            "ms from order to receipt, at the most: lower is better ↓",
+        ],
         cores: None,
     };
-    let plots = [
-        Plot {
-            // The sharded counters lie on the private atomic.
-            figures: figures(bench, |one| {
-                "plenty, deduct and restock, sold out".contains(&one.situation)
-                    && !"fast-counter, contatori".contains(&one.candidate)
-            }),
-            point: |one| {
-                let threads = one.threads as f64;
-                Some((threads, threads * 1e3 / one.reliable()?))
-            },
-            axes: [
-                "threads",
-                "million calls a second, all threads: higher is better ↑",
-            ],
-            cores: Some(bench.cores as f64),
-            ..curves("throughput.svg", "", "")
-        },
-        curves("segments.svg", "cost over segments: ", "segments"),
-        Plot {
-            // None left stands where a tenth of a unit would.
-            point: |one| Some((one.at?.max(0.1), one.reliable()?)),
-            ..curves(
-                "left.svg",
-                "cost over what is left: ",
-                "units left of a million",
-            )
-        },
-        Plot {
-            // 1 ns stands for no flow.
-            text: |ns| match ns > 1.0 {
-                true => digits(Some(ns)),
-                false => "none".to_owned(),
-            },
-            axes: [
-                "ns that the flow takes by itself",
-                "ns per order and thread, flow and all: lower is better ↓",
-            ],
-            ..curves("selection.svg", "choosing a segment: ", "")
-        },
-        Plot {
-            figures: figures(bench, |one| {
-                let shown = ["lock", ", 4, random", ", 20, random", "thread", "held"];
-                let is_shown = shown.iter().any(|end| one.candidate.ends_with(end));
-                one.situation == "order flow" && is_shown
-            }),
-            point: |one| Some((1.0 / (1.0 - one.at?), one.value?)),
-            text: |rest| format!("{} %", (1e3 - 1e3 / rest).round() / 10.0),
-            axes: [
-                "part of all orders",
-                "ms from order to receipt, at the most: lower is better ↓",
-            ],
-            ..curves("latency.svg", "", "")
-        },
-    ];
-    let has_points = |plot: &&Plot<'_>| plot.figures.iter().any(|one| (plot.point)(one).is_some());
-    let drawn = plots.iter().filter(has_points);
-    drawn.map(|plot| Ok((plot.file, plot.svg()?))).collect()
+    Ok([
+        ("throughput.svg", throughput.svg()?),
+        ("latency.svg", latency.svg()?),
+    ])
 }
 
 /// Far enough apart for those who see fewer colours: Wong's palette first.
@@ -102,6 +62,8 @@ const COLOURS: [u32; 9] = [
 const PANEL: (i32, i32) = (580, 400);
 /// The room for names at the right of a panel.
 const NAMES: i32 = 170;
+/// The height of a name.
+const LINE: i32 = 13;
 
 /// The name of a line, and its points.
 type Line = (String, Vec<(f64, f64)>);
@@ -109,31 +71,37 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 impl Plot<'_> {
     fn svg(&self) -> Result<String, Box<dyn Error>> {
-        let panels = groups(&self.figures, |one| one.situation.clone());
+        let mut figures = self.figures.clone();
+        figures.retain(|one| (self.point)(one).is_some());
+        let panels = groups(&figures, |one| one.situation.clone());
         // Two beside each other can still be read.
-        let columns = panels.len().min(2);
-        let rows = panels.len().div_ceil(columns);
-        let size = (
-            PANEL.0 as u32 * columns as u32,
-            PANEL.1 as u32 * rows as u32,
-        );
+        let columns = panels.len().clamp(1, 2);
+        let rows = panels.len().div_ceil(columns).max(1);
+        let size = (PANEL.0 * columns as i32, PANEL.1 * rows as i32);
         let mut svg = String::new();
         {
-            let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            let backend = SVGBackend::with_string(&mut svg, (size.0 as u32, size.1 as u32));
+            let root = backend.into_drawing_area();
             root.fill(&WHITE)?;
-            for (area, (name, figures)) in root.split_evenly((rows, columns)).iter().zip(panels) {
-                let lines = groups(&figures, |one| one.candidate.clone()).into_iter();
-                let points =
-                    |line: &[&Figure]| line.iter().filter_map(|&one| (self.point)(one)).collect();
-                let mut lines: Vec<Line> =
-                    lines.map(|(name, line)| (name, points(&line))).collect();
-                lines.retain(|line| !line.1.is_empty());
-                lines.sort_by_key(|line| is_ours(&line.0));
-                self.panel(area, name.rsplit(": ").next().unwrap_or(&name), &lines)?;
+            for (area, (title, figures)) in root.split_evenly((rows, columns)).iter().zip(panels) {
+                self.panel(
+                    area,
+                    title.trim_start_matches("order flow: "),
+                    &self.lines(&figures),
+                )?;
             }
             root.present()?;
         }
         Ok(svg)
+    }
+
+    /// Ours are the last, so that they are drawn over the others.
+    fn lines(&self, figures: &[&Figure]) -> Vec<Line> {
+        let points = |line: Vec<&Figure>| line.into_iter().filter_map(self.point).collect();
+        let lines = groups(figures, |one| one.candidate.clone()).into_iter();
+        let mut lines: Vec<Line> = lines.map(|(name, line)| (name, points(line))).collect();
+        lines.sort_by_key(|line| is_ours(&line.0));
+        lines
     }
 
     /// The colour of a name in all panels.
@@ -147,12 +115,14 @@ impl Plot<'_> {
     fn panel(&self, area: &Area<'_>, title: &str, lines: &[Line]) -> Result<(), Box<dyn Error>> {
         let points = lines.iter().flat_map(|line| line.1.clone());
         let (mut x, mut y): (Vec<f64>, Vec<f64>) = points.unzip();
-        for values in [&mut x, &mut y] {
-            values.sort_by(f64::total_cmp);
-            values.dedup();
-        }
+        x.sort_by(f64::total_cmp);
+        y.sort_by(f64::total_cmp);
         let (left, right) = (x[0], x[x.len() - 1].max(x[0] * 1.001));
         let (low, high) = (y[0] / 1.35, y[y.len() - 1] * 1.35);
+        x.dedup();
+        let decade = |at| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(at));
+        let mut round: Vec<f64> = (-1..6).flat_map(decade).collect();
+        round.retain(|figure| (low..=high).contains(figure));
         let mut chart = ChartBuilder::on(area)
             .caption(title, ("sans-serif", 16))
             .margin(12)
@@ -161,9 +131,7 @@ impl Plot<'_> {
             .y_label_area_size(60)
             .build_cartesian_2d(
                 (left..right).log_scale().with_key_points(x),
-                (low..high)
-                    .log_scale()
-                    .with_key_points(round_figures(low, high)),
+                (low..high).log_scale().with_key_points(round),
             )?;
         if let Some(cores) = self.cores.filter(|&cores| cores < right) {
             let beyond = Rectangle::new([(cores, low), (right, high)], BLACK.mix(0.05).filled());
@@ -177,8 +145,8 @@ impl Plot<'_> {
             .light_line_style(TRANSPARENT)
             .x_desc(format!("{} (log)", self.axes[0]))
             .y_desc(format!("{} (log)", self.axes[1]))
-            .x_label_formatter(&|&x| (self.text)(x))
-            .y_label_formatter(&|&y| if y < 1.0 { y.to_string() } else { whole(y) })
+            .x_label_formatter(&|&x| grouped(x))
+            .y_label_formatter(&|&y| if y < 1.0 { y.to_string() } else { grouped(y) })
             .draw()?;
         let (corner, mut ends) = (area.get_base_pixel(), Vec::new());
         for (name, points) in lines {
@@ -188,11 +156,11 @@ impl Plot<'_> {
             let (x, y) = chart.backend_coord(&points[points.len() - 1]);
             ends.push((y - corner.1, x - corner.0, name));
         }
-        // The names stand where the lines end, or as near as there is room.
+        // The names stand where the lines end, or below each other.
         ends.sort_unstable();
-        let heights = spread(ends.iter().map(|end| end.0).collect());
-        let x = PANEL.0 - NAMES + 14;
-        for ((end_y, end_x, name), y) in ends.into_iter().zip(heights) {
+        let (x, mut y) = (PANEL.0 - NAMES + 14, 0);
+        for (end_y, end_x, name) in ends {
+            y = end_y.max(y + LINE);
             let colour = self.colour(name);
             let leader = [(end_x, end_y), (x - 3, y)];
             area.draw(&PathElement::new(leader, colour.mix(0.5)))?;
@@ -206,28 +174,4 @@ impl Plot<'_> {
 
 fn is_ours(name: &str) -> bool {
     name.starts_with("Stock") || name.starts_with("LockedStock")
-}
-
-/// The heights moved as little as needed, in their order, for a line of text at each, inside the panel.
-fn spread(mut heights: Vec<i32>) -> Vec<i32> {
-    const LINE: i32 = 13;
-    for at in 1..heights.len() {
-        heights[at] = heights[at].max(heights[at - 1] + LINE);
-    }
-    let mut limit = PANEL.1 - 50;
-    for height in heights.iter_mut().rev() {
-        *height = limit.min(*height);
-        limit = *height - LINE;
-    }
-    heights
-}
-
-/// 1, 2, 5, 10, 20, … between two figures; in a wide range 1, 10, 100, …
-fn round_figures(low: f64, high: f64) -> Vec<f64> {
-    let steps = if high / low > 1e4 { 1 } else { 3 };
-    let decade = |decade| [1.0, 2.0, 5.0].map(|step| step * 10f64.powi(decade));
-    let figures = (-3..9).flat_map(|at| decade(at).into_iter().take(steps));
-    figures
-        .filter(|figure| (low..=high).contains(figure))
-        .collect()
 }

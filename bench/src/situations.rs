@@ -1,12 +1,11 @@
 //! The situations: the units that a counter is opened with, and what every thread does to it.
 
-use crate::calls::Calls::{self, Deduct, OutAndBack, Refusals99, Reserve, SellOut};
-use crate::calls::MILLION;
 use crate::candidates::Kind::{self, Peer, Private, Published, Sharded};
-use crate::candidates::{ALL, Candidate};
-use crate::counters::PLENTY;
-use segstock_harness::{Orders, Run, Step, Whole, cpu};
+use crate::candidates::{PLENTY, all};
+use segstock_harness::Calls::{self, Deduct, OutAndBack, Refusals99, Reserve, SellOut};
+use segstock_harness::{Orders, Run, cpu};
 
+const MILLION: u64 = 1_000_000;
 const OF_FIVE: Orders = Orders::of(5..=5, 1);
 const OF_ALL_SIZES: Orders = Orders::of(1..=7, 1);
 
@@ -27,29 +26,17 @@ const SITUATIONS: [(&str, u64, Calls, Kind); 11] = [
 
 /// Every situation with every counter that it suits, on 1, 2, 4, … threads up to the cores, and on two and four times as
 /// many.
-pub fn steps() -> impl Iterator<Item = Step> {
-    SITUATIONS
-        .into_iter()
-        .map(|(name, units, calls, last)| -> Step {
-            let measure = move |run: &mut Run| {
-                let cores = cpu::cores();
-                let doubling = std::iter::successors(Some(1), |threads| Some(threads * 2));
-                let below = doubling.take_while(|&threads| threads < cores);
-                for threads in below.chain([cores, 2 * cores, 4 * cores]) {
-                    let suited = ALL.iter().filter(|one| one.kind <= last);
-                    if let SellOut(count, orders) = calls {
-                        let whole = |one: &'static Candidate| -> Whole<'_> {
-                            let sell_out = move || (one.sell_out)(units, count, threads, orders);
-                            (one.name, Box::new(sell_out))
-                        };
-                        let runs = run.effort.runs;
-                        run.measure_whole(threads, "ns", runs, suited.map(whole).collect());
-                    } else {
-                        let work = |one: &Candidate| (one.name, (one.work)(calls, units, threads));
-                        run.measure(threads, suited.map(work).collect());
-                    }
-                }
-            };
-            (name.to_owned(), Box::new(measure))
-        })
+pub fn measure(run: &mut Run) {
+    let (all, cores) = (all(), cpu::cores());
+    let doubling = std::iter::successors(Some(1), |threads| Some(threads * 2));
+    let below = doubling.take_while(|&threads| threads < cores);
+    let threads: Vec<usize> = below.chain([cores, 2 * cores, 4 * cores]).collect();
+    for (name, units, calls, last) in SITUATIONS {
+        run.step(name, |run| {
+            for &threads in &threads {
+                let suited = all.iter().filter(|(kind, _)| *kind <= last);
+                run.ask(threads, units, calls, suited.map(|one| &one.1));
+            }
+        });
+    }
 }

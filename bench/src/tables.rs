@@ -8,7 +8,7 @@ pub fn digits(value: Option<f64>) -> String {
     match value {
         None => "–".to_owned(),
         Some(value) if value < 9.95 => format!("{value:.1}"),
-        Some(value) => grouped(value.round() as u64),
+        Some(value) => grouped(value),
     }
 }
 
@@ -17,11 +17,11 @@ pub fn number(figure: &Figure) -> String {
     digits(figure.reliable())
 }
 
-/// The digits of 1234567 as 1,234,567.
-pub fn grouped(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1_000), number % 1_000),
+/// 1234567.8 as 1,234,568.
+pub fn grouped(value: f64) -> String {
+    match value.round() as u64 {
+        number @ 0..1_000 => number.to_string(),
+        number => format!("{},{:03}", grouped((number / 1_000) as f64), number % 1_000),
     }
 }
 
@@ -78,25 +78,24 @@ pub fn pivot(
     corner: &str,
     row: impl Fn(&Figure) -> String,
     column: impl Fn(&Figure) -> String,
-    cell: impl Fn(&Figure, &[&Figure]) -> String,
+    cell: impl Fn(&Figure) -> String,
 ) -> String {
     let columns = groups(figures, &column).into_iter().map(|group| group.0);
     let header: Vec<String> = [corner.to_owned()].into_iter().chain(columns).collect();
     let rows = groups(figures, row).into_iter().map(|(name, row)| {
         let cells = header[1..].iter().map(|name| {
             let figure = row.iter().find(|figure| column(figure) == *name);
-            figure.map_or_else(String::new, |figure| cell(figure, &row))
+            figure.map_or_else(String::new, |figure| cell(figure))
         });
         [name].into_iter().chain(cells).collect()
     });
     let table = markdown(&header, rows.collect());
-    let windows = figures
-        .iter()
-        .map(|figure| (figure.counted, figure.windows));
+    let windows = |figure: &&Figure| (figure.counted, figure.windows);
+    let windows = figures.iter().map(windows);
     match windows.clone().min().zip(windows.max()) {
-        Some(((least, _), (most, all))) => {
+        Some(((least, all), (most, _))) if least < all => {
             format!("{table}\n{least} to {most} of {all} windows counted.\n")
         }
-        None => table,
+        _ => table,
     }
 }

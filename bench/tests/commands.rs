@@ -98,11 +98,8 @@ fn a_table_is_relative_to_the_best_counter_that_can_refuse() {
 #[test]
 fn losses_and_promises_are_in_their_tables() {
     let losses = part("losses");
-    assert_eq!(losses.lines().count(), 3, "{losses}");
-    assert_eq!(
-        row(&losses, "sold out"),
-        ["2", "Stock::new", "4.5", "shared atomic 1.5", "3.0"]
-    );
+    assert_eq!(row(&losses, "sold out, threads: 2"), ["🟧 4.5 (3.0)"]);
+    assert!(!losses.contains("plenty"), "there it is the best: {losses}");
     let promises = part("promises");
     assert!(
         promises.starts_with("One run: on a machine. 1 of 2 promises kept."),
@@ -119,14 +116,39 @@ fn losses_and_promises_are_in_their_tables() {
 }
 
 #[test]
-fn lines_and_flows_are_tables_over_their_axes() {
-    assert_eq!(
-        row(&part("choosing a segment"), "ns of the flow"),
-        ["none", "2"]
+fn other_parts_have_a_table_for_each_unit_and_the_ratios() {
+    let flow = part("order flow");
+    assert!(flow.contains("64 customers, orders a second:"), "{flow}");
+    assert!(
+        flow.contains("64 customers, ms of all but one order of:"),
+        "{flow}"
     );
-    assert_eq!(row(&part("cost over segments"), "Stock"), ["5.0", "10"]);
-    assert_eq!(row(&part("order flow"), "parking_lot lock"), ["50", "50"]);
-    assert!(part("readme").contains("one lock sells 50 orders a second"));
+    assert!(flow.contains("|     2 | 1,000 |"), "{flow}");
+    assert_eq!(row(&flow, "parking_lot lock"), ["50"]);
+    assert!(!flow.contains("windows counted"), "all of them do: {flow}");
+    let maps = part("maps");
+    assert_eq!(row(&maps, "papaya"), ["12"]);
+    assert_eq!(
+        row(&maps, "maps: looked up"),
+        ["x / y", "1.25", "at most 1.15", "**missed**"]
+    );
+}
+
+#[test]
+fn the_readme_has_few_columns_on_a_thread_for_each_core() {
+    let readme = part("readme");
+    assert!(
+        readme.starts_with("on a machine.\n\n**threads: 2**"),
+        "{readme}"
+    );
+    assert!(
+        !readme.contains("threads: 8") && !readme.contains("std lock"),
+        "{readme}"
+    );
+    assert_eq!(
+        row(&readme, "sold out"),
+        ["🟧 4.5 (3.0)", "🟩 1.5 (1.0)", "", ""]
+    );
 }
 
 #[test]
@@ -170,13 +192,8 @@ fn plots_name_their_lines_the_better_direction_and_where_cores_end() {
         plot[..thick].matches("<polyline").count() > 3,
         "the others are drawn before ours"
     );
-    for name in ["segments.svg", "left.svg", "selection.svg", "latency.svg"] {
-        let plot = read(&directory, name);
-        assert!(
-            plot.contains("lower is better") && plot.trim_end().ends_with("</svg>"),
-            "{name}"
-        );
-    }
+    let plot = read(&directory, "latency.svg");
+    assert!(plot.contains("lower is better") && plot.trim_end().ends_with("</svg>"));
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Reservations and leases, against the permits of a semaphore and an atomic of the thread's own; and orders whose
 //! flow runs under a lock.
 
-use crate::{PLENTY, striped};
-use Limit::{AtLeast, AtMost, None};
-use segstock::{Lease, LockedStock, Stock};
-use segstock_harness::{Atomic, Limit, Run, Sale, Work, by_name};
-use std::convert::Infallible;
+use crate::common::{Ours, PLENTY, locked, striped};
+use Limit::{AtLeast, AtMost};
+use segstock::{Lease, Stock};
+use segstock_harness::{Atomic, Calls, Candidate, Limit, Run, Work, by_name};
 use std::hint::black_box;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -37,8 +36,7 @@ pub(crate) fn reserve_and_drop(run: &mut Run) {
             "tokio, permit" => Work::of(permits(), acquire),
         };
         run.measure(threads, works);
-        run.compare_all(threads, &["tokio, permit"], &FORMS, limit);
-        run.compare(threads, "owned by an Arc", "Stock::new", None);
+        run.compare(threads, &["tokio, permit"], &FORMS, limit);
     }
 }
 
@@ -48,15 +46,13 @@ pub(crate) fn reserve_and_commit(run: &mut Run) {
         let permit = permits.try_acquire_many(black_box(1)).expect("plenty");
         permit.forget();
     };
-    for (threads, limit) in [(1, None), (2, AtLeast(2.0))] {
-        let works = vec![
-            (FORMS[0], Work::of(Stock::new(PLENTY), commit)),
-            (FORMS[1], Work::of(striped(PLENTY, 16), commit)),
-            ("tokio, forget", Work::of(permits(), forget)),
-        ];
-        run.measure(threads, works);
-        run.compare_all(threads, &["tokio, forget"], &FORMS, limit);
-    }
+    let works = by_name! {
+        FORMS[0] => Work::of(Stock::new(PLENTY), commit),
+        FORMS[1] => Work::of(striped(PLENTY, 16), commit),
+        "tokio, forget" => Work::of(permits(), forget),
+    };
+    run.measure(2, works);
+    run.compare(2, &["tokio, forget"], &FORMS, AtLeast(2.0));
 }
 
 pub(crate) fn leases(run: &mut Run) {
@@ -71,30 +67,24 @@ pub(crate) fn leases(run: &mut Run) {
             (0..calls).for_each(|_| _ = black_box(lease.deduct(black_box(1)).is_ok()));
         })
     };
-    let deduct = |word: &Atomic| _ = black_box(word.deduct(black_box(1)));
+    let private = Candidate::private("private atomic", Atomic::new);
     for threads in [1, 2] {
         let works = by_name! {
             forms[0] => lease(Stock::new(PLENTY)),
             forms[1] => lease(striped(PLENTY, 2)),
-            "private atomic" => Work::of_each_thread(threads, || Atomic::new(PLENTY), deduct),
+            &*private.name => (private.work)(PLENTY, threads, Calls::Deduct(1)),
         };
         run.measure(threads, works);
-        run.compare_all(threads, &forms, &["private atomic"], AtMost(0.5));
+        run.compare(threads, &forms, &[&private.name], AtMost(0.5));
     }
 }
 
 /// One lock sells 50 orders a second. 20 locks could sell 1,000; 950 are promised.
 pub(crate) fn order_flow(run: &mut Run) {
-    for (segments, aim, limit) in [(1, 50.0, None), (20, 950.0, AtLeast(1.0))] {
-        let stock = LockedStock::new(1_000_000, segments).expect("some segments");
-        let sold = Sale::FLASH.run(run.effort.watched, |flow| {
-            let order = || {
-                flow();
-                Ok::<_, Infallible>(())
-            };
-            stock.deduct_with(1, order).is_ok()
-        });
-        let name = format!("64 customers, orders a second: {segments} segments / {aim}");
-        run.ratio(name, [Some(sold.per_second), Some(aim)], limit);
-    }
+    let stock = Candidate::new("LockedStock", |units| Ours(locked(units, 20)));
+    let watched = run.effort.watched;
+    let sold = (stock.sell)(1_000_000, watched);
+    let per_second = sold.len() as f64 / watched.as_secs_f64();
+    let name = "64 customers, orders a second: 20 segments / 950".to_owned();
+    run.ratio(name, [Some(per_second), Some(950.0)], AtLeast(1.0));
 }

@@ -1,89 +1,67 @@
 //! Snapshots beside two threads that deduct and restock all the time.
 
-use crate::counting::out_and_back;
-use crate::{PLENTY, striped};
+use crate::common::striped;
 use segstock::Stock;
-use segstock_harness::{Limit, Run, cpu, median, percentile};
-use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use segstock_harness::{Limit, Run, cpu, median};
+use std::hint::{black_box, spin_loop};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A snapshot moves all units of a billion in one step, and those of 2^39 in 512.
+/// A snapshot moves all units of a billion in one step.
 pub(crate) fn snapshot(run: &mut Run) {
     const BILLION: u64 = 1_000_000_000;
-    let promise = Limit::AtMost(500.0);
-    for (form, stock, limit) in [
-        ("2 segments", striped(BILLION, 2), promise),
-        ("16 segments", striped(BILLION, 16), promise),
-        ("2 segments, 2^39 units", striped(PLENTY, 2), Limit::None),
-        ("16 segments, 2^39 units", striped(PLENTY, 16), Limit::None),
-    ] {
-        let windows = run.effort.windows;
+    /// Without a rest the snapshots would have the stock to themselves: a thread that waits for the first one sleeps
+    /// through the next thousand.
+    const REST: Duration = Duration::from_micros(20);
+    let windows = run.effort.windows;
+    for segments in [2, 16] {
+        let stock = striped(BILLION, segments);
         let available = || _ = black_box(stock.available());
-        let available = median(time_calls(windows * 20, 1_000, available));
-        let (samples, others) = under_traffic(&stock, windows * 50);
-        let mut ratio = |name: &str, ns, limit| {
-            let name = format!("{form}, {name} ns / available()");
-            run.ratio(name, [ns, available], limit);
-        };
-        ratio("median", median(samples.clone()), limit);
-        ratio("p99", percentile(samples, 0.99), Limit::None);
-        let name = format!("{form}, calls of others / snapshots");
-        run.ratio(name, [Some(others), Some(1.0)], Limit::None);
+        let available = median_ns(windows * 20, 1_000, Duration::ZERO, available);
+        let snapshot = under_traffic(&stock, || {
+            median_ns(windows * 50, 1, REST, || _ = black_box(stock.snapshot()))
+        });
+        let name = format!("{segments} segments, median ns / available()");
+        run.ratio(name, [snapshot, available], Limit::AtMost(500.0));
     }
 }
 
-/// ns of each snapshot beside two threads, one on each of two cores, so that one of them always runs; and how many
-/// calls they made meanwhile for each snapshot.
-///
-/// There is a rest before each snapshot. Without it the snapshots would have the stock to themselves: a thread that
-/// waits for the first one sleeps through the next thousand.
-fn under_traffic(stock: &Stock, samples: usize) -> (Vec<f64>, f64) {
-    const REST: Duration = Duration::from_micros(20);
+/// What `measure` says beside two threads, one on each of two cores, so that one of them always runs.
+fn under_traffic<T: Send>(stock: &Stock, measure: impl Fn() -> T + Sync) -> T {
     let over = AtomicBool::new(false);
-    let rounds = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for core in 0..2 {
-            let (over, rounds) = (&over, &rounds);
+            let over = &over;
             scope.spawn(move || {
-                cpu::pin(core % cpu::cores());
+                cpu::pin(core);
                 while !over.load(Ordering::Relaxed) {
-                    (0..64).for_each(|_| out_and_back!(stock));
-                    rounds.fetch_add(64, Ordering::Relaxed);
+                    if stock.deduct(1).is_ok() {
+                        _ = stock.restock(1);
+                    }
                 }
             });
         }
         let measuring = scope.spawn(|| {
             cpu::pin(0);
             std::thread::sleep(Duration::from_millis(20));
-            let before = rounds.load(Ordering::Relaxed);
-            let sample = |_| {
-                spin_for(REST);
-                time_calls(1, 1, || _ = black_box(stock.snapshot()))
-            };
-            let samples: Vec<f64> = (0..samples).flat_map(sample).collect();
-            let calls = 2 * (rounds.load(Ordering::Relaxed) - before);
+            let measured = measure();
             over.store(true, Ordering::Relaxed);
-            let calls = calls as f64 / samples.len() as f64;
-            (samples, calls)
+            measured
         });
         measuring.join().expect("a snapshot does not panic")
     })
 }
 
-fn spin_for(time: Duration) {
-    let began = Instant::now();
-    while began.elapsed() < time {
-        std::hint::spin_loop();
-    }
-}
-
-/// ns of a call, one sample for each `batch` calls.
-fn time_calls(samples: usize, batch: u32, call: impl Fn()) -> Vec<f64> {
+/// The median of so many samples, each of a batch of calls after a rest: ns of one call.
+fn median_ns(samples: usize, batch: u32, rest: Duration, call: impl Fn()) -> Option<f64> {
     let sample = |_| {
+        let rested = Instant::now() + rest;
+        while Instant::now() < rested {
+            spin_loop();
+        }
         let began = Instant::now();
         (0..batch).for_each(|_| call());
         began.elapsed().as_nanos() as f64 / f64::from(batch)
     };
-    (0..samples).map(sample).collect()
+    median((0..samples).map(sample).collect())
 }

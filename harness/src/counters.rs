@@ -1,11 +1,39 @@
-//! The plain counters that others are compared with: one atomic, and one lock.
+//! `Counter`: what is asked of each counter; and the plain counters that others are compared with.
 
 use parking_lot::Mutex;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// There are fewer units than were asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused;
+/// A counter of units that is compared with others.
+///
+/// Its methods should be `#[inline(always)]`, as the calls of a counter in a user's code are: a call that is not inlined
+/// takes longer than a refusal.
+pub trait Counter: Send + Sync + 'static {
+    /// Deducts all `units`, or none, and says whether it did.
+    fn deduct(&self, units: u64) -> bool;
+
+    /// Adds `units`.
+    fn restock(&self, units: u64);
+
+    /// Deducts a unit and runs an order's flow, under the lock if the counter has one; says whether there was a unit.
+    /// Without one the flow does not run.
+    #[inline(always)]
+    fn order(&self, flow: impl Fn()) -> bool {
+        let deducted = self.deduct(1);
+        if deducted {
+            flow();
+        }
+        deducted
+    }
+
+    /// Reserves units and releases them: by a guard, if the counter has one.
+    #[inline(always)]
+    fn reserve_and_release(&self, units: u64) {
+        if black_box(self.deduct(units)) {
+            self.restock(units);
+        }
+    }
+}
 
 /// One atomic word with a bound check.
 #[derive(Debug)]
@@ -17,26 +45,33 @@ impl Atomic {
     pub const fn new(units: u64) -> Self {
         Self(AtomicU64::new(units))
     }
+}
 
-    /// Deducts all `units`, or none.
-    ///
-    /// # Errors
-    ///
-    /// Fewer are in stock.
+impl Counter for Atomic {
     #[inline(always)]
-    pub fn deduct(&self, units: u64) -> Result<(), Refused> {
-        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+    fn deduct(&self, units: u64) -> bool {
+        let rest = |left: u64| left.checked_sub(units);
         let deducted = self
             .0
-            .fetch_update(success, failure, |left| left.checked_sub(units));
-        deducted.map(drop).map_err(|_| Refused)
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, rest);
+        deducted.is_ok()
     }
 
-    /// Adds `units`, and returns how many were in stock before.
     #[inline(always)]
-    pub fn restock(&self, units: u64) -> u64 {
-        self.0.fetch_add(units, Ordering::AcqRel)
+    fn restock(&self, units: u64) {
+        self.0.fetch_add(units, Ordering::AcqRel);
     }
+}
+
+/// What a lock does with the number inside: runs an order's flow and deducts its units, if there are enough.
+#[inline(always)]
+pub fn deduct(left: &mut u64, units: u64, flow: impl Fn()) -> bool {
+    let rest = left.checked_sub(units);
+    if let Some(rest) = rest {
+        flow();
+        *left = rest;
+    }
+    rest.is_some()
 }
 
 /// One lock around one number. A thread that waits for it leaves the CPU.
@@ -49,37 +84,22 @@ impl Lock {
     pub const fn new(units: u64) -> Self {
         Self(Mutex::new(units))
     }
+}
 
-    /// Deducts all `units`, or none.
-    ///
-    /// # Errors
-    ///
-    /// Fewer are in stock.
+impl Counter for Lock {
     #[inline(always)]
-    pub fn deduct(&self, units: u64) -> Result<(), Refused> {
-        self.deduct_with(units, || {})
+    fn deduct(&self, units: u64) -> bool {
+        deduct(&mut self.0.lock(), units, || {})
     }
 
-    /// Runs an order's flow under the lock, if there are enough units, and then deducts them.
-    ///
-    /// # Errors
-    ///
-    /// Fewer are in stock; the flow did not run.
     #[inline(always)]
-    pub fn deduct_with(&self, units: u64, flow: impl FnOnce()) -> Result<(), Refused> {
-        let mut left = self.0.lock();
-        let rest = left.checked_sub(units).ok_or(Refused)?;
-        flow();
-        *left = rest;
-        Ok(())
+    fn restock(&self, units: u64) {
+        *self.0.lock() += units;
     }
 
-    /// Adds `units`, and returns how many were in stock before.
     #[inline(always)]
-    pub fn restock(&self, units: u64) -> u64 {
-        let mut left = self.0.lock();
-        *left += units;
-        *left - units
+    fn order(&self, flow: impl Fn()) -> bool {
+        deduct(&mut self.0.lock(), 1, flow)
     }
 }
 
@@ -87,14 +107,18 @@ impl Lock {
 mod tests {
     use super::*;
 
+    fn sells_what_it_has(counter: impl Counter) {
+        let deducted = [2, 2, 1].map(|units| counter.deduct(units));
+        assert_eq!(deducted, [true, false, true]);
+        assert!(!counter.order(|| panic!("no unit, no flow")));
+        counter.restock(2);
+        counter.reserve_and_release(2);
+        assert!(counter.order(|| {}) && counter.deduct(1) && !counter.deduct(1));
+    }
+
     #[test]
     fn plain_counters_sell_what_they_have() {
-        let (word, lock) = (Atomic::new(3), Lock::new(3));
-        for (units, answer) in [(2, Ok(())), (2, Err(Refused)), (1, Ok(()))] {
-            assert_eq!((word.deduct(units), lock.deduct(units)), (answer, answer));
-        }
-        assert_eq!((word.restock(1), lock.restock(1)), (0, 0));
-        assert_eq!((word.restock(1), lock.restock(1)), (1, 1));
-        assert!(lock.deduct_with(3, || panic!("no units, no flow")).is_err());
+        sells_what_it_has(Atomic::new(3));
+        sells_what_it_has(Lock::new(3));
     }
 }

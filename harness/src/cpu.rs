@@ -1,77 +1,74 @@
-//! The CPU of the calling thread: where it is pinned, and how much CPU time it had.
+//! The CPU of the calling thread: where it is pinned, and how it was taken away.
 
+use core_affinity::CoreId;
 use std::num::NonZero;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 /// The CPUs that this process may use, read before any thread was pinned. They are no more than its share of the
 /// machine lets run at once.
-static USABLE: LazyLock<Vec<usize>> = LazyLock::new(|| {
+static USABLE: LazyLock<Vec<CoreId>> = LazyLock::new(|| {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
-    #[cfg(target_os = "linux")]
-    if let Ok(set) = rustix::thread::sched_getaffinity(None) {
-        let cpus = 0..rustix::thread::CpuSet::MAX_CPU;
-        return cpus.filter(|&cpu| set.is_set(cpu)).take(at_once).collect();
-    }
-    (0..at_once).collect()
+    let mut usable = core_affinity::get_core_ids().unwrap_or_default();
+    usable.truncate(at_once);
+    usable
 });
 
 /// How many threads run at once: the CPUs that this process may use.
 #[must_use]
 pub fn cores() -> usize {
-    USABLE.len()
+    USABLE.len().max(1)
 }
 
 /// Keeps the calling thread on one core; threads with numbers in sequence spread over all cores.
 ///
-/// Where that fails, and on systems other than Linux, the scheduler may move the thread. A window in which it moved
-/// may count, since a thread that moves loses hardly any CPU time.
+/// Where that fails the scheduler may move the thread. A window in which it moved may count, since a thread that moves
+/// loses hardly any CPU time.
 pub fn pin(thread: usize) {
-    let cpu = USABLE[thread % cores()];
-    #[cfg(target_os = "linux")]
-    {
-        let mut cpus = rustix::thread::CpuSet::new();
-        cpus.set(cpu);
-        _ = rustix::thread::sched_setaffinity(None, &cpus);
+    if let Some(&core) = USABLE.get(thread % cores()) {
+        core_affinity::set_for_current(core);
     }
-    _ = cpu;
 }
 
-/// CPU time of the calling thread so far, where the system says it.
+/// How often the calling thread left its CPU to wait, and how often the CPU was taken away from it, where the system
+/// says it.
 #[must_use]
-pub fn time() -> Option<Duration> {
-    #[cfg(target_os = "linux")]
-    return Duration::try_from(rustix::time::clock_gettime(
-        rustix::time::ClockId::ThreadCPUTime,
-    ))
-    .ok();
-    #[cfg(not(target_os = "linux"))]
-    return None;
-}
-
-/// How often the CPU was taken away from the calling thread although it did not wait.
-#[must_use]
-pub fn involuntary_switches() -> Option<u64> {
+pub fn switches() -> Option<[u64; 2]> {
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
-    let (_, count) = status.split_once("nonvoluntary_ctxt_switches:")?;
-    count.lines().next()?.trim().parse().ok()
+    let count = |name: &str| -> Option<u64> {
+        let (_, count) = status.split_once(name)?;
+        count.split_whitespace().next()?.parse().ok()
+    };
+    let waited = count("\nvoluntary_ctxt_switches:")?;
+    Some([waited, count("\nnonvoluntary_ctxt_switches:")?])
 }
 
-#[test]
-#[cfg(target_os = "linux")]
-fn threads_are_pinned_to_cpus_that_the_process_may_use() {
-    use rustix::thread::{CpuSet, sched_getaffinity};
-    let usable = sched_getaffinity(None).unwrap();
-    for thread in 0..=cores() {
-        let pinned = std::thread::spawn(move || {
-            pin(thread);
-            sched_getaffinity(None).unwrap()
-        });
-        let pinned = pinned.join().unwrap();
-        let cpu = (0..CpuSet::MAX_CPU).find(|&cpu| pinned.is_set(cpu));
-        assert!(
-            pinned.count() == 1 && usable.is_set(cpu.unwrap()),
-            "{cpu:?}"
-        );
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_are_pinned_to_cpus_that_the_process_may_use() {
+        let usable = core_affinity::get_core_ids().unwrap();
+        for thread in 0..=cores() {
+            let pinned = std::thread::spawn(move || {
+                pin(thread);
+                core_affinity::get_core_ids().unwrap()
+            });
+            let pinned = pinned.join().unwrap();
+            assert!(
+                pinned.len() == 1 && usable.contains(&pinned[0]),
+                "{pinned:?}"
+            );
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_sleeps_has_left_its_cpu_to_wait() {
+        let before = switches().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        assert!(switches().unwrap()[0] > before[0]);
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod candidates;
 mod counters;
 pub mod cpu;
 mod results;
@@ -7,8 +8,9 @@ mod run;
 mod sale;
 mod windows;
 
-pub use counters::{Atomic, Lock, Refused};
+pub use candidates::{Calls, Candidate};
+pub use counters::{Atomic, Counter, Lock, deduct};
 pub use results::{Figure, Limit, Ratio, Results};
-pub use run::{Arguments, Run, Step, Whole, run};
-pub use sale::{Orders, Sale, Served, sell_out};
+pub use run::{Arguments, Run, Whole, run};
+pub use sale::Orders;
 pub use windows::{Effort, Work, median, percentile};

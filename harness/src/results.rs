@@ -68,8 +68,6 @@ pub enum Limit {
     AtMost(f64),
     /// No less than this.
     AtLeast(f64),
-    /// Nothing.
-    None,
 }
 
 impl fmt::Display for Limit {
@@ -77,7 +75,6 @@ impl fmt::Display for Limit {
         match self {
             Self::AtMost(most) => write!(f, "at most {most}"),
             Self::AtLeast(least) => write!(f, "at least {least}"),
-            Self::None => Ok(()),
         }
     }
 }
@@ -96,56 +93,50 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// Whether the promise is kept, if there is one. Without a ratio it is missed.
+    /// Whether the promise is kept. Without a ratio it is missed.
     #[must_use]
-    pub fn is_kept(&self) -> Option<bool> {
-        match self.limit {
-            Limit::AtMost(most) => Some(self.ratio.is_some_and(|ratio| ratio <= most)),
-            Limit::AtLeast(least) => Some(self.ratio.is_some_and(|ratio| ratio >= least)),
-            Limit::None => None,
-        }
+    pub fn is_kept(&self) -> bool {
+        self.ratio.is_some_and(|ratio| match self.limit {
+            Limit::AtMost(most) => ratio <= most,
+            Limit::AtLeast(least) => ratio >= least,
+        })
     }
 }
 
 impl Results {
-    /// Nothing yet, measured now and here.
-    pub(crate) fn new(subject: &str, quick: bool) -> Self {
-        Self {
-            conditions: conditions(subject, quick),
-            cores: cpu::cores(),
-            ..Self::default()
-        }
-    }
-
     /// How many promises are kept, of how many.
     #[must_use]
     pub fn kept(&self) -> (usize, usize) {
-        let kept: Vec<bool> = self.ratios.iter().filter_map(Ratio::is_kept).collect();
-        (kept.iter().filter(|&&kept| kept).count(), kept.len())
+        let kept = self.ratios.iter().filter(|ratio| ratio.is_kept());
+        (kept.count(), self.ratios.len())
     }
 
     /// Reads results from a file.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or does not hold results.
-    pub fn read(path: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    /// One line, with the file's name: it cannot be read, or does not hold results.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let read = fs::read(path).and_then(|json| Ok(serde_json::from_slice(&json)?));
+        read.map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Writes the results to a file, whose directory is made.
     ///
     /// # Errors
     ///
-    /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(path, serde_json::to_string_pretty(self)? + "\n")
+    /// One line, with the file's name: it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), String> {
+        let write = || -> io::Result<()> {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(path, serde_json::to_string_pretty(self)? + "\n")
+        };
+        write().map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
 /// The subject, its commit, the machine, the compiler, the day, the load, and how much is measured.
-fn conditions(subject: &str, quick: bool) -> String {
+pub(crate) fn conditions(subject: &str, quick: bool) -> String {
     let output = |command: &str, arguments: &[&str]| {
         let output = Command::new(command).args(arguments).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -154,9 +145,8 @@ fn conditions(subject: &str, quick: bool) -> String {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let commit = output("git", &["describe", "--always", "--dirty"]);
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let mut lines = cpus.lines().filter(|line| line.starts_with("model name"));
+    let cpu = lines.next().and_then(|line| line.split(": ").nth(1));
     let load = fs::read_to_string("/proc/loadavg").ok();
     let load = load.as_deref().and_then(|text| text.split(' ').next());
     let parts = [
@@ -199,9 +189,8 @@ mod tests {
         };
         for (limit, worse) in [(Limit::AtMost(1.0), 1.1), (Limit::AtLeast(1.0), 0.9)] {
             let kept = [Some(1.0), Some(worse), None].map(|ratio| kept(ratio, limit));
-            assert_eq!(kept, [Some(true), Some(false), Some(false)]);
+            assert_eq!(kept, [true, false, false]);
         }
-        assert_eq!(kept(Some(9.0), Limit::None), None, "nothing is promised");
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! A benchmark's run: its arguments, its steps, what they measure, and when the quick form stops.
+//! A benchmark's run: its arguments, its steps, and what they measure.
 
-use crate::results::{Figure, Limit, Ratio, Results};
+use crate::candidates::{Calls, Candidate};
+use crate::cpu;
+use crate::results::{Figure, Limit, Ratio, Results, conditions};
 use crate::windows::{Effort, Work, measure, median};
 use clap::Parser;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 /// What every benchmark can be asked for.
 #[derive(Debug, Clone, Parser)]
 pub struct Arguments {
-    /// Few windows: whether it runs, not what it measures; after 85 seconds it stops, names what it left out,
-    /// and fails
+    /// Few windows: whether it runs, not what it measures
     #[arg(long, alias = "test")]
     pub quick: bool,
 
@@ -40,17 +40,6 @@ impl Arguments {
     }
 }
 
-/// A part of a benchmark that can be chosen by its name, which is the situation of its figures.
-pub type Step = (String, Box<dyn FnOnce(&mut Run)>);
-
-/// Steps, by their names: what each measures.
-#[macro_export]
-macro_rules! steps {
-    ($($name:expr => $measure:expr,)+) => {
-        vec![$(($name.to_owned(), Box::new($measure) as Box<dyn FnOnce(&mut $crate::Run)>)),+]
-    };
-}
-
 /// Candidates, by their names: what is measured of each.
 #[macro_export]
 macro_rules! by_name {
@@ -60,18 +49,30 @@ macro_rules! by_name {
 }
 
 /// A candidate that is measured as a whole: its name, and a call that returns one sample.
-pub type Whole<'a> = (&'static str, Box<dyn FnMut() -> f64 + 'a>);
+pub type Whole<'a> = (&'a str, Box<dyn FnMut() -> f64 + 'a>);
 
 /// What is being measured.
 #[derive(Debug)]
 pub struct Run {
     /// How much to measure.
     pub effort: Effort,
+    only: String,
+    /// The steps that there are.
+    steps: Vec<String>,
     situation: String,
     results: Results,
 }
 
 impl Run {
+    /// Measures a step, if it is asked for. Its name is the situation of its figures.
+    pub fn step(&mut self, name: &str, measure: impl FnOnce(&mut Self)) {
+        self.steps.push(name.to_owned());
+        if name.contains(&self.only) {
+            self.begin(name);
+            measure(self);
+        }
+    }
+
     /// The situation of the figures that follow, where a step has several.
     pub fn begin(&mut self, situation: impl Into<String>) {
         self.situation = situation.into();
@@ -79,11 +80,33 @@ impl Run {
     }
 
     /// Measures the calls of candidates, by the window method.
-    pub fn measure(&mut self, threads: usize, candidates: Vec<(&'static str, Work)>) {
+    pub fn measure(&mut self, threads: usize, candidates: Vec<(impl AsRef<str>, Work)>) {
         let (names, works): (Vec<_>, Vec<Work>) = candidates.into_iter().unzip();
         let figures = measure(self.effort, threads, &works);
-        for (name, figure) in names.into_iter().zip(figures) {
-            self.figure(name, threads, "ns", figure);
+        for (name, figure) in names.iter().zip(figures) {
+            self.figure(name.as_ref(), threads, "ns", figure);
+        }
+    }
+
+    /// Opens candidates with `units`, and measures what every thread asks of them.
+    pub fn ask<'a>(
+        &mut self,
+        threads: usize,
+        units: u64,
+        calls: Calls,
+        candidates: impl IntoIterator<Item = &'a Candidate>,
+    ) {
+        let candidates = candidates.into_iter();
+        if let Calls::SellOut(counters, orders) = calls {
+            let whole = |one: &'a Candidate| -> Whole<'a> {
+                let sell_out = move || (one.sell_out)(units, counters, threads, orders);
+                (&one.name, Box::new(sell_out))
+            };
+            let runs = self.effort.windows.div_ceil(5);
+            self.measure_whole(threads, "ns", runs, candidates.map(whole).collect());
+        } else {
+            let work = |one: &'a Candidate| (&one.name, (one.work)(units, threads, calls));
+            self.measure(threads, candidates.map(work).collect());
         }
     }
 
@@ -123,109 +146,72 @@ impl Run {
     /// The value that was measured last of this candidate in this situation.
     #[must_use]
     pub fn value(&self, threads: usize, candidate: &str) -> Option<f64> {
-        let mut figures = self.results.figures.iter().rev();
-        let of = |one: &&Figure| (one.threads, &*one.candidate) == (threads, candidate);
-        figures
-            .find(|one| of(one) && one.situation == self.situation)?
-            .value
+        let wanted = (&*self.situation, threads, candidate);
+        let of = |one: &&Figure| (&*one.situation, one.threads, &*one.candidate) == wanted;
+        self.results.figures.iter().rev().find(of)?.value
     }
 
-    /// Compares two candidates that were measured in turn in this situation.
-    pub fn compare(&mut self, threads: usize, name: &str, base: &str, limit: Limit) {
-        let values = [name, base].map(|name| self.value(threads, name));
-        let name = format!("threads: {threads}, {name} / {base}");
-        self.ratio(name, values, limit);
-    }
-
-    /// Compares each of these candidates with each of those.
-    pub fn compare_all(&mut self, threads: usize, names: &[&str], bases: &[&str], limit: Limit) {
+    /// Compares each of these candidates with each of those, which were measured in turn in this situation.
+    pub fn compare(&mut self, threads: usize, names: &[&str], bases: &[&str], limit: Limit) {
         for name in names {
             for base in bases {
-                self.compare(threads, name, base, limit);
+                let values = [name, base].map(|name| self.value(threads, name));
+                let name = format!("threads: {threads}, {name} / {base}");
+                self.ratio(name, values, limit);
             }
         }
     }
 
-    /// Records the ratio of any two values of this run, if both were measured, and returns it.
-    pub fn ratio(&mut self, name: String, of: [Option<f64>; 2], limit: Limit) -> Option<f64> {
-        let ratio = of[0].zip(of[1]).map(|(value, base)| value / base);
-        let situation = self.situation.clone();
-        let compared = Ratio {
-            situation,
+    /// Records the ratio of any two values of this run, if both were measured, and its limit.
+    pub fn ratio(&mut self, name: String, of: [Option<f64>; 2], limit: Limit) {
+        let ratio = Ratio {
+            situation: self.situation.clone(),
             name,
-            ratio,
+            ratio: of[0].zip(of[1]).map(|(value, base)| value / base),
             limit,
         };
-        let verdicts = ["MISSED", "kept"];
-        let verdict = compared
-            .is_kept()
-            .map_or("", |kept| verdicts[usize::from(kept)]);
-        let (name, shown) = (&compared.name, ratio.unwrap_or(f64::NAN));
+        let verdict = if ratio.is_kept() { "kept" } else { "MISSED" };
+        let (name, shown) = (&ratio.name, ratio.ratio.unwrap_or(f64::NAN));
         println!("  {name:<62} {shown:>10.2} {limit} {verdict}");
-        self.results.ratios.push(compared);
-        ratio
-    }
-
-    /// Measures one step after the other, and returns the names of those that the limit left out.
-    fn all(&mut self, steps: Vec<Step>, limit: Duration) -> Vec<String> {
-        let began = Instant::now();
-        let mut left_out = Vec::new();
-        for (name, measure) in steps {
-            if self.effort.quick && began.elapsed() >= limit {
-                left_out.push(name);
-            } else {
-                self.begin(name);
-                measure(self);
-            }
-        }
-        left_out
+        self.results.ratios.push(ratio);
     }
 }
-
-/// After this the quick form begins no step: CI waits for it.
-const QUICK_LIMIT: Duration = Duration::from_secs(85);
 
 /// Runs the steps that were asked for, and writes what they measured to `NAME.json`.
 ///
 /// # Errors
 ///
-/// No step has the name that was asked for; the results cannot be written; or the quick form left steps out.
+/// No step has the name that was asked for, or the results cannot be written.
 pub fn run(
     name: &str,
     subject: &str,
     arguments: &Arguments,
-    mut steps: Vec<Step>,
+    steps: impl FnOnce(&mut Run),
 ) -> Result<Results, String> {
-    let mut names: Vec<String> = steps.iter().map(|step| step.0.clone()).collect();
-    names.dedup();
-    let only = arguments.only.as_deref().unwrap_or_default();
-    steps.retain(|step| step.0.contains(only));
-    if steps.is_empty() {
-        let names = names.join(", ");
-        return Err(format!("nothing is called {only}; there are: {names}"));
-    }
-    let effort = [Effort::FULL, Effort::QUICK][usize::from(arguments.quick)];
     let mut run = Run {
-        effort,
+        effort: Effort::new(arguments.quick),
+        only: arguments.only.clone().unwrap_or_default(),
+        steps: Vec::new(),
         situation: String::new(),
-        results: Results::new(subject, effort.quick),
+        results: Results {
+            conditions: conditions(subject, arguments.quick),
+            cores: cpu::cores(),
+            ..Results::default()
+        },
     };
     println!("{}", run.results.conditions);
     let path = arguments.directory().join(format!("{name}.json"));
-    let shown = path.display();
-    let write = |results: &Results| {
-        let written = results.write(&path);
-        written.map_err(|error| format!("{shown}: {error}"))
-    };
     // What cannot be written at the end is known before the minutes of measuring.
-    write(&run.results)?;
-    let left_out = run.all(steps, QUICK_LIMIT).join(", ");
-    write(&run.results)?;
-    let (kept, promises) = run.results.kept();
-    println!("\n{kept} of {promises} promises kept; written to {shown}");
-    if !left_out.is_empty() {
-        return Err(format!("the time was over, and left out: {left_out}"));
+    run.results.write(&path)?;
+    steps(&mut run);
+    if !run.steps.iter().any(|step| step.contains(&run.only)) {
+        let (only, steps) = (run.only, run.steps.join(", "));
+        return Err(format!("nothing is called {only}; there are: {steps}"));
     }
+    run.results.write(&path)?;
+    let (kept, promises) = run.results.kept();
+    let shown = path.display();
+    println!("\n{kept} of {promises} promises kept; written to {shown}");
     Ok(run.results)
 }
 
@@ -237,26 +223,24 @@ mod tests {
         Arguments::parse_from([&["benchmark"], line].concat())
     }
 
-    fn steps() -> Vec<Step> {
-        let step = |run: &mut Run| {
-            run.measure_whole(
-                1,
-                "ms",
-                3,
-                vec![("a", Box::new(|| 3.0)), ("b", Box::new(|| 2.0))],
-            );
-            run.compare(1, "a", "b", Limit::AtMost(2.0));
-        };
-        ["first", "second"]
-            .map(|name| (name.to_owned(), Box::new(step) as _))
-            .into()
+    fn steps(run: &mut Run) {
+        for name in ["first", "second"] {
+            run.step(name, |run| {
+                let whole: Vec<Whole<'_>> = by_name! {
+                    "a" => Box::new(|| 3.0),
+                    "b" => Box::new(|| 2.0),
+                };
+                run.measure_whole(1, "ms", 3, whole);
+                run.compare(1, &["a"], &["b"], Limit::AtMost(2.0));
+            });
+        }
     }
 
     #[test]
     fn the_results_are_those_of_the_steps_that_were_asked_for() {
         let directory = std::env::temp_dir().join(format!("harness-{}", std::process::id()));
         let mut asked = arguments(&["--quick", "--out", directory.to_str().unwrap()]);
-        let results = run("all", "it", &asked, steps()).unwrap();
+        let results = run("all", "it", &asked, steps).unwrap();
         assert_eq!((results.figures.len(), results.kept()), (4, (2, 2)));
         let ratio = &results.ratios[1];
         assert_eq!(
@@ -267,7 +251,7 @@ mod tests {
         assert_eq!(written, results);
 
         asked.only = Some("econ".to_owned());
-        let results = run("part", "it", &asked, steps()).unwrap();
+        let results = run("part", "it", &asked, steps).unwrap();
         assert!(
             results
                 .figures
@@ -275,21 +259,9 @@ mod tests {
                 .all(|figure| figure.situation == "second")
         );
         asked.only = Some("third".to_owned());
-        let error = run("none", "it", &asked, steps()).unwrap_err();
+        let error = run("none", "it", &asked, steps).unwrap_err();
         assert_eq!(error, "nothing is called third; there are: first, second");
         std::fs::remove_dir_all(directory).unwrap();
-    }
-
-    #[test]
-    fn steps_after_the_limit_are_named_and_not_measured() {
-        let (effort, situation, results) = (Effort::QUICK, String::new(), Results::default());
-        let mut run = Run {
-            effort,
-            situation,
-            results,
-        };
-        assert_eq!(run.all(steps(), Duration::ZERO), ["first", "second"]);
-        assert!(run.results.figures.is_empty());
     }
 
     #[test]

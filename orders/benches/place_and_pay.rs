@@ -10,7 +10,7 @@
 use clap::Parser;
 use segstock::inventory::OrderHolds;
 use segstock::{Holds, Inventory, MAX_UNITS};
-use segstock_harness::{Arguments, Limit, Run, Step, Work};
+use segstock_harness::{Arguments, Limit, Run, Work};
 use segstock_orders::OrderBook;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -53,7 +53,6 @@ fn holds() -> Work {
         _ = black_box(placed.is_ok());
         _ = black_box(holds.confirm(&id));
     })
-    .parks()
 }
 
 fn book(ships_at_once: bool) -> Work {
@@ -77,7 +76,6 @@ fn book(ships_at_once: bool) -> Work {
             _ = black_box(book.ship(&id).is_ok());
         }
     })
-    .parks()
 }
 
 fn refused() -> [Work; 2] {
@@ -94,13 +92,16 @@ fn refused() -> [Work; 2] {
                 Arc::clone(shop).order_owned(lines.iter().copied())
             });
             _ = black_box(placed.is_ok());
-        })
-        .parks(),
+        }),
         Work::of(book, |book| {
             _ = black_box(book.place(&id(), None, LINES, TTL).is_ok());
-        })
-        .parks(),
+        }),
     ]
+}
+
+fn compare(run: &mut Run, threads: usize) {
+    let limit = Limit::AtMost(1.5);
+    run.compare(threads, &["order book"], &["inventory and holds"], limit);
 }
 
 fn sold(run: &mut Run, threads: usize) {
@@ -110,12 +111,7 @@ fn sold(run: &mut Run, threads: usize) {
         ("order book, and shipped by a third call", book(false)),
     ];
     run.measure(threads, candidates);
-    run.compare(
-        threads,
-        "order book",
-        "inventory and holds",
-        Limit::AtMost(1.5),
-    );
+    compare(run, threads);
 }
 
 fn sold_out(run: &mut Run, threads: usize) {
@@ -124,24 +120,21 @@ fn sold_out(run: &mut Run, threads: usize) {
         threads,
         vec![("inventory and holds", holds), ("order book", book)],
     );
-    run.compare(
-        threads,
-        "order book",
-        "inventory and holds",
-        Limit::AtMost(1.5),
-    );
+    compare(run, threads);
 }
 
 fn main() -> Result<(), String> {
     let arguments = Arguments::parse();
-    let mut steps: Vec<Step> = Vec::new();
-    for threads in [1, 2] {
-        let name = format!("place and pay, {threads} threads");
-        steps.push((name, Box::new(move |run: &mut Run| sold(run, threads))));
-        let name = format!("refused, {threads} threads");
-        steps.push((name, Box::new(move |run: &mut Run| sold_out(run, threads))));
-    }
-    let results = segstock_harness::run("place_and_pay", "segstock-orders", &arguments, steps)?;
+    let results = segstock_harness::run("place_and_pay", "segstock-orders", &arguments, |run| {
+        for threads in [1, 2] {
+            run.step(&format!("place and pay, {threads} threads"), |run| {
+                sold(run, threads);
+            });
+            run.step(&format!("refused, {threads} threads"), |run| {
+                sold_out(run, threads);
+            });
+        }
+    })?;
     let (kept, all) = results.kept();
     println!("{kept} of {all} limits are kept");
     Ok(())
