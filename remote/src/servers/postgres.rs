@@ -34,16 +34,14 @@ pub struct Certificate {
 
 impl PostgresServer {
     /// A private server that also listens on a port of 127.0.0.1; with TLS, if it has a certificate. `rules` are lines of
-    /// `pg_hba.conf`, before those that let everybody in.
+    /// `pg_hba.conf`, before those that let everybody in. One that the environment names is as it is.
     ///
     /// # Errors
     ///
-    /// [`NoServer`] if there is none, or the environment names one of others.
+    /// [`NoServer`] if there is none.
     pub fn on_tcp(rules: &str, certificate: Option<&Certificate>) -> Result<Self, NoServer> {
-        if variable("SEGSTOCK_POSTGRES_URL").is_some() {
-            return Err(NoServer::new(
-                "it needs a private server, and the environment names one of others",
-            ));
+        if let Some(others) = Self::of_others() {
+            return Ok(others);
         }
         // Free now, and taken by nobody else in the next second.
         let port = TcpListener::bind(("127.0.0.1", 0))
@@ -123,6 +121,13 @@ impl PostgresServer {
         format!("host={host} port={port} user={role} dbname={database}")
     }
 
+    /// The one that the environment names.
+    fn of_others() -> Option<Self> {
+        let url = variable("SEGSTOCK_POSTGRES_URL")?;
+        let (port, private) = (PORT, None);
+        Some(Self { url, port, private })
+    }
+
     /// One whose `command` and folder are prepared further before it starts.
     fn private(
         port: u16,
@@ -171,9 +176,8 @@ fn socket(folder: &Path, port: impl fmt::Display) -> PathBuf {
 
 impl Server for PostgresServer {
     fn find() -> Result<Self, NoServer> {
-        if let Some(url) = variable("SEGSTOCK_POSTGRES_URL") {
-            let (port, private) = (PORT, None);
-            return Ok(Self { url, port, private });
+        if let Some(others) = Self::of_others() {
+            return Ok(others);
         }
         Self::private(PORT, |_, _, command| {
             command.args(["-c", "listen_addresses="]);

@@ -35,6 +35,9 @@ impl Site {
             "hostssl all all 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 reject\n";
         let authority = Authority::new("ours");
         let server = PostgresServer::on_tcp(TLS_ONLY, Some(&authority.certifies(&["localhost"])))?;
+        if server.process_id().is_none() {
+            return Err(NoServer::new("only a private server has the certificate"));
+        }
         let folder = tempfile::tempdir().unwrap();
         for (name, authority) in [("ours", authority), ("others", Authority::new("others"))] {
             fs::write(folder.path().join(name), authority.root()).unwrap();
