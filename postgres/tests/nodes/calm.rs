@@ -10,6 +10,7 @@ pub fn add(tests: &Tests) {
     scenes!(at_url(tests) {
         "calm::an_order_lives_at_any_node": lives,
         "calm::an_id_is_one_order": one_order,
+        "calm::what_would_be_on_the_shelf_is_foreseen": foreseen,
         "calm::the_last_unit_is_sold_by_any_node_and_then_refused": last_unit,
         "calm::lines_are_placed_all_or_none": all_or_none,
         "calm::a_hold_expires_and_its_units_are_sold": expires,
@@ -119,6 +120,38 @@ async fn lives(url: &str) {
         assert_eq!(node.pay(&id("nix")).await, Err(Refusal::NoOrder));
         assert_eq!(node.get(&id("nix")).await, Err(Refusal::NoOrder));
     }
+    at_rest(&nodes, &sale).await;
+}
+
+async fn foreseen(url: &str) {
+    let (sale, nodes, _) = shop(url, &[("phone", 10)], 2).await;
+    let (one, two) = (&nodes[0], &nodes[1]);
+    // Some of them are in a block, and one is promised.
+    let placed = one.place(&id("x"), [("phone", 1)], DAY).await;
+    placed.expect("there are ten");
+    let most = 1 << 40;
+    for (key, units) in [("a", 5), ("a", 5), ("a", 6), ("b", most - 15), ("c", 1)] {
+        let before = two.stock("phone").await;
+        let foreseen = two.foresee_restock(&id(key), "phone", units).await;
+        assert_eq!(two.stock("phone").await, before, "it changes nothing");
+        let restocked = one.restock(&id(key), "phone", units).await;
+        let told = restocked.map(|did| (did.before, did.difference));
+        let foreseen = foreseen.map(|did| (did.before, did.difference));
+        assert_eq!(foreseen, told, "{key} {units}");
+    }
+    for (key, units) in [("n", 7), ("n", 7), ("n", 8), ("o", 0), ("a", 5)] {
+        let foreseen = two.foresee_count(&id(key), "phone", units).await;
+        let counted = one.count(&id(key), "phone", units).await;
+        let told = counted.map(|did| (did.before, did.difference));
+        let foreseen = foreseen.map(|did| (did.before, did.difference));
+        assert_eq!(foreseen, told, "{key} {units}");
+    }
+    let sku = "nix".to_owned();
+    let refused = one.foresee_count(&id("n"), "nix", 1).await;
+    assert_eq!(refused.map(|did| did.before), Err(Refusal::NoSku { sku }));
+    let refused = one.foresee_restock(&id("z"), "phone", most + 1).await;
+    assert_eq!(refused.map(|did| did.before), Err(Refusal::TooMany));
+    one.cancel(&id("x")).await.expect("it is held");
     at_rest(&nodes, &sale).await;
 }
 
