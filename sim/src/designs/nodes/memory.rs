@@ -114,6 +114,11 @@ impl Memory {
         }
     }
 
+    /// Units of these SKUs are free, or may be.
+    pub(super) fn note_enough(&mut self, wanted: &Units) {
+        self.refusals.retain(|sku, _| !wanted.contains_key(sku));
+    }
+
     /// Whether an order that wanted no more was just refused.
     pub(super) fn expects_refusal(&self, wanted: &Units) -> bool {
         let was_refused = |(sku, units): (&Sku, &u64)| {

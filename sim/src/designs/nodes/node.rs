@@ -202,9 +202,7 @@ impl Node {
             match self.prove(id, wanted).await {
                 Some(Proof::Is(known)) => return Served::Is(known),
                 Some(Proof::Refused(sku)) => return refused(sku),
-                _ => {
-                    self.memory(|memory| memory.refusals.retain(|sku, _| !wanted.contains_key(sku)))
-                }
+                _ => self.memory(|memory| memory.note_enough(wanted)),
             }
         }
         // Only for a mistake.
