@@ -14,7 +14,7 @@ use segstock_model::Op::{
     Available, Commit, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot,
 };
 use segstock_model::naive::DecrementLookUndo;
-use segstock_model::{Model, Op, Outcome, Script, Step};
+use segstock_model::{Model, Op, Outcome, Script};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;

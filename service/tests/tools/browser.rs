@@ -29,9 +29,9 @@ pub struct Browser {
     _profile: TempDir,
 }
 
-impl Browser {
-    pub fn start() -> Self {
-        let profile = tempfile::tempdir().unwrap();
+/// A driver, and the port that it has. It looks for a free one before it takes it: if another program was faster, it ends.
+fn driver() -> (Child, u16) {
+    let start = |_| {
         let mut driver = Command::new(DRIVER)
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -39,11 +39,22 @@ impl Browser {
             .spawn()
             .unwrap();
         let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let mut lines = lines.map(Result::unwrap);
-        let port = lines.find_map(|line| {
+        let port = lines.map(Result::unwrap).find_map(|line| {
             let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
+            port.trim_end_matches('.').parse().ok()
         });
+        if port.is_none() {
+            driver.wait().unwrap();
+        }
+        Some((driver, port?))
+    };
+    (0..5).find_map(start).expect("a driver has a port")
+}
+
+impl Browser {
+    pub fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let (driver, port) = driver();
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(2 * PATIENCE))
@@ -51,7 +62,7 @@ impl Browser {
         let mut browser = Self {
             driver,
             agent: agent.into(),
-            session: format!("http://127.0.0.1:{}/session", port.unwrap()),
+            session: format!("http://127.0.0.1:{port}/session"),
             _profile: profile,
         };
         let data = format!("--user-data-dir={}", browser._profile.path().display());
