@@ -322,7 +322,6 @@ impl Memory {
     fn give(&mut self, epoch: i64, units: i64) {
         if let Some(block) = self.blocks.get_mut(&epoch) {
             block.free += units;
-            self.refused.remove(&block.sku);
         }
     }
 
@@ -345,7 +344,6 @@ impl Memory {
             closing: false,
         };
         self.blocks.insert(epoch, block);
-        self.refused.remove(sku);
         self.of_sku
             .entry(Arc::clone(sku))
             .or_default()
