@@ -146,3 +146,25 @@ fn heartbeats_ask_by_turns_for_what_is_sold_from_pools() {
     asked.dedup();
     assert_eq!(asked, skus, "all, in some turns");
 }
+
+#[test]
+fn a_refusal_is_expected_until_a_proof_or_a_heartbeat() {
+    let mut memory = Memory::default();
+    let lines = |units: u64| Lines::new([("phone", units)]).expect("it is valid");
+    let refused = Known {
+        state: State::Refused("phone".to_owned()),
+        asked: None,
+        units: None,
+        until: None,
+        before: false,
+    };
+    memory.note_refused(&refused, &lines(3));
+    memory.note_refused(&refused, &lines(5));
+    let expected = [2, 3, 4].map(|units| memory.expects_refusal(&lines(units)));
+    assert_eq!(expected, [false, true, true]);
+    memory.note_enough(&lines(1));
+    assert!(!memory.expects_refusal(&lines(3)));
+    memory.note_refused(&refused, &lines(3));
+    memory.learn(beat(&[]), &[]);
+    assert!(!memory.expects_refusal(&lines(3)));
+}
