@@ -7,10 +7,10 @@ use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
 
 /// The version of the tables and functions that this release makes and knows.
-pub const VERSION: i32 = 4;
+pub const VERSION: i32 = 5;
 
 /// Its transactions, one in each file.
-const FUNCTIONS: [&str; 17] = [
+const FUNCTIONS: [&str; 18] = [
     include_str!("sql/schema.sql"),
     include_str!("sql/events.sql"),
     include_str!("sql/queue.sql"),
@@ -18,6 +18,7 @@ const FUNCTIONS: [&str; 17] = [
     include_str!("sql/limits.sql"),
     include_str!("sql/open.sql"),
     include_str!("sql/lend.sql"),
+    include_str!("sql/number.sql"),
     include_str!("sql/batch.sql"),
     include_str!("sql/prove.sql"),
     include_str!("sql/beat.sql"),

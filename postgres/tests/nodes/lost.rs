@@ -28,7 +28,7 @@ pub fn add(tests: &Tests) {
         "lost::a_batch_that_is_read_after_that_is_found",
         |site, upstream| {
             const READ: Mistake = (
-                "batch_1",
+                "read_1",
                 &[("if taken_away = number then", "if false then")],
             );
             let found = site

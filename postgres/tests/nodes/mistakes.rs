@@ -29,7 +29,10 @@ pub fn add(tests: &Tests) {
     add(
         "a_closed_block_that_takes_a_late_batch_is_found",
         "batch_1",
-        &[("if not b_open[found_at] then", "if false then")],
+        &[
+            ("if not b_open[found_at] then", "if false then"),
+            ("is_usual and b_open[i] and", "is_usual and"),
+        ],
         stopped,
     );
     add(
