@@ -69,6 +69,8 @@ enum What {
     Row,
     /// Nodes that sell from blocks.
     Blocks,
+    /// The same, and each order is paid for before the customer orders again.
+    Paid,
     /// Nodes that sell from the pool's row alone.
     Pool,
     /// Nodes that are asked for what is sold out.
@@ -76,18 +78,25 @@ enum What {
     /// The last units, in orders of one to three: units a second until nothing is left.
     Tail,
 }
-use What::{Blocks, Pool, Row as OneRow, SoldOut, Tail};
+use What::{Blocks, Paid, Pool, Row as OneRow, SoldOut, Tail};
 
 /// A way: its name, what is measured, by how many nodes, and whether commits are slow.
 type Way = (&'static str, What, usize, bool);
 
-const WAYS: [Way; 9] = [
+const WAYS: [Way; 11] = [
     ("one row", OneRow, 0, false),
     ("one node, blocks", Blocks, 1, false),
     ("three nodes, blocks", Blocks, 3, false),
     ("three nodes, pool alone", Pool, 3, false),
     ("slow commits: three nodes, blocks", Blocks, 3, true),
     ("slow commits: three nodes, pool alone", Pool, 3, true),
+    ("placed and paid for: three nodes", Paid, 3, false),
+    (
+        "slow commits: placed and paid for, three nodes",
+        Paid,
+        3,
+        true,
+    ),
     ("sold out: three nodes", SoldOut, 3, false),
     ("the last units: one node", Tail, 1, false),
     ("the last units: three nodes", Tail, 3, false),
@@ -137,7 +146,7 @@ async fn measure(url: &str, arguments: Arguments) -> Result<(), String> {
         ),
         ("three nodes with blocks / one node", 2, 1, 0.0),
         ("slow commits: blocks / pool alone", 4, 5, 1.5),
-        ("the last units: three nodes / one node", 8, 7, 0.5),
+        ("the last units: three nodes / one node", 10, 9, 0.5),
     ] {
         println!(
             "{words}: {:.2} (at least {least})",
@@ -151,7 +160,8 @@ async fn measure(url: &str, arguments: Arguments) -> Result<(), String> {
 #[derive(Clone)]
 enum Seller {
     Row(Arc<Row>),
-    Nodes(Arc<Vec<Node>>),
+    /// Nodes, and whether orders are paid for.
+    Nodes(Arc<Vec<Node>>, bool),
 }
 
 impl Seller {
@@ -163,9 +173,10 @@ impl Seller {
                 Answer::Refused(_) => Some(false),
                 Answer::Unknown(_) => None,
             },
-            Self::Nodes(nodes) => {
+            Self::Nodes(nodes, pays) => {
                 let node = &nodes[usize::try_from(number).unwrap_or(0) % nodes.len()];
                 match node.place(&order, [("phone", units)], None).await {
+                    Ok(_) if *pays => node.pay(&order).await.ok().map(|_| true),
                     Ok(_) => Some(true),
                     Err(Refusal::SoldOut { .. }) => Some(false),
                     Err(_) => None,
@@ -175,7 +186,7 @@ impl Seller {
     }
 
     async fn end(self) {
-        if let Self::Nodes(nodes) = self {
+        if let Self::Nodes(nodes, _) = self {
             for node in nodes.iter() {
                 // The sale is measured; what it leaves is of no use.
                 _ = node.leave().await;
@@ -211,7 +222,7 @@ async fn open(url: &str, way: &Way, arguments: Arguments) -> Result<Seller, Stri
             let row = Row::create(&postgres, &name, PLENTY).await.map_err(words)?;
             return Ok(Seller::Row(Arc::new(row)));
         }
-        Blocks => SkuSettings::new(PLENTY).narrow(0).most_lent(100_000),
+        Blocks | Paid => SkuSettings::new(PLENTY).narrow(0).most_lent(100_000),
         Pool => SkuSettings::new(PLENTY).narrow(PLENTY * 2),
         SoldOut => SkuSettings::new(0),
         Tail => SkuSettings::new(TAIL),
@@ -230,7 +241,7 @@ async fn open(url: &str, way: &Way, arguments: Arguments) -> Result<Seller, Stri
     for node in 0..nodes {
         joined.push(sale.join(&format!("n{node}")).await.map_err(words)?);
     }
-    Ok(Seller::Nodes(Arc::new(joined)))
+    Ok(Seller::Nodes(Arc::new(joined), what == Paid))
 }
 
 /// So many customers at once: the latencies of all their orders, in milliseconds.

@@ -18,6 +18,7 @@ mod lost;
 mod many;
 mod mistakes;
 mod parts;
+mod payments;
 mod process;
 mod queue;
 mod returns;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
     process::add(&tests);
     calm::add(&tests);
     blocks::add(&tests);
+    payments::add(&tests);
     transactions::add(&tests);
     tests.run()
 }

@@ -110,11 +110,8 @@ async fn changes(client: Client, sale: Sale) {
     );
     // Late: its units are in a block, whose late batch finds it closed.
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let late = Batch::default().item("y", "pay");
-    assert_eq!(
-        late.send(&client, "n", 1, 4).await,
-        "written alone expired 4"
-    );
+    let late = Batch::default().item("y", "expire");
+    assert_eq!(late.send(&client, "n", 1, 4).await, "written is expired 4");
     assert_eq!(
         change(&client, "y", " pay", "pay", None, false).await,
         "done paid 4 4"

@@ -272,11 +272,16 @@ async fn overdue(client: Client, _: Sale) {
     let pay = Batch::default().item("x", "pay").item("y", "pay");
     assert_eq!(
         pay.send(&client, "n", 1, 2).await,
-        "written alone,done expired,paid 5"
+        "written alone,done expired,paid"
     );
     assert_eq!(
         pay.send(&client, "n", 1, 2).await,
-        "read alone,is expired,paid 5"
+        "read alone,is expired,paid"
+    );
+    assert_eq!(
+        text(&client, FREE).await,
+        "55; 10",
+        "a late payment takes its units from the pool"
     );
 }
 

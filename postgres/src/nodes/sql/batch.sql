@@ -53,10 +53,12 @@ declare
   c_units bigint[];
   c_before bigint[];
   items bigint;
+  instant timestamptz;        -- Orders whose time was over then are past their deadline.
   inserted bigint;
   unpaid_sku text;
   late_skus text[];           -- Of those of which a share may be unpaid: orders past their deadline hold them.
   locked bigint[] := '{}';
+  is_counted boolean;         -- Units of some of them are counted for their customers.
   is_locked boolean[];
   item record;
   ruled record;
@@ -84,9 +86,13 @@ begin
     return;
   end if;
   is_usual := cardinality(item_no) > 0 and 0 <> all (piece_at) and cardinality(back_at) = 0;
+  if 'pay' = any (kinds) then
+    -- Until this ends no unpaid share is set: so it need not lock the pools of what is paid for, which all nodes share.
+    perform pg_advisory_xact_lock_shared(hashtext('segstock unpaid share'), 'segstock_nodes'::regclass::oid::integer);
+  end if;
   -- Units of orders that end go to a block of this node, as long as it may keep them: the lines of an order never change, so
   -- its row need not be locked to know its SKUs.
-  if keeps and not 'place' = all (kinds) then
+  if keeps and kinds && array['cancel', 'expire'] then
     select array_agg(e.epoch order by e.epoch) into blocks from (
       select n.epoch from unnest(named) as n (epoch)
       union
@@ -94,7 +100,7 @@ begin
       from (
         select distinct s.sku
         from unnest(ids, kinds) as i (id, kind) join orders o on o.id = i.id, unnest(o.skus) as s (sku)
-        where i.kind <> 'place'
+        where i.kind in ('cancel', 'expire')
       ) as s
       join pool p on p.sku = s.sku and p.mode = 'wide' and p.recall_until < clock_timestamp()
       cross join lateral (
@@ -172,8 +178,8 @@ begin
   -- Those that are. A row that comes after this is missing: it is not locked.
   if inserted < items then
     is_locked := array_fill(false, array[items::integer]);
-    select array_agg(l.k) into locked from (
-      select i.k
+    select array_agg(l.k), bool_or(l.counted is not null) into locked, is_counted from (
+      select i.k, o.counted
       from (select distinct i.k, i.id from unnest(item_no, ids) as i (k, id)) as i join orders o on o.id = i.id
       where (o.node, o.session, o.batch) is distinct from (of_node, of_session, number)
       order by o.id for update of o
@@ -190,7 +196,8 @@ begin
       union all select b.epoch, false from unnest(blocks) as b (epoch)
     ) as u group by u.epoch
   ) as e;
-  -- Pools.
+  -- Pools. An order that is paid for needs none, but where a share may be unpaid, or if it is past its deadline.
+  instant := clock_timestamp();
   select array_agg(distinct s.sku order by s.sku) into pools from (
     select i.sku from unnest(piece_skus, piece_at) as i (sku, place) where i.place = 0 and i.sku is not null
     union all
@@ -198,7 +205,9 @@ begin
     union all
     select s.sku
     from unnest(ids, kinds) as i (id, kind) join orders o on o.id = i.id, unnest(o.skus) as s (sku)
-    where i.kind <> 'place' and o.state in ('held', 'paid') and not o.split
+    where i.kind <> 'place' and o.state in ('held', 'paid') and not o.split and (
+      i.kind <> 'pay' or o.until <= instant or exists (select from pool p where p.sku = s.sku and p.unpaid is not null)
+    )
   ) as s where s.sku is not null;
   pools := coalesce(pools, '{}');
   if cardinality(pools) > 0 then
@@ -218,15 +227,17 @@ begin
     ) as n;
   end if;
   -- Customers, of whom units are counted.
-  select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku),
-    jsonb_object_agg(c.name || chr(10) || c.sku, c.k)
-  into c_keys, c_units, c_at
-  from (
-    select l.*, row_number() over (order by l.name, l.sku) as k
-    from lock_customers_1(array(
-      select o from (select distinct i.id from unnest(ids) as i (id)) as i join orders o on o.id = i.id where o.counted is not null
-    )) as l
-  ) as c;
+  if is_counted or rule_skus is not null then
+    select array_agg(c.name || chr(10) || c.sku order by c.name, c.sku), array_agg(c.units order by c.name, c.sku),
+      jsonb_object_agg(c.name || chr(10) || c.sku, c.k)
+    into c_keys, c_units, c_at
+    from (
+      select l.*, row_number() over (order by l.name, l.sku) as k
+      from lock_customers_1(array(
+        select o from (select distinct i.id from unnest(ids) as i (id)) as i join orders o on o.id = i.id where o.counted is not null
+      )) as l
+    ) as c;
+  end if;
   c_before := c_units;
   -- All is locked: decides.
   standing := 'written';
@@ -235,10 +246,12 @@ begin
   went_units := '{}';
   for item in
     select i.*, o.state, o.asked as hash, o.short, o.until, o.skus as has_skus, o.units as has_units, o.customer, o.counted,
-      case when i.kind = 'place' and o.skus is not null then i.units else sum_1(o.units) end as sum,
+      case
+        when i.kind = 'place' and o.skus is not null then i.units
+        else (select sum(u.units)::bigint from unnest(o.units) as u (units)) end as sum,
       o.split or i.kind = 'pay' and o.state = 'expired' as is_alone,
       coalesce((o.node, o.session, o.batch) = (of_node, of_session, number), false) as is_new,
-      coalesce(o.state = 'held' and o.until <= clock_timestamp(), false) as is_overdue
+      coalesce(o.state = 'held' and o.until <= instant, false) as is_overdue
     from (
       select i.k, i.id, i.kind, array_agg(i.sku) as want_skus, array_agg(i.place) as want_at,
         array_agg(i.units) as want_units, sum(i.units)::bigint as units
@@ -367,6 +380,7 @@ begin
       states[item.k] := 'paid';
       for i in 1 .. cardinality(line_skus) loop
         found_at := (pool_at ->> line_skus[i])::bigint;
+        continue when found_at is null;
         p_held[found_at] := p_held[found_at] - line_units[i];
       end loop;
     elsif item.kind = 'ship' and item.state = 'paid' then

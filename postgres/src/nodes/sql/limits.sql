@@ -134,6 +134,10 @@ declare
   blocks bigint[];
   holds bigint;
 begin
+  if new_unpaid is not null then
+    -- Before all rows. Batches that pay share this lock: so none is under way that this counts as held.
+    perform pg_advisory_xact_lock(hashtext('segstock unpaid share'), 'segstock_nodes'::regclass::oid::integer);
+  end if;
   if closes then
     blocks := lock_blocks_1(array[of_sku]);
   end if;

@@ -1,6 +1,7 @@
 -- The tables of a sale that several nodes serve, in a schema of its own, and how they are locked.
 --
--- Every transaction locks in this order: node, blocks by epoch, orders by id, pools by SKU. Every time is the database's.
+-- Every transaction locks in this order: node, the lock of payments (`limit_1`), blocks by epoch, orders by id, pools by SKU.
+-- Every time is the database's.
 -- Each transaction is one function in a file of its own; inside, each statement sees what was committed when it began.
 
 create table segstock_nodes (
