@@ -5,7 +5,7 @@ mod security;
 mod tls;
 mod url;
 
-use security::Security;
+use security::{Own, Security};
 use std::fmt;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
@@ -29,14 +29,24 @@ pub(crate) type Connection =
     tokio_postgres::Connection<Socket, <Connector as MakeTlsConnect<Socket>>::Stream>;
 
 impl Address {
-    /// The database at `url`. A file of authorities that it names is read now.
+    /// The database at `url`. The files of certificates that it names are read now.
     ///
     /// # Errors
     ///
     /// What is wrong, in one line without a value of the URL but the file's name.
     pub(crate) fn new(url: &str) -> Result<Self, String> {
-        let url::Parts { rest, mode, roots } = url::parts(url);
+        let url::Parts {
+            rest,
+            mode,
+            roots,
+            chain,
+            key,
+        } = url::parts(url);
         let security = Security::of(mode.as_deref(), roots.as_deref())?;
+        let own = Own::of(chain.as_deref(), key.as_deref())?;
+        if own.is_some() && security == Security::Plain {
+            return Err("sslcert is of use with TLS, and sslmode=disable has none".to_owned());
+        }
         let mut config: Config = rest.parse().map_err(|error| unreadable(&error))?;
         if config.get_ssl_mode() != Config::new().get_ssl_mode() {
             // It was taken out.
@@ -68,7 +78,7 @@ impl Address {
         config.ssl_mode(mode);
         Ok(Self {
             config,
-            connector: connector(security, direct)?,
+            connector: connector(security, own, direct)?,
         })
     }
 
@@ -129,13 +139,14 @@ fn is_handshake(error: &Error) -> bool {
 
 /// What an error says of TLS, if that is what failed.
 pub(crate) fn words(error: &Error) -> Option<String> {
-    if !is_handshake(error) {
-        return None;
-    }
     let source = std::error::Error::source(error)?;
+    // The server may say it later than the handshake.
     #[cfg(feature = "tls")]
     if let Some(words) = tls::words(source) {
         return Some(words);
+    }
+    if !is_handshake(error) {
+        return None;
     }
     let words = source.to_string();
     Some(match words.as_str() {
@@ -147,19 +158,20 @@ pub(crate) fn words(error: &Error) -> Option<String> {
 }
 
 #[cfg(feature = "tls")]
-fn connector(security: Security, direct: bool) -> Result<Connector, String> {
-    tls::connector(security, direct)
+fn connector(security: Security, own: Option<Own>, direct: bool) -> Result<Connector, String> {
+    tls::connector(security, own.as_ref(), direct)
 }
 
 #[cfg(not(feature = "tls"))]
-fn connector(security: Security, _: bool) -> Result<Connector, String> {
-    match security.mode() {
-        SslMode::Require => Err(
-            "sslmode asks for TLS, and this program is built without it (feature `tls` of segstock-postgres)"
-                .to_owned(),
-        ),
-        _ => Ok(Connector),
-    }
+fn connector(security: Security, own: Option<Own>, _: bool) -> Result<Connector, String> {
+    let asks = match own {
+        Some(_) => "sslcert",
+        None if security.mode() == SslMode::Require => "sslmode",
+        None => return Ok(Connector),
+    };
+    Err(format!(
+        "{asks} asks for TLS, and this program is built without it (feature `tls` of segstock-postgres)"
+    ))
 }
 
 impl fmt::Debug for Address {
@@ -244,6 +256,12 @@ mod tests {
                 "sslnegotiation=direct needs",
             ),
             ("host=db sslrootcert=/secret", "sslrootcert is of use with"),
+            ("host=db sslcert=/secret", "sslcert and sslkey"),
+            ("host=db sslkey=/secret", "sslcert and sslkey"),
+            (
+                "host=db sslmode=disable sslcert=/secret sslkey=/secret",
+                "sslcert is of use with TLS",
+            ),
             (
                 "host=db sslmode=prefer sslrootcert=system",
                 "sslrootcert is of use with",
@@ -291,8 +309,8 @@ mod tests {
                 "invalid value for option `port`",
             ),
             (
-                "host=db password=secret sslcert=/a",
-                "the setting sslcert is not supported",
+                "host=db password=secret sslcrl=/a",
+                "the setting sslcrl is not supported",
             ),
         ] {
             let said = Address::new(url).unwrap_err();

@@ -27,6 +27,28 @@ pub(super) enum Roots {
     File(PathBuf),
 }
 
+/// The files of the client's own certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Own {
+    /// The certificate, and those between it and its authority.
+    pub(super) chain: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+impl Own {
+    /// What `sslcert` and `sslkey` name.
+    pub(super) fn of(chain: Option<&str>, key: Option<&str>) -> Result<Option<Self>, String> {
+        match (chain, key) {
+            (None, None) => Ok(None),
+            (Some(chain), Some(key)) => Ok(Some(Self {
+                chain: chain.into(),
+                key: key.into(),
+            })),
+            _ => Err("sslcert and sslkey are said together: a certificate, and its key".to_owned()),
+        }
+    }
+}
+
 impl Security {
     /// What `sslmode` and `sslrootcert` say together, as libpq has it; stricter where that would verify nothing that was asked
     /// for.

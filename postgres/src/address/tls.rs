@@ -1,16 +1,17 @@
 //! How a server is known by its certificate, and what is said where it is not (feature `tls`).
 
-use super::security::{Roots, Security};
+use super::security::{Own, Roots, Security};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{
     WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 use std::io;
 use std::path::Path;
@@ -20,7 +21,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub(super) type Connector = MakeRustlsConnect;
 
 /// What makes connections of TLS that are as secure as this. It is asked only where the client wants TLS.
-pub(super) fn connector(security: Security, direct: bool) -> Result<Connector, String> {
+pub(super) fn connector(
+    security: Security,
+    own: Option<&Own>,
+    direct: bool,
+) -> Result<Connector, String> {
     // This one, whatever other parts of the program have chosen for themselves.
     let provider = ring::default_provider();
     let algorithms = provider.signature_verification_algorithms;
@@ -37,7 +42,14 @@ pub(super) fn connector(security: Security, direct: bool) -> Result<Connector, S
             .dangerous()
             .with_custom_certificate_verifier(lenient(None)),
     };
-    let mut config = builder.with_no_client_auth();
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let (chain, key) = (certificates("sslcert", &own.chain)?, private_key(&own.key)?);
+            let config = builder.with_client_auth_cert(chain, key);
+            config.map_err(|error| format!("sslcert: {error}"))?
+        }
+    };
     if direct {
         // A server that is not asked first wants to be told what it is to speak.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
@@ -54,7 +66,7 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, String> {
             trusted.add_parsable_certificates(found.certs);
         }
         Roots::File(file) => {
-            trusted.add_parsable_certificates(certificates(file)?);
+            trusted.add_parsable_certificates(certificates("sslrootcert", file)?);
         }
     }
     match roots {
@@ -63,18 +75,52 @@ fn trusted(roots: &Roots) -> Result<RootCertStore, String> {
             "this system has no certificates of authorities: install them, or name a file by sslrootcert"
                 .to_owned(),
         ),
-        Roots::File(file) => Err(format!(
-            "sslrootcert: there is no certificate in {}",
-            file.display()
-        )),
+        Roots::File(file) => Err(no_certificate("sslrootcert", file)),
     }
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = std::fs::read(file)
-        .map_err(|error| format!("sslrootcert: {} cannot be read: {error}", file.display()))?;
+fn no_certificate(setting: &str, file: &Path) -> String {
+    format!("{setting}: there is no certificate in {}", file.display())
+}
+
+/// What the file of a setting has.
+fn read(setting: &str, file: &Path) -> Result<Vec<u8>, String> {
+    let read = std::fs::read(file);
+    read.map_err(|error| format!("{setting}: {} cannot be read: {error}", file.display()))
+}
+
+/// The certificates of a file: one at least.
+fn certificates(setting: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = read(setting, file)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read).collect();
-    all.map_err(|error| format!("sslrootcert: {} is no PEM: {error}", file.display()))
+    match all {
+        Ok(none) if none.is_empty() => Err(no_certificate(setting, file)),
+        Ok(all) => Ok(all),
+        Err(error) => Err(format!("{setting}: {} is no PEM: {error}", file.display())),
+    }
+}
+
+/// The client's key. As with libpq, others cannot read it, or it is root's and a group can.
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let key = read("sslkey", file)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let others = std::fs::metadata(file).map_or(0, |file| match file.uid() {
+            0 => file.mode() & 0o037,
+            _ => file.mode() & 0o077,
+        });
+        if others != 0 {
+            let file = file.display();
+            return Err(format!(
+                "sslkey: others can read or change {file}: chmod 600 mends it"
+            ));
+        }
+    }
+    PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
+        let file = file.display();
+        format!("sslkey: there is no private key in {file} (one with a password cannot be read)")
+    })
 }
 
 /// Takes a certificate for any host: of these authorities, or of anybody.
@@ -131,11 +177,13 @@ impl ServerCertVerifier for Lenient {
     }
 }
 
-/// What a failed handshake says, if it is about the certificate.
+/// What an error says, if it is about a certificate.
 pub(super) fn words(source: &(dyn std::error::Error + 'static)) -> Option<String> {
     let inside = source.downcast_ref::<io::Error>()?.get_ref()?;
-    let Error::InvalidCertificate(error) = inside.downcast_ref::<Error>()? else {
-        return None;
+    let error = match inside.downcast_ref::<Error>()? {
+        Error::InvalidCertificate(error) => error,
+        Error::AlertReceived(alert) => return refused(*alert),
+        _ => return None,
     };
     let wrong = match error {
         CertificateError::UnknownIssuer => {
@@ -173,6 +221,24 @@ pub(super) fn words(source: &(dyn std::error::Error + 'static)) -> Option<String
         },
     };
     Some(format!("the server's certificate {wrong}"))
+}
+
+/// What the server says of the client's certificate, if that is what it is about.
+fn refused(alert: AlertDescription) -> Option<String> {
+    use AlertDescription as Alert;
+    let wrong = match alert {
+        Alert::UnknownCA => "it is of an unknown authority",
+        Alert::CertificateExpired => "it has expired",
+        Alert::CertificateRevoked => "it was revoked",
+        Alert::CertificateRequired => "it wants one (sslcert, sslkey)",
+        Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown => {
+            "it finds it wrong"
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "the server does not take the client's certificate: {wrong}"
+    ))
 }
 
 /// The first names of a certificate, without their kinds: `DnsName("db.example")`.

@@ -11,6 +11,10 @@ pub(super) struct Parts {
     pub(super) mode: Option<String>,
     /// `sslrootcert`
     pub(super) roots: Option<String>,
+    /// `sslcert`
+    pub(super) chain: Option<String>,
+    /// `sslkey`
+    pub(super) key: Option<String>,
 }
 
 impl Parts {
@@ -19,6 +23,8 @@ impl Parts {
         let taken = match key {
             "sslmode" => &mut self.mode,
             "sslrootcert" => &mut self.roots,
+            "sslcert" => &mut self.chain,
+            "sslkey" => &mut self.key,
             _ => return false,
         };
         *taken = Some(value());
@@ -103,6 +109,7 @@ mod tests {
             rest: rest.to_owned(),
             mode: mode.map(str::to_owned),
             roots: roots.map(str::to_owned),
+            ..Parts::default()
         };
         assert_eq!(parts(url), expected, "{url}");
     }
@@ -126,6 +133,19 @@ mod tests {
         // The client says what is wrong with it.
         divided("postgres://db?sslmode", "postgres://db?", Some(""), None);
         divided("postgres://db?a&b=c", "postgres://db?a&b=c", None, None);
+    }
+
+    #[test]
+    fn the_client_s_own_certificate_is_taken_out() {
+        for url in [
+            "postgres://me@db/shop?sslcert=%2Fa&sslkey=%2Fb",
+            "user=me sslcert=/a sslkey=/b",
+        ] {
+            let parts = parts(url);
+            assert_eq!(parts.chain.as_deref(), Some("/a"), "{url}");
+            assert_eq!(parts.key.as_deref(), Some("/b"), "{url}");
+            assert!(!parts.rest.contains("ssl"), "{url}");
+        }
     }
 
     #[test]

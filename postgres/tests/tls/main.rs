@@ -4,6 +4,7 @@ mod certificates;
 mod hidden;
 mod lives;
 mod modes;
+mod own;
 mod support;
 
 use segstock_remote::servers::{PostgresServer, Tests};
@@ -15,5 +16,6 @@ fn main() -> ExitCode {
     hidden::add(&tests);
     modes::add(&tests);
     certificates::add(&tests);
+    own::add(&tests);
     tests.run()
 }
