@@ -208,7 +208,7 @@ impl Model {
     }
 
     /// Units that are held under keys.
-    fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         let live = self.holds.values().filter(|hold| hold.is_live());
         live.map(|hold| hold.units).sum()
     }

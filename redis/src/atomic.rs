@@ -16,14 +16,17 @@
 //!
 //! Only a retry's refusal is remembered. A first attempt that was answered has no copy under way, so its refusal writes
 //! nothing. A proxy that brings a request twice breaks that: take [`Redis::strict`]. Where the last order was refused, the next
-//! one reads first: as long as nothing is held, a stock that is sold out costs the server one `MGET` for each order.
+//! ones read first: as long as nothing is held, a stock that is sold out costs the server one `MGET` for all orders that wait.
 //!
 //! What limits it: one request for each order, as fast as one thread of the server serves them.
 //! Twin: `designs/conditional.rs` of `segstock-sim`.
 
+mod reads;
+
 use crate::error::OpenError;
 use crate::link::Reach;
 use crate::server::{Asked, Connection, Redis, check_units, key_of, milliseconds, server_key};
+use reads::Reads;
 use redis::cmd;
 use segstock_remote::{
     Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, Refused, RemoteHolds,
@@ -43,13 +46,12 @@ const LIBRARY: &str = include_str!("atomic.lua");
 pub struct Atomic {
     driver: Driver<Reach>,
     key: String,
-    /// The key of how many units are held.
-    held: String,
     /// Keys of the orders' records begin so.
     prefix: String,
     ttl: u64,
     strict: bool,
     left: Left,
+    reads: Reads,
 }
 
 /// What the function says: a word, and of a refusal the units that were in stock, and whether any were held.
@@ -131,7 +133,7 @@ impl Atomic {
         let key = key_of(name)?;
         Ok(Self {
             driver: redis.driver(Some(server_key(&key)))?,
-            held: format!("{key}:held"),
+            reads: Reads::new([key.clone(), format!("{key}:held")], redis.attempt()),
             prefix: format!("{key}:order:"),
             key,
             ttl: redis.ttl(),
@@ -176,7 +178,7 @@ impl Atomic {
             async move {
                 let may_forget = !attempt.is_again() && !self.strict;
                 if may_forget && self.left.is_less_than(units) {
-                    if let Some(left) = self.read(&link, record, units).await? {
+                    if let Some(left) = self.reads.refusal(&link, record, units).await? {
                         return Ok(("refused".to_owned(), Some(left), false));
                     }
                     self.left.forget();
@@ -191,17 +193,6 @@ impl Atomic {
             }
         };
         self.driver.ask_for(&[order], take).await
-    }
-
-    /// The units that are left, if that is the refusal of an order: they are too few, none is held, and nothing is known of the
-    /// id, all at the instant of one read.
-    async fn read(&self, link: &Connection, record: &str, units: Units) -> Asked<Option<u64>> {
-        let mut read = cmd("MGET");
-        read.arg(&self.key).arg(&self.held).arg(record);
-        let (left, held, known): (Option<u64>, Option<u64>, Option<String>) =
-            link.ask(&read).await?;
-        let is_refusal = known.is_none() && held.is_none_or(|held| held == 0);
-        Ok(left.filter(|&left| is_refusal && left < units.get()))
     }
 
     fn record(&self, order: Option<&OrderId>) -> String {

@@ -1,10 +1,13 @@
-#!lua name=segstock_growing_1
+#!lua name=segstock_growing_2
 
 -- A part, and the pocket, is a hash with two counters that only grow: it holds added - taken units.
 -- A record says what became of an order's id at its key, "what:units":
 --   at a part    sold, put, refused; away: its first part was short, and it went on; short: a later part said so
 --   at the pocket   sold, refused; short: gathers of this id up to that number fell short
 -- The pocket's field open is the gather that is open: "number id turn units".
+-- A part knows the last gather that asked it: gather, its number; piece, the units that it took; back, the same number if
+-- they were put back. Those before it are over: the next one is opened when the last is closed.
+-- Every key is one of the stock's own, or a record, which has its deadline from the call that writes it.
 
 local function digits(number)
   return string.format('%.0f', number)
@@ -123,41 +126,36 @@ local function settle_gathers(keys, args)
   return { 'refused', '0' }
 end
 
--- KEYS: a part, the piece of a gather there. ARGV: units that are missing. Takes what there is, once.
+-- KEYS: a part. ARGV: the number of a gather, units that are missing. Takes what there is, once.
 local function piece(keys, args)
-  local piece = redis.call('GET', keys[2])
-  if piece then return { 'done', piece:match('^%d+') } end
-  local units = math.min(held(keys[1]), tonumber(args[1]))
-  redis.call('HINCRBY', keys[1], 'taken', digits(units))
-  redis.call('SET', keys[2], digits(units))
+  local seen = redis.call('HMGET', keys[1], 'added', 'taken', 'gather', 'piece')
+  if not seen[1] then return { 'nostock' } end
+  local last = tonumber(seen[3]) or 0
+  if last == tonumber(args[1]) then return { 'done', seen[4] } end
+  if last > tonumber(args[1]) then return { 'over', '0' } end
+  local taken = tonumber(seen[2])
+  local units = math.min(tonumber(seen[1]) - taken, tonumber(args[2]))
+  redis.call('HSET', keys[1], 'taken', digits(taken + units), 'gather', args[1], 'piece', digits(units))
   return { 'done', digits(units) }
 end
 
--- KEYS: a part, the piece. Puts it back, once.
-local function put_back(keys)
-  local piece = redis.call('GET', keys[2])
-  if piece and piece:match('^%d+$') then
-    redis.call('HINCRBY', keys[1], 'added', piece)
-    redis.call('SET', keys[2], piece .. ' back')
+-- KEYS: a part. ARGV: the number of a gather. Puts its piece back, once.
+local function put_back(keys, args)
+  local seen = redis.call('HMGET', keys[1], 'added', 'gather', 'piece', 'back')
+  if seen[2] == args[1] and seen[4] ~= args[1] then
+    redis.call('HSET', keys[1], 'added', digits(seen[1] + seen[3]), 'back', args[1])
   end
   return { 'done' }
 end
 
--- KEYS: a part, the piece of a gather that is closed. ARGV: ttl. Late copies of its requests find it as long as that.
-local function forget(keys, args)
-  redis.call('PEXPIRE', keys[2], args[1])
-  return { 'done' }
-end
-
-redis.register_function('segstock_growing_1_create', create)
-redis.register_function('segstock_growing_1_take', take)
-redis.register_function('segstock_growing_1_put', put)
-redis.register_function('segstock_growing_1_settle', settle)
-redis.register_function('segstock_growing_1_sum', sum)
-redis.register_function('segstock_growing_1_open', open)
-redis.register_function('segstock_growing_1_opened', opened)
-redis.register_function('segstock_growing_1_close', close)
-redis.register_function('segstock_growing_1_settle_gathers', settle_gathers)
-redis.register_function('segstock_growing_1_piece', piece)
-redis.register_function('segstock_growing_1_put_back', put_back)
-redis.register_function('segstock_growing_1_forget', forget)
+redis.register_function('segstock_growing_2_create', create)
+redis.register_function('segstock_growing_2_take', take)
+redis.register_function('segstock_growing_2_put', put)
+redis.register_function('segstock_growing_2_settle', settle)
+redis.register_function('segstock_growing_2_sum', sum)
+redis.register_function('segstock_growing_2_open', open)
+redis.register_function('segstock_growing_2_opened', opened)
+redis.register_function('segstock_growing_2_close', close)
+redis.register_function('segstock_growing_2_settle_gathers', settle_gathers)
+redis.register_function('segstock_growing_2_piece', piece)
+redis.register_function('segstock_growing_2_put_back', put_back)

@@ -133,6 +133,11 @@ impl Redis {
         self.strict
     }
 
+    /// The time-out of each attempt.
+    pub(crate) const fn attempt(&self) -> Duration {
+        self.patience.attempt()
+    }
+
     /// How long ids are remembered, in milliseconds.
     pub(crate) fn ttl(&self) -> u64 {
         milliseconds(self.remembered)

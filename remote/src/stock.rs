@@ -10,6 +10,13 @@ use std::time::Duration;
 /// A call that is answered *unknown* is asked again under the same id: by the same call, which does it if it did not
 /// happen yet, or by [`outcome`](Self::outcome), which sees to it that it never will.
 ///
+/// # Two calls of one id at once
+///
+/// An order that is asked for twice at once, as by a customer who clicks twice, takes its units once, whichever processes ask.
+/// But each call is answered for itself: one may be refused, and the other served a moment later. So a refusal is the last word
+/// on an order once no other call of its id is under way; where one may be, ask for the [`outcome`](Self::outcome) before you tell
+/// the customer.
+///
 /// The trait grows by provided methods only.
 pub trait RemoteStock: Send + Sync {
     /// Sells `units` to `order`, all of them or none, once.

@@ -1,7 +1,7 @@
 //! A checker that tries every order there is.
 
 use segstock_conformance::{Call, History};
-use segstock_model::{Model, Op, Outcome};
+use segstock_model::{Model, Op, Outcome, Refusal};
 
 /// Tries every order of every subset of the calls that may have happened; `placed` have, and did something.
 fn some_order_explains(stock: &Model, placed: &[Call], calls: &[Call]) -> bool {
@@ -124,6 +124,31 @@ fn invents_reserved(calls: &[Call]) -> bool {
     })
 }
 
+/// Whether a snapshot shows more units as reserved than a refusal before it leaves.
+fn shows_what_a_refusal_denies(calls: &[Call]) -> bool {
+    calls.iter().any(|read| {
+        let Outcome::Snapshot(said) = read.outcome else {
+            return false;
+        };
+        calls.iter().any(|refused| {
+            let (Op::Commit(units) | Op::Release(units)) = refused.op else {
+                return false;
+            };
+            let later = calls.iter().map(|call| match (call.op, call.outcome) {
+                (Op::Reserve(_), Outcome::Done) if call.returned < refused.called => 0,
+                (
+                    Op::Reserve(units) | Op::Place { units, .. },
+                    Outcome::Done | Outcome::Unknown,
+                ) if call.called <= read.returned => units,
+                _ => 0,
+            });
+            refused.outcome == Outcome::Refused(Refusal::NotReserved)
+                && refused.returned < read.called
+                && said.reserved >= units + later.sum::<u64>()
+        })
+    })
+}
+
 /// Whether a snapshot shows fewer units as sold than one that ended before it.
 fn forgets_sold(calls: &[Call]) -> bool {
     calls.iter().any(|read| {
@@ -142,6 +167,7 @@ fn forgets_sold(calls: &[Call]) -> bool {
 pub fn naive(history: &History) -> bool {
     let calls = strict(history.calls());
     !invents_reserved(history.calls())
+        && !shows_what_a_refusal_denies(history.calls())
         && !forgets_sold(history.calls())
         && some_order_explains(&Model::new(history.initial()), &[], &calls)
 }

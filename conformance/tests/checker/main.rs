@@ -107,6 +107,37 @@ fn a_snapshot_that_forgets_a_reservation_is_reported() {
 }
 
 #[test]
+fn a_snapshot_that_shows_what_a_refusal_before_it_denies_is_reported() {
+    // The commit overlaps the snapshot, which might show it as not made: but a refusal says that it was.
+    let read = |refused: u64, reserved| {
+        let sums = Snapshot {
+            initial: 9,
+            available: 5,
+            reserved,
+            sold: 4 - reserved,
+            ..Snapshot::default()
+        };
+        let not_reserved = Outcome::Refused(Refusal::NotReserved);
+        vec![
+            Call::new(0, 0, 10, Op::Reserve(3), Outcome::Done),
+            Call::new(1, 0, 20, Op::Reserve(1), Outcome::Done),
+            Call::new(0, 30, 90, Op::Commit(3), Outcome::Done),
+            Call::new(1, 40, 50, Op::Release(refused), not_reserved),
+            Call::new(2, 60, 80, Op::Snapshot, Outcome::Snapshot(sums)),
+        ]
+    };
+    for (refused, reserved) in [(2, 1), (3, 1), (5, 1), (5, 4)] {
+        let history = History::new(9, read(refused, reserved)).unwrap();
+        let verdict = Checker::new().check(&history);
+        assert_eq!(verdict, Verdict::Linearizable, "{refused} {reserved}");
+    }
+    for refused in [2, 3, 4] {
+        let words = unexplained(9, read(refused, 4)).to_string();
+        assert!(words.contains("refused (not reserved) before"), "{words}");
+    }
+}
+
+#[test]
 fn a_spent_budget_is_neither_yes_nor_no() {
     // Everything at the same time, in even numbers, and an odd number is read: all orders must be tried.
     let mut calls: Vec<Call> = (0..12)

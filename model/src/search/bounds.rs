@@ -10,7 +10,8 @@
 //!
 //! What a snapshot calls reserved is more than one instant's: units that were reserved before it began, and
 //! that no call settled until it ended, are reserved throughout, and it may not call them sold. Nor may it show more
-//! units as reserved than were reserved at any instant of the call, or fewer as sold than a snapshot before it.
+//! units as reserved than were reserved at any instant of the call, or fewer as sold than a snapshot before it. A refusal that
+//! came before it says how many were reserved at most.
 //!
 //! A call of unknown outcome can have happened at any instant from its call on, and never must have.
 //!
@@ -79,6 +80,7 @@ pub fn contradiction(problem: &Problem) -> Option<Contradiction> {
         first(problem, |item| sums.restocked(item)),
         reserved(problem),
         reserved_at_most(problem),
+        reserved_after_refusal(problem),
         sold_fell(problem),
         sums.no_room(problem),
     ];
@@ -224,6 +226,55 @@ fn reserved_at_most(problem: &Problem) -> Option<Contradiction> {
     first(problem, |item| {
         let said = said(item)?;
         let most = most.between(item.called, item.returned).max()?;
+        (i128::from(said.reserved) > most).then_some(Sum::ReservedAtMost(most))
+    })
+}
+
+/// A snapshot that shows more units as reserved than can have been since a commit or a release before it was refused, because
+/// fewer were reserved. Without this, it could show a commit that it overlaps as not made, though the refusal proves that it was.
+/// Holds are settled by their keys alone, so a refusal says nothing of them.
+fn reserved_after_refusal(problem: &Problem) -> Option<Contradiction> {
+    let items = || problem.threads.iter().flatten();
+    let mut refused: Vec<(u64, u64, i128)> = items()
+        .filter_map(|item| match (item.op, item.outcome) {
+            (Op::Commit(units) | Op::Release(units), Outcome::Refused(Refusal::NotReserved)) => {
+                Some((item.returned, item.called, i128::from(units) - 1))
+            }
+            _ => None,
+        })
+        .collect();
+    if refused.is_empty() {
+        return None;
+    }
+    let (mut may, mut must) = (Vec::new(), Vec::new());
+    for item in items().filter(|item| item.outcome == Outcome::Done) {
+        if let Op::Reserve(units) | Op::Place { units, .. } = item.op {
+            may.push((item.called, i128::from(units)));
+        }
+        if let Op::Reserve(units) = item.op {
+            must.push((after(item.returned), i128::from(units)));
+        }
+    }
+    for maybe in &problem.maybes {
+        if let Op::Reserve(units) | Op::Place { units, .. } = maybe.op {
+            may.extend(maybe.called.iter().map(|&at| (at, i128::from(units))));
+        }
+    }
+    may.sort_unstable();
+    must.sort_unstable();
+    let (may, must) = (Course::new(problem.start.held(), may), Course::new(0, must));
+    refused.sort_unstable();
+    // What was reserved before a refusal was in its figure. The least that those say which came first.
+    let mut least = i128::MAX;
+    for (_, called, most) in &mut refused {
+        least = least.min(*most - must.at(*called));
+        *most = least;
+    }
+    first(problem, |item| {
+        let said = said(item)?;
+        let before = refused.partition_point(|(returned, ..)| *returned < item.called);
+        let (.., most) = refused[..before].last()?;
+        let most = most + may.at(item.returned);
         (i128::from(said.reserved) > most).then_some(Sum::ReservedAtMost(most))
     })
 }

@@ -1,7 +1,8 @@
 //! Lists of orders, page by page.
 
-use super::answers::Refusal;
+use super::answers::{InvalidOrder, Refusal};
 use super::feed::InvalidCursor;
+use super::lines::is_sku;
 use super::node::Node;
 use super::rows::{Failed, Rows};
 use super::stock::{check_sku, no_sku};
@@ -56,7 +57,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSku`] if the filter names a SKU that is not there, and the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::NoSku`] if the filter names a SKU that is not there; [`Refusal::Invalid`] if what it names is no SKU, or no
+    /// customer; and the [temporary ones](Refusal::is_temporary).
     pub async fn orders(
         &self,
         filter: &Filter<String>,
@@ -64,6 +66,11 @@ impl Node {
         most: usize,
     ) -> Result<OrderPage, Refusal> {
         filter.sku.as_deref().map_or(Ok(()), check_sku)?;
+        let customer = filter.customer.as_deref();
+        if customer.is_some_and(|customer| !is_sku(customer)) {
+            // A name has the form of a SKU's.
+            return Err(Refusal::Invalid(InvalidOrder::Customer));
+        }
         let page = self.inner.rows.orders(filter, after, most.clamp(1, MOST));
         let page = self.read(page).await?;
         page.ok_or_else(|| no_sku(filter.sku.as_deref().unwrap_or_default()))

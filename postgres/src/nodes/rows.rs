@@ -327,6 +327,8 @@ fn blocks(row: &Row, from: usize) -> Result<Vec<(i64, Sku, i64)>, Fault> {
         .collect())
 }
 
+/// A time as the database has it: at most a thousand years. So long before and after now, it counts.
 pub(super) fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+    const MOST: i64 = 1_000 * 365 * 24 * 3_600 * 1_000_000;
+    i64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }

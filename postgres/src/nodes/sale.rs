@@ -31,6 +31,9 @@ pub struct Sale {
     pub(super) retention: Option<Duration>,
 }
 
+/// The longest of these times: servers count that of a statement in milliseconds, up to 24 days. More is taken for this.
+const LONGEST: Duration = Duration::from_secs(24 * 24 * 3_600);
+
 /// How a SKU begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -117,27 +120,32 @@ impl Sale {
     /// How long the server has for an answer before the connection counts as lost, and ends a statement; 1 second by
     /// default. Installing and auditing have a minute at least.
     pub fn timeout(self, timeout: Duration) -> Self {
+        let timeout = timeout.min(LONGEST);
         Self { timeout, ..self }
     }
 
     /// How long a call waits before it is told to try again; 5 seconds by default.
     pub fn patience(self, patience: Duration) -> Self {
+        let patience = patience.min(LONGEST);
         Self { patience, ..self }
     }
 
     /// How long a silent node has its blocks for itself; 5 seconds by default. Safety does not rest on it.
     pub fn lease(self, lease: Duration) -> Self {
+        let lease = lease.min(LONGEST);
         Self { lease, ..self }
     }
 
     /// How often a node renews its lease; each half a second by default.
     pub fn heartbeat(self, heartbeat: Duration) -> Self {
+        let heartbeat = heartbeat.min(LONGEST);
         Self { heartbeat, ..self }
     }
 
     /// How long a recall lasts, at first; 50 ms by default. It should be longer than three commits. A call that is not
     /// served by it doubles it.
     pub fn recall(self, recall: Duration) -> Self {
+        let recall = recall.min(LONGEST);
         Self { recall, ..self }
     }
 
@@ -223,8 +231,11 @@ impl Sale {
     ///
     /// # Errors
     ///
-    /// If the server does not answer.
+    /// [`SaleError::Sku`] if it is none; or if the server does not answer.
     pub async fn free(&self, sku: &str) -> Result<Option<Free>, SaleError> {
+        if !is_sku(sku) {
+            return Err(SaleError::Sku(sku.to_owned()));
+        }
         Ok(free(&self.rows().await?, sku).await?)
     }
 

@@ -76,8 +76,11 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::Invalid`] if `after` is no SKU, and not empty; and the [temporary ones](Refusal::is_temporary).
     pub async fn stocks(&self, after: &str, most: usize) -> Result<StockPage, Refusal> {
+        if !after.is_empty() {
+            check_sku(after)?;
+        }
         let most = most.clamp(1, MOST);
         let stocks = self.inner.rows.stocks(AFTER, after, most + 1);
         let mut stocks = self.read(stocks).await?;

@@ -10,6 +10,7 @@ mod customers;
 mod events;
 mod feed;
 mod forget;
+mod hostile;
 mod large;
 mod limits;
 mod lists;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     feed::add(&tests);
     queue::add(&tests);
     forget::add(&tests);
+    hostile::add(&tests);
     large::add(&tests);
     lost::add(&tests);
     backlog::add(&tests);

@@ -1,10 +1,13 @@
 //! Units from several keys for one order. Nothing is atomic across keys, and a process that gathers may die anywhere.
 //!
 //! One gather at a time is open in the *pocket*, a key of its own. Opening announces its units: the pocket's `added` grows
-//! by them. Then it takes a piece from key after key, under its own number, which the keys remember. Everything follows
-//! from the pocket and the keys' answers, whoever does it and however often. So **a process that finds a gather open
-//! finishes it**, and nobody needs a lock that may run out. A late request opens nothing: the pocket remembers the
-//! gathers of each id that are over.
+//! by them. Then it takes a piece from key after key, under its own number. Everything follows from the pocket and the keys'
+//! answers, whoever does it and however often. So **a process that finds a gather open finishes it**, and nobody needs a
+//! lock that may run out. A late request opens nothing: the pocket remembers the gathers of each id that are over.
+//!
+//! Numbers grow, and a gather is opened when the last is closed. So a key remembers its piece of the last gather alone, in
+//! its own hash: a process that dies leaves nothing behind that must be deleted, and one that stood still hears that its
+//! gather is over.
 //!
 //! With all units in hand, closing is the instant of the deduct: the pocket's `taken` grows by them. If the units fall
 //! short, the gather puts all pieces back, and closes as well. The sums are never too low: an announcement can only delay
@@ -29,6 +32,8 @@ struct Gather {
 pub(super) enum Gathered {
     Sold,
     Short,
+    /// A gather was open, and is over: what is left may be too little by now.
+    Another,
     /// The order is refused for ever.
     Refused,
 }
@@ -66,11 +71,11 @@ impl Growing {
     ) -> Result<Heard, Unknown> {
         let pocket = self.pocket();
         let record = format!("{pocket}:order:{order}");
-        let name = format!("segstock_growing_1_{name}");
+        let name = format!("segstock_growing_2_{name}");
         function::call(&self.servers[0], None, &name, &[pocket, record], args).await
     }
 
-    /// Gathers the units of an order, after what others had begun.
+    /// Gathers the units of an order; or finishes a gather that another has begun.
     pub(super) async fn gather(
         &self,
         order: &OrderId,
@@ -90,14 +95,14 @@ impl Growing {
                 "short" => turn = heard.said.1 + 1,
                 _ => {
                     let gather = Gather::read(heard.said.2)?;
-                    let sold = self.finish(&gather).await?;
-                    if gather.order == order.as_str() {
-                        return Ok(if sold {
-                            Gathered::Sold
-                        } else {
-                            Gathered::Short
-                        });
+                    let end = self.finish(&gather).await?;
+                    let is_own = gather.order == order.as_str();
+                    if let (true, Some(end)) = (is_own, end) {
+                        return Ok(end);
                     }
+                    // Another process has finished its own, and the pocket alone knows whether it sold.
+                    *doubt |= is_own;
+                    return Ok(Gathered::Another);
                 }
             }
         }
@@ -131,25 +136,31 @@ impl Growing {
         }
     }
 
-    /// Does what is left of a gather, and says whether its order is sold. The keys repeat their answers for what others
-    /// have done.
-    async fn finish(&self, gather: &Gather) -> Result<bool, Unknown> {
+    /// Does what is left of a gather, and says how it ended; nothing if it was over, and only the pocket knows. The keys
+    /// repeat their answers for what others have done.
+    async fn finish(&self, gather: &Gather) -> Result<Option<Gathered>, Unknown> {
         let (mut missing, mut taken) = (gather.units, 0);
         for part in 0..self.parts {
             if missing == 0 {
                 break;
             }
             let args = |piece: &mut Cmd, _| {
-                piece.arg(missing);
+                piece.arg(gather.number).arg(missing);
             };
-            let heard = self.of_piece(part, gather, "piece", args).await?;
+            let heard = self.of_piece(part, "piece", args).await?;
+            if heard.said.0 == "over" {
+                return Ok(None);
+            }
             missing = missing.saturating_sub(heard.said.1);
             taken = part + 1;
         }
         let sold = missing == 0;
         if !sold && !self.makes(Mistake::KeepsPieces) {
+            let args = |put_back: &mut Cmd, _| {
+                put_back.arg(gather.number);
+            };
             for part in 0..taken {
-                self.of_piece(part, gather, "put_back", nothing).await?;
+                self.of_piece(part, "put_back", args).await?;
             }
         }
         let close = |close: &mut Cmd, _| {
@@ -157,27 +168,21 @@ impl Growing {
             close.arg(&gather.text).arg(end).arg(self.ttl);
         };
         self.in_pocket(&gather.order, "close", close).await?;
-        let forget = |forget: &mut Cmd, _| {
-            forget.arg(self.ttl);
-        };
-        for part in 0..taken {
-            self.of_piece(part, gather, "forget", forget).await?;
-        }
-        Ok(sold)
+        Ok(Some(match sold {
+            true => Gathered::Sold,
+            false => Gathered::Short,
+        }))
     }
 
-    /// Calls a function on a part and the piece of a gather there.
+    /// Calls a function on a part and the piece of the last gather there.
     async fn of_piece(
         &self,
         part: usize,
-        gather: &Gather,
         name: &str,
         args: impl Fn(&mut Cmd, Attempt) + Sync,
     ) -> Result<Heard, Unknown> {
-        let key = self.part(part);
-        let piece = format!("{key}:piece:{}", gather.number);
         let server = &self.servers[part % self.servers.len()];
-        let name = format!("segstock_growing_1_{name}");
-        function::call(server, None, &name, &[key, piece], args).await
+        let name = format!("segstock_growing_2_{name}");
+        function::call(server, None, &name, &[self.part(part)], args).await
     }
 }

@@ -3,6 +3,7 @@
 mod atomic;
 mod designs;
 mod failover;
+mod growing;
 mod mistakes;
 mod several;
 mod sold_out;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     designs::add(&tests);
     several::add(&tests);
     atomic::add(&tests);
+    growing::add(&tests);
     sold_out::add(&tests);
     failover::add(&tests);
     tests.add_orphan();

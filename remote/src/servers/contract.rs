@@ -24,6 +24,7 @@ pub async fn of_stock<S: RemoteStock>(open: impl AsyncFn(u64) -> S) {
     retries(&open(5).await).await;
     outcomes(&open(5).await).await;
     numbers(&open(MAX_UNITS - 1).await).await;
+    twice_at_once(&open(30).await).await;
 }
 
 async fn retries(stock: &impl RemoteStock) {
@@ -68,6 +69,24 @@ async fn numbers(stock: &impl RemoteStock) {
     let rest = units(MAX_UNITS - 1);
     assert_eq!(stock.deduct(&id("e"), rest).await, Answer::Done(()));
     assert_eq!(stock.available().await, Ok(0));
+}
+
+/// Two calls of each id, at once: they take its units once. One of them may be refused where the other is served, and the outcome
+/// tells which it was.
+async fn twice_at_once(stock: &impl RemoteStock) {
+    let mut sold = 0;
+    for order in 0..20 {
+        let order = id(&format!("twice:{order}"));
+        let (one, other) = tokio::join!(
+            stock.deduct(&order, units(2)),
+            stock.deduct(&order, units(2))
+        );
+        assert!(one.is_known() && other.is_known(), "{one:?}, {other:?}");
+        let is_sold = [&one, &other].contains(&&Answer::Done(()));
+        assert_eq!(stock.outcome(&order).await == Answer::Done(()), is_sold);
+        sold += 2 * u64::from(is_sold);
+    }
+    assert_eq!((sold, stock.available().await), (30, Ok(0)));
 }
 
 /// A stock that is sold out refuses, and yet serves what is known and what comes back: `stock` and `other` are one stock of

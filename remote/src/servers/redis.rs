@@ -52,7 +52,9 @@ impl RedisServer {
             .args(["--port", "0", "--save", "", "--logfile", "log"])
             .arg("--unixsocket")
             .arg(socket)
-            .args(["--appendonly", appendonly, "--appendfsync", appendfsync]);
+            .args(["--appendonly", appendonly, "--appendfsync", appendfsync])
+            // A test is short. Who measures must not meet the process that writes the log again.
+            .args(["--auto-aof-rewrite-percentage", "0"]);
         let private = Private::start(folder, command, is_ready)?;
         Ok(Self {
             url,
