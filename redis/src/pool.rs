@@ -16,7 +16,9 @@
 //! that server is unknown: create the stock again, under another name, from the order log.
 //!
 //! **It refuses falsely** while units lie in the blocks of other nodes, until their lease is over. The limit of 2^40 units
-//! is not exact while several restocks run at once.
+//! is not exact while several restocks run at once. **It leaves a small key for ever**, a block's journal, where a process dies
+//! between putting the block's rest back and giving the journal its deadline. A journal that had it before might be forgotten
+//! with its block still lent, and its units would be sold again.
 //!
 //! What limits it: N servers, as fast as each serves requests, and the pool once for each block. On one server it is no
 //! faster than [`Atomic`](crate::Atomic); take it to spread a sale over servers that need not know each other.

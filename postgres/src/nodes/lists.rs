@@ -2,7 +2,6 @@
 
 use super::answers::{InvalidOrder, Refusal};
 use super::feed::InvalidCursor;
-use super::lines::is_sku;
 use super::node::Node;
 use super::rows::{Failed, Rows};
 use super::stock::{check_sku, no_sku};
@@ -57,8 +56,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSku`] if the filter names a SKU that is not there; [`Refusal::Invalid`] if what it names is no SKU, or no
-    /// customer; and the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::NoSku`] if the filter names a SKU that is not there; [`Refusal::Invalid`] if the SKU is none, or the
+    /// customer has a zero byte, which no database keeps; and the [temporary ones](Refusal::is_temporary).
     pub async fn orders(
         &self,
         filter: &Filter<String>,
@@ -67,8 +66,7 @@ impl Node {
     ) -> Result<OrderPage, Refusal> {
         filter.sku.as_deref().map_or(Ok(()), check_sku)?;
         let customer = filter.customer.as_deref();
-        if customer.is_some_and(|customer| !is_sku(customer)) {
-            // A name has the form of a SKU's.
+        if customer.is_some_and(|customer| customer.contains('\0')) {
             return Err(Refusal::Invalid(InvalidOrder::Customer));
         }
         let page = self.inner.rows.orders(filter, after, most.clamp(1, MOST));

@@ -1,6 +1,6 @@
 //! The stock of SKUs, as it is.
 
-use super::answers::Refusal;
+use super::answers::{InvalidOrder, Refusal};
 use super::error::SaleError;
 use super::node::Node;
 use super::rows::{Failed, Rows, list};
@@ -76,10 +76,10 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Invalid`] if `after` is no SKU, and not empty; and the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::Invalid`] if `after` has a zero byte, which no database keeps; and the [temporary ones](Refusal::is_temporary).
     pub async fn stocks(&self, after: &str, most: usize) -> Result<StockPage, Refusal> {
-        if !after.is_empty() {
-            check_sku(after)?;
+        if after.contains('\0') {
+            return Err(Refusal::Invalid(InvalidOrder::Sku(after.to_owned())));
         }
         let most = most.clamp(1, MOST);
         let stocks = self.inner.rows.stocks(AFTER, after, most + 1);
