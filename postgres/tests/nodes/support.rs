@@ -161,10 +161,25 @@ impl Batch {
         session: i64,
         number: i64,
     ) -> Result<String, tokio_postgres::Error> {
-        const BATCH: &str = "
-            select standing, array_to_string(dids, ',', '-'), array_to_string(states, ',', '-'),
-              array_to_string(went_units, ',')
-            from batch_1($1, $2, $3, true, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+        const COLUMNS: &str =
+            "standing, array_to_string(dids, ',', '-'), array_to_string(states, ',', '-'),
+              array_to_string(went_units, ',')";
+        let row = self.ask(client, (node, session, number), COLUMNS).await?;
+        let columns = (0..4).map(|column| row.get::<_, Option<String>>(column).unwrap_or_default());
+        Ok(columns.collect::<Vec<_>>().join(" ").trim_end().to_owned())
+    }
+
+    /// Sends it, and reads these columns of its answer.
+    pub async fn ask(
+        &self,
+        client: &Client,
+        (node, session, number): (&str, i64, i64),
+        columns: &str,
+    ) -> Result<Row, tokio_postgres::Error> {
+        let sql = format!(
+            "select {columns}
+            from batch_1($1, $2, $3, true, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        );
         let epochs = self
             .pieces
             .iter()
@@ -193,9 +208,7 @@ impl Batch {
             &back_units,
             &vec![None::<String>; self.ids.len()],
         ];
-        let row = client.query_one(BATCH, &parameters).await?;
-        let columns = (0..4).map(|column| row.get::<_, Option<String>>(column).unwrap_or_default());
-        Ok(columns.collect::<Vec<_>>().join(" ").trim_end().to_owned())
+        client.query_one(&sql, &parameters).await
     }
 }
 
