@@ -18,6 +18,7 @@ mod snapshots;
 
 use clap::Parser;
 use segstock_harness::{Arguments, Run};
+use std::process::ExitCode;
 
 fn steps(run: &mut Run) {
     run.step("plenty", counting::plenty);
@@ -50,7 +51,11 @@ fn steps(run: &mut Run) {
     run.step("order flow of 20 ms", reserving::order_flow);
 }
 
-fn main() -> Result<(), String> {
+fn main() -> ExitCode {
     let subject = concat!("segstock ", env!("CARGO_PKG_VERSION"));
-    segstock_harness::run("ratios", subject, &Arguments::parse(), steps).map(drop)
+    if let Err(error) = segstock_harness::run("ratios", subject, &Arguments::parse(), steps) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }

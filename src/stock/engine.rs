@@ -62,10 +62,16 @@ impl Engine {
     pub(crate) fn available(&self) -> u64 {
         let word = self.word.load();
         if word.is_wide() {
-            self.stripes().bound(&self.word).min(MAX_UNITS)
+            self.available_striped()
         } else {
             word.units()
         }
+    }
+
+    /// A function of its own, so that a look at one word saves no registers for it.
+    #[inline(never)]
+    fn available_striped(&self) -> u64 {
+        self.stripes().bound(&self.word).min(MAX_UNITS)
     }
 
     pub(super) fn segments(&self) -> usize {

@@ -156,6 +156,7 @@ impl Stripes {
     /// by `store_buffering` in `tests/loom_stock.rs`.
     ///
     /// All segments exist before a stock is first wide. So a pass need not ask whether segments were added.
+    #[inline]
     pub(super) fn bound(&self, word: &WordCell) -> u64 {
         let taken = self.sum_with_pocket(Segment::taken);
         fence(Ordering::SeqCst);
@@ -196,8 +197,15 @@ impl Stripes {
         self.sum(Segment::committed)
     }
 
+    /// By twos: a sum waits for each addition to it, and only half of them are to it.
+    #[inline]
     fn sum_with_pocket(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
-        sum(self.slots.iter().map(|slot| counter(&slot.segment)))
+        let counter = |slot: &CachePadded<Slot>| counter(&slot.segment);
+        let (pairs, rest) = self.slots.as_chunks();
+        let pairs = pairs
+            .iter()
+            .map(|[one, other]| counter(one).wrapping_add(counter(other)));
+        sum(pairs).wrapping_add(sum(rest.iter().map(counter)))
     }
 
     pub(super) fn stats(&self) -> Stats {

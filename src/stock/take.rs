@@ -230,6 +230,7 @@ impl Engine {
 // The calls that change the form of the stock.
 impl Engine {
     /// After a refusal by the bound: with little left, one word is enough.
+    #[inline]
     fn narrow_if_little(&self, bound: u64) {
         if self.tuning.is_little(bound) {
             self.try_narrow();
