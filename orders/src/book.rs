@@ -5,6 +5,7 @@ mod cancel;
 mod changes;
 mod events;
 mod expiry;
+mod forget;
 mod limit;
 mod lists;
 mod moves;
@@ -106,6 +107,8 @@ pub(crate) struct Call {
     pub(crate) now: u64,
     /// The entry that must be durable before the answer is given.
     pub(crate) rests_on: Position,
+    /// The order that it is about, once it was refused: that is not forgotten for its sake.
+    pub(crate) order: Option<Position>,
 }
 
 impl Call {
@@ -139,6 +142,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let mut call = Call {
             now,
             rests_on: Position::default(),
+            order: None,
         };
         let answer = work(&mut call);
         if self.skus.to_serve.any() {

@@ -24,11 +24,14 @@ const MAX_SHARDS: usize = 1024;
 const MOST_ORDERS: usize = u32::MAX as usize / 2;
 /// A call looks at each of an order's.
 const MOST_REQUESTS: usize = 1_000;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Opens an [`OrderBook`]; made by [`OrderBook::builder`].
 ///
 /// | setting | default |
 /// |---|---|
 /// | [`retention`](Self::retention) | an hour |
+/// | [`returns`](Self::returns), [`max_returnable`](Self::max_returnable) | 30 days, of 250,000 orders |
 /// | [`longest_hold`](Self::longest_hold) | a day |
 /// | [`ships_at_once`](Self::ships_at_once) | no |
 /// | [`max_orders`](Self::max_orders) | 10 million |
@@ -89,9 +92,11 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
             shards: 32 * parallelism,
             settings: Settings {
                 retention: nanos(Duration::from_secs(60 * 60)),
+                returns: nanos(30 * DAY),
                 ships_at_once: false,
-                longest_hold: Duration::from_secs(24 * 60 * 60),
+                longest_hold: DAY,
                 max_orders: 10_000_000,
+                max_returnable: 250_000,
                 max_skus: 4_000_000,
                 max_customers: 10_000_000,
                 max_lines: 100,
@@ -125,10 +130,59 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self
     }
 
-    /// How long an order is known after it has ended (shipped, returned, cancelled or expired), and how long the keys of
-    /// restocks, counts and write-offs are. A retry that comes later is a new request.
+    /// How long an order is surely known after it has ended (shipped, returned, cancelled or expired), and how long the keys
+    /// of restocks, counts and write-offs are. A retry that comes later is a new request. An order of which units can come
+    /// back is known for [longer](Self::returns).
     pub fn retention(mut self, retention: Duration) -> Self {
         self.settings.retention = nanos(retention);
+        self
+    }
+
+    /// How long units of an order can come back: for so long after its last change an order is known of which units were
+    /// shipped and not all are returned. At least the [`retention`](Self::retention).
+    ///
+    /// After the retention it is kept for returns alone, with its keys, so that a retry returns nothing twice. It is forgotten
+    /// earlier when there are [too many](Self::max_returnable) such orders, and when a new order or key lacks room
+    /// ([`max_orders`](Self::max_orders), [`max_all_lines`](Self::max_all_lines), [`max_all_requests`](Self::max_all_requests)):
+    /// what is kept for returns never keeps a shop from selling. The oldest go first, by their last change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::ManualClock;
+    /// use segstock_orders::{OrderBook, Returned};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let clock = Arc::new(ManualClock::new());
+    /// let week = Duration::from_secs(7 * 24 * 60 * 60);
+    /// let book = OrderBook::builder().clock(Arc::clone(&clock) as _).returns(2 * week).build();
+    /// book.open("phone", 2)?;
+    /// book.place("order-17", None, [("phone", 2)], Duration::from_secs(900))?;
+    /// book.pay("order-17")?;
+    /// book.ship("order-17")?;
+    /// clock.advance(week);
+    /// book.return_part("order-17", "return-1", [("phone", 1)], Returned::OnSale)?;
+    /// assert_eq!(book.available("phone"), Some(1));
+    /// // Two more weeks for the other one, since the order changed.
+    /// clock.advance(2 * week);
+    /// assert!(book.return_order("order-17", Returned::OnSale).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn returns(mut self, returns: Duration) -> Self {
+        self.settings.returns = nanos(returns);
+        self
+    }
+
+    /// How many orders are kept for [returns](Self::returns) alone at most: past the retention, with units that can come
+    /// back. Beyond it the oldest are forgotten; with 0, none are kept. A usual order takes some 200 bytes, and its entries stay
+    /// in the ledger.
+    ///
+    /// Each [shard](Self::shards) keeps its share of them, at least one: so a shard may forget orders while another one has
+    /// room, and where the limit is small, there may be as many as there are shards. Each call forgets a few; until calls come, or
+    /// a [sweep](OrderBook::sweep), there may be more.
+    pub const fn max_returnable(mut self, orders: usize) -> Self {
+        self.settings.max_returnable = orders;
         self
     }
 
@@ -144,7 +198,8 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
         self
     }
 
-    /// How many orders are known at most. At the limit no order is placed. It is kept to the order, but for the places
+    /// How many orders are known at most. At the limit those that are kept for [returns](Self::returns) alone make room; without
+    /// them, no order is placed. It is kept to the order, but for the places
     /// that run at the same time.
     pub const fn max_orders(mut self, orders: usize) -> Self {
         self.settings.max_orders = if orders < MOST_ORDERS {
@@ -289,6 +344,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
                 shards,
                 self.settings.max_orders,
                 self.settings.max_all_lines,
+                self.settings.max_returnable,
             ),
             customers: Customers::new(self.settings.max_customers),
             journal: self.journal.unwrap_or_else(nowhere),

@@ -41,7 +41,7 @@ pub trait Journal<K>: Send + Sync {
         Position::new(u64::MAX)
     }
 
-    /// Whether the book may forget an order that ended and is past its retention. Asked under the lock of the order, again
+    /// Whether the book may forget an order that ended, is past its retention, and is kept for returns no longer. Asked under the lock of the order, again
     /// and again until it is answered by yes; a journal that keeps a row deletes that first.
     fn may_forget(&self, order: Position) -> bool {
         _ = order;

@@ -31,7 +31,7 @@ pub(crate) struct Order {
     /// The hash of what was placed.
     pub(crate) body: u64,
     /// While units are held: their deadline. While it waits: for how long its units will be held. Once it has ended:
-    /// when it is forgotten. In nanoseconds.
+    /// until when it is remembered, and then, until when it is kept for returns. In nanoseconds.
     pub(crate) until: u64,
     pub(crate) parts: Parts,
     /// Which calls on the whole order were made: a bit for each kind; and whether the payment was [`LATE`].
@@ -123,7 +123,8 @@ fn kind_of<K>(change: &Change<K>) -> u64 {
 enum EndsBy {
     Nothing,
     Expiry,
-    Forgetting,
+    Retention,
+    Returns,
 }
 
 impl EndsBy {
@@ -134,7 +135,7 @@ impl EndsBy {
         } else if parts.any(&[Stage::Waiting, Stage::Paid]) {
             Self::Nothing
         } else {
-            Self::Forgetting
+            Self::Retention
         }
     }
 }
@@ -146,7 +147,9 @@ pub(crate) enum Due {
     Never,
     /// Its units come back.
     Expires(u64),
-    /// It is forgotten.
+    /// Its retention is over: it is forgotten, or kept for returns.
+    Outlived(u64),
+    /// It is forgotten; or earlier, where too many are kept for returns.
     Forgotten(u64),
 }
 
@@ -304,7 +307,19 @@ impl Order {
     /// Whether it changes by itself no more: nothing of it waits, is held, or is to be shipped.
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
-        self.ends_by == EndsBy::Forgetting
+        matches!(self.ends_by, EndsBy::Retention | EndsBy::Returns)
+    }
+
+    /// Whether units of it were shipped, and did not come back.
+    pub(crate) fn can_come_back(&self) -> bool {
+        self.parts.any(&[Stage::Shipped])
+    }
+
+    /// Of an order that has ended: from now on it is kept for returns alone, until this time.
+    pub(crate) fn keep_for_returns(&mut self, until: u64) {
+        debug_assert!(self.has_ended(), "it is not needed for anything else");
+        self.ends_by = EndsBy::Returns;
+        self.until = until;
     }
 
     #[inline]
@@ -312,7 +327,8 @@ impl Order {
         match self.ends_by {
             EndsBy::Nothing => Due::Never,
             EndsBy::Expiry => Due::Expires(self.until),
-            EndsBy::Forgetting => Due::Forgotten(self.until),
+            EndsBy::Retention => Due::Outlived(self.until),
+            EndsBy::Returns => Due::Forgotten(self.until),
         }
     }
 

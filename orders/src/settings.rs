@@ -10,9 +10,12 @@ pub(crate) const MOST_LINES: usize = 10_000;
 pub(crate) struct Settings {
     /// In nanoseconds.
     pub(crate) retention: u64,
+    /// For how long units of an order can come back, in nanoseconds.
+    pub(crate) returns: u64,
     pub(crate) ships_at_once: bool,
     pub(crate) longest_hold: Duration,
     pub(crate) max_orders: usize,
+    pub(crate) max_returnable: usize,
     pub(crate) max_skus: usize,
     pub(crate) max_customers: usize,
     pub(crate) max_lines: usize,

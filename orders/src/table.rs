@@ -10,7 +10,7 @@ mod times;
 use crate::entry::{Entry, Position};
 use crate::lines::Lines;
 use crate::order::{Due, Order};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, RandomState};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, RandomState};
 use crossbeam_utils::CachePadded;
 pub(crate) use slot::SlotId;
 use slots::Slots;
@@ -30,6 +30,8 @@ pub(crate) struct Table {
     known: Tally,
     /// The parts of all orders.
     lines: Tally,
+    /// How many orders of a shard are kept for returns alone, at most.
+    most_returnable: usize,
     hasher: RandomState,
 }
 
@@ -39,6 +41,8 @@ struct OfShard {
     shard: Mutex<Shard>,
     known: Count,
     lines: Count,
+    /// The orders that are kept for returns alone. Changed under the lock.
+    returnable: AtomicUsize,
 }
 
 /// One shard.
@@ -47,6 +51,7 @@ pub(crate) struct Shard {
     slots: Slots,
     deadlines: Times,
     retained: Times,
+    returnable: Times,
     /// Whether the shard is to say again when the next order expires, once it is unlocked.
     visited: bool,
 }
@@ -66,13 +71,20 @@ impl Name<'_> {
 }
 
 impl Table {
-    /// A table in so many shards, of at most so many orders that have at most so many lines.
-    pub(crate) fn new(shards: usize, max_orders: usize, max_lines: usize) -> Self {
+    /// A table in so many shards, of at most so many orders that have at most so many lines, and of which so many are kept for
+    /// returns alone: each shard keeps its share of them, and at least one, if any.
+    pub(crate) fn new(
+        shards: usize,
+        max_orders: usize,
+        max_lines: usize,
+        max_returnable: usize,
+    ) -> Self {
         let shard = |_| {
             CachePadded::new(OfShard {
                 shard: Mutex::new(Shard::new()),
                 known: Count::default(),
                 lines: Count::default(),
+                returnable: AtomicUsize::new(0),
             })
         };
         Self {
@@ -80,6 +92,7 @@ impl Table {
             expiring: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
             known: Tally::new(max_orders, shards),
             lines: Tally::new(max_lines, shards),
+            most_returnable: (max_returnable / shards).max(max_returnable.min(1)),
             hasher: RandomState::default(),
         }
     }
@@ -103,6 +116,14 @@ impl Table {
     /// How many orders are known.
     pub(crate) fn known(&self) -> usize {
         tally::sum(self.counts_of_orders())
+    }
+
+    /// How many orders are kept for returns alone.
+    pub(crate) fn returnable(&self) -> usize {
+        let shards = self.shards.iter();
+        shards
+            .map(|shard| shard.returnable.load(Ordering::Relaxed))
+            .sum()
     }
 
     /// Whether another order can be known.
@@ -212,9 +233,7 @@ impl Locked<'_> {
                 if !before_it.has_ended() || before_it.last > order.number {
                     return Err(order.number);
                 }
-                self.dequeue(before);
-                self[before].until = 0;
-                self.enqueue(before);
+                self.keep_for_returns(before, 0);
             }
         }
         Ok(())
@@ -277,9 +296,51 @@ impl Locked<'_> {
 
     /// The first order whose retention is over.
     #[inline]
-    pub(crate) fn first_to_forget(&self, now: u64) -> Option<SlotId> {
+    pub(crate) fn first_outlived(&self, now: u64) -> Option<SlotId> {
         let first = self.shard.retained.first(&self.shard.slots);
         first.filter(|(time, _)| *time <= now).map(|(_, slot)| slot)
+    }
+
+    /// Whether orders are kept for returns alone.
+    pub(crate) fn keeps_for_returns(&self) -> bool {
+        self.table.most_returnable > 0
+    }
+
+    /// From now on an order is kept for returns alone, until this time.
+    pub(crate) fn keep_for_returns(&mut self, slot: SlotId, until: u64) {
+        self.dequeue(slot);
+        self[slot].keep_for_returns(until);
+        self.enqueue(slot);
+    }
+
+    /// The order that is forgotten first of those that are kept for returns alone: the oldest, as it changed; and its time.
+    #[inline]
+    pub(crate) fn first_returnable(&self) -> Option<(u64, SlotId)> {
+        self.shard.returnable.first(&self.shard.slots)
+    }
+
+    /// Orders that are kept for returns alone, the older ones first, roughly.
+    pub(crate) fn returnable(&self) -> impl Iterator<Item = SlotId> {
+        self.shard.returnable.passed(u64::MAX, &self.shard.slots)
+    }
+
+    /// The first order that is kept for returns alone, and no longer: its time has passed, or they are too many.
+    #[inline]
+    pub(crate) fn first_beyond_returns(&self, now: u64) -> Option<SlotId> {
+        let kept = self.of_shard.returnable.load(Ordering::Relaxed);
+        if kept == 0 {
+            return None;
+        }
+        let first = self.first_returnable();
+        let first = first.filter(|(time, _)| *time <= now || kept > self.table.most_returnable);
+        first.map(|(_, slot)| slot)
+    }
+
+    /// Counts an order more that is kept for returns alone; or less: it wraps around.
+    fn count_returnable(&self, more: usize) {
+        let kept = &self.of_shard.returnable;
+        let now = kept.load(Ordering::Relaxed).wrapping_add(more);
+        kept.store(now, Ordering::Relaxed);
     }
 
     #[inline]
@@ -291,7 +352,11 @@ impl Locked<'_> {
                 shard.deadlines.add(slot, time, &mut shard.slots);
                 self.announce(time);
             }
-            Due::Forgotten(time) => shard.retained.add(slot, time, &mut shard.slots),
+            Due::Outlived(time) => shard.retained.add(slot, time, &mut shard.slots),
+            Due::Forgotten(time) => {
+                shard.returnable.add(slot, time, &mut shard.slots);
+                self.count_returnable(1);
+            }
         }
     }
 
@@ -311,7 +376,11 @@ impl Locked<'_> {
         match shard.slots[slot].due() {
             Due::Never => {}
             Due::Expires(time) => shard.deadlines.remove(slot, time, &mut shard.slots),
-            Due::Forgotten(time) => shard.retained.remove(slot, time, &mut shard.slots),
+            Due::Outlived(time) => shard.retained.remove(slot, time, &mut shard.slots),
+            Due::Forgotten(time) => {
+                shard.returnable.remove(slot, time, &mut shard.slots);
+                self.count_returnable(1_usize.wrapping_neg());
+            }
         }
     }
 }
@@ -352,6 +421,7 @@ impl Shard {
             slots: Slots::default(),
             deadlines: Times::default(),
             retained: Times::default(),
+            returnable: Times::default(),
             visited: false,
         }
     }

@@ -17,6 +17,7 @@ fn a_customer_has_so_many_units_over_the_whole_sale() {
     let book = OrderBook::builder()
         .clock(Arc::clone(&clock) as _)
         .retention(QUARTER)
+        .max_returnable(0)
         .build();
     book.open("phone", 100).unwrap();
     let mut limits = SkuLimits::default();

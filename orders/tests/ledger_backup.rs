@@ -18,7 +18,9 @@ const UNITS: u64 = 1_000_000;
 
 /// A shop that forgets what ended a few ms ago: rows are deleted, and old restocks become one row, all the time.
 fn recover(file: &Path) -> Result<Recovered<String>, Box<dyn Error>> {
-    let builder = OrderBook::builder().retention(Duration::from_millis(20));
+    let builder = OrderBook::builder()
+        .retention(Duration::from_millis(20))
+        .max_returnable(0);
     Ok(builder.recover(SqliteLedger::at(file))?)
 }
 

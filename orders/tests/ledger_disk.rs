@@ -83,7 +83,7 @@ fn forgotten_orders_leave_the_memory_ledger_and_what_they_took_stays() {
     let disk = Disk::<String>::new();
     let open = |faults| {
         let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
-        let builder = builder.retention(TTL);
+        let builder = builder.retention(TTL).max_returnable(0);
         builder
             .recover(disk.faulty(1, faults))
             .expect("the disk can be read")

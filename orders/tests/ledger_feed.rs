@@ -19,7 +19,10 @@ struct Shop {
 impl Shop {
     fn open(&self) -> Recovered<String> {
         let builder = OrderBook::builder().clock(Arc::clone(&self.clock) as _);
-        let builder = builder.retention(RETENTION).events(10_000);
+        let builder = builder
+            .retention(RETENTION)
+            .max_returnable(0)
+            .events(10_000);
         builder.recover(self.disk.ledger()).unwrap()
     }
 }

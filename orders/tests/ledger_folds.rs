@@ -22,6 +22,7 @@ fn old_entries_become_one(seeds: std::ops::Range<u64>, faults: Faults, parcel: u
             lives += 1;
             let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
             let builder = builder.retention(RETENTION).max_units(MAX_UNITS);
+            let builder = builder.max_returnable(0);
             let opened = builder.recover(disk.faulty(seed << 32 | lives, faults));
             opened.unwrap_or_else(|error| panic!("seed {seed}: {error}"))
         };
@@ -142,7 +143,7 @@ fn a_sku_that_had_more_units_than_a_shelf_holds_is_opened_again() {
     let open = || {
         let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
         let builder = builder.retention(RETENTION).max_units(MAX_UNITS);
-        let builder = builder.shards(1);
+        let builder = builder.shards(1).max_returnable(0);
         builder
             .recover(disk.ledger())
             .expect("the disk can be read")

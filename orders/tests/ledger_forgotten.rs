@@ -16,6 +16,9 @@ type Outcome = Result<(), Box<dyn Error>>;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 const RETENTION: Duration = Duration::from_secs(60);
+const RETURNS: Duration = Duration::from_secs(240);
+/// Orders that are kept for returns at most.
+const RETURNABLE: usize = 4;
 
 /// A file, and one clock for the book and the wall.
 struct Place {
@@ -38,7 +41,12 @@ impl Place {
     }
 
     fn open(&self) -> Result<Shop, Box<dyn Error>> {
-        open(SqliteLedger::at(self.file()), &self.clock)
+        self.open_with(RETURNABLE)
+    }
+
+    /// One that keeps so many orders for returns.
+    fn open_with(&self, returnable: usize) -> Result<Shop, Box<dyn Error>> {
+        open(SqliteLedger::at(self.file()), &self.clock, returnable)
     }
 }
 
@@ -51,9 +59,12 @@ struct Shop {
 fn open(
     ledger: impl Ledger<String> + 'static,
     clock: &Arc<ManualClock>,
+    returnable: usize,
 ) -> Result<Shop, Box<dyn Error>> {
     let builder = OrderBook::builder().clock(Arc::clone(clock) as _);
-    let builder = builder.retention(RETENTION).shards(1).max_orders(500);
+    let builder = builder.retention(RETENTION).returns(RETURNS);
+    let builder = builder.max_returnable(returnable);
+    let builder = builder.shards(1).max_orders(500);
     let settings = WriterSettings::new().wall(Arc::clone(clock) as _);
     let (shop, driver) = builder.recover_by_hand(ledger, settings)?;
     Ok(Shop { shop, driver })
@@ -83,6 +94,21 @@ impl Shop {
     }
 }
 
+/// An order that has left.
+fn ship(book: &OrderBook<String>, id: &str) -> Outcome {
+    book.place(id, None, [(phone(), 1)], HOUR)?;
+    book.pay(id)?;
+    book.ship(id)?;
+    Ok(())
+}
+
+/// Which of these orders are known.
+fn known(shop: &Shop, orders: usize) -> Vec<usize> {
+    let numbers = 0..orders;
+    let is_known = |number: &usize| shop.shop.book.get(&format!("order-{number}")).is_ok();
+    numbers.filter(is_known).collect()
+}
+
 fn phone() -> String {
     "phone".to_owned()
 }
@@ -107,7 +133,7 @@ fn an_order_that_is_forgotten_before_its_last_entry_is_durable_keeps_what_it_too
             }
             Ok(())
         })?;
-        place.clock.advance(RETENTION + SECOND);
+        place.clock.advance(RETURNS + SECOND);
         shop.sweep()?;
         assert_eq!(shop.figures(), (on_hand, on_hand));
         shop.write();
@@ -143,7 +169,7 @@ fn whatever_was_forgotten_when_stock_is_as_before_after_a_restart() -> Outcome {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (disk, clock) = (Disk::new(), Arc::new(ManualClock::new()));
         clock.advance(SECOND);
-        let mut shop = open(disk.ledger(), &clock)?;
+        let mut shop = open(disk.ledger(), &clock, RETURNABLE)?;
         shop.shop
             .writer
             .decide(|| shop.shop.book.open(phone(), 100))
@@ -153,7 +179,7 @@ fn whatever_was_forgotten_when_stock_is_as_before_after_a_restart() -> Outcome {
             _ = writer.decide(|| some_call(&shop.shop.book, &mut chance, number));
             match chance.u8(0..8) {
                 0 => clock.advance(RETENTION / 4),
-                1 => clock.advance(2 * RETENTION),
+                1 => clock.advance([2 * RETENTION, RETURNS][chance.usize(0..2)]),
                 2 | 3 => shop.sweep()?,
                 4 | 5 => _ = shop.driver.step(),
                 _ => {}
@@ -162,7 +188,7 @@ fn whatever_was_forgotten_when_stock_is_as_before_after_a_restart() -> Outcome {
         shop.write();
         let before = shop.figures();
         drop(shop);
-        let shop = open(disk.ledger(), &clock)?;
+        let shop = open(disk.ledger(), &clock, RETURNABLE)?;
         assert_eq!(shop.figures(), before, "seed {seed}");
     }
     Ok(())
@@ -233,4 +259,111 @@ fn orders_of_customers_who_kept_nothing_that_is_counted_are_forgotten() -> Outco
     };
     assert!(again("customer-0").is_err(), "one is counted");
     again("customer-1")
+}
+
+/// Ten orders that left, all past their retention.
+fn shipped(place: &Place) -> Result<Shop, Box<dyn Error>> {
+    let mut shop = place.open()?;
+    shop.decide(|book| Ok(_ = book.open(phone(), 100)?))?;
+    for number in 0..10 {
+        shop.decide(|book| ship(book, &format!("order-{number}")))?;
+        shop.write();
+        place.clock.advance(SECOND);
+    }
+    place.clock.advance(RETENTION);
+    Ok(shop)
+}
+
+#[test]
+fn orders_that_are_kept_for_returns_are_there_after_a_restart_and_the_others_are_gone() -> Outcome {
+    let place = Place::new();
+    let mut shop = shipped(&place)?;
+    shop.sweep()?;
+    shop.write();
+    assert_eq!(known(&shop, 10), [6, 7, 8, 9]);
+    drop(shop);
+
+    let mut shop = place.open()?;
+    assert_eq!(shop.shop.found.orders, 4, "the rows of the others are gone");
+    assert_eq!(known(&shop, 10), [6, 7, 8, 9]);
+    assert_eq!(shop.figures(), (90, 90));
+    shop.decide(|book| Ok(_ = book.return_order("order-6", Returned::OnSale)?))?;
+    shop.write();
+    drop(shop);
+    assert_eq!(place.open()?.figures(), (91, 91));
+    Ok(())
+}
+
+/// What was forgotten, and not written, is there again; and is forgotten again, since it is the oldest.
+#[test]
+fn a_crash_before_the_rows_are_gone_ends_with_the_same_orders() -> Outcome {
+    let place = Place::new();
+    let shop = shipped(&place)?;
+    shop.sweep()?;
+    assert_eq!(known(&shop, 10), [6, 7, 8, 9]);
+    drop(shop);
+
+    let shop = place.open()?;
+    assert_eq!(shop.shop.found.orders, 10, "nothing was written");
+    shop.sweep()?;
+    assert_eq!(known(&shop, 10), [6, 7, 8, 9]);
+    assert_eq!(shop.figures(), (90, 90));
+    Ok(())
+}
+
+/// An id is free once its order is forgotten for want of room, also if the order's rows are there still after a crash.
+#[test]
+fn an_order_that_made_room_is_not_there_again_once_its_id_is_used_again() -> Outcome {
+    let place = Place::new();
+    let mut shop = shipped(&place)?;
+    shop.sweep()?;
+    shop.decide(|book| {
+        let again = book.place("order-0", None, [(phone(), 7)], HOUR)?;
+        assert!(!again.before);
+        Ok(())
+    })?;
+    // The order, and not yet the rows that go.
+    assert_eq!(shop.driver.step(), Step::Written);
+    drop(shop);
+
+    let mut shop = place.open()?;
+    assert_eq!(shop.shop.found.orders, 11);
+    shop.sweep()?;
+    shop.decide(|book| {
+        assert_eq!(book.get("order-0")?.lines[0].held, 7);
+        assert_eq!(book.orders(), 5, "the one of before is gone");
+        Ok(())
+    })?;
+    assert_eq!(shop.figures(), (90, 83));
+    shop.write();
+    drop(shop);
+    let shop = place.open()?;
+    assert_eq!((shop.shop.found.orders, shop.figures()), (5, (90, 83)));
+    Ok(())
+}
+
+#[test]
+fn settings_that_changed_between_two_runs_hold_for_the_orders_of_before() -> Outcome {
+    let place = Place::new();
+    drop(shipped(&place)?);
+    // More than before.
+    let shop = place.open_with(8)?;
+    shop.sweep()?;
+    assert_eq!(known(&shop, 10), [2, 3, 4, 5, 6, 7, 8, 9]);
+    drop(shop);
+    // Less, and none: what is gone stays gone.
+    let mut shop = place.open_with(2)?;
+    shop.sweep()?;
+    shop.write();
+    assert_eq!(known(&shop, 10), [8, 9]);
+    drop(shop);
+    let mut shop = place.open_with(10)?;
+    assert_eq!(known(&shop, 10), [8, 9]);
+    place.clock.advance(RETURNS);
+    shop.sweep()?;
+    shop.write();
+    drop(shop);
+    let shop = place.open_with(10)?;
+    assert_eq!((shop.shop.found.orders, shop.figures()), (0, (90, 90)));
+    Ok(())
 }

@@ -41,7 +41,9 @@ impl Place {
 
     fn recover(&self) -> Result<Recovered<String>, RecoverError> {
         let builder = OrderBook::builder().clock(Arc::clone(&self.clock) as _);
-        let builder = builder.retention(Duration::from_secs(600));
+        let builder = builder
+            .retention(Duration::from_secs(600))
+            .max_returnable(0);
         let settings = WriterSettings::new().wall(Arc::clone(&self.wall) as _);
         builder.recover_with(SqliteLedger::at(self.file()), settings)
     }

@@ -324,7 +324,10 @@ fn keys_are_counted_over_the_whole_book_and_have_a_limit_there() {
     let journal = Arc::new(Recorded::default());
     let builder = || {
         let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
-        builder.retention(QUARTER).max_all_requests(3)
+        builder
+            .retention(QUARTER)
+            .returns(QUARTER)
+            .max_all_requests(3)
     };
     let book = builder().journal(Arc::clone(&journal) as _).build();
     book.open("phone", 10).unwrap();

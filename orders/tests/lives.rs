@@ -16,6 +16,7 @@ use support::player::{Player, SKUS, assert_shown, shown};
 
 const UNITS: u64 = 8;
 const RETENTION: u64 = 40;
+const RETURNS: u64 = 90;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -83,6 +84,7 @@ fn builder(clock: &Arc<ManualClock>, ships_at_once: bool) -> OrderBookBuilder<Sk
     let builder = OrderBook::builder()
         .clock(Arc::clone(clock) as _)
         .retention(Duration::from_secs(RETENTION))
+        .returns(Duration::from_secs(RETURNS))
         .shards(2);
     if ships_at_once {
         builder.ships_at_once()
@@ -99,6 +101,7 @@ fn live(steps: Vec<Step>, ships_at_once: bool) {
         .build();
     let mut shop = Shop {
         retention: RETENTION,
+        returns: RETURNS,
         ships_at_once,
         ..Shop::default()
     };

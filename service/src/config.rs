@@ -90,6 +90,14 @@ struct Settings {
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_RETENTION")]
     retention: Option<Seconds>,
 
+    /// How long units of a shipped order can come back [default: 2592000]
+    #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_RETURNS")]
+    returns: Option<Seconds>,
+
+    /// The most orders that are kept for returns alone; the oldest go first [default: 250000]
+    #[arg(long, value_name = "ORDERS", env = "SEGSTOCK_MAX_RETURNABLE")]
+    max_returnable: Option<usize>,
+
     /// What is paid for leaves at once: tickets, downloads [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "SEGSTOCK_SHIPS_AT_ONCE")]
     ships_at_once: Option<bool>,
@@ -207,6 +215,8 @@ impl Settings {
             hold: self.hold.or(other.hold),
             longest_hold: self.longest_hold.or(other.longest_hold),
             retention: self.retention.or(other.retention),
+            returns: self.returns.or(other.returns),
+            max_returnable: self.max_returnable.or(other.max_returnable),
             ships_at_once: self.ships_at_once.or(other.ships_at_once),
             max_lines: self.max_lines.or(other.max_lines),
             max_units: self.max_units.or(other.max_units),
@@ -253,6 +263,10 @@ pub struct Config {
     pub snapshot: Option<PathBuf>,
     /// How long it stays known what became of an order.
     pub retention: Duration,
+    /// How long units of a shipped order can come back.
+    pub returns: Duration,
+    /// The most orders that are kept for that alone.
+    pub max_returnable: usize,
     /// Whether what is paid for leaves at once.
     pub ships_at_once: bool,
     /// The most lines of an order.
@@ -402,6 +416,8 @@ impl From<Settings> for Config {
             node: settings.node,
             snapshot: settings.snapshot,
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),
+            returns: seconds(settings.returns, Duration::from_secs(30 * 24 * 60 * 60)),
+            max_returnable: settings.max_returnable.unwrap_or(250_000),
             ships_at_once: settings.ships_at_once.unwrap_or(false),
             max_lines: settings.max_lines.unwrap_or(1_000),
             max_units: settings.max_units.unwrap_or(100_000),

@@ -96,11 +96,11 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
     // Asked with little patience: what is waited for is said at once.
     let asked = sale.clone().patience(PROBE);
     let node = loop {
-        while let Err(SaleError::Unknown(unknown)) = asked.free("").await {
+        while let Err(SaleError::Unknown(unknown)) = asked.free("-").await {
             wait.after(&unknown.last_error).await?;
         }
         let (sale, keeps_events) = (sale.clone(), config.events > 0);
-        match Node::join(sale, name, config.retention, keeps_events).await {
+        match Node::join(sale, name, (config.retention, config.returns), keeps_events).await {
             // It went away in between.
             Err(SaleError::Unknown(unknown)) => wait.after(&unknown.last_error).await?,
             joined => break joined.map_err(refused)?,
@@ -128,6 +128,8 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
 fn book(config: &Config) -> Result<Kept, NotOpen> {
     let mut builder = Book::builder()
         .retention(config.retention)
+        .returns(config.returns)
+        .max_returnable(config.max_returnable)
         .longest_hold(config.limits.longest_hold)
         .max_lines(config.max_lines)
         .max_units(config.max_units)

@@ -26,6 +26,7 @@ const ACCEPT_ERRORS: &str = "segstock_accept_errors_total";
 const LONG_HEADERS: &str = "segstock_connections_failed_total";
 const ORDERS: &str = "segstock_orders";
 const MAX_ORDERS: &str = "segstock_orders_limit";
+const RETURNABLE: &str = "segstock_orders_returnable";
 const LINES: &str = "segstock_order_lines";
 const MAX_LINES: &str = "segstock_order_lines_limit";
 const KEYS: &str = "segstock_keys";
@@ -259,6 +260,7 @@ impl Telemetry {
         );
         metrics::describe_gauge!(ORDERS, "Orders that are known.");
         metrics::describe_gauge!(MAX_ORDERS, "Orders that may be known at most.");
+        metrics::describe_gauge!(RETURNABLE, "Orders that are kept for returns alone.");
         metrics::describe_gauge!(LINES, "Lines of all known orders.");
         metrics::describe_gauge!(MAX_LINES, "Lines that all known orders may have at most.");
         metrics::describe_gauge!(KEYS, "Keys of requests that are known.");
@@ -302,6 +304,7 @@ impl Telemetry {
     /// Gauges the book and its ledger as they are now.
     pub fn gauge(&self, book: &Book, writer: &Writer<Sku>) {
         gauge!(ORDERS).set(book.orders() as f64);
+        gauge!(RETURNABLE).set(book.returnable() as f64);
         gauge!(LINES).set(book.lines() as f64);
         gauge!(KEYS).set(book.requests() as f64);
         gauge!(SKUS).set(book.skus() as f64);

@@ -59,7 +59,10 @@ pub fn refusal(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Er
 pub fn growth(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
     let clock = Arc::new(ManualClock::new());
     let builder = || {
-        let builder = OrderBook::builder().retention(RETENTION).ships_at_once();
+        let builder = OrderBook::builder()
+            .retention(RETENTION)
+            .max_returnable(0)
+            .ships_at_once();
         builder.clock(Arc::clone(&clock) as Arc<dyn Clock + Send + Sync>)
     };
     let (skus, orders) = (arguments.skus.max(100 * FEW), arguments.orders);

@@ -37,6 +37,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             self.expire_if_overdue(&mut shard, slot, call.now)?;
             let answer = work(&mut shard, slot, call);
             call.rest_on(shard[slot].last);
+            call.order = Some(shard[slot].number);
             self.tidy(&mut shard, call.now);
             drop(shard);
             match answer {

@@ -1,4 +1,4 @@
-//! Orders past their deadline, and orders past their retention.
+//! Orders past their deadline; and what a call that was refused does to be served.
 
 use super::units::At;
 use super::{Call, OrderBook};
@@ -72,17 +72,6 @@ impl<K: Sku + 'static> OrderBook<K> {
         Ok(())
     }
 
-    /// Whether the order's retention is over, and it is forgotten with this look.
-    pub(super) fn is_forgotten(&self, shard: &mut Locked<'_>, slot: SlotId, now: u64) -> bool {
-        let is_over = matches!(shard[slot].due(), Due::Forgotten(until) if until <= now);
-        let forgets = is_over && self.journal.may_forget(shard[slot].number);
-        if forgets {
-            let order = shard.forget(slot);
-            self.requests.remove(order.requests());
-        }
-        forgets
-    }
-
     /// Does a little for others: expires and forgets a few orders of a shard.
     pub(super) fn tidy(&self, shard: &mut Locked<'_>, now: u64) {
         for _ in 0..FOR_OTHERS {
@@ -93,14 +82,7 @@ impl<K: Sku + 'static> OrderBook<K> {
                 break;
             }
         }
-        for _ in 0..FOR_OTHERS {
-            let Some(slot) = shard.first_to_forget(now) else {
-                break;
-            };
-            if !self.is_forgotten(shard, slot, now) {
-                break;
-            }
-        }
+        self.let_go(shard, now, FOR_OTHERS);
     }
 
     /// Called without a lock by a call that was refused. If there is a reason to try again, returns; else the call is
@@ -115,7 +97,8 @@ impl<K: Sku + 'static> OrderBook<K> {
             Refusal::Limit(Limit::Orders(_) | Limit::AllLines(_) | Limit::AllRequests(_)) => {
                 let orders = self.forget_orders(call.now, FOR_ROOM);
                 let requests = self.forget_requests(call.now, FOR_ROOM);
-                if orders + requests > 0 {
+                // Better without old orders than without new ones.
+                if orders + requests > 0 || self.forget_returnable(call, &lacks) {
                     Ok(())
                 } else {
                     Err(lacks)
@@ -253,27 +236,6 @@ impl<K: Sku + 'static> OrderBook<K> {
             swept.last = swept.last.max(shard[slot].last);
         }
         true
-    }
-
-    /// Forgets orders that are past their retention: up to `limit`, and a constant number in each shard. Returns how many.
-    fn forget_orders(&self, now: u64, limit: usize) -> usize {
-        let mut left = limit;
-        for number in 0..self.table.shards() {
-            if left == 0 {
-                break;
-            }
-            let mut shard = self.table.lock(number);
-            for _ in 0..FOR_ROOM.min(left) {
-                let Some(slot) = shard.first_to_forget(now) else {
-                    break;
-                };
-                if !self.is_forgotten(&mut shard, slot, now) {
-                    break;
-                }
-                left -= 1;
-            }
-        }
-        limit - left
     }
 }
 

@@ -130,7 +130,8 @@ impl<K: Sku + 'static> OrderBook<K> {
 
     /// A page of the orders that `filter` lets through, at most `limit` of them (0 counts as 1).
     ///
-    /// Orders past their deadline are expired by it, if that can be written; those past their retention are not shown.
+    /// Orders past their deadline are expired by it, if that can be written; those that are past their retention, and
+    /// not kept for [returns](crate::OrderBookBuilder::returns), are not shown.
     ///
     /// A call looks at 2,000 orders at most, and at 200 under one lock of one shard: nobody waits for a long list. So a page
     /// may have fewer orders than `limit`, or none, though more pages follow. Every filter looks at all orders: a list of

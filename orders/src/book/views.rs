@@ -56,10 +56,18 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.clock.now()
     }
 
-    /// How many orders are known: those that are open, and those that ended and are remembered.
+    /// How many orders are known: those that are open, those that ended and are remembered, and those that are kept for
+    /// [returns](Self::returnable).
     #[must_use]
     pub fn orders(&self) -> usize {
         self.table.known()
+    }
+
+    /// How many orders are kept for [returns](crate::OrderBookBuilder::returns) alone: past the retention, as far as a call
+    /// has looked at them since.
+    #[must_use]
+    pub fn returnable(&self) -> usize {
+        self.table.returnable()
     }
 
     /// How many lines all known orders have: each as often as units of it are at different steps of the order's life.

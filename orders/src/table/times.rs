@@ -1,4 +1,4 @@
-//! [`Times`]: when the orders of a shard expire, or are forgotten.
+//! [`Times`]: when the orders of a shard expire, are past their retention, or are forgotten.
 //!
 //! Most books hold every order for one time, and remember it for one time. So most times come in the sequence in which
 //! they pass: a queue holds those, whose links lie in the slots. The others go to a tree.

@@ -66,6 +66,15 @@ impl Order {
     fn has_ended(&self) -> bool {
         self.sum(|line| line.waiting + line.held + line.paid) == 0
     }
+
+    /// For how long it is known after it ended: longer, if units can come back.
+    fn known_for(&self, retention: u64, returns: u64) -> u64 {
+        if self.sum(|line| line.shipped) > 0 {
+            returns.max(retention)
+        } else {
+            retention
+        }
+    }
 }
 
 /// The book.
@@ -81,6 +90,7 @@ pub struct Shop {
     /// Units of customers in orders that are forgotten.
     pub forgotten: BTreeMap<(String, Sku), u64>,
     pub retention: u64,
+    pub returns: u64,
     pub ships_at_once: bool,
     /// From, to, and units that have not arrived.
     pub sendings: Vec<(Sku, Sku, u64)>,
@@ -344,12 +354,12 @@ impl Shop {
                 order.ended = self.now;
             }
         }
-        let (now, retention) = (self.now, self.retention);
+        let (now, retention, returns) = (self.now, self.retention, self.returns);
+        let is_over = |order: &Order| {
+            order.has_ended() && order.ended + order.known_for(retention, returns) <= now
+        };
         for (id, order) in &self.orders {
-            let (Some(customer), true) = (
-                customer(*id),
-                order.has_ended() && order.ended + retention <= now,
-            ) else {
+            let (Some(customer), true) = (customer(*id), is_over(order)) else {
                 continue;
             };
             for (sku, line) in order
@@ -363,8 +373,7 @@ impl Shop {
                     .or_default() += line.shipped;
             }
         }
-        self.orders
-            .retain(|_, order| !order.has_ended() || order.ended + retention > now);
+        self.orders.retain(|_, order| !is_over(order));
         self.booked.retain(|_, booked| booked.3 + retention > now);
     }
 

@@ -29,6 +29,7 @@ pub struct Sale {
     pub(super) longest_hold: Duration,
     pub(super) events: Option<Duration>,
     pub(super) retention: Option<Duration>,
+    pub(super) returns: Duration,
 }
 
 /// The longest of these times: servers count that of a statement in milliseconds, up to 24 days. More is taken for this.
@@ -114,6 +115,7 @@ impl Sale {
             longest_hold: MAX_HOLD,
             events: None,
             retention: None,
+            returns: Duration::from_secs(30 * 24 * 60 * 60),
         })
     }
 
@@ -193,6 +195,13 @@ impl Sale {
         Self { retention, ..self }
     }
 
+    /// How long units of an order can come back: for so long after its last change an order is not forgotten of which units
+    /// were shipped and not all are returned; 30 days by default. Where what is forgotten is older than that anyway, it changes
+    /// nothing. Such rows are on the database's disk, and nothing limits how many there are.
+    pub fn returns(self, returns: Duration) -> Self {
+        Self { returns, ..self }
+    }
+
     /// Makes the schema and its tables where they are not there.
     ///
     /// # Errors
@@ -254,22 +263,24 @@ impl Sale {
     /// `most` rows of each kind; says how many went: none, when there is no more to do. It may run beside the sale, on any
     /// machine.
     ///
-    /// An order has ended when nothing of it is held or to be shipped. **An id that is forgotten is a new one**: choose an age
+    /// An order has ended when nothing of it is held or to be shipped. One of which units can come back stays for as long as
+    /// they [can](Self::returns). **An id that is forgotten is a new one**: choose an age
     /// that no retry has. What customers have of forgotten orders counts for their limits all the same.
     ///
     /// # Errors
     ///
     /// If the server does not answer.
     pub async fn forget(&self, older_than: Duration, most: u64) -> Result<u64, SaleError> {
-        const FORGET: &str = "select forget_1($1, $2)";
+        const FORGET: &str = "select forget_1($1, $2, $3)";
         const STEP: u64 = 500;
         let rows = self.rows().await?;
         let age = super::rows::micros(older_than);
+        let returns = super::rows::micros(self.returns);
         let mut gone = 0;
         for _ in 0..most.div_ceil(STEP) {
             let step = most.min(STEP).cast_signed();
             let went: i64 = rows
-                .row(FORGET, &[&age, &step], |row| column(row, 0))
+                .row(FORGET, &[&age, &returns, &step], |row| column(row, 0))
                 .await?;
             gone += went.unsigned_abs();
             if went == 0 {

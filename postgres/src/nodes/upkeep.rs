@@ -15,7 +15,7 @@ impl Inner {
     /// Looks what is left of SKUs, and drops and forgets what is old: once at a time, at each heartbeat.
     pub(super) fn upkeep_beside(self: &Arc<Self>) {
         let watches = self.sale.events.is_some_and(|keep| !keep.is_zero());
-        let retention = self.sale.retention;
+        let (retention, returns) = (self.sale.retention, self.sale.returns);
         if !watches && retention.is_none() || self.keeps_up.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -27,7 +27,8 @@ impl Inner {
                 _ = node.rows.watch(name).await;
             }
             for _ in 0..retention.map_or(0, |_| STEPS) {
-                let went = node.rows.forget(name, retention.unwrap_or_default()).await;
+                let older_than = retention.unwrap_or_default();
+                let went = node.rows.forget(name, older_than, returns).await;
                 if node.is_over() || !went.is_ok_and(|went| went > 0) {
                     break;
                 }
@@ -43,9 +44,14 @@ impl Rows {
     }
 
     /// How many rows went. None, if another node is the first.
-    async fn forget(&self, node: &str, older_than: Duration) -> Result<i64, Failed> {
-        const FORGET: &str = "select case when is_first_1($1) then forget_1($2, $3) else 0 end";
-        let parameters: Parameters<'_> = &[&node, &micros(older_than), &STEP];
+    async fn forget(
+        &self,
+        node: &str,
+        older_than: Duration,
+        returns: Duration,
+    ) -> Result<i64, Failed> {
+        const FORGET: &str = "select case when is_first_1($1) then forget_1($2, $3, $4) else 0 end";
+        let parameters: Parameters<'_> = &[&node, &micros(older_than), &micros(returns), &STEP];
         self.row(FORGET, parameters, |row| column(row, 0)).await
     }
 }

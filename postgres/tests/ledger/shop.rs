@@ -57,7 +57,9 @@ impl Clocks {
         let ledger = PostgresLedger::at(url, name).expect("a name");
         let settings = WriterSettings::new().wall(Arc::clone(&self.wall) as _);
         let builder = OrderBook::builder().clock(Arc::clone(&self.clock) as _);
-        let builder = builder.retention(Duration::from_secs(600));
+        let builder = builder
+            .retention(Duration::from_secs(600))
+            .max_returnable(0);
         let recovered = builder.recover_with(ledger, settings);
         recovered.expect("the server is there")
     }

@@ -68,7 +68,7 @@ async fn audits(client: Client, sale: Sale) {
     )
     .await;
     sale.audit().await.expect("one is left");
-    run(&client, "select forget_1(0, 100)").await;
+    run(&client, "select forget_1(0, 0, 100)").await;
     assert_eq!(text(&client, "select count(*) from orders").await, "0");
     sale.audit()
         .await

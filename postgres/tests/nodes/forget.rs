@@ -1,5 +1,6 @@
 //! What has ended is forgotten, in small steps, beside the sale; and the audit balances all the same.
 
+use super::many::run;
 use super::support::{Tests, at_url, connect, sale, scenes, text};
 use segstock_postgres::nodes::{Refusal, Returned, SkuLimits};
 use segstock_remote::servers::id;
@@ -8,6 +9,7 @@ use std::time::Duration;
 pub fn add(tests: &Tests) {
     scenes!(at_url(tests) {
         "forget::nodes_forget_by_themselves": by_themselves,
+        "forget::what_can_come_back_stays_for_as_long": returns,
         "forget::what_has_ended_goes_and_the_audit_balances": forgets,
     });
 }
@@ -59,8 +61,77 @@ async fn by_themselves(url: &str) {
 
 const NOW: Duration = Duration::ZERO;
 
+/// Orders of which units can come back outlive all others; by a setting of the node, and of who forgets by hand.
+async fn returns(url: &str) {
+    let (sale, name) = sale(url, &[("a", 900)]).await;
+    let sale = sale.retention(Some(Duration::from_millis(200)));
+    let node = sale.join("n").await.expect("it joins");
+    let client = connect(url, &name).await;
+    let ship = async |order: &str| {
+        let order = id(order);
+        let placed = node.place(&order, [("a", 3)], None).await;
+        placed.expect("there are enough");
+        node.pay(&order).await.expect("it is held");
+        node.ship(&order).await.expect("it is paid for");
+    };
+    let back = async |order: &str, key: &str, units: u64| {
+        let lines = [("a", units)];
+        let order = id(order);
+        let key = id(key);
+        node.return_part(&order, &key, lines, Returned::OnSale)
+            .await
+    };
+    for order in ["whole", "part", "all"] {
+        ship(order).await;
+    }
+    back("part", "one", 1).await.expect("it was shipped");
+    back("all", "all", 3).await.expect("it was shipped");
+    node.place(&id("c"), [("a", 1)], None).await.expect("there");
+    node.cancel(&id("c")).await.expect("it is held");
+    let known = async || {
+        text(
+            &client,
+            "select string_agg(id, ' ' order by id) from orders",
+        )
+        .await
+    };
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while known().await != "part whole" {
+        assert!(std::time::Instant::now() < until, "what has ended goes");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // By the node, and by hand, at any age.
+    for _ in 0..3 {
+        assert_eq!(sale.forget(NOW, 100).await, Ok(0));
+    }
+    back("part", "one", 1).await.expect("a retry");
+    back("part", "two", 1).await.expect("one more");
+    back("whole", "one", 1).await.expect("it was shipped");
+    assert_eq!(known().await, "part whole");
+    // Ages that no calendar has, and that of an order since its last change.
+    let other = sale.clone().returns(Duration::MAX);
+    assert_eq!(other.forget(NOW, 100).await, Ok(0));
+    assert_eq!(sale.forget(Duration::MAX, 100).await, Ok(0));
+    run(
+        &client,
+        "update orders set at = at - interval '31 days' where id = 'part'",
+    )
+    .await;
+    let month = sale.clone();
+    assert_eq!(
+        month.forget(Duration::from_secs(3_000_000), 100).await,
+        Ok(0),
+        "the longer age"
+    );
+    sale.forget(NOW, 100).await.expect("the server answers");
+    assert_eq!(known().await, "whole");
+    node.leave().await.expect("it leaves");
+    sale.end().await.expect("it balances");
+}
+
 async fn forgets(url: &str) {
     let (sale, name) = sale(url, &[("a", 900), ("b", 40)]).await;
+    let sale = sale.returns(NOW);
     let mut nodes = Vec::new();
     for node in 0..3 {
         nodes.push(sale.join(&format!("n{node}")).await.expect("it joins"));

@@ -33,6 +33,9 @@ pub fn run(seconds: u64, retention: u64) -> Result<(), Box<dyn Error>> {
         &hold,
         "--longest-hold",
         &kept,
+        // And so have orders that are kept for returns: they are as many soon.
+        "--max-returnable",
+        "10000",
     ])?;
     service.stock(SKUS)?;
     let (stop, sent, failed) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));

@@ -48,7 +48,8 @@ type Done<T> = Result<T, Refusal>;
 
 /// Begins and ends.
 impl Node {
-    /// A node of this name joins the sale. What ended is forgotten after the retention.
+    /// A node of this name joins the sale. What ended is forgotten after the retention, and what can come back after the time
+    /// for returns.
     ///
     /// # Errors
     ///
@@ -56,11 +57,12 @@ impl Node {
     pub async fn join(
         sale: Sale,
         name: &str,
-        retention: Duration,
+        (retention, returns): (Duration, Duration),
         tells: bool,
     ) -> Result<Self, SaleError> {
         let keep = if tells { retention } else { Duration::ZERO };
-        let sale = sale.lease(LEASE).events(keep).retention(Some(retention));
+        let sale = sale.lease(LEASE).events(keep);
+        let sale = sale.retention(Some(retention)).returns(returns);
         sale.install().await?;
         Ok(Self {
             node: sale.join(name).await?,

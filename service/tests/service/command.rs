@@ -191,6 +191,8 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
             config.snapshot.map_or("none", |_| "some").to_owned(),
         ),
         ("retention", seconds(config.retention)),
+        ("returns", seconds(config.returns)),
+        ("max_returnable", config.max_returnable.to_string()),
         ("ships_at_once", config.ships_at_once.to_string()),
         ("max_lines", config.max_lines.to_string()),
         ("max_units", config.max_units.to_string()),

@@ -49,6 +49,26 @@ fn a_retry_is_the_same_order_and_says_that_it_is_one() {
     assert_eq!(client.stock("phone"), (10, 10));
 }
 
+/// Customers send things back after weeks; what was cancelled is not asked for again.
+#[test]
+fn a_shipped_order_can_be_returned_weeks_later() {
+    let shop = Server::start(&[("phone", 10)]);
+    let client = &shop.client;
+    for id in ["shipped", "cancelled"] {
+        client.order(id, &[("phone", 2)]).expect(201);
+    }
+    client.deed("cancel", "cancelled").expect(200);
+    client.deed("pay", "shipped").expect(200);
+    client.deed("ship", "shipped").expect(200);
+    shop.clock.advance(20 * 24 * 60 * MINUTE);
+    client
+        .get("/v1/orders/cancelled")
+        .problem(404, "unknown-order");
+    let returned = client.deed("return", "shipped").expect(200);
+    assert_eq!(returned["state"], "returned");
+    assert_eq!(client.stock("phone"), (10, 10));
+}
+
 #[test]
 fn a_deadline_is_given_in_seconds_and_as_a_time() {
     let shop = Server::start(&[("phone", 10)]);

@@ -1,19 +1,29 @@
--- Forgets a few orders that ended so long ago, and what was refused; a few keys of SKUs; blocks all of whose orders are
+-- What is older than this age has its time before this; at most some 95 years, which the calendar of PostgreSQL goes back.
+create function before_1(age bigint) returns timestamptz language sql volatile as $$
+  select clock_timestamp() - make_interval(secs => least(age, 3000000000000000) / 1e6)
+$$;
+
+-- Forgets a few orders that ended so long ago, and what was refused; orders of which units can come back, if their last change
+-- is as old as `returns` says, if that is longer; a few keys of SKUs; blocks all of whose orders are
 -- forgotten; and customers of whom nothing counts. What they took and shipped stays in sums: the audit balances. Says how
 -- many rows went.
 --
 -- It locks blocks, orders that nobody has locked, pools, and what customers have. A block that is gone is lent a second time
 -- by a copy of its lend that comes so late: the node adopts it, as after a reply that was lost.
-create function forget_1(older_than bigint, most bigint) returns bigint language plpgsql as $$
+create function forget_1(older_than bigint, returns bigint, most bigint) returns bigint language plpgsql as $$
 declare
-  since timestamptz := clock_timestamp() - make_interval(secs => older_than / 1e6);
+  since timestamptz := before_1(older_than);
+  shipped_since timestamptz := before_1(greatest(older_than, returns));
   old text[];
   epochs bigint[];
   gone bigint := 0;
   went bigint;
 begin
   select array_agg(o.id) into old from (
-    select o.id from orders o where o.state not in ('held', 'waiting', 'paid') and o.at < since order by o.at limit most
+    (select o.id from orders o where o.state not in ('held', 'waiting', 'paid', 'shipped') and o.at < since order by o.at limit most)
+    union all
+    (select o.id from orders o where o.state = 'shipped' and o.at < shipped_since order by o.at limit most)
+    limit most
   ) as o;
   select array_agg(distinct e.epoch order by e.epoch) into epochs
   from orders o, unnest(o.epochs) as e (epoch) where o.id = any (old) and e.epoch <> 0;
@@ -21,7 +31,9 @@ begin
   -- Those that are still so.
   select array_agg(o.id) into old from (
     select o.id from orders o
-    where o.id = any (old) and o.state not in ('held', 'waiting', 'paid') and o.at < since order by o.id for update skip locked
+    where o.id = any (old) and o.state not in ('held', 'waiting', 'paid')
+      and o.at < case o.state when 'shipped' then shipped_since else since end
+    order by o.id for update skip locked
   ) as o;
   if old is not null then
     update block b set forgotten = b.forgotten + t.units

@@ -152,8 +152,9 @@ create index orders_lane on orders (lane, seq) where lane is not null;
 -- Holds by deadline.
 create index orders_held on orders (until) where state = 'held' and until is not null;
 
--- Those that can be forgotten, by age.
-create index orders_ended on orders (at) where state not in ('held', 'waiting', 'paid');
+-- Those that can be forgotten, by age; and those of which units can come back: each row is in one of them.
+create index orders_ended on orders (at) where state not in ('held', 'waiting', 'paid', 'shipped');
+create index orders_shipped on orders (at) where state = 'shipped';
 -- Lists: those that are open, those that have ended, those of a customer; each row is in one of the first two. Their conditions
 -- are written so that no other statement is planned with them.
 create index orders_open on orders (placed) where strpos('held waiting paid', state) > 0;
