@@ -58,6 +58,8 @@ fn holds() -> Work {
 fn book(ships_at_once: bool) -> Work {
     let builder = OrderBook::builder()
         .retention(RETENTION)
+        // Its orders are forgotten after that, as holds are.
+        .max_returnable(0)
         .max_orders(100_000_000);
     let book = if ships_at_once {
         builder.ships_at_once().build()

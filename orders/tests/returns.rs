@@ -213,7 +213,7 @@ fn a_book_that_is_full_forgets_the_oldest_that_are_kept_for_returns() {
 /// The oldest of all shards, and not those of the first ones.
 #[test]
 fn a_full_book_of_many_shards_forgets_the_oldest() {
-    let (book, clock) = book(|builder| builder.shards(64).max_orders(1_000));
+    let (book, clock) = book(|builder| builder.shards(256).max_orders(1_000));
     for number in 0..1_000 {
         ship(&book, &format!("order-{number}"));
         clock.advance(Duration::from_secs(1));
