@@ -15,7 +15,7 @@
 
 mod common;
 
-use common::{Ours, PLENTY, locked, striped};
+use common::{Ours, PLENTY, locked, wide};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use segstock_harness::{Calls, Candidate, Lock, cpu};
 use std::time::Duration;
@@ -26,7 +26,7 @@ const SEGMENTS: [usize; 8] = [1, 2, 4, 8, 16, 20, 32, 64];
 fn candidates(segments: usize) -> Vec<Candidate> {
     let mut candidates = vec![
         Candidate::new("LockedStock", move |units| Ours(locked(units, segments))),
-        Candidate::new("Stock", move |units| Ours(striped(units, segments))),
+        Candidate::new("Stock", move |units| Ours(wide(units, segments))),
     ];
     if segments == 1 {
         candidates.push(Candidate::new("parking_lot lock", Lock::new));

@@ -57,17 +57,17 @@ fn many() -> &'static Stock {
 
 calls! {
     "deduct" => { let stock = plenty(); move || assert!(stock.deduct(one()).is_ok()) },
-    "deduct-striped" => { let stock = many(); move || assert!(stock.deduct(one()).is_ok()) },
+    "deduct-wide" => { let stock = many(); move || assert!(stock.deduct(one()).is_ok()) },
     "deduct-atomic" => { let stock = shared(Atomic::new(PLENTY)); move || assert!(stock.deduct(one())) },
     "refuse" => { let stock = shared(Stock::new(3)); move || assert!(stock.deduct(black_box(5)).is_err()) },
-    "refuse-striped" => { let stock = many(); move || assert!(stock.deduct(black_box(2 * PLENTY)).is_err()) },
+    "refuse-wide" => { let stock = many(); move || assert!(stock.deduct(black_box(2 * PLENTY)).is_err()) },
     "refuse-atomic" => { let stock = shared(Atomic::new(3)); move || assert!(!stock.deduct(black_box(5))) },
     "restock" => { let stock = plenty(); move || assert!(stock.restock(one()).is_ok()) },
-    "restock-striped" => { let stock = many(); move || assert!(stock.restock(one()).is_ok()) },
+    "restock-wide" => { let stock = many(); move || assert!(stock.restock(one()).is_ok()) },
     "reserve-drop" => { let stock = plenty(); move || drop(black_box(stock.reserve(one()))) },
-    "reserve-drop-striped" => { let stock = many(); move || drop(black_box(stock.reserve(one()))) },
+    "reserve-drop-wide" => { let stock = many(); move || drop(black_box(stock.reserve(one()))) },
     "available" => { let stock = plenty(); move || _ = black_box(stock.available()) },
-    "available-striped" => { let stock = many(); move || _ = black_box(stock.available()) },
+    "available-wide" => { let stock = many(); move || _ = black_box(stock.available()) },
 }
 
 fn main() {
@@ -77,7 +77,7 @@ fn main() {
         // `cargo bench` itself names no call, but may pass on what other benchmarks are asked for.
         [name, calls] if !name.starts_with("--") => {
             let known = calls.parse().is_ok_and(|calls| repeat(name, calls));
-            assert!(known, "unknown call {name}; the names are told by `names`");
+            assert!(known, "unknown call {name}; `names` lists the names");
         }
         _ => println!("counted by .ci/instructions, under callgrind"),
     }

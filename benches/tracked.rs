@@ -14,7 +14,7 @@
 
 mod common;
 
-use common::{Ours, PLENTY, locked, striped};
+use common::{Ours, PLENTY, locked, wide};
 use criterion::{Criterion, criterion_group, criterion_main};
 use segstock::Stock;
 use segstock_harness::{Calls, Candidate};
@@ -24,10 +24,7 @@ use std::time::Duration;
 /// One call, to a stock in each of its forms.
 fn both_forms(criterion: &mut Criterion, name: &str, units: u64, call: impl Fn(&Stock) + Copy) {
     let mut group = criterion.benchmark_group(name);
-    let forms = [
-        ("narrow", Stock::new(units)),
-        ("striped", striped(units, 16)),
-    ];
+    let forms = [("narrow", Stock::new(units)), ("wide", wide(units, 16))];
     for (form, stock) in forms {
         group.bench_function(form, |bencher| bencher.iter(|| call(black_box(&stock))));
     }

@@ -76,8 +76,7 @@ use std::time::Duration;
 /// the [`Hook`], `Eq` of the key, `PartialEq`, `Clone` and `Drop` of the request. It must be quick and
 /// must not call these holds. If it panics, the panic goes to the caller of the call that ran it, even
 /// if that call only freed another hold, and the holds stay consistent. A hold whose `commit` panics
-/// counts as confirmed, one whose `release` panics as released or expired, and what becomes of its
-/// units is for its own `Drop` to say.
+/// counts as confirmed, one whose `release` panics as released or expired, and its own `Drop` decides what becomes of its units.
 ///
 /// # Examples
 ///

@@ -87,13 +87,13 @@ use sums::Sums;
 /// # Consistency
 ///
 /// Each SKU by itself is as exact as its [`Stock`]: never oversold, refused only when too few units truly were in
-/// stock, its books of one instant. Across SKUs:
+/// stock, its [snapshot](SkuSnapshot) of one instant. Across SKUs:
 ///
 /// - [`order`](Self::order) takes all its lines or none. While it is being decided, the lines that it has taken so
 ///   far count as reserved: another order may be refused because of them, rightly so, even if this one then fails for
 ///   another line. No instant shows an order that has failed as sold.
 /// - [`remove`](Self::remove) happens at one instant for all calls on the SKU: what they answered before is in the
-///   final books, and later they find no such SKU.
+///   final snapshot, and later they find no such SKU.
 /// - [`iter`](Self::iter) and [`snapshot`](Self::snapshot) are exact for each SKU, one after another.
 ///
 /// # Memory ordering
@@ -190,7 +190,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         inserted.then_some(()).ok_or(InsertError::AlreadyThere)
     }
 
-    /// Takes `sku` away, and returns its final books: no unit that a call answered for is missing from them. Calls
+    /// Takes `sku` away, and returns its final snapshot: no unit that a call answered for is missing from it. Calls
     /// that come later find no such SKU.
     ///
     /// It waits for the calls that run on the inventory when it begins. Calls on the SKU wait until it is decided;
@@ -224,16 +224,16 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
             let stocks = self.stocks.pin();
             let (sku, stock) = stocks.get(sku).ok_or(RemoveError::UnknownSku)?;
             // Mostly that is all: then no call has to wait.
-            removable(&sums.books(sku, stock))?;
+            removable(&sums.snapshot(sku, stock))?;
             sku.clone()
         };
         let stock = self.stocks.take_out(&sku).ok_or(RemoveError::UnknownSku)?;
-        let books = sums.books(&sku, &stock);
-        match removable(&books) {
+        let last = sums.snapshot(&sku, &stock);
+        match removable(&last) {
             Ok(()) => {
                 sums.forget(&sku);
                 self.stocks.forget(&sku);
-                Ok(books)
+                Ok(last)
             }
             Err(reserved) => {
                 self.stocks.put_back(sku, stock);
@@ -242,17 +242,18 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         }
     }
 
-    /// The books of `sku`, exact at one instant of the call.
+    /// The snapshot of `sku`, exact at one instant of the call.
     pub fn get<Q>(&self, sku: &Q) -> Option<SkuSnapshot>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.books_and_threshold(sku).map(|(books, _)| books)
+        let found = self.snapshot_and_threshold(sku);
+        found.map(|(snapshot, _)| snapshot)
     }
 
-    /// The books of `sku`, and below how many units it is low.
-    fn books_and_threshold<Q>(&self, sku: &Q) -> Option<(SkuSnapshot, u64)>
+    /// The snapshot of `sku`, and below how many units it is low.
+    fn snapshot_and_threshold<Q>(&self, sku: &Q) -> Option<(SkuSnapshot, u64)>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -261,7 +262,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let sums = self.sums.lock();
         let stocks = self.stocks.pin();
         let (sku, stock) = stocks.get(sku)?;
-        Some((sums.books(sku, stock), sums.low_stock(sku)))
+        Some((sums.snapshot(sku, stock), sums.low_stock(sku)))
     }
 
     /// Units of `sku` in stock, in one cheap pass; see [`Stock::available`].
@@ -294,11 +295,11 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.len() == 0
     }
 
-    /// The SKUs and their books. The list of SKUs is drawn up first, each once; those that are removed meanwhile are
+    /// The SKUs and their snapshots. The list of SKUs is drawn up first, each once; those that are removed meanwhile are
     /// left out, so that the inventory may be changed while it is walked.
     pub fn iter(&self) -> impl Iterator<Item = (K, SkuSnapshot)> + '_ {
         let skus = self.skus_but(|_| false).into_iter();
-        skus.filter_map(|sku| self.get(&sku).map(|books| (sku, books)))
+        skus.filter_map(|sku| self.get(&sku).map(|snapshot| (sku, snapshot)))
     }
 
     /// The SKUs but those that are `seen` already, each once.
@@ -427,9 +428,9 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 }
 
-/// Whether a SKU with such books can be removed.
-fn removable(books: &SkuSnapshot) -> Result<(), RemoveError> {
-    match books.reserved + books.on_the_way {
+/// Whether a SKU with this snapshot can be removed.
+fn removable(snapshot: &SkuSnapshot) -> Result<(), RemoveError> {
+    match snapshot.reserved + snapshot.on_the_way {
         0 => Ok(()),
         units => Err(RemoveError::Reserved { units }),
     }

@@ -239,9 +239,8 @@ impl Stock {
     }
 
     /// Reserves `units`, or all that are in stock if these are fewer. The [`Reservation`] says how many, which may be
-    /// none. As for
-    /// [`deduct_up_to`](Self::deduct_up_to), fewer than `units` means that at some instant of the call there were no
-    /// more.
+    /// none. As for [`deduct_up_to`](Self::deduct_up_to), fewer than `units` means that at some instant of the call no
+    /// more were in stock.
     ///
     /// # Examples
     ///

@@ -143,13 +143,13 @@ fn units_churn_without_end() {
             stock.restock(MAX_UNITS).unwrap();
             assert_eq!(stock.deduct_up_to(u64::MAX), MAX_UNITS);
         }
-        let books = stock.snapshot();
-        assert_eq!(books.restocked, 40 * MAX_UNITS);
-        assert_eq!((books.sold, books.available), (40 * MAX_UNITS, 0));
+        let snapshot = stock.snapshot();
+        assert_eq!(snapshot.restocked, 40 * MAX_UNITS);
+        assert_eq!((snapshot.sold, snapshot.available), (40 * MAX_UNITS, 0));
     }
 }
 
-/// More restocks than fit into the word before they are entered in the books.
+/// More restocks than fit into the word before they are counted in its sums.
 #[test]
 fn many_small_restocks_are_all_in_the_snapshot() {
     for stock in stocks(0) {
@@ -157,9 +157,9 @@ fn many_small_restocks_are_all_in_the_snapshot() {
             stock.restock(10_000).unwrap();
             stock.deduct(9_999).unwrap();
         }
-        let books = stock.snapshot();
-        assert_eq!(books.restocked, 3_000_000);
-        assert_eq!((books.sold, books.available), (2_999_700, 300));
+        let snapshot = stock.snapshot();
+        assert_eq!(snapshot.restocked, 3_000_000);
+        assert_eq!((snapshot.sold, snapshot.available), (2_999_700, 300));
     }
 }
 
@@ -229,12 +229,12 @@ fn builders_refuse_what_cannot_be() {
 
 #[test]
 fn the_last_word_on_segments_counts() {
-    let striped = Stock::builder(100)
+    let wide = Stock::builder(100)
         .max_segments(1)
         .segments(4)
         .build()
         .unwrap();
-    assert_eq!(striped.holdings().len(), 4);
+    assert_eq!(wide.holdings().len(), 4);
     let one = Stock::builder(100)
         .segments(4)
         .max_segments(1)

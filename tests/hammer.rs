@@ -55,11 +55,11 @@ mod hammer {
             self.restocked.fetch_add(units, Ordering::Relaxed);
         }
 
-        fn assert_kept_by(self, books: Snapshot) {
+        fn assert_kept_by(self, snapshot: Snapshot) {
             let sums = (self.sold.into_inner(), self.restocked.into_inner());
-            assert_eq!((books.sold, books.restocked), sums);
-            assert_eq!(books.available, books.initial + sums.1 - sums.0);
-            assert_eq!(books.reserved, 0);
+            assert_eq!((snapshot.sold, snapshot.restocked), sums);
+            assert_eq!(snapshot.available, snapshot.initial + sums.1 - sums.0);
+            assert_eq!(snapshot.reserved, 0);
         }
     }
 
@@ -170,7 +170,7 @@ mod hammer {
             }
         });
         for row in shop.snapshot().skus {
-            assert_eq!(row.books.reserved + row.books.on_the_way, 0);
+            assert_eq!(row.snapshot.reserved + row.snapshot.on_the_way, 0);
         }
     }
 }

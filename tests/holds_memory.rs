@@ -50,8 +50,8 @@ fn nothing_of_ten_million_holds_leaks() {
     clock.advance(SECOND * 1_000);
     holds.sweep(usize::MAX);
     assert_eq!((holds.known(), holds.len()), (0, 0));
-    let books = stock.snapshot();
-    assert_eq!((books.available, books.reserved), (20_000, 0));
-    assert_eq!(books.sold, HOLDS.div_ceil(3));
+    let snapshot = stock.snapshot();
+    assert_eq!((snapshot.available, snapshot.reserved), (20_000, 0));
+    assert_eq!(snapshot.sold, HOLDS.div_ceil(3));
     println!("{most_known} keys at once, {} MiB", most_resident / MIB);
 }

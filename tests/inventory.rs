@@ -23,9 +23,9 @@ fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static st
     shop
 }
 
-fn books(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
-    let books = shop.get(sku).unwrap();
-    (books.available, books.reserved, books.sold)
+fn figures(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
+    let snapshot = shop.get(sku).unwrap();
+    (snapshot.available, snapshot.reserved, snapshot.sold)
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn says_what_is_wrong() {
     }
     assert_eq!(shop.deduct_up_to("none", 1), None);
     assert_eq!(shop.remove("none"), Err(RemoveError::UnknownSku));
-    assert_eq!(books(&shop, "phone"), (MAX_UNITS, 0, 0));
+    assert_eq!(figures(&shop, "phone"), (MAX_UNITS, 0, 0));
 }
 
 #[test]
@@ -203,9 +203,9 @@ fn an_order_takes_all_lines_or_none() {
     let order = shop.order([("b", 2), ("a", 3), ("b", 1)]).unwrap();
     assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 3), (&"b", 3)]);
     assert_eq!(order.units(), 6);
-    assert_eq!(books(&shop, "b"), (2, 3, 0));
+    assert_eq!(figures(&shop, "b"), (2, 3, 0));
     order.commit();
-    assert_eq!(books(&shop, "b"), (2, 0, 3));
+    assert_eq!(figures(&shop, "b"), (2, 0, 3));
 
     let refused = shop.order([("a", 3), ("b", 1), ("c", 2), ("c", 2)]);
     let refused = refused.unwrap_err();
@@ -216,7 +216,7 @@ fn an_order_takes_all_lines_or_none() {
         .collect();
     assert_eq!(short, [("a", 3, 2), ("c", 4, 1)], "every line that lacks");
     assert!(refused.is_out_of_stock());
-    assert_eq!(books(&shop, "b"), (2, 0, 3), "and nothing is reserved");
+    assert_eq!(figures(&shop, "b"), (2, 0, 3), "and nothing is reserved");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn an_invalid_order_is_refused_with_its_reason() {
         refused(&[("x", 1), ("a", 1), ("b", 1)]),
         OrderRefused::UnknownSkus(vec!["b", "x"])
     );
-    assert_eq!(books(&shop, "a"), (MAX_UNITS, 0, 0));
+    assert_eq!(figures(&shop, "a"), (MAX_UNITS, 0, 0));
 }
 
 #[test]
@@ -257,9 +257,9 @@ fn an_order_is_settled_by_line() {
     order.commit_part("a", 1).unwrap();
     assert_eq!(order.lines().count(), 0);
     drop(order);
-    assert_eq!(books(&shop, "a"), (1, 0, 4));
-    assert_eq!(books(&shop, "b"), (3, 0, 2));
-    assert_eq!(books(&shop, "c"), (5, 0, 0));
+    assert_eq!(figures(&shop, "a"), (1, 0, 4));
+    assert_eq!(figures(&shop, "b"), (3, 0, 2));
+    assert_eq!(figures(&shop, "c"), (5, 0, 0));
 }
 
 #[test]
@@ -281,8 +281,8 @@ fn an_order_is_split_merged_and_released_by_part() {
     let refused = parcel.release_part("b", 3).unwrap_err();
     assert_eq!((refused.requested, refused.reserved), (3, 2));
     parcel.release_part("b", 2).unwrap();
-    assert_eq!(books(&shop, "a"), (5, 5, 0));
-    assert_eq!(books(&shop, "b"), (9, 1, 0));
+    assert_eq!(figures(&shop, "a"), (5, 5, 0));
+    assert_eq!(figures(&shop, "b"), (9, 1, 0));
     let order = order.merge(parcel).unwrap();
     assert_eq!(order.lines().collect::<Vec<_>>(), [(&"a", 5), (&"b", 1)]);
 
@@ -291,9 +291,9 @@ fn an_order_is_split_merged_and_released_by_part() {
     assert_eq!(error.to_string(), "the orders are of two inventories");
     drop(error.right);
     error.left.commit();
-    assert_eq!(books(&other, "a"), (1, 0, 0));
-    assert_eq!(books(&shop, "a"), (5, 0, 5));
-    assert_eq!(books(&shop, "b"), (9, 0, 1));
+    assert_eq!(figures(&other, "a"), (1, 0, 0));
+    assert_eq!(figures(&shop, "a"), (5, 0, 5));
+    assert_eq!(figures(&shop, "b"), (9, 0, 1));
 }
 
 #[test]
@@ -303,13 +303,13 @@ fn reserve_up_to_reserves_what_is_in_stock() {
     shop.insert_stock("wide", wide).unwrap();
     for (sku, has) in [("a", 700), ("wide", 5_000)] {
         let some = shop.reserve_up_to(sku, 3).unwrap();
-        assert_eq!((some.units(), books(&shop, sku)), (3, (has - 3, 3, 0)));
+        assert_eq!((some.units(), figures(&shop, sku)), (3, (has - 3, 3, 0)));
         let rest = shop.reserve_up_to(sku, 6_000).unwrap();
-        assert_eq!((rest.units(), books(&shop, sku)), (has - 3, (0, has, 0)));
+        assert_eq!((rest.units(), figures(&shop, sku)), (has - 3, (0, has, 0)));
         assert_eq!(shop.reserve_up_to(sku, 1).unwrap().units(), 0);
         drop(some);
         rest.commit();
-        assert_eq!(books(&shop, sku), (3, 0, has - 3));
+        assert_eq!(figures(&shop, sku), (3, 0, has - 3));
     }
     let unknown = shop.reserve_up_to("none", 1).map(drop);
     assert_eq!(unknown, Err(SkuError::UnknownSku));
@@ -323,7 +323,7 @@ fn a_panic_gives_an_order_back() {
         std::panic::resume_unwind(Box::new("the payment"));
     });
     assert!(failed.is_err());
-    assert_eq!(books(&shop, "a"), (5, 0, 0));
+    assert_eq!(figures(&shop, "a"), (5, 0, 0));
 }
 
 #[test]
@@ -338,11 +338,11 @@ fn reservations_are_of_one_sku() {
         .merge(shop.reserve("a", 1).unwrap())
         .unwrap()
         .commit();
-    assert_eq!(books(&shop, "a"), (2, 0, 3));
-    assert_eq!(books(&shop, "b"), (5, 0, 0));
+    assert_eq!(figures(&shop, "a"), (2, 0, 3));
+    assert_eq!(figures(&shop, "b"), (5, 0, 0));
     let owned = Arc::clone(&shop).reserve_owned("b", 5).unwrap();
     thread::spawn(move || owned.commit()).join().unwrap();
-    assert_eq!(books(&shop, "b"), (0, 0, 5));
+    assert_eq!(figures(&shop, "b"), (0, 0, 5));
 }
 
 #[test]
@@ -369,7 +369,7 @@ fn orders_in_opposite_sequence_do_not_starve() {
     let sold = sold.into_inner();
     assert!(sold > 0);
     for sku in ["a", "b"] {
-        assert_eq!(books(&shop, sku), (10 - sold, 0, sold));
+        assert_eq!(figures(&shop, sku), (10 - sold, 0, sold));
     }
 }
 
@@ -396,8 +396,8 @@ fn holds_take_whole_orders() {
     assert!(place(2, &[("b", 2)]).unwrap_err().is_refused());
     clock.advance(MINUTE);
     assert!(place(2, &[("b", 2)]).is_ok(), "the first one has expired");
-    assert_eq!(books(&shop, "a"), (5, 0, 0), "with all its lines");
+    assert_eq!(figures(&shop, "a"), (5, 0, 0), "with all its lines");
     assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
     assert_eq!(holds.confirm(&2), Ok(Settled::Now));
-    assert_eq!(books(&shop, "b"), (3, 0, 2));
+    assert_eq!(figures(&shop, "b"), (3, 0, 2));
 }

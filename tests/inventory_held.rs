@@ -64,7 +64,10 @@ fn held_again(
         reserve(&again)
     });
     assert!(matches!(retried, Ok(Placed::Before(_))), "{retried:?}");
-    let was_sold: Vec<_> = shop.iter().map(|(sku, books)| (sku, books.sold)).collect();
+    let was_sold: Vec<_> = shop
+        .iter()
+        .map(|(sku, snapshot)| (sku, snapshot.sold))
+        .collect();
     assert_eq!(held_now.confirm("key"), Ok(Settled::Now));
     for (sku, sold) in was_sold {
         let units = held
@@ -181,18 +184,18 @@ fn a_hold_of_a_users_own_type_comes_back() {
 /// What a caller gets in a test of its own can be built by hand.
 #[test]
 fn a_snapshot_can_be_built_by_hand() {
-    let mut books = SkuSnapshot::default();
-    (books.initial, books.available, books.reserved) = (5, 3, 2);
+    let mut snapshot = SkuSnapshot::default();
+    (snapshot.initial, snapshot.available, snapshot.reserved) = (5, 3, 2);
     let lines = vec![("phone".to_owned(), 2)];
     let hold = HoldRow::new("key".to_owned(), lines.clone(), lines, MINUTE);
-    let skus = vec![SkuRow::new("phone".to_owned(), books)];
+    let skus = vec![SkuRow::new("phone".to_owned(), snapshot)];
     let kept = InventorySnapshot::new(skus, vec![hold]);
     let (shop, restored) = Inventory::builder().restore(&kept).unwrap();
     assert_eq!((restored.skus, restored.freed), (1, 0));
     let shop: Shop = Arc::new(shop);
     let holds: OrderHolds<String, Shop> = Holds::new();
     assert_eq!(kept.place_holds(&shop, &holds), Ok(1));
-    assert_eq!(shop.get("phone"), Some(books));
+    assert_eq!(shop.get("phone"), Some(snapshot));
 }
 
 /// Three holds that ended, each in its way, and one that is active; then 5 minutes of 15 pass.

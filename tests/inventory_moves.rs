@@ -15,9 +15,9 @@ fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static st
     shop
 }
 
-fn books(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
-    let books = shop.get(sku).unwrap();
-    (books.available, books.reserved, books.sold)
+fn figures(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
+    let snapshot = shop.get(sku).unwrap();
+    (snapshot.available, snapshot.reserved, snapshot.sold)
 }
 
 /// Ends the other threads, also when a check fails.
@@ -48,7 +48,7 @@ fn a_count_does_not_undo_sales() {
     assert!(refusal.is_out_of_stock(), "{refusal}");
     assert_eq!(shop.get("a").unwrap().on_hand(), 80);
     order.commit();
-    assert_eq!(books(&shop, "a"), (70, 0, 30));
+    assert_eq!(figures(&shop, "a"), (70, 0, 30));
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn no_snapshot_shows_a_unit_twice() {
         let _over = Over(&done);
         for _ in 0..2_000 {
             let kept = shop.snapshot();
-            let on_hand: u64 = kept.skus.iter().map(|row| row.books.on_hand()).sum();
+            let on_hand: u64 = kept.skus.iter().map(|row| row.snapshot.on_hand()).sum();
             assert_eq!(on_hand, 300, "{kept:?}");
-            let sold: u64 = kept.skus.iter().map(|row| row.books.sold).sum();
+            let sold: u64 = kept.skus.iter().map(|row| row.snapshot.sold).sum();
             assert_eq!(sold, 0, "{kept:?}");
         }
     });

@@ -183,7 +183,7 @@ fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
         let back = std::mem::take(&mut opened.reserved);
         opened.put(back);
         freed += opened.available - has.available;
-        check_books(&again, *sku, &opened);
+        check_figures(&again, *sku, &opened);
         // What is still owed keeps those units from everybody.
         assert_eq!(again.restock(sku, 3), Ok(()));
         opened.put(3);
@@ -193,14 +193,17 @@ fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
 }
 
 #[track_caller]
-fn check_books(shop: &Inventory<u8>, sku: u8, has: &Has) {
-    let books = shop.get(&sku).unwrap();
-    let here = (books.available, books.reserved, books.on_the_way);
+fn check_figures(shop: &Inventory<u8>, sku: u8, has: &Has) {
+    let snapshot = shop.get(&sku).unwrap();
+    let here = (snapshot.available, snapshot.reserved, snapshot.on_the_way);
     assert_eq!(here, (has.available, has.reserved, 0), "{sku}");
-    let gone = (books.sold, books.written_off, books.moved_out);
+    let gone = (snapshot.sold, snapshot.written_off, snapshot.moved_out);
     assert_eq!(gone, (has.sold, has.written_off, has.moved_out), "{sku}");
-    assert_eq!((books.owed, books.withdrawn), (has.owed, has.withdrawn));
-    assert_eq!(books.initial + books.restocked, has.came);
+    assert_eq!(
+        (snapshot.owed, snapshot.withdrawn),
+        (has.owed, has.withdrawn)
+    );
+    assert_eq!(snapshot.initial + snapshot.restocked, has.came);
 }
 
 /// Takes `units` off a line, if it has no fewer.
@@ -375,7 +378,7 @@ fn run(steps: Vec<Step>) {
         }
         assert_eq!(shop.len(), model.skus.len());
         for (sku, has) in &model.skus {
-            check_books(&shop, *sku, has);
+            check_figures(&shop, *sku, has);
         }
     }
 }

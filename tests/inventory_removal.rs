@@ -15,9 +15,9 @@ fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static st
     shop
 }
 
-fn books(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
-    let books = shop.get(sku).unwrap();
-    (books.available, books.reserved, books.sold)
+fn figures(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
+    let snapshot = shop.get(sku).unwrap();
+    (snapshot.available, snapshot.reserved, snapshot.sold)
 }
 
 /// Ends the other threads, also when a check fails.
@@ -92,10 +92,10 @@ fn what_is_reserved_is_not_removed() {
     assert!(error.is_unknown_sku());
     assert_eq!(lorry.units(), 3);
     drop(lorry);
-    assert_eq!(books(&shop, "b"), (5, 0, 0), "they turn back");
+    assert_eq!(figures(&shop, "b"), (5, 0, 0), "they turn back");
     // A SKU that comes again is a new one.
     shop.insert("a", 1).unwrap();
-    assert_eq!(books(&shop, "a"), (1, 0, 0));
+    assert_eq!(figures(&shop, "a"), (1, 0, 0));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn orders_race_with_removing() {
             }
         });
         assert_eq!(last.sold, served.into_inner());
-        assert_eq!(books(&shop, "a"), (100 - last.sold, 0, last.sold));
+        assert_eq!(figures(&shop, "a"), (100 - last.sold, 0, last.sold));
     }
 }
 

@@ -108,9 +108,12 @@ fn a_thread_ends_with_units_reserved() {
     for (threads, registered_first) in [(1, true), (2, false)] {
         assert_eq!(end_with_units_reserved(&shop, registered_first), 1);
         for name in ["a", "b"] {
-            let books = shop.get(name).unwrap();
-            assert_eq!((books.reserved, books.on_the_way), (0, 0));
-            assert_eq!((books.available, books.sold), (100 - threads, threads));
+            let snapshot = shop.get(name).unwrap();
+            assert_eq!((snapshot.reserved, snapshot.on_the_way), (0, 0));
+            assert_eq!(
+                (snapshot.available, snapshot.sold),
+                (100 - threads, threads)
+            );
         }
     }
 }

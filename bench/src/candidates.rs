@@ -27,7 +27,7 @@ use Kind::{Ours, Peer, Private, Published, Sharded};
 /// The columns of the table.
 pub fn all() -> [(Kind, Candidate); 10] {
     let stock = |units| Of(Stock::new(units));
-    let striped = |units| {
+    let wide = |units| {
         let builder = Stock::builder(units).segments(16);
         Of(builder.build().expect("16 segments"))
     };
@@ -36,7 +36,7 @@ pub fn all() -> [(Kind, Candidate); 10] {
     let sharded = |_| Of(ConcurrentCounter::new(16));
     [
         (Ours, Candidate::new("Stock::new", stock)),
-        (Ours, Candidate::new("Stock, 16 segments", striped)),
+        (Ours, Candidate::new("Stock, 16 segments", wide)),
         (Ours, locked("LockedStock, 16", 16, Selection::Random)),
         (Published, segment_locks("segment locks, 16", 16)),
         (Peer, Candidate::new("shared atomic", Atomic::new)),

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 /// More units than any benchmark deducts.
 pub(crate) const PLENTY: u64 = MAX_UNITS / 2;
 
-/// A stock that is striped from the start.
-pub(crate) fn striped(units: u64, segments: usize) -> Stock {
+/// A stock that is wide from the start.
+pub(crate) fn wide(units: u64, segments: usize) -> Stock {
     let builder = Stock::builder(units).segments(segments);
     builder.build().expect("some segments")
 }

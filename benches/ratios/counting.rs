@@ -1,6 +1,6 @@
 //! Deducts, restocks and refusals, with plenty in stock, little, or nothing.
 
-use crate::common::{Ours, PLENTY, striped};
+use crate::common::{Ours, PLENTY, wide};
 use Limit::{AtLeast, AtMost};
 use segstock::Stock;
 use segstock_harness::{Atomic, Calls, Candidate, Limit, Lock, Orders, Run};
@@ -9,7 +9,7 @@ const FORMS: [&str; 2] = ["Stock::new", "16 segments"];
 const ATOMIC: [&str; 1] = ["shared atomic"];
 
 fn segments<const SEGMENTS: usize>(name: &'static str) -> Candidate {
-    Candidate::new(name, |units| Ours(striped(units, SEGMENTS)))
+    Candidate::new(name, |units| Ours(wide(units, SEGMENTS)))
 }
 
 fn ask(run: &mut Run, threads: usize, units: u64, calls: Calls) {

@@ -1,7 +1,7 @@
 //! Reservations and leases, against the permits of a semaphore and an atomic of the thread's own; and orders whose
 //! flow runs under a lock.
 
-use crate::common::{Ours, PLENTY, locked, striped};
+use crate::common::{Ours, PLENTY, locked, wide};
 use Limit::{AtLeast, AtMost};
 use segstock::{Lease, Stock};
 use segstock_harness::{Atomic, Calls, Candidate, Limit, Run, Work, by_name};
@@ -31,7 +31,7 @@ pub(crate) fn reserve_and_drop(run: &mut Run) {
     for (threads, limit) in [(1, AtLeast(1.0)), (2, AtLeast(5.0))] {
         let works = by_name! {
             FORMS[0] => Work::of(Stock::new(PLENTY), reserve),
-            FORMS[1] => Work::of(striped(PLENTY, 16), reserve),
+            FORMS[1] => Work::of(wide(PLENTY, 16), reserve),
             "owned by an Arc" => Work::of(Arc::new(Stock::new(PLENTY)), reserve_owned),
             "tokio, permit" => Work::of(permits(), acquire),
         };
@@ -48,7 +48,7 @@ pub(crate) fn reserve_and_commit(run: &mut Run) {
     };
     let works = by_name! {
         FORMS[0] => Work::of(Stock::new(PLENTY), commit),
-        FORMS[1] => Work::of(striped(PLENTY, 16), commit),
+        FORMS[1] => Work::of(wide(PLENTY, 16), commit),
         "tokio, forget" => Work::of(permits(), forget),
     };
     run.measure(2, works);
@@ -71,7 +71,7 @@ pub(crate) fn leases(run: &mut Run) {
     for threads in [1, 2] {
         let works = by_name! {
             forms[0] => lease(Stock::new(PLENTY)),
-            forms[1] => lease(striped(PLENTY, 2)),
+            forms[1] => lease(wide(PLENTY, 2)),
             &*private.name => (private.work)(PLENTY, threads, Calls::Deduct(1)),
         };
         run.measure(threads, works);

@@ -1,6 +1,6 @@
 //! Snapshots beside two threads that deduct and restock all the time.
 
-use crate::common::striped;
+use crate::common::wide;
 use segstock::Stock;
 use segstock_harness::{Limit, Run, cpu, median};
 use std::hint::{black_box, spin_loop};
@@ -15,7 +15,7 @@ pub(crate) fn snapshot(run: &mut Run) {
     const REST: Duration = Duration::from_micros(20);
     let windows = run.effort.windows;
     for segments in [2, 16] {
-        let stock = striped(BILLION, segments);
+        let stock = wide(BILLION, segments);
         let available = || _ = black_box(stock.available());
         let available = median_ns(windows * 20, 1_000, Duration::ZERO, available);
         let snapshot = under_traffic(&stock, || {

@@ -268,13 +268,13 @@ impl Speaker<'_> {
                         "{least} units were reserved throughout, by reservations that no call touched"
                     )
                 } else if sums.balanced() {
-                    "at no instant in between were these the books".to_owned()
+                    "at no instant in between were these the figures".to_owned()
                 } else {
                     "they do not add up".to_owned()
                 })
             }
             (Op::Commit(_) | Op::Release(_), Outcome::Done) => {
-                Some("at no instant in between was so much set aside".to_owned())
+                Some("at no instant in between were that many units reserved".to_owned())
             }
             _ => None,
         };

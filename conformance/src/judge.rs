@@ -252,11 +252,8 @@ fn movement(call: &Call) -> Option<Call> {
     }
 }
 
-fn takes(call: &Call) -> bool {
-    matches!(
-        call.op,
-        Op::Deduct(_) | Op::DeductUpTo(_) | Op::Reserve(_) | Op::Withdraw(_) | Op::Place { .. }
-    )
+const fn takes(call: &Call) -> bool {
+    call.op.takes_units()
 }
 
 fn happened(call: &Call) -> bool {

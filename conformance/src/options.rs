@@ -206,8 +206,8 @@ impl Options {
     }
 
     /// Time after which the whole check is given up, beyond what [`for_at_least`](Self::for_at_least) asks for; 5 minutes by
-    /// default. A round that has begun is played to its end,
-    /// for as long as its own [`patience`](Self::patience) at most. What was not tried by then is not kept: [`Report::assert_kept`](crate::Report::assert_kept) fails.
+    /// default. A round that has begun is played to its end, for as long as its own [`patience`](Self::patience) at most. What
+    /// was not tried by then is not kept: [`Report::assert_kept`](crate::Report::assert_kept) fails.
     pub fn total_patience(self, patience: Duration) -> Self {
         let total_patience = patience;
         Self {

@@ -1,29 +1,8 @@
 //! [`Overlaps`]: how often calls of each two kinds ran beside each other.
 
 use crate::report::Pair;
-use segstock_model::{Call, Op};
+use segstock_model::Call;
 use std::collections::BTreeMap;
-
-/// The name of a call's kind.
-pub(super) const fn kind(op: Op) -> &'static str {
-    match op {
-        Op::Deduct(_) => "deduct",
-        Op::DeductUpTo(_) => "deduct_up_to",
-        Op::Restock(_) => "restock",
-        Op::Reserve(_) => "reserve",
-        Op::Commit(_) => "commit",
-        Op::Release(_) => "release",
-        Op::Withdraw(_) => "withdraw",
-        Op::Forgive(_) => "forgive",
-        Op::Available => "available",
-        Op::Snapshot => "snapshot",
-        Op::Place { .. } => "place",
-        Op::Confirm { .. } => "confirm",
-        Op::ReleaseHold { .. } => "release_hold",
-        Op::Advance { .. } => "advance",
-        _ => "other",
-    }
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Overlaps(BTreeMap<Pair, u64>);
@@ -34,7 +13,7 @@ impl Overlaps {
         let mut open: Vec<(u64, &'static str)> = Vec::new();
         for call in calls {
             open.retain(|(returned, _)| *returned >= call.called);
-            let this = kind(call.op);
+            let this = call.op.name();
             for &(_, other) in &open {
                 let pair = if this < other {
                     [this, other]

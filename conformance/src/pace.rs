@@ -1,6 +1,5 @@
 //! [`Pace`]: how long calls take, by kind.
 
-use crate::overlaps::kind;
 use crate::report::Slowest;
 use segstock_model::Call;
 use std::collections::BTreeMap;
@@ -19,7 +18,7 @@ struct Kind {
 impl Pace {
     pub(super) fn add(&mut self, calls: &[Call]) {
         for call in calls.iter().filter(|call| call.returned < u64::MAX) {
-            let kind = self.0.entry(kind(call.op)).or_insert(Kind {
+            let kind = self.0.entry(call.op.name()).or_insert(Kind {
                 slowest: 0,
                 calls: [0; 65],
             });

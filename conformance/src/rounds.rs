@@ -73,22 +73,7 @@ impl Draw {
     }
 
     fn limited(self, op: Op) -> Op {
-        match op {
-            Op::Deduct(units) => Op::Deduct(self.order(units)),
-            Op::DeductUpTo(units) => Op::DeductUpTo(self.order(units)),
-            Op::Restock(units) => Op::Restock(self.order(units)),
-            Op::Reserve(units) => Op::Reserve(self.order(units)),
-            Op::Commit(units) => Op::Commit(self.order(units)),
-            Op::Release(units) => Op::Release(self.order(units)),
-            Op::Withdraw(units) => Op::Withdraw(self.order(units)),
-            Op::Forgive(units) => Op::Forgive(self.order(units)),
-            Op::Place { key, units, ttl } => Op::Place {
-                key,
-                units: self.order(units),
-                ttl,
-            },
-            op => op,
-        }
+        op.with_units(|units| self.order(units))
     }
 
     fn limited_step(self, step: Step) -> Step {

@@ -143,9 +143,9 @@ pub trait Subject: Send + Sync {
         None
     }
 
-    /// The sums of one instant of the call. Commits and confirms that overlap it may be shown as not made yet, each as a
-    /// whole: their units are shown as reserved still. What is shown as reserved was reserved at some instant of the call, and what
-    /// is shown as sold never falls from one snapshot to the next.
+    /// The sums of one instant of the call. Commits and confirms that overlap it may be shown as not made yet, each as a whole:
+    /// their units are shown as reserved still. What is shown as reserved was reserved at some instant of the call, and what is
+    /// shown as sold never falls from one snapshot to the next.
     fn snapshot(&self) -> Option<Answer<Snapshot>> {
         None
     }

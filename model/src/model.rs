@@ -24,7 +24,7 @@ enum HoldState {
 }
 
 impl Hold {
-    const fn is_live(&self) -> bool {
+    const fn is_active(&self) -> bool {
         matches!(self.state, HoldState::Until(_))
     }
 }
@@ -101,7 +101,7 @@ impl Model {
             (Outcome::ExactSnapshot(sums), Outcome::Snapshot(said)) => {
                 sums.may_be_read_as(&said, committed)
             }
-            (Outcome::Refused(why), Outcome::Refused(said)) => why.may_be_said_as(said, op),
+            (Outcome::Refused(why), Outcome::Refused(said)) => may_be_said_as(why, said, op),
             (answer, said) => answer == said,
         };
         allowed.then_some(after)
@@ -209,8 +209,8 @@ impl Model {
 
     /// Units that are held under keys.
     pub(crate) fn held(&self) -> u64 {
-        let live = self.holds.values().filter(|hold| hold.is_live());
-        live.map(|hold| hold.units).sum()
+        let active = self.holds.values().filter(|hold| hold.is_active());
+        active.map(|hold| hold.units).sum()
     }
 
     /// Of `units` that were reserved, `back` are in stock again and the others sold.
@@ -278,6 +278,27 @@ impl Model {
             }
         }
         self.part_with(back, back);
+    }
+}
+
+/// Whether a counter may give `said` as its reason where the model gives `why`.
+fn may_be_said_as(why: Refusal, said: Refusal, op: Op) -> bool {
+    match (why, said) {
+        (Refusal::Short { .. }, Refusal::Short { available: None })
+        | (Refusal::Overflow { .. }, Refusal::Overflow { on_hand: None }) => true,
+        // A bound is enough here, too, if it proves the refusal.
+        (
+            Refusal::Short { available: Some(n) },
+            Refusal::Short {
+                available: Some(bound),
+            },
+        ) => {
+            let (Op::Deduct(units) | Op::Reserve(units) | Op::Place { units, .. }) = op else {
+                return false;
+            };
+            n <= bound && bound < units
+        }
+        (why, said) => why == said,
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Op`]: what is called.
 
-use super::Outcome;
+use crate::outcome::Outcome;
 use std::fmt;
 
 /// A call on a stock counter. Numbers are units, if nothing else is said.
@@ -61,6 +61,20 @@ pub enum Op {
 /// The operation of some units.
 type OfUnits = fn(u64) -> Op;
 
+/// The most that a call does to a stock: units that it adds to those in stock, takes from them, and sells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) adds: u64,
+    pub(crate) takes: u64,
+    pub(crate) sells: u64,
+}
+
+impl Most {
+    const fn of(adds: u64, takes: u64, sells: u64) -> Self {
+        Self { adds, takes, sells }
+    }
+}
+
 impl Op {
     /// Every operation of a counter without holds, on some units, and how often it is drawn.
     const DRAWN: [(u64, OfUnits); 10] = [
@@ -106,25 +120,108 @@ impl Op {
         matches!(self, Self::Available | Self::Snapshot)
     }
 
+    /// What it is called, without its numbers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deduct(_) => "deduct",
+            Self::DeductUpTo(_) => "deduct_up_to",
+            Self::Restock(_) => "restock",
+            Self::Reserve(_) => "reserve",
+            Self::Commit(_) => "commit",
+            Self::Release(_) => "release",
+            Self::Withdraw(_) => "withdraw",
+            Self::Forgive(_) => "forgive",
+            Self::Available => "available",
+            Self::Snapshot => "snapshot",
+            Self::Place { .. } => "place",
+            Self::Confirm { .. } => "confirm",
+            Self::ReleaseHold { .. } => "release_hold",
+            Self::Advance { .. } => "advance",
+        }
+    }
+
+    /// The units that it names; 0 if it names none.
+    #[must_use]
+    pub const fn units(mut self) -> u64 {
+        match self.named() {
+            Some(units) => *units,
+            None => 0,
+        }
+    }
+
+    /// The same call with the units that `change` makes of its own, if it names some.
+    #[must_use]
+    pub fn with_units(mut self, change: impl FnOnce(u64) -> u64) -> Self {
+        if let Some(units) = self.named() {
+            *units = change(*units);
+        }
+        self
+    }
+
+    const fn named(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Deduct(units)
+            | Self::DeductUpTo(units)
+            | Self::Restock(units)
+            | Self::Reserve(units)
+            | Self::Commit(units)
+            | Self::Release(units)
+            | Self::Withdraw(units)
+            | Self::Forgive(units)
+            | Self::Place { units, .. } => Some(units),
+            Self::Available
+            | Self::Snapshot
+            | Self::Confirm { .. }
+            | Self::ReleaseHold { .. }
+            | Self::Advance { .. } => None,
+        }
+    }
+
+    /// Whether it takes units out of stock.
+    #[must_use]
+    pub const fn takes_units(self) -> bool {
+        matches!(
+            self,
+            Self::Deduct(_)
+                | Self::DeductUpTo(_)
+                | Self::Reserve(_)
+                | Self::Withdraw(_)
+                | Self::Place { .. }
+        )
+    }
+
     /// Whether its number is only a limit: the answer says how many units it was.
-    const fn takes_up_to(self) -> bool {
+    pub(crate) const fn is_up_to(self) -> bool {
         matches!(
             self,
             Self::DeductUpTo(_) | Self::Withdraw(_) | Self::Forgive(_)
         )
     }
 
+    /// The most that it does, if it happens.
+    pub(crate) const fn most(self) -> Most {
+        match self {
+            Self::Deduct(units) | Self::DeductUpTo(units) => Most::of(0, units, units),
+            Self::Reserve(units) | Self::Place { units, .. } => Most::of(0, units, 0),
+            Self::Restock(units) | Self::Release(units) => Most::of(units, 0, 0),
+            Self::Commit(units) => Most::of(0, 0, units),
+            Self::Available | Self::Snapshot => Most::of(0, 0, 0),
+            // The place of a hold counts as if its units were never taken, and as if they never came back.
+            Self::Confirm { .. } | Self::ReleaseHold { .. } | Self::Advance { .. } => {
+                Most::of(0, 0, 0)
+            }
+            // Of what is withdrawn, the sums know only what was taken: the answer says how much that was.
+            Self::Withdraw(_) | Self::Forgive(_) => Most::of(0, 0, 0),
+        }
+    }
+
     /// Whether `outcome` is an answer to such a call, be it true or not.
     #[must_use]
     pub const fn has_answer(self, outcome: Outcome) -> bool {
         match outcome {
-            Outcome::Done => !self.takes_up_to() && !self.is_read(),
-            Outcome::Took(units) => match self {
-                Self::DeductUpTo(most) | Self::Withdraw(most) | Self::Forgive(most) => {
-                    units <= most
-                }
-                _ => false,
-            },
+            Outcome::Done => !self.is_up_to() && !self.is_read(),
+            Outcome::Took(units) => self.is_up_to() && units <= self.units(),
             Outcome::AtMost(_) | Outcome::Exactly(_) => matches!(self, Self::Available),
             Outcome::Snapshot(_) | Outcome::ExactSnapshot(_) => matches!(self, Self::Snapshot),
             Outcome::Refused(_) => !self.is_read(),
@@ -135,23 +232,15 @@ impl Op {
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
         match self {
-            Self::Deduct(units) => write!(f, "deduct({units})"),
-            Self::DeductUpTo(units) => write!(f, "deduct_up_to({units})"),
-            Self::Restock(units) => write!(f, "restock({units})"),
-            Self::Reserve(units) => write!(f, "reserve({units})"),
-            Self::Commit(units) => write!(f, "commit({units})"),
-            Self::Release(units) => write!(f, "release({units})"),
-            Self::Withdraw(units) => write!(f, "withdraw({units})"),
-            Self::Forgive(units) => write!(f, "forgive({units})"),
-            Self::Available => write!(f, "available()"),
-            Self::Snapshot => write!(f, "snapshot()"),
+            Self::Available | Self::Snapshot => write!(f, "{name}()"),
             Self::Place { key, units, ttl } => {
-                write!(f, "place(key {key}, {units} units, {ttl} ticks)")
+                write!(f, "{name}(key {key}, {units} units, {ttl} ticks)")
             }
-            Self::Confirm { key } => write!(f, "confirm(key {key})"),
-            Self::ReleaseHold { key } => write!(f, "release_hold(key {key})"),
-            Self::Advance { by } => write!(f, "advance({by} ticks)"),
+            Self::Confirm { key } | Self::ReleaseHold { key } => write!(f, "{name}(key {key})"),
+            Self::Advance { by } => write!(f, "{name}({by} ticks)"),
+            op => write!(f, "{name}({})", op.units()),
         }
     }
 }

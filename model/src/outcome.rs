@@ -1,6 +1,6 @@
 //! [`Outcome`]: what a call answers.
 
-use super::{Op, Snapshot};
+use crate::snapshot::Snapshot;
 use std::fmt;
 
 /// What a call answered.
@@ -20,9 +20,8 @@ pub enum Outcome {
     AtMost(u64),
     /// At some instant of the call exactly this number of units was in stock.
     Exactly(u64),
-    /// The sums of some instant of the call; commits that overlap it may be shown as not made yet, each as a whole. What is shown as
-    /// reserved was reserved at some instant of the call, and what is shown as sold never falls from one snapshot to
-    /// the next.
+    /// The sums of some instant of the call; commits that overlap it may be shown as not made yet, each as a whole. What is shown
+    /// as reserved was reserved at some instant of the call, and what is shown as sold never falls from one snapshot to the next.
     Snapshot(Snapshot),
     /// The sums of some instant of the call, each of them right.
     ExactSnapshot(Snapshot),
@@ -100,29 +99,6 @@ impl fmt::Display for Refusal {
             Self::Expired => write!(f, "expired"),
             Self::Confirmed => write!(f, "confirmed before"),
             Self::Released => write!(f, "released before"),
-        }
-    }
-}
-
-impl Refusal {
-    /// Whether a counter may give `said` where the model gives this as the reason.
-    pub(super) fn may_be_said_as(self, said: Self, op: Op) -> bool {
-        match (self, said) {
-            (Self::Short { .. }, Self::Short { available: None })
-            | (Self::Overflow { .. }, Self::Overflow { on_hand: None }) => true,
-            // A bound again; but one that proves the refusal.
-            (
-                Self::Short { available: Some(n) },
-                Self::Short {
-                    available: Some(bound),
-                },
-            ) => {
-                let (Op::Deduct(units) | Op::Reserve(units) | Op::Place { units, .. }) = op else {
-                    return false;
-                };
-                n <= bound && bound < units
-            }
-            (why, said) => why == said,
         }
     }
 }

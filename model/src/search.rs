@@ -138,7 +138,7 @@ impl Problem {
     #[must_use]
     pub fn is_ordered(&self) -> bool {
         self.has_holds()
-            || self.maybes.iter().any(|maybe| is_up_to(maybe.op))
+            || self.maybes.iter().any(|maybe| maybe.op.is_up_to())
             || self.owes_the_most()
     }
 
@@ -211,11 +211,6 @@ impl Problem {
             found => found,
         }
     }
-}
-
-/// Unknown, it takes what depends on the instant.
-fn is_up_to(op: Op) -> bool {
-    matches!(op, Op::DeductUpTo(_) | Op::Withdraw(_) | Op::Forgive(_))
 }
 
 /// Calls in as few sequences as their stamps allow, so that thousands of threads that call once

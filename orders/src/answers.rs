@@ -52,7 +52,7 @@ pub struct Answer {
     /// What is said of the order after the call.
     pub state: OrderState,
     /// Units that the call moved: also if it was made before. None if calls on parts of the order had left nothing to
-    /// move: the units of an order are told to the call that moved them, and to its retries, alone.
+    /// move: only the call that moved the units of an order shows them, and its retries.
     pub units: u64,
     /// Those of them that were paid for, and are to be refunded.
     pub refunded: u64,

@@ -32,7 +32,7 @@ use crate::lines::{Lines, SkuId};
 use crate::on_the_way::OnTheWay;
 use crate::refusal::{Limit, Refusal};
 use crate::requests::Requests;
-use crate::settings::{MOST_LINES, Settings};
+use crate::settings::{MAX_KEY, MOST_LINES, Settings};
 use crate::skus::Skus;
 use crate::sync::Mutex;
 use crate::table::Table;
@@ -41,9 +41,6 @@ use segstock::{Clock, MAX_UNITS};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The longest id of an order, customer or request, in bytes.
-pub const MAX_KEY: usize = 200;
 
 /// Orders over the stocks of many SKUs.
 ///

@@ -178,9 +178,9 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     /// back. Beyond it the oldest are forgotten; with 0, none are kept. A usual order takes some 200 bytes, and its entries stay
     /// in the ledger.
     ///
-    /// Each [shard](Self::shards) keeps its share of them, at least one: so a shard may forget orders while another one has
-    /// room, and where the limit is small, there may be as many as there are shards. Each call forgets a few; until calls come, or
-    /// a [sweep](OrderBook::sweep), there may be more.
+    /// Each [shard](Self::shards) keeps its share of them, at least one: so a shard may forget orders while another one has room,
+    /// and where the limit is small, there may be as many as there are shards. Each call forgets a few; until calls come, or a
+    /// [sweep](OrderBook::sweep), there may be more.
     pub const fn max_returnable(mut self, orders: usize) -> Self {
         self.settings.max_returnable = orders;
         self

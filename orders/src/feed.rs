@@ -73,7 +73,7 @@ pub enum What<K> {
 pub struct Events<K> {
     /// What happened, in the sequence of the entries.
     pub events: Vec<Event<K>>,
-    /// Where to go on: after this position. It is durable; all events up to it were told, or are missed.
+    /// Where to go on: after this position. It is durable; all events up to it were returned, or are missed.
     pub next: Position,
     /// If the reader was too slow: the events of the entries after where it was, up to this position, are dropped. After a
     /// restart these are also events of entries whose rows the ledger has deleted, or put together, and all before the last
@@ -115,7 +115,7 @@ struct Left<K> {
 }
 
 impl<K> Left<K> {
-    /// It wraps: entries that are damaged are told after the last of them, and this is not where they are refused.
+    /// It wraps: damaged entries are refused after the last of them, and not here.
     const fn change(&mut self, free: i64, waiting: i64) {
         self.free = self.free.wrapping_add(free);
         self.waiting = self.waiting.wrapping_add(waiting);

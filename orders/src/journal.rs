@@ -35,14 +35,14 @@ pub trait Journal<K>: Send + Sync {
     /// [`Lost`] if that is not known and never will be.
     fn wait(&self, position: Position) -> Result<(), Lost>;
 
-    /// The last position up to which all entries are durable: events are told to there. All are, unless this says
+    /// The last position up to which all entries are durable: the feed shows events up to there. All are, unless this says
     /// otherwise.
     fn last_durable(&self) -> Position {
         Position::new(u64::MAX)
     }
 
-    /// Whether the book may forget an order that ended, is past its retention, and is kept for returns no longer. Asked under the lock of the order, again
-    /// and again until it is answered by yes; a journal that keeps a row deletes that first.
+    /// Whether the book may forget an order that ended, is past its retention, and is kept for returns no longer. Asked under the
+    /// lock of the order, again and again until it is answered by yes; a journal that keeps a row deletes that first.
     fn may_forget(&self, order: Position) -> bool {
         _ = order;
         true

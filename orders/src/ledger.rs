@@ -2,10 +2,10 @@
 //!
 //! # The flow
 //!
-//! A call decides in memory, and appends its entry to the writer's queue. The writer's one thread takes all that the queue
-//! holds as one [`Batch`], and has the ledger write it. Meanwhile the next batch collects: the more load, the larger the
-//! batches. After a batch that took a millisecond or more, the thread waits a little for those whom it has answered: at most as
-//! long as that batch took, at most 2 ms, and not at all for a caller who is alone. A call's answer waits until its entry is durable.
+//! A call decides in memory, and appends its entry to the writer's queue. The writer's one thread takes all that the queue holds
+//! as one [`Batch`], and has the ledger write it. Meanwhile the next batch collects: the more load, the larger the batches. After
+//! a batch that took a millisecond or more, the thread waits a little for those whom it has answered: at most as long as that
+//! batch took, at most 2 ms, and not at all for a caller who is alone. A call's answer waits until its entry is durable.
 //!
 //! # Batches
 //!
@@ -21,13 +21,14 @@
 //! While a batch is not settled, calls wait. After a [while](WriterSettings::lag) new changes are refused as
 //! [`Busy`](crate::NoPlace::Busy), before anything is taken.
 //!
-//! If a batch cannot be settled for [longer](WriterSettings::patience), the ledger is dead for this process. Let `d` be the last durable position. A call that
-//! waits for a position up to `d` is answered. A call that waits for a later one is told [`Lost`](crate::Lost): the same
-//! call tells after a restart. Changes are refused as [`Unavailable`](crate::NoPlace::Unavailable) before anything is taken.
+//! If a batch cannot be settled for [longer](WriterSettings::patience), the ledger is dead for this process. Let `d` be the last
+//! durable position. A call that waits for a position up to `d` is answered. A call that waits for a later one gets
+//! [`Lost`](crate::Lost): made again after a restart, it says what became of it. Changes are refused as
+//! [`Unavailable`](crate::NoPlace::Unavailable) before anything is taken.
 
 //! # Sold out
 //!
-//! A refusal as short waits for nothing. At that instant the units were set aside for others; if those orders are not
+//! A refusal as short waits for nothing. At that instant other orders had the units; if those orders are not
 //! durable yet, a crash may undo them. Who must not say so is *strict*: it refuses only if the durable figures are short,
 //! too, and otherwise asks again once more is durable. Then one sequence of all calls explains all answers, across crashes.
 //!

@@ -118,9 +118,7 @@ mod sync;
 mod table;
 
 pub use answers::{Answer, OrderLine, OrderState, OrderView, SkuView, StockAnswer};
-pub use book::{
-    Cursor, Filter, MAX_KEY, OrderBook, Page, Returned, SendingPage, SendingView, StockPage,
-};
+pub use book::{Cursor, Filter, OrderBook, Page, Returned, SendingPage, SendingView, StockPage};
 pub use builder::OrderBookBuilder;
 pub use entry::{Change, Entry, NewOrder, Position, RequestKey};
 pub use feed::{Event, EventCounts, Events, What};
@@ -130,6 +128,7 @@ pub use lines::{LineUnits, Lines, SkuId};
 pub use refusal::{Limit, Refusal};
 pub use replay::{ReplayError, ReplayReason};
 pub use segstock::inventory::ShortLine;
+pub use settings::MAX_KEY;
 
 /// The example of the README compiles and runs.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 use crate::answers::OrderState;
 use crate::journal::NoPlace;
+use crate::settings::MAX_KEY;
 use segstock::MAX_UNITS;
 use segstock::inventory::ShortLine;
 use std::error::Error;
@@ -73,7 +74,7 @@ pub enum Refusal<K> {
     },
     /// The cursor is none of this book's, or was handed out before it was made again: begin the list again.
     Cursor,
-    /// An id or key is empty, or longer than [`MAX_KEY`](crate::MAX_KEY) bytes.
+    /// An id or key is empty, or longer than [`MAX_KEY`] bytes.
     Key,
     /// What is counted has reached its limit.
     Limit(Limit),
@@ -194,7 +195,7 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
                 )
             }
             Self::Cursor => f.write_str("the list began elsewhere: read it from its beginning"),
-            Self::Key => write!(f, "an id or key has 1 to {} bytes", crate::MAX_KEY),
+            Self::Key => write!(f, "an id or key has 1 to {MAX_KEY} bytes"),
             Self::Limit(limit) => limit.fmt(f),
             Self::Busy => f.write_str("busy: try again"),
             Self::Unavailable => f.write_str("nothing can be written any more"),

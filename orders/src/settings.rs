@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest id of an order, customer or request, in bytes.
+pub const MAX_KEY: usize = 200;
+
 /// What no call looks beyond, whatever the limit was when an order was placed.
 pub(crate) const MOST_LINES: usize = 10_000;
 

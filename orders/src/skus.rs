@@ -85,7 +85,7 @@ impl<K: Sku> Skus<K> {
     }
 
     /// What the stock of a SKU is, exact at one instant.
-    pub(crate) fn books(&self, sku: SkuId) -> Snapshot {
+    pub(crate) fn snapshot(&self, sku: SkuId) -> Snapshot {
         self.item(sku).stock.snapshot()
     }
 

@@ -3,6 +3,9 @@
 use segstock_remote::{InvalidId, InvalidPatience, InvalidUnits, Unknown};
 use std::fmt;
 
+/// The most parts of a stock.
+pub const MAX_PARTS: usize = 1_000;
+
 /// Why a stock cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,7 +16,7 @@ pub enum OpenError {
     Name(InvalidId),
     /// The stock cannot begin with this number of units.
     Units(InvalidUnits),
-    /// A stock has 1 to [`MAX_PARTS`](crate::MAX_PARTS) parts.
+    /// A stock has 1 to [`MAX_PARTS`] parts.
     Parts {
         /// What was asked for.
         parts: usize,
@@ -35,8 +38,10 @@ impl fmt::Display for OpenError {
             Self::Name(error) => write!(f, "no stock's name: {error}"),
             Self::Units(error) => error.fmt(f),
             Self::Parts { parts } => {
-                let most = crate::MAX_PARTS;
-                write!(f, "a stock has 1 to {most} parts, and this has {parts}")
+                write!(
+                    f,
+                    "a stock has 1 to {MAX_PARTS} parts, and this has {parts}"
+                )
             }
             Self::Patience(error) => error.fmt(f),
             Self::Exists => write!(f, "there is a stock of this name"),

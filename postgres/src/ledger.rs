@@ -23,8 +23,8 @@
 //! | the connection is lost, or the server is killed | it connects again, asks for the batch by its number, and sends it again unchanged if it is not there |
 //! | its certificate is refused | as if the connection was lost: it may pass, and the error says why |
 //! | the server does not answer | the statement counts as lost after the [time-out](PostgresLedger::timeout); then the same |
-//! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are told *busy* |
-//! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are told *unknown*, new ones *unavailable* |
+//! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are answered *busy* |
+//! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are answered *unknown*, new ones *unavailable* |
 //! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |
 //! | the disk is full, too many connections, a standby | as if the connection was lost: it may pass |
 //! | the password, the role or the database is refused, or a right is missing | the ledger is dead at once, and says why; at opening that is the error |

@@ -34,12 +34,16 @@
 //! Take `verify-full`, with your provider's file of authorities. The name of the host must be among the certificate's alternative
 //! names (the common name alone does not count), and a server's certificate that is its own authority is refused.
 //! `channel_binding=require` with a password also keeps off who answers in the server's place, under each mode that asks for TLS.
-//! Over a Unix socket there is no TLS: who asks for it there is told so, as is who asks for it in a build without `tls`.
+//! Over a Unix socket there is no TLS: a URL that asks for it there is an error, as it is in a build without `tls`.
 //! Nothing is read from the environment or the home folder but `SSL_CERT_FILE` and `SSL_CERT_DIR`, which stand for the system's
-//! authorities. A client's own certificate (`sslcert`) cannot be shown, and revocations are not looked up.
+//! authorities. Revocations are not looked up.
 //!
-//! A file of authorities is read when the URL is. A certificate that is refused counts as a server that does not answer: it is asked
-//! again as long as patience lasts, and the last error says what is wrong with it.
+//! A server that wants a certificate of its clients is shown that of `sslcert=FILE`, with the key in `sslkey=FILE` (both PEM;
+//! without a password, and others than its owner cannot read the key).
+//!
+//! The files are read when the URL is: a certificate that was renewed is shown after the next start. A certificate that is
+//! refused counts as a server that does not answer: it is asked again as long as patience lasts, and the last error says what is
+//! wrong with it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
@@ -57,14 +61,14 @@ mod server;
 mod session;
 
 pub use batched::Batched;
-pub use error::OpenError;
+pub use error::{MAX_PARTS, OpenError};
 #[cfg(feature = "ledger")]
 pub use ledger::PostgresLedger;
 pub use locked::Locked;
 pub use pool::Pool;
 pub use row::Row;
 pub use rows::Rows;
-pub use server::{MAX_PARTS, Postgres};
+pub use server::Postgres;
 
 /// The example of the README compiles.
 #[cfg(doctest)]

@@ -1,16 +1,13 @@
 //! [`Postgres`]: a server, and how it is asked.
 
 use crate::address::Address;
-use crate::error::OpenError;
+use crate::error::{MAX_PARTS, OpenError};
 use crate::session::{Reach, Session, column};
 use segstock_remote::{
     Driver, Fault, InvalidUnits, Left, MAX_UNITS, OrderId, Patience, Units, Unknown,
 };
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The most parts of a stock.
-pub const MAX_PARTS: usize = 1_000;
 
 /// A `PostgreSQL` database, and how it is asked: patience, connections, how long ids are remembered.
 ///

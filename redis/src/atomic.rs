@@ -104,9 +104,9 @@ impl Atomic {
         }
     }
 
-    /// Opens a stock again whose server lost what it acknowledged: it holds `units` from now on, what the order log says
-    /// is left. Nobody may use it meanwhile. Ids and holds that the server knows stay known; those that it lost are not, so answer
-    /// a retry of an order that is in the log from the log.
+    /// Opens a stock again whose server lost what it acknowledged: it holds `units` from now on, what the order log says is left.
+    /// Nobody may use it meanwhile. Ids and holds that the server knows stay known; those that it lost are not, so answer a retry
+    /// of an order that is in the log from the log.
     ///
     /// # Errors
     ///

@@ -63,7 +63,7 @@ impl<T> Answer<T> {
         !matches!(self, Self::Unknown(_))
     }
 
-    /// The same answer with another value.
+    /// This answer with another value.
     pub fn map<U>(self, done: impl FnOnce(T) -> U) -> Answer<U> {
         match self {
             Self::Done(value) => Answer::Done(done(value)),

@@ -22,11 +22,11 @@
 //! 1. **A time-out is never a refusal.** What was sent may have happened, may happen later, or never.
 //! 2. **Each call carries the order's id**, and the server knows the ids that it served. So a retry is answered as the
 //!    first attempt was, and takes nothing.
-//! 3. **A retry that is refused is remembered as refused**: the first attempt may still be under way, and must not be
-//!    served after the customer was told no. A first attempt that is answered has no copy under way, so its refusal
-//!    writes nothing. A [`Driver`] knows the ids whose last call it left without an answer: their next call is a retry. (A
-//!    proxy that sends a request twice breaks that, and so does a customer who goes with a lost request to another process;
-//!    then use the strict way of a design, or ask for the outcome first.)
+//! 3. **A retry that is refused is remembered as refused**: the first attempt may still be under way, and must not be served
+//!    after the customer was refused. A first attempt that is answered has no copy under way, so its refusal writes nothing. A
+//!    [`Driver`] knows the ids whose last call it left without an answer: their next call is a retry. (A proxy that sends a
+//!    request twice breaks that, and so does a customer who goes with a lost request to another process; then use the strict way
+//!    of a design, or ask for the outcome first.)
 //! 4. **[`outcome`](RemoteStock::outcome) turns unknown into an answer** at any later time: where nothing is known of
 //!    the id, it leaves a refusal.
 //! 5. **Ids are remembered for longer than any copy of a request can be under way**: see [`Patience::forgets_after`].

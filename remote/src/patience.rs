@@ -107,7 +107,7 @@ impl Default for Patience {
     }
 }
 
-/// Why a patience is none.
+/// Why these times are no [`Patience`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidPatience {

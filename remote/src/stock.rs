@@ -14,8 +14,8 @@ use std::time::Duration;
 ///
 /// An order that is asked for twice at once, as by a customer who clicks twice, takes its units once, whichever processes ask.
 /// But each call is answered for itself: one may be refused, and the other served a moment later. So a refusal is the last word
-/// on an order once no other call of its id is under way; where one may be, ask for the [`outcome`](Self::outcome) before you tell
-/// the customer.
+/// on an order once no other call of its id is under way; where one may be, ask for the [`outcome`](Self::outcome) before you
+/// tell the customer.
 ///
 /// The trait grows by provided methods only.
 pub trait RemoteStock: Send + Sync {
@@ -42,7 +42,7 @@ pub trait RemoteStock: Send + Sync {
 ///
 /// The trait grows by provided methods only.
 pub trait RemoteHolds: RemoteStock {
-    /// Reserves `units` for `order`, all of them or none. A retry is told what the first attempt did.
+    /// Reserves `units` for `order`, all of them or none. A retry is answered as the first attempt was.
     fn reserve(
         &self,
         order: &OrderId,

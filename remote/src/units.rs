@@ -20,7 +20,7 @@ pub const MAX_UNITS: u64 = 1 << 40;
 pub struct Units(u64);
 
 impl Units {
-    /// So many units.
+    /// This number of units.
     ///
     /// # Errors
     ///

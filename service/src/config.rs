@@ -178,7 +178,7 @@ struct Settings {
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_REQUEST_TIMEOUT")]
     request_timeout: Option<Seconds>,
 
-    /// How long it goes on, not ready, once it is told to stop: until a proxy has noticed [default: 0]
+    /// How long it goes on, not ready, once it is asked to stop: until a proxy has noticed [default: 0]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_DRAIN")]
     drain: Option<Pause>,
 
@@ -297,7 +297,7 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long a client may take to read an answer.
     pub answer_timeout: Duration,
-    /// How long it goes on once it is told to stop.
+    /// How long it goes on once it is asked to stop.
     pub drain: Duration,
     /// What is logged, and how.
     pub log: Log,

@@ -172,8 +172,8 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
         LedgerPlace::Sqlite(file) => {
             let recovered = builder.recover(SqliteLedger::at(file))?;
             let shown = file.display();
-            let anew = format!("move {shown} away, and {shown}-wal if it is there");
-            Ok(kept(recovered, &shown, &anew))
+            let start_over = format!("move {shown} away, and {shown}-wal if it is there");
+            Ok(kept(recovered, &shown, &start_over))
         }
         LedgerPlace::Postgres(url) => {
             let ledger = PostgresLedger::at(&url.0, SCHEMA).map_err(RecoverError::Ledger);
@@ -185,18 +185,20 @@ pub fn open(builder: OrderBookBuilder<Sku>, place: &LedgerPlace) -> Result<Kept,
                 }
                 error
             })?;
-            let anew = format!("drop its schema {SCHEMA}, or rename it");
-            Ok(kept(recovered, url, &anew))
+            let start_over = format!("drop its schema {SCHEMA}, or rename it");
+            Ok(kept(recovered, url, &start_over))
         }
     }
 }
 
-/// What was recovered, and what to say of it: `anew` is how to begin anew.
-fn kept(recovered: Recovered<Sku>, place: &dyn fmt::Display, anew: &str) -> Kept {
+/// What was recovered, and what to say of it: `start_over` says how.
+fn kept(recovered: Recovered<Sku>, place: &dyn fmt::Display, start_over: &str) -> Kept {
     let found = match recovered.found {
         Found { entries: 0, .. } => format!("a new ledger in {place}"),
         found => {
-            format!("the ledger {place} has {found}; to begin anew, stop the service and {anew}")
+            format!(
+                "the ledger {place} has {found}; to start over, stop the service and {start_over}"
+            )
         }
     };
     Kept {

@@ -1,8 +1,10 @@
-//! [`Whole`]: numbers of requests, which may be written as `1` or as `1.0`.
+//! [`Whole`]: numbers of requests, which may be written as `1` or as `1.0`; and the numbers of cursors.
 
+use crate::problem::Problem;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// Above this, a floating-point number no longer says which whole number it stands for.
 const EXACT: f64 = (1_u64 << 53) as f64;
@@ -70,6 +72,17 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// The number that a cursor is; 0, the beginning, without one.
+///
+/// # Errors
+///
+/// A [`Problem`] if it is no number.
+pub fn cursor_number<N: FromStr + Default>(cursor: Option<String>) -> Result<N, Problem> {
+    let number = cursor.as_deref().map(str::parse).transpose();
+    let number = number.map_err(|_| Problem::invalid("there is no such cursor"))?;
+    Ok(number.unwrap_or_default())
 }
 
 #[cfg(test)]

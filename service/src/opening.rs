@@ -116,7 +116,7 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
     let found = match is_new {
         true => format!("the node {name} begins a sale in {url}"),
         false => format!(
-            "the node {name} joined the sale in {url}, start {session} of this name; to begin anew, stop all nodes and drop \
+            "the node {name} joined the sale in {url}, start {session} of this name; to start over, stop all nodes and drop \
              its schema {SCHEMA}, or rename it"
         ),
     };

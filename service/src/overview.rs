@@ -1,13 +1,14 @@
 //! [`Overview`]: what the page shows of a sale, by what is durable.
 
-use crate::book::Sku;
+use crate::book::{Book, Sku};
 use crate::expiring::Soon;
 use crate::pace::{self, Pace};
 use crate::problem::Problem;
-use crate::shop::alone::Alone;
+use segstock_orders::ledger::Writer;
 use segstock_orders::{SkuId, SkuView};
 use segstock_postgres::nodes::NodeStatus;
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// SKUs that one search looks at.
@@ -103,12 +104,20 @@ impl Overview {
         }
     }
 
-    /// Of an order book, with SKUs from number `first` on that have `search` in their name.
+    /// Of an order book whose changes `writer` makes durable, with SKUs from number `first` on that have `search` in their
+    /// name. A change has waited for `behind` to be durable.
     ///
     /// # Errors
     ///
     /// A [`Problem`] if `first` is no number.
-    pub fn of_book(alone: &Alone, first: &str, search: &str) -> Result<Self, Problem> {
+    pub fn of_book(
+        book: &Book,
+        writer: &Writer<Sku>,
+        expiring: Vec<Soon>,
+        behind: Duration,
+        first: &str,
+        search: &str,
+    ) -> Result<Self, Problem> {
         let first = match first {
             "" => 0,
             first => {
@@ -116,32 +125,32 @@ impl Overview {
                 first.parse().map_err(wrong)?
             }
         };
-        let (stock, next) = bars(alone, first, search);
-        let status = alone.status();
+        let (stock, next) = bars(book, writer, first, search);
+        let status = writer.status();
         let (durable, appended) = (status.durable.number(), status.appended.number());
         Ok(Self {
             stock,
             next: next.map(|next| next.to_string()),
-            skus: Some(alone.book.skus()),
-            orders: Some(alone.book.orders()),
+            skus: Some(book.skus()),
+            orders: Some(book.orders()),
             pace: pace::now(),
-            expiring: alone.expiring.soon(),
+            expiring,
             ledger: Ledger {
                 on_the_way: appended.saturating_sub(durable),
-                lag: alone.lag.lock().behind.as_secs_f64(),
+                lag: behind.as_secs_f64(),
                 failed: status.dead.map(|error| error.to_string()),
             },
         })
     }
 }
 
-fn bars(alone: &Alone, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
+fn bars(book: &Book, writer: &Writer<Sku>, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
     let search = search.to_lowercase();
     let mut bars = Vec::new();
     let end = first.saturating_add(LOOKS);
     for number in first..end {
         let id = SkuId::new(number);
-        let Some(sku) = alone.book.sku(id) else {
+        let Some(sku) = book.sku(id) else {
             return (bars, None);
         };
         if bars.len() == Overview::SKUS {
@@ -150,7 +159,7 @@ fn bars(alone: &Alone, first: u32, search: &str) -> (Vec<Bar>, Option<u32>) {
         if !search.is_empty() && !sku.to_lowercase().contains(&search) {
             continue;
         }
-        let sums = alone.writer.stock(id);
+        let sums = writer.stock(id);
         let units = |units: i64| u64::try_from(units).unwrap_or_default();
         bars.push(Bar {
             sku: sku.clone(),

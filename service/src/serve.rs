@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How much longer than a request may take the service waits for those under way when it stops.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The service was told to stop before it had started.
+/// The service was asked to stop before it had started.
 #[derive(Debug)]
 pub struct Stopped;
 
@@ -148,12 +148,12 @@ impl Service {
         })
     }
 
-    /// Serves until it is told to stop, until the requests under way are answered, and until all is in the ledger.
+    /// Serves until it is asked to stop, until the requests under way are answered, and until all is in the ledger.
     ///
     /// # Errors
     ///
-    /// If the ledger failed, or does not answer: not all that was asked for is in it. If the node serves no calls any more, though nobody told it
-    /// to stop; or could not hand its units back.
+    /// If the ledger failed, or does not answer: not all that was asked for is in it. If the node serves no calls any more,
+    /// though nobody told it to stop; or could not hand its units back.
     pub async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let (stop, stopped) = watch::channel(false);
         let grace = self.app.limits.request + GRACE;

@@ -17,7 +17,6 @@ use alone::Alone;
 use node::Node;
 use segstock_orders::SkuLimits;
 use std::error::Error;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -177,7 +176,7 @@ impl Shop {
     /// What the page shows, with SKUs from `first` on that have `search` in their name.
     pub async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
         match self {
-            Self::Alone(alone) => Overview::of_book(alone, first, search),
+            Self::Alone(alone) => alone.overview(first, search),
             Self::Node(node) => Box::pin(node.overview(first, search)).await,
         }
     }
@@ -223,11 +222,4 @@ impl Shop {
             Self::Node(node) => node.close().await,
         }
     }
-}
-
-/// The number that a cursor is; 0, the beginning, without one.
-fn number<N: FromStr + Default>(cursor: Option<String>) -> Result<N, Problem> {
-    let number = cursor.as_deref().map(str::parse).transpose();
-    let number = number.map_err(|_| Problem::invalid("there is no such cursor"))?;
-    Ok(number.unwrap_or_default())
 }

@@ -71,7 +71,8 @@ impl Faults {
         }
     }
 
-    /// Draws the faults of a run, all but stops. Each run lacks some kinds: where all happen at once, one hides what another does.
+    /// Draws the faults of a run, all but stops. Each run lacks some kinds: where all happen at once, one hides what another
+    /// does.
     #[must_use]
     pub fn drawn(world: &World) -> Self {
         let kind = |per_mille: &[u64]| per_mille[world.pick(0..per_mille.len() as u64) as usize];

@@ -80,7 +80,7 @@ impl Network {
     /// How often a client of a [`Store`](crate::Store) sends a request before it gives up.
     pub const ATTEMPTS: u32 = 20;
 
-    /// A network with such faults. A client waits for an answer as long as `time_out`.
+    /// A network with these faults. A client waits for an answer for `time_out`.
     #[must_use]
     pub fn new(world: &World, faults: Faults, time_out: Duration) -> Self {
         if let Some(drift) = faults.drift {

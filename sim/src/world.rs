@@ -105,7 +105,7 @@ impl fmt::Debug for World {
 }
 
 impl World {
-    /// No run takes as long, unless it never ends.
+    /// Longer than any run that ends.
     const LONGEST: Duration = Duration::from_secs(300);
 
     /// A world at time zero, in which everything follows from `seed`.

@@ -109,7 +109,7 @@ impl<Q> Status<Q> {
     }
 }
 
-/// A key is held, as [`place`](crate::Holds::place) or [`amend`](crate::Holds::amend) was asked to.
+/// The answer of [`place`](crate::Holds::place) and [`amend`](crate::Holds::amend): the key is held for the request of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Placed {
     /// This call did it.
@@ -128,7 +128,7 @@ impl Placed {
     }
 }
 
-/// A hold is confirmed, or released, as the call was asked to.
+/// The answer of a call that confirms or releases a hold: it is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settled {
     /// This call did it.

@@ -68,7 +68,7 @@ impl<C, H, W> HoldsBuilder<C, H, W> {
     }
 
     /// Hashes keys by another function. The default is safe against keys that a stranger chose, and
-    /// takes some 7 ns for a number. If keys are spread by themselves, a number can be its own hash.
+    /// takes some 7 ns for a number. If the keys are random numbers, each can be its own hash.
     pub fn hasher<I: BuildHasher>(self, hasher: I) -> HoldsBuilder<C, I, W> {
         HoldsBuilder {
             clock: self.clock,

@@ -219,10 +219,10 @@ where
     /// how many holds it freed. Call it on a timer if you sell past the holds, want memory back in
     /// quiet times, or own the expiry.
     pub fn sweep(&self, limit: usize) -> usize {
-        self.sweep_telling(limit, None)
+        self.sweep_noting(limit, None)
     }
 
-    pub(super) fn sweep_telling(&self, limit: usize, freed: Freed<'_, K, Q>) -> usize {
+    pub(super) fn sweep_noting(&self, limit: usize, freed: Freed<'_, K, Q>) -> usize {
         let mut call = self.call(freed);
         call.leaves_expired = false;
         let mut left = limit;

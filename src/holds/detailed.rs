@@ -19,8 +19,8 @@ use std::time::Duration;
 pub struct Detail<T, K, M = ()> {
     /// The answer of the call.
     pub answer: T,
-    /// The [hook](Hook)'s mark of the last change of the call's key, read in one step with the answer;
-    /// nothing if no change of the key is known.
+    /// The [hook](Hook)'s mark of the last change of the call's key, read in one step with the answer; `None` if no change of the
+    /// key is known.
     pub mark: Option<M>,
     /// The keys of the holds that this call expired, its own included.
     pub expired: Vec<K>,
@@ -169,7 +169,7 @@ where
 
     /// See [`Holds::sweep`].
     pub fn sweep(&self, limit: usize) -> Detail<usize, K, W::Mark> {
-        self.detail(|freed| (self.0.sweep_telling(limit, freed), None))
+        self.detail(|freed| (self.0.sweep_noting(limit, freed), None))
     }
 }
 

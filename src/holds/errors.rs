@@ -77,7 +77,7 @@ impl<E> PlaceError<E> {
             HoldError::Declined => Self::Declined,
             HoldError::ZeroTtl => Self::ZeroTtl,
             HoldError::TtlOverflow => Self::TtlOverflow,
-            HoldError::Held | HoldError::Unknown => unreachable!("a place is no such error"),
+            HoldError::Held | HoldError::Unknown => unreachable!("a place finds no such error"),
         }
     }
 }

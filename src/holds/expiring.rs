@@ -9,8 +9,8 @@ use super::times::{Timed, Times};
 use crate::settle::Settle;
 use std::mem;
 
-/// The most expired holds that a call frees besides its own key, and the most keys that it forgets. Both are more than
-/// a call can add, so that neither of them piles up while calls come.
+/// The most expired holds that a call frees besides its own key, and the most keys that it forgets. Both are more than a call can
+/// add, so that while calls come neither expired holds nor old keys pile up.
 const BESIDES: usize = 2;
 
 /// If the hook declines this number of expired holds of a shard, a call that needs units goes on to the next shard.

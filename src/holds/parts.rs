@@ -105,8 +105,8 @@ where
     /// let rest = holds.confirm_part("order-17", &2)?;
     /// assert_eq!(rest.map(|held| held.units), Some(1));
     /// assert_eq!(holds.release_part("order-17", &1)?, None);
-    /// let books = stock.snapshot();
-    /// assert_eq!((books.available, books.reserved, books.sold), (3, 0, 2));
+    /// let snapshot = stock.snapshot();
+    /// assert_eq!((snapshot.available, snapshot.reserved, snapshot.sold), (3, 0, 2));
     /// # Ok::<(), segstock::PartError>(())
     /// ```
     pub fn confirm_part<B>(&self, key: &B, part: &R::Part) -> Result<Option<Held>, PartError>

@@ -1,4 +1,4 @@
-//! Whether the maps of this crate and of the order book know a thread: at its end they do not any more.
+//! Whether the maps of this crate, and of crates that build on it, know a thread: at its end they do not any more.
 //!
 //! Not for users: it is here for `segstock-orders`.
 

@@ -25,7 +25,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     }
 
     /// Sends `units` of one SKU on the way to another. Until they [arrive](OnTheWay::arrive) they are on the way:
-    /// in the books of the first, and available nowhere.
+    /// in the snapshot of the first, and available nowhere.
     ///
     /// # Errors
     ///
@@ -67,8 +67,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
 /// shop.insert("phone@north", 10)?;
 /// shop.insert("phone@south", 0)?;
 /// let lorry = shop.send("phone@north", "phone@south", 4)?;
-/// let books = shop.get("phone@north").expect("it was inserted");
-/// assert_eq!((books.available, books.on_the_way), (6, 4));
+/// let snapshot = shop.get("phone@north").expect("it was inserted");
+/// assert_eq!((snapshot.available, snapshot.on_the_way), (6, 4));
 /// lorry.arrive().expect("the other has room");
 /// assert_eq!(shop.available("phone@south"), Some(4));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

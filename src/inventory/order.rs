@@ -93,7 +93,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
 /// })?;
 /// assert_eq!(placed.held().units, 3);
 /// assert_eq!(holds.confirm(&"order-17"), Ok(Settled::Now));
-/// assert_eq!(shop.get("case").map(|books| books.sold), Some(2));
+/// assert_eq!(shop.get("case").map(|snapshot| snapshot.sold), Some(2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "an order that is dropped releases its units at once"]

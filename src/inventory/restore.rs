@@ -2,7 +2,7 @@
 
 use super::snapshot::VERSION;
 use super::{Inventory, InventoryBuilder, InventoryHandle, InventorySnapshot, OrderHolds};
-use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuRow, SkuSnapshot};
+use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuSnapshot};
 use crate::clock::Clock;
 use crate::holds::{Holds, Hook, PlaceError, Resolution};
 use crate::limits::MAX_UNITS;
@@ -41,22 +41,18 @@ impl<K: Sku, S: BuildHasher + Send + Sync> InventoryBuilder<K, S> {
         let unheld = snapshot.check()?;
         let mut freed = 0_u64;
         let inventory = self.capacity(snapshot.skus.len()).build();
-        for SkuRow {
-            sku,
-            books,
-            low_stock,
-        } in &snapshot.skus
-        {
+        for row in &snapshot.skus {
+            let (sku, was) = (&row.sku, &row.snapshot);
             let unheld = unheld.get(sku).copied().unwrap_or(0);
-            let reopened = Reopened::new(books, unheld);
+            let reopened = Reopened::new(was, unheld);
             if inventory.open(sku.clone(), reopened.stock).is_err() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
             inventory.sums.lock().change(sku, |sums| {
-                sums.written_off = books.written_off;
-                sums.moved_out = books.moved_out;
+                sums.written_off = was.written_off;
+                sums.moved_out = was.moved_out;
                 sums.owed_after_holds = reopened.owed_after_holds;
-                sums.low_stock = *low_stock;
+                sums.low_stock = row.low_stock;
             });
             freed = freed.saturating_add(reopened.freed);
         }
@@ -75,18 +71,18 @@ struct Reopened {
 
 impl Reopened {
     /// `unheld` of the units that are reserved are not those of a hold.
-    fn new(books: &SkuSnapshot, unheld: u64) -> Self {
-        let freed = unheld + books.on_the_way;
-        let paid = books.owed.min(books.available + freed);
-        let owed = books.owed - paid;
-        let is_held = books.reserved > unheld;
+    fn new(was: &SkuSnapshot, unheld: u64) -> Self {
+        let freed = unheld + was.on_the_way;
+        let paid = was.owed.min(was.available + freed);
+        let owed = was.owed - paid;
+        let is_held = was.reserved > unheld;
         let owed_after_holds = if is_held { owed } else { 0 };
-        let stock = Engine::restored(books.initial, books.restocked, books.on_hand() - paid)
-            .owing(owed - owed_after_holds, books.withdrawn - owed_after_holds);
+        let stock = Engine::restored(was.initial, was.restocked, was.on_hand() - paid)
+            .owing(owed - owed_after_holds, was.withdrawn - owed_after_holds);
         Self {
             stock,
             owed_after_holds,
-            freed: freed - paid.saturating_sub(books.available),
+            freed: freed - paid.saturating_sub(was.available),
         }
     }
 }
@@ -98,15 +94,16 @@ impl<K: Sku, N: Ord, Q> InventorySnapshot<K, N, Q> {
             return Err(RestoreError::UnknownVersion(self.version));
         }
         let mut unheld = BTreeMap::new();
-        for SkuRow { sku, books, .. } in &self.skus {
-            if books.on_hand().max(books.owed) > MAX_UNITS {
+        for row in &self.skus {
+            let (sku, was) = (&row.sku, &row.snapshot);
+            if was.on_hand().max(was.owed) > MAX_UNITS {
                 return Err(RestoreError::TooManyUnits(sku.clone()));
             }
             // Nothing distinguishes sums that have wrapped from sums that were never true. So they are refused.
-            if books.came() != books.went() || books.owed > books.withdrawn {
+            if was.came() != was.went() || was.owed > was.withdrawn {
                 return Err(RestoreError::Sums(sku.clone()));
             }
-            if books.reserved > 0 && unheld.insert(sku, books.reserved).is_some() {
+            if was.reserved > 0 && unheld.insert(sku, was.reserved).is_some() {
                 return Err(RestoreError::DuplicateSku(sku.clone()));
             }
         }
@@ -210,7 +207,7 @@ impl<K: Sku, N: Hash + Ord + Clone, Q: Clone + PartialEq> InventorySnapshot<K, N
             _ = answer.map_err(PlaceError::widen)?;
             placed += 1;
         }
-        let owing = self.skus.iter().filter(|row| row.books.owed > 0);
+        let owing = self.skus.iter().filter(|row| row.snapshot.owed > 0);
         owing.for_each(|row| inventory.inventory().owe_after_holds(&row.sku));
         Ok(placed)
     }

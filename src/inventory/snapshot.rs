@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The form of snapshots that this version writes and reads.
 pub(super) const VERSION: u32 = 1;
 
-/// The books of one SKU at one instant.
+/// The figures of one SKU at one instant.
 ///
 /// In every one, what came is what is here and what left:
 ///
@@ -83,8 +83,8 @@ impl SkuSnapshot {
 pub struct SkuRow<K> {
     /// The SKU.
     pub sku: K,
-    /// Its books.
-    pub books: SkuSnapshot,
+    /// Its figures.
+    pub snapshot: SkuSnapshot,
     /// Below how many units it is low; 0 is never.
     pub low_stock: u64,
 }
@@ -92,10 +92,10 @@ pub struct SkuRow<K> {
 impl<K> SkuRow<K> {
     /// A SKU without a threshold of low stock.
     #[must_use]
-    pub const fn new(sku: K, books: SkuSnapshot) -> Self {
+    pub const fn new(sku: K, snapshot: SkuSnapshot) -> Self {
         Self {
             sku,
-            books,
+            snapshot,
             low_stock: 0,
         }
     }
@@ -177,7 +177,7 @@ impl<N, Q> ResolvedRow<N, Q> {
 ///
 /// # Consistency
 ///
-/// Each SKU's books are of one instant of the call, one SKU after another; units on the way are shown once, as on the
+/// Each SKU's figures are of one instant of the call, one SKU after another; units on the way are shown once, as on the
 /// way. What the holds hold never exceeds what is reserved: no hold is settled while the SKUs that are held are looked
 /// at.
 ///
@@ -202,7 +202,7 @@ impl<N, Q> ResolvedRow<N, Q> {
 ///
 /// let read: InventorySnapshot<String> = serde_json::from_str(&written)?;
 /// let (shop, restored) = Inventory::builder().restore(&read)?;
-/// assert_eq!(shop.get("phone").map(|books| (books.available, books.sold)), Some((7, 3)));
+/// assert_eq!(shop.get("phone").map(|it| (it.available, it.sold)), Some((7, 3)));
 /// assert_eq!(restored.freed, 0);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -254,13 +254,13 @@ impl<K, N, Q> InventorySnapshot<K, N, Q> {
 }
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    /// All SKUs with their books.
+    /// All SKUs with their figures.
     pub fn snapshot(&self) -> InventorySnapshot<K> {
         let _still = self.arrivals.lock();
         self.capture(Vec::new(), BTreeMap::new())
     }
 
-    /// All SKUs with their books, the holds on orders of this inventory, and the keys whose hold ended. Holds on orders
+    /// All SKUs with their figures, the holds on orders of this inventory, and the keys whose hold ended. Holds on orders
     /// of other inventories are left out, and so are the marks of a [`Hook`].
     ///
     /// `R` is what is held: an [`OrderReservation`], or a type of your own that wraps one, to be notified when it is
@@ -307,7 +307,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
             rows.push(HoldRow::new(key, request, lines, hold.remaining));
         }
         let skus = held.into_iter().filter_map(|sku| {
-            let found = self.books_and_threshold(&sku)?;
+            let found = self.snapshot_and_threshold(&sku)?;
             Some((sku, found))
         });
         let skus = skus.collect();
@@ -326,13 +326,13 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         holds: Vec<HoldRow<N, K, Q>>,
         seen: BTreeMap<K, (SkuSnapshot, u64)>,
     ) -> InventorySnapshot<K, N, Q> {
-        let row = |(sku, (books, low_stock))| SkuRow {
+        let row = |(sku, (snapshot, low_stock))| SkuRow {
             sku,
-            books,
+            snapshot,
             low_stock,
         };
         let others = self.skus_but(|sku| seen.contains_key(sku)).into_iter();
-        let others = others.filter_map(|sku| Some((self.books_and_threshold(&sku)?, sku)));
+        let others = others.filter_map(|sku| Some((self.snapshot_and_threshold(&sku)?, sku)));
         let mut skus: Vec<_> = others.map(|(found, sku)| row((sku, found))).collect();
         skus.extend(seen.into_iter().map(row));
         InventorySnapshot::new(skus, holds)

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
-    /// Enters what a count of the shelf found. It applies the difference between what the books said when counting
+    /// Enters what a count of the shelf found. It applies the difference between what was on hand when counting
     /// began and what was counted, so that sales in between are not undone.
     ///
     /// Both are units on hand, reserved ones included. Units that were found are restocked, units that are missing
@@ -23,7 +23,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     ///
     /// let shop = Inventory::new();
     /// shop.insert("phone", 100)?;
-    /// let book = shop.get("phone").map(|books| books.on_hand()).unwrap_or(0);
+    /// let book = shop.get("phone").map(|snapshot| snapshot.on_hand()).unwrap_or(0);
     /// shop.deduct("phone", 5)?; // while they count
     /// shop.stocktake("phone", book, 97)?;
     /// assert_eq!(shop.available("phone"), Some(92));
@@ -40,7 +40,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         }
     }
 
-    /// Takes `units` of `sku` off the books that are broken, lost or given away: not sold.
+    /// Takes `units` of `sku` out of stock that are broken, lost or given away: not sold.
     ///
     /// # Errors
     ///

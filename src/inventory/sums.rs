@@ -1,11 +1,11 @@
-//! [`Sums`]: what the books of a SKU say beside its stock.
+//! [`Sums`]: the figures of a SKU that its stock does not keep.
 
 use super::{Sku, SkuSnapshot};
 use crate::stock::Engine;
 use std::collections::BTreeMap;
 
 /// The sums that a stock does not keep, and the thresholds of low stock. They lie under one lock with whatever
-/// changes them, so that the books of a SKU are of one instant. Most SKUs have none.
+/// changes them, so that all figures of a SKU are of one instant. Most SKUs have none.
 #[derive(Debug)]
 pub(super) struct Sums<K> {
     by_sku: BTreeMap<K, SkuSums>,
@@ -58,29 +58,29 @@ impl<K: Sku> Sums<K> {
         thresholds.filter(|&(_, threshold)| threshold > 0)
     }
 
-    /// The books of a SKU. They divide what the stock calls reserved and sold.
-    pub(super) fn books(&self, sku: &K, stock: &Engine) -> SkuSnapshot {
-        let books = stock.snapshot();
+    /// The snapshot of a SKU. It divides what the stock calls reserved and sold.
+    pub(super) fn snapshot(&self, sku: &K, stock: &Engine) -> SkuSnapshot {
+        let stock = stock.snapshot();
         let sums = self.by_sku.get(sku).copied().unwrap_or_default();
         // What is on the way is reserved in the stock, and stays so while the sums are locked.
         debug_assert!(
-            books.reserved >= sums.on_the_way,
+            stock.reserved >= sums.on_the_way,
             "reserved units are missing"
         );
         SkuSnapshot {
-            initial: books.initial,
-            restocked: books.restocked,
-            available: books.available,
-            reserved: books.reserved.saturating_sub(sums.on_the_way),
+            initial: stock.initial,
+            restocked: stock.restocked,
+            available: stock.available,
+            reserved: stock.reserved.saturating_sub(sums.on_the_way),
             on_the_way: sums.on_the_way,
-            sold: books
+            sold: stock
                 .sold
                 .wrapping_sub(sums.written_off)
                 .wrapping_sub(sums.moved_out),
             written_off: sums.written_off,
             moved_out: sums.moved_out,
-            owed: books.owed + sums.owed_after_holds,
-            withdrawn: books.withdrawn.wrapping_add(sums.owed_after_holds),
+            owed: stock.owed + sums.owed_after_holds,
+            withdrawn: stock.withdrawn.wrapping_add(sums.owed_after_holds),
         }
     }
 }

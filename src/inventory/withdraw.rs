@@ -11,7 +11,7 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     /// released, found in a count or moved in.
     ///
     /// For a shelf that holds less than was promised, or seats that are no longer for sale. More is to be read at
-    /// [`Stock::withdraw`](crate::Stock::withdraw). The [books](super::SkuSnapshot) show what is owed and what was
+    /// [`Stock::withdraw`](crate::Stock::withdraw). The [snapshot](super::SkuSnapshot) of the SKU shows what is owed and what was
     /// withdrawn, and so do snapshots. A SKU that owes can be [removed](Self::remove).
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::tuning::Tuning;
 use crate::error::BuildError;
 use crate::limits::MAX_SEGMENTS;
 
-/// Makes a [`Stock`] that is striped from the start, or that may grow only so far; from
+/// Makes a [`Stock`] that has segments from the start, or that may grow only so far; from
 /// [`Stock::builder`].
 ///
 /// # Examples
@@ -28,7 +28,7 @@ use crate::limits::MAX_SEGMENTS;
 pub struct StockBuilder {
     units: u64,
     segments: usize,
-    striped: bool,
+    wide: bool,
     tuning: Tuning,
 }
 
@@ -37,17 +37,17 @@ impl StockBuilder {
         Self {
             units,
             segments: MAX_SEGMENTS,
-            striped: false,
+            wide: false,
             tuning: Tuning::DEFAULT,
         }
     }
 
-    /// Striped from the start into exactly `segments`, from 1 to [`MAX_SEGMENTS`], the units dealt
-    /// out evenly. 1 never widens: it is a plain atomic counter. Replaces
+    /// The stock is wide from the start, with exactly this number of segments, from 1 to [`MAX_SEGMENTS`], and the units
+    /// dealt out evenly. With 1 it never widens: it is a plain atomic counter. Replaces
     /// [`max_segments`](Self::max_segments).
     pub fn segments(mut self, segments: usize) -> Self {
         self.segments = segments;
-        self.striped = segments > 1;
+        self.wide = segments > 1;
         self
     }
 
@@ -56,7 +56,7 @@ impl StockBuilder {
     /// [`segments`](Self::segments).
     pub fn max_segments(mut self, segments: usize) -> Self {
         self.segments = segments;
-        self.striped = false;
+        self.wide = false;
         self
     }
 
@@ -81,7 +81,7 @@ impl StockBuilder {
             ..self.tuning
         };
         let engine = Engine::with_tuning(self.units, tuning);
-        if self.striped {
+        if self.wide {
             let stripes = engine.stripes.set(Stripes::new(self.segments));
             debug_assert!(stripes.is_ok(), "nobody else has the stock yet");
             Moves::begin(&engine).spread();

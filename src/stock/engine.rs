@@ -1,4 +1,4 @@
-//! [`Engine`]: the striped counter itself, and what is read of it.
+//! [`Engine`]: the counter itself, and what is read of it.
 
 use super::segment::Segment;
 use super::stats::Stats;
@@ -14,10 +14,11 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 /// What a [`Stock`](crate::Stock) is, but for the cache line of its own.
 ///
 /// In an inventory it lies beside its key: a million of them aligned would be twice as large, and an
-/// allocation that is aligned takes longer than all the rest of opening a SKU. What is written often is
-/// the word alone, and what each call reads beside it are the stripes. They are 32 bytes from the ninth on:
-/// behind a key of eight bytes, in allocations of 80 that begin at a multiple of 16, no word lies in a cache
-/// line with what is read of the engine before or after it; behind longer keys they are further apart.
+/// allocation that is aligned takes longer than all the rest of opening a SKU.
+///
+/// Calls write `word` often, and read `stripes` each time. These two fields are bytes 8 to 39 of the engine. A neighbour's
+/// word must not share a cache line with them. Behind a key of eight bytes an allocation has 80 bytes and begins at a
+/// multiple of 16, and that is far enough; behind longer keys neighbours are further apart.
 #[repr(C)]
 pub(crate) struct Engine {
     pub(super) initial: u64,
@@ -62,7 +63,7 @@ impl Engine {
     pub(crate) fn available(&self) -> u64 {
         let word = self.word.load();
         if word.is_wide() {
-            self.available_striped()
+            self.available_wide()
         } else {
             word.units()
         }
@@ -70,7 +71,7 @@ impl Engine {
 
     /// A function of its own, so that a look at one word saves no registers for it.
     #[inline(never)]
-    fn available_striped(&self) -> u64 {
+    fn available_wide(&self) -> u64 {
         self.stripes().bound(&self.word).min(MAX_UNITS)
     }
 
@@ -88,14 +89,13 @@ impl Engine {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        // Nobody moves units meanwhile, which is what most of these count.
+        // Most of these count moves. While the mutex is locked, no other thread makes one.
         let _still = self.sums.lock();
         let stripes = self.stripes.get();
         stripes.map_or_else(Stats::default, Stripes::stats)
     }
 
-    /// The segments. They are made here if there are none yet, which only the holder of the cold mutex lets
-    /// happen.
+    /// The segments. If there are none yet, this makes them; only the holder of the cold mutex calls it then.
     #[inline]
     pub(super) fn stripes(&self) -> &Stripes {
         self.stripes
@@ -108,7 +108,7 @@ impl fmt::Debug for Engine {
         f.debug_struct("Stock")
             .field("available", &self.available())
             .field("initial", &self.initial)
-            .field("striped", &self.word.load().is_wide())
+            .field("wide", &self.word.load().is_wide())
             .field("holdings", &self.holdings())
             .field("stats", &self.stats())
             .finish()

@@ -43,9 +43,9 @@ impl Moves<'_> {
     /// `halves_beside_snapshot` in `tests/explorer`.
     ///
     /// Commits alone go on meanwhile. If none came between two looks at what is committed, with one at the word
-    /// between them, then all is of the instant of that look. Commits end, since nothing new can be reserved; but
-    /// threads may have many reservations to commit, and others wait. After some tries a commit that came between
-    /// is left out, as if it were still to come.
+    /// between them, then all is of the instant of that look. Commits end, since nothing new can be reserved. But
+    /// threads may have many reservations to commit, and meanwhile other calls wait for the mutex. So after some tries
+    /// the snapshot leaves out a commit that came between, as if it were still to come.
     fn look(&mut self) -> (Word, Totals) {
         let Some(stripes) = self.engine.stripes.get() else {
             return (self.word.load(), Totals::default());

@@ -20,7 +20,7 @@ thread_local_const! {
     static SEAT: Cell<(u32, u32)> = Cell::new((0, 0));
     /// Counts up to the turn in which the thread looks around.
     static TURNS: Cell<u32> = Cell::new(0);
-    /// The stock (by address, compared only), and how often.
+    /// The stock whose word the thread lost last (its address, which is only compared), and how often in a row.
     static LOSSES: Cell<(usize, u32)> = Cell::new((0, 0));
 }
 

@@ -70,13 +70,13 @@ impl Segment {
         added.wrapping_add(self.returned.load(Ordering::Acquire))
     }
 
-    /// `added`, read so that the thread of every later put knows: see
+    /// `added`, read in such a way that the thread of every later put sees *proving*: see
     /// [`WordCell::reopen_unless_wide`](super::word::WordCell::reopen_unless_wide).
     pub(super) fn settle_added(&self) -> u64 {
         self.added.fetch_add(0, Ordering::AcqRel)
     }
 
-    /// `returned`, read in the way of [`settle_added`](Self::settle_added).
+    /// `returned`, read as in [`settle_added`](Self::settle_added).
     pub(super) fn settle_returned(&self) -> u64 {
         self.returned.fetch_add(0, Ordering::AcqRel)
     }

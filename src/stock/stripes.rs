@@ -11,8 +11,9 @@ use crossbeam_utils::CachePadded;
 
 /// What only a grown stock needs: one allocation, in slots of a padded cache line.
 ///
-/// The last slot is the pocket, beside what only moves write. It has the type of a segment, but no call takes from it
-/// or puts to it. So the segments are one pointer away from the stock, and not two, which would be felt.
+/// The last slot has the pocket, and what only moves write. The pocket has the type of a segment, but no call takes from
+/// it or puts to it. In one allocation, the segments are one pointer away from the stock; a second pointer would cost
+/// each call a load.
 #[derive(Debug)]
 pub(super) struct Stripes {
     slots: Box<[CachePadded<Slot>]>,
@@ -197,7 +198,8 @@ impl Stripes {
         self.sum(Segment::committed)
     }
 
-    /// By twos: a sum waits for each addition to it, and only half of them are to it.
+    /// Adds each pair of slots first. Pairs do not wait for each other, so that the chain of additions that do wait is half
+    /// as long.
     #[inline]
     fn sum_with_pocket(&self, counter: impl Fn(&Segment) -> u64) -> u64 {
         let counter = |slot: &CachePadded<Slot>| counter(&slot.segment);

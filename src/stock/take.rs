@@ -86,7 +86,7 @@ impl Engine {
         self.take_slow::<RESERVE>(units)
     }
 
-    /// Goes on with a call whose exchange on the own segment failed. The thread leaves that segment.
+    /// Goes on with a call whose exchange on the thread's own segment failed. The thread leaves that segment.
     #[cold]
     #[inline(never)]
     fn take_lost<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
@@ -94,8 +94,8 @@ impl Engine {
         self.take_slow::<RESERVE>(units)
     }
 
-    /// Goes on with a call whose own segment is short. In a stock that is nearly sold out this refuses: it does not
-    /// look at the own segment again first, as [`take_beyond`](Self::take_beyond) does.
+    /// Goes on with a call whose thread's own segment is short. It looks at the other segments at once, and not at its
+    /// own again as [`take_beyond`](Self::take_beyond) does: a stock that is nearly sold out refuses here.
     #[cold]
     #[inline(never)]
     fn take_short<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
@@ -141,7 +141,7 @@ impl Engine {
         self.take_elsewhere::<RESERVE>(units)
     }
 
-    /// Takes from a wide stock whose own segment is short. `None` if the stock was made narrow, or the
+    /// Takes from a wide stock where the thread's own segment is short. `None` if the stock was made narrow, or the
     /// word's units were dealt out: begin again.
     #[inline]
     fn take_elsewhere<const RESERVE: bool>(&self, units: u64) -> Option<Result<(), u64>> {
@@ -156,7 +156,7 @@ impl Engine {
         self.take_scattered::<RESERVE>(units, bound)
     }
 
-    /// Goes on where the own segment is short, and the stock has at most `bound`.
+    /// Goes on where the thread's own segment is short, and the stock has at most `bound`.
     ///
     /// It is not inlined, so that a refusal by the bound saves no registers for it.
     #[inline(never)]
@@ -191,7 +191,7 @@ impl Engine {
             let word = self.word.load();
             let part = word.units().min(units);
             let answer = if word.is_wide() {
-                self.take_striped_up_to::<RESERVE>(units)
+                self.take_wide_up_to::<RESERVE>(units)
             } else if part == 0 {
                 Some(0)
             } else if let Some(next) = word.taken::<RESERVE>(part) {
@@ -211,7 +211,7 @@ impl Engine {
 
     /// `None` if the stock has changed its form.
     #[inline(never)]
-    fn take_striped_up_to<const RESERVE: bool>(&self, units: u64) -> Option<u64> {
+    fn take_wide_up_to<const RESERVE: bool>(&self, units: u64) -> Option<u64> {
         if self.take_own::<RESERVE>(units) == Take::Taken {
             return Some(units);
         }

@@ -7,8 +7,8 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Each takes one bit from the wrap of `taken`: see [`MAX_CHANGE`](super::segment::MAX_CHANGE). One
-/// under a model checker, so that a scenario can use them up.
+/// Each bit halves the number at which `taken` wraps: see [`MAX_CHANGE`](super::segment::MAX_CHANGE). One bit under a
+/// model checker, so that a scenario can use it up.
 const RESERVED_BITS: u32 = if cfg!(any(loom, shuttle)) { 1 } else { 7 };
 
 /// The most units that one exchange takes and reserves.

@@ -22,8 +22,8 @@ std::thread_local! {
     static LOOKS: std::cell::Cell<u32> = const { std::cell::Cell::new(LOOKS_AT_COMMITS) };
 }
 
-/// Settable under loom, where a scenario has too few commits for the default. All threads of a scenario are one of the
-/// system.
+/// Settable under loom, where a scenario has too few commits for the default. loom runs all threads of a scenario on one
+/// thread of the system, so that they share this value.
 #[cfg(loom)]
 pub(super) fn looks_at_commits() -> u32 {
     LOOKS.get()

@@ -10,13 +10,13 @@ use crate::limits::MAX_SEGMENTS;
 pub struct Tuning {
     /// Below this it is little: a refusal, or a gather, narrows.
     pub little: u8,
-    /// The stock is striped while it holds this many orders of the size at hand, and no longer when it holds
-    /// a quarter of them.
+    /// Contention makes the stock wide if it has units for this number of orders of the size at hand. A gather makes it
+    /// narrow again if it has units for less than a quarter of that number.
     pub orders: u8,
     /// From here on contention widens at once, and a restock is dealt out.
     pub enough: u16,
-    /// With less than enough: after how many losses of one thread contention widens nevertheless,
-    /// as a power of two. Each narrowing doubles it, up to 256-fold.
+    /// With less than enough, contention widens after 2 to this power losses of one thread. Each narrowing doubles that
+    /// number, up to 256-fold.
     pub patience: u8,
     /// How far it may grow; the builder sets it.
     pub max_segments: u16,
@@ -41,7 +41,7 @@ impl Tuning {
         ..Self::DEFAULT
     };
 
-    /// The patience that no thread ever loses.
+    /// A `patience` that no number of losses reaches.
     const FOR_EVER: u8 = u8::MAX;
 
     /// Whether `units` are so few that a gather for `order` should bring them all together.

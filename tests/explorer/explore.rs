@@ -6,7 +6,7 @@
 
 use crate::fingerprint::fingerprint;
 use crate::histories::{Answers, Histories, THREADS, UnderWay};
-use crate::machine::{self, Progress, Rules, Thread};
+use crate::machine::{self, Progress, Rules, Thread, play};
 use crate::memory::{POCKET, SUNK, Shared};
 use crate::omissions::Omission;
 use crate::op::{Answer, Op};
@@ -253,19 +253,4 @@ impl Explorer<'_> {
         }
         text
     }
-}
-
-/// Runs one call with no other beside it; nothing if it does not end.
-pub fn play(shared: &mut Shared, thread: &mut Thread, op: Op, rules: &Rules) -> Option<Answer> {
-    const STEPS: usize = 10_000;
-    thread.op = Some(op);
-    for _ in 0..STEPS {
-        if !thread.can_step(shared, rules) {
-            return None;
-        }
-        if let Progress::Over(answer) = machine::step(shared, thread, rules) {
-            return answer.or(Some(Answer::Done));
-        }
-    }
-    None
 }

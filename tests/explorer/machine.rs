@@ -325,6 +325,21 @@ pub fn step(shared: &mut Shared, me: &mut Thread, rules: &Rules) -> Progress {
     }
 }
 
+/// Runs one call with no other beside it. `None` if it does not end.
+pub fn play(shared: &mut Shared, thread: &mut Thread, op: Op, rules: &Rules) -> Option<Answer> {
+    const STEPS: usize = 10_000;
+    thread.op = Some(op);
+    for _ in 0..STEPS {
+        if !thread.can_step(shared, rules) {
+            return None;
+        }
+        if let Progress::Over(answer) = step(shared, thread, rules) {
+            return answer.or(Some(Answer::Done));
+        }
+    }
+    None
+}
+
 impl Cpu<'_> {
     /// The units of the call.
     pub fn units(&self) -> u8 {

@@ -15,8 +15,11 @@ fn holds_of_a_locked_stock() {
     clock.advance(MINUTE);
     let placed = holds.place(3, 6, MINUTE, |&units| stock.reserve(units));
     assert!(matches!(placed, Ok(Placed::Now(_))), "4 came back");
-    let books = stock.snapshot();
-    assert_eq!((books.available, books.reserved, books.sold), (0, 6, 4));
+    let snapshot = stock.snapshot();
+    assert_eq!(
+        (snapshot.available, snapshot.reserved, snapshot.sold),
+        (0, 6, 4)
+    );
 }
 
 #[test]

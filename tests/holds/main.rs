@@ -56,8 +56,8 @@ fn place_each<'a>(holds: &Till<'a, Stock>, stock: &'a Stock, keys: Range<u64>) {
 
 /// Available, reserved, sold.
 fn figures(stock: &Stock) -> (u64, u64, u64) {
-    let books = stock.snapshot();
-    (books.available, books.reserved, books.sold)
+    let snapshot = stock.snapshot();
+    (snapshot.available, snapshot.reserved, snapshot.sold)
 }
 
 fn held(placed: Placed) -> Held {

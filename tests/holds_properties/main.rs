@@ -221,10 +221,10 @@ proptest! {
                     prop_assert_eq!(holds.known(), model.keys.len());
                 }
             }
-            let (books, (_, held)) = (stock.snapshot(), model.held());
-            prop_assert_eq!(books.sold, model.sold);
-            prop_assert_eq!(books.available + books.reserved, model.in_stock + held);
-            prop_assert!(books.reserved >= held);
+            let (snapshot, (_, held)) = (stock.snapshot(), model.held());
+            prop_assert_eq!(snapshot.sold, model.sold);
+            prop_assert_eq!(snapshot.available + snapshot.reserved, model.in_stock + held);
+            prop_assert!(snapshot.reserved >= held);
         }
         holds.sweep(usize::MAX);
         prop_assert_eq!(stock.snapshot().reserved, model.held().1);
@@ -311,10 +311,10 @@ proptest! {
                 Step::Sweep(limit) => prop_assert!(holds.sweep(limit) <= limit),
                 _ => unreachable!("it is not among these"),
             }
-            let books = stock.snapshot();
-            prop_assert_eq!(books.sold, sold);
-            prop_assert_eq!(books.available + books.reserved, UNITS - sold);
-            prop_assert!(books.reserved >= holds.units());
+            let snapshot = stock.snapshot();
+            prop_assert_eq!(snapshot.sold, sold);
+            prop_assert_eq!(snapshot.available + snapshot.reserved, UNITS - sold);
+            prop_assert!(snapshot.reserved >= holds.units());
             clock.advance(nanos(pause));
         }
         for _ in 0..2 {

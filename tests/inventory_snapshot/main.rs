@@ -97,8 +97,11 @@ fn what_is_owed_comes_back() {
     let (again, restored) = Inventory::builder().restore(&kept).unwrap();
     assert_eq!(restored.freed, 0, "it paid");
     let again: Shop = Arc::new(again);
-    let books = again.get("a").unwrap();
-    assert_eq!((books.owed, books.withdrawn, books.sold), (3, 8, 0));
+    let snapshot = again.get("a").unwrap();
+    assert_eq!(
+        (snapshot.owed, snapshot.withdrawn, snapshot.sold),
+        (3, 8, 0)
+    );
     let held: Orders<'_> = Holds::builder().clock(&clock).build();
     assert_eq!(kept.place_holds(&again, &held).unwrap(), 2);
     assert_eq!(again.get("a"), shop.get("a"));
@@ -106,8 +109,11 @@ fn what_is_owed_comes_back() {
     for (shop, holds) in [(&shop, &holds), (&again, &held)] {
         holds.release("order-1").unwrap();
         holds.confirm("order-2").unwrap();
-        let books = shop.get("a").unwrap();
-        assert_eq!((books.available, books.owed, books.sold), (0, 1, 3));
+        let snapshot = shop.get("a").unwrap();
+        assert_eq!(
+            (snapshot.available, snapshot.owed, snapshot.sold),
+            (0, 1, 3)
+        );
         shop.restock("a", 3).unwrap();
         assert_eq!(shop.available("a"), Some(2));
     }
@@ -152,8 +158,8 @@ fn a_hold_that_ended_meanwhile_pays_what_is_owed() {
 #[test]
 fn a_snapshot_without_withdrawn_units_is_read() {
     let mut old = kept();
-    let books = old["skus"][0]["books"].as_object_mut().unwrap();
-    assert!(books.remove("owed").is_some() && books.remove("withdrawn").is_some());
+    let snapshot = old["skus"][0]["snapshot"].as_object_mut().unwrap();
+    assert!(snapshot.remove("owed").is_some() && snapshot.remove("withdrawn").is_some());
     let read = serde_json::from_value::<InventorySnapshot<String, String>>(old).unwrap();
     let kept = serde_json::from_value(kept()).unwrap();
     assert_eq!(read, kept);
@@ -212,7 +218,7 @@ fn holds_of_another_inventory_are_left_out() {
     let kept = shop.snapshot_with(&holds);
     assert_eq!(kept.holds.len(), 1);
     assert_eq!(kept.holds[0].key, "here");
-    assert_eq!(kept.skus[0].books, shop.get("a").unwrap());
+    assert_eq!(kept.skus[0].snapshot, shop.get("a").unwrap());
 }
 
 #[test]
@@ -243,7 +249,7 @@ fn an_expired_hold_is_not_kept() {
     place(&shop, &holds, "active", &[("a", 4)]);
     clock.advance(MINUTE * 3 / 4);
     let kept = serde_json::to_value(shop.snapshot_with(&holds)).unwrap();
-    assert_eq!(kept["skus"][0]["books"]["reserved"], 7, "{kept}");
+    assert_eq!(kept["skus"][0]["snapshot"]["reserved"], 7, "{kept}");
     let held: Vec<_> = kept["holds"].as_array().unwrap().iter().collect();
     assert_eq!(held.len(), 1, "{kept}");
     let remaining = json!({ "secs": 15, "nanos": 0 });
@@ -310,9 +316,12 @@ fn what_is_held_is_reserved_in_every_snapshot() {
             let kept = shop.snapshot_with(&holds);
             while_held += usize::from(kept.holds.len() > 2);
             let (again, restored) = Inventory::<String>::builder().restore(&kept).unwrap();
-            for SkuRow { sku, books, .. } in &kept.skus {
-                assert_eq!(again.available(sku), Some(books.on_hand()));
-                assert!(books.sold <= books.initial + books.restocked, "{kept:?}");
+            for SkuRow { sku, snapshot, .. } in &kept.skus {
+                assert_eq!(again.available(sku), Some(snapshot.on_hand()));
+                assert!(
+                    snapshot.sold <= snapshot.initial + snapshot.restocked,
+                    "{kept:?}"
+                );
             }
             assert!(restored.freed < 100);
         }

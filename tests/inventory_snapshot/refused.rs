@@ -25,8 +25,8 @@ fn what_cannot_be_true_is_refused() {
     // Also where only one of them has what is held.
     let mut twice = kept();
     let mut row = twice["skus"][0].clone();
-    row["books"]["reserved"] = json!(1);
-    row["books"]["available"] = json!(6);
+    row["snapshot"]["reserved"] = json!(1);
+    row["snapshot"]["available"] = json!(6);
     twice["skus"].as_array_mut().unwrap().push(row);
     let error = refused(twice);
     assert_eq!(error, RestoreError::DuplicateSku(a()));
@@ -42,8 +42,8 @@ fn what_cannot_be_true_is_refused() {
         "withdrawn",
     ] {
         let mut sums = kept();
-        let was = sums["skus"][0]["books"][sum].as_u64().unwrap();
-        sums["skus"][0]["books"][sum] = json!(was + 1);
+        let was = sums["skus"][0]["snapshot"][sum].as_u64().unwrap();
+        sums["skus"][0]["snapshot"][sum] = json!(was + 1);
         let error = refused(sums);
         assert_eq!(error, RestoreError::Sums(a()), "{sum}");
         assert_eq!(error.to_string(), "the sums of SKU a do not add up");
@@ -51,39 +51,39 @@ fn what_cannot_be_true_is_refused() {
 
     // It adds up, but more is owed than was ever withdrawn.
     let mut conjured = kept();
-    conjured["skus"][0]["books"]["owed"] = json!(2);
-    conjured["skus"][0]["books"]["withdrawn"] = json!(1);
-    conjured["skus"][0]["books"]["available"] = json!(6);
+    conjured["skus"][0]["snapshot"]["owed"] = json!(2);
+    conjured["skus"][0]["snapshot"]["withdrawn"] = json!(1);
+    conjured["skus"][0]["snapshot"]["available"] = json!(6);
     assert_eq!(refused(conjured), RestoreError::Sums(a()));
 
     let mut owing = kept();
-    owing["skus"][0]["books"]["owed"] = json!(MAX_UNITS + 1);
-    owing["skus"][0]["books"]["withdrawn"] = json!(MAX_UNITS + 1);
+    owing["skus"][0]["snapshot"]["owed"] = json!(MAX_UNITS + 1);
+    owing["skus"][0]["snapshot"]["withdrawn"] = json!(MAX_UNITS + 1);
     let error = refused(owing);
     assert_eq!(error, RestoreError::TooManyUnits(a()));
     assert!(error.to_string().ends_with("on hand or owed"));
 
     let mut many = kept();
-    many["skus"][0]["books"]["available"] = json!(MAX_UNITS);
-    many["skus"][0]["books"]["initial"] = json!(MAX_UNITS + 5);
+    many["skus"][0]["snapshot"]["available"] = json!(MAX_UNITS);
+    many["skus"][0]["snapshot"]["initial"] = json!(MAX_UNITS + 5);
     assert_eq!(refused(many), RestoreError::TooManyUnits(a()));
 
     let mut huge = kept();
-    huge["skus"][0]["books"]["reserved"] = json!(u64::MAX);
-    huge["skus"][0]["books"]["on_the_way"] = json!(3);
+    huge["skus"][0]["snapshot"]["reserved"] = json!(u64::MAX);
+    huge["skus"][0]["snapshot"]["on_the_way"] = json!(3);
     assert_eq!(refused(huge), RestoreError::TooManyUnits(a()));
 
     let mut conjured = kept();
-    conjured["skus"][0]["books"]["available"] = json!(8);
-    conjured["skus"][0]["books"]["sold"] = json!(0);
-    conjured["skus"][0]["books"]["reserved"] = json!(3);
-    conjured["skus"][0]["books"]["written_off"] = json!(u64::MAX);
+    conjured["skus"][0]["snapshot"]["available"] = json!(8);
+    conjured["skus"][0]["snapshot"]["sold"] = json!(0);
+    conjured["skus"][0]["snapshot"]["reserved"] = json!(3);
+    conjured["skus"][0]["snapshot"]["written_off"] = json!(u64::MAX);
     assert_eq!(refused(conjured), RestoreError::Sums(a()));
 
     // 10 came; with what went it wraps to 10.
     let mut wraps = kept();
-    wraps["skus"][0]["books"]["sold"] = json!(4);
-    wraps["skus"][0]["books"]["written_off"] = json!(u64::MAX);
+    wraps["skus"][0]["snapshot"]["sold"] = json!(4);
+    wraps["skus"][0]["snapshot"]["written_off"] = json!(u64::MAX);
     assert_eq!(refused(wraps), RestoreError::Sums(a()));
 
     for lines in [
@@ -190,19 +190,19 @@ fn a_snapshot_is_read_in_every_form() {
 #[test]
 fn a_sum_that_wraps_cannot_be_kept() {
     let mut all_written_off = kept();
-    let books = &mut all_written_off["skus"][0]["books"];
-    books["restocked"] = json!(u64::MAX);
-    books["written_off"] = json!(u64::MAX);
+    let snapshot = &mut all_written_off["skus"][0]["snapshot"];
+    snapshot["restocked"] = json!(u64::MAX);
+    snapshot["written_off"] = json!(u64::MAX);
     let kept: InventorySnapshot<String, String> = serde_json::from_value(all_written_off).unwrap();
     let (shop, _) = Inventory::builder().restore(&kept).unwrap();
     shop.write_off("a", 1).unwrap();
-    let books = shop.get("a").unwrap();
+    let snapshot = shop.get("a").unwrap();
     assert_eq!(
-        (books.available, books.sold),
+        (snapshot.available, snapshot.sold),
         (6, 3),
         "five, and two that were held"
     );
-    assert_eq!(books.written_off, 0, "2^64");
+    assert_eq!(snapshot.written_off, 0, "2^64");
     let again = Inventory::<String>::builder().restore(&shop.snapshot());
     assert_eq!(again.unwrap_err(), RestoreError::Sums("a".to_owned()));
 }
@@ -210,7 +210,7 @@ fn a_sum_that_wraps_cannot_be_kept() {
 #[test]
 fn an_error_of_the_format_names_the_field() {
     let error = serde_json::from_str::<InventorySnapshot<String>>(
-        r#"{"version":1,"skus":[{"sku":"a","books":{"initial":-1}}],"holds":[]}"#,
+        r#"{"version":1,"skus":[{"sku":"a","snapshot":{"initial":-1}}],"holds":[]}"#,
     );
     assert!(error.unwrap_err().to_string().contains("-1"));
 }

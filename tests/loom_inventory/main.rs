@@ -56,7 +56,7 @@ impl Subject {
 /// Available, reserved, sold.
 fn figures(shop: &Shop, sku: &str) -> Option<(u64, u64, u64)> {
     shop.get(sku)
-        .map(|books| (books.available, books.reserved, books.sold))
+        .map(|snapshot| (snapshot.available, snapshot.reserved, snapshot.sold))
 }
 
 /// Has loom try either thread first. It tries another sequence only of what it sees, and who finds a SKU
@@ -139,5 +139,5 @@ fn short(refused: &OrderRefused<&'static str>) -> Vec<(&'static str, u64, u64)> 
 }
 
 fn on_hand<N>(kept: &InventorySnapshot<&'static str, N>) -> u64 {
-    kept.skus.iter().map(|row| row.books.on_hand()).sum()
+    kept.skus.iter().map(|row| row.snapshot.on_hand()).sum()
 }

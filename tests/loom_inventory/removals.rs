@@ -3,7 +3,7 @@
 use super::*;
 use segstock::inventory::{RemoveError, SkuError, SkuSnapshot};
 
-/// What a call on one SKU answers while another takes that SKU away, and the books that are left.
+/// What a call on one SKU answers while another takes that SKU away, and the snapshot that is left.
 fn removing(
     name: &str,
     call: fn(&Arc<Shop>) -> Result<(), SkuError>,
@@ -17,7 +17,7 @@ fn removing(
         move |subject, called, last| {
             assert!(subject.shop.is_empty());
             match called {
-                Ok(()) => assert_eq!(change(last), 1, "it is in the final books"),
+                Ok(()) => assert_eq!(change(last), 1, "it is in the final snapshot"),
                 Err(error) => {
                     assert!(error.is_unknown_sku());
                     assert_eq!(change(last), 0);
@@ -67,7 +67,7 @@ fn remove_against_reserve() {
     );
 }
 
-/// The books of a SKU that is just taken away are those that it had.
+/// The snapshot of a SKU that is just taken away is the one that it had.
 #[test]
 fn remove_against_get() {
     race(
@@ -77,7 +77,10 @@ fn remove_against_get() {
             shop.write_off("a", 1).unwrap();
             shop.remove("a").unwrap().written_off
         },
-        |shop| shop.get("a").map(|books| (books.sold, books.written_off)),
+        |shop| {
+            shop.get("a")
+                .map(|snapshot| (snapshot.sold, snapshot.written_off))
+        },
         |_, last, seen| {
             assert_eq!(last, 1);
             assert!(matches!(seen, None | Some((0, 0 | 1))), "{seen:?}");

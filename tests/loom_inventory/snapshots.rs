@@ -64,12 +64,12 @@ impl Till {
     fn keep(&self) {
         let kept = self.shop.snapshot_with(&self.holds);
         for row in &kept.skus {
-            let sold = row.books.initial.checked_sub(row.books.on_hand());
-            assert_eq!(sold, Some(row.books.sold), "{row:?}");
+            let sold = row.snapshot.initial.checked_sub(row.snapshot.on_hand());
+            assert_eq!(sold, Some(row.snapshot.sold), "{row:?}");
         }
         let (again, restored) = Inventory::builder().restore(&kept).unwrap();
         let held = kept.holds.len() as u64;
-        let reserved: u64 = kept.skus.iter().map(|row| row.books.reserved).sum();
+        let reserved: u64 = kept.skus.iter().map(|row| row.snapshot.reserved).sum();
         assert_eq!(Some(restored.freed), reserved.checked_sub(3 * held));
         let builder = Holds::builder().clock(Arc::new(ManualClock::new()));
         let holds = builder.shards(1).build();

@@ -213,9 +213,9 @@ fn change_form<S: Subject + ?Sized>(
 }
 
 fn units_taken(op: Op, outcome: Outcome) -> u64 {
-    match (op, outcome) {
-        (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => units,
-        (Op::DeductUpTo(_) | Op::Withdraw(_), Outcome::Took(units)) => units,
+    match outcome {
+        Outcome::Done if op.takes_units() => op.units(),
+        Outcome::Took(units) if op.takes_units() => units,
         _ => 0,
     }
 }

@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long, default_value_t = 4, allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     threads: usize,
-    /// Segments of the striped stock
+    /// Segments of the wide stock
     #[arg(long, default_value_t = 4, allow_negative_numbers = true,
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_SEGMENTS as u64))]
     segments: usize,
@@ -86,7 +86,7 @@ fn mistake(text: &str) -> ExitCode {
 }
 
 fn judge(options: &Options) -> [Report; 3] {
-    let striped = |units, segments| {
+    let wide = |units, segments| {
         let stock = Stock::builder(units).segments(segments).build();
         stock.expect("few units, and a number of segments that the arguments allow")
     };
@@ -94,6 +94,6 @@ fn judge(options: &Options) -> [Report; 3] {
     [
         plain.check(|units, _| OneLock::new(units)),
         plain.check(|units, _| LocksTwice::new(units)),
-        options.check(striped),
+        options.check(wide),
     ]
 }

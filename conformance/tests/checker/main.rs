@@ -73,7 +73,7 @@ fn a_snapshot_of_no_instant_is_reported() {
     let why = unexplained(4, read(Outcome::Snapshot(sums(3, 1))));
     assert!(
         why.to_string()
-            .contains("at no instant in between were these the books"),
+            .contains("at no instant in between were these the figures"),
         "{why}"
     );
     let why = unexplained(4, read(Outcome::Snapshot(sums(3, 2))));
@@ -103,7 +103,7 @@ fn a_snapshot_that_forgets_a_reservation_is_reported() {
     // The two that are being reserved may not be shown as sold either.
     _ = unexplained(9, read(3, 2));
     let words = unexplained(9, read(2, 3)).to_string();
-    assert!(words.contains("were these the books"), "{words}");
+    assert!(words.contains("were these the figures"), "{words}");
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! What is not said by the examples and by the tests of the counters.
 
+use super::Model;
+use crate::call::Call;
+use crate::op::Op;
+use crate::outcome::{Outcome, Refusal};
 use crate::search::{Found, Problem, bounds};
-use crate::{Call, Model, Op, Outcome, Refusal, Snapshot};
+use crate::snapshot::Snapshot;
 
 fn place(key: u64, units: u64) -> Op {
     Op::Place {

@@ -47,18 +47,11 @@ impl Change {
 
     /// Of a call that may have happened, the most that it did.
     pub(super) const fn at_most(op: Op) -> Self {
-        match op {
-            Op::Deduct(units) | Op::DeductUpTo(units) | Op::Reserve(units) => Self::takes(units),
-            Op::Restock(units) | Op::Release(units) => Self::adds(units),
-            Op::Place { units, .. } => Self {
-                is_certain: false,
-                ..Self::takes(units)
-            },
-            // The place of a hold counts as if its units were never taken, and as if they never came back.
-            Op::Confirm { .. } | Op::ReleaseHold { .. } | Op::Advance { .. } => Self::NONE,
-            Op::Commit(_) | Op::Available | Op::Snapshot => Self::NONE,
-            // Unknown: of what is withdrawn the sums know only what was taken.
-            Op::Withdraw(_) | Op::Forgive(_) => Self::NONE,
+        let most = op.most();
+        Self {
+            adds: most.adds,
+            takes: most.takes,
+            is_certain: !matches!(op, Op::Place { .. }),
         }
     }
 }
@@ -87,10 +80,10 @@ impl Demand {
                 Some(_) => Self::Never,
             },
             (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => Self::AtLeast(units),
-            (Op::DeductUpTo(most) | Op::Withdraw(most), Outcome::Took(units)) if units == most => {
+            (Op::Forgive(_), _) => Self::Any,
+            (op, Outcome::Took(units)) if op.is_up_to() && units == op.units() => {
                 Self::AtLeast(units)
             }
-            (Op::Forgive(_), _) => Self::Any,
             (_, Outcome::Took(units) | Outcome::Exactly(units)) => Self::Exactly(units),
             (_, Outcome::AtMost(units)) => Self::AtMost(units),
             (_, Outcome::Snapshot(said) | Outcome::ExactSnapshot(said)) => {

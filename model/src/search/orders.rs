@@ -3,7 +3,7 @@
 use super::beside;
 use super::effect::{Change, Demand};
 use super::pooled::{Dead, Used};
-use super::{Effort, Found, Item, Maybe, Problem, is_up_to};
+use super::{Effort, Found, Item, Maybe, Problem};
 use crate::model::Model;
 use crate::op::Op;
 use crate::outcome::Outcome;
@@ -208,7 +208,7 @@ impl Search<'_> {
             let times = |units: u64| units.saturating_mul(u64::from(placed));
             used.added = used.added.saturating_add(times(change.adds));
             // Of one that takes what there is, nobody knows how much it was.
-            if !is_up_to(maybe.op) {
+            if !maybe.op.is_up_to() {
                 used.taken = used.taken.saturating_add(times(change.takes));
             }
         }

@@ -147,10 +147,7 @@ impl Pools {
                 Op::Commit(units) | Op::Release(units) => units,
                 _ => 0,
             }),
-            sold: of(|op| match op {
-                Op::Deduct(units) | Op::DeductUpTo(units) | Op::Commit(units) => units,
-                _ => 0,
-            }),
+            sold: of(|op| op.most().sells),
         }
     }
 }

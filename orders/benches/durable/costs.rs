@@ -1,6 +1,6 @@
 //! What a ledger costs those who change nothing, and what a book that is large costs all.
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 use crate::shops::{self, Turn, filled, median, once, open_all, ratio};
 use segstock::{Clock, ManualClock};
 use segstock_orders::{OrderBook, Refusal};

@@ -1,6 +1,6 @@
 //! Durable calls a second, beside the rate at which the disk syncs; and opening again.
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 use crate::shops::{self, Turn, filled, median, once, open_all, ratio, timed};
 use rusqlite::{Connection, Row};
 use segstock_orders::ledger::rows;

@@ -1,6 +1,6 @@
 //! The child: a shop that sells until it is killed, and tells every answer.
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 use segstock_orders::ledger::Writer;
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{Entry, Journal, Lost, NoPlace, OrderBook, Position, Refusal};

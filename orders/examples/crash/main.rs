@@ -11,42 +11,17 @@
 //!
 //! With `--answer-before-durable` the child does not wait for the disk, and the same audit finds what that costs.
 
+mod arguments;
 mod audit;
 mod child;
 mod parent;
 
+use arguments::Arguments;
 use clap::Parser;
 use comfy_table::{CellAlignment, Table, presets};
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-
-#[derive(Parser)]
-#[command(about = "Sells, is killed, recovers and audits, again and again")]
-struct Arguments {
-    /// How often the child is killed.
-    #[arg(long, default_value_t = 20)]
-    rounds: u32,
-    /// Threads that sell.
-    #[arg(long, default_value_t = 64)]
-    threads: u32,
-    /// The longest time for which a child sells, in milliseconds; the shortest is an eighth of it.
-    #[arg(long, default_value_t = 800)]
-    longest_ms: u64,
-    /// Draws the times at which the child is killed.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// The child answers before the disk has it.
-    #[arg(long)]
-    answer_before_durable: bool,
-    /// Be the child, on this file.
-    #[arg(long, hide = true)]
-    child: Option<PathBuf>,
-    /// The child's round.
-    #[arg(long, hide = true, default_value_t = 0)]
-    round: u32,
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -1,6 +1,6 @@
 //! Starts the child, listens to it, and kills it.
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 use crate::audit::Answers;
 use std::env;
 use std::error::Error;

@@ -20,8 +20,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units; its `requested` are the units that the order needs more.
-    /// [`Refusal::State`] if a unit of it is not held: paid for, shipped, cancelled, expired. [`Refusal::Conflict`] if the
-    /// key is known for another request on this order, or for another `ttl`. Those of [`place`](Self::place) for what no book takes;
+    /// [`Refusal::State`] if a unit of it is not held: paid for, shipped, cancelled, expired. [`Refusal::Conflict`] if the key is
+    /// known for another request on this order, or for another `ttl`. Those of [`place`](Self::place) for what no book takes;
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn amend(
         &self,

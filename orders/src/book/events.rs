@@ -10,10 +10,10 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// What happened after `after`, in the sequence of the entries: at most `limit` events, and at most 1,000 at a time; or
     /// a few more, since those of one entry come together. Nothing in a book without [events](crate::OrderBookBuilder::events).
     ///
-    /// The last events are kept, to the number that was chosen. A reader that is slower is told
-    /// [what it missed](Events::missed). After a restart they are told again, from the first entry on from which all rows
-    /// of the ledger are as they were written: a ledger deletes rows of orders that are forgotten, and puts old rows of a
-    /// shelf together. A reader that followed until the restart misses nothing.
+    /// The last events are kept, to the number that was chosen. A reader that is slower learns [what it missed](Events::missed).
+    /// After a restart the feed has them again, from the first entry on from which all rows of the ledger are as they were
+    /// written: a ledger deletes rows of orders that are forgotten, and puts old rows of a shelf together. A reader that followed
+    /// until the restart misses nothing.
     ///
     /// # Examples
     ///

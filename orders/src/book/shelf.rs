@@ -231,7 +231,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         gate: &Gate,
         safety: u64,
     ) -> Result<(), Refusal<K>> {
-        let owed = self.skus.books(sku).owed;
+        let owed = self.skus.snapshot(sku).owed;
         // No more are promised than these. More are promised only while nothing is owed: then they are on hand, too.
         let there = gate.on_hand + owed.saturating_sub(gate.limits.safety);
         match there.checked_add(safety) {

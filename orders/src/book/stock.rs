@@ -170,13 +170,13 @@ impl<K: Sku + 'static> OrderBook<K> {
     pub(super) fn stock_of(&self, id: SkuId) -> SkuView {
         let item = self.skus.item(id);
         let gate = item.gateway.close();
-        let books = self.skus.books(id);
+        let snapshot = self.skus.snapshot(id);
         let safety = gate.limits.safety;
         SkuView {
-            available: books.available,
+            available: snapshot.available,
             on_hand: gate.on_hand,
-            owed: books.owed.saturating_sub(safety),
-            safety: safety.saturating_sub(books.owed),
+            owed: snapshot.owed.saturating_sub(safety),
+            safety: safety.saturating_sub(snapshot.owed),
             waiting: item.queue.units(),
             on_the_way: gate.on_the_way,
             coming: gate.coming,

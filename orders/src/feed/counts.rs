@@ -3,7 +3,7 @@
 use super::{Feed, What};
 use crate::entry::Position;
 
-/// How many events of each kind were told, since the book was made or made again.
+/// How many events of each kind there were since the book was made or made again.
 ///
 /// They count those of all entries up to [`position`](Self::position), whose last may not be durable yet.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

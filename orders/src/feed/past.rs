@@ -110,7 +110,7 @@ impl<K: Clone> Feed<K> {
                 state.add(noted.position, sku, free, waiting);
             }
         }
-        // These were told before.
+        // These were counted before the restart.
         state.counts = EventCounts::default();
     }
 }

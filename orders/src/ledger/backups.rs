@@ -40,7 +40,7 @@ impl Backups {
         self.0.lock().as_mut()?.pop_front()
     }
 
-    /// Nobody begins one any more. Whoever waits is told.
+    /// Nobody begins one any more. Calls that wait are notified.
     pub(super) fn close(&self) {
         *self.0.lock() = None;
     }

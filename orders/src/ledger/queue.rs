@@ -103,8 +103,8 @@ impl<K> Queue<K> {
         if self.lags.load(Ordering::Relaxed) {
             return Err(NoPlace::Busy);
         }
-        // The entries are handed over by the lock. The count and `closed` are a pair: either this sees that the queue is closed, or
-        // whoever closed it sees the place.
+        // The entries are handed over by the lock. The count and `closed` are a pair: either this sees that the queue is closed,
+        // or whoever closed it sees the place.
         let more = |used| (used < self.places).then_some(used + 1);
         let used = self
             .used

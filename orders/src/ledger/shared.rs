@@ -26,7 +26,7 @@ impl<K> Shared<K> {
         self.dead.get()
     }
 
-    /// A batch is durable. The sums are told first: whoever is woken finds it in them.
+    /// A batch is durable. The sums come first: a call that is woken finds the batch in them.
     pub(super) fn is_durable(&self, batch: &Batch<K>) {
         let mut sums = self.sums.write();
         batch.entries.iter().for_each(|entry| sums.add(entry));

@@ -78,7 +78,7 @@ impl Security {
         }
     }
 
-    /// What the client is told.
+    /// The mode that the client library gets.
     pub(super) const fn mode(&self) -> SslMode {
         match self {
             Self::Plain => SslMode::Disable,

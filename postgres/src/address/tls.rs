@@ -51,7 +51,7 @@ pub(super) fn connector(
         }
     };
     if direct {
-        // A server that is not asked first wants to be told what it is to speak.
+        // A server that is not asked first needs the name of the protocol.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     Ok(MakeRustlsConnect::new(config))

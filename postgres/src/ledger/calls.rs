@@ -32,7 +32,7 @@ impl Columns {
     }
 }
 
-/// A batch, as the server is told of it.
+/// A batch, as it is sent to the server.
 pub(super) struct Rows {
     at: [i64; 5],
     entries: Columns,

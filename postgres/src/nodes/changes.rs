@@ -11,8 +11,8 @@ use segstock_remote::OrderId;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// What can come of each call is that of the order book's table (`segstock_orders`): which call is for an order in which
-/// state, and what a retry is told.
+/// What can come of each call is that of the order book's table (`segstock_orders`): which call is for an order in which state,
+/// and what a retry answers.
 impl Node {
     /// Pays for an order: all its units that are held. A payment that comes late, after the deadline, takes the units again,
     /// all of them, if they can still be had.
@@ -137,8 +137,8 @@ impl Node {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units: how many the order needs more; [`Refusal::Is`] if a unit of it is
-    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`], [`Refusal::Unpaid`] and the limits of customers, for what it needs more;
-    /// those of [`pay_part`](Self::pay_part).
+    /// not held; [`Refusal::NoSku`]; [`Refusal::Closed`], [`Refusal::Unpaid`] and the limits of customers, for what it needs
+    /// more; those of [`pay_part`](Self::pay_part).
     pub async fn amend<S: AsRef<str>>(
         &self,
         id: &OrderId,

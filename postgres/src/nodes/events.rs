@@ -43,9 +43,9 @@ impl Node {
     /// What happened after `after` at all nodes: at most `most` events (0 counts as 1), and at most 1,000; or a few more, since
     /// those of one transaction come together. Nothing in a sale without [events](super::Sale::events).
     ///
-    /// Every step of an order is told once, also if it was made and undone between two calls of this. Of a SKU it is told, once
-    /// for each time, that it is low, sold out, or is so no more, as one of the nodes sees it at its heartbeats: what was so
-    /// between two of them only is not told.
+    /// Every step of an order is an event, once, also if it was made and undone between two calls of this. That a SKU is low or
+    /// sold out, or is so no more, is an event each time that one of the nodes sees it at a heartbeat. What was so only between
+    /// two heartbeats is none.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ impl Node {
     /// beginning these are all orders. An empty page: nothing changed since.
     ///
     /// No change is missed: whoever goes on with the cursor of the last page sees every order again that changed later, in its
-    /// last state. What it was between two pages is not told. An order's pages are in the sequence of its changes. Orders that
+    /// last state. What it was between two pages is not shown. An order's pages are in the sequence of its changes. Orders that
     /// were refused or are [forgotten](super::Sale::forget) are not in it.
     ///
     /// # Errors

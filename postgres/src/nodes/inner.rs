@@ -54,7 +54,7 @@ impl Inner {
         self.over.borrow().is_some()
     }
 
-    /// Something changed that others told of.
+    /// Another node notified this one that something changed.
     pub(super) fn notified(&self) {
         self.beats.store(true, Ordering::Relaxed);
         self.wake.notify_one();

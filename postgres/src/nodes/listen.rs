@@ -53,8 +53,8 @@ async fn listen(node: &Arc<Inner>) -> Result<(), Error> {
             let Some(node) = hears.upgrade() else {
                 return;
             };
-            if let AsyncMessage::Notification(told) = message
-                && told.payload() == node.sale.name
+            if let AsyncMessage::Notification(notification) = message
+                && notification.payload() == node.sale.name
             {
                 node.notified();
             }
@@ -62,7 +62,7 @@ async fn listen(node: &Arc<Inner>) -> Result<(), Error> {
     });
     let _task = AbortsTask(task);
     client.batch_execute("listen segstock_nodes").await?;
-    // What was told before is seen by a heartbeat.
+    // A heartbeat sees what earlier notifications said.
     node.notified();
     while is_there(&client, node.sale.timeout).await {
         sleep(node.sale.lease).await;

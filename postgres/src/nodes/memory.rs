@@ -451,7 +451,7 @@ impl Memory {
             .map(|(epoch, block)| (*epoch, &block.sku, block.free))
     }
 
-    /// The session is over: whoever waits is told.
+    /// The session is over: calls that wait are notified.
     pub(super) fn end(&mut self) {
         *self = Self {
             stopping: true,

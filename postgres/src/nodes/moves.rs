@@ -32,15 +32,15 @@ struct Arrival<'a> {
 }
 
 impl Node {
-    /// `units` of one SKU are units of another from now on, at once. Only units that are for sale can be, wherever they are: those
-    /// that nodes have are lent others. A retry with the same `key`, at any node, changes nothing. The answer's figures are those of
-    /// `from`.
+    /// `units` of one SKU are units of another from now on, at once. Only units that are for sale can be, wherever they are:
+    /// those that nodes have are lent others. A retry with the same `key`, at any node, changes nothing. The answer's figures are
+    /// those of `from`.
     ///
     /// # Errors
     ///
     /// [`Refusal::Short`] if at some instant of the call fewer were for sale, at all nodes together; [`Refusal::SameSku`];
-    /// [`Refusal::NoSku`]; [`Refusal::TooMany`] if `to` has no room for them; [`Refusal::Conflict`] if the key is known for another
-    /// request on `from`; and the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::NoSku`]; [`Refusal::TooMany`] if `to` has no room for them; [`Refusal::Conflict`] if the key is known for
+    /// another request on `from`; and the [temporary ones](Refusal::is_temporary).
     pub async fn move_units(
         &self,
         key: &OrderId,
@@ -51,9 +51,9 @@ impl Node {
         self.leave_for("move", key, (from, to), units).await
     }
 
-    /// `units` of one SKU leave for another: until they [arrive](Self::arrive) they are
-    /// [on the way](segstock_orders::SkuView::on_the_way), and nobody can have them. Otherwise as [`move_units`](Self::move_units).
-    /// The answer names the [sending](StockAnswer::sending).
+    /// `units` of one SKU leave for another: until they [arrive](Self::arrive) they are [on the
+    /// way](segstock_orders::SkuView::on_the_way), and nobody can have them. Otherwise as [`move_units`](Self::move_units). The
+    /// answer names the [sending](StockAnswer::sending).
     ///
     /// # Errors
     ///
@@ -68,14 +68,16 @@ impl Node {
         self.leave_for("send", key, (from, to), units).await
     }
 
-    /// Of a [sending](Self::send) `units` came to the SKU `to`, and `lost` were lost on the way: they are written off. What is left
-    /// of it is still on its way. Those that came pay first what is owed. A retry with the same `key`, at any node, changes nothing.
+    /// Of a [sending](Self::send) `units` came to the SKU `to`, and `lost` were lost on the way: they are written off. What is
+    /// left of it is still on its way. Those that came pay first what is owed. A retry with the same `key`, at any node, changes
+    /// nothing.
     ///
     /// # Errors
     ///
     /// [`Refusal::UnknownSending`] if no units of it are on their way to this SKU; [`Refusal::NotOnTheWay`] if fewer are;
-    /// [`Refusal::Invalid`] if none came and none was lost; [`Refusal::TooMany`] if `to` has no room for them; [`Refusal::NoSku`];
-    /// [`Refusal::Conflict`] if the key is known for another request on `to`; and the [temporary ones](Refusal::is_temporary).
+    /// [`Refusal::Invalid`] if none came and none was lost; [`Refusal::TooMany`] if `to` has no room for them;
+    /// [`Refusal::NoSku`]; [`Refusal::Conflict`] if the key is known for another request on `to`; and the [temporary
+    /// ones](Refusal::is_temporary).
     pub async fn arrive(
         &self,
         key: &OrderId,

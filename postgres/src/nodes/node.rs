@@ -119,7 +119,7 @@ impl Node {
     /// Places an order: all its lines or none. It is held for `ttl`, by the database's clock; without one, until somebody pays
     /// or cancels. Lines of one SKU are added.
     ///
-    /// A retry is told what became of the order: its state may be another by then.
+    /// A retry answers what became of the order: its state may be another by then.
     ///
     /// # Errors
     ///

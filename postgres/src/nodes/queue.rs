@@ -43,7 +43,8 @@ pub(super) enum Queued {
 
 impl Node {
     /// Places an order; and if too few units are free anywhere, has it wait for them: a preorder, a waiting list. The answer's
-    /// [`state`](Answer::state) says which. An order that waits is cancelled like any other, and nothing else can be done with it.
+    /// [`state`](Answer::state) says which. An order that waits is cancelled like any other, and nothing else can be done with
+    /// it.
     ///
     /// Units that come back, at whichever node, serve first what is owed, then the orders that wait, in the sequence in which
     /// they came, and then the sale. An order is served as a whole, once it is the first in the queue of each of its SKUs; its

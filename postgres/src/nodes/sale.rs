@@ -126,7 +126,7 @@ impl Sale {
         Self { timeout, ..self }
     }
 
-    /// How long a call waits before it is told to try again; 5 seconds by default.
+    /// How long a call waits before its answer is "try again"; 5 seconds by default.
     pub fn patience(self, patience: Duration) -> Self {
         let patience = patience.min(LONGEST);
         Self { patience, ..self }
@@ -258,10 +258,9 @@ impl Sale {
     }
 
     /// Forgets orders that ended `older_than` ago, and ids that were refused or cancelled before their order, with their keys;
-    /// keys of restocks, counts and write-offs of that age; closed blocks of which no order is known; and customers of whom nothing
-    /// counts for a limit. In small steps, up to
-    /// `most` rows of each kind; says how many went: none, when there is no more to do. It may run beside the sale, on any
-    /// machine.
+    /// keys of restocks, counts and write-offs of that age; closed blocks of which no order is known; and customers of whom
+    /// nothing counts for a limit. In small steps, up to `most` rows of each kind; says how many went: none, when there is no
+    /// more to do. It may run beside the sale, on any machine.
     ///
     /// An order has ended when nothing of it is held or to be shipped. One of which units can come back stays for as long as
     /// they [can](Self::returns). **An id that is forgotten is a new one**: choose an age

@@ -44,7 +44,7 @@ type Others = Vec<oneshot::Sender<Option<Served>>>;
 #[derive(Debug, Default)]
 pub(super) struct Serving(Mutex<HashMap<OrderId, Others>>);
 
-/// The first call on an order: the others are told when it ends.
+/// The first call on an order: the others are notified when it ends.
 pub(super) struct First<'a> {
     serving: &'a Serving,
     id: &'a OrderId,

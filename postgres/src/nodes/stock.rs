@@ -20,7 +20,7 @@ struct OnShelf<'a> {
 }
 
 impl OnShelf<'_> {
-    /// By which a retry is told from another request.
+    /// What distinguishes a retry from another request.
     fn body(&self) -> i64 {
         Body::default().text(self.kind).number(self.units).finish()
     }

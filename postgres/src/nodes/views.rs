@@ -101,7 +101,7 @@ impl Inner {
                 return;
             }
             let ids: Vec<&str> = askers.iter().map(|(id, _)| id.as_str()).collect();
-            // Without an answer, those who wait are told by its end.
+            // Without an answer, those who wait notice that it ended.
             if let Ok(views) = self.rows.views(&ids).await {
                 for (id, answer) in askers {
                     // It may wait no more.

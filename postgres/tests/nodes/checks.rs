@@ -1,6 +1,5 @@
 //! All is well again: everything is checked, what the judge sees and what it does not.
 
-use super::crowd::{Found, Scene};
 use super::log::{Call, Row, What};
 use super::shop::{NODES, PATIENCE, SKUS, Shop, place};
 use super::support::{connect, text};
@@ -11,6 +10,28 @@ use segstock_postgres::nodes::Sale;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
+
+/// What a round found.
+pub struct Found {
+    pub wrong: Vec<String>,
+    pub calls: usize,
+    pub sold: usize,
+    pub faults: u64,
+}
+
+impl Found {
+    pub fn assert_kept(&self) {
+        let Self {
+            wrong,
+            calls,
+            sold,
+            faults,
+        } = self;
+        println!("{calls} calls, {sold} orders placed, {faults} faults");
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(*sold > 100, "too few orders to say anything: {sold}");
+    }
+}
 
 impl Shop {
     /// Every node says the same of an order, and says it at once.
@@ -120,10 +141,10 @@ pub async fn rest(
     url: &str,
     name: &str,
     faults: u64,
-    scene: &Scene,
+    seed: u64,
 ) -> Found {
     let mut wrong = Vec::new();
-    let mut chance = SmallRng::seed_from_u64(scene.seed);
+    let mut chance = SmallRng::seed_from_u64(seed);
     let client = connect(url, name).await;
     shop.ask_again(&mut wrong).await;
     for (sku, _) in SKUS {

@@ -4,7 +4,7 @@
 //! and the database is killed and started. Then all is well, and everything is checked: what the judge sees, and what it does
 //! not.
 
-use super::checks::rest;
+use super::checks::{Found, rest};
 use super::log::Log;
 use super::process::{Process, hurried};
 use super::shop::{NODES, SKUS, Shop};
@@ -116,28 +116,6 @@ impl Default for Scene {
     }
 }
 
-/// What a round found.
-pub struct Found {
-    pub wrong: Vec<String>,
-    pub calls: usize,
-    pub sold: usize,
-    pub faults: u64,
-}
-
-impl Found {
-    pub fn assert_kept(&self) {
-        let Self {
-            wrong,
-            calls,
-            sold,
-            faults,
-        } = self;
-        println!("{calls} calls, {sold} orders placed, {faults} faults");
-        assert!(wrong.is_empty(), "{wrong:#?}");
-        assert!(*sold > 100, "too few orders to say anything: {sold}");
-    }
-}
-
 pub fn play(place: &Place<'_>, runtime: &Handle, scene: &Scene) -> Found {
     let url = place.url.clone();
     let name = fresh();
@@ -231,7 +209,7 @@ pub fn play(place: &Place<'_>, runtime: &Handle, scene: &Scene) -> Found {
         // A call that nobody waited for may go on until its patience ends.
         sleep(Duration::from_secs(2)).await;
         let faults = proxies.iter().map(Proxy::faults_made).sum();
-        rest(&shop, &sale, &url, &name, faults, scene).await
+        rest(&shop, &sale, &url, &name, faults, scene.seed).await
     })
 }
 

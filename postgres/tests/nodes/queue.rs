@@ -413,8 +413,9 @@ async fn buys(nodes: &[Node], customer: u64) -> Vec<String> {
     vec![]
 }
 
-/// When orders got their units and when they waited, by numbers that are drawn as transactions commit: with all their locks. Whoever
-/// sells from a block or a pool has it locked; so it commits before somebody begins to wait for its units, or after that has ended.
+/// When orders got their units and when they waited, by numbers that are drawn as transactions commit: with all their locks.
+/// Whoever sells from a block or a pool has it locked; so it commits before somebody begins to wait for its units, or after that
+/// has ended.
 const LOG: &str = "
     create table waited (sku text, no bigint, id text, gone bigint, served boolean);
     create table sold (id text, skus text[], no bigint);

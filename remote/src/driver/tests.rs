@@ -1,4 +1,4 @@
-//! The driver against a server whose every attempt is told beforehand, in virtual time.
+//! The driver against a server whose answers are set beforehand, attempt by attempt, in virtual time.
 
 use super::*;
 use std::sync::Mutex as Lock;

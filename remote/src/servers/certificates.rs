@@ -16,7 +16,7 @@ impl fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// One of this name, with a key of its own.
+    /// An authority of this name, with a key of its own.
     ///
     /// # Panics
     ///
@@ -30,7 +30,7 @@ impl Authority {
         Self(issuer.expect("its parameters are right"))
     }
 
-    /// What those trust who trust it, in PEM.
+    /// Its own certificate in PEM: the file of a client that trusts this authority.
     #[must_use]
     pub fn root(&self) -> String {
         self.0.pem()

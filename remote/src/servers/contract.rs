@@ -14,8 +14,7 @@ fn assert_refused(answer: &Answer) {
     assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
 }
 
-/// Retries take nothing, an outcome leaves a refusal, and numbers are exact. `open` opens a fresh stock with so many
-/// units.
+/// Retries take nothing, an outcome leaves a refusal, and numbers are exact. `open` opens a fresh stock with a number of units.
 ///
 /// # Panics
 ///
@@ -37,7 +36,7 @@ async fn retries(stock: &impl RemoteStock) {
     assert_eq!(stock.restock(&id("d"), units(1)).await, Answer::Done(()));
     // A first attempt's refusal is not remembered: nothing of it is under way.
     assert_eq!(stock.deduct(&id("c"), units(5)).await, Answer::Done(()));
-    // An id is of one call.
+    // An id belongs to one call.
     for answer in [
         stock.deduct(&id("a"), units(1)).await,
         stock.restock(&id("a"), units(2)).await,
@@ -135,7 +134,7 @@ pub async fn of_sold_out_by_holds<S: RemoteHolds>(stock: &S, other: &S) {
     assert_eq!(stock.deduct(&id("c"), units(1)).await, Answer::Done(()));
 }
 
-/// Holds end once, and expired ones are sold to others. `open` opens a fresh stock with so many units.
+/// Holds end once, and expired ones are sold to others. `open` opens a fresh stock with a number of units.
 ///
 /// # Panics
 ///

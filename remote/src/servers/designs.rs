@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 
 /// Adds the tests that the designs of a crate have in common.
 ///
-/// A test's `create` creates a stock of a name with so many units, and its `open` opens one that is there. A method adds a test;
-/// what *panics* is that test, when it fails.
+/// A test's `create` creates a stock with a name and a number of units, and its `open` opens one that is there. A method adds a
+/// test. Where its documentation says *panics*, that test panics.
 #[derive(Debug)]
 pub struct Designs<'a, T: Store> {
     tests: &'a Tests<T::Server>,

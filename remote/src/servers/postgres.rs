@@ -34,7 +34,7 @@ pub struct Certificate {
 
 impl PostgresServer {
     /// A private server that also listens on a port of 127.0.0.1; with TLS, if it has a certificate. `rules` are lines of
-    /// `pg_hba.conf`, before those that let everybody in. One that the environment names is as it is.
+    /// `pg_hba.conf`, before those that let everybody in. A server that the environment names stays as it is.
     ///
     /// # Errors
     ///

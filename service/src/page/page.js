@@ -83,7 +83,7 @@ function showExpiring(expiring) {
 function showPace(pace) {
   const samples = page.samples;
   const now = performance.now() / 1000;
-  // The service was started anew.
+  // The service was started again.
   if (samples.length > 0 && pace.requests < samples.at(-1).pace.requests) samples.length = 0;
   samples.push({ now, pace });
   if (samples.length > KEPT) samples.shift();

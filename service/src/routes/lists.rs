@@ -188,7 +188,8 @@ pub struct Part {
 
 /// List the SKUs, page by page
 ///
-/// In the sequence in which they were opened; with several nodes, by their names. Each SKU's figures are of one instant; those of two SKUs need not be.
+/// In the sequence in which they were opened; with several nodes, by their names. Each SKU's figures are of one instant; those of
+/// two SKUs need not be.
 #[utoipa::path(get, path = "/v1/stock", operation_id = "list_stock", tag = "shop", params(Part),
     responses((status = 200, body = Stocks)))]
 pub async fn skus(

@@ -1,6 +1,5 @@
 //! [`Alone`]: the order book of this process, which sells alone.
 
-use super::number;
 use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
 use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
@@ -10,6 +9,8 @@ use crate::health::Health;
 use crate::in_time::is_made;
 use crate::kinds;
 use crate::lag::Lag;
+use crate::numbers::cursor_number;
+use crate::overview::Overview;
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use parking_lot::Mutex;
@@ -185,7 +186,7 @@ impl Alone {
         filter.to = wanted.to.map(Position::new);
         filter.since = wanted.since.map(on_clock).unwrap_or_default();
         filter.before = wanted.before.map(on_clock);
-        let cursor = Cursor::from_number(number(cursor)?);
+        let cursor = Cursor::from_number(cursor_number(cursor)?);
         let page = self.call(|book| book.list(&filter, cursor, limit)).await?;
         Ok(Orders {
             orders: page.orders.into_iter().map(Into::into).collect(),
@@ -256,7 +257,7 @@ impl Alone {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Stocks, Problem> {
-        let first = SkuId::new(number(cursor)?);
+        let first = SkuId::new(cursor_number(cursor)?);
         let page = self.figures(|book| Ok(book.stocks(first, limit))).await?;
         let stocks = page.stocks.into_iter();
         Ok(Stocks {
@@ -319,7 +320,7 @@ impl Alone {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Sendings, Problem> {
-        let first = Position::new(number(cursor)?);
+        let first = Position::new(cursor_number(cursor)?);
         let page = self.figures(|book| Ok(book.sendings(first, limit))).await?;
         Ok(page.into())
     }
@@ -332,7 +333,7 @@ fn stock_of(book: &Book, sku: &str) -> Done<Stock> {
     }
 }
 
-/// For how long a change may wait to be durable before requests had better go elsewhere.
+/// For how long a change may wait to be durable before requests should go elsewhere.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
@@ -343,7 +344,7 @@ impl Alone {
     pub(super) fn begin(&self, after: Option<String>) -> Result<(String, Option<Missed>), Problem> {
         let durable = self.status().durable.number();
         let after = match after {
-            Some(after) => number(Some(after))?,
+            Some(after) => cursor_number(Some(after))?,
             None => durable,
         };
         // Only what is durable is told. So a later one is the id of another ledger.
@@ -367,6 +368,12 @@ impl Alone {
             next: events.next.number().to_string(),
             by_number: true,
         }
+    }
+
+    /// What the page shows, with SKUs from number `first` on that have `search` in their name.
+    pub(super) fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
+        let (soon, behind) = (self.expiring.soon(), self.lag.lock().behind);
+        Overview::of_book(&self.book, &self.writer, soon, behind, first, search)
     }
 
     pub(super) fn health(&self) -> Health {

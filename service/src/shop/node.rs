@@ -2,7 +2,6 @@
 
 mod import;
 
-use super::number;
 use super::refusals::{no_waiting_list, of_sale, refused};
 use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::Sku;
@@ -11,6 +10,7 @@ use crate::events::{Missed, News, Told};
 use crate::health::{Health, NodeHealth};
 use crate::in_time::is_made;
 use crate::kinds;
+use crate::numbers::cursor_number;
 use crate::overview::Overview;
 use crate::problem::Problem;
 use crate::telemetry::{self, Telemetry};
@@ -397,7 +397,7 @@ impl Node {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Sendings, Problem> {
-        let first = Position::new(number(cursor)?);
+        let first = Position::new(cursor_number(cursor)?);
         Ok(call(self.node.sendings(first, limit)).await?.into())
     }
 

@@ -3,7 +3,7 @@
 use crate::browser::{Browser, DRIVER};
 use crate::support::process::{Process, command};
 use crate::support::{Client, JSON};
-use crate::trial;
+use crate::trial::trial;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The metrics and the alerts, as Prometheus' own tool judges them.
 
 use crate::support::process::Process;
-use crate::trial;
+use crate::trial::trial;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 use std::io::Write;

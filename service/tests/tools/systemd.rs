@@ -1,6 +1,6 @@
 //! The unit for systemd, as its own tool judges it.
 
-use crate::trial;
+use crate::trial::trial;
 use libtest_mimic::Trial;
 use std::fs;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! One key, and one atomic script on it: take the units if they are there. The order's work comes after.
 //!
-//! **It promises everything**, if each order has an idempotency key. By that the row knows an order that asks again,
+//! **It promises everything**, if each order has an idempotency key. By the key the row knows an order that asks again,
 //! and gives it the first answer, also if that was a refusal. Without keys, a request that timed out cannot be
 //! retried: if the store served it, the retry takes the units a second time, and **they are lost**. A network that
 //! repeats messages loses them without any retry.

@@ -10,13 +10,13 @@
 //!   and takes from the blocks what it placed. A block that was closed meanwhile takes nothing: **a node that was only
 //!   slow is stopped by that**, and by no clock. The lease says when others may close its blocks.
 //! - A batch that is not answered in time would not be the next time, either: its number is taken away, and it is divided. If
-//!   that answer is lost, too, the batch is asked, and is told that it is void.
+//!   that answer is lost, too, the node sends the batch again, and the answer says that it is void.
 //! - A node that finds its order's row there already puts the units back and answers by the row. Any node pays, cancels
 //!   and expires any order, by its row. A cancellation that comes before its order leaves a row.
-//! - *Exact refusal*: one statement reads the pools and the rest of every open block, and writes the order's row as
-//!   refused. Takes that are not written yet make the sum too high, never too low. The row keeps a late copy of the
-//!   order from being served after the customer was told no. Orders past their deadline end first. A node has one such
-//!   statement under way, for all calls that began before it.
+//! - *Exact refusal*: one statement reads the pools and the rest of every open block, and writes the order's row as refused.
+//!   Takes that are not written yet make the sum too high, never too low. The row keeps a late copy of the order from being
+//!   served after the customer was refused. Orders past their deadline end first. A node has one such statement under way, for
+//!   all calls that began before it.
 //! - If the sum is enough, the units lie in blocks of others: a recall has every node hand back what it has for a
 //!   while, and exactly what is asked for is lent, **to that order**: units that anybody could take are handed back
 //!   before it comes to them. A silent node's units come back when its lease is over; until then the answer is "try
@@ -69,7 +69,7 @@ pub enum Nodes {
     /// A batch whose answer does not come is taken for failed, since a read does not find it.
     BatchTakenForFailed,
     /// A batch whose number was taken away is read as if it had been written. No promise breaks; units cannot be sold, and a call
-    /// is told what nothing became of.
+    /// is answered as if it had happened.
     VoidIsRead,
     /// The number of a batch is taken away that was written, and its orders are placed again. Oversells.
     VoidThatIsWritten,
@@ -106,7 +106,8 @@ pub enum Nodes {
     LendNotAdopted,
     /// A node that recalls keeps what it has. No promise breaks; calls take long.
     AskerKeeps,
-    /// Lines that are there are set aside while others are fetched. No promise breaks; orders wait for each other.
+    /// Lines that are there are kept from others while the missing ones are fetched. No promise breaks; orders wait for each
+    /// other.
     LinesKeptAside,
     /// Safety stock is sold.
     SafetyLent,

@@ -1,7 +1,6 @@
 //! The scenarios: how a stock opens, and what each thread calls.
 
-use crate::explore::play;
-use crate::machine::{Rules, Thread, Tuning};
+use crate::machine::{Rules, Thread, Tuning, play};
 use crate::memory::Shared;
 use crate::op::Op::{self, *};
 use crate::spec::Stock;

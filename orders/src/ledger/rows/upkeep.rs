@@ -197,8 +197,8 @@ impl Counted {
         }
     }
 
-    /// Whether the entries of an order that has ended stay: those of a customer who kept units that are counted. `entries` are all
-    /// of them.
+    /// Whether the entries of an order that has ended stay: those of a customer who kept units that are counted. `entries` are
+    /// all of them.
     fn keeps<K>(&self, entries: &[&Entry<K>]) -> bool {
         let is_of_a_customer = entries.iter().any(|entry| match &entry.change {
             Change::Placed { order, .. } | Change::Waiting { order, .. } => {

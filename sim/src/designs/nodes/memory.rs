@@ -57,8 +57,8 @@ pub(super) struct Memory {
     pub granted: Units,
     pub proofs: Vec<Asking>,
     pub proving: bool,
-    /// Orders of so many units and more were refused since the last heartbeat: the next ones ask for a proof first. A
-    /// guess: what is true is what the proof says.
+    /// By SKU, the fewest units of an order that was refused since the last heartbeat: orders of as many units or more ask for a
+    /// proof first. It is a guess; the proof decides.
     pub refusals: Units,
     /// When the last proof began that refused, and what: only for a mistake.
     pub refused: Option<(Duration, Units)>,
@@ -119,7 +119,7 @@ impl Memory {
         self.refusals.retain(|sku, _| !wanted.contains_key(sku));
     }
 
-    /// Whether an order that wanted no more was just refused.
+    /// Whether an order of as many units or fewer was just refused.
     pub(super) fn expects_refusal(&self, wanted: &Units) -> bool {
         let was_refused = |(sku, units): (&Sku, &u64)| {
             let least = self.refusals.get(sku);

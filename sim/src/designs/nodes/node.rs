@@ -132,7 +132,7 @@ impl Node {
         self.wake();
     }
 
-    /// Something changed that others told of.
+    /// Another node notified this one that something changed.
     pub(super) fn notified(&self) {
         self.0.beats.set(true);
         self.wake();

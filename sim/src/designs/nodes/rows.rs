@@ -92,7 +92,7 @@ pub(super) struct Order {
     pub pieces: Vec<Piece>,
     /// The end of its hold.
     pub until: Option<Duration>,
-    /// The same instant by the world's time: for the judge.
+    /// That instant by the world's time: for the judge.
     pub ends_at: Option<Duration>,
     pub by: Option<By>,
     pub ended: Option<Ended>,

@@ -54,7 +54,7 @@ impl Node {
         self.end();
     }
 
-    /// The session is over: whoever waits is told to try again, elsewhere.
+    /// The session is over: calls that wait are answered "try again", which another node can do.
     fn end(&self) {
         let (items, lends) = self.memory(|memory| {
             memory.is_over = true;

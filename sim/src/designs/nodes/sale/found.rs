@@ -18,7 +18,7 @@ pub enum Broken {
     MemoryDiffers,
     /// Every fault has ended, and a node does not answer, or answers "try again".
     TryAgain,
-    /// Of an order something else is said later, or by another node.
+    /// A later answer about an order, perhaps of another node, contradicts an earlier one.
     AnswerChanged,
     /// Nothing goes wrong, and a call takes longer than [`Sale::LONGEST`].
     TooLong,

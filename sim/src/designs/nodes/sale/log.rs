@@ -13,7 +13,7 @@ pub(super) enum What {
     Pay,
     Cancel,
     Restock(Sku, u64),
-    /// So many units can be sold.
+    /// This number of units can be sold.
     Look(Sku, u64),
 }
 
@@ -70,7 +70,7 @@ impl Log {
         took.max().unwrap_or_default()
     }
 
-    /// Orders of which something else was said later that cannot have become of them.
+    /// An order that a later answer shows in a state which cannot follow an earlier one.
     pub(super) fn changed(&self) -> Option<(Broken, String)> {
         let of_orders = self.of_orders();
         let changed = of_orders.iter().find_map(|(id, calls)| {
