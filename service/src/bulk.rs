@@ -115,8 +115,8 @@ pub struct Columns<'a> {
     pub units: &'a str,
 }
 
+/// Other fields are passed over, as other columns of CSV are: a list that was shown has some.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct JsonLine {
     sku: Sku,
     units: Whole,
@@ -164,6 +164,8 @@ impl Stocklist {
     /// What is wrong with the first line that is.
     pub fn from_json_lines(bytes: &[u8], repeated: Repeated) -> Result<Self, String> {
         let mut list = Self::default();
+        // The mark of UTF-8.
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         for (index, text) in bytes.split(|byte| *byte == b'\n').enumerate() {
             if text.trim_ascii().is_empty() {
                 continue;
@@ -317,7 +319,8 @@ mod tests {
     #[test]
     fn json_lines_are_read_and_their_first_fault_is_told() {
         let read = |text: &str| Stocklist::from_json_lines(text.as_bytes(), Repeated::AddedUp);
-        let list = read("{\"sku\":\"a\",\"units\":1}\r\n\n{\"units\":2.0,\"sku\":\"a\"}").unwrap();
+        let text = "\u{feff}{\"sku\":\"a\",\"units\":1}\r\n\n{\"units\":2.0,\"available\":9,\"sku\":\"a\"}";
+        let list = read(text).unwrap();
         assert_eq!((list.lines, list.units["a"]), (2, (1, 3)));
         for (text, told) in [
             ("", "no line"),
@@ -327,8 +330,8 @@ mod tests {
             ),
             ("[\"a\",1]", "line 1: invalid type"),
             (
-                "{\"sku\":\"a\",\"units\":1,\"x\":2}",
-                "line 1: unknown field `x`",
+                "{\"sku\":\"a\",\"Units\":1}",
+                "line 1: missing field `units`",
             ),
         ] {
             let error = read(text).unwrap_err();

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,6 +78,11 @@ struct Settings {
     /// [default: none]
     #[arg(long, value_name = "FILE", env = "SEGSTOCK_SNAPSHOT")]
     snapshot: Option<PathBuf>,
+
+    /// How many backups of the ledger's file are kept: once one is whole, the oldest beyond these are deleted, and parts of those
+    /// that were never ended [default: all]
+    #[arg(long, value_name = "BACKUPS", env = "SEGSTOCK_KEEP_BACKUPS")]
+    keep_backups: Option<NonZeroUsize>,
 
     /// How long an order is held that does not say [default: 600]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_HOLD")]
@@ -212,6 +218,7 @@ impl Settings {
             wait_for_database: self.wait_for_database.or(other.wait_for_database),
             node: self.node.or(other.node),
             snapshot: self.snapshot.or(other.snapshot),
+            keep_backups: self.keep_backups.or(other.keep_backups),
             hold: self.hold.or(other.hold),
             longest_hold: self.longest_hold.or(other.longest_hold),
             retention: self.retention.or(other.retention),
@@ -261,6 +268,8 @@ pub struct Config {
     pub node: Option<NodeName>,
     /// The snapshot to read into a new ledger.
     pub snapshot: Option<PathBuf>,
+    /// How many backups are kept; all, if it is none.
+    pub keep_backups: Option<NonZeroUsize>,
     /// How long it stays known what became of an order.
     pub retention: Duration,
     /// How long units of a shipped order can come back.
@@ -415,6 +424,7 @@ impl From<Settings> for Config {
                 .map_or(Duration::from_secs(60), |Pause(time)| time),
             node: settings.node,
             snapshot: settings.snapshot,
+            keep_backups: settings.keep_backups,
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),
             returns: seconds(settings.returns, Duration::from_secs(30 * 24 * 60 * 60)),
             max_returnable: settings.max_returnable.unwrap_or(250_000),

@@ -26,7 +26,8 @@ pub struct Limits {
     )]
     #[schema(value_type = u64, required = false, minimum = 0, maximum = 1_099_511_627_776_u64)]
     waiting: Option<Whole>,
-    /// Units of the orders of one customer that wait, are held, paid for or shipped at most. Then an order needs a customer.
+    /// Units of the orders of one customer that wait, are held, paid for or shipped at most. Then an order needs a customer. Orders
+    /// that were placed before such a limit was first set do not count.
     #[serde(
         default,
         deserialize_with = "given",

@@ -3,7 +3,7 @@
 use crate::address::reachable;
 use crate::app::App;
 use crate::background::Background;
-use crate::backups;
+use crate::backups::Maker;
 use crate::config::Config;
 use crate::connections::{Door, files, shares};
 use crate::description;
@@ -43,6 +43,7 @@ pub struct Service {
     shop: Door,
     app: App,
     drain: Duration,
+    backups: Maker,
     found: String,
     signals: Signals,
 }
@@ -125,6 +126,7 @@ impl Service {
             shop: door(LISTENERS[1], shop, of_shop),
             app,
             drain: config.drain,
+            backups: Maker::new(config.keep_backups),
             found: opened.found,
             signals,
         })
@@ -165,7 +167,7 @@ impl Service {
             task::spawn(self.shop.serve(shop, stopped)),
         ];
         let over = tokio::select! {
-            () = self.signals.stop(|| backups::begin(&self.app.shop)) => None,
+            () = self.signals.stop(|| self.backups.begin(&self.app.shop)) => None,
             // It cannot go on: nothing is waited for.
             over = self.app.shop.over() => Some(over),
         };
@@ -174,7 +176,7 @@ impl Service {
             tracing::info!("stopping in {:?}: not ready from now on", self.drain);
             tokio::select! {
                 () = sleep(self.drain) => {}
-                () = self.signals.stop(|| backups::begin(&self.app.shop)) => {}
+                () = self.signals.stop(|| self.backups.begin(&self.app.shop)) => {}
             }
         }
         tracing::info!("stopping: requests under way may finish");

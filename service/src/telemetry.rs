@@ -39,6 +39,7 @@ const FAILED: &str = "segstock_ledger_failed";
 const AGE: &str = "segstock_ledger_age_seconds";
 const LAG: &str = "segstock_ledger_lag_seconds";
 const EVENTS: &str = "segstock_events_total";
+const BACKUPS: &str = "segstock_backups_total";
 const MAX_CONNECTIONS: &str = "segstock_connections_limit";
 const NODE_BLOCKS: &str = "segstock_node_blocks";
 const NODE_UNITS: &str = "segstock_node_units";
@@ -46,6 +47,9 @@ const NODE_CALLS: &str = "segstock_node_calls";
 const NODE_LEASE: &str = "segstock_node_lease_seconds";
 const SKU_UNITS: &str = "segstock_sku_units";
 const PREFIX: &str = "segstock_";
+
+/// The ends of a backup, by their names.
+const BACKUP_ENDS: [&str; 2] = ["failed", "whole"];
 
 /// The listeners, by their names.
 pub const LISTENERS: [&str; 2] = ["customers", "shop"];
@@ -144,6 +148,11 @@ pub fn happened(counts: &EventCounts) {
     for (event, count) in events::counted(counts) {
         counter!(EVENTS, "event" => event).absolute(count);
     }
+}
+
+/// Counts a backup that was asked for: whether it became whole.
+pub fn backed_up(is_whole: bool) {
+    counter!(BACKUPS, "end" => BACKUP_ENDS[usize::from(is_whole)]).increment(1);
 }
 
 /// Says how the ledger lags.
@@ -282,6 +291,10 @@ impl Telemetry {
             EVENTS,
             "What happened to orders and SKUs, once it was durable."
         );
+        metrics::describe_counter!(
+            BACKUPS,
+            "Backups that were asked for, by whether they became whole."
+        );
         metrics::describe_gauge!(MAX_CONNECTIONS, "Connections that may be open.");
         metrics::describe_gauge!(SKU_UNITS, "Units of the chosen SKUs, by what is durable.");
         let process = Collector::new(PREFIX);
@@ -370,6 +383,9 @@ fn begin() {
         .for_each(|deed| deed.absolute(0));
     for kind in kinds::ALL {
         counter!(REFUSED, "kind" => kind.name).absolute(0);
+    }
+    for end in BACKUP_ENDS {
+        counter!(BACKUPS, "end" => end).absolute(0);
     }
     for name in [DURABLE, ON_THE_WAY, FAILED, AGE, LAG] {
         gauge!(name).set(0.0);

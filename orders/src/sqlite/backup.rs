@@ -155,9 +155,9 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Removes a file, and what SQLite had beside it.
+/// Removes a file, and what SQLite had beside it first: nothing is left that only the file would explain.
 fn remove(path: &Path) -> io::Result<()> {
-    for end in ["", "-wal", "-shm", "-journal"] {
+    for end in ["-wal", "-shm", "-journal", ""] {
         match fs::remove_file(with_end(path, end)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

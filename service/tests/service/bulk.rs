@@ -156,6 +156,11 @@ fn a_list_that_is_shown_can_be_sent_back_as_a_count() {
         (&first["sku"], &first["units"]),
         (&json!("sku;\"0"), &json!(3))
     );
+    let counted = send(client, "do=count", "midnight", LINES, &lines.text).expect(200);
+    assert_eq!(
+        (&counted["skus"], &counted["difference"]),
+        (&json!(1_203), &json!(0))
+    );
     let two = "{\"sku\":\"sku;\\\"0\",\"units\":5}\n{\"sku\":\"new\",\"units\":0}\n";
     let query = "do=count&open=true";
     let counted = send(client, query, "morning", LINES, two).expect(200);

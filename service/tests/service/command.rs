@@ -190,6 +190,10 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
             "snapshot",
             config.snapshot.map_or("none", |_| "some").to_owned(),
         ),
+        (
+            "keep_backups",
+            config.keep_backups.map_or("all", |_| "some").to_owned(),
+        ),
         ("retention", seconds(config.retention)),
         ("returns", seconds(config.returns)),
         ("max_returnable", config.max_returnable.to_string()),
@@ -248,6 +252,7 @@ fn mistakes_are_named() {
     );
     assert_refused(&["--log", "loud"], &["--log", "loud"]);
     assert_refused(&["--customer-header", "a b"], &["--customer-header", "a b"]);
+    assert_refused(&["--keep-backups", "0"], &["--keep-backups", "zero"]);
     assert_refused(&["--bogus"], &["--bogus"]);
     assert_refused(&["--ledger", "shop.db"], &["--ledger", "sqlite:FILE"]);
     assert_refused(&["--config", "/no/such.toml"], &["/no/such.toml"]);

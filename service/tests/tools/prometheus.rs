@@ -9,11 +9,13 @@ use std::process::{Command, Stdio};
 
 const PROMTOOL: &str = "promtool";
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/alerts.yml");
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/alerts.yml");
 
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("promtool_finds_no_fault_in_the_metrics", PROMTOOL, metrics),
         trial("promtool_finds_no_fault_in_the_alerts", PROMTOOL, rules),
+        trial("promtool_sees_alerts_fire", PROMTOOL, fire),
         Trial::test("alerts_name_series_that_are_there", || {
             named();
             Ok(())
@@ -49,6 +51,14 @@ fn rules() {
         .args(["check", "rules", RULES])
         .output()
         .unwrap();
+    assert!(said.status.success(), "{said:?}");
+}
+
+fn fire() {
+    let said = Command::new(PROMTOOL)
+        .args(["test", "rules", CASES])
+        .output();
+    let said = said.unwrap();
     assert!(said.status.success(), "{said:?}");
 }
 
