@@ -3,6 +3,7 @@
 use crate::book::{Book, Sku};
 use crate::config::Config;
 use crate::input::check_sku;
+use crate::kinds;
 use crate::ledger::{self, Kept, LedgerPlace, NotOpen, PostgresUrl, SCHEMA};
 use crate::problem::Problem;
 use crate::shop::Shop;
@@ -106,11 +107,12 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
             joined => break joined.map_err(refused)?,
         }
     };
-    let is_new = node.is_new().await?;
+    let is_new = answered(&mut wait, || node.is_new()).await?;
     for (sku, units) in config.stock(usize::from(!is_new)) {
-        let refused = |error: Problem| format!("cannot open SKU {sku:?}: {error}");
+        let refused = |error: Problem| error.at(&format!("cannot open SKU {sku:?}"));
         check_sku(&sku).map_err(refused)?;
-        node.open_with(&sku, units).await.map_err(refused)?;
+        let open = async || node.open_with(&sku, units).await.map_err(refused);
+        answered(&mut wait, open).await?;
     }
     let session = node.session();
     let found = match is_new {
@@ -122,6 +124,21 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
     };
     let shop = Shop::Node(Arc::new(node));
     Ok(Opened { shop, found })
+}
+
+/// Asks a database that may have gone away in between until it answers.
+async fn answered<T>(
+    wait: &mut Wait,
+    ask: impl AsyncFn() -> Result<T, Problem>,
+) -> Result<T, Box<dyn Error>> {
+    loop {
+        match ask().await {
+            Err(problem) if [kinds::TRY_AGAIN, kinds::BUSY].contains(&problem.kind()) => {
+                wait.after(&problem).await?;
+            }
+            answer => return Ok(answer?),
+        }
+    }
 }
 
 /// The book as its ledger has it, and the SKUs of the configuration.
@@ -163,4 +180,41 @@ fn book(config: &Config) -> Result<Kept, NotOpen> {
     let written = Journal::<Sku>::wait(&*kept.writer, rests_on);
     written.map_err(|error| error.to_string())?;
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::answered;
+    use crate::kinds;
+    use crate::problem::Problem;
+    use crate::waiting::{Away, Wait};
+    use std::cell::Cell;
+    use std::error::Error;
+    use std::time::Duration;
+    use tokio::runtime::Builder;
+
+    /// What a start hears that waits so long, of a database that answers the third time.
+    fn third(kind: &'static kinds::Kind, time: Duration) -> Result<u32, Box<dyn Error>> {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let asked = Cell::new(0);
+        let ask = async || {
+            asked.set(asked.get() + 1);
+            match asked.get() {
+                3 => Ok(3),
+                _ => Err(Problem::new(kind, "no answer")),
+            }
+        };
+        runtime.block_on(answered(&mut Wait::new(&"here", time), ask))
+    }
+
+    #[test]
+    fn a_start_whose_database_goes_away_in_between_waits_and_may_be_started_again() {
+        let long = Duration::from_secs(20);
+        assert_eq!(third(kinds::TRY_AGAIN, long).unwrap(), 3);
+        let over = third(kinds::TRY_AGAIN, Duration::ZERO).unwrap_err();
+        assert!(over.is::<Away>(), "{over}");
+        // What waiting does not mend is told at once.
+        let refused = third(kinds::INVALID_REQUEST, long).unwrap_err();
+        assert!(!refused.is::<Away>(), "{refused}");
+    }
 }

@@ -50,7 +50,7 @@ impl Maker {
         }
         if self.keep.is_some() {
             // Before it is made: they take the room that it needs.
-            told(delete_parts(file, &making), &"it was never ended");
+            told(delete_parts(file, &making), "it was never ended");
         }
         drop(making);
         let made = alone.writer.back_up(backup);
