@@ -1,9 +1,9 @@
 //! [`move_from`]: a shop of one process becomes one of several nodes, with its open orders.
 //!
-//! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit of a
-//! sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells. Once it is whole,
-//! and compared, the old ledger is closed for good, and the sale takes its name. So what is killed before that leaves a shop as it
-//! was, and the next run begins again; what is killed later is ended by the next run.
+//! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit of
+//! a sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells. Once it is
+//! whole, and compared, the old ledger is closed for good, and the sale takes its name. So what is killed before that leaves a
+//! shop as it was, and the next run begins again; what is killed later is ended by the next run.
 
 mod compare;
 mod look;
@@ -32,8 +32,8 @@ const CLOSED: &str = "segstock_closed";
 const STATEMENT: Duration = Duration::from_secs(10);
 const CALL: Duration = Duration::from_secs(60);
 
-/// Moves the shop whose ledger is `old` to the sale in `url`, where there is none yet; or sees that it was moved before. Says what
-/// was done, in one line.
+/// Moves the shop whose ledger is `old` to the sale in `url`, where there is none yet; or sees that it was moved before. Says
+/// what was done, in one line.
 ///
 /// # Errors
 ///

@@ -73,7 +73,8 @@ pub(super) fn open(path: &Path, makes: bool) -> Result<(Connection, Claim), Ledg
     Ok((connection, claim))
 }
 
-/// Looks at the head of a file, so that a file of something else is not touched at all. An empty one is a ledger if it `may_be_new`.
+/// Looks at the head of a file, so that a file of something else is not touched at all. An empty one is a ledger if it
+/// `may_be_new`.
 fn look(path: &Path, may_be_new: bool) -> Result<(), LedgerError> {
     let mut head = [0; 100];
     let read = File::open(path).and_then(|mut file| {

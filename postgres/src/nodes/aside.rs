@@ -40,16 +40,16 @@ const RENAME: &str = r#"
     end $$"#;
 
 impl Sale {
-    /// Gives the sale the name `to`, at once: until then nobody who knows it by that name finds it. For a sale that is filled before
-    /// anybody sells from it. No node serves it meanwhile. Made again, it changes nothing.
+    /// Gives the sale the name `to`, at once: until then nobody who knows it by that name finds it. For a sale that is filled
+    /// before anybody sells from it. No node serves it meanwhile. Made again, it changes nothing.
     ///
     /// Where a ledger of an order book was that is [closed for good](segstock_orders::ledger::Ledger::close_for_good), its schema
     /// has `_closed` after its name from then on.
     ///
     /// # Errors
     ///
-    /// [`SaleError::Name`]; [`SaleError::Refused`] if there is no such sale, something else has that name, or the server does not let
-    /// it; or if the server does not answer: then the same call tells.
+    /// [`SaleError::Name`]; [`SaleError::Refused`] if there is no such sale, something else has that name, or the server does not
+    /// let it; or if the server does not answer: then the same call tells.
     pub async fn rename(&self, to: &str) -> Result<(), SaleError> {
         if !is_schema_name(to) {
             return Err(SaleError::Name(to.to_owned()));
@@ -57,13 +57,13 @@ impl Sale {
         self.run_aside(&RENAME.replace("{to}", to)).await
     }
 
-    /// Removes the sale, with its orders and its stock: for one that was made aside, and not to its end. If it is not there, nothing
-    /// happens. **Nothing is asked**: a sale in which nodes sell is gone like any other.
+    /// Removes the sale, with its orders and its stock: for one that was made aside, and not to its end. If it is not there,
+    /// nothing happens. **Nothing is asked**: a sale in which nodes sell is gone like any other.
     ///
     /// # Errors
     ///
-    /// [`SaleError::Refused`] if its schema has tables of something else, or the server does not let it; or if the server does not
-    /// answer: then the same call tells.
+    /// [`SaleError::Refused`] if its schema has tables of something else, or the server does not let it; or if the server does
+    /// not answer: then the same call tells.
     pub async fn remove(&self) -> Result<(), SaleError> {
         self.run_aside(REMOVE).await
     }

@@ -40,8 +40,8 @@ where
     }
 }
 
-/// Makes the state again: SKUs with all that their orders ever had, the orders, what is on its way; then each SKU is counted, those
-/// who wait are placed in their sequence, and limits are set, which none of these are held to.
+/// Makes the state again: SKUs with all that their orders ever had, the orders, what is on its way; then each SKU is counted,
+/// those who wait are placed in their sequence, and limits are set, which none of these are held to.
 ///
 /// # Errors
 ///
