@@ -82,6 +82,8 @@ pub struct OrderView<K> {
     pub state: OrderState,
     /// While units are held: time until they come back.
     pub remaining: Option<Duration>,
+    /// While it waits: for how long its units will be held once they are there. Several nodes do not show it.
+    pub hold: Option<Duration>,
     /// Its lines, in the sequence in which the SKUs were opened.
     pub lines: Vec<OrderLine<K>>,
 }
@@ -125,6 +127,7 @@ impl<K> OrderView<K> {
             age: Duration::ZERO,
             state,
             remaining: None,
+            hold: None,
             lines: Vec::new(),
         }
     }

@@ -160,6 +160,20 @@ pub trait Ledger<K>: Send {
     /// If that cannot be found out now. It is asked again.
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError>;
 
+    /// Closes the ledger for good, durably: from then on nobody opens it, this release or an earlier one. What was written stays.
+    /// Whoever tries to open it is told `why`: one line, which follows "is closed for good: ".
+    ///
+    /// Called on a ledger that is [open](Self::open), and of which nothing was loaded or written since.
+    ///
+    /// # Errors
+    ///
+    /// If somebody else opened the ledger since; or if it may be closed or not, which the next opening tells. A ledger that cannot
+    /// be closed always says so.
+    fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
+        let line = format!("this ledger cannot be closed for good: {why}");
+        Err(LedgerError::new(LedgerReason::Failed, line))
+    }
+
     /// Begins a backup: a ledger of its own in a new file. It has this name once it is whole.
     ///
     /// # Errors
@@ -203,6 +217,10 @@ impl<K> Ledger<K> for Box<dyn Ledger<K>> {
 
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
         (**self).ask(epoch, number)
+    }
+
+    fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
+        (**self).close_for_good(why)
     }
 
     fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {
@@ -320,6 +338,8 @@ pub enum LedgerReason {
     Superseded,
     /// It was closed, and all that was queued is written.
     Closed,
+    /// It was [closed for good](Ledger::close_for_good): nobody opens it any more.
+    ClosedForGood,
     /// Anything else.
     Failed,
 }

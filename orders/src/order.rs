@@ -4,6 +4,7 @@ use crate::answers::OrderState;
 use crate::entry::{Change, Entry, NewOrder, Position, RequestKey};
 use crate::lines::Lines;
 use crate::parts::{Parts, Stage};
+use std::time::Duration;
 
 /// The kinds of calls on an order. They are written to ledgers, in the hashes of what is asked for.
 pub(crate) const PAY: u64 = 1;
@@ -282,6 +283,12 @@ impl Order {
             }
             None => {}
         }
+    }
+
+    /// While it waits: for how long its units will be held.
+    pub(crate) fn hold(&self) -> Option<Duration> {
+        let waits = self.parts.any(&[Stage::Waiting]);
+        waits.then(|| Duration::from_nanos(self.until))
     }
 
     /// Those of `lines` whose SKUs count for what the customer can have.

@@ -67,6 +67,8 @@ use std::path::{Path, PathBuf};
 /// ```
 pub struct SqliteLedger<K> {
     path: PathBuf,
+    /// Whether it is made where it is not there.
+    makes: bool,
     connection: Option<Connection>,
     /// After the connection: it is dropped later.
     claim: Option<Claim>,
@@ -84,6 +86,7 @@ impl<K> SqliteLedger<K> {
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            makes: true,
             connection: None,
             claim: None,
             last: Position::default(),
@@ -92,6 +95,13 @@ impl<K> SqliteLedger<K> {
             backup: None,
             free: room::free,
         }
+    }
+
+    /// It is not made: where no ledger is, [opening](Ledger::open) is refused.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.makes = false;
+        self
     }
 
     fn connection(&mut self) -> Result<&mut Connection, LedgerError> {
@@ -138,7 +148,7 @@ enum Written {
 
 impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<K> {
     fn open(&mut self) -> Result<Opened, LedgerError> {
-        let (connection, claim) = schema::open(&self.path)?;
+        let (connection, claim) = schema::open(&self.path, self.makes)?;
         let opened = schema::raise_epoch(&connection).map_err(|error| self.error(&error))?;
         self.connection = Some(connection);
         self.claim = Some(claim);
@@ -193,6 +203,14 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
             (_, true) => Standing::Written,
             (_, false) => Standing::NotWritten,
         })
+    }
+
+    fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
+        let closed = schema::close(self.connection()?, why);
+        closed.map_err(|error| self.error(&error))?;
+        self.connection = None;
+        self.claim = None;
+        Ok(())
     }
 
     fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {

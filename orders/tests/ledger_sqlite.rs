@@ -2,7 +2,9 @@
 
 use rusqlite::Connection;
 use segstock::ManualClock;
-use segstock_orders::ledger::{Found, LedgerReason, RecoverError, Recovered, WriterSettings};
+use segstock_orders::ledger::{
+    Found, Ledger, LedgerReason, RecoverError, Recovered, WriterSettings,
+};
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::error::Error;
@@ -278,6 +280,52 @@ fn a_file_of_a_later_release_is_not_touched() -> Outcome {
         line.contains("its schema is 9, this release knows 1"),
         "{line}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_file_that_was_closed_for_good_is_not_opened_any_more() -> Outcome {
+    let place = Place::new();
+    place.recover()?.book.open(phone(), 1)?;
+    let mut ledger = SqliteLedger::<String>::at(place.file());
+    ledger.open()?;
+    ledger.close_for_good("it went to sea")?;
+    // No log has to be read beside it: an earlier release finds in its head that a later one wrote it.
+    assert_eq!(fs::read_dir(place.directory.path())?.count(), 1);
+    let head = fs::read(place.file())?;
+    assert_eq!(head[60..64], 1_000_000_u32.to_be_bytes());
+    for _ in 0..2 {
+        let (reason, line) = place.refusal();
+        assert_eq!(reason, LedgerReason::ClosedForGood);
+        let told = line.ends_with("shop.db is closed for good: it went to sea");
+        assert!(told, "{line}");
+    }
+    let entries = "SELECT count(*) FROM entries";
+    let entries = Connection::open(place.file())?.query_row(entries, [], |row| row.get(0));
+    assert_eq!(entries, Ok(1), "what was written stays");
+    // One that is not open cannot be closed.
+    assert!(
+        SqliteLedger::<String>::at(place.file())
+            .close_for_good("")
+            .is_err()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_ledger_that_is_not_there_can_be_left_so() -> Outcome {
+    let place = Place::new();
+    let open = || {
+        let ledger = SqliteLedger::<String>::at(place.file()).existing();
+        OrderBook::builder().recover(ledger)
+    };
+    refusal(open());
+    assert_eq!(fs::read_dir(place.directory.path())?.count(), 0);
+    fs::write(place.file(), "")?;
+    assert_eq!(refusal(open()).0, LedgerReason::NotALedger);
+    assert_eq!(fs::metadata(place.file())?.len(), 0);
+    place.recover()?.book.open(phone(), 1)?;
+    assert_eq!(open()?.found.skus, 1);
     Ok(())
 }
 

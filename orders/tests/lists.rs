@@ -185,3 +185,18 @@ fn stocks_are_listed_in_the_sequence_in_which_they_were_opened() {
     let end = book.stocks(SkuId::new(77), 2);
     assert!(end.stocks.is_empty() && end.next.is_none());
 }
+
+#[test]
+fn an_order_that_waits_shows_for_how_long_it_will_be_held() {
+    let book = book(1);
+    let hold = |id| book.get(id).unwrap().hold;
+    book.place_or_wait("first", None, [("phone", 1)], QUARTER)
+        .unwrap();
+    let hour = Duration::from_secs(3_600);
+    book.place_or_wait("second", None, [("phone", 1)], hour)
+        .unwrap();
+    assert_eq!((hold("first"), hold("second")), (None, Some(hour)));
+    book.cancel("first").unwrap();
+    assert_eq!(hold("second"), None);
+    assert!(book.get("second").unwrap().remaining.is_some());
+}

@@ -73,6 +73,7 @@ use std::time::Duration;
 /// ```
 pub struct PostgresLedger<K> {
     links: Links,
+    epoch: u64,
     last: Position,
     time: u64,
     upkeep: Upkeep<K>,
@@ -91,10 +92,18 @@ impl<K> PostgresLedger<K> {
     pub fn at(url: &str, name: &str) -> Result<Self, LedgerError> {
         Ok(Self {
             links: Links::new(Reach::new(url, name)?),
+            epoch: 0,
             last: Position::default(),
             time: 0,
             upkeep: Upkeep::default(),
         })
+    }
+
+    /// It is not made: where no ledger is, [opening](Ledger::open) is refused.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.links.reach.makes = false;
+        self
     }
 
     /// How long the server has for an answer before the connection counts as lost; 5 seconds by default.
@@ -124,7 +133,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
             .links
             .call(async move |link| schema::open(&link, &reach).await);
         let opened = opened.map_err(Fault::into_error)?;
-        (self.last, self.time) = (opened.last, opened.time);
+        (self.epoch, self.last, self.time) = (opened.epoch, opened.last, opened.time);
         Ok(opened)
     }
 
@@ -178,6 +187,15 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
             (_, true) => Standing::Written,
             (_, false) => Standing::NotWritten,
         })
+    }
+
+    fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
+        let (reach, epoch) = (self.links.reach.clone(), self.epoch.cast_signed());
+        let why = why.to_owned();
+        let closed = self
+            .links
+            .call(async move |link| schema::close(&link, &reach, epoch, &why).await);
+        closed.map_err(Fault::into_error)
     }
 }
 

@@ -46,6 +46,7 @@
 //! orders stay, refused ones too, until they are forgotten: by the nodes, after a [`Sale::retention`], or by [`Sale::forget`].
 
 mod answers;
+mod aside;
 mod batch;
 mod change;
 mod changes;

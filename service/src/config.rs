@@ -74,6 +74,16 @@ struct Settings {
     #[arg(long, value_name = "NAME", env = "SEGSTOCK_NODE")]
     node: Option<NodeName>,
 
+    /// The ledger of a shop of one process, which is moved into the sale before this node serves anybody, and is closed for
+    /// good: at the first start of the first node only [default: none]
+    #[arg(
+        long,
+        value_name = "LEDGER",
+        env = "SEGSTOCK_MOVE_FROM",
+        hide_env_values = true
+    )]
+    move_from: Option<LedgerPlace>,
+
     /// A snapshot file of the service's first version, to be read into a new ledger: at the first start only
     /// [default: none]
     #[arg(long, value_name = "FILE", env = "SEGSTOCK_SNAPSHOT")]
@@ -217,6 +227,7 @@ impl Settings {
             ledger: self.ledger.or(other.ledger),
             wait_for_database: self.wait_for_database.or(other.wait_for_database),
             node: self.node.or(other.node),
+            move_from: self.move_from.or(other.move_from),
             snapshot: self.snapshot.or(other.snapshot),
             keep_backups: self.keep_backups.or(other.keep_backups),
             hold: self.hold.or(other.hold),
@@ -266,6 +277,8 @@ pub struct Config {
     pub wait_for_database: Duration,
     /// The name of this node, if several sell.
     pub node: Option<NodeName>,
+    /// The ledger of one process that is moved into the sale.
+    pub move_from: Option<LedgerPlace>,
     /// The snapshot to read into a new ledger.
     pub snapshot: Option<PathBuf>,
     /// How many backups are kept; all, if it is none.
@@ -342,8 +355,15 @@ impl Config {
         if let Some((_, option)) = limits.into_iter().find(|(is_zero, _)| *is_zero) {
             return Err(format!("with {option} 0 nothing could be ordered"));
         }
-        if self.node.is_none() {
-            return Ok(());
+        match (&self.move_from, &self.node) {
+            (Some(LedgerPlace::None), _) => {
+                return Err("--move-from none: nothing is kept there".to_owned());
+            }
+            (Some(_), None) => {
+                return Err("--move-from needs --node: it moves a shop to several nodes".to_owned());
+            }
+            (None, None) => return Ok(()),
+            (_, Some(_)) => {}
         }
         if !matches!(self.ledger, LedgerPlace::Postgres(_)) {
             let place = &self.ledger;
@@ -423,6 +443,7 @@ impl From<Settings> for Config {
                 .wait_for_database
                 .map_or(Duration::from_secs(60), |Pause(time)| time),
             node: settings.node,
+            move_from: settings.move_from,
             snapshot: settings.snapshot,
             keep_backups: settings.keep_backups,
             retention: seconds(settings.retention, Duration::from_secs(60 * 60)),

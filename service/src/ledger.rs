@@ -119,29 +119,38 @@ pub struct Kept {
 #[derive(Debug)]
 pub struct NotOpen {
     line: String,
-    is_away: bool,
+    reason: Option<LedgerReason>,
 }
 
 impl NotOpen {
     /// Whether a database does not answer: later it may.
     #[must_use]
     pub const fn is_away(&self) -> bool {
-        self.is_away
+        matches!(self.reason, Some(LedgerReason::NoAnswer))
+    }
+
+    /// Whether the ledger was closed for good, and this is why.
+    #[must_use]
+    pub fn is_closed_for_good(&self, why: &str) -> bool {
+        matches!(self.reason, Some(LedgerReason::ClosedForGood)) && self.line.ends_with(why)
     }
 }
 
 impl From<String> for NotOpen {
     fn from(line: String) -> Self {
-        let is_away = false;
-        Self { line, is_away }
+        let reason = None;
+        Self { line, reason }
     }
 }
 
 impl From<RecoverError> for NotOpen {
     fn from(error: RecoverError) -> Self {
         let line = format!("cannot open the ledger: {error}");
-        let is_away = matches!(error, RecoverError::Ledger(error) if error.reason() == LedgerReason::NoAnswer);
-        Self { line, is_away }
+        let reason = match error {
+            RecoverError::Ledger(error) => Some(error.reason()),
+            _ => None,
+        };
+        Self { line, reason }
     }
 }
 
@@ -205,6 +214,22 @@ fn kept(recovered: Recovered<Sku>, place: &dyn fmt::Display, start_over: &str) -
         book: recovered.book,
         writer: recovered.writer,
         found,
+    }
+}
+
+/// The ledger of a shop that is to be moved: it is there already. In a database it has the name `schema`.
+///
+/// # Errors
+///
+/// If it is none that can be kept.
+pub fn existing(place: &LedgerPlace, schema: &str) -> Result<Box<dyn Ledger<Sku>>, NotOpen> {
+    match place {
+        LedgerPlace::None => Err("nothing is kept in the ledger none".to_owned().into()),
+        LedgerPlace::Sqlite(file) => Ok(Box::new(SqliteLedger::at(file).existing())),
+        LedgerPlace::Postgres(url) => {
+            let ledger = PostgresLedger::at(&url.0, schema).map_err(RecoverError::Ledger)?;
+            Ok(Box::new(ledger.existing()))
+        }
     }
 }
 

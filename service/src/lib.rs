@@ -26,6 +26,7 @@ pub mod kinds;
 pub mod lag;
 pub mod ledger;
 pub mod limits;
+pub mod moving;
 pub mod numbers;
 pub mod opening;
 pub mod overview;

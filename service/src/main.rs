@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn first_line(error: &clap::Error) -> String {
     let named = error.get(ContextKind::InvalidArg);
     if let (Some(ContextValue::String(option)), Some(reason)) = (named, error.source())
-        && ["--token", "--ledger"]
+        && ["--token", "--ledger", "--move-from"]
             .iter()
             .any(|secret| option.starts_with(secret))
     {

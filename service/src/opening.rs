@@ -5,13 +5,14 @@ use crate::config::Config;
 use crate::input::check_sku;
 use crate::kinds;
 use crate::ledger::{self, Kept, LedgerPlace, NotOpen, PostgresUrl, SCHEMA};
+use crate::moving::move_from;
 use crate::problem::Problem;
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
 use crate::shop::node::Node;
 use crate::snapshot;
 use crate::waiting::Wait;
-use segstock_orders::{Journal, Position, Refusal};
+use segstock_orders::{Journal, OrderBookBuilder, Position, Refusal};
 use segstock_postgres::nodes::{Sale, SaleError};
 use std::error::Error;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use tokio::task;
 use tokio::time::timeout;
 
 /// How long one question to a database lasts that may be away.
-const PROBE: Duration = Duration::from_secs(1);
+pub(crate) const PROBE: Duration = Duration::from_secs(1);
 
 /// Where orders are decided.
 #[derive(Debug)]
@@ -44,7 +45,13 @@ pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
         book,
         writer,
         found,
-    } = kept(config).await?;
+    } = {
+        let settings = config.clone();
+        when_there(&config.ledger, config.wait_for_database, move || {
+            book(&settings)
+        })
+        .await?
+    };
     let mut alone = Alone::new(book, writer);
     if let LedgerPlace::Sqlite(file) = &config.ledger {
         alone.file = Some(file.clone());
@@ -53,16 +60,19 @@ pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
     Ok(Opened { shop, found })
 }
 
-/// The book as its ledger has it. A database that does not answer yet is waited for.
-async fn kept(config: &Config) -> Result<Kept, Box<dyn Error>> {
-    let mut wait = Wait::new(&config.ledger, config.wait_for_database);
+/// Opens a ledger at `place`. A database that does not answer yet is waited for, for so long.
+pub(crate) async fn when_there<T: Send + 'static>(
+    place: &LedgerPlace,
+    time: Duration,
+    open: impl Fn() -> Result<T, NotOpen> + Send + Sync + 'static,
+) -> Result<T, Box<dyn Error>> {
+    let mut wait = Wait::new(place, time);
+    let is_remote = matches!(place, LedgerPlace::Postgres(_));
+    let open = Arc::new(open);
     loop {
-        let (is_remote, config) = (
-            matches!(config.ledger, LedgerPlace::Postgres(_)),
-            config.clone(),
-        );
+        let open = Arc::clone(&open);
         // It blocks its thread.
-        let mut opening = task::spawn_blocking(move || book(&config));
+        let mut opening = task::spawn_blocking(move || open());
         let opened = match timeout(PROBE, &mut opening).await {
             Ok(opened) => opened?,
             Err(_) => {
@@ -87,6 +97,10 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
             _ => "",
         };
         format!("the node {name} cannot join the sale in {url}: {error}{hint}")
+    };
+    let moved = match &config.move_from {
+        Some(old) => Some(move_from(config, old, url).await?),
+        None => None,
     };
     let sale = Sale::at(url.text(), SCHEMA).map_err(refused)?;
     let sale = sale
@@ -123,6 +137,7 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
         ),
     };
     let shop = Shop::Node(Arc::new(node));
+    let found = moved.map_or(found.clone(), |moved| format!("{moved}; {found}"));
     Ok(Opened { shop, found })
 }
 
@@ -141,9 +156,9 @@ async fn answered<T>(
     }
 }
 
-/// The book as its ledger has it, and the SKUs of the configuration.
-fn book(config: &Config) -> Result<Kept, NotOpen> {
-    let mut builder = Book::builder()
+/// A book with the settings of the configuration.
+pub(crate) fn builder(config: &Config) -> OrderBookBuilder<Sku> {
+    let builder = Book::builder()
         .retention(config.retention)
         .returns(config.returns)
         .max_returnable(config.max_returnable)
@@ -157,10 +172,15 @@ fn book(config: &Config) -> Result<Kept, NotOpen> {
         .max_skus(config.limits.skus)
         .max_customers(config.max_customers)
         .events(config.events);
-    if config.ships_at_once {
-        builder = builder.ships_at_once();
+    match config.ships_at_once {
+        true => builder.ships_at_once(),
+        false => builder,
     }
-    let mut kept = ledger::open(builder, &config.ledger)?;
+}
+
+/// The book as its ledger has it, and the SKUs of the configuration.
+fn book(config: &Config) -> Result<Kept, NotOpen> {
+    let mut kept = ledger::open(builder(config), &config.ledger)?;
     if let Some(file) = &config.snapshot {
         let read = snapshot::read(&kept, file, config.limits.longest_hold)?;
         kept.found = format!("{}; {read}", kept.found);

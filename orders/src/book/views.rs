@@ -118,6 +118,7 @@ impl<K: Sku + 'static> OrderBook<K> {
             age: Duration::from_nanos(now.saturating_sub(order.placed)),
             state: order.state(),
             remaining: remaining(&order, now),
+            hold: order.hold(),
             lines,
             id: order.id,
             customer: order.customer,

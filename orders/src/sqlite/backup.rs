@@ -53,7 +53,7 @@ impl Backup {
         }
         let size = size(from).map_err(|error| line(path, &error))?;
         room::check(path, free(folder_of(path)), size)?;
-        let (connection, claim) = schema::open(&part)?;
+        let (connection, claim) = schema::open(&part, true)?;
         Ok(Self {
             free,
             path: path.to_owned(),

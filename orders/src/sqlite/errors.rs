@@ -49,6 +49,11 @@ pub(super) fn later(path: &Path, found: u32, known: u32) -> LedgerError {
     LedgerError::new(LedgerReason::Later, line)
 }
 
+pub(super) fn closed_for_good(path: &Path, why: &str) -> LedgerError {
+    let line = format!("{} is closed for good: {why}", path.display());
+    LedgerError::new(LedgerReason::ClosedForGood, line)
+}
+
 pub(super) fn unsafe_setting(path: &Path, name: &str, found: &str) -> LedgerError {
     let line = format!(
         "{} would lose orders when the power fails: SQLite has {name} {found} there",

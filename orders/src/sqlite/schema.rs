@@ -1,7 +1,7 @@
 //! How a file is opened: what it is, its settings, its tables, and the steps from one schema to the next.
 
 use super::claim::Claim;
-use super::errors::{in_use, later, line, no_file, not_a_ledger, unsafe_setting};
+use super::errors::{closed_for_good, in_use, later, line, no_file, not_a_ledger, unsafe_setting};
 use crate::entry::Position;
 use crate::ledger::{LedgerError, Opened};
 use rusqlite::types::ValueRef;
@@ -43,17 +43,25 @@ const STEPS: [&str; 1] = ["
         FROM entry, json_each(entry.change) AS kind;
     "];
 
+/// The schema of a file that was closed for good. To earlier releases it is one of a later release, which they leave alone.
+const CLOSED: u32 = 1_000_000;
+
+/// Says why it is closed.
+const CLOSE: &str = "CREATE TABLE closed (why TEXT NOT NULL) STRICT";
+
 /// Pages of the log before they are moved to the file: 16 MB, so that this happens seldom and takes little each time.
 const CHECKPOINT_PAGES: u32 = 4096;
 /// A log that grew larger is cut to this when it begins again.
 const LOG_LIMIT: u32 = 64 << 20;
 
-/// Opens a file for one process, and brings it to the newest schema.
-pub(super) fn open(path: &Path) -> Result<(Connection, Claim), LedgerError> {
-    make(path).map_err(|error| no_file(path, &error))?;
+/// Opens a file for one process, and brings it to the newest schema. If `makes`, it is made where it is not there.
+pub(super) fn open(path: &Path, makes: bool) -> Result<(Connection, Claim), LedgerError> {
+    if makes {
+        make(path).map_err(|error| no_file(path, &error))?;
+    }
     let claim = Claim::of(path).map_err(|error| no_file(path, &error))?;
     let claim = claim.ok_or_else(|| in_use(path, "this process"))?;
-    look(path)?;
+    look(path, makes)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |error: rusqlite::Error| line(path, &error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
@@ -65,8 +73,9 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Claim), LedgerError> {
     Ok((connection, claim))
 }
 
-/// Looks at the head of a file, so that a file of something else is not touched at all.
-fn look(path: &Path) -> Result<(), LedgerError> {
+/// Looks at the head of a file, so that a file of something else is not touched at all. An empty one is a ledger if it
+/// `may_be_new`.
+fn look(path: &Path, may_be_new: bool) -> Result<(), LedgerError> {
     let mut head = [0; 100];
     let read = File::open(path).and_then(|mut file| {
         let length = file.metadata()?.len();
@@ -84,7 +93,8 @@ fn look(path: &Path) -> Result<(), LedgerError> {
             return Err(not_a_ledger(path));
         }
         Err(error) => return Err(no_file(path, &error)),
-        Ok(false) => return Ok(()),
+        Ok(false) if may_be_new => return Ok(()),
+        Ok(false) => return Err(not_a_ledger(path)),
         Ok(true) => {}
     }
     if !head.starts_with(b"SQLite format 3\0") {
@@ -140,6 +150,11 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, LedgerError> {
         return Ok(0);
     }
     check(path, application, found)?;
+    if found == CLOSED {
+        let why = connection.query_row("SELECT why FROM closed", [], |row| row.get(0));
+        let why: String = why.map_err(sqlite)?;
+        return Err(closed_for_good(path, &why));
+    }
     Ok(found)
 }
 
@@ -147,7 +162,7 @@ fn check(path: &Path, application: u32, found: u32) -> Result<(), LedgerError> {
     let known = STEPS.len() as u32;
     if application != APPLICATION || found == 0 {
         Err(not_a_ledger(path))
-    } else if found > known {
+    } else if found > known && found != CLOSED {
         Err(later(path, found, known))
     } else {
         Ok(())
@@ -168,6 +183,16 @@ fn upgrade(connection: &mut Connection, found: u32, steps: &[&str]) -> rusqlite:
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Closes a file for good. Its head says so, which is written outside of WAL mode, as by [`upgrade`].
+pub(super) fn close(connection: &mut Connection, why: &str) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    transaction.execute_batch(CLOSE)?;
+    transaction.execute("INSERT INTO closed VALUES (?1)", [why])?;
+    transaction.pragma_update(None, "user_version", CLOSED)?;
+    transaction.commit()
 }
 
 /// What the ledger's promise rests on, as SQLite says it: the log is synced before a commit returns, no other process has
@@ -253,7 +278,7 @@ mod tests {
     #[test]
     fn a_file_whose_commits_are_not_synced_is_refused() {
         let (_directory, path) = file();
-        let (connection, _claim) = open(&path).expect("a new file");
+        let (connection, _claim) = open(&path, true).expect("a new file");
         assert_eq!(are_safe(&connection, &path), Ok(()));
         for (name, lax) in [
             ("synchronous", "NORMAL"),
@@ -279,7 +304,7 @@ mod tests {
     #[test]
     fn an_older_schema_is_brought_to_the_newest_step_by_step() {
         let (_directory, path) = file();
-        let (mut connection, claim) = open(&path).expect("a new file");
+        let (mut connection, claim) = open(&path, true).expect("a new file");
         raise_epoch(&connection).expect("an epoch");
         assert_eq!(schema(&connection), 1);
         upgrade(&mut connection, 1, &LATER).expect("one step");
@@ -291,20 +316,20 @@ mod tests {
         );
         drop((connection, claim));
         // This release does not know that schema.
-        assert!(open(&path).is_err_and(|error| error.to_string().contains("later release")));
+        assert!(open(&path, true).is_err_and(|error| error.to_string().contains("later release")));
     }
 
     #[test]
     fn a_step_that_fails_changes_nothing() {
         let (_directory, path) = file();
-        let (mut connection, claim) = open(&path).expect("a new file");
+        let (mut connection, claim) = open(&path, true).expect("a new file");
         let broken = [
             STEPS[0],
             "CREATE TABLE half (id INTEGER); CREATE TABLE owner (id INTEGER)",
         ];
         assert!(upgrade(&mut connection, 1, &broken).is_err());
         drop((connection, claim));
-        let (connection, _claim) = open(&path).expect("as before");
+        let (connection, _claim) = open(&path, true).expect("as before");
         assert_eq!(schema(&connection), 1);
         assert!(connection.prepare("SELECT * FROM half").is_err());
     }
@@ -312,7 +337,7 @@ mod tests {
     #[test]
     fn a_file_that_can_be_read_only_is_said() {
         let (_directory, path) = file();
-        drop(open(&path).expect("a new file"));
+        drop(open(&path, true).expect("a new file"));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let connection = Connection::open_with_flags(&path, flags).expect("it can be read");
         let error = raise_epoch(&connection).expect_err("and not written");

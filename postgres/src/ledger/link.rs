@@ -18,6 +18,8 @@ pub(super) struct Reach {
     /// The name of its schema.
     pub(super) name: Arc<str>,
     pub(super) timeout: Duration,
+    /// Whether its schema is made where it is not there.
+    pub(super) makes: bool,
     /// A step of the schema that no release has: for tests.
     pub(super) later: Option<&'static str>,
 }
@@ -38,6 +40,7 @@ impl Reach {
             address,
             name,
             timeout,
+            makes: true,
             later: None,
         })
     }

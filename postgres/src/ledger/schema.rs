@@ -38,6 +38,9 @@ const STEPS: [&str; 1] = [r#"
         FROM "{name}".entry, json_each(entry.change::json) AS kind;
     "#];
 
+/// The version of a ledger that was closed for good. To earlier releases it is one of a later release, which they leave alone.
+const CLOSED: i32 = 1_000_000;
+
 /// Opens the ledger, brings it to the newest version, and raises its epoch.
 pub(super) async fn open(link: &Link, reach: &Reach) -> Result<Opened, Fault> {
     let steps: Vec<_> = STEPS.into_iter().chain(reach.later).collect();
@@ -58,6 +61,10 @@ async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<(), Fault
         let lock = "SELECT pg_advisory_xact_lock(hashtext('segstock ledger ' || $1))";
         client.query_one(lock, &[&name]).await?;
         let found = version(link, reach, steps.len()).await?;
+        if found == 0 && !reach.makes {
+            let line = format!("{} is not there", reach.shown());
+            return Err(Fault::new(LedgerReason::NotALedger, line, false));
+        }
         let Some(step) = steps.get(found) else {
             return Ok(client.batch_execute("COMMIT").await?);
         };
@@ -92,6 +99,12 @@ async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Faul
     }
     let select = format!(r#"SELECT segstock_ledger FROM "{name}".owner"#);
     let found: i32 = client.query_one(&select, &[]).await?.try_get(0)?;
+    if found == CLOSED {
+        let why = format!(r#"SELECT why FROM "{name}".closed"#);
+        let why: String = client.query_one(&why, &[]).await?.try_get(0)?;
+        let line = format!("{} is closed for good: {why}", reach.shown());
+        return Err(Fault::new(LedgerReason::ClosedForGood, line, false));
+    }
     let found = usize::try_from(found).unwrap_or(usize::MAX);
     if found > known {
         let line = format!(
@@ -101,4 +114,23 @@ async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Faul
         return Err(Fault::new(LedgerReason::Later, line, false));
     }
     Ok(found)
+}
+
+/// Closes the ledger for good, if nobody opened it since it had this epoch. No batch of this or of an earlier epoch is written any
+/// more.
+pub(super) async fn close(link: &Link, reach: &Reach, epoch: i64, why: &str) -> Result<(), Fault> {
+    let (client, name) = (&link.client, &*reach.name);
+    client.batch_execute("BEGIN").await?;
+    let close = format!(
+        r#"UPDATE "{name}".owner SET segstock_ledger = {CLOSED}, epoch = epoch + 1 WHERE epoch = $1"#
+    );
+    if client.execute(&close, &[&epoch]).await? == 0 {
+        let line = format!("{} was opened by another process", reach.shown());
+        return Err(Fault::new(LedgerReason::Superseded, line, false));
+    }
+    let table = format!(r#"CREATE TABLE "{name}".closed (why text NOT NULL)"#);
+    client.batch_execute(&table).await?;
+    let say = format!(r#"INSERT INTO "{name}".closed VALUES ($1)"#);
+    client.execute(&say, &[&why]).await?;
+    Ok(client.batch_execute("COMMIT").await?)
 }

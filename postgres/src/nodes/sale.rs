@@ -330,7 +330,7 @@ impl Sale {
     }
 
     /// As long as tables take to be made, or all orders to be read.
-    fn patient(&self) -> Self {
+    pub(super) fn patient(&self) -> Self {
         let time = self.timeout.max(Duration::from_secs(60));
         self.clone().timeout(time).patience(time * 2)
     }

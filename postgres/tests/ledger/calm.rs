@@ -1,7 +1,7 @@
 //! What outlives a restart, and schemas that are not what they should be.
 
 use crate::shop::{Clocks, TTL, Tests, name, phone, recover};
-use segstock_orders::ledger::{LedgerReason, RecoverError, Recovered};
+use segstock_orders::ledger::{Ledger, LedgerReason, RecoverError, Recovered};
 use segstock_orders::{OrderBook, OrderState, Refusal, Returned};
 use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::{PostgresServer, Server};
@@ -47,6 +47,25 @@ pub fn add(tests: &Tests) {
         let (reason, line) = refusal(site.server.url(), &name);
         assert_eq!(reason, LedgerReason::NotALedger);
         assert!(line.ends_with("is not a ledger of segstock"), "{line}");
+    });
+    tests.add(
+        "one_that_was_closed_for_good_is_not_opened_any_more",
+        |site| {
+            closed_for_good(site.server.url());
+        },
+    );
+    tests.add("one_that_is_not_there_can_be_left_so", |site| {
+        let (client, name) = (connect(site.server.url(), site.runtime), name());
+        let ledger = PostgresLedger::<String>::at(site.server.url(), &name);
+        let opened = ledger.expect("a name").existing().open();
+        let error = opened.expect_err("it is not there");
+        assert_eq!(error.reason(), LedgerReason::NotALedger);
+        let there = format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{name}'");
+        assert_eq!(number(&client, site.runtime, &there), 0);
+        recover(site.server.url(), &name).expect("a new ledger");
+        let ledger = PostgresLedger::<String>::at(site.server.url(), &name);
+        let opened = ledger.expect("a name").existing().open();
+        assert_eq!(opened.map(|opened| opened.epoch), Ok(2));
     });
     tests.add("a_ledger_of_a_later_release_is_not_touched", |site| {
         let (client, name) = (connect(site.server.url(), site.runtime), name());
@@ -337,6 +356,29 @@ fn later_release(url: &str, client: &Client, runtime: &Handle) {
     assert_eq!(stock.on_hand, 3, "what was there stays");
     // This release does not know what that one writes.
     assert_eq!(refusal(url, &name).0, LedgerReason::Later);
+}
+
+fn closed_for_good(url: &str) {
+    let name = name();
+    let first = recover(url, &name).expect("a new ledger");
+    first.book.open(phone(), 1).expect("a new SKU");
+    let ledger = || PostgresLedger::<String>::at(url, &name).expect("a name");
+    let mut stale = ledger();
+    stale.open().expect("it is there");
+    let mut ledger = ledger();
+    ledger.open().expect("the epoch is raised");
+    let refused = stale.close_for_good("too late");
+    let reason = refused.map_err(|error| error.reason());
+    assert_eq!(reason, Err(LedgerReason::Superseded));
+    ledger.close_for_good("it went to sea").expect("it is open");
+    for _ in 0..2 {
+        let (reason, line) = refusal(url, &name);
+        assert_eq!(reason, LedgerReason::ClosedForGood);
+        let told = line.ends_with(" is closed for good: it went to sea");
+        assert!(told, "{line}");
+    }
+    // Who still has it open writes nothing any more.
+    assert_eq!(first.book.open("late".to_owned(), 1), Err(Refusal::Unknown));
 }
 
 fn two_nodes(url: &str) {

@@ -1,5 +1,6 @@
 //! Several nodes on a real `PostgreSQL` server. Without one every test is shown as ignored, and says why.
 
+mod aside;
 mod backlog;
 mod blocks;
 mod book;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     returns::add(&tests);
     rolling::add(&tests);
     process::add(&tests);
+    aside::add(&tests);
     calm::add(&tests);
     blocks::add(&tests);
     payments::add(&tests);

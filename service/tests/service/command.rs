@@ -119,6 +119,22 @@ fn a_node_needs_a_database_and_a_name() {
     assert_refused(&at_once, &["--ships-at-once", "--node"]);
     let snapshot = [&database[..], &["--node", "one", "--snapshot", "x"]].concat();
     assert_refused(&snapshot, &["--snapshot", "--node"]);
+    assert_refused(
+        &with(&["--move-from", "sqlite:x"]),
+        &["--move-from", "--node"],
+    );
+    let nothing = [&database[..], &["--node", "one", "--move-from", "none"]].concat();
+    assert_refused(&nothing, &["--move-from", "none"]);
+    let secret = [
+        &database[..],
+        &["--node", "one", "--move-from", "postgres:secret"],
+    ]
+    .concat();
+    let (code, line) = refusal(&secret);
+    assert!(
+        code == Some(2) && line.contains("--move-from") && !line.contains("secret"),
+        "{line}"
+    );
 }
 
 /// A service whose database is not there, and the first line of its log.
@@ -209,6 +225,10 @@ fn the_help_says_what_is_so_when_nobody_sets_it() {
         (
             "customer_header",
             config.customer_header.map_or("none", |_| "some").to_owned(),
+        ),
+        (
+            "move_from",
+            config.move_from.map_or("none", |_| "some").to_owned(),
         ),
         ("node", config.node.map_or("none", |_| "some").to_owned()),
         ("events", config.events.to_string()),

@@ -4,6 +4,7 @@
 
 mod alike;
 mod browser;
+mod moving;
 mod nodes;
 mod page;
 mod postgres;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     trials.extend(postgres::trials());
     trials.extend(nodes::trials());
     trials.extend(alike::trials());
+    trials.extend(moving::trials());
     trials.extend(stock::trials());
     trials.extend(tls::trials());
     #[cfg(target_os = "linux")]

@@ -186,7 +186,7 @@ fn moves(server: PostgresServer) {
     assert_eq!(nodes.units(2, "phone@south").0, 7);
 }
 
-/// As the README says it.
+/// The stock alone, as a list.
 fn taken_over(server: PostgresServer) {
     let alone = Process::spawn(&mut command(&[PORTS, &["--ledger", "none"]].concat()));
     alone.customers.order("a", &[("phone", 3)]).expect(201);

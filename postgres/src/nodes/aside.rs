@@ -1,0 +1,84 @@
+//! A sale that is made aside, under another name, and takes its place when it is whole.
+
+use super::{Sale, SaleError};
+use crate::session::{Session, is_schema_name};
+use segstock_remote::{Attempt, Fault};
+use std::sync::Arc;
+
+/// Removes a sale, with all that is in its schema.
+const REMOVE: &str = r#"
+    do $$ begin
+      perform pg_advisory_xact_lock(hashtext('segstock nodes {name}'));
+      if to_regnamespace('{name}') is not null then
+        if to_regclass('{name}.segstock_nodes') is null
+          and exists (select from pg_class c where c.relnamespace = to_regnamespace('{name}'))
+        then
+          raise exception 'the schema {name} has tables that are not a sale''s';
+        end if;
+        drop schema "{name}" cascade;
+      end if;
+    end $$"#;
+
+/// Renames a sale. What was there is nothing, an empty schema, a ledger that was closed for good, or the sale itself by now.
+const RENAME: &str = r#"
+    do $$ begin
+      perform pg_advisory_xact_lock(hashtext('segstock nodes {to}'));
+      if to_regclass('{name}.segstock_nodes') is null then
+        if to_regclass('{to}.segstock_nodes') is null then
+          raise exception 'there is no sale of the name {name}';
+        end if;
+        return;
+      end if;
+      if to_regclass('{to}.owner') is not null and to_regclass('{to}.closed') is not null then
+        alter schema "{to}" rename to "{to}_closed";
+      elsif exists (select from pg_class c where c.relnamespace = to_regnamespace('{to}')) then
+        raise exception 'the schema {to} has tables of something else';
+      elsif to_regnamespace('{to}') is not null then
+        drop schema "{to}" restrict;
+      end if;
+      alter schema "{name}" rename to "{to}";
+    end $$"#;
+
+impl Sale {
+    /// Gives the sale the name `to`, at once: until then nobody who knows it by that name finds it. For a sale that is filled
+    /// before anybody sells from it. No node serves it meanwhile. Made again, it changes nothing.
+    ///
+    /// Where a ledger of an order book was that is [closed for good](segstock_orders::ledger::Ledger::close_for_good), its schema
+    /// has `_closed` after its name from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`SaleError::Name`]; [`SaleError::Refused`] if there is no such sale, something else has that name, or the server does not
+    /// let it; or if the server does not answer: then the same call tells.
+    pub async fn rename(&self, to: &str) -> Result<(), SaleError> {
+        if !is_schema_name(to) {
+            return Err(SaleError::Name(to.to_owned()));
+        }
+        self.run_aside(&RENAME.replace("{to}", to)).await
+    }
+
+    /// Removes the sale, with its orders and its stock: for one that was made aside, and not to its end. If it is not there,
+    /// nothing happens. **Nothing is asked**: a sale in which nodes sell is gone like any other.
+    ///
+    /// # Errors
+    ///
+    /// [`SaleError::Refused`] if its schema has tables of something else, or the server does not let it; or if the server does
+    /// not answer: then the same call tells.
+    pub async fn remove(&self) -> Result<(), SaleError> {
+        self.run_aside(REMOVE).await
+    }
+
+    /// One statement, which is one transaction.
+    async fn run_aside(&self, sql: &str) -> Result<(), SaleError> {
+        let patient = self.patient();
+        let sql = &sql.replace("{name}", &self.name);
+        let run = |session: Arc<Session>, _: Attempt| async move {
+            match session.run(sql).await {
+                Err(Fault::Final(words)) => Ok(Err(SaleError::Refused(words))),
+                ran => ran.map(Ok),
+            }
+        };
+        let driver = patient.driver(1, patient.patience)?;
+        driver.ask(run).await.map_err(SaleError::Unknown)?
+    }
+}

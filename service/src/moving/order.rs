@@ -1,0 +1,239 @@
+//! [`Moving`]: the calls that bring an order to where it is.
+
+use super::replay::{Done, patiently};
+use crate::book::Sku;
+use segstock_orders::{OrderLine, OrderState, OrderView, Returned};
+use segstock_postgres::nodes::{Node, Refusal};
+use segstock_remote::OrderId;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// A hold that is past its deadline at once.
+const AT_ONCE: Duration = Duration::from_micros(1);
+/// A hold of which units are to be cancelled before its deadline.
+const A_WHILE: Duration = Duration::from_secs(5);
+/// How often an order is looked at that is to expire.
+const LOOK: Duration = Duration::from_millis(100);
+
+type Line = OrderLine<Sku>;
+
+/// All units of a line.
+pub fn all(line: &Line) -> u64 {
+    let stages = [
+        line.waiting,
+        line.held,
+        line.expired,
+        line.cancelled,
+        paid_for(line),
+    ];
+    stages.into_iter().fold(0, u64::saturating_add)
+}
+
+/// Units that are paid for, or were.
+fn paid_for(line: &Line) -> u64 {
+    let stages = [line.paid, line.refunded, has_left(line)];
+    stages.into_iter().fold(0, u64::saturating_add)
+}
+
+/// Units that have left.
+fn has_left(line: &Line) -> u64 {
+    let stages = [line.shipped, line.returned, line.written_off];
+    stages.into_iter().fold(0, u64::saturating_add)
+}
+
+/// Whether calls lead to such a line: units that are held are cancelled before those that are paid for.
+pub fn is_reachable(line: &Line) -> bool {
+    line.refunded == 0 || line.held == 0
+}
+
+/// An order that is moved.
+pub struct Moving<'a> {
+    pub node: &'a Node,
+    pub id: OrderId,
+    pub order: &'a OrderView<Sku>,
+    /// When it was read.
+    pub read: Instant,
+}
+
+/// A call on the whole order is made where nothing is left of which another such call could be: so a retry of one that was made
+/// before the move is told *before*. Everything else is a call on lines.
+impl Moving<'_> {
+    /// Brings an order that does not wait to where it is.
+    pub async fn advance(&self) -> Done<()> {
+        self.place().await?;
+        self.cancel().await?;
+        self.expire().await?;
+        self.pay().await?;
+        self.refund().await?;
+        self.ship().await?;
+        self.come_back().await
+    }
+
+    /// Has an order wait.
+    pub async fn wait(&self) -> Done<()> {
+        let (customer, hold) = (self.order.customer.as_deref(), self.order.hold);
+        let wait = || {
+            self.node
+                .place_or_wait(&self.id, customer, self.lines(all), hold)
+        };
+        patiently(wait).await?;
+        self.cancel().await
+    }
+
+    async fn place(&self) -> Done<()> {
+        let (customer, ttl) = (self.order.customer.as_deref(), self.ttl());
+        let place = || {
+            self.node
+                .place_for(&self.id, customer, self.lines(all), ttl)
+        };
+        match patiently(place).await {
+            Err(Refusal::Is(order)) if order.state == OrderState::Expired => Ok(()),
+            placed => placed.map(drop),
+        }
+    }
+
+    /// How long it is held: what is left of its hold. Where nothing is held any more, until it is paid for, cancelled or expired.
+    fn ttl(&self) -> Option<Duration> {
+        let least = if self.has(|line| line.cancelled) {
+            A_WHILE
+        } else {
+            AT_ONCE
+        };
+        if self.has(|line| line.expired) {
+            return Some(least);
+        }
+        let left = self.order.remaining?;
+        Some(left.saturating_sub(self.read.elapsed()).max(least))
+    }
+
+    async fn cancel(&self) -> Done<()> {
+        if self.is_all(|line| line.cancelled) {
+            return patiently(|| self.node.cancel(&self.id)).await.map(drop);
+        }
+        let (key, lines) = (&key("cancel"), &self.lines(|line| line.cancelled));
+        self.part(lines, || {
+            let lines = lines.iter().copied();
+            self.node.cancel_part(&self.id, key, lines)
+        })
+        .await
+    }
+
+    /// Waits until what is held is past its deadline.
+    async fn expire(&self) -> Done<()> {
+        if !self.has(|line| line.expired) {
+            return Ok(());
+        }
+        while patiently(|| self.node.get(&self.id)).await?.state == OrderState::Held {
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn pay(&self) -> Done<()> {
+        let lines = &self.lines(paid_for);
+        if !lines.is_empty() && !self.can_be_paid_for() {
+            return patiently(|| self.node.pay(&self.id)).await.map(drop);
+        }
+        let key = &key("pay");
+        self.part(lines, || {
+            let lines = lines.iter().copied();
+            self.node.pay_part(&self.id, key, lines)
+        })
+        .await
+    }
+
+    async fn refund(&self) -> Done<()> {
+        let lines = &self.lines(|line| line.refunded);
+        if !lines.is_empty() && self.is_all(|line| line.cancelled + line.refunded) {
+            return patiently(|| self.node.cancel(&self.id)).await.map(drop);
+        }
+        let key = &key("refund");
+        self.part(lines, || {
+            let lines = lines.iter().copied();
+            self.node.cancel_part(&self.id, key, lines)
+        })
+        .await
+    }
+
+    async fn ship(&self) -> Done<()> {
+        let lines = &self.lines(has_left);
+        if !lines.is_empty() && !self.can_be_shipped() {
+            return patiently(|| self.node.ship(&self.id)).await.map(drop);
+        }
+        let key = &key("ship");
+        self.part(lines, || {
+            let lines = lines.iter().copied();
+            self.node.ship_part(&self.id, key, lines)
+        })
+        .await
+    }
+
+    async fn come_back(&self) -> Done<()> {
+        let returned = self.lines(|line| line.returned);
+        let written_off = self.lines(|line| line.written_off);
+        let is_left = self.can_be_shipped() || self.has(|line| line.shipped);
+        for (lines, to, key, other) in [
+            (&returned, Returned::OnSale, key("return"), &written_off),
+            (
+                &written_off,
+                Returned::WrittenOff,
+                key("write-off"),
+                &returned,
+            ),
+        ] {
+            if !lines.is_empty() && other.is_empty() && !is_left {
+                let back = || self.node.return_order(&self.id, to);
+                patiently(back).await?;
+                continue;
+            }
+            self.part(lines, || {
+                let lines = lines.iter().copied();
+                self.node.return_part(&self.id, &key, lines, to)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a call on lines, if there are any.
+    async fn part<T, F>(&self, lines: &[(&str, u64)], call: impl Fn() -> F) -> Done<()>
+    where
+        F: Future<Output = Done<T>>,
+    {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        patiently(call).await.map(drop)
+    }
+
+    /// Whether units may be paid for yet.
+    fn can_be_paid_for(&self) -> bool {
+        self.has(|line| line.held) || self.has(|line| line.expired)
+    }
+
+    /// Whether units may be shipped yet.
+    fn can_be_shipped(&self) -> bool {
+        self.can_be_paid_for() || self.has(|line| line.paid)
+    }
+
+    fn has(&self, of: fn(&Line) -> u64) -> bool {
+        self.order.lines.iter().any(|line| of(line) > 0)
+    }
+
+    fn is_all(&self, of: fn(&Line) -> u64) -> bool {
+        self.order.lines.iter().all(|line| of(line) == all(line))
+    }
+
+    /// The units of each SKU that are so far.
+    fn lines(&self, of: fn(&Line) -> u64) -> Vec<(&str, u64)> {
+        let lines = self.order.lines.iter();
+        let lines = lines.map(|line| (line.sku.as_str(), of(line)));
+        lines.filter(|(_, units)| *units > 0).collect()
+    }
+}
+
+/// The key of a call that the move makes.
+pub fn key(of: &str) -> OrderId {
+    let key = OrderId::new(format!("move:{of}"));
+    key.expect("a short word of letters is one")
+}

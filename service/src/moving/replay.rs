@@ -1,0 +1,167 @@
+//! [`replay`]: the state of a shop, made again by the calls of a node that nobody else asks.
+
+use super::look::{Look, orders, sendings, skus};
+use super::order::{Moving, key};
+use crate::book::Sku;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use segstock_orders::ledger::Recovered;
+use segstock_orders::{OrderState, OrderView, SkuLimits, SkuView};
+use segstock_postgres::nodes::{Node, Refusal, SaleError, SkuSettings};
+use segstock_remote::OrderId;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// Orders that are moved at once: they share batches.
+const ORDERS_AT_ONCE: usize = 512;
+/// Calls on SKUs that are made at once: each is a transaction of its own.
+const SKUS_AT_ONCE: usize = 8;
+/// For how long a call is made again that is told to.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often it says how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// What a call of the node answers.
+pub type Done<T> = Result<T, Refusal>;
+
+/// Makes a call again, as long as it is told to: each is known by its id or its key.
+pub async fn patiently<T, F>(call: impl Fn() -> F) -> Done<T>
+where
+    F: Future<Output = Done<T>>,
+{
+    let began = Instant::now();
+    loop {
+        match call().await {
+            Err(Refusal::TryAgain | Refusal::Busy) if began.elapsed() < PATIENCE => {
+                sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Makes the state again: SKUs with all that their orders ever had, the orders, what is on its way; then each SKU is counted,
+/// those who wait are placed in their sequence, and limits are set, which none of these are held to.
+///
+/// # Errors
+///
+/// What was refused, in one line.
+pub async fn replay(recovered: &Recovered<Sku>, look: &Look, node: &Node) -> Result<(), String> {
+    let book = &recovered.book;
+    each_sku(skus(book), async |sku: Sku, view| {
+        open(node, &sku, view, look.begins_with(&sku, view)).await
+    })
+    .await?;
+    let mut waiting = move_orders(recovered, node).await?;
+    for sending in sendings(book) {
+        let key = key(&sending.number.number().to_string());
+        let send = || node.send(&key, &sending.from, &sending.to, sending.units);
+        let number = sending.number.number();
+        let refused = |refusal| format!("the sending {number} is refused: {refusal}");
+        patiently(send).await.map_err(refused)?;
+    }
+    let safe = |view: SkuView| {
+        let mut limits = SkuLimits::default();
+        limits.safety = view.limits.safety;
+        limits
+    };
+    each_sku(skus(book), async |sku: Sku, view| {
+        let key = OrderId::new("move").expect("it is one");
+        patiently(|| node.count(&key, &sku, view.on_hand)).await?;
+        patiently(|| node.limit(&sku, safe(view))).await.map(drop)
+    })
+    .await?;
+    waiting.sort_unstable_by_key(|order| order.number);
+    for order in &waiting {
+        let moving = moving(node, order, Instant::now())?;
+        let moved = moving.wait().await;
+        moved.map_err(|refusal| of_order(order, &refusal))?;
+    }
+    each_sku(skus(book), async |sku: Sku, view| {
+        let limit = || node.limit(&sku, view.limits);
+        patiently(limit).await.map(drop)
+    })
+    .await
+}
+
+/// Moves all orders that do not wait. Returns those that do.
+async fn move_orders(
+    recovered: &Recovered<Sku>,
+    node: &Node,
+) -> Result<Vec<OrderView<Sku>>, String> {
+    let (mut waiting, mut moved, mut said) = (Vec::new(), 0, Instant::now());
+    for page in orders(recovered) {
+        let (wait, others): (Vec<_>, Vec<_>) = page
+            .orders
+            .into_iter()
+            .partition(|order| order.state == OrderState::Waiting);
+        waiting.extend(wait);
+        moved += others.len();
+        let calls = others.iter().map(|order| async move {
+            let advanced = moving(node, order, page.read)?.advance().await;
+            advanced.map_err(|refusal| of_order(order, &refusal))
+        });
+        let calls = stream::iter(calls).buffer_unordered(ORDERS_AT_ONCE);
+        calls.try_collect::<Vec<()>>().await?;
+        if said.elapsed() > SAY_EVERY {
+            tracing::info!("{moved} orders are moved");
+            said = Instant::now();
+        }
+    }
+    Ok(waiting)
+}
+
+fn moving<'a>(
+    node: &'a Node,
+    order: &'a OrderView<Sku>,
+    read: Instant,
+) -> Result<Moving<'a>, String> {
+    let id = OrderId::new(&*order.id).map_err(|error| error.to_string())?;
+    Ok(Moving {
+        node,
+        id,
+        order,
+        read,
+    })
+}
+
+fn of_order(order: &OrderView<Sku>, refusal: &Refusal) -> String {
+    format!("the order {:?} is refused: {refusal}", order.id)
+}
+
+/// Makes calls for each SKU, for some at once.
+async fn each_sku(
+    skus: impl Iterator<Item = (Sku, SkuView)>,
+    call: impl AsyncFn(Sku, SkuView) -> Done<()>,
+) -> Result<(), String> {
+    let call = &call;
+    let calls = skus.map(|(sku, view)| async move {
+        let name = sku.clone();
+        let called = call(sku, view).await;
+        called.map_err(|refusal| format!("the SKU {name:?} is refused: {refusal}"))
+    });
+    let mut calls = stream::iter(calls).buffer_unordered(SKUS_AT_ONCE);
+    while let Some(called) = calls.next().await {
+        called?;
+    }
+    Ok(())
+}
+
+/// Opens a SKU. If units are counted for each customer, those of the orders that come are.
+async fn open(node: &Node, sku: &str, view: SkuView, units: u64) -> Done<()> {
+    let open = || async {
+        let opened = node.open_sku(sku, SkuSettings::new(units)).await;
+        opened.map(drop).map_err(|error| match error {
+            SaleError::Unknown(_) => Refusal::TryAgain,
+            _ => Refusal::Conflict,
+        })
+    };
+    patiently(open).await?;
+    if view.limits.per_customer.is_some() {
+        let mut counted = SkuLimits::default();
+        counted.per_customer = Some(0);
+        patiently(|| node.limit(sku, counted)).await?;
+        patiently(|| node.limit(sku, SkuLimits::default())).await?;
+    }
+    Ok(())
+}
