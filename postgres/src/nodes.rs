@@ -50,6 +50,7 @@ mod aside;
 mod batch;
 mod change;
 mod changes;
+mod claim;
 mod error;
 mod events;
 mod feed;
@@ -77,6 +78,7 @@ mod views;
 mod writer;
 
 pub use answers::{Answer, InvalidOrder, MAX_HOLD, Order, Refusal, StockAnswer};
+pub use claim::Claim;
 pub use error::SaleError;
 pub use events::{Event, Events};
 pub use feed::{Cursor, InvalidCursor, ListedOrder, Page};

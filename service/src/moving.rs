@@ -1,9 +1,9 @@
 //! [`move_from`]: a shop of one process becomes one of several nodes, with its open orders.
 //!
 //! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit of
-//! a sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells. Once it is
-//! whole, and compared, the old ledger is closed for good, and the sale takes its name. So what is killed before that leaves a
-//! shop as it was, and the next run begins again; what is killed later is ended by the next run.
+//! a sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells; its own name is
+//! kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good, and the sale takes its name. So
+//! what is killed before that leaves a shop as it was, and the next run begins again; what is killed later is ended by the next run.
 
 mod compare;
 mod look;
@@ -16,8 +16,8 @@ use crate::ledger::{LedgerPlace, NotOpen, PostgresUrl, SCHEMA, existing};
 use crate::opening::{PROBE, builder, when_there};
 use crate::waiting::Wait;
 use look::Look;
-use segstock_orders::ledger::{LedgerError, RecoverError, Recovered};
-use segstock_postgres::nodes::{Sale, SaleError};
+use segstock_orders::ledger::{Ledger, RecoverError, Recovered};
+use segstock_postgres::nodes::{Claim, Sale, SaleError};
 use std::error::Error;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -44,123 +44,161 @@ pub async fn move_from(
     url: &PostgresUrl,
 ) -> Result<String, Box<dyn Error>> {
     let refused = |error: SaleError| format!("cannot move {old} to {url}: {error}");
-    let why = format!("its shop was moved to the nodes of {url}");
-    let is_in_place = matches!(old, LedgerPlace::Postgres(of) if of.text() == url.text());
+    let aside = Sale::at(url.text(), ASIDE).map_err(refused)?;
+    let moving = Move {
+        config,
+        old,
+        is_in_place: matches!(old, LedgerPlace::Postgres(of) if of.text() == url.text()),
+        why: format!("its shop was moved to the nodes of {url}"),
+        aside: aside.timeout(STATEMENT).patience(CALL),
+    };
     let mut wait = Wait::new(url, config.wait_for_database);
-    let asked = Sale::at(url.text(), SCHEMA)
-        .map_err(refused)?
-        .patience(PROBE);
+    let asked = Sale::at(url.text(), SCHEMA).map_err(refused)?;
+    let asked = asked.patience(PROBE);
     let found = loop {
         match asked.free("-").await {
             Err(SaleError::Unknown(unknown)) => wait.after(&unknown.last_error).await?,
             found => break found,
         }
     };
-    let before = format!("{old} was moved before");
     match found {
-        Ok(_) => {
-            let schema = if is_in_place { CLOSED } else { SCHEMA };
-            was_moved(config, (old, schema), url, &why).await?;
-            return Ok(before);
-        }
-        Err(SaleError::NotInstalled) => {}
-        Err(SaleError::NotASale) if is_in_place => {}
-        Err(error) => return Err(refused(error).into()),
-    }
-    let aside = Sale::at(url.text(), ASIDE).map_err(refused)?;
-    let aside = aside.timeout(STATEMENT).patience(CALL);
-    let (place, settings) = (old.clone(), config.clone());
-    let open = move || Ok(builder(&settings).recover(existing(&place, SCHEMA)?)?);
-    let moved = match when_there(old, config.wait_for_database, open).await {
-        Ok(recovered) => {
-            let moved = fill(&recovered, old, &aside).await?;
-            close_for_good(recovered, old, &why).await?;
-            moved
-        }
-        // All but its end was done before.
-        Err(error) if is_closed_for_good(&*error, &why) => format!("{old} is moved"),
-        Err(error) => return Err(error),
-    };
-    aside.rename(SCHEMA).await.map_err(refused)?;
-    Ok(moved)
-}
-
-/// Sees that the shop of a ledger was moved, where there is a sale already.
-async fn was_moved(
-    config: &Config,
-    (old, schema): (&LedgerPlace, &'static str),
-    url: &PostgresUrl,
-    why: &str,
-) -> Result<(), Box<dyn Error>> {
-    let place = old.clone();
-    let open = move || {
-        existing(&place, schema)?
-            .open()
-            .map_err(RecoverError::Ledger)?;
-        Ok(())
-    };
-    match when_there(old, config.wait_for_database, open).await {
-        Err(error) if is_closed_for_good(&*error, why) => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => Err(format!(
-            "cannot move {old} to {url}: there is a sale already; a shop is moved to a database without one"
-        )
-        .into()),
+        Ok(_) => moving.was_done(url).await,
+        Err(SaleError::NotASale) if moving.is_in_place => moving.go().await,
+        Err(SaleError::NotInstalled | SaleError::Claimed { .. }) => moving.go().await,
+        Err(error) => Err(refused(error).into()),
     }
 }
 
-fn is_closed_for_good(error: &(dyn Error + 'static), why: &str) -> bool {
-    let error = error.downcast_ref::<NotOpen>();
-    error.is_some_and(|error| error.is_closed_for_good(why))
+/// A shop that is moved.
+struct Move<'a> {
+    config: &'a Config,
+    old: &'a LedgerPlace,
+    /// The sale will be where the ledger is.
+    is_in_place: bool,
+    /// What the old ledger says once it is closed.
+    why: String,
+    aside: Sale,
 }
 
-/// Makes the state of a shop again in a sale aside, and compares both. Says what was moved.
+impl Move<'_> {
+    /// Makes the sale aside, closes the old ledger and renames the sale, or what of that is left to do.
+    async fn go(&self) -> Result<String, Box<dyn Error>> {
+        let (old, settings) = (self.old.clone(), self.config.clone());
+        let open = move || Ok(builder(&settings).recover(existing(&old, SCHEMA)?)?);
+        let moved = match when_there(self.old, self.config.wait_for_database, open).await {
+            Ok(recovered) => self.make(recovered).await?,
+            Err(error) if self.is_closed(&*error) => format!("{} is moved", self.old),
+            Err(error) => return Err(error),
+        };
+        let renamed = self.aside.rename(SCHEMA).await;
+        renamed.map_err(|error| self.refused(&error))?;
+        Ok(moved)
+    }
+
+    /// Makes the sale aside, and closes the old ledger. Says what was moved.
+    async fn make(&self, recovered: Recovered<Sku>) -> Result<String, Box<dyn Error>> {
+        let (old, look) = (self.old, Look::at(&recovered));
+        look.can_all_be_moved()
+            .map_err(|line| format!("{old} cannot be moved: {line}"))?;
+        tracing::info!("moving {} from {old}", look.counts());
+        let claim = if self.is_in_place {
+            // The ledger itself keeps the name.
+            None
+        } else {
+            let claim = self.aside.claim(SCHEMA, &old.to_string()).await;
+            Some(claim.map_err(|error| self.refused(&error))?)
+        };
+        let ledger = fill(recovered, &look, (old, &self.aside), claim.as_ref()).await;
+        if let (Err(_), Some(claim)) = (&ledger, &claim) {
+            _ = self.aside.give_up(claim).await;
+        }
+        close_for_good(ledger?, &self.why).await?;
+        Ok(format!("moved {} from {old}", look.counts()))
+    }
+
+    /// Sees that the shop was moved, where there is a sale already.
+    async fn was_done(&self, url: &PostgresUrl) -> Result<String, Box<dyn Error>> {
+        let (old, place) = (self.old, self.old.clone());
+        let schema = if self.is_in_place { CLOSED } else { SCHEMA };
+        let open = move || {
+            let mut ledger = existing(&place, schema)?;
+            ledger.open().map_err(RecoverError::Ledger)?;
+            Ok(())
+        };
+        let line = match when_there(old, self.config.wait_for_database, open).await {
+            Err(error) if !self.is_closed(&*error) => return Err(error),
+            Ok(()) => "there is a sale already; a shop is moved to a database without one",
+            Err(_) => match self.aside.free("-").await {
+                Err(SaleError::NotInstalled) => return Ok(format!("{old} was moved before")),
+                Err(error) => return Err(self.refused(&error).into()),
+                Ok(_) => "there is another sale, and that of its orders is beside it",
+            },
+        };
+        Err(format!("cannot move {old} to {url}: {line}").into())
+    }
+
+    fn is_closed(&self, error: &(dyn Error + 'static)) -> bool {
+        let error = error.downcast_ref::<NotOpen>();
+        error.is_some_and(|error| error.is_closed_for_good(&self.why))
+    }
+
+    fn refused(&self, error: &SaleError) -> String {
+        format!("cannot move {}: {error}", self.old)
+    }
+}
+
+/// Makes the state of a shop again in a sale aside, compares both, and says that it is whole. Returns the old ledger.
 async fn fill(
-    recovered: &Recovered<Sku>,
-    old: &LedgerPlace,
-    aside: &Sale,
-) -> Result<String, Box<dyn Error>> {
+    recovered: Recovered<Sku>,
+    look: &Look,
+    (old, aside): (&LedgerPlace, &Sale),
+    claim: Option<&Claim>,
+) -> Result<Box<dyn Ledger<Sku>>, Box<dyn Error>> {
     let refused = |error: SaleError| format!("cannot move {old}: {error}");
-    let look = Look::at(recovered);
-    look.can_all_be_moved()
-        .map_err(|line| format!("{old} cannot be moved: {line}"))?;
-    tracing::info!("moving {} from {old}", look.counts());
     aside.remove().await.map_err(refused)?;
     aside.install().await.map_err(refused)?;
     let node = aside.join(NODE).await.map_err(refused)?;
     let filled = async {
-        replay::replay(recovered, &look, &node).await?;
-        compare::compare(recovered, &node).await
+        replay::replay(&recovered, look, &node).await?;
+        compare::compare(&recovered, &node).await
     };
     let filled: Result<(), String> = filled.await;
     _ = node.leave().await;
     filled.map_err(|line| format!("cannot move {old}: {line}"))?;
     aside.audit().await.map_err(refused)?;
-    Ok(format!("moved {} from {old}", look.counts()))
+    if let Some(claim) = claim {
+        aside.mark_whole(claim).await.map_err(refused)?;
+    }
+    open_again(recovered, old).await
 }
 
-/// Closes the old ledger, if nobody opened it since.
-async fn close_for_good(
+/// Opens the old ledger again, if nobody opened it since.
+async fn open_again(
     recovered: Recovered<Sku>,
     old: &LedgerPlace,
-    why: &str,
-) -> Result<(), Box<dyn Error>> {
-    let (place, why) = (old.clone(), why.to_owned());
+) -> Result<Box<dyn Ledger<Sku>>, Box<dyn Error>> {
+    let place = old.clone();
     // It blocks its thread.
-    let closed = spawn_blocking(move || {
+    let opened = spawn_blocking(move || {
         let epoch = recovered.found.epoch;
         recovered.writer.close();
         drop(recovered);
         let mut ledger = existing(&place, SCHEMA)?;
-        let closed = ledger.open().and_then(|opened| {
-            if opened.epoch != epoch + 1 {
+        match ledger.open() {
+            Ok(opened) if opened.epoch == epoch + 1 => Ok(ledger),
+            Ok(_) => {
                 let line = format!("{place} was opened by another service meanwhile");
-                let reason = segstock_orders::ledger::LedgerReason::Superseded;
-                return Err(LedgerError::new(reason, line));
+                Err(NotOpen::from(line))
             }
-            ledger.close_for_good(&why)
-        });
-        closed.map_err(|error| NotOpen::from(RecoverError::Ledger(error)))
+            Err(error) => Err(RecoverError::Ledger(error).into()),
+        }
     });
-    Ok(closed.await??)
+    Ok(opened.await??)
+}
+
+async fn close_for_good(mut ledger: Box<dyn Ledger<Sku>>, why: &str) -> Result<(), Box<dyn Error>> {
+    let why = why.to_owned();
+    let closed = spawn_blocking(move || ledger.close_for_good(&why));
+    let closed = closed.await?;
+    Ok(closed.map_err(|error| NotOpen::from(RecoverError::Ledger(error)))?)
 }

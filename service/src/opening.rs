@@ -94,6 +94,7 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
     let refused = |error: SaleError| {
         let hint = match error {
             SaleError::NotASale => "; a sale of one process is started without --node",
+            SaleError::Claimed { .. } => "; that move is ended, or begun again, by --move-from",
             _ => "",
         };
         format!("the node {name} cannot join the sale in {url}: {error}{hint}")

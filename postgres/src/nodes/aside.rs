@@ -19,7 +19,7 @@ const REMOVE: &str = r#"
       end if;
     end $$"#;
 
-/// Renames a sale. What was there is nothing, an empty schema, a ledger that was closed for good, or the sale itself by now.
+/// Renames a sale. What was there is nothing, an empty schema, a claim, a ledger that was closed for good, or the sale itself by now.
 const RENAME: &str = r#"
     do $$ begin
       perform pg_advisory_xact_lock(hashtext('segstock nodes {to}'));
@@ -31,9 +31,13 @@ const RENAME: &str = r#"
       end if;
       if to_regclass('{to}.owner') is not null and to_regclass('{to}.closed') is not null then
         alter schema "{to}" rename to "{to}_closed";
-      elsif exists (select from pg_class c where c.relnamespace = to_regnamespace('{to}')) then
+      elsif exists (
+        select from pg_class c where c.relnamespace = to_regnamespace('{to}')
+          and c.oid is distinct from to_regclass('{to}.segstock_claim')
+      ) then
         raise exception 'the schema {to} has tables of something else';
       elsif to_regnamespace('{to}') is not null then
+        drop table if exists "{to}".segstock_claim;
         drop schema "{to}" restrict;
       end if;
       alter schema "{name}" rename to "{to}";
@@ -41,7 +45,8 @@ const RENAME: &str = r#"
 
 impl Sale {
     /// Gives the sale the name `to`, at once: until then nobody who knows it by that name finds it. For a sale that is filled
-    /// before anybody sells from it. No node serves it meanwhile. Made again, it changes nothing.
+    /// before anybody sells from it. No node serves it meanwhile. Made again, it changes nothing. A [claim](Self::claim) on that
+    /// name is over then.
     ///
     /// Where a ledger of an order book was that is [closed for good](segstock_orders::ledger::Ledger::close_for_good), its schema
     /// has `_closed` after its name from then on.
@@ -54,7 +59,7 @@ impl Sale {
         if !is_schema_name(to) {
             return Err(SaleError::Name(to.to_owned()));
         }
-        self.run_aside(&RENAME.replace("{to}", to)).await
+        run_aside(self, &RENAME.replace("{to}", to)).await
     }
 
     /// Removes the sale, with its orders and its stock: for one that was made aside, and not to its end. If it is not there,
@@ -65,20 +70,20 @@ impl Sale {
     /// [`SaleError::Refused`] if its schema has tables of something else, or the server does not let it; or if the server does
     /// not answer: then the same call tells.
     pub async fn remove(&self) -> Result<(), SaleError> {
-        self.run_aside(REMOVE).await
+        run_aside(self, REMOVE).await
     }
+}
 
-    /// One statement, which is one transaction.
-    async fn run_aside(&self, sql: &str) -> Result<(), SaleError> {
-        let patient = self.patient();
-        let sql = &sql.replace("{name}", &self.name);
-        let run = |session: Arc<Session>, _: Attempt| async move {
-            match session.run(sql).await {
-                Err(Fault::Final(words)) => Ok(Err(SaleError::Refused(words))),
-                ran => ran.map(Ok),
-            }
-        };
-        let driver = patient.driver(1, patient.patience)?;
-        driver.ask(run).await.map_err(SaleError::Unknown)?
-    }
+/// Runs one statement, which is one transaction; `{name}` in it is the sale's.
+pub(super) async fn run_aside(sale: &Sale, sql: &str) -> Result<(), SaleError> {
+    let patient = sale.patient();
+    let sql = &sql.replace("{name}", &sale.name);
+    let run = |session: Arc<Session>, _: Attempt| async move {
+        match session.run(sql).await {
+            Err(Fault::Final(words)) => Ok(Err(SaleError::Refused(words))),
+            ran => ran.map(Ok),
+        }
+    };
+    let driver = patient.driver(1, patient.patience)?;
+    driver.ask(run).await.map_err(SaleError::Unknown)?
 }

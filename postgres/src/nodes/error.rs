@@ -21,6 +21,11 @@ pub enum SaleError {
     NotASale,
     /// The schema is not there: nobody installed the sale.
     NotInstalled,
+    /// The name is kept for a sale that is made aside, see [`Sale::claim`](super::Sale::claim).
+    Claimed {
+        /// What makes it, or of what it is made.
+        by: String,
+    },
     /// The tables are of another release: this one knows [`VERSION`](super::VERSION).
     Version {
         /// What is there.
@@ -61,6 +66,7 @@ impl fmt::Display for SaleError {
             Self::Heartbeat => write!(f, "the heartbeat must be shorter than the lease"),
             Self::NotASale => write!(f, "the schema has tables that are not a sale's"),
             Self::NotInstalled => write!(f, "there is no sale of this name"),
+            Self::Claimed { by } => write!(f, "its name is kept for a sale that is made of {by}"),
             Self::Version { found } => {
                 let known = super::VERSION;
                 write!(

@@ -86,12 +86,17 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     const THERE: &str = "
         select current_schema() is not null, to_regclass('segstock_nodes') is not null,
           exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = current_schema()),
-          current_setting('fsync') = 'on', pg_is_in_recovery()";
+          current_setting('fsync') = 'on', pg_is_in_recovery(), to_regclass('segstock_claim') is not null";
     let read = |row: &tokio_postgres::Row| {
         let at = |number| column::<bool>(row, number);
-        Ok((at(0)?, at(1)?, at(2)?, at(3)?, at(4)?))
+        Ok((at(0)?, at(1)?, at(2)?, at(3)?, at(4)?, at(5)?))
     };
-    let (schema, sale, tables, durable, standby) = rows.row(THERE, &[], read).await?;
+    let (schema, sale, tables, durable, standby, claim) = rows.row(THERE, &[], read).await?;
+    if claim {
+        let by = "select by from segstock_claim";
+        let by = rows.row(by, &[], |row| column(row, 0)).await?;
+        return Err(SaleError::Claimed { by });
+    }
     match (sale, schema && tables) {
         (false, true) => return Err(SaleError::NotASale),
         (false, false) => return Err(SaleError::NotInstalled),

@@ -9,6 +9,8 @@ pub fn add(tests: &Tests) {
         "aside::a_sale_takes_its_place_with_its_orders": renamed,
         "aside::what_is_of_something_else_stays": others,
         "aside::a_sale_that_is_removed_leaves_nothing": removed,
+        "aside::a_name_is_kept_until_the_sale_has_it": claimed,
+        "aside::a_claim_is_taken_over_until_its_sale_is_whole": taken_over,
     });
 }
 
@@ -111,4 +113,53 @@ async fn removed(url: &str) {
     }
     sale.install().await.expect("it is made again");
     assert_eq!(sale.free("phone").await.expect("it is there"), None);
+}
+
+#[track_caller]
+fn assert_refused<T: std::fmt::Debug>(answer: Result<T, SaleError>, what: &str) {
+    let refused = answer.expect_err("it must not be").to_string();
+    assert!(refused.contains(what), "{what:?} in {refused}");
+}
+
+async fn claimed(url: &str) {
+    let (aside, name) = sale(url, &[("phone", 3)]).await;
+    let place = format!("{name}_place");
+    let there = Sale::at(url, &place).expect("a name");
+    // It may be any text.
+    let by = "a shop's $$ {to} \\ \u{1f4f1}";
+    let kept = SaleError::Claimed { by: by.to_owned() };
+    for _ in 0..2 {
+        let claim = aside.claim(&place, by).await.expect("it is free");
+        assert_eq!(there.install().await, Err(kept.clone()));
+        assert_eq!(there.join("n").await.err(), Some(kept.clone()));
+        aside.give_up(&claim).await.expect("it is ours");
+        aside.give_up(&claim).await.expect("it is over");
+        assert_eq!(there.free("phone").await, Err(SaleError::NotInstalled));
+        let claim = aside.claim(&place, by).await.expect("it is free");
+        aside.mark_whole(&claim).await.expect("it is ours");
+        aside.rename(&place).await.expect("it is kept for it");
+        let free = there.free("phone").await.expect("it is there");
+        assert_eq!(free.map(|it| it.units), Some(3));
+        assert_refused(aside.claim(&place, by).await, "has tables already");
+        there.rename(&name).await.expect("it is free");
+    }
+    assert!(matches!(
+        aside.claim("No", by).await,
+        Err(SaleError::Name(_))
+    ));
+}
+
+async fn taken_over(url: &str) {
+    let (aside, name) = sale(url, &[]).await;
+    let place = format!("{name}_place");
+    let claim = |by| aside.claim(&place, by);
+    let first = claim("first").await.expect("it is free");
+    let second = claim("second").await.expect("the first is not whole");
+    assert_refused(aside.mark_whole(&first).await, "for another sale");
+    aside.give_up(&first).await.expect("there is nothing to do");
+    aside.mark_whole(&second).await.expect("it is theirs");
+    aside.mark_whole(&second).await.expect("it is so");
+    assert_refused(claim("third").await, "is whole, and was made of second");
+    aside.give_up(&second).await.expect("it is theirs");
+    claim("third").await.expect("it is free");
 }

@@ -1,5 +1,6 @@
 //! A shop of one process becomes one of several nodes, with its open orders.
 
+mod at_once;
 mod old;
 
 use crate::nodes::arguments;
@@ -26,7 +27,19 @@ pub fn trials() -> Vec<Trial> {
         trial("moving::orders_in_every_state_go_on_at_nodes", goes_on),
         trial("moving::a_shop_stays_in_its_database", in_place),
         trial("moving::killed_anywhere_it_is_done_again", killed),
-        trial("moving::killed_at_its_end_it_is_ended", killed_at_its_end),
+        trial(
+            "moving::killed_at_its_end_it_is_ended",
+            at_once::killed_at_its_end,
+        ),
+        trial("moving::of_two_at_once_one_is_moved", at_once::two),
+        trial(
+            "moving::what_the_old_shop_sold_meanwhile_is_not_lost",
+            at_once::opened_meanwhile,
+        ),
+        trial(
+            "moving::killed_while_it_closes_the_old_shop_goes_on",
+            at_once::killed_while_it_closes,
+        ),
         trial("moving::what_a_node_cannot_have_is_refused", refused),
         trial(
             "moving::only_a_shop_is_moved_where_no_sale_is",
@@ -34,6 +47,9 @@ pub fn trials() -> Vec<Trial> {
         ),
     ]
 }
+
+/// The schemas while a shop is moved: its name is kept, and the sale is made aside.
+const MOVING: [&str; 2] = ["segstock", "segstock_moving"];
 
 fn moving(url: &str, from: &str) -> Command {
     command(&[&arguments(url, "one")[..], &["--move-from", from]].concat())
@@ -321,11 +337,7 @@ fn killed_after(database: &Database, (url, from): (&str, &str), orders: usize, c
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(
-        database.schemas(),
-        ["segstock_moving"],
-        "nobody sells from it"
-    );
+    assert_eq!(database.schemas(), MOVING, "nobody sells from it");
 }
 
 fn killed(server: PostgresServer) {
@@ -359,54 +371,6 @@ fn killed(server: PostgresServer) {
     assert_eq!(node.terminate(), Some(0));
     let sale = Sale::at(&url, "segstock").unwrap();
     Runtime::new().unwrap().block_on(sale.end()).unwrap();
-}
-
-/// The old ledger is closed, and the sale has not got its name yet.
-fn killed_at_its_end(server: PostgresServer) {
-    let (url, (folder, from)) = (url(&server), file());
-    fill_file(&folder.path().join("shop.db"), 30);
-    let database = Database::at(&url);
-    database.run("select pg_advisory_lock(hashtext('segstock nodes segstock'))");
-    let mut child = moving(&url, &from).stdout(Stdio::null()).spawn().unwrap();
-    let by_accident = [PORTS, &["--ledger", &from]].concat();
-    // Until it waits for the name.
-    let began = Instant::now();
-    while database
-        .numbers("select 1::oid from pg_stat_activity where wait_event_type = 'Lock'")
-        .is_empty()
-    {
-        assert!(began.elapsed() < Duration::from_secs(60));
-        thread::sleep(Duration::from_millis(50));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    database.run(
-        "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'",
-    );
-    database.run("select pg_advisory_unlock_all()");
-    assert_eq!(database.schemas(), ["segstock_moving"]);
-    assert_refused(&by_accident, &["is closed for good"]);
-    // Nobody else's.
-    let (other, elsewhere) = file();
-    fill_file(&other.path().join("shop.db"), 3);
-    let node = Process::spawn(&mut moving(&url, &from));
-    assert!(
-        node.found.contains(&format!("{from} is moved; ")),
-        "{}",
-        node.found
-    );
-    assert_eq!(database.schemas(), ["segstock"]);
-    node.client.deed("pay", "order:0").expect(200);
-    assert!(node.client.deed("ship", "order:29").is_replayed());
-    let arguments = [&arguments(&url, "two")[..], &["--move-from", &elsewhere]].concat();
-    assert_refused(&arguments, &["there is a sale already"]);
-    assert_eq!(
-        old::start(&elsewhere)
-            .client
-            .deed("pay", "order:0")
-            .expect(200)["state"],
-        "paid"
-    );
 }
 
 fn refused(server: PostgresServer) {

@@ -1,0 +1,188 @@
+//! Two moves at once, and what is stopped near its end.
+
+use super::{Database, MOVING, assert_refused, file, fill_file, moving, old};
+use crate::nodes::arguments;
+use crate::postgres::url;
+use crate::support::process::{PORTS, Process};
+use segstock_remote::servers::PostgresServer;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Waits until a statement finds so many rows.
+#[track_caller]
+fn until(database: &Database, sql: &str, rows: usize) {
+    let began = Instant::now();
+    while database.numbers(sql).len() < rows {
+        assert!(began.elapsed() < Duration::from_secs(60), "{sql}");
+        sleep(PAUSE);
+    }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    piped.env("SEGSTOCK_LOG", "error").spawn().unwrap()
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// What a move ends with that did not move its shop.
+#[track_caller]
+fn assert_ended(child: Child, what: &str) {
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    let line = String::from_utf8(stderr).unwrap();
+    assert_eq!(
+        (status.code(), line.lines().count()),
+        (Some(2), 1),
+        "{line}"
+    );
+    assert!(line.contains(what), "{what:?} in {line}");
+}
+
+const CLAIMED: &str = "select 1::oid from segstock.segstock_claim";
+const LOCKED: &str = "select 1::oid from pg_stat_activity where wait_event_type = 'Lock'";
+
+/// A second database of the server, for a ledger.
+fn second_database(first: &Database, url: &str) -> String {
+    first.run("create database shop");
+    let url = url.strip_suffix("/postgres").unwrap();
+    format!("{url}/shop")
+}
+
+/// A shop in a ledger of `PostgreSQL`, which has an order.
+fn fill_ledger(url: &str) {
+    let shop = old::start(url);
+    shop.client.open("a", 100);
+    old::place(&shop.client, "before", &[("a", 1)]).expect(201);
+    assert_eq!(shop.terminate(), Some(0));
+}
+
+/// The old ledger is closed, and the sale has not got its name yet.
+pub fn killed_at_its_end(server: PostgresServer) {
+    let (url, (folder, from)) = (url(&server), file());
+    fill_file(&folder.path().join("shop.db"), 30);
+    let database = Database::at(&url);
+    let child = spawn(&mut moving(&url, &from));
+    until(&database, CLAIMED, 1);
+    // The claim can be changed, and not be removed.
+    database.run("begin; lock table segstock.segstock_claim in access share mode");
+    let other = Database::at(&url);
+    until(&other, LOCKED, 1);
+    kill(child);
+    other.run(
+        "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'",
+    );
+    database.run("rollback");
+    assert_eq!(database.schemas(), MOVING);
+    let by_accident = [PORTS, &["--ledger", &from]].concat();
+    assert_refused(&by_accident, &["is closed for good"]);
+    // What is whole is nobody else's.
+    let (folder, elsewhere) = file();
+    fill_file(&folder.path().join("shop.db"), 3);
+    let two = arguments(&url, "two");
+    let second = [&two[..], &["--move-from", &elsewhere]].concat();
+    assert_refused(&second, &["is kept for", "is whole", &from]);
+    assert_refused(&two, &["made of", &from, "--move-from"]);
+    let node = Process::spawn(&mut moving(&url, &from));
+    let found = format!("{from} is moved; ");
+    assert!(node.found.contains(&found), "{}", node.found);
+    assert_eq!(database.schemas(), ["segstock"]);
+    node.client.deed("pay", "order:0").expect(200);
+    assert!(node.client.deed("ship", "order:29").is_replayed());
+    assert_refused(&second, &["there is a sale already"]);
+    let second = old::start(&elsewhere);
+    let paid = second.client.deed("pay", "order:0").expect(200);
+    assert_eq!(paid["state"], "paid");
+}
+
+/// The later of two takes over what the other has not made whole, and nothing of either is lost.
+pub fn two(server: PostgresServer) {
+    let (url, (folder, first)) = (url(&server), file());
+    fill_file(&folder.path().join("shop.db"), 3_000);
+    let (folder, second) = file();
+    fill_file(&folder.path().join("shop.db"), 30);
+    let database = Database::at(&url);
+    let child = spawn(&mut moving(&url, &first));
+    until(&database, "select 1::oid from segstock_moving.orders", 100);
+    stop(&child, "STOP");
+    // A node that knows nothing of it does not begin a sale of its own.
+    let two = arguments(&url, "two");
+    assert_refused(&two, &["made of", &first, "--move-from"]);
+    let node = Process::spawn(&mut moving(&url, &second));
+    let moved = "moved 3 SKUs and 30 orders";
+    assert!(node.found.contains(moved), "{}", node.found);
+    stop(&child, "CONT");
+    assert_ended(child, &format!("cannot move {first}"));
+    assert_eq!(database.schemas(), ["segstock"]);
+    node.client.deed("pay", "order:0").expect(200);
+    node.client
+        .get("/v1/orders/order:30")
+        .problem(404, "unknown-order");
+    let first = old::start(&first);
+    first.client.deed("pay", "order:0").expect(200);
+    first.client.deed("pay", "order:30").expect(200);
+}
+
+fn stop(child: &Child, signal: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Another service opens the old ledger once all its orders were compared.
+pub fn opened_meanwhile(server: PostgresServer) {
+    let url = url(&server);
+    let database = Database::at(&url);
+    let from = second_database(&database, &url);
+    fill_ledger(&from);
+    let child = spawn(&mut moving(&url, &from));
+    until(&database, CLAIMED, 1);
+    database.run("begin; select pg_advisory_xact_lock(hashtext('segstock nodes segstock'))");
+    let other = Database::at(&url);
+    until(&other, LOCKED, 1);
+    let shop = old::start(&from);
+    old::place(&shop.client, "meanwhile", &[("a", 2)]).expect(201);
+    assert_eq!(shop.terminate(), Some(0));
+    database.run("commit");
+    assert_ended(child, "was opened by another service meanwhile");
+    // The name is free.
+    assert_eq!(database.schemas(), ["segstock_moving"]);
+    let node = Process::spawn(&mut moving(&url, &from));
+    let moved = "moved 1 SKU and 2 orders (2 held)";
+    assert!(node.found.contains(moved), "{}", node.found);
+    node.client.deed("pay", "before").expect(200);
+    node.client.deed("pay", "meanwhile").expect(200);
+    assert_eq!(node.client.stock("a"), (97, 100));
+}
+
+/// The sale is whole, and the old ledger is not closed yet: nobody knows that but who opens it.
+pub fn killed_while_it_closes(server: PostgresServer) {
+    let url = url(&server);
+    let database = Database::at(&url);
+    let from = second_database(&database, &url);
+    fill_ledger(&from);
+    let child = spawn(&mut moving(&url, &from));
+    until(&database, CLAIMED, 1);
+    let ledger = Database::at(&from);
+    ledger.run("begin; select 1 from segstock.owner for update");
+    until(&database, LOCKED, 1);
+    kill(child);
+    database.run(
+        "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'",
+    );
+    ledger.run("rollback");
+    let arguments = [&arguments(&url, "one")[..], &["--move-from", &from]].concat();
+    assert_refused(&arguments, &["is kept for", "is whole"]);
+    let shop = old::start(&from);
+    shop.client.deed("pay", "before").expect(200);
+    assert_eq!(shop.terminate(), Some(0));
+    database.run("drop schema segstock cascade");
+    let node = Process::spawn(&mut moving(&url, &from));
+    let moved = "moved 1 SKU and 1 order (1 paid)";
+    assert!(node.found.contains(moved), "{}", node.found);
+}
