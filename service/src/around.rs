@@ -13,7 +13,7 @@ use crate::sparing::Sparing;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::hash::{BuildHasher, RandomState};
@@ -40,7 +40,6 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     let trace = trace_of(request.headers()).unwrap_or_default().to_owned();
     let mut response = match check(&app, route, &request) {
         Err(problem) => problem.into_response(),
-        Ok(()) if app.idle => StatusCode::NO_CONTENT.into_response(),
         Ok(()) if route.is_some_and(|route| route.takes_its_time) => next.run(request).await,
         Ok(()) => {
             let answered = in_time(app.limits.request, next.run(request)).await;

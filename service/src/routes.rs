@@ -20,8 +20,9 @@ use crate::kinds;
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri};
 use axum::middleware;
+use axum::routing::{MethodFilter, on};
 
 /// What the customers' listener answers.
 pub fn customers_router(app: App) -> Router {
@@ -45,7 +46,11 @@ pub fn shop_router(app: App) -> Router {
 fn router(app: Shared, wanted: impl Fn(Audience) -> bool) -> Router {
     let routes = ROUTES.iter().filter(|route| wanted(route.audience));
     let routes = routes.fold(Router::new(), |router, route| {
-        router.route(route.path, (route.handler)())
+        let handler = match MethodFilter::try_from(route.method.clone()) {
+            Ok(method) if app.idle => on(method, nothing),
+            _ => (route.handler)(),
+        };
+        router.route(route.path, handler)
     });
     routes
         .method_not_allowed_fallback(wrong_method)
@@ -53,6 +58,11 @@ fn router(app: Shared, wanted: impl Fn(Audience) -> bool) -> Router {
         .layer(DefaultBodyLimit::max(app.limits.body))
         .layer(middleware::from_fn_with_state(Shared::clone(&app), around))
         .with_state(app)
+}
+
+/// Answers without any work: what is left is the server's.
+async fn nothing() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// Says of a path of the shop's that it is asked at the other listener: the description names it anyway.

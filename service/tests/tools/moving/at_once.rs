@@ -5,7 +5,8 @@ use crate::nodes::arguments;
 use crate::postgres::url;
 use crate::support::process::{PORTS, Process};
 use segstock_remote::servers::PostgresServer;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -21,27 +22,42 @@ fn until(database: &Database, sql: &str, rows: usize) {
     }
 }
 
-fn spawn(command: &mut Command) -> Child {
-    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    piped.env("SEGSTOCK_LOG", "error").spawn().unwrap()
+/// A move that is under way.
+struct UnderWay(Child);
+
+impl UnderWay {
+    fn start(command: &mut Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(piped.env("SEGSTOCK_LOG", "error").spawn().unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// It ends without having moved its shop.
+    #[track_caller]
+    fn assert_ended(mut self, what: &str) {
+        let (mut started, mut line) = (String::new(), String::new());
+        let mut stdout = BufReader::new(self.0.stdout.take().unwrap());
+        stdout.read_line(&mut started).unwrap();
+        assert_eq!(started, "", "it serves");
+        let mut stderr = self.0.stderr.take().unwrap();
+        stderr.read_to_string(&mut line).unwrap();
+        let code = self.0.wait().unwrap().code();
+        assert_eq!((code, line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains(what), "{what:?} in {line}");
+    }
 }
 
-fn kill(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-/// What a move ends with that did not move its shop.
-#[track_caller]
-fn assert_ended(child: Child, what: &str) {
-    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
-    let line = String::from_utf8(stderr).unwrap();
-    assert_eq!(
-        (status.code(), line.lines().count()),
-        (Some(2), 1),
-        "{line}"
-    );
-    assert!(line.contains(what), "{what:?} in {line}");
+/// Killed, as by a crash.
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
 }
 
 const CLAIMED: &str = "select 1::oid from segstock.segstock_claim";
@@ -67,13 +83,13 @@ pub fn killed_at_its_end(server: PostgresServer) {
     let (url, (folder, from)) = (url(&server), file());
     fill_file(&folder.path().join("shop.db"), 30);
     let database = Database::at(&url);
-    let child = spawn(&mut moving(&url, &from));
+    let first = UnderWay::start(&mut moving(&url, &from));
     until(&database, CLAIMED, 1);
     // The claim can be changed, and not be removed.
     database.run("begin; lock table segstock.segstock_claim in access share mode");
     let other = Database::at(&url);
     until(&other, LOCKED, 1);
-    kill(child);
+    drop(first);
     other.run(
         "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'",
     );
@@ -102,36 +118,30 @@ pub fn killed_at_its_end(server: PostgresServer) {
 
 /// The later of two takes over what the other has not made whole, and nothing of either is lost.
 pub fn two(server: PostgresServer) {
-    let (url, (folder, first)) = (url(&server), file());
+    let (url, (folder, one)) = (url(&server), file());
     fill_file(&folder.path().join("shop.db"), 3_000);
-    let (folder, second) = file();
+    let (folder, other) = file();
     fill_file(&folder.path().join("shop.db"), 30);
     let database = Database::at(&url);
-    let child = spawn(&mut moving(&url, &first));
+    let first = UnderWay::start(&mut moving(&url, &one));
     until(&database, "select 1::oid from segstock_moving.orders", 100);
-    stop(&child, "STOP");
+    first.signal("STOP");
     // A node that knows nothing of it does not begin a sale of its own.
     let two = arguments(&url, "two");
-    assert_refused(&two, &["made of", &first, "--move-from"]);
-    let node = Process::spawn(&mut moving(&url, &second));
+    assert_refused(&two, &["made of", &one, "--move-from"]);
+    let node = Process::spawn(&mut moving(&url, &other));
     let moved = "moved 3 SKUs and 30 orders";
     assert!(node.found.contains(moved), "{}", node.found);
-    stop(&child, "CONT");
-    assert_ended(child, &format!("cannot move {first}"));
+    first.signal("CONT");
+    first.assert_ended(&format!("cannot move {one}"));
     assert_eq!(database.schemas(), ["segstock"]);
     node.client.deed("pay", "order:0").expect(200);
     node.client
         .get("/v1/orders/order:30")
         .problem(404, "unknown-order");
-    let first = old::start(&first);
+    let first = old::start(&one);
     first.client.deed("pay", "order:0").expect(200);
     first.client.deed("pay", "order:30").expect(200);
-}
-
-fn stop(child: &Child, signal: &str) {
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-    assert!(sent.unwrap().success());
 }
 
 /// Another service opens the old ledger once all its orders were compared.
@@ -140,7 +150,7 @@ pub fn opened_meanwhile(server: PostgresServer) {
     let database = Database::at(&url);
     let from = second_database(&database, &url);
     fill_ledger(&from);
-    let child = spawn(&mut moving(&url, &from));
+    let first = UnderWay::start(&mut moving(&url, &from));
     until(&database, CLAIMED, 1);
     database.run("begin; select pg_advisory_xact_lock(hashtext('segstock nodes segstock'))");
     let other = Database::at(&url);
@@ -149,7 +159,7 @@ pub fn opened_meanwhile(server: PostgresServer) {
     old::place(&shop.client, "meanwhile", &[("a", 2)]).expect(201);
     assert_eq!(shop.terminate(), Some(0));
     database.run("commit");
-    assert_ended(child, "was opened by another service meanwhile");
+    first.assert_ended("was opened by another service meanwhile");
     // The name is free.
     assert_eq!(database.schemas(), ["segstock_moving"]);
     let node = Process::spawn(&mut moving(&url, &from));
@@ -166,12 +176,12 @@ pub fn killed_while_it_closes(server: PostgresServer) {
     let database = Database::at(&url);
     let from = second_database(&database, &url);
     fill_ledger(&from);
-    let child = spawn(&mut moving(&url, &from));
+    let first = UnderWay::start(&mut moving(&url, &from));
     until(&database, CLAIMED, 1);
     let ledger = Database::at(&from);
     ledger.run("begin; select 1 from segstock.owner for update");
     until(&database, LOCKED, 1);
-    kill(child);
+    drop(first);
     database.run(
         "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'",
     );
