@@ -16,10 +16,9 @@
 //! - spread its records: they are two keys with up to millions of fields, and a cluster that moves a slot moves each in one
 //!   piece;
 //! - free the records of a stock that nobody calls any more without a pause. A turn deletes by `UNLINK`, for which nobody waits.
-//!   If no order is written for three times that time, and nobody calls, the deadline of a hash ends it. Unless
-//!   `lazyfree-lazy-expire` is `yes`, the server frees it then in one step, of seconds where it has millions of fields, and
-//!   serves nobody meanwhile. Set it, or ask for [`available`](RemoteStock::available) from time to time: each call makes the
-//!   turn that is due.
+//!   If nobody calls for three times that time, the deadline of each hash ends it. Unless `lazyfree-lazy-expire` is `yes`, the
+//!   server frees it then in one step, of about a second for three million fields, and serves nobody meanwhile. Set it, or ask
+//!   for [`available`](RemoteStock::available) from time to time: each call makes the turn that is due.
 //!
 //! What limits it: the server's work for each order, without that of a request. Two batches are under way at most, and an order
 //! waits for one of them.
