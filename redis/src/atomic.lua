@@ -1,4 +1,4 @@
-#!lua name=segstock_atomic_4
+#!lua name=segstock_atomic_5
 
 -- KEYS[1]  the stock: units that are free, a number
 -- KEYS[2]  the record of the order's id: "what:units", and for a hold "held:units:deadline"
@@ -29,13 +29,10 @@ local function remember(record, what, units, ttl)
   redis.call('SET', record, what .. ':' .. units, 'PX', ttl)
 end
 
-local function server_now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
 local function now(stock)
-  return server_now() + (tonumber(redis.call('HGET', stock .. ':server', 'ahead')) or 0)
+  local time = redis.call('TIME')
+  local ahead = tonumber(redis.call('HGET', stock .. ':server', 'ahead')) or 0
+  return time[1] * 1000 + math.floor(time[2] / 1000) + ahead
 end
 
 local function put_back(stock, id, record, what, units, ttl)
@@ -132,62 +129,6 @@ local function restock(keys, args)
   return { 'done' }
 end
 
--- Decides one order of a batch whose id is not known. Says whether it is done, and the record that is to be written, if one
--- is. `batch` has the units that are free and held by then, and those that are still to be added to what Redis has.
-local function decide(stock, batch, units, restocks)
-  local wanted = tonumber(units)
-  local refused = batch.again == '1' and 'refused:' .. units or nil
-  if restocks then
-    if batch.left + batch.held + wanted > batch.most then return false, refused end
-    batch.left, batch.change = batch.left + wanted, batch.change + wanted
-    return true, 'put:' .. units
-  end
-  while batch.left < wanted do
-    local freed, early = free_expired(stock, batch.ttl, wanted - batch.left)
-    batch.left, batch.held = batch.left + freed, batch.held - freed
-    if batch.left < wanted and not early then return false, refused end
-  end
-  batch.left, batch.change = batch.left - wanted, batch.change - wanted
-  return true, 'sold:' .. units
-end
-
--- What is answered of an order of a batch, if it is no refusal with the number of units that are left.
-local NUMBERS = { done = -1, refused = -2, conflict = -3 }
-
--- KEYS: the stock. ARGV: again, ttl, most; then for each order its id, its units, and whether it is a restock. No id is
--- in a batch twice. Answers a number for each order; none if there is no stock.
-local function decide_batch(keys, args)
-  local stock = keys[1]
-  local names = { stock, stock .. ':held' }
-  for at = 4, #args, 3 do
-    names[#names + 1] = stock .. ':order:' .. args[at]
-  end
-  local seen = redis.call('MGET', unpack(names))
-  if not seen[1] then return {} end
-  local batch = { left = tonumber(seen[1]), held = tonumber(seen[2]) or 0, change = 0,
-    again = args[1], ttl = args[2], most = tonumber(args[3]) }
-  local said, records = {}, {}
-  for n = 3, #names do
-    local units, restocks = args[3 * n - 4], args[3 * n - 3] == '1'
-    if seen[n] then
-      said[n - 2] = NUMBERS[repeated(seen[n], restocks and 'put' or 'sold', units)[1]]
-    else
-      local done, record = decide(stock, batch, units, restocks)
-      if record then
-        records[#records + 1] = names[n]
-        records[#records + 1] = record
-      end
-      said[n - 2] = done and NUMBERS.done or batch.left
-    end
-  end
-  if batch.change ~= 0 then redis.call('INCRBY', stock, digits(batch.change)) end
-  local until_then = digits(server_now() + tonumber(batch.ttl))
-  for at = 1, #records, 2 do
-    redis.call('SET', records[at], records[at + 1], 'PXAT', until_then)
-  end
-  return said
-end
-
 -- ARGV: ttl. What is not known is refused from now on.
 local function outcome(keys, args)
   local what = known(keys[2])
@@ -264,13 +205,12 @@ local function extend(keys, args)
   return { 'held' }
 end
 
-redis.register_function('segstock_atomic_4_create', create)
-redis.register_function('segstock_atomic_4_deduct', deduct)
-redis.register_function('segstock_atomic_4_restock', restock)
-redis.register_function('segstock_atomic_4_batch', decide_batch)
-redis.register_function('segstock_atomic_4_outcome', outcome)
-redis.register_function('segstock_atomic_4_available', available)
-redis.register_function('segstock_atomic_4_reserve', reserve)
-redis.register_function('segstock_atomic_4_confirm', confirm)
-redis.register_function('segstock_atomic_4_release', release)
-redis.register_function('segstock_atomic_4_extend', extend)
+redis.register_function('segstock_atomic_5_create', create)
+redis.register_function('segstock_atomic_5_deduct', deduct)
+redis.register_function('segstock_atomic_5_restock', restock)
+redis.register_function('segstock_atomic_5_outcome', outcome)
+redis.register_function('segstock_atomic_5_available', available)
+redis.register_function('segstock_atomic_5_reserve', reserve)
+redis.register_function('segstock_atomic_5_confirm', confirm)
+redis.register_function('segstock_atomic_5_release', release)
+redis.register_function('segstock_atomic_5_extend', extend)

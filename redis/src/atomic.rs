@@ -24,13 +24,15 @@
 mod reads;
 
 use crate::error::OpenError;
+use crate::function::{answer, no_stock};
 use crate::link::Reach;
+use crate::opening;
 use crate::server::{Asked, Connection, Redis, check_units, key_of, milliseconds, server_key};
 use reads::Reads;
 use redis::cmd;
 use segstock_remote::{
-    Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, Refused, RemoteHolds,
-    RemoteStock, Resolved, Units, Unknown, Wanted,
+    Answer, Attempt, Driver, Fault, HoldAnswer, Left, MAX_UNITS, OrderId, RemoteHolds, RemoteStock,
+    Resolved, Units, Unknown,
 };
 use std::time::Duration;
 
@@ -67,41 +69,21 @@ impl Atomic {
         check_units(units)?;
         let stock = Self::of(redis, name)?;
         redis.prepare(LIBRARY).await?;
-        let key = stock.key.as_str();
-        let number: u64 = rand::random();
-        let create = |link: Connection, _| async move {
-            let mut create = cmd("FCALL");
-            create.arg("segstock_atomic_4_create").arg(1).arg(key);
-            create
-                .arg(units)
-                .arg(link.replication_id().await?)
-                .arg(number);
-            let (said,): (String,) = link.ask(&create).await?;
-            Ok(said == "done")
-        };
-        if redis.driver(None)?.ask(create).await? {
-            Ok(stock)
-        } else {
-            Err(OpenError::Exists)
-        }
+        opening::create(redis, "segstock_atomic_5_create", &stock.key, units).await?;
+        Ok(stock)
     }
 
     /// Opens a stock that was created before, here or by another process.
     ///
     /// # Errors
     ///
-    /// [`OpenError::NoStock`] if there is none of this name; others if the server or its settings do not fit, or if it
-    /// lost what it acknowledged.
+    /// [`OpenError::NoStock`] if there is none of this name, [`OpenError::OtherDesign`] if it is one of another design; others if
+    /// the server or its settings do not fit, or if it lost what it acknowledged.
     pub async fn open(redis: &Redis, name: &str) -> Result<Self, OpenError> {
         let stock = Self::of(redis, name)?;
         redis.prepare(LIBRARY).await?;
-        let key = stock.key.as_str();
-        let exists = |link: Connection, _| async move { link.ask(cmd("EXISTS").arg(key)).await };
-        if stock.driver.ask(exists).await? {
-            Ok(stock)
-        } else {
-            Err(OpenError::NoStock)
-        }
+        opening::find(&stock.driver, &stock.key, &stock.has()).await?;
+        Ok(stock)
     }
 
     /// Opens a stock again whose server lost what it acknowledged: it holds `units` from now on, what the order log says is left.
@@ -110,22 +92,14 @@ impl Atomic {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open); a stock of which the server lost all is none.
     pub async fn replace(redis: &Redis, name: &str, units: u64) -> Result<Self, OpenError> {
         check_units(units)?;
         let stock = Self::of(redis, name)?;
         redis.prepare(LIBRARY).await?;
-        let key = stock.key.as_str();
-        let replace = |link: Connection, _| async move {
-            let id = link.replication_id().await?;
-            () = link.ask(cmd("SET").arg(key).arg(units)).await?;
-            // Last: until then every call is unknown.
-            let mut opened = cmd("HSET");
-            opened.arg(server_key(key)).arg("replid").arg(id);
-            let _: u64 = link.ask(&opened).await?;
-            Ok(())
-        };
-        redis.driver(None)?.ask(replace).await?;
+        let mut set = cmd("SET");
+        set.arg(&stock.key).arg(units);
+        opening::replace(redis, &stock.key, &stock.has(), &set).await?;
         Ok(stock)
     }
 
@@ -140,6 +114,13 @@ impl Atomic {
             strict: redis.is_strict(),
             left: Left::default(),
         })
+    }
+
+    /// Asks for what no other design writes.
+    fn has(&self) -> redis::Cmd {
+        let mut has = cmd("EXISTS");
+        has.arg(&self.key);
+        has
     }
 
     /// The key of the record of an order's id begins so; the id follows.
@@ -211,33 +192,6 @@ impl Atomic {
         args(&mut call, attempt.is_again() || self.strict);
         call
     }
-
-    /// Has the function decide a batch of orders.
-    pub(crate) async fn batch(&self, batch: &[Wanted]) -> Vec<Answer> {
-        let send = |link: Connection, attempt: Attempt| async move {
-            let again = attempt.is_again() || self.strict;
-            let mut call = cmd("FCALL");
-            call.arg("segstock_atomic_4_batch").arg(1).arg(&self.key);
-            call.arg(u8::from(again)).arg(self.ttl).arg(MAX_UNITS);
-            for wanted in batch {
-                call.arg(wanted.order.as_str()).arg(wanted.units.get());
-                call.arg(u8::from(wanted.restocks));
-            }
-            let said: Vec<i64> = link.ask(&call).await?;
-            if said.len() != batch.len() {
-                return Err(Fault::Final("there is no stock of this name".into()));
-            }
-            Ok(said)
-        };
-        let orders: Vec<&OrderId> = batch.iter().map(|wanted| &wanted.order).collect();
-        match self.driver.ask_for(&orders, send).await {
-            Ok(said) => said.into_iter().map(answer_in_a_batch).collect(),
-            Err(unknown) => batch
-                .iter()
-                .map(|_| Answer::Unknown(unknown.clone()))
-                .collect(),
-        }
-    }
 }
 
 /// A function frees a number of expired holds at a time, so that nobody waits for long; then it is called again.
@@ -253,7 +207,7 @@ async fn until_not_busy(link: &Connection, call: &redis::Cmd) -> Asked<Said> {
         };
         match what.as_str() {
             "busy" => {}
-            "nostock" => return Err(Fault::Final("there is no stock of this name".into())),
+            "nostock" => return Err(no_stock()),
             _ => return Ok((what, number(1), number(2) == Some(1))),
         }
     }
@@ -283,30 +237,12 @@ fn held(said: Result<Said, Unknown>, wanted: &str) -> HoldAnswer {
     }
 }
 
-fn answer(what: &str, available: Option<u64>) -> Answer {
-    match what {
-        "done" => Answer::Done(()),
-        "refused" => Answer::Refused(Refused { available }),
-        _ => Answer::Unknown(Unknown::new(1, "the id is known for another call")),
-    }
-}
-
-/// What the function says of an order of a batch.
-fn answer_in_a_batch(said: i64) -> Answer {
-    match u64::try_from(said) {
-        Ok(left) => answer("refused", Some(left)),
-        Err(_) if said == -1 => answer("done", None),
-        Err(_) if said == -2 => answer("refused", None),
-        Err(_) => answer("conflict", None),
-    }
-}
-
 impl RemoteStock for Atomic {
     async fn deduct(&self, order: &OrderId, units: Units) -> Answer {
         let args = |call: &mut redis::Cmd, again: bool| {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
         };
-        let function = "segstock_atomic_4_deduct";
+        let function = "segstock_atomic_5_deduct";
         answered(self.take(function, order, units, args).await)
     }
 
@@ -315,7 +251,7 @@ impl RemoteStock for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(MAX_UNITS);
         };
-        let function = "segstock_atomic_4_restock";
+        let function = "segstock_atomic_5_restock";
         answered(self.call(function, Some(order), args).await)
     }
 
@@ -323,7 +259,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        let (_, left, _) = self.call("segstock_atomic_4_available", None, args).await?;
+        let (_, left, _) = self.call("segstock_atomic_5_available", None, args).await?;
         Ok(left.unwrap_or(0))
     }
 
@@ -331,7 +267,7 @@ impl RemoteStock for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(self.ttl);
         };
-        let function = "segstock_atomic_4_outcome";
+        let function = "segstock_atomic_5_outcome";
         answered(self.call(function, Some(order), args).await)
     }
 
@@ -346,7 +282,7 @@ impl RemoteHolds for Atomic {
             call.arg(units.get()).arg(u8::from(again)).arg(self.ttl);
             call.arg(order.as_str()).arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_4_reserve";
+        let function = "segstock_atomic_5_reserve";
         held(self.take(function, order, units, args).await, "held")
     }
 
@@ -354,7 +290,7 @@ impl RemoteHolds for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_4_confirm";
+        let function = "segstock_atomic_5_confirm";
         held(self.call(function, Some(order), args).await, "confirmed")
     }
 
@@ -362,7 +298,7 @@ impl RemoteHolds for Atomic {
         let args = |call: &mut redis::Cmd, _| {
             call.arg(order.as_str()).arg(self.ttl);
         };
-        let function = "segstock_atomic_4_release";
+        let function = "segstock_atomic_5_release";
         held(self.call(function, Some(order), args).await, "released")
     }
 
@@ -371,7 +307,7 @@ impl RemoteHolds for Atomic {
             call.arg(order.as_str()).arg(self.ttl);
             call.arg(milliseconds(ttl));
         };
-        let function = "segstock_atomic_4_extend";
+        let function = "segstock_atomic_5_extend";
         held(self.call(function, Some(order), args).await, "held")
     }
 }

@@ -26,6 +26,8 @@ pub enum OpenError {
     Exists,
     /// There is no stock of this name.
     NoStock,
+    /// The stock of this name was made by another design: open it with that.
+    OtherDesign,
     /// The server may throw keys away when its memory is full, and forget ids.
     Evicts {
         /// Its `maxmemory-policy`.
@@ -53,6 +55,7 @@ impl fmt::Display for OpenError {
             Self::Patience(error) => error.fmt(f),
             Self::Exists => write!(f, "there is a stock of this name"),
             Self::NoStock => write!(f, "there is no stock of this name"),
+            Self::OtherDesign => write!(f, "the stock of this name was made by another design"),
             Self::Evicts { policy } => write!(
                 f,
                 "the server's maxmemory-policy is {policy}: when its memory is full it forgets orders"

@@ -2,7 +2,7 @@
 
 use crate::link::{Link, Reach};
 use redis::{Cmd, cmd};
-use segstock_remote::{Attempt, Driver, Fault, OrderId, Unknown};
+use segstock_remote::{Answer, Attempt, Driver, Fault, OrderId, Refused, Unknown};
 
 /// What a function says: a word, a number, a text.
 pub(crate) type Said = (String, u64, String);
@@ -30,7 +30,7 @@ pub(crate) async fn call(
             let mut said = said.into_iter();
             let what = said.next().unwrap_or_default();
             if what == "nostock" {
-                return Err(Fault::Final("there is no stock of this name".into()));
+                return Err(no_stock());
             }
             let number = said.next().and_then(|number| number.parse().ok());
             let said = (what, number.unwrap_or(0), said.next().unwrap_or_default());
@@ -53,3 +53,17 @@ pub(crate) fn function(name: &str, keys: &[impl AsRef<str>]) -> Cmd {
 
 /// A call without arguments.
 pub(crate) fn nothing(_: &mut Cmd, _: Attempt) {}
+
+/// The stock that was called is not there.
+pub(crate) fn no_stock() -> Fault {
+    Fault::Final("there is no stock of this name".to_owned())
+}
+
+/// What a function's word says of a sale, a restock or an outcome; of a refusal with the units that were in stock.
+pub(crate) fn answer(what: &str, available: Option<u64>) -> Answer {
+    match what {
+        "done" => Answer::Done(()),
+        "refused" => Answer::Refused(Refused { available }),
+        _ => Answer::Unknown(Unknown::new(1, "the id is known for another call")),
+    }
+}

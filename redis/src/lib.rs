@@ -7,7 +7,7 @@
 //! | design | what it is | exact refusals | takes |
 //! |---|---|---|---|
 //! | [`Atomic`](atomic) | one key, one function, an idempotency key for each order | yes | one request for each order |
-//! | [`Batched`](batched) | the same, by a writer that sends all orders that wait in one call | yes | one request for many orders |
+//! | [`Batched`](batched) | a writer that sends all orders that wait in one call; ids are fields of two hashes; no holds | yes | one request for many orders |
 //! | [`Growing`](growing) | N keys that only grow, on one server or on N; the one-pass proof refuses | yes | one request for each order, on any of the servers |
 //! | [`Locked`](locked) | one lock, or N segments with a lock each, around the whole order; fencing tokens | with one segment | the order's work under each lock |
 //! | [`Pool`](pool) | blocks lent to nodes, with epochs; journals on N servers | no | one request for each order, on any of the servers |
@@ -22,6 +22,7 @@ mod function;
 pub mod growing;
 mod link;
 pub mod locked;
+mod opening;
 pub mod pool;
 mod server;
 

@@ -43,7 +43,8 @@ pub struct Redis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Restarts {
     /// It may have lost some. When the server's replication id is not that under which the stock was opened, every call is
-    /// unknown, until the stock is [opened again](crate::Atomic::replace) from the order log.
+    /// unknown, until the stock is opened again from the order log: [`Atomic::replace`](crate::Atomic::replace),
+    /// [`Batched::replace`](crate::Batched::replace).
     #[default]
     MayLose,
     /// It has all of it: `appendonly yes` and `appendfsync always`, and no replica ever takes the server's place.
@@ -82,8 +83,9 @@ impl Redis {
         Self { patience, ..self }
     }
 
-    /// How long the server remembers an id; an hour by default, and at most some 30,000 years. It must be longer than
-    /// patience and [`longest_under_way`](Self::longest_under_way) together.
+    /// How long the server remembers an id, at least; an hour by default, and at most some 30,000 years. It must be longer than
+    /// patience and [`longest_under_way`](Self::longest_under_way) together. [`Batched`](crate::batched) remembers ids for up to
+    /// twice as long, and for the longest time that any client of the stock asked for.
     pub fn remembered(self, remembered: Duration) -> Self {
         Self { remembered, ..self }
     }

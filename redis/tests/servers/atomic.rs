@@ -14,9 +14,6 @@ pub fn add(tests: &Tests) {
         let open = async |held| Atomic::create(&redis, &fresh_name(), held).await.unwrap();
         site.runtime.block_on(contract::of_holds(open));
     });
-    tests.add("atomic::the_strict_way_remembers_every_refusal", |site| {
-        site.runtime.block_on(strict(site));
-    });
     tests.add("atomic::what_is_remembered_for_ever_is_sold_once", |site| {
         site.runtime.block_on(for_ever(site));
     });
@@ -39,29 +36,6 @@ pub fn add(tests: &Tests) {
                 server.lock().unwrap().kill_and_start().unwrap();
                 let answer = stock.deduct(&id("b"), units(1)).await;
                 assert!(matches!(answer, Answer::Unknown(_)), "{answer:?}");
-            };
-            runtime.block_on(restarts);
-        },
-    );
-    tests.add_with_own(
-        "atomic::another_replication_id_is_noticed",
-        RedisServer::find,
-        |server, runtime| {
-            let restarts = async {
-                let url = server.lock().unwrap().url().to_owned();
-                let careful = redis(&url).restarts(Restarts::MayLose);
-                let stock = Atomic::create(&careful, "shoes", 3).await.unwrap();
-                server.lock().unwrap().kill_and_start().unwrap();
-                let Answer::Unknown(unknown) = stock.deduct(&id("a"), units(1)).await else {
-                    panic!("the server may have lost sales");
-                };
-                assert!(unknown.last_error.contains("order log"), "{unknown}");
-                // A user who says that the server keeps all may go on.
-                let trusting = Atomic::open(&redis(&url), "shoes").await.unwrap();
-                assert_eq!(trusting.available().await, Ok(3));
-                // And one who counted again from the order log.
-                let again = Atomic::replace(&careful, "shoes", 2).await.unwrap();
-                assert_eq!(again.deduct(&id("a"), units(2)).await, Answer::Done(()));
             };
             runtime.block_on(restarts);
         },
@@ -89,16 +63,6 @@ fn of_holds(site: &Site<'_>) {
     });
     println!("{report}");
     report.assert_kept();
-}
-
-async fn strict(site: &Site<'_>) {
-    let strict = redis(site.server.url()).strict();
-    let stock = Atomic::create(&strict, &fresh_name(), 1).await.unwrap();
-    let refused = stock.deduct(&id("a"), units(2)).await;
-    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
-    assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
-    let refused = stock.deduct(&id("a"), units(2)).await;
-    assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
 }
 
 /// Every design, with ids that are never forgotten, or so long that the server cannot count it.

@@ -1,11 +1,13 @@
 //! The designs on a real Redis server. Without one every test is shown as ignored, and says why.
 
 mod atomic;
+mod batched;
 mod designs;
 mod failover;
 mod growing;
 mod mistakes;
 mod several;
+mod single;
 mod sold_out;
 mod support;
 
@@ -19,6 +21,8 @@ fn main() -> ExitCode {
     designs::add(&tests);
     several::add(&tests);
     atomic::add(&tests);
+    batched::add(&tests);
+    single::add(&tests);
     growing::add(&tests);
     sold_out::add(&tests);
     failover::add(&tests);
