@@ -11,7 +11,8 @@ use crate::lines::{Lines, SkuId};
 use segstock::MAX_UNITS;
 use smallvec::{SmallVec, smallvec};
 
-/// The form of the entries that this release writes.
+/// The form of the entries that this release writes: the names and numbers in ledgers of rows, and the hashes of what was
+/// asked for. A release reads every earlier form.
 pub const ENTRY_VERSION: u32 = 1;
 
 /// Where an entry stands in the sequence of all entries of a book. The first is 1.

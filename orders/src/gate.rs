@@ -16,6 +16,8 @@ pub(crate) struct Gate {
     pub(crate) coming: u64,
     /// What is set for the SKU.
     pub(crate) limits: SkuLimits,
+    /// The position of the entry that set them last.
+    pub(crate) limited: Position,
     /// The requests that changed it, by key. A tree, since it is changed under a lock: it never moves more than a node.
     requests: BTreeMap<Arc<str>, Booked>,
 }
@@ -38,6 +40,7 @@ impl Gate {
             on_the_way: 0,
             coming: 0,
             limits: SkuLimits::default(),
+            limited: Position::default(),
             requests: BTreeMap::new(),
         }
     }

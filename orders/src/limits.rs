@@ -16,7 +16,7 @@ pub struct SkuLimits {
     pub closed: bool,
     /// Units that may wait at most; see [`OrderBook::place_or_wait`](crate::OrderBook::place_or_wait).
     pub waiting: u64,
-    /// Units of the orders of one customer that are held, paid for or shipped at most. It counts the orders that are
+    /// Units of the orders of one customer that wait, are held, paid for or shipped at most. It counts the orders that are
     /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused.
     pub per_customer: Option<u64>,
     /// How many percent of the units on hand, rounded up, can be held without being paid for; more than 100 is no limit. If

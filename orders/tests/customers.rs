@@ -3,7 +3,7 @@
 mod support;
 
 use segstock::ManualClock;
-use segstock_orders::{Limit, OrderBook, Refusal, SkuLimits};
+use segstock_orders::{Limit, OrderBook, Refusal, Returned, SkuLimits};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
@@ -44,6 +44,47 @@ fn a_customer_has_so_many_units_over_the_whole_sale() {
     place("three", Some("bob"), 2).unwrap();
     book.cancel("two").unwrap();
     place("four", Some("ann"), 1).unwrap();
+}
+
+/// However they came back; and a late payment has them again only if its customer can.
+#[test]
+fn units_that_a_customer_has_no_more_do_not_count() {
+    let clock = Arc::new(ManualClock::new());
+    let book = OrderBook::builder().clock(Arc::clone(&clock) as _).build();
+    book.open("phone", 100).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(4);
+    limits.waiting = 200;
+    book.limit("phone", limits).unwrap();
+    let place = |id, units| book.place(id, Some("ann"), [("phone", units)], QUARTER);
+    let left = || short(place("probe", 5).unwrap_err())[0].2;
+    place("order", 4).unwrap();
+    assert_eq!(left(), 0);
+    book.amend("order", "fewer", [("phone", 3)], QUARTER)
+        .unwrap();
+    assert_eq!(left(), 1);
+    book.pay_part("order", "pay", [("phone", 2)]).unwrap();
+    book.ship("order").unwrap();
+    let back = |key, to| book.return_part("order", key, [("phone", 1)], to);
+    back("on sale", Returned::OnSale).unwrap();
+    assert_eq!(left(), 2);
+    back("written off", Returned::WrittenOff).unwrap();
+    assert_eq!(left(), 3);
+    clock.advance(QUARTER);
+    assert_eq!(left(), 4, "the third phone was not paid for");
+    place("another", 4).unwrap();
+    assert_eq!(short(book.pay("order").unwrap_err()), [("phone", 1, 0)]);
+    book.cancel_part("another", "one", [("phone", 1)]).unwrap();
+    assert_eq!(book.pay("order").unwrap().late, 1);
+    assert_eq!(left(), 0);
+    // Units that it waits for count, too.
+    let wait = |id, units| book.place_or_wait(id, Some("bob"), [("phone", units)], QUARTER);
+    book.write_off("phone", "all", book.available("phone").unwrap())
+        .unwrap();
+    wait("waits", 3).unwrap();
+    assert_eq!(short(wait("more", 2).unwrap_err()), [("phone", 2, 1)]);
+    book.cancel("waits").unwrap();
+    wait("more", 4).unwrap();
 }
 
 #[test]

@@ -122,3 +122,68 @@ fn events_are_counted_whether_they_are_kept_or_not() {
     again.pay("order-1").unwrap();
     assert_eq!(again.event_counts().paid, 1);
 }
+
+/// Every kind of event, told and counted as that kind.
+#[test]
+fn each_change_of_an_order_is_told_and_counted_as_what_it_is() {
+    let clock = Arc::new(ManualClock::new());
+    let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let book = builder.events(100).build();
+    book.open("phone", 4).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.low = 2;
+    book.limit("phone", limits).unwrap();
+    let mut after = Position::default();
+    let mut told = || {
+        let page = book.events(after, 100);
+        after = page.next;
+        let what = page.events.into_iter().map(|event| event.what);
+        what.collect::<Vec<_>>()
+    };
+    let order = || "order".into();
+    let low = |left| What::Low { sku: "phone", left };
+    let one = [("phone", 1)];
+    book.place("order", None, one, QUARTER).unwrap();
+    assert_eq!(told(), [What::Placed(order())]);
+    book.amend("order", "more", [("phone", 3)], QUARTER)
+        .unwrap();
+    assert_eq!(told(), [What::Amended(order()), low(1)]);
+    book.extend("order", "longer", 2 * QUARTER).unwrap();
+    assert_eq!(told(), [What::Extended(order())]);
+    book.pay_part("order", "pay", one).unwrap();
+    assert_eq!(told(), [What::Paid(order())]);
+    book.ship("order").unwrap();
+    assert_eq!(told(), [What::Shipped(order())]);
+    book.place_or_wait("waits", None, [("phone", 2)], QUARTER)
+        .unwrap();
+    let waits = || "waits".into();
+    assert_eq!(told(), [What::Waits(waits()), What::SoldOut("phone")]);
+    book.cancel_part("order", "cancel", one).unwrap();
+    assert_eq!(told(), [What::Cancelled(order()), What::Served(waits())]);
+    clock.advance(2 * QUARTER);
+    book.sweep(1).unwrap();
+    book.sweep(1).unwrap();
+    let expired = told();
+    let of = |id: &str| expired.contains(&What::Expired(id.into()));
+    assert!(of("order") && of("waits"), "{expired:?}");
+    let back = [What::BackInStock("phone"), What::Enough("phone")];
+    assert!(
+        back.iter().all(|what| expired.contains(what)),
+        "{expired:?}"
+    );
+    assert_eq!(expired.len(), 4 + usize::from(expired.contains(&low(1))));
+    book.return_order("order", Returned::WrittenOff).unwrap();
+    assert_eq!(told(), [What::Returned(order())]);
+    // A late payment takes the units again.
+    book.pay("waits").unwrap();
+    assert_eq!(told(), [What::Paid(waits()), low(1)]);
+
+    let counts = book.event_counts();
+    let orders = [counts.placed, counts.waits, counts.served, counts.amended];
+    assert_eq!(orders, [1, 1, 1, 1]);
+    let ends = [counts.shipped, counts.cancelled, counts.returned];
+    assert_eq!((ends, counts.extended), ([1, 1, 1], 1));
+    assert_eq!((counts.paid, counts.expired), (2, 2));
+    assert_eq!((counts.sold_out, counts.back_in_stock), (1, 1));
+    assert!(counts.low >= 2 && counts.enough == 1, "{counts:?}");
+}

@@ -1,13 +1,13 @@
 //! Threads call a book at random. At every look, while no call runs, the books of each SKU balance; and the entries,
 //! and every prefix of them that is tried, make a book again.
 
+#[path = "hammer/books.rs"]
+mod books;
 mod support;
 
+use books::{assert_balanced, assert_promised, settle};
 use segstock::ManualClock;
-use segstock_orders::{
-    Change, Cursor, Entry, Event, Filter, OrderBook, OrderLine, Position, Returned, SkuId,
-    SkuLimits, What,
-};
+use segstock_orders::{Entry, Event, OrderBook, Position, Returned, SkuLimits, What};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, RwLock};
 use std::thread;
@@ -112,168 +112,6 @@ fn call(
     }
 }
 
-/// Units of one SKU, each sum counted by itself.
-#[derive(Debug, Default)]
-struct Books {
-    initial: u64,
-    restocked: u64,
-    found: u64,
-    missing: u64,
-    written_off: u64,
-    moved_in: u64,
-    moved_out: u64,
-    sent: u64,
-    /// Units that were sent from here, and came or were lost.
-    arrived: u64,
-    lost: u64,
-    /// Units that were sent here, and came or were lost.
-    came: u64,
-    sent_here: u64,
-    waiting: u64,
-    held: u64,
-    paid: u64,
-    /// Units that ever left.
-    shipped: u64,
-    returned_on_sale: u64,
-    returned_written_off: u64,
-    /// Units of safety stock that are set.
-    safety: u64,
-}
-
-impl Books {
-    fn count_entry(&mut self, number: u32, change: &Change<Sku>) {
-        let is_it = |sku: &SkuId| sku.number() == number;
-        match change {
-            Change::Opened { id, units, .. } if is_it(id) => self.initial += units,
-            Change::Restocked { sku, units } if is_it(sku) => self.restocked += units,
-            Change::Counted {
-                sku, difference, ..
-            } if is_it(sku) => {
-                self.found += (*difference).max(0).unsigned_abs();
-                self.missing += (*difference).min(0).unsigned_abs();
-            }
-            Change::WrittenOff { sku, units } if is_it(sku) => self.written_off += units,
-            Change::Limited { sku, limits, .. } if is_it(sku) => self.safety = limits.safety,
-            Change::Moved { from, to, units } => {
-                self.moved_out += if is_it(from) { *units } else { 0 };
-                self.moved_in += if is_it(to) { *units } else { 0 };
-            }
-            Change::Sent { from, to, units } => {
-                self.sent += if is_it(from) { *units } else { 0 };
-                self.sent_here += if is_it(to) { *units } else { 0 };
-            }
-            Change::Arrived {
-                from,
-                to,
-                units,
-                lost,
-                ..
-            } => {
-                if is_it(from) {
-                    self.moved_out += units;
-                    self.arrived += units + lost;
-                    self.lost += lost;
-                }
-                if is_it(to) {
-                    self.moved_in += units;
-                    self.came += units + lost;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn count_line(&mut self, line: &OrderLine<Sku>) {
-        self.waiting += line.waiting;
-        self.held += line.held;
-        self.paid += line.paid;
-        self.shipped += line.shipped + line.returned + line.written_off;
-        self.returned_on_sale += line.returned;
-        self.returned_written_off += line.written_off;
-    }
-
-    /// All units that ever came.
-    fn all_that_came(&self) -> u64 {
-        let returned = self.returned_on_sale + self.returned_written_off;
-        self.initial + self.restocked + self.found + returned + self.moved_in
-    }
-
-    /// All units that are not on hand, and were not shipped.
-    fn gone(&self) -> u64 {
-        let written_off = self.written_off + self.missing + self.lost + self.returned_written_off;
-        written_off + self.moved_out + self.on_the_way()
-    }
-
-    /// Units that are there, by what came and went.
-    fn on_hand(&self) -> u64 {
-        self.all_that_came() - self.shipped - self.gone()
-    }
-
-    fn on_the_way(&self) -> u64 {
-        self.sent - self.arrived
-    }
-}
-
-/// Writes what is overdue: a list would do so, page by page.
-fn settle(book: &OrderBook<Sku>) {
-    for _ in 0..100 {
-        _ = book.sweep(usize::MAX);
-    }
-}
-
-/// Looks at a book that nobody calls.
-fn assert_balanced(book: &OrderBook<Sku>, entries: &[(Position, Entry<Sku>)]) {
-    let mut orders = Vec::new();
-    let mut cursor = Some(Cursor::default());
-    while let Some(from) = cursor {
-        let page = book.list(&Filter::default(), from, 7).unwrap();
-        orders.extend(page.orders);
-        cursor = page.next;
-    }
-    for (number, sku) in SKUS.into_iter().enumerate() {
-        let number = number as u32;
-        let mut books = Books::default();
-        entries
-            .iter()
-            .for_each(|(_, entry)| books.count_entry(number, &entry.change));
-        let lines = orders.iter().flat_map(|order| &order.lines);
-        lines
-            .filter(|line| line.sku == sku)
-            .for_each(|line| books.count_line(line));
-        let stock = book.stock(sku).unwrap();
-        let here = stock.available + stock.safety + books.held + books.paid;
-        assert_eq!(
-            books.all_that_came() + stock.owed,
-            here + books.shipped + books.gone(),
-            "{sku}: {books:?}"
-        );
-        assert_eq!(
-            stock.on_hand + stock.owed,
-            here,
-            "{sku}: {books:?}, {stock:?}"
-        );
-        // By what came, went and is promised: promised units are served first, then the safety stock, then the sale.
-        let (on_hand, promised) = (books.on_hand(), books.held + books.paid);
-        let free = on_hand.saturating_sub(promised);
-        assert_eq!(stock.on_hand, on_hand, "{sku}: {books:?}");
-        assert_eq!(
-            stock.owed,
-            promised.saturating_sub(on_hand),
-            "{sku}: {books:?}"
-        );
-        assert_eq!(stock.safety, free.min(books.safety), "{sku}: {books:?}");
-        assert_eq!(
-            stock.available,
-            free.saturating_sub(books.safety),
-            "{sku}: {books:?}"
-        );
-        assert_eq!(stock.waiting, books.waiting, "{sku}: {stock:?}");
-        let ways = (books.on_the_way(), books.sent_here - books.came);
-        assert_eq!((stock.on_the_way, stock.coming), ways, "{sku}: {stock:?}");
-        assert!(stock.owed == 0 || stock.available == 0, "{sku}: {stock:?}");
-    }
-}
-
 /// Follows the feed of a book.
 #[derive(Default)]
 struct Reader {
@@ -373,7 +211,9 @@ fn hammer(seed: u64, ships_at_once: bool) {
                 let _still = still.write().unwrap();
                 assert_eq!(journal.places(), 0, "no call runs: no place is set aside");
                 settle(&book);
-                assert_balanced(&book, &journal.entries());
+                let entries = journal.entries();
+                assert_balanced(&book, &entries);
+                assert_promised(&book, &entries);
             }
             done.store(true, Ordering::Release);
         });
@@ -383,6 +223,7 @@ fn hammer(seed: u64, ships_at_once: bool) {
     settle(&book);
     let entries = journal.entries();
     assert_balanced(&book, &entries);
+    assert_promised(&book, &entries);
     reader.read(&book);
     reader.assert_crossings_alternate(&book);
     assert!(

@@ -3,7 +3,7 @@
 use segstock::ManualClock;
 use segstock_orders::ledger::faults::Disk;
 use segstock_orders::ledger::{Driver, Recovered, Step, WriterSettings};
-use segstock_orders::{Cursor, Filter, OrderBook, Position, Refusal, What};
+use segstock_orders::{Cursor, Filter, OrderBook, Position, Refusal, SkuLimits, What};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +141,32 @@ fn beside_a_dead_ledger_a_list_shows_what_is_durable() {
     let decided = shop.writer.decide(|| list(&shop.book));
     assert_eq!(decided.answer, ["durable"]);
     assert!(decided.rests_on <= shop.writer.status().durable);
+}
+
+/// Whoever sets limits as they are is answered as whoever set them: once that is durable.
+#[test]
+fn limits_that_are_set_again_are_answered_once_they_are_durable() {
+    let disk = Shop::new();
+    let (shop, mut driver) = disk.open();
+    decide(&shop, open_phones);
+    write(&mut driver);
+    let mut limits = SkuLimits::default();
+    limits.safety = 3;
+    let limit = |shop: &Recovered<String>| {
+        let limited = || shop.book.limit("phone".to_owned(), limits).unwrap();
+        shop.writer.decide(limited)
+    };
+    let (first, again) = (limit(&shop), limit(&shop));
+    assert_eq!((first.answer, again.answer), (Some(first.rests_on), None));
+    assert_eq!(again.rests_on, first.rests_on);
+    assert_eq!(shop.writer.outcome(again.rests_on), None, "not yet");
+    write(&mut driver);
+    assert_eq!(shop.writer.outcome(again.rests_on), Some(Ok(())));
+    drop((shop, driver));
+    let (shop, _driver) = disk.open();
+    let again = limit(&shop);
+    assert_eq!(again.answer, None);
+    assert_eq!(shop.writer.outcome(again.rests_on), Some(Ok(())));
 }
 
 /// Rows go in small steps. Whoever crashes between finds rows of an order beside those of a later one with its id.

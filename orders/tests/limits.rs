@@ -83,6 +83,48 @@ fn a_closed_sku_takes_no_new_order_and_its_open_orders_finish() {
     book.return_order("open", Returned::OnSale).unwrap();
 }
 
+/// It waited before: it is no new order.
+#[test]
+fn a_closed_sku_serves_those_who_wait() {
+    let book = book(1);
+    let wait = |id, units| book.place_or_wait(id, None, [("phone", units)], QUARTER);
+    wait("waits", 2).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.closed = true;
+    book.limit("phone", limits).unwrap();
+    assert_eq!(wait("new", 1), Err(Refusal::Closed(vec!["phone"])));
+    book.restock("phone", "delivery", 2).unwrap();
+    assert_eq!(book.get("waits").unwrap().state, OrderState::Held);
+    // Fewer units are no new ones, and more are.
+    let amend = |key, units| book.amend("waits", key, [("phone", units)], QUARTER);
+    assert_eq!(amend("more", 3), Err(Refusal::Closed(vec!["phone"])));
+    amend("fewer", 1).unwrap();
+    book.pay("waits").unwrap();
+}
+
+#[test]
+fn no_more_units_come_back_than_were_shipped() {
+    let book = book(5);
+    book.place("order", None, [("phone", 3), ("case", 1)], QUARTER)
+        .unwrap();
+    book.pay("order").unwrap();
+    book.ship_part("order", "parcel", [("phone", 2), ("case", 1)])
+        .unwrap();
+    let back = |key, lines: [(&'static str, u64); 2]| {
+        book.return_part("order", key, lines, Returned::OnSale)
+    };
+    let refused = back("many", [("phone", 3), ("case", 2)]).unwrap_err();
+    assert!(matches!(refused, Refusal::NotInOrder(_)), "{refused}");
+    assert_eq!(short(refused), [("phone", 3, 2), ("case", 2, 1)]);
+    back("all", [("phone", 2), ("case", 1)]).unwrap();
+    let refused = back("more", [("phone", 1), ("case", 1)]).unwrap_err();
+    assert_eq!(short(refused), [("phone", 1, 0), ("case", 1, 0)]);
+    assert_eq!(
+        (book.available("phone"), book.available("case")),
+        (Some(4), Some(5))
+    );
+}
+
 #[test]
 fn all_that_grows_has_a_limit() {
     let book = OrderBook::builder()

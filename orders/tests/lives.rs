@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::ManualClock;
-use segstock_orders::{OrderBook, OrderBookBuilder};
+use segstock_orders::{OrderBook, OrderBookBuilder, Position};
 use std::sync::Arc;
 use std::time::Duration;
 use support::Recorded;
@@ -153,10 +153,32 @@ fn live(steps: Vec<Step>, ships_at_once: bool) {
         shown(&book),
         "the entries make the book again"
     );
+    assert_retries_are_answered_alike(&book, &again, &clock, player.sendings, &made);
     for prefix in 0..journal.entries().len() {
         let entries = journal.entries().into_iter().take(prefix);
         assert!(builder(&clock, ships_at_once).replay(entries).is_ok());
     }
+}
+
+/// Every call that was made is made again, on the book and on the one that its entries made.
+fn assert_retries_are_answered_alike(
+    book: &OrderBook<Sku>,
+    again: &OrderBook<Sku>,
+    clock: &ManualClock,
+    sendings: Vec<(Sku, Position)>,
+    made: &[Op],
+) {
+    let [mut one, mut other] = [book, again].map(|book| Player {
+        book,
+        clock,
+        sendings: sendings.clone(),
+    });
+    let calls = made.iter().filter(|op| !matches!(op, Op::Pass { .. }));
+    for op in calls {
+        let (said, said_again) = (one.call(op, false), other.call(op, false));
+        assert_eq!(said_again, said, "{op:?} after {made:?}");
+    }
+    assert_eq!(shown(again), shown(book));
 }
 
 proptest! {

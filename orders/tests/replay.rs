@@ -2,8 +2,8 @@
 
 use segstock::MAX_UNITS;
 use segstock_orders::{
-    Change, Cursor, Entry, Filter, LineUnits, Lines, NewOrder, OrderBook, Position, Refusal,
-    ReplayReason, SkuId, SkuLimits,
+    Change, Cursor, Entry, Filter, LineUnits, Lines, NewOrder, OrderBook, OrderState, Position,
+    Refusal, ReplayReason, SkuId, SkuLimits,
 };
 use std::time::Duration;
 
@@ -319,4 +319,29 @@ fn units_that_are_held_count_for_the_limit_of_unpaid_ones() {
     };
     assert!(matches!(place(), Err(Refusal::Unpaid(_))), "{:?}", place());
     assert!(book.pay("order").is_ok() && place().is_ok());
+}
+
+/// The process ended between a delivery and the order that it served.
+#[test]
+fn an_order_that_waits_for_what_came_is_served_after_a_restart() {
+    let waiting = |id, units| Change::Waiting {
+        order: NewOrder::new(id, None, lines(PHONE, units)),
+        ttl: 1 << 40,
+    };
+    let book = replay([
+        opened("phone", PHONE, 0),
+        waiting("first", 2),
+        waiting("second", 1),
+        restocked(PHONE, 2),
+    ]);
+    let book = book.expect("it ends well");
+    let quarter = Duration::from_secs(900);
+    let sale = book.place("sale", None, [("phone".to_owned(), 1)], quarter);
+    assert!(matches!(sale, Err(Refusal::Short(_))), "{sale:?}");
+    let state = |id| book.get(id).expect("it is known").state;
+    assert_eq!(
+        (state("first"), state("second")),
+        (OrderState::Held, OrderState::Waiting)
+    );
+    assert_eq!(book.stock("phone").expect("it is open").waiting, 1);
 }

@@ -2,6 +2,7 @@
 
 use super::OrderBook;
 use crate::entry::{Change, Entry, Position};
+use crate::gate::Gate;
 use crate::limits::SkuLimits;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
@@ -37,8 +38,13 @@ impl<K: Sku + 'static> OrderBook<K> {
                 return Err(Refusal::UnknownSkus(vec![sku]));
             };
             let mut gates = self.skus.pass_all(&[id]);
-            let before = gates.of(id).limits;
+            let Gate {
+                limits: before,
+                limited,
+                ..
+            } = *gates.of(id);
             if before == limits {
+                call.rest_on(limited);
                 return Ok(None);
             }
             if limits.safety > before.safety {

@@ -202,7 +202,8 @@ impl<K: Sku + 'static> OrderBook<K> {
                 gates.of(to).coming -= units + lost;
             }
             Change::Limited { sku, limits, .. } => {
-                gates.of(sku).limits = limits;
+                let gate = gates.of(sku);
+                (gate.limits, gate.limited) = (limits, position);
                 self.skus.item(sku).rules.set(&limits, position);
             }
             _ => {}

@@ -2,15 +2,16 @@
 
 use super::model::{Call, Step};
 use crate::book::OrderBook;
+use crate::builder::OrderBookBuilder;
 use crate::entry::{Entry, Position};
 use crate::journal::{Journal, Lost, NoPlace};
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-type Book = OrderBook<&'static str>;
+pub(super) type Book = OrderBook<&'static str>;
 
-const TTL: Duration = Duration::from_secs(60);
+pub(super) const TTL: Duration = Duration::from_secs(60);
 
 /// How the SKU is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,34 +86,54 @@ impl Journal<&'static str> for Watching {
 
 /// The steps of a call that runs alone, with two units that can be had.
 pub(super) fn of(call: Call) -> Vec<Step> {
+    let is_promised = matches!(call, Call::Cancel | Call::Ship);
+    let units = 2 + u64::from(is_promised);
+    let begin = |book: &Book| {
+        if is_promised {
+            hold(book, "order");
+        }
+        if call == Call::Ship {
+            book.pay("order").expect("it is held");
+        }
+    };
+    watched(Book::builder(), units, begin, |book| {
+        match call {
+            Call::Place => book.place("new", None, [("phone", 1)], TTL).map(drop),
+            Call::Cancel => book.cancel("order").map(drop),
+            Call::Ship => book.ship("order").map(drop),
+            Call::WriteOff => book.write_off("phone", "key", 1).map(drop),
+            Call::Restock => book.restock("phone", "key", 1).map(drop),
+            Call::Count(counted) => {
+                let counted = counted.cast_unsigned();
+                book.count("phone", "key", counted).map(drop)
+            }
+        }
+        .expect("nothing is in the way");
+    })
+}
+
+/// Has an order hold a phone.
+pub(super) fn hold(book: &Book, id: &str) {
+    book.place(id, None, [("phone", 1)], TTL).expect("units");
+}
+
+/// The steps of a call on a book of so many phones and a case, after others began.
+pub(super) fn watched(
+    builder: OrderBookBuilder<&'static str>,
+    phones: u64,
+    begin: impl FnOnce(&Book),
+    call: impl FnOnce(&Book),
+) -> Vec<Step> {
     let watching = Arc::new(Watching::default());
     let journal = Arc::clone(&watching);
-    let book = Arc::new(Book::builder().journal(journal).build());
+    let book = Arc::new(builder.journal(journal).build());
     _ = watching.book.set(Arc::downgrade(&book));
-    let is_promised = matches!(call, Call::Cancel | Call::Ship);
-    book.open("phone", 2 + u64::from(is_promised))
-        .expect("a new SKU");
-    if is_promised {
-        book.place("order", None, [("phone", 1)], TTL)
-            .expect("units");
-    }
-    if call == Call::Ship {
-        book.pay("order").expect("it is held");
-    }
+    book.open("phone", phones).expect("a new SKU");
+    book.open("case", 1).expect("a new SKU");
+    begin(&book);
     watching.seen.lock().clear();
     let before = Seen::now(&book);
-    match call {
-        Call::Place => book.place("new", None, [("phone", 1)], TTL).map(drop),
-        Call::Cancel => book.cancel("order").map(drop),
-        Call::Ship => book.ship("order").map(drop),
-        Call::WriteOff => book.write_off("phone", "key", 1).map(drop),
-        Call::Restock => book.restock("phone", "key", 1).map(drop),
-        Call::Count(counted) => {
-            let counted = counted.cast_unsigned();
-            book.count("phone", "key", counted).map(drop)
-        }
-    }
-    .expect("nothing is in the way");
+    call(&book);
     steps(before, &watching.seen.lock(), Seen::now(&book))
 }
 

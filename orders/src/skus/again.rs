@@ -34,7 +34,7 @@ impl<K: Sku> Skus<K> {
     }
 
     /// Has the units of a SKU be where sums say that are possible. Until now all are free with which it was opened, and
-    /// nobody else uses it.
+    /// nobody else uses it. Orders that wait for it are served by the first calls: their SKUs were noted as they joined.
     pub(crate) fn settle(&self, sku: SkuId, sums: &SkuSums) {
         let [on_hand, held, promised] =
             [sums.on_hand, sums.held, sums.promised()].map(i64::unsigned_abs);
@@ -59,9 +59,5 @@ impl<K: Sku> Skus<K> {
             item.gateway.hold_anyway(held);
         }
         gate.on_hand = on_hand;
-        drop(gate);
-        if item.queue.is_waited_for() {
-            self.to_serve.add(sku);
-        }
     }
 }

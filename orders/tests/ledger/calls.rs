@@ -1,6 +1,6 @@
 //! The calls of the clients.
 
-use segstock_orders::{OrderBook, Refusal, Returned};
+use segstock_orders::{OrderBook, Refusal, Returned, SkuLimits};
 use std::time::Duration;
 
 pub type Book = OrderBook<String>;
@@ -15,10 +15,19 @@ pub enum Call {
         order: String,
         lines: Vec<(String, u64)>,
     },
+    /// Places an order, or has it wait.
+    Wait {
+        order: String,
+        lines: Vec<(String, u64)>,
+    },
     Amend {
         order: String,
         key: String,
         lines: Vec<(String, u64)>,
+    },
+    Extend {
+        order: String,
+        key: String,
     },
     Pay {
         order: String,
@@ -50,6 +59,17 @@ pub enum Call {
         key: String,
         units: u64,
     },
+    Move {
+        from: String,
+        to: String,
+        key: String,
+        units: u64,
+    },
+    /// Sets the safety stock.
+    Limit {
+        sku: String,
+        units: u64,
+    },
 }
 
 /// What a call was answered, as far as the judge needs it.
@@ -66,6 +86,8 @@ impl Call {
     pub fn make(&self, book: &Book) -> Answered {
         let order = match self {
             Self::Place { order, lines } => book.place(order, None, lines.clone(), TTL),
+            Self::Wait { order, lines } => book.place_or_wait(order, None, lines.clone(), TTL),
+            Self::Extend { order, key } => book.extend(order, key, TTL),
             Self::Amend { order, key, lines } => book.amend(order, key, lines.clone(), TTL),
             Self::Pay { order } => book.pay(order),
             Self::Ship { order } => book.ship(order),
@@ -81,6 +103,20 @@ impl Call {
             Self::Count { sku, key, units } => return shelf(book.count(sku.clone(), key, *units)),
             Self::WriteOff { sku, key, units } => {
                 return shelf(book.write_off(sku.clone(), key, *units));
+            }
+            Self::Move {
+                from,
+                to,
+                key,
+                units,
+            } => return shelf(book.move_units(from.clone(), to.clone(), key, *units)),
+            Self::Limit { sku, units } => {
+                let mut limits = SkuLimits::default();
+                limits.safety = *units;
+                return match book.limit(sku.clone(), limits) {
+                    Ok(changed) => done(changed.is_none()),
+                    Err(refusal) => Answered::Refused(refusal),
+                };
             }
         };
         match order {
@@ -98,8 +134,9 @@ impl Call {
         let lines = (0..chance.usize(1..=skus))
             .map(|number| (format!("sku-{number}"), chance.u64(1..4)))
             .collect();
-        match chance.u8(0..18) {
-            0..7 => Self::Place { order, lines },
+        match chance.u8(0..22) {
+            0..6 => Self::Place { order, lines },
+            6 => Self::Wait { order, lines },
             7 => Self::Amend { order, key, lines },
             8..10 => Self::Pay { order },
             10..12 => Self::Cancel { order },
@@ -108,6 +145,17 @@ impl Call {
             14 => Self::Get { order },
             15 => Self::Restock { sku, key, units },
             16 => Self::Count { sku, key, units },
+            17 => Self::Extend { order, key },
+            18 => Self::Limit { sku, units },
+            19 | 20 => {
+                let (from, to) = (sku, format!("sku-{}", chance.usize(0..skus)));
+                Self::Move {
+                    from,
+                    to,
+                    key,
+                    units,
+                }
+            }
             _ => Self::WriteOff { sku, key, units },
         }
     }

@@ -43,6 +43,7 @@ struct Figures {
     written_off: i64,
     held: i64,
     paid: i64,
+    safety: i64,
     uncovered: i64,
 }
 
@@ -52,7 +53,7 @@ impl Figures {
     }
 
     const fn free(&self) -> i64 {
-        self.on_hand() - self.held - self.paid
+        self.on_hand() - self.held - self.paid - self.safety
     }
 }
 
@@ -104,9 +105,10 @@ pub fn told(told: &[Told], log: &Log) -> Option<Finding> {
 pub fn again(call: &Call, again: &Answered) -> Option<Finding> {
     let is_known = match again {
         Answered::Before => true,
-        Answered::Done => matches!(call, Call::Get { .. }),
+        // Others may have set other limits since.
+        Answered::Done => matches!(call, Call::Get { .. } | Call::Limit { .. }),
         Answered::Refused(Refusal::State(state)) => match call {
-            Call::Place { .. } | Call::Pay { .. } => {
+            Call::Place { .. } | Call::Wait { .. } | Call::Pay { .. } => {
                 matches!(state, OrderState::Cancelled | OrderState::Expired)
             }
             _ => false,
@@ -149,6 +151,23 @@ fn apply(stocks: &mut Stocks, change: &Change<String>) {
             at(stocks, *sku).uncovered += signed(*uncovered);
         }
         Change::WrittenOff { sku, units } => at(stocks, *sku).written_off += signed(*units),
+        Change::Moved { from, to, units } => {
+            at(stocks, *from).came -= signed(*units);
+            at(stocks, *to).came += signed(*units);
+        }
+        Change::Limited {
+            sku,
+            safety,
+            uncovered,
+            ..
+        } => {
+            at(stocks, *sku).safety += safety;
+            at(stocks, *sku).uncovered += signed(*uncovered);
+        }
+        Change::Waiting { .. } | Change::Extended { .. } => {}
+        Change::Served { lines, .. } => {
+            each(stocks, lines, |figures, units| figures.held += units);
+        }
         Change::Placed { order, .. } => {
             each(stocks, &order.lines, |figures, units| figures.held += units);
         }
