@@ -169,6 +169,32 @@ fn limits_that_are_set_again_are_answered_once_they_are_durable() {
     assert_eq!(shop.writer.outcome(again.rests_on), Some(Ok(())));
 }
 
+/// A SKU that is open already, and orders of a list: whoever is told of them is told once that is durable.
+#[test]
+fn what_is_open_and_what_is_listed_is_told_once_it_is_durable() {
+    let disk = Shop::new();
+    let (shop, mut driver) = disk.open();
+    let open = || {
+        let opened = || shop.book.open("phone".to_owned(), 5);
+        shop.writer.decide(opened)
+    };
+    let (first, again) = (open(), open());
+    assert_eq!(again.answer, Err(Refusal::AlreadyOpen));
+    assert_eq!(
+        (first.answer, again.rests_on),
+        (Ok(first.rests_on), first.rests_on)
+    );
+    write(&mut driver);
+    decide(&shop, |book| place(book, "order"));
+    let list = || {
+        let listed = || shop.book.list(&Filter::default(), Cursor::default(), 10);
+        shop.writer.decide(listed)
+    };
+    let listed = list();
+    assert_eq!(listed.answer.unwrap().orders[0].position, listed.rests_on);
+    assert_eq!(shop.writer.outcome(listed.rests_on), None, "not yet");
+}
+
 /// Rows go in small steps. Whoever crashes between finds rows of an order beside those of a later one with its id.
 #[test]
 fn rows_of_an_order_go_though_its_id_was_used_again() {

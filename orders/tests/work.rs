@@ -3,7 +3,7 @@
 mod support;
 
 use segstock::ManualClock;
-use segstock_orders::{Cursor, Filter, OrderBook, Refusal};
+use segstock_orders::{Cursor, Filter, OrderBook, Position, Refusal, SkuId};
 use std::sync::Arc;
 use std::time::Duration;
 use support::Recorded;
@@ -116,4 +116,29 @@ fn a_list_looks_at_a_few_orders_whatever_it_finds() {
         (cursor, pages) = (page.next, pages + 1);
     }
     assert!(pages >= ORDERS / 2_000, "{pages} pages");
+}
+
+#[test]
+fn no_page_is_longer_than_a_constant() {
+    let builder = OrderBook::builder().events(10_000);
+    let book = builder.build();
+    for sku in 0..1_500 {
+        book.open(sku, 2).unwrap();
+    }
+    for from in 0..1_499 {
+        book.send(from, from + 1, "key", 1).unwrap();
+        let id = format!("order-{from}");
+        book.place(&id, None, [(from, 1)], QUARTER).unwrap();
+    }
+    let stocks = book.stocks(SkuId::new(0), usize::MAX);
+    assert_eq!(
+        (stocks.stocks.len(), stocks.next),
+        (1_000, Some(SkuId::new(1_000)))
+    );
+    let sendings = book.sendings(Position::default(), usize::MAX);
+    assert!(sendings.sendings.len() == 1_000 && sendings.next.is_some());
+    // The events of one entry come together.
+    let events = book.events(Position::default(), usize::MAX);
+    assert!((1_000..1_002).contains(&events.events.len()));
+    assert!(!book.events(events.next, 1).events.is_empty());
 }

@@ -20,7 +20,7 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// # Errors
     ///
     /// [`Refusal::Short`] names every line that lacks units; its `requested` are the units that the order needs more.
-    /// [`Refusal::State`] if no unit of it is held, or one was paid for; units that were cancelled before stay so.
+    /// [`Refusal::State`] if no unit of it is held, or one is paid for or has left; units that were cancelled stay so.
     /// [`Refusal::Conflict`] if the key is known for another request on this order, or for another `ttl`. Those of [`place`](Self::place) for what no book takes;
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn amend(
@@ -71,8 +71,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
-    /// All units of the order that are held are so for `ttl` from now, if that is later than their deadline: no extension moves a deadline
-    /// back. A retry with the same `key` moves it no further.
+    /// All units of the order that are held are so for `ttl` from now, if that is later than their deadline: no extension moves
+    /// a deadline back. A retry with the same `key` moves it no further.
     ///
     /// An order can be extended as often as its customer likes: of its extensions the last 8 are known, and the next takes
     /// the place of the oldest. So a copy that comes after 8 later extensions is a new request: the units are held for
