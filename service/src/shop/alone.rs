@@ -83,6 +83,21 @@ impl Alone {
         Ok(figures?)
     }
 
+    /// Makes a change whose answer shows figures of stock, and waits until all that they show is durable.
+    ///
+    /// # Errors
+    ///
+    /// The book's refusal, as it is answered.
+    async fn call_and_show<T>(&self, call: impl FnOnce(&Book) -> Done<T>) -> Result<T, Problem> {
+        let decided = self.decide(call);
+        let shown = match &decided.answer {
+            Ok(_) => self.writer.status().appended,
+            Err(_) => decided.rests_on,
+        };
+        self.durable(shown).await?;
+        Ok(decided.answer?)
+    }
+
     async fn durable(&self, position: Position) -> Result<(), Problem> {
         is_made();
         let durable = self.writer.durable(position).await;
@@ -231,7 +246,7 @@ fn on_clock_of(book: &Book, time: SystemTime) -> Duration {
 /// Calls on stock.
 impl Alone {
     pub(super) async fn open(&self, sku: &str) -> Result<Answered<Stock>, Problem> {
-        let opened = self.call(|book| {
+        let opened = self.call_and_show(|book| {
             let replayed = match book.open(sku.to_owned(), 0) {
                 Ok(_) => false,
                 Err(Refusal::AlreadyOpen) => true,
@@ -273,7 +288,7 @@ impl Alone {
         call: StockCall,
     ) -> Result<Answered<Stock>, Problem> {
         let is_sending = matches!(call, StockCall::Send(..));
-        let changed = self.call(|book| {
+        let changed = self.call_and_show(|book| {
             let named = sku.to_owned();
             let answer = match call {
                 StockCall::Restock(units) => book.restock(named, key, units),
@@ -302,7 +317,7 @@ impl Alone {
         sku: &str,
         limits: SkuLimits,
     ) -> Result<Answered<Stock>, Problem> {
-        let limited = self.call(|book| {
+        let limited = self.call_and_show(|book| {
             let changed = book.limit(sku.to_owned(), limits)?;
             Ok((changed.is_none(), stock_of(book, sku)?))
         });

@@ -64,6 +64,56 @@ fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
     assert_eq!(shop.client.stock("phone"), (9, 10));
 }
 
+/// A change of stock shows the stock: with what others did, once that is durable.
+#[test]
+fn figures_in_the_answer_to_a_change_are_durable() {
+    let disk = Arc::new(Mutex::new(()));
+    let setting = Setting {
+        ledger: Box::new(Slow(Arc::clone(&disk))),
+        limits: Limits {
+            request: Duration::from_millis(100),
+            ..Limits::default()
+        },
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("phone", 10)], setting);
+    let changes = || {
+        let units = json!({"units": 1});
+        let limits = json!({"low": 2}).to_string();
+        let path = "/v1/stock/phone";
+        [
+            shop.client.send("PUT", path, &[], ""),
+            shop.client.post("/v1/stock/phone/restock", "k", &units),
+            shop.client
+                .send("PUT", "/v1/stock/phone/limits", &[JSON], &limits),
+        ]
+    };
+    for change in changes() {
+        change.expect(200);
+    }
+    let stuck = disk.lock().unwrap();
+    shop.customers
+        .order("a", &[("phone", 1)])
+        .problem(503, "still-writing");
+    for retry in changes() {
+        retry.problem(503, "still-writing");
+    }
+    // What shows nothing waits for nothing.
+    let refused = shop
+        .client
+        .post("/v1/stock/phone/restock", "k", &json!({"units": 2}));
+    refused.problem(422, "other-request");
+    drop(stuck);
+    for retry in changes() {
+        assert!(retry.is_replayed());
+        let shown = retry.expect(200);
+        assert_eq!(
+            (&shown["available"], &shown["on_hand"]),
+            (&json!(10), &json!(11))
+        );
+    }
+}
+
 #[test]
 fn an_answer_has_the_id_of_its_request() {
     let shop = Server::start(&[]);
