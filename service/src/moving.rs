@@ -1,9 +1,10 @@
 //! [`move_from`]: a shop of one process becomes one of several nodes, with its open orders.
 //!
 //! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit of
-//! a sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells; its own name is
-//! kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good, and the sale takes its name. So
-//! what is killed before that leaves a shop as it was, and the next run begins again; what is killed later is ended by the next run.
+//! a sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells; its own name
+//! is kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good, and the sale takes its name. So
+//! what is killed before that leaves a shop as it was, and the next run begins again; what is killed later is ended by the next
+//! run.
 
 mod compare;
 mod look;

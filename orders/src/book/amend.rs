@@ -21,8 +21,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// [`Refusal::Short`] names every line that lacks units; its `requested` are the units that the order needs more.
     /// [`Refusal::State`] if no unit of it is held, or one is paid for or has left; units that were cancelled stay so.
-    /// [`Refusal::Conflict`] if the key is known for another request on this order, or for another `ttl`. Those of [`place`](Self::place) for what no book takes;
-    /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
+    /// [`Refusal::Conflict`] if the key is known for another request on this order, or for another `ttl`. Those of
+    /// [`place`](Self::place) for what no book takes; [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn amend(
         &self,
         id: &str,

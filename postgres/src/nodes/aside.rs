@@ -19,7 +19,8 @@ const REMOVE: &str = r#"
       end if;
     end $$"#;
 
-/// Renames a sale. What was there is nothing, an empty schema, a claim, a ledger that was closed for good, or the sale itself by now.
+/// Renames a sale. What was there is nothing, an empty schema, a claim, a ledger that was closed for good, or by now the sale
+/// itself.
 const RENAME: &str = r#"
     do $$ begin
       perform pg_advisory_xact_lock(hashtext('segstock nodes {to}'));

@@ -5,7 +5,6 @@ use crate::support::process::{PORTS, Process, command};
 use crate::support::{Client, Reply, Server, Setting, key};
 use segstock_service::book::Limits;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -281,15 +280,7 @@ fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
 
 #[test]
 fn a_list_that_waits_too_long_for_the_disk_is_told_so_and_a_retry_finds_it_done() {
-    let disk = Arc::new(Mutex::new(()));
-    let setting = Setting {
-        ledger: Box::new(Slow(Arc::clone(&disk))),
-        limits: Limits {
-            request: Duration::from_secs(1),
-            ..Limits::default()
-        },
-        ..Setting::default()
-    };
+    let (disk, setting) = Slow::at(Duration::from_secs(1));
     let shop = Server::set(&[], setting);
     let list = "sku,units\na,2\nb,3\n";
     let sent = || send(&shop.client, "do=restock&open=true", "first", CSV, list);

@@ -425,6 +425,16 @@ fn a_second_term_ends_the_drain() {
     assert!(!said.contains("/readyz"), "{said}");
 }
 
+/// What requests are measured against: the same server, whose handlers do nothing.
+#[test]
+fn idle_handlers_do_nothing() {
+    let service = Process::start(&["--idle"]);
+    let order = service.client.order("a", &[("phone", 1)]);
+    assert_eq!((order.status, &*order.text), (204, ""));
+    assert_eq!(service.client.get("/v1/orders/a").status, 204);
+    service.client.get("/nix").problem(404, "unknown-route");
+}
+
 #[cfg(unix)]
 #[test]
 fn it_stops_at_once_though_idle_connections_are_open() {

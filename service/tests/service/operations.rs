@@ -17,6 +17,24 @@ use std::time::{Duration, Instant};
 /// A ledger that writes only while nobody holds its lock.
 pub struct Slow(pub Arc<Mutex<()>>);
 
+impl Slow {
+    /// The lock of one, and a service whose requests wait for it at most for so long.
+    pub fn at(request: Duration) -> (Arc<Mutex<()>>, Setting) {
+        let disk = Arc::new(Mutex::new(()));
+        let limits = Limits {
+            request,
+            ..Limits::default()
+        };
+        let ledger = Box::new(Self(Arc::clone(&disk)));
+        let setting = Setting {
+            ledger,
+            limits,
+            ..Setting::default()
+        };
+        (disk, setting)
+    }
+}
+
 impl Ledger<Sku> for Slow {
     fn open(&mut self) -> Result<Opened, LedgerError> {
         Ledger::<Sku>::open(&mut Nowhere)
@@ -38,15 +56,7 @@ impl Ledger<Sku> for Slow {
 
 #[test]
 fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
-    let disk = Arc::new(Mutex::new(()));
-    let setting = Setting {
-        ledger: Box::new(Slow(Arc::clone(&disk))),
-        limits: Limits {
-            request: Duration::from_millis(100),
-            ..Limits::default()
-        },
-        ..Setting::default()
-    };
+    let (disk, setting) = Slow::at(Duration::from_millis(100));
     let shop = Server::set(&[("phone", 10)], setting);
     let stuck = disk.lock().unwrap();
     let slow = shop.customers.order("a", &[("phone", 1)]);
@@ -67,15 +77,7 @@ fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
 /// A change of stock shows the stock: with what others did, once that is durable.
 #[test]
 fn figures_in_the_answer_to_a_change_are_durable() {
-    let disk = Arc::new(Mutex::new(()));
-    let setting = Setting {
-        ledger: Box::new(Slow(Arc::clone(&disk))),
-        limits: Limits {
-            request: Duration::from_millis(100),
-            ..Limits::default()
-        },
-        ..Setting::default()
-    };
+    let (disk, setting) = Slow::at(Duration::from_millis(100));
     let shop = Server::set(&[("phone", 10)], setting);
     let changes = || {
         let units = json!({"units": 1});

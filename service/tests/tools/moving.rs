@@ -33,6 +33,10 @@ pub fn trials() -> Vec<Trial> {
         ),
         trial("moving::of_two_at_once_one_is_moved", at_once::two),
         trial(
+            "moving::another_sale_is_not_taken_for_the_shop",
+            at_once::another_sale,
+        ),
+        trial(
             "moving::what_the_old_shop_sold_meanwhile_is_not_lost",
             at_once::opened_meanwhile,
         ),

@@ -3,7 +3,7 @@
 use super::{Database, MOVING, assert_refused, file, fill_file, moving, old};
 use crate::nodes::arguments;
 use crate::postgres::url;
-use crate::support::process::{PORTS, Process};
+use crate::support::process::{PORTS, Process, command};
 use segstock_remote::servers::PostgresServer;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -63,11 +63,16 @@ impl Drop for UnderWay {
 const CLAIMED: &str = "select 1::oid from segstock.segstock_claim";
 const LOCKED: &str = "select 1::oid from pg_stat_activity where wait_event_type = 'Lock'";
 
-/// A second database of the server, for a ledger.
-fn second_database(first: &Database, url: &str) -> String {
-    first.run("create database shop");
-    let url = url.strip_suffix("/postgres").unwrap();
-    format!("{url}/shop")
+/// A move that has claimed its name, of a ledger in a second database: the URLs of both, the first one, and the move.
+fn from_second_database(server: &PostgresServer) -> (String, String, Database, UnderWay) {
+    let url = url(server);
+    let database = Database::at(&url);
+    database.run("create database shop");
+    let from = format!("{}/shop", url.strip_suffix("/postgres").unwrap());
+    fill_ledger(&from);
+    let first = UnderWay::start(&mut moving(&url, &from));
+    until(&database, CLAIMED, 1);
+    (url, from, database, first)
 }
 
 /// A shop in a ledger of `PostgreSQL`, which has an order.
@@ -78,22 +83,27 @@ fn fill_ledger(url: &str) {
     assert_eq!(shop.terminate(), Some(0));
 }
 
-/// The old ledger is closed, and the sale has not got its name yet.
-pub fn killed_at_its_end(server: PostgresServer) {
-    let (url, (folder, from)) = (url(&server), file());
-    fill_file(&folder.path().join("shop.db"), 30);
-    let database = Database::at(&url);
-    let first = UnderWay::start(&mut moving(&url, &from));
-    until(&database, CLAIMED, 1);
+/// Kills a move once the old ledger is closed, before the sale has its name.
+fn kill_at_its_end(database: &Database, url: &str, from: &str) {
+    let first = UnderWay::start(&mut moving(url, from));
+    until(database, CLAIMED, 1);
     // The claim can be changed, and not be removed.
     database.run("begin; lock table segstock.segstock_claim in access share mode");
-    let other = Database::at(&url);
+    let other = Database::at(url);
     until(&other, LOCKED, 1);
     drop(first);
     other.run(
         "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'",
     );
     database.run("rollback");
+}
+
+/// The old ledger is closed, and the sale has not got its name yet.
+pub fn killed_at_its_end(server: PostgresServer) {
+    let (url, (folder, from)) = (url(&server), file());
+    fill_file(&folder.path().join("shop.db"), 30);
+    let database = Database::at(&url);
+    kill_at_its_end(&database, &url, &from);
     assert_eq!(database.schemas(), MOVING);
     let by_accident = [PORTS, &["--ledger", &from]].concat();
     assert_refused(&by_accident, &["is closed for good"]);
@@ -146,12 +156,7 @@ pub fn two(server: PostgresServer) {
 
 /// Another service opens the old ledger once all its orders were compared.
 pub fn opened_meanwhile(server: PostgresServer) {
-    let url = url(&server);
-    let database = Database::at(&url);
-    let from = second_database(&database, &url);
-    fill_ledger(&from);
-    let first = UnderWay::start(&mut moving(&url, &from));
-    until(&database, CLAIMED, 1);
+    let (url, from, database, first) = from_second_database(&server);
     database.run("begin; select pg_advisory_xact_lock(hashtext('segstock nodes segstock'))");
     let other = Database::at(&url);
     until(&other, LOCKED, 1);
@@ -172,12 +177,7 @@ pub fn opened_meanwhile(server: PostgresServer) {
 
 /// The sale is whole, and the old ledger is not closed yet: nobody knows that but who opens it.
 pub fn killed_while_it_closes(server: PostgresServer) {
-    let url = url(&server);
-    let database = Database::at(&url);
-    let from = second_database(&database, &url);
-    fill_ledger(&from);
-    let first = UnderWay::start(&mut moving(&url, &from));
-    until(&database, CLAIMED, 1);
+    let (url, from, database, first) = from_second_database(&server);
     let ledger = Database::at(&from);
     ledger.run("begin; select 1 from segstock.owner for update");
     until(&database, LOCKED, 1);
@@ -195,4 +195,21 @@ pub fn killed_while_it_closes(server: PostgresServer) {
     let node = Process::spawn(&mut moving(&url, &from));
     let moved = "moved 1 SKU and 1 order (1 paid)";
     assert!(node.found.contains(moved), "{}", node.found);
+}
+
+/// Whoever drops what was kept for a move gets an empty sale: it is not taken for the shop.
+pub fn another_sale(server: PostgresServer) {
+    let (url, (folder, from)) = (url(&server), file());
+    fill_file(&folder.path().join("shop.db"), 30);
+    let database = Database::at(&url);
+    kill_at_its_end(&database, &url, &from);
+    database.run("drop schema segstock cascade");
+    let plain = arguments(&url, "two");
+    let empty = Process::spawn(&mut command(&plain));
+    assert_eq!(empty.terminate(), Some(0));
+    let again = [&arguments(&url, "one")[..], &["--move-from", &from]].concat();
+    assert_refused(&again, &["there is another sale", "beside it"]);
+    database.run("drop schema segstock cascade");
+    let node = Process::spawn(&mut moving(&url, &from));
+    node.client.deed("pay", "order:0").expect(200);
 }
