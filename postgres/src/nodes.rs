@@ -78,7 +78,6 @@ mod views;
 mod writer;
 
 pub use answers::{Answer, InvalidOrder, MAX_HOLD, Order, Refusal, StockAnswer};
-pub use claim::Claim;
 pub use error::SaleError;
 pub use events::{Event, Events};
 pub use feed::{Cursor, InvalidCursor, ListedOrder, Page};

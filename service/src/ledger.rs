@@ -129,10 +129,12 @@ impl NotOpen {
         matches!(self.reason, Some(LedgerReason::NoAnswer))
     }
 
-    /// Whether the ledger was closed for good, and this is why.
+    /// What the line says after `why`, if the ledger was closed for good, and this is why.
     #[must_use]
-    pub fn is_closed_for_good(&self, why: &str) -> bool {
-        matches!(self.reason, Some(LedgerReason::ClosedForGood)) && self.line.ends_with(why)
+    pub fn closed_for_good(&self, why: &str) -> Option<&str> {
+        let is_closed = matches!(self.reason, Some(LedgerReason::ClosedForGood));
+        let (_, rest) = self.line.split_once(why)?;
+        is_closed.then_some(rest)
     }
 }
 

@@ -1,10 +1,11 @@
 //! [`move_from`]: a shop of one process becomes one of several nodes, with its open orders.
 //!
 //! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit of
-//! a sale hold as for any other. **All of that happens aside**, in a sale of another name, from which nobody sells; its own name
-//! is kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good, and the sale takes its name. So
-//! what is killed before that leaves a shop as it was, and the next run begins again; what is killed later is ended by the next
-//! run.
+//! a sale hold as for any other. **All of that happens aside**, in a sale of a name that no other run has, from which nobody sells;
+//! the name that it will have is kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good: **its
+//! closing names the sale** that has its orders, which then takes the name that was kept. So what is killed before that leaves a
+//! shop as it was, and the next run begins again; what is killed later is ended by the next run; and what stood still, for however
+//! long, touches nothing of another. `tests/moving_model.rs` has this as a model, with the mistakes that it forbids.
 
 mod compare;
 mod look;
@@ -18,12 +19,12 @@ use crate::opening::{PROBE, builder, when_there};
 use crate::waiting::Wait;
 use look::Look;
 use segstock_orders::ledger::{Ledger, RecoverError, Recovered};
-use segstock_postgres::nodes::{Claim, Sale, SaleError};
+use segstock_postgres::nodes::{Sale, SaleError};
 use std::error::Error;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
-/// The sale that is made aside.
+/// What the name of a sale begins with that is made aside.
 const ASIDE: &str = "segstock_moving";
 /// Its node.
 const NODE: &str = "move";
@@ -45,13 +46,12 @@ pub async fn move_from(
     url: &PostgresUrl,
 ) -> Result<String, Box<dyn Error>> {
     let refused = |error: SaleError| format!("cannot move {old} to {url}: {error}");
-    let aside = Sale::at(url.text(), ASIDE).map_err(refused)?;
+    let aside = Sale::aside(url.text(), ASIDE).map_err(refused)?;
     let moving = Move {
         config,
         old,
-        is_in_place: matches!(old, LedgerPlace::Postgres(of) if of.text() == url.text()),
-        why: format!("its shop was moved to the nodes of {url}"),
-        aside: aside.timeout(STATEMENT).patience(CALL),
+        url,
+        aside: patient(aside),
     };
     let mut wait = Wait::new(url, config.wait_for_database);
     let asked = Sale::at(url.text(), SCHEMA).map_err(refused)?;
@@ -63,21 +63,23 @@ pub async fn move_from(
         }
     };
     match found {
-        Ok(_) => moving.was_done(url).await,
-        Err(SaleError::NotASale) if moving.is_in_place => moving.go().await,
+        Ok(_) => moving.was_done().await,
+        Err(SaleError::NotASale) if moving.is_in_place() => moving.go().await,
         Err(SaleError::NotInstalled | SaleError::Claimed { .. }) => moving.go().await,
         Err(error) => Err(refused(error).into()),
     }
+}
+
+fn patient(sale: Sale) -> Sale {
+    sale.timeout(STATEMENT).patience(CALL)
 }
 
 /// A shop that is moved.
 struct Move<'a> {
     config: &'a Config,
     old: &'a LedgerPlace,
-    /// The sale will be where the ledger is.
-    is_in_place: bool,
-    /// What the old ledger says once it is closed.
-    why: String,
+    url: &'a PostgresUrl,
+    /// What this run makes. Nobody else knows it before the closing of the ledger names it.
     aside: Sale,
 }
 
@@ -86,14 +88,18 @@ impl Move<'_> {
     async fn go(&self) -> Result<String, Box<dyn Error>> {
         let (old, settings) = (self.old.clone(), self.config.clone());
         let open = move || Ok(builder(&settings).recover(existing(&old, SCHEMA)?)?);
-        let moved = match when_there(self.old, self.config.wait_for_database, open).await {
-            Ok(recovered) => self.make(recovered).await?,
-            Err(error) if self.is_closed(&*error) => format!("{} is moved", self.old),
-            Err(error) => return Err(error),
-        };
-        let renamed = self.aside.rename(SCHEMA).await;
-        renamed.map_err(|error| self.refused(&error))?;
-        Ok(moved)
+        match when_there(self.old, self.config.wait_for_database, open).await {
+            Ok(recovered) => {
+                let moved = self.make(recovered).await?;
+                self.rename(&self.aside).await?;
+                Ok(moved)
+            }
+            Err(error) => {
+                let sale = self.named_by(&*error)?.ok_or(error)?;
+                self.rename(&sale).await?;
+                Ok(format!("{} is moved", self.old))
+            }
+        }
     }
 
     /// Makes the sale aside, and closes the old ledger. Says what was moved.
@@ -102,75 +108,100 @@ impl Move<'_> {
         look.can_all_be_moved()
             .map_err(|line| format!("{old} cannot be moved: {line}"))?;
         tracing::info!("moving {} from {old}", look.counts());
-        let claim = if self.is_in_place {
-            // The ledger itself keeps the name.
-            None
-        } else {
-            let claim = self.aside.claim(SCHEMA, &old.to_string()).await;
-            Some(claim.map_err(|error| self.refused(&error))?)
-        };
-        let ledger = fill(recovered, &look, (old, &self.aside), claim.as_ref()).await;
-        if let (Err(_), Some(claim)) = (&ledger, &claim) {
-            _ = self.aside.give_up(claim).await;
+        if !self.is_in_place() {
+            // Otherwise the ledger itself keeps the name.
+            let claimed = self.aside.claim(SCHEMA, &old.to_string()).await;
+            claimed.map_err(|error| self.refused(&error))?;
         }
-        close_for_good(ledger?, &self.why).await?;
+        let ledger = match self.fill(recovered, &look).await {
+            Ok(ledger) => ledger,
+            Err(error) => {
+                _ = if self.is_in_place() {
+                    self.aside.remove().await
+                } else {
+                    self.aside.give_up(SCHEMA).await
+                };
+                return Err(error);
+            }
+        };
+        close_for_good(ledger, &self.why(self.aside.name())).await?;
         Ok(format!("moved {} from {old}", look.counts()))
     }
 
+    /// Makes the state of the shop again in the sale aside, compares both, and says that it is whole. Returns the old ledger.
+    async fn fill(
+        &self,
+        recovered: Recovered<Sku>,
+        look: &Look,
+    ) -> Result<Box<dyn Ledger<Sku>>, Box<dyn Error>> {
+        let (old, aside) = (self.old, &self.aside);
+        let refused = |error: SaleError| self.refused(&error);
+        aside.install().await.map_err(refused)?;
+        let node = aside.join(NODE).await.map_err(refused)?;
+        let filled = async {
+            replay::replay(&recovered, look, &node).await?;
+            compare::compare(&recovered, &node).await
+        };
+        let filled: Result<(), String> = filled.await;
+        _ = node.leave().await;
+        filled.map_err(|line| format!("cannot move {old}: {line}"))?;
+        aside.audit().await.map_err(refused)?;
+        if !self.is_in_place() {
+            aside.mark_whole(SCHEMA).await.map_err(refused)?;
+        }
+        open_again(recovered, old).await
+    }
+
+    async fn rename(&self, sale: &Sale) -> Result<(), String> {
+        let renamed = sale.rename(SCHEMA).await;
+        renamed.map_err(|error| self.refused(&error))
+    }
+
     /// Sees that the shop was moved, where there is a sale already.
-    async fn was_done(&self, url: &PostgresUrl) -> Result<String, Box<dyn Error>> {
-        let (old, place) = (self.old, self.old.clone());
-        let schema = if self.is_in_place { CLOSED } else { SCHEMA };
+    async fn was_done(&self) -> Result<String, Box<dyn Error>> {
+        let (old, url, place) = (self.old, self.url, self.old.clone());
+        let schema = if self.is_in_place() { CLOSED } else { SCHEMA };
         let open = move || {
             let mut ledger = existing(&place, schema)?;
             ledger.open().map_err(RecoverError::Ledger)?;
             Ok(())
         };
         let line = match when_there(old, self.config.wait_for_database, open).await {
-            Err(error) if !self.is_closed(&*error) => return Err(error),
             Ok(()) => "there is a sale already; a shop is moved to a database without one",
-            Err(_) => match self.aside.free("-").await {
-                Err(SaleError::NotInstalled) => return Ok(format!("{old} was moved before")),
-                Err(error) => return Err(self.refused(&error).into()),
-                Ok(_) => "there is another sale, and that of its orders is beside it",
-            },
+            Err(error) => {
+                let sale = self.named_by(&*error)?.ok_or(error)?;
+                match sale.free("-").await {
+                    Err(SaleError::NotInstalled) => return Ok(format!("{old} was moved before")),
+                    Err(error) => return Err(self.refused(&error).into()),
+                    Ok(_) => "there is another sale, and that of its orders is beside it",
+                }
+            }
         };
         Err(format!("cannot move {old} to {url}: {line}").into())
     }
 
-    fn is_closed(&self, error: &(dyn Error + 'static)) -> bool {
+    /// The sale will be where the ledger is.
+    fn is_in_place(&self) -> bool {
+        matches!(self.old, LedgerPlace::Postgres(of) if of.text() == self.url.text())
+    }
+
+    /// What the old ledger says once it is closed.
+    fn why(&self, sale: &str) -> String {
+        let url = self.url;
+        format!("its shop was moved to the nodes of {url}, as {sale}")
+    }
+
+    /// The sale that the old ledger names, if it was closed by a move to this database.
+    fn named_by(&self, error: &(dyn Error + 'static)) -> Result<Option<Sale>, String> {
         let error = error.downcast_ref::<NotOpen>();
-        error.is_some_and(|error| error.is_closed_for_good(&self.why))
+        let name = error.and_then(|error| error.closed_for_good(&self.why("")));
+        let sale = name.map(|name| Sale::at(self.url.text(), name).map(patient));
+        sale.transpose().map_err(|error| self.refused(&error))
     }
 
     fn refused(&self, error: &SaleError) -> String {
         format!("cannot move {}: {error}", self.old)
     }
-}
-
-/// Makes the state of a shop again in a sale aside, compares both, and says that it is whole. Returns the old ledger.
-async fn fill(
-    recovered: Recovered<Sku>,
-    look: &Look,
-    (old, aside): (&LedgerPlace, &Sale),
-    claim: Option<&Claim>,
-) -> Result<Box<dyn Ledger<Sku>>, Box<dyn Error>> {
-    let refused = |error: SaleError| format!("cannot move {old}: {error}");
-    aside.remove().await.map_err(refused)?;
-    aside.install().await.map_err(refused)?;
-    let node = aside.join(NODE).await.map_err(refused)?;
-    let filled = async {
-        replay::replay(&recovered, look, &node).await?;
-        compare::compare(&recovered, &node).await
-    };
-    let filled: Result<(), String> = filled.await;
-    _ = node.leave().await;
-    filled.map_err(|line| format!("cannot move {old}: {line}"))?;
-    aside.audit().await.map_err(refused)?;
-    if let Some(claim) = claim {
-        aside.mark_whole(claim).await.map_err(refused)?;
-    }
-    open_again(recovered, old).await
 }
 
 /// Opens the old ledger again, if nobody opened it since.

@@ -119,6 +119,21 @@ impl Sale {
         })
     }
 
+    /// A sale that is to be made aside: its name begins with `name`, and is nobody else's.
+    ///
+    /// # Errors
+    ///
+    /// As [`at`](Self::at).
+    pub fn aside(url: &str, name: &str) -> Result<Self, SaleError> {
+        Self::at(url, &format!("{name}_{:016x}", rand::random::<u64>()))
+    }
+
+    /// Its name: that of its schema.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How long the server has for an answer before the connection counts as lost, and ends a statement; 1 second by
     /// default. Installing and auditing have a minute at least.
     pub fn timeout(self, timeout: Duration) -> Self {

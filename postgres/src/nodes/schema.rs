@@ -93,7 +93,7 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     };
     let (schema, sale, tables, durable, standby, claim) = rows.row(THERE, &[], read).await?;
     if claim {
-        let by = "select by from segstock_claim";
+        let by = "select made_of from segstock_claim";
         let by = rows.row(by, &[], |row| column(row, 0)).await?;
         return Err(SaleError::Claimed { by });
     }

@@ -129,19 +129,30 @@ async fn claimed(url: &str) {
     let by = "a shop's $$ {to} \\ \u{1f4f1}";
     let kept = SaleError::Claimed { by: by.to_owned() };
     for _ in 0..2 {
-        let claim = aside.claim(&place, by).await.expect("it is free");
+        for _ in 0..2 {
+            aside.claim(&place, by).await.expect("it is ours");
+        }
         assert_eq!(there.install().await, Err(kept.clone()));
         assert_eq!(there.join("n").await.err(), Some(kept.clone()));
-        aside.give_up(&claim).await.expect("it is ours");
-        aside.give_up(&claim).await.expect("it is over");
-        assert_eq!(there.free("phone").await, Err(SaleError::NotInstalled));
-        let claim = aside.claim(&place, by).await.expect("it is free");
-        aside.mark_whole(&claim).await.expect("it is ours");
+        aside.mark_whole(&place).await.expect("it is ours");
+        assert_refused(aside.claim(&place, by).await, "is whole");
         aside.rename(&place).await.expect("it is kept for it");
         let free = there.free("phone").await.expect("it is there");
         assert_eq!(free.map(|it| it.units), Some(3));
         assert_refused(aside.claim(&place, by).await, "has tables already");
         there.rename(&name).await.expect("it is free");
+    }
+    for whole in [false, true] {
+        aside.install().await.expect("it is there, or made again");
+        aside.claim(&place, by).await.expect("it is free");
+        if whole {
+            aside.mark_whole(&place).await.expect("it is ours");
+        }
+        for _ in 0..2 {
+            aside.give_up(&place).await.expect("it is ours");
+        }
+        assert_eq!(aside.free("phone").await, Err(SaleError::NotInstalled));
+        assert_eq!(there.free("phone").await, Err(SaleError::NotInstalled));
     }
     assert!(matches!(
         aside.claim("No", by).await,
@@ -150,16 +161,29 @@ async fn claimed(url: &str) {
 }
 
 async fn taken_over(url: &str) {
-    let (aside, name) = sale(url, &[]).await;
+    let (model, name) = sale(url, &[]).await;
     let place = format!("{name}_place");
-    let claim = |by| aside.claim(&place, by);
-    let first = claim("first").await.expect("it is free");
-    let second = claim("second").await.expect("the first is not whole");
-    assert_refused(aside.mark_whole(&first).await, "for another sale");
-    aside.give_up(&first).await.expect("there is nothing to do");
-    aside.mark_whole(&second).await.expect("it is theirs");
-    aside.mark_whole(&second).await.expect("it is so");
-    assert_refused(claim("third").await, "is whole, and was made of second");
-    aside.give_up(&second).await.expect("it is theirs");
-    claim("third").await.expect("it is free");
+    let aside = || Sale::aside(url, &name).expect("a name");
+    let (first, second, third) = (aside(), aside(), aside());
+    assert!(first.name().starts_with(&format!("{name}_")));
+    first.install().await.expect("it is free");
+    first.claim(&place, "first").await.expect("it is free");
+    let claimed = second.claim(&place, "second").await;
+    claimed.expect("the first is not whole");
+    // It is gone, and may be made again by who knows nothing of it.
+    assert_eq!(first.free("phone").await, Err(SaleError::NotInstalled));
+    first.install().await.expect("nobody else has its name");
+    assert_refused(first.mark_whole(&place).await, "for another sale");
+    second.install().await.expect("nobody else has its name");
+    first.give_up(&place).await.expect("it is ours");
+    assert_eq!(first.free("phone").await, Err(SaleError::NotInstalled));
+    for _ in 0..2 {
+        second.mark_whole(&place).await.expect("it is theirs");
+    }
+    let refused = third.claim(&place, "third").await;
+    assert_refused(refused, "is whole, and was made of second");
+    assert_eq!(second.free("phone").await, Ok(None));
+    second.give_up(&place).await.expect("it is theirs");
+    third.claim(&place, "third").await.expect("it is free");
+    assert_eq!(model.free("phone").await, Ok(None));
 }

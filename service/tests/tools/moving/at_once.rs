@@ -1,6 +1,6 @@
 //! Two moves at once, and what is stopped near its end.
 
-use super::{Database, MOVING, assert_refused, file, fill_file, moving, old};
+use super::{Database, assert_refused, file, fill_file, moving, old};
 use crate::nodes::arguments;
 use crate::postgres::url;
 use crate::support::process::{PORTS, Process, command};
@@ -18,6 +18,19 @@ fn until(database: &Database, sql: &str, rows: usize) {
     let began = Instant::now();
     while database.numbers(sql).len() < rows {
         assert!(began.elapsed() < Duration::from_secs(60), "{sql}");
+        sleep(PAUSE);
+    }
+}
+
+/// Waits until a sale is made aside that is not this one.
+#[track_caller]
+fn until_other(database: &Database, before: Option<&str>) -> String {
+    let began = Instant::now();
+    loop {
+        match database.aside() {
+            Some(aside) if Some(&*aside) != before => return aside,
+            _ => assert!(began.elapsed() < Duration::from_secs(60), "{before:?}"),
+        }
         sleep(PAUSE);
     }
 }
@@ -85,8 +98,9 @@ fn fill_ledger(url: &str) {
 
 /// Kills a move once the old ledger is closed, before the sale has its name.
 fn kill_at_its_end(database: &Database, url: &str, from: &str) {
+    let before = database.aside();
     let first = UnderWay::start(&mut moving(url, from));
-    until(database, CLAIMED, 1);
+    until_other(database, before.as_deref());
     // The claim can be changed, and not be removed.
     database.run("begin; lock table segstock.segstock_claim in access share mode");
     let other = Database::at(url);
@@ -104,7 +118,7 @@ pub fn killed_at_its_end(server: PostgresServer) {
     fill_file(&folder.path().join("shop.db"), 30);
     let database = Database::at(&url);
     kill_at_its_end(&database, &url, &from);
-    assert_eq!(database.schemas(), MOVING);
+    assert!(database.aside().is_some());
     let by_accident = [PORTS, &["--ledger", &from]].concat();
     assert_refused(&by_accident, &["is closed for good"]);
     // What is whole is nobody else's.
@@ -134,7 +148,12 @@ pub fn two(server: PostgresServer) {
     fill_file(&folder.path().join("shop.db"), 30);
     let database = Database::at(&url);
     let first = UnderWay::start(&mut moving(&url, &one));
-    until(&database, "select 1::oid from segstock_moving.orders", 100);
+    let aside = until_other(&database, None);
+    until(
+        &database,
+        &format!("select 1::oid from {aside}.orders"),
+        100,
+    );
     first.signal("STOP");
     // A node that knows nothing of it does not begin a sale of its own.
     let two = arguments(&url, "two");
@@ -154,6 +173,30 @@ pub fn two(server: PostgresServer) {
     first.client.deed("pay", "order:30").expect(200);
 }
 
+/// One stands still, for so long that another is whole, has closed its ledger and is killed before its sale has its name.
+pub fn stood_still(server: PostgresServer) {
+    let (url, (folder, one)) = (url(&server), file());
+    fill_file(&folder.path().join("shop.db"), 3_000);
+    let (folder, other) = file();
+    fill_file(&folder.path().join("shop.db"), 30);
+    let database = Database::at(&url);
+    let first = UnderWay::start(&mut moving(&url, &one));
+    until(&database, CLAIMED, 1);
+    first.signal("STOP");
+    kill_at_its_end(&database, &url, &other);
+    let whole = database.aside();
+    first.signal("CONT");
+    first.assert_ended(&format!("cannot move {one}"));
+    assert_eq!(database.aside(), whole);
+    let node = Process::spawn(&mut moving(&url, &other));
+    assert!(node.found.contains("is moved"), "{}", node.found);
+    assert_eq!(database.schemas(), ["segstock"]);
+    node.client.deed("pay", "order:0").expect(200);
+    assert!(node.client.deed("ship", "order:29").is_replayed());
+    let first = old::start(&one);
+    first.client.deed("pay", "order:30").expect(200);
+}
+
 /// Another service opens the old ledger once all its orders were compared.
 pub fn opened_meanwhile(server: PostgresServer) {
     let (url, from, database, first) = from_second_database(&server);
@@ -166,12 +209,33 @@ pub fn opened_meanwhile(server: PostgresServer) {
     database.run("commit");
     first.assert_ended("was opened by another service meanwhile");
     // The name is free.
-    assert_eq!(database.schemas(), ["segstock_moving"]);
+    assert_eq!(database.schemas(), [""; 0]);
     let node = Process::spawn(&mut moving(&url, &from));
     let moved = "moved 1 SKU and 2 orders (2 held)";
     assert!(node.found.contains(moved), "{}", node.found);
     node.client.deed("pay", "before").expect(200);
     node.client.deed("pay", "meanwhile").expect(200);
+    assert_eq!(node.client.stock("a"), (97, 100));
+}
+
+/// The old service is started once more while its shop is moved in place.
+pub fn opened_in_place(server: PostgresServer) {
+    let url = url(&server);
+    fill_ledger(&url);
+    let database = Database::at(&url);
+    let first = UnderWay::start(&mut moving(&url, &url));
+    until_other(&database, None);
+    first.signal("STOP");
+    let shop = old::start(&url);
+    old::place(&shop.client, "meanwhile", &[("a", 2)]).expect(201);
+    assert_eq!(shop.terminate(), Some(0));
+    first.signal("CONT");
+    first.assert_ended("was opened by another service meanwhile");
+    assert_eq!(database.schemas(), ["segstock"]);
+    let node = Process::spawn(&mut moving(&url, &url));
+    let moved = "moved 1 SKU and 2 orders (2 held)";
+    assert!(node.found.contains(moved), "{}", node.found);
+    assert_eq!(database.schemas(), ["segstock", "segstock_closed"]);
     assert_eq!(node.client.stock("a"), (97, 100));
 }
 
