@@ -11,6 +11,7 @@ mod compare;
 mod look;
 mod order;
 mod replay;
+mod requests;
 
 use crate::book::Sku;
 use crate::config::Config;
@@ -18,9 +19,12 @@ use crate::ledger::{LedgerPlace, NotOpen, PostgresUrl, SCHEMA, existing};
 use crate::opening::{PROBE, builder, when_there};
 use crate::waiting::Wait;
 use look::Look;
+use requests::{Noted, Noting};
 use segstock_orders::ledger::{Ledger, RecoverError, Recovered};
 use segstock_postgres::nodes::{Sale, SaleError};
 use std::error::Error;
+use std::mem;
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
@@ -87,10 +91,14 @@ impl Move<'_> {
     /// Makes the sale aside, closes the old ledger and renames the sale, or what of that is left to do.
     async fn go(&self) -> Result<String, Box<dyn Error>> {
         let (old, settings) = (self.old.clone(), self.config.clone());
-        let open = move || Ok(builder(&settings).recover(existing(&old, SCHEMA)?)?);
+        let open = move || {
+            let (ledger, noted) = Noting::new(existing(&old, SCHEMA)?);
+            Ok((builder(&settings).recover(ledger)?, noted))
+        };
         match when_there(self.old, self.config.wait_for_database, open).await {
-            Ok(recovered) => {
-                let moved = self.make(recovered).await?;
+            Ok((recovered, noted)) => {
+                let noted = mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+                let moved = self.make(recovered, &noted).await?;
                 self.rename(&self.aside).await?;
                 Ok(moved)
             }
@@ -103,7 +111,11 @@ impl Move<'_> {
     }
 
     /// Makes the sale aside, and closes the old ledger. Says what was moved.
-    async fn make(&self, recovered: Recovered<Sku>) -> Result<String, Box<dyn Error>> {
+    async fn make(
+        &self,
+        recovered: Recovered<Sku>,
+        noted: &Noted,
+    ) -> Result<String, Box<dyn Error>> {
         let (old, look) = (self.old, Look::at(&recovered));
         look.can_all_be_moved()
             .map_err(|line| format!("{old} cannot be moved: {line}"))?;
@@ -113,7 +125,7 @@ impl Move<'_> {
             let claimed = self.aside.claim(SCHEMA, &old.to_string()).await;
             claimed.map_err(|error| self.refused(&error))?;
         }
-        let ledger = match self.fill(recovered, &look).await {
+        let ledger = match self.fill(recovered, noted, &look).await {
             Ok(ledger) => ledger,
             Err(error) => {
                 _ = if self.is_in_place() {
@@ -132,6 +144,7 @@ impl Move<'_> {
     async fn fill(
         &self,
         recovered: Recovered<Sku>,
+        noted: &Noted,
         look: &Look,
     ) -> Result<Box<dyn Ledger<Sku>>, Box<dyn Error>> {
         let (old, aside) = (self.old, &self.aside);
@@ -139,7 +152,7 @@ impl Move<'_> {
         aside.install().await.map_err(refused)?;
         let node = aside.join(NODE).await.map_err(refused)?;
         let filled = async {
-            replay::replay(&recovered, look, &node).await?;
+            replay::replay(&recovered, noted, look, &node).await?;
             compare::compare(&recovered, &node).await
         };
         let filled: Result<(), String> = filled.await;

@@ -2,6 +2,7 @@
 
 use super::look::{Look, orders, sendings, skus};
 use super::order::{Moving, key};
+use super::requests::Noted;
 use crate::book::Sku;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use segstock_orders::ledger::Recovered;
@@ -40,18 +41,28 @@ where
     }
 }
 
-/// Makes the state again: SKUs with all that their orders ever had, the orders, what is on its way; then each SKU is counted,
+/// Makes the state again: SKUs with all that their orders ever had, the requests on them, the orders, what is on its way; then each SKU is counted,
 /// those who wait are placed in their sequence, and limits are set, which none of these are held to.
 ///
 /// # Errors
 ///
 /// What was refused, in one line.
-pub async fn replay(recovered: &Recovered<Sku>, look: &Look, node: &Node) -> Result<(), String> {
+pub async fn replay(
+    recovered: &Recovered<Sku>,
+    noted: &Noted,
+    look: &Look,
+    node: &Node,
+) -> Result<(), String> {
     let book = &recovered.book;
     each_sku(skus(book), async |sku: Sku, view| {
         open(node, &sku, view, look.begins_with(&sku, view)).await
     })
     .await?;
+    let begins_with = |sku: &Sku| {
+        let view = book.stock(sku).unwrap_or_default();
+        look.begins_with(sku, view)
+    };
+    noted.replay(node, begins_with).await?;
     let mut waiting = move_orders(recovered, node).await?;
     for sending in sendings(book) {
         let key = key(&sending.number.number().to_string());
@@ -66,7 +77,7 @@ pub async fn replay(recovered: &Recovered<Sku>, look: &Look, node: &Node) -> Res
         limits
     };
     each_sku(skus(book), async |sku: Sku, view| {
-        let key = OrderId::new("move").expect("it is one");
+        let key = key("on-hand");
         patiently(|| node.count(&key, &sku, view.on_hand)).await?;
         patiently(|| node.limit(&sku, safe(view))).await.map(drop)
     })
@@ -130,9 +141,9 @@ fn of_order(order: &OrderView<Sku>, refusal: &Refusal) -> String {
 }
 
 /// Makes calls for each SKU, for some at once.
-async fn each_sku(
-    skus: impl Iterator<Item = (Sku, SkuView)>,
-    call: impl AsyncFn(Sku, SkuView) -> Done<()>,
+pub async fn each_sku<T>(
+    skus: impl Iterator<Item = (Sku, T)>,
+    call: impl AsyncFn(Sku, T) -> Done<()>,
 ) -> Result<(), String> {
     let call = &call;
     let calls = skus.map(|(sku, view)| async move {

@@ -1,6 +1,7 @@
 //! A shop of one process becomes one of several nodes, with its open orders.
 
 mod at_once;
+mod keys;
 mod old;
 
 use crate::nodes::arguments;
@@ -26,6 +27,10 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("moving::orders_in_every_state_go_on_at_nodes", goes_on),
         trial("moving::a_shop_stays_in_its_database", in_place),
+        trial(
+            "moving::a_request_on_stock_is_known_by_its_key",
+            keys::known,
+        ),
         trial("moving::killed_anywhere_it_is_done_again", killed),
         trial(
             "moving::killed_at_its_end_it_is_ended",

@@ -1,0 +1,198 @@
+//! [`Noting`]: the requests on stock that a ledger knows by their keys, and how a node learns them.
+
+use super::order::key;
+use super::replay::{Done, each_sku, patiently};
+use crate::book::Sku;
+use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
+use segstock_orders::{Change, Entry, Position, SkuId};
+use segstock_postgres::nodes::Node;
+use segstock_remote::OrderId;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A ledger that notes the requests on stock whose keys are known, while a book is made of its entries.
+pub struct Noting {
+    ledger: Box<dyn Ledger<Sku>>,
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// The requests that were noted.
+#[derive(Debug, Default)]
+pub struct Noted {
+    skus: HashMap<SkuId, Sku>,
+    /// Of each SKU, in their sequence.
+    requests: BTreeMap<Sku, Vec<Request>>,
+}
+
+#[derive(Debug, Clone)]
+struct Request {
+    key: OrderId,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Restock(u64),
+    /// What was on hand before, and was counted.
+    Count(u64, u64),
+    WriteOff(u64),
+    /// To this SKU.
+    Move(Sku, u64),
+}
+
+impl Noting {
+    pub fn new(ledger: Box<dyn Ledger<Sku>>) -> (Self, Arc<Mutex<Noted>>) {
+        let noted = Arc::<Mutex<Noted>>::default();
+        let noting = Self {
+            ledger,
+            noted: Arc::clone(&noted),
+        };
+        (noting, noted)
+    }
+}
+
+impl Ledger<Sku> for Noting {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        self.ledger.open()
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<Sku>)>, LedgerError> {
+        let entries = self.ledger.load(after, limit)?;
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().for_each(|(_, entry)| noted.note(entry));
+        Ok(entries)
+    }
+
+    fn write(&mut self, batch: &Batch<Sku>) -> Result<(), WriteError> {
+        self.ledger.write(batch)
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        self.ledger.ask(epoch, number)
+    }
+}
+
+impl Noted {
+    fn note(&mut self, entry: &Entry<Sku>) {
+        if let Change::Opened { sku, id, .. } = &entry.change {
+            self.skus.insert(*id, sku.clone());
+        }
+        // A node takes no longer one: so no retry has such a key.
+        let key = entry
+            .request
+            .as_ref()
+            .and_then(|it| OrderId::new(&*it.key).ok());
+        let (Some(key), Some((sku, what))) = (key, self.what(&entry.change)) else {
+            return;
+        };
+        let Some(sku) = self.skus.get(&sku) else {
+            return;
+        };
+        if let What::Move(to, _) = &what {
+            self.requests.entry(to.clone()).or_default();
+        }
+        let requests = self.requests.entry(sku.clone()).or_default();
+        requests.push(Request { key, what });
+    }
+
+    /// What was done to which SKU, if a node can do it again.
+    fn what(&self, change: &Change<Sku>) -> Option<(SkuId, What)> {
+        Some(match *change {
+            Change::Restocked { sku, units } => (sku, What::Restock(units)),
+            Change::WrittenOff { sku, units } => (sku, What::WriteOff(units)),
+            Change::Counted {
+                sku,
+                counted,
+                difference,
+                ..
+            } => (
+                sku,
+                What::Count(counted.saturating_add_signed(-difference), counted),
+            ),
+            Change::Moved { from, to, units } => {
+                (from, What::Move(self.skus.get(&to)?.clone(), units))
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Request {
+    /// Units that a SKU has before it, if these matter.
+    const fn needs(&self) -> Option<u64> {
+        match self.what {
+            What::Restock(_) => None,
+            What::Count(units, _) | What::WriteOff(units) | What::Move(_, units) => Some(units),
+        }
+    }
+
+    async fn make(&self, node: &Node, sku: &str) -> Done<()> {
+        let key = &self.key;
+        let make = || async {
+            match &self.what {
+                What::Restock(units) => node.restock(key, sku, *units).await,
+                What::Count(_, counted) => node.count(key, sku, *counted).await,
+                What::WriteOff(units) => node.write_off(key, sku, *units).await,
+                What::Move(to, units) => node.move_units(key, sku, to, *units).await,
+            }
+        };
+        // On the heap: the compiler counts how deep futures lie in one another.
+        Box::pin(patiently(make)).await.map(drop)
+    }
+}
+
+impl Noted {
+    /// Has a node know the requests, on SKUs of which no order has a unit yet. Then each SKU has as many units again as
+    /// `begins_with` says.
+    ///
+    /// # Errors
+    ///
+    /// What was refused, in one line.
+    pub async fn replay(
+        &self,
+        node: &Node,
+        begins_with: impl Fn(&Sku) -> u64,
+    ) -> Result<(), String> {
+        let all = || {
+            self.requests
+                .iter()
+                .map(|(sku, requests)| (sku.clone(), requests))
+        };
+        each_sku(all(), async |sku: Sku, requests| {
+            set(node, &sku, "first", 0).await?;
+            make(node, &sku, requests, |what| !matches!(what, What::Move(..))).await
+        })
+        .await?;
+        // All that others count is counted.
+        each_sku(all(), async |sku: Sku, requests| {
+            make(node, &sku, requests, |what| matches!(what, What::Move(..))).await
+        })
+        .await?;
+        each_sku(all(), async |sku: Sku, _| {
+            set(node, &sku, "begins", begins_with(&sku)).await
+        })
+        .await
+    }
+}
+
+async fn make(node: &Node, sku: &str, requests: &[Request], of: fn(&What) -> bool) -> Done<()> {
+    let requests = requests.iter().enumerate();
+    for (number, request) in requests.filter(|(_, request)| of(&request.what)) {
+        if let Some(units) = request.needs() {
+            set(node, sku, &number.to_string(), units).await?;
+        }
+        request.make(node, sku).await?;
+    }
+    Ok(())
+}
+
+/// So many units are on hand.
+async fn set(node: &Node, sku: &str, name: &str, units: u64) -> Done<()> {
+    let key = &key(&format!("on-hand:{name}"));
+    let count = || node.count(key, sku, units);
+    Box::pin(patiently(count)).await.map(drop)
+}
