@@ -10,6 +10,7 @@
 mod compare;
 mod look;
 mod order;
+mod parts;
 mod replay;
 mod requests;
 

@@ -1,5 +1,6 @@
 //! [`Moving`]: the calls that bring an order to where it is.
 
+use super::parts::{Deed, Part};
 use super::replay::{Done, patiently};
 use crate::book::Sku;
 use segstock_orders::{OrderLine, OrderState, OrderView, Returned};
@@ -51,6 +52,8 @@ pub struct Moving<'a> {
     pub node: &'a Node,
     pub id: OrderId,
     pub order: &'a OrderView<Sku>,
+    /// Calls on its lines that are known by their keys.
+    pub parts: &'a [Part],
     /// When it was read.
     pub read: Instant,
 }
@@ -107,15 +110,11 @@ impl Moving<'_> {
     }
 
     async fn cancel(&self) -> Done<()> {
-        if self.is_all(|line| line.cancelled) {
+        let left = self.known(Deed::Cancel, |line| line.cancelled).await;
+        if !left.is_empty() && self.is_all(|line| line.cancelled) {
             return patiently(|| self.node.cancel(&self.id)).await.map(drop);
         }
-        let (key, lines) = (&key("cancel"), &self.lines(|line| line.cancelled));
-        self.part(lines, || {
-            let lines = lines.iter().copied();
-            self.node.cancel_part(&self.id, key, lines)
-        })
-        .await
+        self.part(Deed::Cancel, "cancel", &left).await
     }
 
     /// Waits until what is held is past its deadline.
@@ -130,80 +129,63 @@ impl Moving<'_> {
     }
 
     async fn pay(&self) -> Done<()> {
-        let lines = &self.lines(paid_for);
-        if !lines.is_empty() && !self.can_be_paid_for() {
+        let left = self.known(Deed::Pay, paid_for).await;
+        if !left.is_empty() && !self.can_be_paid_for() {
             return patiently(|| self.node.pay(&self.id)).await.map(drop);
         }
-        let key = &key("pay");
-        self.part(lines, || {
-            let lines = lines.iter().copied();
-            self.node.pay_part(&self.id, key, lines)
-        })
-        .await
+        self.part(Deed::Pay, "pay", &left).await
     }
 
     async fn refund(&self) -> Done<()> {
-        let lines = &self.lines(|line| line.refunded);
-        if !lines.is_empty() && self.is_all(|line| line.cancelled + line.refunded) {
+        let left = self.known(Deed::Refund, |line| line.refunded).await;
+        if !left.is_empty() && self.is_all(|line| line.cancelled + line.refunded) {
             return patiently(|| self.node.cancel(&self.id)).await.map(drop);
         }
-        let key = &key("refund");
-        self.part(lines, || {
-            let lines = lines.iter().copied();
-            self.node.cancel_part(&self.id, key, lines)
-        })
-        .await
+        self.part(Deed::Refund, "refund", &left).await
     }
 
     async fn ship(&self) -> Done<()> {
-        let lines = &self.lines(has_left);
-        if !lines.is_empty() && !self.can_be_shipped() {
+        let left = self.known(Deed::Ship, has_left).await;
+        if !left.is_empty() && !self.can_be_shipped() {
             return patiently(|| self.node.ship(&self.id)).await.map(drop);
         }
-        let key = &key("ship");
-        self.part(lines, || {
-            let lines = lines.iter().copied();
-            self.node.ship_part(&self.id, key, lines)
-        })
-        .await
+        self.part(Deed::Ship, "ship", &left).await
     }
 
     async fn come_back(&self) -> Done<()> {
-        let returned = self.lines(|line| line.returned);
-        let written_off = self.lines(|line| line.written_off);
+        let back = |to, units| self.known(Deed::Return(to), units);
+        let returned = back(Returned::OnSale, |line: &Line| line.returned).await;
+        let written_off = back(Returned::WrittenOff, |line: &Line| line.written_off).await;
         let is_left = self.can_be_shipped() || self.has(|line| line.shipped);
         for (lines, to, key, other) in [
-            (&returned, Returned::OnSale, key("return"), &written_off),
-            (
-                &written_off,
-                Returned::WrittenOff,
-                key("write-off"),
-                &returned,
-            ),
+            (&returned, Returned::OnSale, "return", &written_off),
+            (&written_off, Returned::WrittenOff, "write-off", &returned),
         ] {
             if !lines.is_empty() && other.is_empty() && !is_left {
                 let back = || self.node.return_order(&self.id, to);
                 patiently(back).await?;
                 continue;
             }
-            self.part(lines, || {
-                let lines = lines.iter().copied();
-                self.node.return_part(&self.id, &key, lines, to)
-            })
-            .await?;
+            self.part(Deed::Return(to), key, lines).await?;
         }
         Ok(())
     }
 
+    /// Makes the calls on lines that are known by their keys. Returns the units of each SKU that are left.
+    async fn known(&self, deed: Deed, of: fn(&Line) -> u64) -> Vec<(&str, u64)> {
+        let mut left = self.lines(of);
+        for part in self.parts.iter().filter(|part| part.deed == deed) {
+            part.make(self.node, &self.id, &mut left).await;
+        }
+        left
+    }
+
     /// Makes a call on lines, if there are any.
-    async fn part<T, F>(&self, lines: &[(&str, u64)], call: impl Fn() -> F) -> Done<()>
-    where
-        F: Future<Output = Done<T>>,
-    {
+    async fn part(&self, deed: Deed, name: &str, lines: &[(&str, u64)]) -> Done<()> {
         if lines.is_empty() {
             return Ok(());
         }
-        patiently(call).await.map(drop)
+        deed.make(self.node, &self.id, &key(name), lines).await
     }
 
     /// Whether units may be paid for yet.

@@ -63,7 +63,7 @@ pub async fn replay(
         look.begins_with(sku, view)
     };
     noted.replay(node, begins_with).await?;
-    let mut waiting = move_orders(recovered, node).await?;
+    let mut waiting = move_orders(recovered, noted, node).await?;
     for sending in sendings(book) {
         let key = key(&sending.number.number().to_string());
         let send = || node.send(&key, &sending.from, &sending.to, sending.units);
@@ -84,7 +84,7 @@ pub async fn replay(
     .await?;
     waiting.sort_unstable_by_key(|order| order.number);
     for order in &waiting {
-        let moving = moving(node, order, Instant::now())?;
+        let moving = moving(node, noted, order, Instant::now())?;
         let moved = moving.wait().await;
         moved.map_err(|refusal| of_order(order, &refusal))?;
     }
@@ -98,6 +98,7 @@ pub async fn replay(
 /// Moves all orders that do not wait. Returns those that do.
 async fn move_orders(
     recovered: &Recovered<Sku>,
+    noted: &Noted,
     node: &Node,
 ) -> Result<Vec<OrderView<Sku>>, String> {
     let (mut waiting, mut moved, mut said) = (Vec::new(), 0, Instant::now());
@@ -109,7 +110,7 @@ async fn move_orders(
         waiting.extend(wait);
         moved += others.len();
         let calls = others.iter().map(|order| async move {
-            let advanced = moving(node, order, page.read)?.advance().await;
+            let advanced = moving(node, noted, order, page.read)?.advance().await;
             advanced.map_err(|refusal| of_order(order, &refusal))
         });
         let calls = stream::iter(calls).buffer_unordered(ORDERS_AT_ONCE);
@@ -124,6 +125,7 @@ async fn move_orders(
 
 fn moving<'a>(
     node: &'a Node,
+    noted: &'a Noted,
     order: &'a OrderView<Sku>,
     read: Instant,
 ) -> Result<Moving<'a>, String> {
@@ -132,6 +134,7 @@ fn moving<'a>(
         node,
         id,
         order,
+        parts: noted.parts(order.number),
         read,
     })
 }

@@ -1,16 +1,17 @@
-//! [`Noting`]: the requests on stock that a ledger knows by their keys, and how a node learns them.
+//! [`Noting`]: the requests that a ledger knows by their keys, and how a node learns those on stock.
 
 use super::order::key;
+use super::parts::{Part, deed_of};
 use super::replay::{Done, each_sku, patiently};
 use crate::book::Sku;
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
-use segstock_orders::{Change, Entry, Position, SkuId};
+use segstock_orders::{Change, Entry, LineUnits, Position, SkuId};
 use segstock_postgres::nodes::Node;
 use segstock_remote::OrderId;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A ledger that notes the requests on stock whose keys are known, while a book is made of its entries.
+/// A ledger that notes the requests whose keys are known, while a book is made of its entries.
 pub struct Noting {
     ledger: Box<dyn Ledger<Sku>>,
     noted: Arc<Mutex<Noted>>,
@@ -22,6 +23,8 @@ pub struct Noted {
     skus: HashMap<SkuId, Sku>,
     /// Of each SKU, in their sequence.
     requests: BTreeMap<Sku, Vec<Request>>,
+    /// Of each order, in their sequence.
+    parts: HashMap<Position, Vec<Part>>,
 }
 
 #[derive(Debug, Clone)]
@@ -86,17 +89,30 @@ impl Noted {
             .request
             .as_ref()
             .and_then(|it| OrderId::new(&*it.key).ok());
-        let (Some(key), Some((sku, what))) = (key, self.what(&entry.change)) else {
-            return;
-        };
+        let Some(key) = key else { return };
+        if let Some((order, deed, lines)) = deed_of(&entry.change) {
+            let name = |line: LineUnits| Some((self.skus.get(&line.sku)?.clone(), line.units));
+            let lines = lines.filter_map(name).collect();
+            let parts = self.parts.entry(order).or_default();
+            parts.push(Part { key, deed, lines });
+        } else if let Some((sku, what)) = self.what(&entry.change) {
+            self.note_request(sku, Request { key, what });
+        }
+    }
+
+    fn note_request(&mut self, sku: SkuId, request: Request) {
         let Some(sku) = self.skus.get(&sku) else {
             return;
         };
-        if let What::Move(to, _) = &what {
+        if let What::Move(to, _) = &request.what {
             self.requests.entry(to.clone()).or_default();
         }
-        let requests = self.requests.entry(sku.clone()).or_default();
-        requests.push(Request { key, what });
+        self.requests.entry(sku.clone()).or_default().push(request);
+    }
+
+    /// The calls on lines of an order.
+    pub fn parts(&self, order: Position) -> &[Part] {
+        self.parts.get(&order).map_or(&[], Vec::as_slice)
     }
 
     /// What was done to which SKU, if a node can do it again.

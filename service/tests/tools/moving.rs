@@ -31,6 +31,10 @@ pub fn trials() -> Vec<Trial> {
             "moving::a_request_on_stock_is_known_by_its_key",
             keys::known,
         ),
+        trial(
+            "moving::a_call_on_lines_is_known_by_its_key",
+            keys::known_by_line,
+        ),
         trial("moving::killed_anywhere_it_is_done_again", killed),
         trial(
             "moving::killed_at_its_end_it_is_ended",

@@ -66,3 +66,65 @@ pub fn known(server: PostgresServer) {
     ask(client, (sku, deed, "r:3", r#"{"units": 6}"#)).expect(200);
     client.deed("pay", "held").expect(200);
 }
+
+/// Order, deed, key and lines. In between some are paid for, shipped or sent back as a whole.
+const PARTS: [(&str, &str, &str, old::Lines<'static>); 17] = [
+    ("all", "cancel", "c", &[("a", 1)]),
+    ("all", "pay", "p", &[("a", 4), ("b", 1)]),
+    ("all", "pay", "p:2", &[("a", 2)]),
+    ("all", "cancel", "c:2", &[("b", 1)]),
+    ("all", "pay", "", &[]),
+    ("all", "cancel", "r", &[("a", 1), ("b", 1)]),
+    ("all", "ship", "s", &[("a", 2)]),
+    ("all", "ship", "s:2", &[("b", 1)]),
+    ("all", "ship", "", &[]),
+    ("all", "return", "b", &[("a", 1)]),
+    ("all", "return", "b:2", &[("a", 1)]),
+    ("open", "pay", "p", &[("a", 1)]),
+    ("open", "ship", "s", &[("a", 1)]),
+    ("by-line", "pay", "p", &[("a", 2)]),
+    ("by-line", "pay", "p:2", &[("b", 2)]),
+    ("by-line", "ship", "s", &[("a", 2), ("b", 2)]),
+    ("waits", "cancel", "c", &[("none", 1)]),
+];
+
+fn deed(client: &Client, (id, deed, key, lines): (&str, &str, &str, old::Lines<'_>)) -> Reply {
+    match key {
+        "" => client.deed(deed, id),
+        key => client.part(deed, id, key, lines),
+    }
+}
+
+pub fn known_by_line(server: PostgresServer) {
+    let (url, (_folder, from)) = (url(&server), file());
+    let old = old::start(&from);
+    old.client.open("a", 100);
+    old.client.open("b", 100);
+    old.client
+        .send("PUT", "/v1/stock/none", &[], "")
+        .expect(201);
+    old::limit(&old.client, "none", &json!({"waiting": 9}));
+    old::place(&old.client, "all", &[("a", 9), ("b", 4)]).expect(201);
+    old::place(&old.client, "open", &[("a", 3)]).expect(201);
+    old::place(&old.client, "by-line", &[("a", 2), ("b", 2)]).expect(201);
+    let waits = json!({"lines": [{"sku": "none", "units": 3}], "wait": true});
+    old.client.post("/v1/orders", "waits", &waits).expect(201);
+    for part in PARTS {
+        deed(&old.client, part).expect(200);
+    }
+    let said = PARTS.map(|part| deed(&old.client, part).expect(200));
+    let shelf = shelves(&old.client);
+    assert_eq!(old.terminate(), Some(0));
+    let node = Process::spawn(&mut moving(&url, &from));
+    for (part, said) in PARTS.into_iter().zip(said) {
+        let again = deed(&node.client, part);
+        assert!(again.is_replayed(), "{part:?}");
+        let again = again.expect(200);
+        assert_eq!(again["changed"], said["changed"], "{part:?}");
+        assert_eq!(again["lines"], said["lines"], "{part:?}");
+    }
+    assert_eq!(shelves(&node.client), shelf, "nothing was done twice");
+    deed(&node.client, ("open", "pay", "p", &[("a", 2)])).problem(422, "other-request");
+    deed(&node.client, ("open", "pay", "p:2", &[("a", 2)])).expect(200);
+    deed(&node.client, ("all", "return", "", &[])).expect(200);
+}
