@@ -78,6 +78,17 @@ impl Model {
         self.sums
     }
 
+    /// The hold that was placed under `key`: its units, and either the ticks until its deadline or what became of it.
+    #[must_use]
+    pub fn hold(&self, key: u64) -> Option<(u64, Result<u64, Refusal>)> {
+        let hold = self.holds.get(&key)?;
+        let state = match hold.state {
+            HoldState::Until(deadline) => Ok(deadline - self.now),
+            HoldState::Over(fate) => Err(fate),
+        };
+        Some((hold.units, state))
+    }
+
     /// The stock after `op`, if at this instant it could have answered `outcome`.
     ///
     /// A call whose outcome is [unknown](Outcome::Unknown) is stepped at the instant at which it
@@ -200,11 +211,6 @@ impl Model {
         }
         self.part_with(units, back);
         Outcome::Done
-    }
-
-    /// Units that are, or were, held under `key`.
-    pub(crate) fn units_under(&self, key: u64) -> u64 {
-        self.holds.get(&key).map_or(0, |hold| hold.units)
     }
 
     /// Units that are held under keys.
