@@ -6,9 +6,10 @@
 
 use crate::fingerprint::fingerprint;
 use crate::histories::{Answers, Histories, THREADS, UnderWay};
-use crate::machine::{self, Progress, Rules, Thread, play};
+use crate::machine::{self, Progress, Thread, play};
 use crate::memory::{POCKET, SUNK, Shared};
 use crate::omissions::Omission;
+use crate::rules::Rules;
 use crate::scenarios::Scenario;
 use segstock_model::{Op, Outcome, Step};
 use std::collections::HashSet;

@@ -9,7 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | `steps` | the calls, one access a step |
-//! | `memory`, `machine` | what the threads share, and a thread |
+//! | `memory`, `machine`, `rules` | what the threads share, a thread, and what does not change |
 //! | `histories` | the orders that explain what was answered, by the sequential model |
 //! | `explore` | the search |
 //! | `scenarios` | those of loom, and larger ones |
@@ -49,14 +49,15 @@ mod machine;
 mod memory;
 mod omissions;
 mod outcomes;
+mod rules;
 mod scenarios;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 
 use explore::{Report, explore};
-use machine::Rules;
 use omissions::Omission;
+use rules::Rules;
 use scenarios::{HEAVY, LOOM, QUICK, Scenario};
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! The scenarios: how a stock opens, and what each thread calls.
 
-use crate::machine::{Rules, Thread, Tuning, play};
+use crate::machine::{Thread, play};
 use crate::memory::Shared;
+use crate::rules::{Rules, Tuning};
 use crate::support::scenario::scripts;
 use crate::support::stock_scenarios::{long_stock_scenarios, stock_scenarios};
 use segstock_model::Op::{
