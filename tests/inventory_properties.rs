@@ -1,11 +1,18 @@
-//! Random calls on an inventory, one after another, against a plain map of what each SKU has.
+//! Random calls on an inventory, one after another, against a map from SKU to the sequential model of a stock.
 #![cfg(all(feature = "inventory", not(loom)))]
+
+mod support;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::Inventory;
-use segstock::inventory::{OrderRefused, OrderReservation, RemoveError};
+use segstock::inventory::{OrderRefused, OrderReservation, RemoveError, SkuError};
+use segstock_model::Op::{
+    self, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Withdraw,
+};
+use segstock_model::{Model, Outcome, Snapshot};
 use std::collections::BTreeMap;
+use support::perform::taken;
 
 type Lines = Vec<(u8, u64)>;
 
@@ -13,8 +20,7 @@ type Lines = Vec<(u8, u64)>;
 enum Step {
     Insert(u8, u64),
     Remove(u8),
-    Deduct(u8, u64),
-    Restock(u8, u64),
+    Call(u8, Op),
     WriteOff(u8, u64),
     Stocktake(u8, u64, u64),
     Move(u8, u8, u64),
@@ -29,8 +35,6 @@ enum Step {
     Merge(usize, usize),
     ReserveUpTo(u8, u64),
     LowStock(u8, u64),
-    Withdraw(u8, u64),
-    Forgive(u8, u64),
     KeepAndOpen,
 }
 
@@ -38,11 +42,17 @@ fn step() -> impl Strategy<Value = Step> {
     let sku = || 0..5_u8;
     let units = || 0..6_u64;
     let lines = || prop::collection::vec((sku(), units()), 0..5);
+    let call = prop_oneof![
+        3 => units().prop_map(Deduct),
+        1 => units().prop_map(DeductUpTo),
+        2 => units().prop_map(Restock),
+        2 => units().prop_map(Withdraw),
+        1 => units().prop_map(Forgive),
+    ];
     prop_oneof![
         3 => (sku(), 0..12_u64).prop_map(|(sku, units)| Step::Insert(sku, units)),
         1 => sku().prop_map(Step::Remove),
-        3 => (sku(), units()).prop_map(|(sku, units)| Step::Deduct(sku, units)),
-        2 => (sku(), units()).prop_map(|(sku, units)| Step::Restock(sku, units)),
+        9 => (sku(), call).prop_map(|(sku, op)| Step::Call(sku, op)),
         1 => (sku(), units()).prop_map(|(sku, units)| Step::WriteOff(sku, units)),
         1 => (sku(), units(), units()).prop_map(|(sku, book, n)| Step::Stocktake(sku, book, n)),
         2 => (sku(), sku(), units()).prop_map(|(from, to, n)| Step::Move(from, to, n)),
@@ -55,80 +65,64 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize, 0..4_usize).prop_map(|(one, other)| Step::Merge(one, other)),
         1 => (sku(), units()).prop_map(|(sku, units)| Step::ReserveUpTo(sku, units)),
         2 => (sku(), units()).prop_map(|(sku, units)| Step::LowStock(sku, units)),
-        2 => (sku(), units()).prop_map(|(sku, units)| Step::Withdraw(sku, units)),
-        1 => (sku(), units()).prop_map(|(sku, units)| Step::Forgive(sku, units)),
         1 => Just(Step::KeepAndOpen),
     ]
 }
 
-/// What a SKU has. `came` is initial and restocked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a SKU has. To the model of its stock, units that are written off or moved are sold.
+#[derive(Debug, Clone)]
 struct Has {
-    available: u64,
-    reserved: u64,
-    sold: u64,
+    stock: Model,
     written_off: u64,
     moved_out: u64,
-    came: u64,
-    owed: u64,
-    withdrawn: u64,
     threshold: u64,
 }
 
 impl Has {
-    /// Units come back: they pay what is owed, and the rest is available.
-    fn put(&mut self, units: u64) {
-        let paid = self.owed.min(units);
-        self.owed -= paid;
-        self.available += units - paid;
-    }
-
-    /// Returns how many units it takes, and how many it owes.
-    fn withdraw(&mut self, units: u64) -> (u64, u64) {
-        let taken = self.available.min(units);
-        self.available -= taken;
-        self.owed += units - taken;
-        self.withdrawn += units;
-        (taken, units - taken)
-    }
-
-    fn forgive(&mut self, units: u64) -> u64 {
-        let forgiven = self.owed.min(units);
-        self.owed -= forgiven;
-        self.withdrawn -= forgiven;
-        forgiven
-    }
-
-    fn take(&mut self, units: u64) -> bool {
-        let enough = self.available >= units;
-        if enough {
-            self.available -= units;
+    fn new(units: u64) -> Self {
+        Self {
+            stock: Model::new(units),
+            written_off: 0,
+            moved_out: 0,
+            threshold: 0,
         }
-        enough
+    }
+
+    fn available(&self) -> u64 {
+        self.stock.snapshot().available
     }
 }
 
 /// The model: what each SKU has.
 #[derive(Debug, Default)]
-struct Model {
+struct Skus {
     skus: BTreeMap<u8, Has>,
 }
 
-impl Model {
-    fn take(&mut self, sku: u8, units: u64, to: impl Fn(&mut Has)) -> bool {
-        let taken = self.skus.get_mut(&sku).is_some_and(|has| has.take(units));
-        if taken {
-            self.skus.entry(sku).and_modify(to);
+impl Skus {
+    /// Whether there is such a SKU, and `op` is done with it; then `note` notes where the units went.
+    fn does(&mut self, sku: u8, op: Op, note: impl Fn(&mut Has)) -> bool {
+        let Some(has) = self.skus.get_mut(&sku) else {
+            return false;
+        };
+        let done = has.stock.apply(op) == Outcome::Done;
+        if done {
+            note(has);
         }
-        taken
+        done
+    }
+
+    /// Reserves, commits or releases units of an order's line.
+    fn settle(&mut self, sku: u8, op: Op) {
+        assert!(self.does(sku, op, |_| {}), "{op} of {sku}");
     }
 
     fn low(&self) -> Vec<(u8, u64)> {
         let low = self
             .skus
             .iter()
-            .filter(|(_, has)| has.available < has.threshold);
-        low.map(|(&sku, has)| (sku, has.available)).collect()
+            .filter(|(_, has)| has.available() < has.threshold);
+        low.map(|(&sku, has)| (sku, has.available())).collect()
     }
 
     /// What an order gets: its lines summed, or the kind of its refusal and the SKUs to blame.
@@ -151,12 +145,12 @@ impl Model {
         if !unknown.is_empty() {
             return Err(("unknown", unknown));
         }
-        let short = which(&|sku, units| self.skus[&sku].available < units);
+        let short = which(&|sku, units| self.skus[&sku].available() < units);
         if !short.is_empty() {
             return Err(("short", short));
         }
         for (&sku, &units) in &sums {
-            self.take(sku, units, |has| has.reserved += units);
+            self.settle(sku, Reserve(units));
         }
         Ok(sums)
     }
@@ -172,22 +166,41 @@ fn kind(refused: &OrderRefused<u8>) -> (&'static str, Vec<u8>) {
     }
 }
 
+/// Calls `op` on a SKU; `None` if there is none.
+fn perform(shop: &Inventory<u8>, sku: u8, op: Op) -> Option<Outcome> {
+    Some(match op {
+        Deduct(units) => match shop.deduct(&sku, units) {
+            Err(SkuError::OutOfStock(refusal)) => taken(units, Err(refusal)),
+            answer => answer.ok().map(|()| Outcome::Done)?,
+        },
+        DeductUpTo(units) => Outcome::Took(shop.deduct_up_to(&sku, units)?),
+        Restock(units) => shop.restock(&sku, units).ok().map(|()| Outcome::Done)?,
+        Withdraw(units) => {
+            let withdrawn = shop.withdraw(&sku, units).ok()?;
+            assert_eq!(withdrawn.taken + withdrawn.owed, units);
+            Outcome::Took(withdrawn.taken)
+        }
+        Forgive(units) => Outcome::Took(shop.forgive(&sku, units).ok()?),
+        op => unreachable!("{op} is not drawn"),
+    })
+}
+
 /// What was opened from a snapshot has nothing reserved.
-fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
+fn keep_and_open(shop: &Inventory<u8>, model: &Skus) {
     let kept = shop.snapshot();
     let (again, restored) = Inventory::builder().restore(&kept).unwrap();
     assert_eq!(restored.skus, model.skus.len());
     let mut freed = 0;
     for (sku, has) in &model.skus {
-        let mut opened = *has;
-        let back = std::mem::take(&mut opened.reserved);
-        opened.put(back);
-        freed += opened.available - has.available;
+        let mut opened = has.clone();
+        let reserved = has.stock.snapshot().reserved;
+        _ = opened.stock.apply(Release(reserved));
+        freed += opened.available() - has.available();
         check_figures(&again, *sku, &opened);
         // What is still owed keeps those units from everybody.
         assert_eq!(again.restock(sku, 3), Ok(()));
-        opened.put(3);
-        assert_eq!(again.available(sku), Some(opened.available));
+        _ = opened.stock.apply(Restock(3));
+        assert_eq!(again.available(sku), Some(opened.available()));
     }
     assert_eq!(restored.freed, freed);
 }
@@ -195,15 +208,19 @@ fn keep_and_open(shop: &Inventory<u8>, model: &Model) {
 #[track_caller]
 fn check_figures(shop: &Inventory<u8>, sku: u8, has: &Has) {
     let snapshot = shop.get(&sku).unwrap();
-    let here = (snapshot.available, snapshot.reserved, snapshot.on_the_way);
-    assert_eq!(here, (has.available, has.reserved, 0), "{sku}");
-    let gone = (snapshot.sold, snapshot.written_off, snapshot.moved_out);
-    assert_eq!(gone, (has.sold, has.written_off, has.moved_out), "{sku}");
-    assert_eq!(
-        (snapshot.owed, snapshot.withdrawn),
-        (has.owed, has.withdrawn)
-    );
-    assert_eq!(snapshot.initial + snapshot.restocked, has.came);
+    let sums = Snapshot {
+        initial: snapshot.initial,
+        restocked: snapshot.restocked,
+        available: snapshot.available,
+        reserved: snapshot.reserved,
+        sold: snapshot.sold + snapshot.written_off + snapshot.moved_out,
+        owed: snapshot.owed,
+        withdrawn: snapshot.withdrawn,
+    };
+    assert_eq!(sums, has.stock.snapshot(), "{sku}");
+    let gone = (snapshot.written_off, snapshot.moved_out);
+    assert_eq!(gone, (has.written_off, has.moved_out), "{sku}");
+    assert_eq!(snapshot.on_the_way, 0, "{sku}");
 }
 
 /// Takes `units` off a line, if it has no fewer.
@@ -219,63 +236,53 @@ fn take_part(lines: &mut BTreeMap<u8, u64>, sku: u8, units: u64) -> bool {
 
 fn run(steps: Vec<Step>) {
     let shop = Inventory::<u8>::new();
-    let mut model = Model::default();
+    let mut model = Skus::default();
     let mut open: Vec<(OrderReservation<_>, BTreeMap<u8, u64>)> = Vec::new();
     for step in steps {
         match step {
             Step::Insert(sku, units) => {
                 let new = !model.skus.contains_key(&sku);
                 assert_eq!(shop.insert(sku, units).is_ok(), new);
-                model.skus.entry(sku).or_insert(Has {
-                    available: units,
-                    came: units,
-                    ..Has::default()
-                });
+                model.skus.entry(sku).or_insert(Has::new(units));
             }
-            Step::Remove(sku) => match (shop.remove(&sku), model.skus.get(&sku).copied()) {
-                (Err(RemoveError::UnknownSku), None) => {}
-                (Err(RemoveError::Reserved { units }), Some(has)) => {
-                    assert_eq!((units, units > 0), (has.reserved, true));
+            Step::Remove(sku) => {
+                let sums = model.skus.get(&sku).map(|has| has.stock.snapshot());
+                match (shop.remove(&sku), sums) {
+                    (Err(RemoveError::UnknownSku), None) => {}
+                    (Err(RemoveError::Reserved { units }), Some(sums)) => {
+                        assert_eq!((units, units > 0), (sums.reserved, true));
+                    }
+                    (Ok(last), Some(sums)) => {
+                        let has = model.skus.remove(&sku).unwrap();
+                        let sold = sums.sold - has.written_off - has.moved_out;
+                        assert_eq!((last.available, last.sold), (sums.available, sold));
+                        assert_eq!(sums.reserved, 0);
+                    }
+                    other => panic!("{other:?}"),
                 }
-                (Ok(last), Some(has)) => {
-                    assert_eq!((last.available, last.sold), (has.available, has.sold));
-                    assert_eq!(has.reserved, 0);
-                    model.skus.remove(&sku);
+            }
+            Step::Call(sku, op) => match (perform(&shop, sku, op), model.skus.get_mut(&sku)) {
+                (None, None) => {}
+                (Some(outcome), Some(has)) => {
+                    let after = has.stock.step(op, outcome);
+                    has.stock = after.unwrap_or_else(|| panic!("{op} is answered {outcome}"));
                 }
                 other => panic!("{other:?}"),
             },
-            Step::Deduct(sku, units) => {
-                let sold = model.take(sku, units, |has| has.sold += units);
-                assert_eq!(shop.deduct(&sku, units).is_ok(), sold);
-            }
-            Step::Restock(sku, units) => {
-                let came = model.skus.get_mut(&sku).map(|has| {
-                    has.put(units);
-                    has.came += units;
-                });
-                assert_eq!(shop.restock(&sku, units).is_ok(), came.is_some());
-            }
             Step::WriteOff(sku, units) => {
-                let gone = model.take(sku, units, |has| has.written_off += units);
+                let gone = model.does(sku, Deduct(units), |has| has.written_off += units);
                 assert_eq!(shop.write_off(&sku, units).is_ok(), gone);
             }
             Step::Stocktake(sku, book, counted) => {
                 let (found, missing) = (counted.saturating_sub(book), book.saturating_sub(counted));
-                let done = model.take(sku, missing, |has| {
-                    has.written_off += missing;
-                    has.put(found);
-                    has.came += found;
-                });
+                let done = model.does(sku, Deduct(missing), |has| has.written_off += missing)
+                    && model.does(sku, Restock(found), |_| {});
                 assert_eq!(shop.stocktake(&sku, book, counted).is_ok(), done);
             }
             Step::Move(from, to, units) => {
                 let moved = model.skus.contains_key(&to)
-                    && model.take(from, units, |has| has.moved_out += units);
-                if moved {
-                    let to = model.skus.get_mut(&to).unwrap();
-                    to.put(units);
-                    to.came += units;
-                }
+                    && model.does(from, Deduct(units), |has| has.moved_out += units)
+                    && model.does(to, Restock(units), |_| {});
                 assert_eq!(shop.move_units(&from, &to, units).is_ok(), moved);
             }
             Step::Order(lines) => match (shop.order(lines.clone()), model.order(&lines)) {
@@ -287,36 +294,30 @@ fn run(steps: Vec<Step>) {
                 let (order, lines) = open.swap_remove(place);
                 order.commit();
                 for (sku, units) in lines {
-                    let has = model.skus.get_mut(&sku).unwrap();
-                    has.reserved -= units;
-                    has.sold += units;
+                    model.settle(sku, Commit(units));
                 }
             }
             Step::Drop(place) if place < open.len() => {
                 let (order, lines) = open.swap_remove(place);
                 drop(order);
                 for (sku, units) in lines {
-                    let has = model.skus.get_mut(&sku).unwrap();
-                    has.reserved -= units;
-                    has.put(units);
+                    model.settle(sku, Release(units));
                 }
             }
             Step::CommitLine(place, sku) if place < open.len() => {
                 let (order, lines) = &mut open[place];
                 let units = lines.remove(&sku);
                 assert_eq!(order.commit_line(&sku).is_ok(), units.is_some());
-                if let (Some(units), Some(has)) = (units, model.skus.get_mut(&sku)) {
-                    has.reserved -= units;
-                    has.sold += units;
+                if let Some(units) = units {
+                    model.settle(sku, Commit(units));
                 }
             }
             Step::ReleasePart(place, sku, units) if place < open.len() => {
                 let (order, lines) = &mut open[place];
                 let released = take_part(lines, sku, units);
                 assert_eq!(order.release_part(&sku, units).is_ok(), released);
-                if let Some(has) = model.skus.get_mut(&sku).filter(|_| released) {
-                    has.reserved -= units;
-                    has.put(units);
+                if released && units > 0 {
+                    model.settle(sku, Release(units));
                 }
             }
             Step::Split(place, sku, units) if place < open.len() => {
@@ -339,12 +340,12 @@ fn run(steps: Vec<Step>) {
             Step::ReserveUpTo(sku, units) => match shop.reserve_up_to(&sku, units) {
                 Ok(reservation) => {
                     let has = model.skus.get_mut(&sku).unwrap();
-                    let reserved = has.available.min(units);
-                    assert_eq!(reservation.units(), reserved);
-                    assert_eq!(shop.get(&sku).unwrap().reserved, has.reserved + reserved);
+                    let reserved = has.stock.snapshot().reserved + reservation.units();
+                    assert_eq!(shop.get(&sku).unwrap().reserved, reserved);
+                    let outcome = Outcome::Took(reservation.units());
                     reservation.commit();
-                    has.available -= reserved;
-                    has.sold += reserved;
+                    let after = has.stock.step(DeductUpTo(units), outcome);
+                    has.stock = after.expect("all that there are");
                 }
                 Err(error) => assert!(error.is_unknown_sku() && !model.skus.contains_key(&sku)),
             },
@@ -355,15 +356,6 @@ fn run(steps: Vec<Step>) {
                     has.threshold = threshold;
                 });
                 assert_eq!(shop.set_low_stock(&sku, threshold).is_ok(), set.is_some());
-            }
-            Step::Withdraw(sku, units) => {
-                let expected = model.skus.get_mut(&sku).map(|has| has.withdraw(units));
-                let withdrawn = shop.withdraw(&sku, units).ok();
-                assert_eq!(withdrawn.map(|it| (it.taken, it.owed)), expected);
-            }
-            Step::Forgive(sku, units) => {
-                let expected = model.skus.get_mut(&sku).map(|has| has.forgive(units));
-                assert_eq!(shop.forgive(&sku, units).ok(), expected);
             }
             Step::KeepAndOpen => keep_and_open(&shop, &model),
         }

@@ -78,6 +78,17 @@ impl Model {
         self.sums
     }
 
+    /// The hold that was placed under `key`: its units, and either the ticks until its deadline or what became of it.
+    #[must_use]
+    pub fn hold(&self, key: u64) -> Option<(u64, Result<u64, Refusal>)> {
+        let hold = self.holds.get(&key)?;
+        let state = match hold.state {
+            HoldState::Until(deadline) => Ok(deadline - self.now),
+            HoldState::Over(fate) => Err(fate),
+        };
+        Some((hold.units, state))
+    }
+
     /// The stock after `op`, if at this instant it could have answered `outcome`.
     ///
     /// A call whose outcome is [unknown](Outcome::Unknown) is stepped at the instant at which it
@@ -93,18 +104,9 @@ impl Model {
     pub fn step_beside(&self, op: Op, outcome: Outcome, committed: u64) -> Option<Self> {
         let mut after = self.clone();
         let answer = after.apply(op);
-        let allowed = match (answer, outcome) {
-            (_, Outcome::Unknown) => true,
-            // A bound is enough to decide by, and cheaper than a count.
-            (Outcome::Exactly(units), Outcome::AtMost(bound)) => units <= bound,
-            // A commit moves no unit that anybody could have: a look at all of them may miss it.
-            (Outcome::ExactSnapshot(sums), Outcome::Snapshot(said)) => {
-                sums.may_be_read_as(&said, committed)
-            }
-            (Outcome::Refused(why), Outcome::Refused(said)) => may_be_said_as(why, said, op),
-            (answer, said) => answer == said,
-        };
-        allowed.then_some(after)
+        answer
+            .allows_beside(outcome, op, committed)
+            .then_some(after)
     }
 
     /// Does `op` and says what the model itself answers.
@@ -202,11 +204,6 @@ impl Model {
         Outcome::Done
     }
 
-    /// Units that are, or were, held under `key`.
-    pub(crate) fn units_under(&self, key: u64) -> u64 {
-        self.holds.get(&key).map_or(0, |hold| hold.units)
-    }
-
     /// Units that are held under keys.
     pub(crate) fn held(&self) -> u64 {
         let active = self.holds.values().filter(|hold| hold.is_active());
@@ -278,6 +275,28 @@ impl Model {
             }
         }
         self.part_with(back, back);
+    }
+}
+
+impl Outcome {
+    /// Whether a counter may answer `said` to `op` where this is what the [model](Model::apply) answers.
+    #[must_use]
+    pub fn allows(self, said: Self, op: Op) -> bool {
+        self.allows_beside(said, op, 0)
+    }
+
+    fn allows_beside(self, said: Self, op: Op, committed: u64) -> bool {
+        match (self, said) {
+            (_, Self::Unknown) => true,
+            // A bound is enough to decide by, and cheaper than a count.
+            (Self::Exactly(units), Self::AtMost(bound)) => units <= bound,
+            // A commit moves no unit that anybody could have: a look at all of them may miss it.
+            (Self::ExactSnapshot(sums), Self::Snapshot(said)) => {
+                sums.may_be_read_as(&said, committed)
+            }
+            (Self::Refused(why), Self::Refused(said)) => may_be_said_as(why, said, op),
+            (answer, said) => answer == said,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::op::Op;
 use crate::outcome::{Outcome, Refusal};
 
 /// One step of a thread: a call, or what only a test can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
     /// A call.

@@ -6,13 +6,13 @@
 
 use crate::fingerprint::fingerprint;
 use crate::histories::{Answers, Histories, THREADS, UnderWay};
-use crate::machine::{self, Progress, Rules, Thread, play};
+use crate::machine::{self, Progress, Thread, play};
 use crate::memory::{POCKET, SUNK, Shared};
 use crate::omissions::Omission;
-use crate::op::{Answer, Op};
+use crate::rules::Rules;
 use crate::scenarios::Scenario;
-use crate::spec::Stock;
-use std::collections::{BTreeSet, HashSet};
+use segstock_model::{Op, Outcome, Step};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub struct Report {
     pub states: usize,
     pub took: Duration,
     /// What the threads were answered, in each way that there was.
-    pub outcomes: BTreeSet<Answers>,
+    pub outcomes: HashSet<Answers>,
     /// The first fault, with the steps that lead to it.
     pub fault: Option<String>,
 }
@@ -67,7 +67,7 @@ struct Explorer<'a> {
     rules: Rules,
     histories: Histories,
     seen: HashSet<u128, BuildHasherDefault<Spread>>,
-    outcomes: BTreeSet<Answers>,
+    outcomes: HashSet<Answers>,
     /// The states on the way to where the search is.
     path: Vec<Visit>,
 }
@@ -87,7 +87,7 @@ pub fn explore(scenario: &Scenario, rules: Rules) -> Report {
         rules,
         histories: Histories::new(stock, count),
         seen: HashSet::default(),
-        outcomes: BTreeSet::new(),
+        outcomes: HashSet::new(),
         path: Vec::new(),
     };
     let mut first = World {
@@ -157,13 +157,13 @@ impl Explorer<'_> {
     }
 
     fn step(&mut self, mut world: World, thread: usize) -> Result<World, String> {
-        let op = world.threads[thread].op;
+        let op = world.threads[thread].op();
         let progress = machine::step(&mut world.shared, &mut world.threads[thread], &self.rules);
         if let Progress::Over(answer) = progress {
             if let (Some(op), Some(said)) = (op, answer) {
                 let mut under_way: UnderWay = [None; THREADS];
                 for (it, op) in world.threads.iter().zip(&mut under_way) {
-                    *op = it.op.filter(|op| it.is_under_way() && op.has_answer());
+                    *op = it.op().filter(|_| it.is_under_way());
                 }
                 under_way[thread] = Some(op);
                 let history = self
@@ -175,7 +175,7 @@ impl Explorer<'_> {
                     ))
                 })?;
             }
-            world.threads[thread].go_on(self.scenario.scripts[thread], &self.rules);
+            world.threads[thread].go_on(&self.scenario.scripts[thread], &self.rules);
         }
         world.prints[thread] = fingerprint(&world.threads[thread]);
         self.rebase(&mut world);
@@ -207,24 +207,25 @@ impl Explorer<'_> {
 
     /// At rest, a snapshot says what the last state of the stock is, in every figure.
     fn check_rest(&mut self, world: &World) -> Result<(), String> {
-        if world.threads.iter().any(|it| it.op.is_some()) {
+        if world.threads.iter().any(|it| it.step.is_some()) {
             return Err(self.fault("every thread waits"));
         }
         self.outcomes
             .insert(self.histories.answers(world.history).clone());
         let mut shared = world.shared;
         let mut thread = Thread::sitting_at(0, &self.rules);
-        let Some(Answer::Snapshot(figures)) =
-            play(&mut shared, &mut thread, Op::Snapshot, &self.rules)
+        let read = Step::Call(Op::Snapshot);
+        let Some(Outcome::ExactSnapshot(figures)) =
+            play(&mut shared, &mut thread, read, &self.rules)
         else {
             return Err(self.fault("a snapshot at rest does not end"));
         };
         if !self
             .histories
             .stocks(world.history)
-            .any(|it| it == Stock(figures))
+            .any(|it| it.snapshot() == figures)
         {
-            return Err(self.fault(&format!("no order explains {figures:?} at rest")));
+            return Err(self.fault(&format!("no order explains {figures} at rest")));
         }
         let is_sunk = shared.word.owing && !self.rules.without(Omission::SegmentsAreSunk);
         let sunk = if is_sunk {
@@ -233,7 +234,7 @@ impl Explorer<'_> {
             0
         };
         let pocket = shared.places[POCKET].held().wrapping_sub(sunk);
-        if pocket != 0 || shared.available() != figures.available {
+        if pocket != 0 || u64::from(shared.available()) != figures.available {
             return Err(self.fault(&format!("{pocket} units in the pocket at rest")));
         }
         Ok(())

@@ -81,6 +81,14 @@ impl Hasher for Mixer {
         self.mix();
     }
 
+    // Almost all numbers are small.
+    fn write_u64(&mut self, number: u64) {
+        self.push(number.min(0xFF) as u8);
+        if number >= 0xFF {
+            self.write(&number.to_le_bytes());
+        }
+    }
+
     // Which variant of an enum it is, and how many items there are: both are small.
     fn write_isize(&mut self, number: isize) {
         self.push(number as u8);

@@ -11,8 +11,8 @@
 //!
 //! Sets of orders and answers are kept once, and a state of the explorer holds their number.
 
-use crate::op::{Answer, Op};
-use crate::spec::{self, Stock};
+use crate::fingerprint::fingerprint;
+use segstock_model::{Model, Op, Outcome};
 use std::collections::HashMap;
 
 /// The most threads of a scenario.
@@ -20,17 +20,17 @@ pub const THREADS: usize = 4;
 
 /// One way in which the calls may have taken effect: the stock then, and what the calls that took
 /// effect and have not returned will answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Order {
-    stock: Stock,
-    answers: [Option<Answer>; THREADS],
+    stock: Model,
+    answers: [Option<Outcome>; THREADS],
 }
 
 /// The calls that are under way, by thread.
 pub type UnderWay = [Option<Op>; THREADS];
 
 /// What the threads were answered.
-pub type Answers = Vec<Vec<Answer>>;
+pub type Answers = Vec<Vec<Outcome>>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct History {
@@ -44,12 +44,12 @@ pub struct Histories {
     all: Vec<History>,
     numbers: HashMap<History, u32>,
     /// What a return made of a history, if it was seen before.
-    returns: HashMap<(u32, UnderWay, usize, Answer), Option<u32>>,
+    returns: HashMap<(u32, UnderWay, usize, Outcome), Option<u32>>,
 }
 
 impl Histories {
     /// The history of `threads` that have not called anything yet, number 0.
-    pub fn new(stock: Stock, threads: usize) -> Self {
+    pub fn new(stock: Model, threads: usize) -> Self {
         let mut histories = Self {
             all: Vec::new(),
             numbers: HashMap::new(),
@@ -80,8 +80,8 @@ impl Histories {
     }
 
     /// The stocks that the orders of a history end with, once no call is under way.
-    pub fn stocks(&self, number: u32) -> impl Iterator<Item = Stock> {
-        self.all[number as usize].orders.iter().map(|it| it.stock)
+    pub fn stocks(&self, number: u32) -> impl Iterator<Item = &Model> {
+        self.all[number as usize].orders.iter().map(|it| &it.stock)
     }
 
     /// What history `number` is when `thread` has been answered `said`; nothing if no order explains
@@ -91,7 +91,7 @@ impl Histories {
         number: u32,
         under_way: &UnderWay,
         thread: usize,
-        said: Answer,
+        said: Outcome,
     ) -> Option<u32> {
         let key = (number, *under_way, thread, said);
         if let Some(&known) = self.returns.get(&key) {
@@ -99,10 +99,12 @@ impl Histories {
         }
         let history = &self.all[number as usize];
         let mut orders = Vec::new();
-        for &order in &history.orders {
-            order.ending_with(under_way, thread, said, &mut orders);
+        for order in &history.orders {
+            order
+                .clone()
+                .ending_with(under_way, thread, said, &mut orders);
         }
-        orders.sort_unstable();
+        orders.sort_by_cached_key(fingerprint);
         orders.dedup();
         let mut answers = history.answers.clone();
         answers[thread].push(said);
@@ -115,12 +117,12 @@ impl Histories {
 
 impl Order {
     /// Adds all orders to `all` that go on from this one and end with the call of `thread`.
-    fn ending_with(self, under_way: &UnderWay, thread: usize, said: Answer, all: &mut Vec<Self>) {
+    fn ending_with(self, under_way: &UnderWay, thread: usize, said: Outcome, all: &mut Vec<Self>) {
         let Some(op) = under_way[thread] else {
             unreachable!("the call that returns is under way");
         };
         if let Some(exact) = self.answers[thread] {
-            if spec::allows(op, exact, said) {
+            if exact.allows(said, op) {
                 let mut next = self;
                 next.answers[thread] = None;
                 all.push(next);
@@ -129,7 +131,7 @@ impl Order {
         }
         for (other, op) in under_way.iter().enumerate() {
             if let (Some(op), None) = (op, self.answers[other]) {
-                let mut next = self;
+                let mut next = self.clone();
                 next.answers[other] = Some(next.stock.apply(*op));
                 next.ending_with(under_way, thread, said, all);
             }

@@ -7,76 +7,13 @@
 
 use crate::memory::{self, Place, Shared};
 use crate::omissions::Omission;
-use crate::op::{Answer, Figures, Op};
+use crate::rules::Rules;
 use crate::steps::{
     collect, commit, gather, lost, narrowing, owed, proof, put, second_look, segment, snapshot,
     spread, take, up_to,
 };
-
-/// When a stock changes its form.
-#[derive(Debug, Clone, Copy)]
-pub struct Tuning {
-    /// With fewer units a refusal or a gather narrows.
-    pub little: u8,
-    /// With this many units or more contention widens, and a restock is dealt out. Nothing: never.
-    pub enough: Option<u8>,
-    /// Whether a thread that loses exchanges widens with less than enough.
-    pub loses_patience: bool,
-}
-
-impl Tuning {
-    /// Neither widens nor narrows by itself.
-    pub const STILL: Self = Self {
-        little: 0,
-        enough: None,
-        loses_patience: false,
-    };
-    /// Widens when an exchange is lost, narrows when a refusal leaves nothing.
-    pub const RESTLESS: Self = Self {
-        little: 1,
-        enough: Some(2),
-        loses_patience: true,
-    };
-    /// Narrows when a refusal, or a gather, leaves less than 4.
-    pub const SHRINKING: Self = Self {
-        little: 4,
-        ..Self::STILL
-    };
-
-    pub fn is_little(self, units: u8) -> bool {
-        units < self.little
-    }
-
-    pub fn is_enough(self, units: u8) -> bool {
-        self.enough.is_some_and(|enough| units >= enough)
-    }
-
-    /// Whether `units` are enough to share out among orders of that size.
-    pub fn is_plenty(self, units: u8, order: u8) -> bool {
-        self.is_enough(units) && units >= order
-    }
-}
-
-/// What does not change while a scenario runs.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    pub segments: usize,
-    pub tuning: Tuning,
-    /// Which calls the scripts have. A counter that no call of a scenario writes says what it said
-    /// before, so that reading it is no access.
-    pub reserves: bool,
-    pub commits: bool,
-    pub restocks: bool,
-    pub withdraws: bool,
-    /// The step that is taken out.
-    pub omitted: Option<Omission>,
-}
-
-impl Rules {
-    pub fn without(&self, step: Omission) -> bool {
-        self.omitted == Some(step)
-    }
-}
+use segstock_model::script::Refused;
+use segstock_model::{Op, Outcome, Refusal, Snapshot, Step};
 
 /// What a proof found, and what a snapshot reads with it: sums over all segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -86,6 +23,16 @@ pub struct Totals {
     pub returned: u8,
     pub reserved: u8,
     pub committed: u8,
+}
+
+/// The figures of a snapshot; what was sold follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Figures {
+    pub restocked: u8,
+    pub available: u8,
+    pub reserved: u8,
+    pub owed: u8,
+    pub withdrawn: u8,
 }
 
 /// What a frame returns to the one below.
@@ -139,9 +86,9 @@ pub struct Thread {
     /// How many calls of the script are over or begun.
     pub calls: u8,
     /// Units that were refused to the thread, and that its script would settle.
-    refused: u8,
-    /// The call that is under way, or the next one; nothing at the end of the script.
-    pub op: Option<Op>,
+    refused: Refused,
+    /// The step that is under way, or the next one; nothing at the end of the script.
+    pub step: Option<Step>,
     stack: [Frame; DEPTH],
     depth: u8,
     probe: u32,
@@ -158,8 +105,8 @@ impl Thread {
     pub fn sitting_at(index: usize, rules: &Rules) -> Self {
         let mut thread = Self {
             calls: 0,
-            refused: 0,
-            op: None,
+            refused: Refused::default(),
+            step: None,
             stack: [Frame::Empty; DEPTH],
             depth: 0,
             probe: 0,
@@ -174,15 +121,23 @@ impl Thread {
         self.depth > 0
     }
 
-    /// Has the thread stand before the next call of its script that has an access.
-    pub fn go_on(&mut self, script: &[Op], rules: &Rules) {
-        self.op = None;
-        while let Some(&op) = script.get(usize::from(self.calls)) {
+    /// The step, if it is part of the history: the others change no number and answer nothing.
+    pub fn op(&self) -> Option<Op> {
+        match self.step {
+            Some(Step::Call(op)) => Some(op),
+            _ => None,
+        }
+    }
+
+    /// Has the thread stand before the next step of its script that has an access.
+    pub fn go_on(&mut self, script: &[Step], rules: &Rules) {
+        self.step = None;
+        while let Some(&step) = script.get(usize::from(self.calls)) {
             self.calls += 1;
-            if let Op::Sit(index) = op {
-                self.stay(usize::from(index), rules);
-            } else if let Some(op) = op.without(&mut self.refused) {
-                self.op = Some(op);
+            if let Step::Sit(index) = step {
+                self.stay(index, rules);
+            } else if let Some(step) = self.refused.admit(step) {
+                self.step = Some(step);
                 return;
             }
         }
@@ -209,14 +164,14 @@ impl Thread {
 
     fn top(&self) -> Frame {
         match self.depth {
-            0 => self.op.map_or(Frame::Empty, first),
+            0 => self.step.map_or(Frame::Empty, first),
             depth => self.stack[usize::from(depth) - 1],
         }
     }
 
     /// What it is about to do.
     pub fn next_access(&self) -> String {
-        format!("{:?}: {:?}", self.op, self.top())
+        format!("{:?}: {:?}", self.step, self.top())
     }
 
     /// Whether it is about to wait for the cold mutex.
@@ -234,7 +189,7 @@ impl Thread {
     }
 
     pub fn can_step(&self, shared: &Shared, rules: &Rules) -> bool {
-        self.op.is_some()
+        self.step.is_some()
             && !(self.waits() && shared.locked && !rules.without(Omission::OneMoveAtATime))
     }
 
@@ -253,20 +208,20 @@ impl Thread {
     }
 }
 
-/// The first access of a call.
-fn first(op: Op) -> Frame {
-    match op {
-        Op::Deduct(_) | Op::Reserve(_) => Frame::Take(take::At::Load),
-        Op::DeductUpTo(_) => Frame::UpTo(up_to::At::Load),
-        Op::Restock(_) | Op::Release(_) => Frame::Put(put::At::Load),
-        Op::Commit(_) => Frame::Commit(commit::At::Grown),
-        Op::Withdraw(_) | Op::Forgive(_) => Frame::Owed(owed::At::Lock),
-        Op::Available => Frame::Proof(proof::At::Available),
-        Op::Snapshot => Frame::Snapshot(snapshot::At::Lock),
-        Op::Widen => Frame::Spread(spread::At::Lock),
-        Op::Narrow => Frame::Narrowing(narrowing::At::TryLock),
-        Op::Prove => Frame::Narrowing(narrowing::At::LockToProve),
-        Op::Sit(_) => unreachable!("it is no call"),
+/// The first access of a step.
+fn first(step: Step) -> Frame {
+    match step {
+        Step::Call(Op::Deduct(_) | Op::Reserve(_)) => Frame::Take(take::At::Load),
+        Step::Call(Op::DeductUpTo(_)) => Frame::UpTo(up_to::At::Load),
+        Step::Call(Op::Restock(_) | Op::Release(_)) => Frame::Put(put::At::Load),
+        Step::Call(Op::Commit(_)) => Frame::Commit(commit::At::Grown),
+        Step::Call(Op::Withdraw(_) | Op::Forgive(_)) => Frame::Owed(owed::At::Lock),
+        Step::Call(Op::Available) => Frame::Proof(proof::At::Available),
+        Step::Call(Op::Snapshot) => Frame::Snapshot(snapshot::At::Lock),
+        Step::Widen => Frame::Spread(spread::At::Lock),
+        Step::Narrow => Frame::Narrowing(narrowing::At::TryLock),
+        Step::Prove => Frame::Narrowing(narrowing::At::LockToProve),
+        other => unreachable!("a stock has no {other:?}"),
     }
 }
 
@@ -275,7 +230,7 @@ pub struct Cpu<'a> {
     pub shared: &'a mut Shared,
     pub me: &'a mut Thread,
     pub rules: &'a Rules,
-    answer: Option<Answer>,
+    answer: Option<Outcome>,
     is_over: bool,
 }
 
@@ -283,7 +238,7 @@ pub struct Cpu<'a> {
 pub enum Progress {
     UnderWay,
     /// It returned, with an answer if it has any.
-    Over(Option<Answer>),
+    Over(Option<Outcome>),
 }
 
 /// Has `me` do one access.
@@ -325,35 +280,45 @@ pub fn step(shared: &mut Shared, me: &mut Thread, rules: &Rules) -> Progress {
     }
 }
 
-/// Runs one call with no other beside it. `None` if it does not end.
-pub fn play(shared: &mut Shared, thread: &mut Thread, op: Op, rules: &Rules) -> Option<Answer> {
+/// Does one step with no other beside it. `None` if it does not end.
+pub fn play(
+    shared: &mut Shared,
+    thread: &mut Thread,
+    next: Step,
+    rules: &Rules,
+) -> Option<Outcome> {
     const STEPS: usize = 10_000;
-    thread.op = Some(op);
+    thread.step = Some(next);
     for _ in 0..STEPS {
         if !thread.can_step(shared, rules) {
             return None;
         }
         if let Progress::Over(answer) = step(shared, thread, rules) {
-            return answer.or(Some(Answer::Done));
+            return answer.or(Some(Outcome::Done));
         }
     }
     None
 }
 
 impl Cpu<'_> {
+    /// The call.
+    pub fn op(&self) -> Option<Op> {
+        self.me.op()
+    }
+
     /// The units of the call.
     pub fn units(&self) -> u8 {
-        self.me.op.map_or(0, Op::units)
+        self.op().map_or(0, Op::units) as u8
     }
 
     /// Whether the call reserves what it takes.
     pub fn reserves(&self) -> bool {
-        matches!(self.me.op, Some(Op::Reserve(_)))
+        matches!(self.op(), Some(Op::Reserve(_)))
     }
 
     /// Whether the call restocks what it puts.
     pub fn restocks(&self) -> bool {
-        matches!(self.me.op, Some(Op::Restock(_)))
+        matches!(self.op(), Some(Op::Restock(_)))
     }
 
     pub fn place(&mut self, index: u8) -> &mut Place {
@@ -437,24 +402,45 @@ impl Cpu<'_> {
         self.me.depth = 0;
         self.me.stack[0] = Frame::Empty;
         self.is_over = true;
-        let Some(op) = self.me.op else {
-            unreachable!("a call ends that began");
-        };
-        if !op.has_answer() {
+        let Some(op) = self.op() else {
             return;
-        }
-        self.answer = Some(match (op, value) {
+        };
+        let outcome = match (op, value) {
             (Op::DeductUpTo(_) | Op::Withdraw(_) | Op::Forgive(_), Value::Units(units)) => {
-                Answer::Took(units)
+                Outcome::Took(units.into())
             }
-            (Op::Available, Value::Units(bound)) => Answer::AtMost(bound),
-            (_, Value::Refused(bound)) => Answer::Refused(bound),
-            (_, Value::Figures(figures)) => Answer::Snapshot(figures),
-            (_, Value::Done) => Answer::Done,
+            (Op::Available, Value::Units(bound)) => Outcome::AtMost(bound.into()),
+            (_, Value::Refused(bound)) => {
+                let available = Some(bound.into());
+                Outcome::Refused(Refusal::Short { available })
+            }
+            (_, Value::Figures(figures)) => Outcome::ExactSnapshot(self.snapshot(figures)),
+            (_, Value::Done) => Outcome::Done,
             other => unreachable!("{other:?}"),
-        });
-        if let (Op::Reserve(units), Value::Refused(_)) = (op, value) {
-            self.me.refused += units;
+        };
+        self.me.refused.note(op, outcome);
+        self.answer = Some(outcome);
+    }
+
+    fn snapshot(&self, figures: Figures) -> Snapshot {
+        let initial = u64::from(self.rules.initial);
+        let [restocked, available, reserved, owed, withdrawn] = [
+            figures.restocked,
+            figures.available,
+            figures.reserved,
+            figures.owed,
+            figures.withdrawn,
+        ]
+        .map(u64::from);
+        let came = initial + restocked + owed;
+        Snapshot {
+            initial,
+            restocked,
+            available,
+            reserved,
+            sold: came.wrapping_sub(available + reserved + withdrawn),
+            owed,
+            withdrawn,
         }
     }
 

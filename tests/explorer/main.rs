@@ -9,8 +9,8 @@
 //! | file | what |
 //! |---|---|
 //! | `steps` | the calls, one access a step |
-//! | `memory`, `machine` | what the threads share, and a thread |
-//! | `spec`, `histories` | what a stock is, and the orders that explain what was answered |
+//! | `memory`, `machine`, `rules` | what the threads share, a thread, and what does not change |
+//! | `histories` | the orders that explain what was answered, by the sequential model |
 //! | `explore` | the search |
 //! | `scenarios` | those of loom, and larger ones |
 //! | `omissions` | the steps that can be taken out; a test takes out each, and some scenario fails |
@@ -48,15 +48,16 @@ mod histories;
 mod machine;
 mod memory;
 mod omissions;
-mod op;
 mod outcomes;
+mod rules;
 mod scenarios;
-mod spec;
 mod steps;
+#[path = "../support/mod.rs"]
+mod support;
 
 use explore::{Report, explore};
-use machine::Rules;
 use omissions::Omission;
+use rules::Rules;
 use scenarios::{HEAVY, LOOM, QUICK, Scenario};
 use std::time::Duration;
 
@@ -100,19 +101,19 @@ fn every_order_of_the_steps_is_explained_where_loom_looks_too() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "minutes without optimizations")]
 fn every_order_of_the_steps_is_explained_where_loom_does_not_end() {
-    run_all("beyond loom", QUICK);
+    run_all("beyond loom", &QUICK);
 }
 
 #[test]
 #[ignore = "minutes: .ci/explorer long"]
 fn every_order_of_the_steps_is_explained_beside_two_turn_overs() {
-    run_all("heavy", HEAVY);
+    run_all("heavy", &HEAVY);
 }
 
 #[test]
 fn each_step_that_is_taken_out_is_caught() {
     for &(step, name) in Omission::ALL {
-        let mut scenarios = LOOM.iter().chain(QUICK);
+        let mut scenarios = LOOM.iter().chain(&*QUICK);
         let scenario = scenarios.find(|it| it.name == name);
         let scenario = scenario.unwrap_or_else(|| panic!("no scenario has the name {name}"));
         let rules = Rules {
@@ -125,22 +126,6 @@ fn each_step_that_is_taken_out_is_caught() {
         println!(
             "without {step:<40?} {}",
             fault.lines().next().unwrap_or_default()
-        );
-    }
-}
-
-/// Whoever changes a scenario of loom changes it here, or its outcomes are compared with those of another.
-#[test]
-fn the_scenarios_of_loom_are_those_of_loom() {
-    let file = include_str!("../loom_stock.rs");
-    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
-    let file = squeeze(file);
-    for scenario in LOOM {
-        let line = squeeze(scenario.text);
-        assert!(
-            file.contains(&line),
-            "{} is not in loom_stock.rs",
-            scenario.text
         );
     }
 }

@@ -2,9 +2,9 @@
 //! read. Each outcome that loom sees must be one that the explorer came to.
 
 use crate::histories::Answers;
-use crate::op::Answer;
 use crate::scenarios::Scenario;
-use std::collections::BTreeSet;
+use crate::support::explorer::{line, listed};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 
 /// The file, as it was when this was compiled.
@@ -12,32 +12,13 @@ const WRITTEN: &str = include_str!("outcomes.txt");
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/explorer/outcomes.txt");
 
 /// A line that names the scenario, and one for each outcome.
-pub fn describe(scenario: &Scenario, outcomes: &BTreeSet<Answers>) -> String {
-    let scripts = scenario.scripts.iter().map(|script| format!("{script:?}"));
-    let scripts = scripts.collect::<Vec<_>>().join(", ");
-    let mut text = format!("{}: {scripts}\n", scenario.name);
-    let lines: BTreeSet<String> = outcomes.iter().map(line).collect();
+pub fn describe(scenario: &Scenario, outcomes: &HashSet<Answers>) -> String {
+    let mut text = format!("{}: {}\n", scenario.name, listed(&scenario.scripts));
+    let lines: BTreeSet<String> = outcomes.iter().map(|outcome| line(outcome)).collect();
     for line in lines {
         _ = writeln!(text, "  {line}");
     }
     text
-}
-
-fn line(outcome: &Answers) -> String {
-    let threads = outcome.iter().map(|answers| {
-        let answers: Vec<String> = answers.iter().map(word).collect();
-        answers.join(", ")
-    });
-    threads.collect::<Vec<_>>().join(" | ")
-}
-
-/// An answer. The bound of `available` is left out: with weak memory a pass may read older values of `taken`
-/// than any interleaving shows, and the bound is higher by that.
-fn word(answer: &Answer) -> String {
-    match answer {
-        Answer::AtMost(_) => "at_most".to_owned(),
-        answer => answer.to_string(),
-    }
 }
 
 /// Asserts that the file says `text`, or writes it with `EXPLORER=write`.

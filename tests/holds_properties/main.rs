@@ -1,56 +1,67 @@
-//! Random sequences of calls on holds, by a manual clock, against a sequential model.
+//! Random sequences of calls on holds, by a manual clock, against the sequential model.
 #![cfg(not(loom))]
 
-mod model;
+mod keys;
+#[path = "../support/mod.rs"]
+mod support;
 
-use model::{Answer, Model, State};
+use keys::{Answer, Keys};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::{
     AmendError, Amendment, Held, Holds, ManualClock, OutOfStock, PartError, PlaceError, Placed,
     Reservation, Resolution, RetakeError, Settled, Status, Stock,
 };
-use std::collections::BTreeMap;
+use segstock_model::Op::{self, Advance, Confirm, Deduct, Place, ReleaseHold, Restock};
 use std::time::Duration;
+use support::perform::perform;
 
 /// Longer than any sequence takes: what is forgotten when is tested in `holds/retention.rs`, and below.
 const RETENTION: u64 = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Place { key: u8, units: u64, ttl: u64 },
-    Confirm(u8),
-    Retake(u8),
-    Release(u8),
-    Extend { key: u8, ttl: u64 },
-    Amend { key: u8, units: u64 },
-    Part { key: u8, units: u64, to: Resolution },
-    Forget(u8),
-    Get(u8),
-    Deduct(u64),
-    Restock(u64),
+    Call(Op),
+    Retake(u64),
+    Extend {
+        key: u64,
+        ttl: u64,
+    },
+    Amend {
+        key: u64,
+        units: u64,
+    },
+    Part {
+        key: u64,
+        units: u64,
+        to: Resolution,
+    },
+    Forget(u64),
+    Get(u64),
     Sweep(usize),
-    Wait(u64),
     Count,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let key = || 0..6_u8;
-    prop_oneof![
+    let key = || 0..6_u64;
+    let call = prop_oneof![
         6 => (key(), 0..4_u64, 0..20_u64)
-            .prop_map(|(key, units, ttl)| Step::Place { key, units, ttl }),
-        3 => key().prop_map(Step::Confirm),
+            .prop_map(|(key, units, ttl)| Place { key, units, ttl }),
+        3 => key().prop_map(|key| Confirm { key }),
+        2 => key().prop_map(|key| ReleaseHold { key }),
+        1 => (0..4_u64).prop_map(Deduct),
+        1 => (0..3_u64).prop_map(Restock),
+        4 => (0..30_u64).prop_map(|by| Advance { by }),
+    ];
+    prop_oneof![
+        17 => call.prop_map(Step::Call),
         2 => key().prop_map(Step::Retake),
-        2 => key().prop_map(Step::Release),
         2 => (key(), 0..20_u64).prop_map(|(key, ttl)| Step::Extend { key, ttl }),
         3 => (key(), 0..6_u64).prop_map(|(key, units)| Step::Amend { key, units }),
         3 => (key(), 0..3_u64, end()).prop_map(|(key, units, to)| Step::Part { key, units, to }),
         1 => key().prop_map(Step::Forget),
         2 => key().prop_map(Step::Get),
-        1 => (0..4_u64).prop_map(Step::Deduct),
-        1 => (0..3_u64).prop_map(Step::Restock),
         1 => (0..4_usize).prop_map(Step::Sweep),
-        4 => (0..30_u64).prop_map(Step::Wait),
         1 => Just(Step::Count),
     ]
 }
@@ -100,7 +111,7 @@ fn named(placed: Placed) -> (&'static str, u64, u64) {
     (name, units, left)
 }
 
-type Till<'a> = Holds<u8, Reservation<&'a Stock>, u64, &'a ManualClock>;
+type Till<'a> = Holds<u64, Reservation<&'a Stock>, u64, &'a ManualClock>;
 
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
@@ -126,15 +137,15 @@ proptest! {
             .retention(nanos(RETENTION))
             .shards(shards)
             .build();
-        let mut model = Model { now: 0, in_stock: initial, sold: 0, keys: BTreeMap::new() };
+        let mut model = Keys::new(initial);
         for step in steps {
             match step {
-                Step::Place { key, units, ttl } => {
+                Step::Call(Place { key, units, ttl }) => {
                     let placed = holds.place(key, units, nanos(ttl), |&n| stock.reserve(n));
                     let placed = place_answer(placed);
                     prop_assert_eq!(placed, model.place(key, units, ttl), "{:?}", step);
                 }
-                Step::Confirm(key) => {
+                Step::Call(Confirm { key }) => {
                     prop_assert_eq!(holds.confirm(&key), model.settle(key, Resolution::Confirmed));
                 }
                 Step::Retake(key) => {
@@ -146,7 +157,7 @@ proptest! {
                     });
                     prop_assert_eq!(retaken, model.retake(key));
                 }
-                Step::Release(key) => {
+                Step::Call(ReleaseHold { key }) => {
                     prop_assert_eq!(holds.release(&key), model.settle(key, Resolution::Released));
                 }
                 Step::Extend { key, ttl } => {
@@ -160,7 +171,7 @@ proptest! {
                             None => Ok(Amendment::give(held - units)),
                         }
                     });
-                    let held = model.held_under(key).map_or(0, |(_, units, _)| units);
+                    let held = model.held(key).map_or(0, |(_, units, _)| units);
                     prop_assert_eq!(amend_answer(amended, held), model.amend(key, units));
                 }
                 Step::Part { key, units, to } => {
@@ -178,56 +189,46 @@ proptest! {
                 }
                 Step::Forget(key) => prop_assert_eq!(holds.forget(&key), model.forget(key)),
                 Step::Get(key) => {
-                    let known = model.keys.get(&key).map(|known| match known.state {
-                        State::Held { until } => {
-                            format!("{:?}", (known.asked, known.units, until - model.now))
-                        }
-                        State::Resolved(resolution) => {
-                            format!("{:?}", (known.asked, known.units, resolution))
-                        }
-                    });
                     let status = holds.get(&key).map(|status| match status {
                         Status::Held { held, request } => {
-                            format!("{:?}", (request, held.units, figures(held).1))
+                            let (units, left) = figures(held);
+                            (request, units, Ok(left))
                         }
                         Status::Resolved {
                             resolution,
                             units,
                             request,
-                        } => format!("{:?}", (request, units, resolution)),
-                        other => format!("{other:?}"),
+                        } => (request, units, Err(resolution)),
+                        other => panic!("{other:?}"),
                     });
-                    prop_assert_eq!(status, known);
+                    prop_assert_eq!(status, model.get(key));
                 }
-                // To a direct deduct, expired holds are reserved until they are freed.
-                Step::Deduct(units) => {
+                Step::Call(op @ Advance { by }) => {
+                    clock.advance(nanos(by));
+                    _ = model.stock.apply(op);
+                }
+                // To a direct call, expired holds are reserved until they are freed.
+                Step::Call(op) => {
                     holds.sweep(usize::MAX);
-                    let fits = units <= model.in_stock;
-                    prop_assert_eq!(stock.deduct(units).is_ok(), fits);
-                    model.in_stock -= if fits { units } else { 0 };
-                    model.sold += if fits { units } else { 0 };
-                }
-                Step::Restock(units) => {
-                    stock.restock(units).unwrap();
-                    model.in_stock += units;
+                    let outcome = perform(&stock, op).expect("a stock offers it");
+                    let after = model.stock.step(op, outcome);
+                    prop_assert!(after.is_some(), "{} is answered {}", op, outcome);
+                    model.stock = after.unwrap();
                 }
                 Step::Sweep(limit) => prop_assert!(holds.sweep(limit) <= limit),
-                Step::Wait(time) => {
-                    clock.advance(nanos(time));
-                    model.wait(time);
-                }
                 Step::Count => {
-                    prop_assert_eq!((holds.len(), holds.units()), model.held());
-                    prop_assert_eq!(holds.known(), model.keys.len());
+                    let held = (model.count(), model.stock.snapshot().reserved);
+                    prop_assert_eq!((holds.len(), holds.units()), held);
+                    prop_assert_eq!(holds.known(), model.known());
                 }
             }
-            let (snapshot, (_, held)) = (stock.snapshot(), model.held());
-            prop_assert_eq!(snapshot.sold, model.sold);
-            prop_assert_eq!(snapshot.available + snapshot.reserved, model.in_stock + held);
-            prop_assert!(snapshot.reserved >= held);
+            let (snapshot, sums) = (stock.snapshot(), model.stock.snapshot());
+            prop_assert_eq!(snapshot.sold, sums.sold);
+            prop_assert_eq!(snapshot.available + snapshot.reserved, sums.on_hand());
+            prop_assert!(snapshot.reserved >= sums.reserved);
         }
         holds.sweep(usize::MAX);
-        prop_assert_eq!(stock.snapshot().reserved, model.held().1);
+        prop_assert_eq!(stock.snapshot().reserved, model.stock.snapshot().reserved);
         drop(holds);
         prop_assert_eq!(stock.snapshot().reserved, 0);
     }
@@ -235,13 +236,13 @@ proptest! {
 
 /// A call with one of many keys, and the time that passes after it.
 fn busy_step() -> impl Strategy<Value = (Step, u64)> {
-    let key = || 0..200_u8;
+    let key = || 0..200_u64;
     let call = prop_oneof![
         8 => (key(), 1..3_u64, prop_oneof![Just(20_u64), 1..40_u64])
-            .prop_map(|(key, units, ttl)| Step::Place { key, units, ttl }),
-        3 => key().prop_map(Step::Confirm),
+            .prop_map(|(key, units, ttl)| Step::Call(Place { key, units, ttl })),
+        3 => key().prop_map(|key| Step::Call(Confirm { key })),
         2 => key().prop_map(Step::Retake),
-        2 => key().prop_map(Step::Release),
+        2 => key().prop_map(|key| Step::Call(ReleaseHold { key })),
         2 => (key(), 1..40_u64).prop_map(|(key, ttl)| Step::Extend { key, ttl }),
         2 => (key(), 1..4_u64).prop_map(|(key, units)| Step::Amend { key, units }),
         1 => key().prop_map(Step::Forget),
@@ -276,25 +277,25 @@ proptest! {
         let (mut units_of, mut sold) = ([0; 200], 0);
         for (step, pause) in steps {
             match step {
-                Step::Place { key, units, ttl } => {
+                Step::Call(Place { key, units, ttl }) => {
                     let placed = holds.place(key, units, nanos(ttl), |&n| stock.reserve(n));
                     if let Ok(Placed::Now(held)) = placed {
                         prop_assert_eq!(held.units, units);
-                        units_of[usize::from(key)] = units;
+                        units_of[key as usize] = units;
                     }
                 }
-                Step::Confirm(key) => {
+                Step::Call(Confirm { key }) => {
                     if holds.confirm(&key) == Ok(Settled::Now) {
-                        sold += units_of[usize::from(key)];
+                        sold += units_of[key as usize];
                     }
                 }
                 Step::Retake(key) => {
                     let retaken = holds.confirm_or_retake(&key, |_, units| stock.reserve(units));
                     if retaken == Ok(Settled::Now) {
-                        sold += units_of[usize::from(key)];
+                        sold += units_of[key as usize];
                     }
                 }
-                Step::Release(key) => _ = holds.release(&key),
+                Step::Call(ReleaseHold { key }) => _ = holds.release(&key),
                 Step::Extend { key, ttl } => _ = holds.extend(&key, nanos(ttl)),
                 Step::Amend { key, units } => {
                     let amended = holds.amend(&key, units, |&held, &units| {
@@ -304,7 +305,7 @@ proptest! {
                         }
                     });
                     if amended.is_ok() {
-                        units_of[usize::from(key)] = units;
+                        units_of[key as usize] = units;
                     }
                 }
                 Step::Forget(key) => _ = holds.forget(&key),

@@ -34,8 +34,8 @@ fn parse() -> Scenarios {
     scenarios
 }
 
-/// The scripts in the explorer's words.
-fn listed(scripts: &[Script]) -> String {
+/// The scripts of a scenario.
+pub fn listed(scripts: &[Script]) -> String {
     let step = |step: &Step| match step {
         Step::Call(op) => format!("{op:?}"),
         step => format!("{step:?}"),
@@ -48,18 +48,28 @@ fn listed(scripts: &[Script]) -> String {
     scripts.join(", ")
 }
 
-/// What the threads were answered, in the explorer's words.
+/// What the threads were answered.
 pub fn outcome(threads: usize, calls: &[Call]) -> String {
-    let thread = |thread| {
-        let calls = calls.iter().filter(|call| call.thread == thread);
-        let answers: Vec<String> = calls.map(|call| answer(call.outcome)).collect();
-        answers.join(", ")
+    let mut answers = vec![Vec::new(); threads];
+    for call in calls.iter().filter(|call| call.thread < threads) {
+        answers[call.thread].push(call.outcome);
+    }
+    line(&answers)
+}
+
+/// The answers to each thread.
+pub fn line(answers: &[Vec<Outcome>]) -> String {
+    let thread = |answers: &Vec<Outcome>| {
+        let words: Vec<String> = answers.iter().map(|&answer| word(answer)).collect();
+        words.join(", ")
     };
-    let threads: Vec<String> = (0..threads).map(thread).collect();
+    let threads: Vec<String> = answers.iter().map(thread).collect();
     threads.join(" | ")
 }
 
-fn answer(outcome: Outcome) -> String {
+/// An answer. The bound of `available` is left out: with weak memory a pass may read older values of `taken`
+/// than any interleaving shows, and the bound is higher by that.
+fn word(outcome: Outcome) -> String {
     match outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::Refused(Refusal::Short {

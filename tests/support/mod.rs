@@ -13,8 +13,8 @@
 pub mod arena;
 #[cfg(not(any(loom, shuttle)))]
 pub mod counters;
-#[cfg(loom)]
 pub mod explorer;
 pub mod naive;
 pub mod perform;
 pub mod scenario;
+pub mod stock_scenarios;

@@ -45,8 +45,11 @@ fn a_hold_expires_at_its_deadline() {
     _ = stock.apply(place(1, 2));
     _ = stock.apply(Op::Advance { by: 9 });
     assert_eq!(stock.snapshot().available, 1);
+    assert_eq!(stock.hold(1), Some((2, Ok(1))));
     _ = stock.apply(Op::Advance { by: 1 });
     assert_eq!(stock.snapshot().available, 3);
+    assert_eq!(stock.hold(1), Some((2, Err(Refusal::Expired))));
+    assert_eq!(stock.hold(2), None);
     assert_eq!(
         stock.apply(Op::Confirm { key: 1 }),
         refused(Refusal::Expired)

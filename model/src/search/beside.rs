@@ -50,7 +50,10 @@ pub(super) fn commits(
             }
         }
     }
-    commits.extend(keys.into_iter().map(|key| stock.units_under(key)));
+    commits.extend(
+        keys.into_iter()
+            .map(|key| stock.hold(key).map_or(0, |(units, _)| units)),
+    );
     commits
 }
 

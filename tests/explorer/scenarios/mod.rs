@@ -1,18 +1,23 @@
 //! The scenarios: how a stock opens, and what each thread calls.
 
-use crate::machine::{Rules, Thread, Tuning, play};
+use crate::machine::{Thread, play};
 use crate::memory::Shared;
-use crate::op::Op::{self, *};
-use crate::spec::Stock;
+use crate::rules::{Rules, Tuning};
+use crate::support::scenario::scripts;
+use crate::support::stock_scenarios::{long_stock_scenarios, stock_scenarios};
+use segstock_model::Op::{
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
+};
+use segstock_model::Step::{self, Call, Narrow, Prove, Sit, Widen};
+use segstock_model::{Model, Op, Script};
+use std::sync::LazyLock;
 
 /// A few threads with a few calls each.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Scenario {
     pub name: &'static str,
     pub open: Open,
-    pub scripts: &'static [&'static [Op]],
-    /// Its line, without the end.
-    pub text: &'static str,
+    pub scripts: Vec<Script>,
 }
 
 /// A stock before the threads begin. Each is the one of that name in `tests/loom_stock.rs`.
@@ -82,11 +87,25 @@ const fn released_before(open: Open) -> Open {
     }
 }
 
+impl Open {
+    /// The units that the stock opens with; in a lopsided one all units are restocked.
+    const fn initial(self) -> u8 {
+        match self.form {
+            Form::Lopsided => 0,
+            _ => self.units,
+        }
+    }
+}
+
 impl Scenario {
     /// What its threads go by; by rules that are kept.
     pub fn rules(&self) -> Rules {
-        let has = |is: fn(&Op) -> bool| self.scripts.iter().copied().flatten().any(is);
+        let has = |is: fn(Op) -> bool| {
+            let mut steps = self.scripts.iter().flatten();
+            steps.any(|step| matches!(*step, Call(op) if is(op)))
+        };
         Rules {
+            initial: self.open.initial(),
             segments: SEGMENTS,
             tuning: self.open.tuning,
             reserves: has(|op| matches!(op, Reserve(_))),
@@ -98,7 +117,7 @@ impl Scenario {
     }
 
     /// The stock before the threads begin, as the model has it and as it is.
-    pub fn open(&self) -> (Stock, Shared) {
+    pub fn open(&self) -> (Model, Shared) {
         let Open {
             form,
             units,
@@ -106,7 +125,9 @@ impl Scenario {
             reserved,
             released_before,
         } = self.open;
+        let initial = self.open.initial();
         let rules = Rules {
+            initial,
             segments: SEGMENTS,
             tuning,
             reserves: true,
@@ -115,34 +136,33 @@ impl Scenario {
             withdraws: true,
             omitted: None,
         };
-        let opened = if form == Form::Lopsided { 0 } else { units };
-        let (mut stock, mut shared) = (Stock::new(opened), Shared::new(opened));
+        let (mut stock, mut shared) = (Model::new(initial.into()), Shared::new(initial));
         let mut thread = Thread::sitting_at(0, &rules);
-        let mut call = |thread: &mut Thread, op: Op| {
-            let answer = play(&mut shared, thread, op, &rules);
-            if op.has_answer() {
-                assert_eq!(answer, Some(stock.apply(op)), "{op:?}");
+        let mut play = |thread: &mut Thread, step: Step| {
+            let answer = play(&mut shared, thread, step, &rules);
+            if let Call(op) = step {
+                assert_eq!(answer, Some(stock.apply(op)), "{op}");
             }
         };
         if form != Form::Narrow {
-            call(&mut thread, Widen);
+            play(&mut thread, Widen);
         }
         match form {
             Form::Narrow => {}
-            Form::Lopsided => (0..units).for_each(|_| call(&mut thread, Restock(1))),
+            Form::Lopsided => (0..units).for_each(|_| play(&mut thread, Call(Restock(1)))),
             // Who makes a stock wide has no segment of its own yet.
             Form::Wide => thread.seat = None,
-            Form::WideInWord => call(&mut thread, Narrow),
+            Form::WideInWord => play(&mut thread, Narrow),
         }
         if released_before {
             for segment in 0..SEGMENTS {
                 thread.stay(segment, &rules);
-                call(&mut thread, Reserve(1));
-                call(&mut thread, Release(1));
+                play(&mut thread, Call(Reserve(1)));
+                play(&mut thread, Call(Release(1)));
             }
         }
         if reserved > 0 {
-            call(&mut thread, Reserve(reserved));
+            play(&mut thread, Call(Reserve(reserved.into())));
         }
         if form == Form::WideInWord {
             shared.word = shared.word.reopened();
@@ -151,22 +171,26 @@ impl Scenario {
     }
 }
 
-/// A list of scenarios, in the form that they have in `tests/loom_stock.rs`.
+/// A list of scenarios, in the form that they have for loom.
 macro_rules! scenarios {
-    ($($name:ident: $open:expr, $($script:expr),+;)*) => {
-        &[$(Scenario {
+    ($($name:ident: $open:expr, $($script:tt),+;)*) => {
+        vec![$(Scenario {
             name: stringify!($name),
             open: $open,
-            scripts: &[$(&$script),+],
-            text: concat!(stringify!($name), ": ", stringify!($open), $(", ", stringify!($script)),+),
+            scripts: scripts![$($script),+],
         }),*]
     };
 }
 
 mod heavy;
-mod loom;
 mod quick;
 
 pub use heavy::HEAVY;
-pub use loom::LOOM;
 pub use quick::QUICK;
+
+/// What loom runs, too.
+pub static LOOM: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
+    let mut all: Vec<Scenario> = stock_scenarios!(scenarios);
+    all.append(&mut long_stock_scenarios!(scenarios));
+    all
+});

@@ -5,8 +5,8 @@
 use crate::machine::{Cpu, Frame, Value};
 use crate::memory::{self, POCKET};
 use crate::omissions::Omission;
-use crate::op::Op;
 use crate::steps::segment;
+use segstock_model::Op;
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,7 +155,7 @@ impl At {
 }
 
 fn announces(cpu: &Cpu, way: Way) -> bool {
-    let omission = match cpu.me.op {
+    let omission = match cpu.op() {
         _ if !way.gathers => Omission::DrainingAnnounces,
         Some(Op::DeductUpTo(_)) => Omission::UpToAnnounces,
         _ => Omission::GatherAnnounces,

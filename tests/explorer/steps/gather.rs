@@ -4,8 +4,8 @@
 use crate::machine::{Cpu, Frame, Value};
 use crate::memory::POCKET;
 use crate::omissions::Omission;
-use crate::op::Op;
 use crate::steps::{collect, narrowing, proof, spread};
+use segstock_model::Op;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -139,7 +139,7 @@ fn go_on(cpu: &mut Cpu, in_hand: u8, bound: u8) {
 }
 
 fn is_up_to(cpu: &Cpu) -> bool {
-    matches!(cpu.me.op, Some(Op::DeductUpTo(_)))
+    matches!(cpu.op(), Some(Op::DeductUpTo(_)))
 }
 
 fn announces(cpu: &Cpu) -> bool {

@@ -4,8 +4,8 @@
 use crate::machine::{Cpu, Frame, Totals, Value};
 use crate::memory::{POCKET, SUNK, Word, left};
 use crate::omissions::Omission;
-use crate::op::Op;
 use crate::steps::{narrowing, second_look, snapshot};
+use segstock_model::Op;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -310,7 +310,7 @@ impl At {
 /// Withdraws or forgives, when late puts are paid.
 fn begin(cpu: &mut Cpu) {
     let owing = cpu.shared.word.owing;
-    match cpu.me.op {
+    match cpu.op() {
         Some(Op::Withdraw(_)) => {
             // What is owed is counted beside the segments, which are made here if need be.
             cpu.shared.grown = true;
@@ -377,7 +377,7 @@ fn next_segment(cpu: &mut Cpu, index: u8, late: u8, totals: Totals) {
             late,
             totals,
         }));
-    } else if let Some(Op::Snapshot) = cpu.me.op {
+    } else if let Some(Op::Snapshot) = cpu.op() {
         snapshot::At::read_sums(cpu, Frame::Owed(Sums { late }), totals);
     } else {
         // Nobody else asks what was reserved and committed, but for the limit.

@@ -1,9 +1,10 @@
 //! The one-pass proof: every `taken`, then the word, then all that came. Returns `Units`: no more than
 //! that was in stock at one instant.
 
-use crate::machine::{Cpu, Frame, Rules, Value};
+use crate::machine::{Cpu, Frame, Value};
 use crate::memory::{POCKET, left};
 use crate::omissions::Omission;
+use crate::rules::Rules;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {

@@ -1,10 +1,9 @@
 //! A snapshot: all units are brought to the word, and all counters are read at one instant. Returns
 //! `Figures`.
 
-use crate::machine::{Cpu, Frame, Totals, Value};
+use crate::machine::{Cpu, Figures, Frame, Totals, Value};
 use crate::memory::{self, POCKET, Place};
 use crate::omissions::Omission;
-use crate::op::Figures;
 use crate::steps::{narrowing, owed};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@
 use crate::machine::{Cpu, Frame, Value};
 use crate::memory::{POCKET, Word};
 use crate::omissions::Omission;
-use crate::op::Op;
+use segstock_model::Op;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -124,7 +124,7 @@ impl At {
 
 /// Announces the units of a word that is to be opened, unless that many are announced.
 fn announce(cpu: &mut Cpu, seen: Word, announced: u8) {
-    let omission = match cpu.me.op {
+    let omission = match cpu.op() {
         Some(Op::Snapshot) => Omission::TurningOverAnnounces,
         _ => Omission::WideningAnnounces,
     };
