@@ -338,12 +338,12 @@ fn scenes(rules: &Rules) -> Vec<Vec<Actor>> {
     let service = Actor::Service(None);
     if rules.in_place {
         return vec![
-            with(&[0, 0, 0], &[service.clone()]),
+            with(&[0, 0, 0], std::slice::from_ref(&service)),
             with(&[0, 0], &[service.clone(), service, Actor::Node]),
         ];
     }
     vec![
-        with(&[0, 1, 0], &[service.clone()]),
+        with(&[0, 1, 0], std::slice::from_ref(&service)),
         with(&[0, 1], &[service.clone(), Actor::Node]),
         with(&[0, 0], &[service.clone(), service.clone(), Actor::Node]),
         with(&[0, 1], &[service, Actor::Node, Actor::Hand]),
