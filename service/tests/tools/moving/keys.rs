@@ -8,16 +8,19 @@ use segstock_remote::servers::PostgresServer;
 use serde_json::{Value, json};
 
 /// SKU, deed, key and body. One has the name of what a move does.
-const REQUESTS: [(&str, &str, &str, &str); 9] = [
+const REQUESTS: [(&str, &str, &str, &str); 11] = [
     ("a", "restock", "r", r#"{"units": 5}"#),
     ("a", "write-off", "w", r#"{"units": 3}"#),
     ("a", "count", "c", r#"{"units": 90}"#),
     ("a", "restock", "move", r#"{"units": 1}"#),
     ("b", "move", "m", r#"{"to": "a", "units": 10}"#),
+    ("b", "write-off", "w", r#"{"units": 4}"#),
     ("b", "count", "c", r#"{"units": 85}"#),
     ("new", "restock", "r", r#"{"units": 7}"#),
     ("new", "write-off", "w", r#"{"units": 7}"#),
     ("new", "restock", "r:2", r#"{"units": 2}"#),
+    // Twice as many are more than can be.
+    ("big", "restock", "r", r#"{"units": 600000000000}"#),
 ];
 const LIST: &str = "sku,units\na,4\nb,4\n";
 
