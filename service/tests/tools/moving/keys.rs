@@ -44,7 +44,10 @@ pub fn known(server: PostgresServer) {
     let old = old::start(&from);
     old.client.open("a", 100);
     old.client.open("b", 100);
-    old.client.send("PUT", "/v1/stock/new", &[], "").expect(201);
+    for sku in ["new", "big"] {
+        let path = format!("/v1/stock/{sku}");
+        old.client.send("PUT", &path, &[], "").expect(201);
+    }
     old::place(&old.client, "held", &[("a", 20), ("b", 1)]).expect(201);
     for request in REQUESTS {
         ask(&old.client, request).expect(200);
