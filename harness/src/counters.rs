@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A counter of units that is compared with others.
 ///
+/// It has methods, and not the operations of `segstock-model`: with these, some figures were others, and no line was saved.
 /// Its methods should be `#[inline(always)]`, as the calls of a counter in a user's code are: a call that is not inlined
 /// takes longer than a refusal.
 pub trait Counter: Send + Sync + 'static {

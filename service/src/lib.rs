@@ -32,6 +32,7 @@ pub mod opening;
 pub mod overview;
 pub mod pace;
 pub mod problem;
+mod recovery;
 pub mod requests;
 pub mod routes;
 pub mod serve;

@@ -1,12 +1,14 @@
 //! [`move_from`]: a shop of one process becomes one of several nodes, with its open orders.
 //!
-//! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit of
-//! a sale hold as for any other. **All of that happens aside**, in a sale of a name that no other run has, from which nobody sells;
-//! the name that it will have is kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good: **its
-//! closing names the sale** that has its orders, which then takes the name that was kept. So what is killed before that leaves a
-//! shop as it was, and the next run begins again; what is killed later is ended by the next run; and what stood still, for however
-//! long, touches nothing of another. `tests/moving_model.rs` has this as a model, with the mistakes that it forbids.
+//! The book is opened as its service does, and its state is made again by the calls of a node: so each invariant and the audit
+//! of a sale hold as for any other. **All of that happens aside**, in a sale of a name that no other run has, from which nobody
+//! sells; the name that it will have is kept for it meanwhile. Once it is whole, and compared, the old ledger is closed for good:
+//! **its closing names the sale** that has its orders, which then takes the name that was kept. So a run that is killed before the
+//! closing leaves the shop as it was, and the next one begins again. A run that is killed later is ended by the next one. And a run
+//! that stood still, for however long, touches nothing of another. `tests/moving_model.rs` has this as a model, with the mistakes
+//! that it forbids.
 
+mod asking;
 mod compare;
 mod look;
 mod order;
@@ -17,7 +19,7 @@ mod requests;
 use crate::book::Sku;
 use crate::config::Config;
 use crate::ledger::{LedgerPlace, NotOpen, PostgresUrl, SCHEMA, existing};
-use crate::opening::{PROBE, builder, when_there};
+use crate::recovery::{PROBE, builder, when_there};
 use crate::waiting::Wait;
 use look::Look;
 use requests::{Noted, Noting};

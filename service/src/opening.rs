@@ -1,27 +1,22 @@
 //! [`open`]: what the service finds where it is to sell, and the SKUs of its configuration.
 
-use crate::book::{Book, Sku};
+use crate::book::Sku;
 use crate::config::Config;
 use crate::input::check_sku;
 use crate::kinds;
 use crate::ledger::{self, Kept, LedgerPlace, NotOpen, PostgresUrl, SCHEMA};
 use crate::moving::move_from;
 use crate::problem::Problem;
+use crate::recovery::{PROBE, builder, when_there};
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
 use crate::shop::node::Node;
 use crate::snapshot;
 use crate::waiting::Wait;
-use segstock_orders::{Journal, OrderBookBuilder, Position, Refusal};
+use segstock_orders::{Journal, Position, Refusal};
 use segstock_postgres::nodes::{Sale, SaleError};
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::task;
-use tokio::time::timeout;
-
-/// How long one question to a database lasts that may be away.
-pub(crate) const PROBE: Duration = Duration::from_secs(1);
 
 /// Where orders are decided.
 #[derive(Debug)]
@@ -58,35 +53,6 @@ pub async fn open(config: &Config) -> Result<Opened, Box<dyn Error>> {
     }
     let shop = Shop::Alone(Arc::new(alone));
     Ok(Opened { shop, found })
-}
-
-/// Opens a ledger at `place`. A database that does not answer yet is waited for, for so long.
-pub(crate) async fn when_there<T: Send + 'static>(
-    place: &LedgerPlace,
-    time: Duration,
-    open: impl Fn() -> Result<T, NotOpen> + Send + Sync + 'static,
-) -> Result<T, Box<dyn Error>> {
-    let mut wait = Wait::new(place, time);
-    let is_remote = matches!(place, LedgerPlace::Postgres(_));
-    let open = Arc::new(open);
-    loop {
-        let open = Arc::clone(&open);
-        // It blocks its thread.
-        let mut opening = task::spawn_blocking(move || open());
-        let opened = match timeout(PROBE, &mut opening).await {
-            Ok(opened) => opened?,
-            Err(_) => {
-                if is_remote {
-                    wait.say(&"no whole answer yet");
-                }
-                opening.await?
-            }
-        };
-        match opened {
-            Err(error) if error.is_away() => wait.after(&error).await?,
-            opened => return Ok(opened?),
-        }
-    }
 }
 
 /// A node joins the sale in the database: the first one begins it.
@@ -154,28 +120,6 @@ async fn answered<T>(
             }
             answer => return Ok(answer?),
         }
-    }
-}
-
-/// A book with the settings of the configuration.
-pub(crate) fn builder(config: &Config) -> OrderBookBuilder<Sku> {
-    let builder = Book::builder()
-        .retention(config.retention)
-        .returns(config.returns)
-        .max_returnable(config.max_returnable)
-        .longest_hold(config.limits.longest_hold)
-        .max_lines(config.max_lines)
-        .max_units(config.max_units)
-        .unpaid(config.unpaid)
-        .max_orders(config.max_orders)
-        .max_all_lines(config.max_all_lines)
-        .max_all_requests(config.max_keys)
-        .max_skus(config.limits.skus)
-        .max_customers(config.max_customers)
-        .events(config.events);
-    match config.ships_at_once {
-        true => builder.ships_at_once(),
-        false => builder,
     }
 }
 

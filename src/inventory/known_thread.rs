@@ -1,6 +1,6 @@
 //! Whether the maps of this crate, and of crates that build on it, know a thread: at its end they do not any more.
 //!
-//! Not for users: it is here for `segstock-orders`.
+//! Not for users: it is here for crates that build on this one.
 
 use std::cell::Cell;
 use std::panic::{catch_unwind, resume_unwind};

@@ -4,7 +4,7 @@ use super::aside::run_aside;
 use super::{Sale, SaleError};
 use crate::session::is_schema_name;
 
-/// Keeps a name. A claim before it is over, and its sale goes, but for one that is whole: its shop may be closed by now.
+/// Keeps a name. An earlier claim ends, and its sale is removed, unless that is whole: its shop may be closed by now.
 const CLAIM: &str = r#"
     do $$
     declare
@@ -20,7 +20,8 @@ const CLAIM: &str = r#"
       end if;
       for earlier in delete from "{to}".segstock_claim returning * loop
         if earlier.is_whole then
-          raise exception 'the schema {to} is kept for the sale %, which is whole, and was made of %', earlier.aside, earlier.made_of;
+          raise exception 'the schema {to} is kept for the sale %, which is whole, and was made of %',
+            earlier.aside, earlier.made_of;
         end if;
         if earlier.aside <> '{name}' and to_regclass(earlier.aside || '.segstock_nodes') is not null then
           execute format('drop schema %I cascade', earlier.aside);
@@ -56,7 +57,7 @@ const GIVE_UP: &str = r#"
 impl Sale {
     /// Keeps the name `to` for this sale, which is to be made aside of what `by` says, until it is [renamed](Self::rename) or
     /// [given up](Self::give_up). Meanwhile no sale and no ledger is made there, and a node that would join is told
-    /// [`SaleError::Claimed`]. **A claim before it is over, and its sale is removed**, if that is not
+    /// [`SaleError::Claimed`]. **An earlier claim ends, and its sale is removed**, unless that is
     /// [whole](Self::mark_whole). Made again, it changes nothing: so each who claims a name has a sale of a name
     /// [of its own](Self::aside).
     ///

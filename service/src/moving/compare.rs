@@ -1,7 +1,7 @@
 //! [`compare`]: whether a node has all that the book has, and nothing else.
 
+use super::asking::patiently;
 use super::look::orders;
-use super::replay::patiently;
 use crate::book::Sku;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use segstock::MAX_UNITS;

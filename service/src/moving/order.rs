@@ -1,7 +1,8 @@
 //! [`Moving`]: the calls that bring an order to where it is.
 
+use super::asking::{Done, key, patiently};
 use super::parts::{Deed, Part};
-use super::replay::{Done, patiently};
+
 use crate::book::Sku;
 use segstock_orders::{OrderLine, OrderState, OrderView, Returned};
 use segstock_postgres::nodes::{Node, Refusal};
@@ -206,16 +207,10 @@ impl Moving<'_> {
         self.order.lines.iter().all(|line| of(line) == all(line))
     }
 
-    /// The units of each SKU that are so far.
+    /// The units of each SKU that are in this stage.
     fn lines(&self, of: fn(&Line) -> u64) -> Vec<(&str, u64)> {
         let lines = self.order.lines.iter();
         let lines = lines.map(|line| (line.sku.as_str(), of(line)));
         lines.filter(|(_, units)| *units > 0).collect()
     }
-}
-
-/// The key of a call that the move makes.
-pub fn key(of: &str) -> OrderId {
-    let key = OrderId::new(format!("move:{of}"));
-    key.expect("a short word of letters is one")
 }

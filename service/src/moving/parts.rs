@@ -1,6 +1,6 @@
 //! [`Part`]: a call on lines of an order that is known by its key, and how a node learns it.
 
-use super::replay::{Done, patiently};
+use super::asking::{Done, patiently};
 use crate::book::Sku;
 use segstock_orders::{Change, LineUnits, Lines, Position, Returned};
 use segstock_postgres::nodes::Node;
@@ -49,8 +49,8 @@ impl Deed {
 }
 
 impl Part {
-    /// Makes the call, and takes its units from those that are `left` for such calls. One that has more, or that is refused, is
-    /// not known at the node: its units are left.
+    /// Makes the call, and takes its units from those that are `left` for such calls. If it has more units than that, or is
+    /// refused, the node does not know it, and its units stay in `left`.
     pub async fn make(&self, node: &Node, id: &OrderId, left: &mut Vec<(&str, u64)>) {
         let Some(rest) = self.rest_of(left) else {
             return;

@@ -1,7 +1,8 @@
 //! [`replay`]: the state of a shop, made again by the calls of a node that nobody else asks.
 
+use super::asking::{Done, each_sku, key, patiently};
 use super::look::{Look, orders, sendings, skus};
-use super::order::{Moving, key};
+use super::order::Moving;
 use super::requests::Noted;
 use crate::book::Sku;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -10,39 +11,15 @@ use segstock_orders::{OrderState, OrderView, SkuLimits, SkuView};
 use segstock_postgres::nodes::{Node, Refusal, SaleError, SkuSettings};
 use segstock_remote::OrderId;
 use std::time::{Duration, Instant};
-use tokio::time::sleep;
 
 /// Orders that are moved at once: they share batches.
 const ORDERS_AT_ONCE: usize = 512;
-/// Calls on SKUs that are made at once: each is a transaction of its own.
-const SKUS_AT_ONCE: usize = 8;
-/// For how long a call is made again that is told to.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(20);
 /// How often it says how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// What a call of the node answers.
-pub type Done<T> = Result<T, Refusal>;
-
-/// Makes a call again, as long as it is told to: each is known by its id or its key.
-pub async fn patiently<T, F>(call: impl Fn() -> F) -> Done<T>
-where
-    F: Future<Output = Done<T>>,
-{
-    let began = Instant::now();
-    loop {
-        match call().await {
-            Err(Refusal::TryAgain | Refusal::Busy) if began.elapsed() < PATIENCE => {
-                sleep(PAUSE).await;
-            }
-            answer => return answer,
-        }
-    }
-}
-
-/// Makes the state again: SKUs with all that their orders ever had, the requests on them, the orders, what is on its way; then each SKU is counted,
-/// those who wait are placed in their sequence, and limits are set, which none of these are held to.
+/// Makes the state again: SKUs with all units that their orders ever had, the requests on them, the orders, what is on its way.
+/// Then each SKU is counted, orders that wait are placed in their sequence, and limits are set: at the end, since these orders
+/// were placed before them.
 ///
 /// # Errors
 ///
@@ -141,24 +118,6 @@ fn moving<'a>(
 
 fn of_order(order: &OrderView<Sku>, refusal: &Refusal) -> String {
     format!("the order {:?} is refused: {refusal}", order.id)
-}
-
-/// Makes calls for each SKU, for some at once.
-pub async fn each_sku<T>(
-    skus: impl Iterator<Item = (Sku, T)>,
-    call: impl AsyncFn(Sku, T) -> Done<()>,
-) -> Result<(), String> {
-    let call = &call;
-    let calls = skus.map(|(sku, view)| async move {
-        let name = sku.clone();
-        let called = call(sku, view).await;
-        called.map_err(|refusal| format!("the SKU {name:?} is refused: {refusal}"))
-    });
-    let mut calls = stream::iter(calls).buffer_unordered(SKUS_AT_ONCE);
-    while let Some(called) = calls.next().await {
-        called?;
-    }
-    Ok(())
 }
 
 /// Opens a SKU. If units are counted for each customer, those of the orders that come are.

@@ -1,8 +1,7 @@
 //! [`Noting`]: the requests that a ledger knows by their keys, and how a node learns those on stock.
 
-use super::order::key;
+use super::asking::{Done, each_sku, key, patiently};
 use super::parts::{Part, deed_of};
-use super::replay::{Done, each_sku, patiently};
 use crate::book::Sku;
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use segstock_orders::{Change, Entry, LineUnits, Position, SkuId};
@@ -84,7 +83,7 @@ impl Noted {
         if let Change::Opened { sku, id, .. } = &entry.change {
             self.skus.insert(*id, sku.clone());
         }
-        // A node takes no longer one: so no retry has such a key.
+        // A node takes no key that is longer than this: so no retry has one.
         let key = entry
             .request
             .as_ref()
@@ -183,7 +182,7 @@ impl Noted {
             make(node, &sku, requests, |what| !matches!(what, What::Move(..))).await
         })
         .await?;
-        // All that others count is counted.
+        // By now every count is made: units of a move would be in it.
         each_sku(all(), async |sku: Sku, requests| {
             make(node, &sku, requests, |what| matches!(what, What::Move(..))).await
         })
@@ -206,7 +205,7 @@ async fn make(node: &Node, sku: &str, requests: &[Request], of: fn(&What) -> boo
     Ok(())
 }
 
-/// So many units are on hand.
+/// Sets the units on hand.
 async fn set(node: &Node, sku: &str, name: &str, units: u64) -> Done<()> {
     let key = &key(&format!("on-hand:{name}"));
     let count = || node.count(key, sku, units);

@@ -44,7 +44,7 @@ pub fn known(server: PostgresServer) {
     let old = old::start(&from);
     old.client.open("a", 100);
     old.client.open("b", 100);
-    for sku in ["new", "big"] {
+    for sku in ["big", "new"] {
         let path = format!("/v1/stock/{sku}");
         old.client.send("PUT", &path, &[], "").expect(201);
     }
