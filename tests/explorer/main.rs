@@ -11,7 +11,7 @@
 //! | `steps` | the calls, one access a step |
 //! | `memory`, `machine`, `rules` | what the threads share, a thread, and what does not change |
 //! | `histories` | the orders that explain what was answered, by the sequential model |
-//! | `explore` | the search |
+//! | `explore`, `fingerprint` | the search, and by what a state is known |
 //! | `scenarios` | those of loom, and larger ones |
 //! | `omissions` | the steps that can be taken out; a test takes out each, and some scenario fails |
 //! | `outcomes` | what can be answered, against which the scenarios of loom are checked |
