@@ -100,7 +100,10 @@ impl Move<'_> {
         };
         match when_there(self.old, self.config.wait_for_database, open).await {
             Ok((recovered, noted)) => {
-                let noted = mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+                let mut noted =
+                    mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
+                let now = recovered.book.time();
+                noted.forget(now.saturating_sub(self.config.retention));
                 let moved = self.make(recovered, &noted).await?;
                 self.rename(&self.aside).await?;
                 Ok(moved)
@@ -123,6 +126,8 @@ impl Move<'_> {
         look.can_all_be_moved()
             .map_err(|line| format!("{old} cannot be moved: {line}"))?;
         tracing::info!("moving {} from {old}", look.counts());
+        let can_be = self.aside.can_be_renamed(SCHEMA).await;
+        can_be.map_err(|error| self.refused(&error))?;
         if !self.is_in_place() {
             // Otherwise the ledger itself keeps the name.
             let claimed = self.aside.claim(SCHEMA, &old.to_string()).await;

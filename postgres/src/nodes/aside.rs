@@ -44,7 +44,32 @@ const RENAME: &str = r#"
       alter schema "{name}" rename to "{to}";
     end $$"#;
 
+/// What would keep [`RENAME`] from its end, once what is there gives way.
+const CAN_BE_RENAMED: &str = r#"
+    do $$ begin
+      if exists (select from pg_namespace where nspname = '{to}' and not pg_has_role(nspowner, 'usage')) then
+        raise exception 'the schema {to} is another role''s';
+      end if;
+      if to_regclass('{to}.owner') is not null and to_regnamespace('{to}_closed') is not null then
+        raise exception 'there is a schema {to}_closed already, and the ledger in {to} would get that name';
+      end if;
+    end $$"#;
+
 impl Sale {
+    /// Whether the sale could get the name `to`, if what is there now gave way: what has to be known before a ledger there is
+    /// closed. It changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SaleError::Name`]; [`SaleError::Refused`] if the schema is another role's, or if a ledger is there and its name with
+    /// `_closed` after it is taken; or if the server does not answer.
+    pub async fn can_be_renamed(&self, to: &str) -> Result<(), SaleError> {
+        if !is_schema_name(to) {
+            return Err(SaleError::Name(to.to_owned()));
+        }
+        run_aside(self, &CAN_BE_RENAMED.replace("{to}", to)).await
+    }
+
     /// Gives the sale the name `to`, at once: until then nobody who knows it by that name finds it. For a sale that is filled
     /// before anybody sells from it. No node serves it meanwhile. Made again, it changes nothing. A [claim](Self::claim) on that
     /// name is over then.

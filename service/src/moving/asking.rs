@@ -52,6 +52,6 @@ pub async fn each_sku<T>(
 
 /// The key of a call that the move makes.
 pub fn key(of: &str) -> OrderId {
-    let key = OrderId::new(format!("move:{of}"));
+    let key = OrderId::new(format!("segstock-move:{of}"));
     key.expect("a short word of letters is one")
 }

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 /// A hold that is past its deadline at once.
 const AT_ONCE: Duration = Duration::from_micros(1);
-/// A hold of which units are to be cancelled before its deadline.
-const A_WHILE: Duration = Duration::from_secs(5);
+/// A hold of which units are to be cancelled before its deadline, while as many other orders are moved as are at once.
+const A_WHILE: Duration = Duration::from_secs(20);
 /// How often an order is looked at that is to expire.
 const LOOK: Duration = Duration::from_millis(100);
 

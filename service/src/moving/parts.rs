@@ -85,7 +85,7 @@ pub fn deed_of<K>(change: &Change<K>) -> Option<(Position, Deed, impl Iterator<I
             order,
             held,
             retaken,
-            shipped: false,
+            ..
         } => (order, Deed::Pay, held, retaken),
         Change::Shipped { order, lines } => (order, Deed::Ship, lines, &none),
         Change::Cancelled {

@@ -3,12 +3,14 @@
 use super::asking::{Done, each_sku, key, patiently};
 use super::parts::{Part, deed_of};
 use crate::book::Sku;
+use segstock::MAX_UNITS;
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use segstock_orders::{Change, Entry, LineUnits, Position, SkuId};
 use segstock_postgres::nodes::Node;
 use segstock_remote::OrderId;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A ledger that notes the requests whose keys are known, while a book is made of its entries.
 pub struct Noting {
@@ -29,6 +31,8 @@ pub struct Noted {
 #[derive(Debug, Clone)]
 struct Request {
     key: OrderId,
+    /// When it was made, by the book's clock.
+    at: Duration,
     what: What,
 }
 
@@ -95,7 +99,8 @@ impl Noted {
             let parts = self.parts.entry(order).or_default();
             parts.push(Part { key, deed, lines });
         } else if let Some((sku, what)) = self.what(&entry.change) {
-            self.note_request(sku, Request { key, what });
+            let at = Duration::from_nanos(entry.time);
+            self.note_request(sku, Request { key, at, what });
         }
     }
 
@@ -107,6 +112,17 @@ impl Noted {
             self.requests.entry(to.clone()).or_default();
         }
         self.requests.entry(sku.clone()).or_default().push(request);
+    }
+
+    /// Forgets requests on stock as the book has, and before the ledger does: those that were made earlier than this, and those
+    /// whose key was used again since.
+    pub fn forget(&mut self, earlier_than: Duration) {
+        for requests in self.requests.values_mut() {
+            let mut keys = HashSet::new();
+            requests.reverse();
+            requests.retain(|it| it.at >= earlier_than && keys.insert(it.key.clone()));
+            requests.reverse();
+        }
     }
 
     /// The calls on lines of an order.
@@ -137,11 +153,20 @@ impl Noted {
 }
 
 impl Request {
-    /// Units that a SKU has before it, if these matter.
-    const fn needs(&self) -> Option<u64> {
+    /// Units that are to be on hand before it, if these matter. So far there are at most so many.
+    fn needs(&self, most: u64) -> Option<u64> {
         match self.what {
-            What::Restock(_) => None,
+            What::Restock(units) => (most + units > MAX_UNITS).then_some(0),
             What::Count(units, _) | What::WriteOff(units) | What::Move(_, units) => Some(units),
+        }
+    }
+
+    /// How many are on hand then, at most.
+    const fn leaves(&self, most: u64) -> u64 {
+        match self.what {
+            What::Restock(units) => most + units,
+            What::Count(_, counted) => counted,
+            What::WriteOff(_) | What::Move(..) => most,
         }
     }
 
@@ -195,12 +220,16 @@ impl Noted {
 }
 
 async fn make(node: &Node, sku: &str, requests: &[Request], of: fn(&What) -> bool) -> Done<()> {
+    // At most so many units are on hand.
+    let mut most = 0;
     let requests = requests.iter().enumerate();
     for (number, request) in requests.filter(|(_, request)| of(&request.what)) {
-        if let Some(units) = request.needs() {
+        if let Some(units) = request.needs(most) {
+            most = units;
             set(node, sku, &number.to_string(), units).await?;
         }
         request.make(node, sku).await?;
+        most = request.leaves(most);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A shop of one process becomes one of several nodes, with its open orders.
 
 mod at_once;
+mod edges;
 mod keys;
 mod old;
 
@@ -26,6 +27,34 @@ use tokio_postgres::NoTls;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("moving::orders_in_every_state_go_on_at_nodes", goes_on),
+        trial(
+            "moving::edges::a_key_that_was_used_again_is_that_of_the_later_request",
+            edges::forgotten_keys,
+        ),
+        trial(
+            "moving::edges::a_key_that_was_forgotten_is_a_new_one",
+            edges::forgotten_before,
+        ),
+        trial(
+            "moving::edges::a_payment_that_shipped_at_once_is_known",
+            edges::ships_at_once,
+        ),
+        trial(
+            "moving::edges::restocks_of_more_than_can_be_on_hand_are_known",
+            edges::much,
+        ),
+        trial(
+            "moving::edges::a_name_that_is_taken_is_found_before_the_end",
+            edges::closed_there,
+        ),
+        trial(
+            "moving::edges::a_schema_of_another_role_is_found_before_the_end",
+            edges::others_schema,
+        ),
+        trial(
+            "moving::edges::orders_that_were_cancelled_and_then_expired",
+            edges::cancelled_then_expired,
+        ),
         trial("moving::a_shop_stays_in_its_database", in_place),
         trial(
             "moving::a_request_on_stock_is_known_by_its_key",
