@@ -12,8 +12,10 @@ use tokio::time::sleep;
 
 /// A hold that is past its deadline at once.
 const AT_ONCE: Duration = Duration::from_micros(1);
-/// A hold of which units are to be cancelled before its deadline, while as many other orders are moved as are at once.
-const A_WHILE: Duration = Duration::from_secs(20);
+/// A hold of which units are to be cancelled before its deadline, and what is added for each order that is moved at once: their
+/// calls wait for one another.
+const A_WHILE: Duration = Duration::from_secs(5);
+const FOR_EACH: Duration = Duration::from_millis(30);
 /// How often an order is looked at that is to expire.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -48,6 +50,12 @@ pub fn is_reachable(line: &Line) -> bool {
     line.refunded == 0 || line.held == 0
 }
 
+/// Whether an order has to be held for a [while](A_WHILE) before it expires.
+pub fn takes_a_while(order: &OrderView<Sku>) -> bool {
+    let has = |of: fn(&Line) -> u64| order.lines.iter().any(|line| of(line) > 0);
+    has(|line| line.cancelled) && has(|line| line.expired)
+}
+
 /// An order that is moved.
 pub struct Moving<'a> {
     pub node: &'a Node,
@@ -57,6 +65,8 @@ pub struct Moving<'a> {
     pub parts: &'a [Part],
     /// When it was read.
     pub read: Instant,
+    /// How many orders are moved at once.
+    pub at_once: u32,
 }
 
 /// A call on the whole order is made where nothing is left of which another such call could be: so a retry of one that was made
@@ -99,7 +109,7 @@ impl Moving<'_> {
     /// How long it is held: what is left of its hold. Where nothing is held any more, until it is paid for, cancelled or expired.
     fn ttl(&self) -> Option<Duration> {
         let least = if self.has(|line| line.cancelled) {
-            A_WHILE
+            A_WHILE + FOR_EACH * self.at_once
         } else {
             AT_ONCE
         };

@@ -1,8 +1,8 @@
 //! [`replay`]: the state of a shop, made again by the calls of a node that nobody else asks.
 
 use super::asking::{Done, each_sku, key, patiently};
-use super::look::{Look, orders, sendings, skus};
-use super::order::Moving;
+use super::look::{Look, OrderPage, orders, sendings, skus};
+use super::order::{Moving, takes_a_while};
 use super::requests::Noted;
 use crate::book::Sku;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -13,7 +13,7 @@ use segstock_remote::OrderId;
 use std::time::{Duration, Instant};
 
 /// Orders that are moved at once: they share batches.
-const ORDERS_AT_ONCE: usize = 512;
+const ORDERS_AT_ONCE: u32 = 512;
 /// How often it says how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
@@ -61,7 +61,7 @@ pub async fn replay(
     .await?;
     waiting.sort_unstable_by_key(|order| order.number);
     for order in &waiting {
-        let moving = moving(node, noted, order, Instant::now())?;
+        let moving = moving(node, noted, order, (Instant::now(), 1))?;
         let moved = moving.wait().await;
         moved.map_err(|refusal| of_order(order, &refusal))?;
     }
@@ -78,33 +78,50 @@ async fn move_orders(
     noted: &Noted,
     node: &Node,
 ) -> Result<Vec<OrderView<Sku>>, String> {
-    let (mut waiting, mut moved, mut said) = (Vec::new(), 0, Instant::now());
-    for page in orders(recovered) {
-        let (wait, others): (Vec<_>, Vec<_>) = page
-            .orders
+    let (mut waiting, mut slow, mut moved) = (Vec::new(), Vec::new(), 0);
+    let mut said = Instant::now();
+    for OrderPage { orders, read } in orders(recovered) {
+        let (wait, others): (Vec<_>, Vec<_>) = orders
             .into_iter()
             .partition(|order| order.state == OrderState::Waiting);
         waiting.extend(wait);
-        moved += others.len();
-        let calls = others.iter().map(|order| async move {
-            let advanced = moving(node, noted, order, page.read)?.advance().await;
-            advanced.map_err(|refusal| of_order(order, &refusal))
-        });
-        let calls = stream::iter(calls).buffer_unordered(ORDERS_AT_ONCE);
-        calls.try_collect::<Vec<()>>().await?;
+        let (others, quick): (Vec<_>, Vec<_>) = others.into_iter().partition(takes_a_while);
+        slow.extend(others);
+        moved += quick.len();
+        advance(node, noted, &quick, read).await?;
         if said.elapsed() > SAY_EVERY {
             tracing::info!("{moved} orders are moved");
             said = Instant::now();
         }
     }
+    // Together: a page of them takes as long as many.
+    advance(node, noted, &slow, Instant::now()).await?;
     Ok(waiting)
+}
+
+/// Moves orders, some at once. They were read then.
+async fn advance(
+    node: &Node,
+    noted: &Noted,
+    orders: &[OrderView<Sku>],
+    read: Instant,
+) -> Result<(), String> {
+    let at_once = u32::try_from(orders.len()).unwrap_or(ORDERS_AT_ONCE);
+    let at_once = at_once.min(ORDERS_AT_ONCE);
+    let calls = orders.iter().map(|order| async move {
+        let moving = moving(node, noted, order, (read, at_once))?;
+        let advanced = moving.advance().await;
+        advanced.map_err(|refusal| of_order(order, &refusal))
+    });
+    let calls = stream::iter(calls).buffer_unordered(ORDERS_AT_ONCE as usize);
+    calls.try_collect().await
 }
 
 fn moving<'a>(
     node: &'a Node,
     noted: &'a Noted,
     order: &'a OrderView<Sku>,
-    read: Instant,
+    (read, at_once): (Instant, u32),
 ) -> Result<Moving<'a>, String> {
     let id = OrderId::new(&*order.id).map_err(|error| error.to_string())?;
     Ok(Moving {
@@ -113,6 +130,7 @@ fn moving<'a>(
         order,
         parts: noted.parts(order.number),
         read,
+        at_once,
     })
 }
 

@@ -119,7 +119,7 @@ pub fn others_schema(server: PostgresServer) {
 
 /// Many orders of which units were cancelled one by one before the rest expired.
 pub fn cancelled_then_expired(server: PostgresServer) {
-    const ORDERS: usize = 600;
+    const ORDERS: usize = 60;
     let (url, (folder, from)) = (url(&server), file());
     let ledger = SqliteLedger::at(folder.path().join("shop.db"));
     let shop = OrderBook::builder().recover(ledger).unwrap();
