@@ -30,8 +30,8 @@ use handed_over as entry;
 use entry::Entry;
 pub(super) use entry::TakenOut;
 
-use super::Sku;
 use super::known_thread::{on_known_thread, thread_is_known};
+use super::shelf::Sku;
 use crate::stock::Engine;
 use entry::{Passing, Removal};
 use papaya::{HashMapRef, LocalGuard, OwnedGuard, ResizeMode};

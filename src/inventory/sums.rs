@@ -1,6 +1,7 @@
 //! [`Sums`]: the figures of a SKU that its stock does not keep.
 
-use super::{Sku, SkuSnapshot};
+use super::shelf::Sku;
+use super::snapshot::SkuSnapshot;
 use crate::stock::Engine;
 use std::collections::BTreeMap;
 

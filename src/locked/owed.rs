@@ -1,7 +1,8 @@
 //! Units that a [`LockedStock`] owes. All of it is read and written with the counters of all segments locked.
 
+use super::locking::{freeze, take};
 use super::segment::{CounterLock, Gate};
-use super::{LockedStock, freeze, orders, take};
+use super::{LockedStock, orders};
 use crate::limits::MAX_UNITS;
 use crate::shares::shares;
 use crate::snapshot::Withdrawn;
