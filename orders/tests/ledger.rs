@@ -14,7 +14,7 @@ use world::World;
 
 const SEEDS: u64 = 10_000;
 /// Every mistake is found in fewer.
-const SEEDS_OF_A_MISTAKE: u64 = 3_000;
+const SEEDS_OF_A_MISTAKE: u64 = 1_000;
 
 #[test]
 fn no_seed_breaks_a_promise() {

@@ -1,4 +1,4 @@
-//! An order service over [`segstock_orders`], small enough to read in an hour and to begin your own with.
+//! An order service over [`segstock_orders`], to begin your own with.
 //!
 //! [`routes`] answers requests by the calls of a [`Shop`](shop::Shop); [`serve`] starts it and stops it. See the
 //! README beside it for the interface.

@@ -68,7 +68,8 @@ pub struct Wanted {
 
 /// What the page shows
 ///
-/// All of it is durable. Figures of the sale are counted since the start.
+/// Stock, and the figures of the sale, are durable; these are counted since the start. How many orders and SKUs there are is
+/// what the service has in memory.
 #[utoipa::path(get, path = "/v1/overview", operation_id = "overview", tag = "shop", params(Wanted),
     responses((status = 200, body = Overview)))]
 pub async fn show(

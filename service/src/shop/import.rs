@@ -83,6 +83,7 @@ impl Alone {
         list: Stocklist,
         done: &mut Imported,
     ) -> Result<(), Problem> {
+        let mut answered = Vec::new();
         for (count, (sku, (line, units))) in list.units.into_iter().enumerate() {
             if count % AT_ONCE == 0 {
                 yield_now().await;
@@ -90,12 +91,16 @@ impl Alone {
             let answer = self.change_line(import, &sku, units).await;
             let answer = answer.map_err(|problem| problem.at(&Imported::stopped(count, line)))?;
             if let Some(answer) = answer {
-                telemetry::done(import.act.deed(), answer.before);
+                answered.push(answer.before);
                 done.before += usize::from(answer.before);
                 done.difference += answer.difference;
             }
         }
-        self.written(import.patience).await
+        self.written(import.patience).await?;
+        for before in answered {
+            telemetry::done(import.act.deed(), before);
+        }
+        Ok(())
     }
 
     /// Waits until all that was done so far is durable.
