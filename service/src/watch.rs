@@ -36,18 +36,20 @@ impl Watch {
     pub fn look(&mut self, alone: &Alone) {
         let status = alone.status();
         let now = alone.book.event_counts();
-        // Only what is durable is counted.
-        for counts in [self.seen, now] {
-            if counts.position <= status.durable {
-                telemetry::happened(&counts);
-            }
-        }
-        if self.seen.position <= status.durable {
-            self.seen = now;
+        if let Some(counts) = self.durable_of(now, status.durable) {
+            telemetry::happened(&counts);
         }
         let lag = self.lag(status.durable, status.appended, Instant::now());
         telemetry::lags(lag);
         *alone.lag.lock() = lag;
+    }
+
+    /// The last counts whose entries are durable, if any are: those of now, or of an earlier look.
+    fn durable_of(&mut self, now: EventCounts, durable: Position) -> Option<EventCounts> {
+        let is_durable = |counts: &EventCounts| counts.position <= durable;
+        let counts = [now, self.seen].into_iter().find(is_durable)?;
+        self.seen = now;
+        Some(counts)
     }
 
     fn lag(&mut self, durable: Position, appended: Position, now: Instant) -> Lag {
@@ -73,6 +75,29 @@ mod tests {
     use super::Watch;
     use segstock_orders::{EventCounts, Position};
     use std::time::{Duration, Instant};
+
+    #[test]
+    fn events_are_counted_once_their_entries_are_durable() {
+        let counts = |position, placed| {
+            let mut counts = EventCounts::default();
+            counts.position = Position::new(position);
+            counts.placed = placed;
+            counts
+        };
+        let mut watch = Watch {
+            seen: EventCounts::default(),
+            durable: (Position::default(), Instant::now()),
+            on_the_way: None,
+        };
+        let mut placed = |now, durable| {
+            let told = watch.durable_of(now, Position::new(durable));
+            told.map(|counts| counts.placed)
+        };
+        assert_eq!(placed(counts(2, 2), 0), Some(0), "the disk stands still");
+        assert_eq!(placed(counts(5, 5), 1), None);
+        assert_eq!(placed(counts(6, 6), 3), Some(2), "of the earlier look");
+        assert_eq!(placed(counts(6, 6), 6), Some(6));
+    }
 
     #[test]
     fn a_change_that_waits_makes_the_ledger_lag_until_it_is_durable() {
