@@ -174,6 +174,16 @@ pub trait Ledger<K>: Send {
         Err(LedgerError::new(LedgerReason::Failed, line))
     }
 
+    /// Why the ledger was [closed for good](Self::close_for_good), if it was. Nothing is changed, not even the epoch: who has the
+    /// ledger open goes on.
+    ///
+    /// # Errors
+    ///
+    /// If there is no ledger, or it cannot be found out now.
+    fn why_closed(&mut self) -> Result<Option<String>, LedgerError> {
+        Ok(None)
+    }
+
     /// Begins a backup: a ledger of its own in a new file. It has this name once it is whole.
     ///
     /// # Errors
@@ -221,6 +231,10 @@ impl<K> Ledger<K> for Box<dyn Ledger<K>> {
 
     fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
         (**self).close_for_good(why)
+    }
+
+    fn why_closed(&mut self) -> Result<Option<String>, LedgerError> {
+        (**self).why_closed()
     }
 
     fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {

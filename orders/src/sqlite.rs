@@ -213,6 +213,10 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
         Ok(())
     }
 
+    fn why_closed(&mut self) -> Result<Option<String>, LedgerError> {
+        schema::why_closed(&self.path)
+    }
+
     fn begin_backup(&mut self, path: &Path) -> Result<(), LedgerError> {
         let free = self.free;
         let connection = self.connection()?;

@@ -288,8 +288,12 @@ fn a_file_that_was_closed_for_good_is_not_opened_any_more() -> Outcome {
     let place = Place::new();
     place.recover()?.book.open(phone(), 1)?;
     let mut ledger = SqliteLedger::<String>::at(place.file());
+    let why = || SqliteLedger::<String>::at(place.file()).why_closed();
+    assert_eq!(why()?, None);
     ledger.open()?;
+    assert_eq!(why()?, None, "while it is open");
     ledger.close_for_good("it went to sea")?;
+    assert_eq!(why()?.as_deref(), Some("it went to sea"));
     // No log has to be read beside it: an earlier release finds in its head that a later one wrote it.
     assert_eq!(fs::read_dir(place.directory.path())?.count(), 1);
     let head = fs::read(place.file())?;

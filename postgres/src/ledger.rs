@@ -197,6 +197,15 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
             .call(async move |link| schema::close(&link, &reach, epoch, &why).await);
         closed.map_err(Fault::into_error)
     }
+
+    fn why_closed(&mut self) -> Result<Option<String>, LedgerError> {
+        self.links.begin()?;
+        let reach = self.links.reach.clone();
+        let why = self
+            .links
+            .call(async move |link| schema::why_closed(&link, &reach).await);
+        why.map_err(Fault::into_error)
+    }
 }
 
 impl<K> PostgresLedger<K> {

@@ -128,14 +128,6 @@ impl NotOpen {
     pub const fn is_away(&self) -> bool {
         matches!(self.reason, Some(LedgerReason::NoAnswer))
     }
-
-    /// What the line says after `why`, if the ledger was closed for good, and this is why.
-    #[must_use]
-    pub fn closed_for_good(&self, why: &str) -> Option<&str> {
-        let is_closed = matches!(self.reason, Some(LedgerReason::ClosedForGood));
-        let (_, rest) = self.line.split_once(why)?;
-        is_closed.then_some(rest)
-    }
 }
 
 impl From<String> for NotOpen {

@@ -109,7 +109,7 @@ impl Move<'_> {
                 Ok(moved)
             }
             Err(error) => {
-                let sale = self.named_by(&*error)?.ok_or(error)?;
+                let sale = self.named(SCHEMA).await.ok().flatten().ok_or(error)?;
                 self.rename(&sale).await?;
                 Ok(format!("{} is moved", self.old))
             }
@@ -136,11 +136,7 @@ impl Move<'_> {
         let ledger = match self.fill(recovered, noted, &look).await {
             Ok(ledger) => ledger,
             Err(error) => {
-                _ = if self.is_in_place() {
-                    self.aside.remove().await
-                } else {
-                    self.aside.give_up(SCHEMA).await
-                };
+                _ = self.aside.give_up(SCHEMA).await;
                 return Err(error);
             }
         };
@@ -180,23 +176,15 @@ impl Move<'_> {
 
     /// Sees that the shop was moved, where there is a sale already.
     async fn was_done(&self) -> Result<String, Box<dyn Error>> {
-        let (old, url, place) = (self.old, self.url, self.old.clone());
+        let (old, url) = (self.old, self.url);
         let schema = if self.is_in_place() { CLOSED } else { SCHEMA };
-        let open = move || {
-            let mut ledger = existing(&place, schema)?;
-            ledger.open().map_err(RecoverError::Ledger)?;
-            Ok(())
-        };
-        let line = match when_there(old, self.config.wait_for_database, open).await {
-            Ok(()) => "there is a sale already; a shop is moved to a database without one",
-            Err(error) => {
-                let sale = self.named_by(&*error)?.ok_or(error)?;
-                match sale.free("-").await {
-                    Err(SaleError::NotInstalled) => return Ok(format!("{old} was moved before")),
-                    Err(error) => return Err(self.refused(&error).into()),
-                    Ok(_) => "there is another sale, and that of its orders is beside it",
-                }
-            }
+        let line = match self.named(schema).await? {
+            None => "there is a sale already; a shop is moved to a database without one",
+            Some(sale) => match sale.free("-").await {
+                Err(SaleError::NotInstalled) => return Ok(format!("{old} was moved before")),
+                Err(error) => return Err(self.refused(&error).into()),
+                Ok(_) => "there is another sale, and that of its orders is beside it",
+            },
         };
         Err(format!("cannot move {old} to {url}: {line}").into())
     }
@@ -212,12 +200,19 @@ impl Move<'_> {
         format!("its shop was moved to the nodes of {url}, as {sale}")
     }
 
-    /// The sale that the old ledger names, if it was closed by a move to this database.
-    fn named_by(&self, error: &(dyn Error + 'static)) -> Result<Option<Sale>, String> {
-        let error = error.downcast_ref::<NotOpen>();
-        let name = error.and_then(|error| error.closed_for_good(&self.why("")));
+    /// The sale that the old ledger names, if it was closed by a move to this database. Who has the ledger open goes on.
+    async fn named(&self, schema: &'static str) -> Result<Option<Sale>, Box<dyn Error>> {
+        let place = self.old.clone();
+        let closed = move || {
+            let closed = existing(&place, schema)?.why_closed();
+            Ok(closed.map_err(RecoverError::Ledger)?)
+        };
+        let closed = when_there(self.old, self.config.wait_for_database, closed).await?;
+        let name = closed
+            .as_deref()
+            .and_then(|why| why.strip_prefix(&self.why("")));
         let sale = name.map(|name| Sale::at(self.url.text(), name).map(patient));
-        sale.transpose().map_err(|error| self.refused(&error))
+        Ok(sale.transpose().map_err(|error| self.refused(&error))?)
     }
 
     fn refused(&self, error: &SaleError) -> String {

@@ -61,7 +61,7 @@ pub(super) fn open(path: &Path, makes: bool) -> Result<(Connection, Claim), Ledg
     }
     let claim = Claim::of(path).map_err(|error| no_file(path, &error))?;
     let claim = claim.ok_or_else(|| in_use(path, "this process"))?;
-    look(path, makes)?;
+    _ = look(path, makes)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |error: rusqlite::Error| line(path, &error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
@@ -74,8 +74,8 @@ pub(super) fn open(path: &Path, makes: bool) -> Result<(Connection, Claim), Ledg
 }
 
 /// Looks at the head of a file, so that a file of something else is not touched at all. An empty one is a ledger if it
-/// `may_be_new`.
-fn look(path: &Path, may_be_new: bool) -> Result<(), LedgerError> {
+/// `may_be_new`. Returns the schema, where the head says it.
+fn look(path: &Path, may_be_new: bool) -> Result<Option<u32>, LedgerError> {
     let mut head = [0; 100];
     let read = File::open(path).and_then(|mut file| {
         let length = file.metadata()?.len();
@@ -88,12 +88,12 @@ fn look(path: &Path, may_be_new: bool) -> Result<(), LedgerError> {
         }
     });
     match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return Err(not_a_ledger(path));
         }
         Err(error) => return Err(no_file(path, &error)),
-        Ok(false) if may_be_new => return Ok(()),
+        Ok(false) if may_be_new => return Ok(None),
         Ok(false) => return Err(not_a_ledger(path)),
         Ok(true) => {}
     }
@@ -102,11 +102,29 @@ fn look(path: &Path, may_be_new: bool) -> Result<(), LedgerError> {
     }
     if journal_of(path).exists() {
         // It was being made or brought to a newer schema when its process ended. SQLite puts it right.
-        return Ok(());
+        return Ok(None);
     }
     let number =
         |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    check(path, number(68), number(60))
+    check(path, number(68), number(60))?;
+    Ok(Some(number(60)))
+}
+
+/// Why a file was closed for good, if it was. Another process may have it open.
+pub(super) fn why_closed(path: &Path) -> Result<Option<String>, LedgerError> {
+    if !path.exists() {
+        return Err(not_a_ledger(path));
+    }
+    if look(path, false)? != Some(CLOSED) {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let why = Connection::open_with_flags(path, flags).and_then(|file| why(&file));
+    why.map(Some).map_err(|error| line(path, &error))
+}
+
+fn why(closed: &Connection) -> rusqlite::Result<String> {
+    closed.query_row("SELECT why FROM closed", [], |row| row.get(0))
 }
 
 /// The file that SQLite has beside another one while it changes that outside of WAL mode.
@@ -151,8 +169,7 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, LedgerError> {
     }
     check(path, application, found)?;
     if found == CLOSED {
-        let why = connection.query_row("SELECT why FROM closed", [], |row| row.get(0));
-        let why: String = why.map_err(sqlite)?;
+        let why = why(connection).map_err(sqlite)?;
         return Err(closed_for_good(path, &why));
     }
     Ok(found)

@@ -60,11 +60,14 @@ async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<(), Fault
         // Of two processes that open it at the same time, one makes the step.
         let lock = "SELECT pg_advisory_xact_lock(hashtext('segstock ledger ' || $1))";
         client.query_one(lock, &[&name]).await?;
-        let found = version(link, reach, steps.len()).await?;
-        if found == 0 && !reach.makes {
-            let line = format!("{} is not there", reach.shown());
-            return Err(Fault::new(LedgerReason::NotALedger, line, false));
-        }
+        let found = match version(link, reach, steps.len()).await? {
+            Version::Known(0) if !reach.makes => return Err(not_there(reach)),
+            Version::Known(found) => found,
+            Version::Closed(why) => {
+                let line = format!("{} is closed for good: {why}", reach.shown());
+                return Err(Fault::new(LedgerReason::ClosedForGood, line, false));
+            }
+        };
         let Some(step) = steps.get(found) else {
             return Ok(client.batch_execute("COMMIT").await?);
         };
@@ -78,8 +81,29 @@ async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<(), Fault
     }
 }
 
-/// The version of the schema: 0 if nothing is there.
-async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Fault> {
+fn not_there(reach: &Reach) -> Fault {
+    let line = format!("{} is not there", reach.shown());
+    Fault::new(LedgerReason::NotALedger, line, false)
+}
+
+/// Why the ledger was closed for good, if it was.
+pub(super) async fn why_closed(link: &Link, reach: &Reach) -> Result<Option<String>, Fault> {
+    match version(link, reach, STEPS.len()).await? {
+        Version::Known(0) => Err(not_there(reach)),
+        Version::Known(_) => Ok(None),
+        Version::Closed(why) => Ok(Some(why)),
+    }
+}
+
+/// What the schema is.
+enum Version {
+    /// 0 if nothing is there.
+    Known(usize),
+    /// It was closed for good, for this reason.
+    Closed(String),
+}
+
+async fn version(link: &Link, reach: &Reach, known: usize) -> Result<Version, Fault> {
     let (client, name) = (&link.client, &*reach.name);
     let what = "
         SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid),
@@ -87,10 +111,10 @@ async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Faul
                 AND attname = 'segstock_ledger')
         FROM pg_namespace AS n WHERE nspname = $1::text";
     let Some(row) = client.query_opt(what, &[&name]).await? else {
-        return Ok(0);
+        return Ok(Version::Known(0));
     };
     match (row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?) {
-        (0, _) => return Ok(0),
+        (0, _) => return Ok(Version::Known(0)),
         (_, 0) => {
             let line = format!("{} is not a ledger of segstock", reach.shown());
             return Err(Fault::new(LedgerReason::NotALedger, line, false));
@@ -101,9 +125,8 @@ async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Faul
     let found: i32 = client.query_one(&select, &[]).await?.try_get(0)?;
     if found == CLOSED {
         let why = format!(r#"SELECT why FROM "{name}".closed"#);
-        let why: String = client.query_one(&why, &[]).await?.try_get(0)?;
-        let line = format!("{} is closed for good: {why}", reach.shown());
-        return Err(Fault::new(LedgerReason::ClosedForGood, line, false));
+        let why = client.query_one(&why, &[]).await?.try_get(0)?;
+        return Ok(Version::Closed(why));
     }
     let found = usize::try_from(found).unwrap_or(usize::MAX);
     if found > known {
@@ -113,7 +136,7 @@ async fn version(link: &Link, reach: &Reach, known: usize) -> Result<usize, Faul
         );
         return Err(Fault::new(LedgerReason::Later, line, false));
     }
-    Ok(found)
+    Ok(Version::Known(found))
 }
 
 /// Closes the ledger for good, if nobody opened it since it had this epoch. No batch of this or of an earlier epoch is written any

@@ -362,15 +362,18 @@ fn closed_for_good(url: &str) {
     let name = name();
     let first = recover(url, &name).expect("a new ledger");
     first.book.open(phone(), 1).expect("a new SKU");
-    let ledger = || PostgresLedger::<String>::at(url, &name).expect("a name");
-    let mut stale = ledger();
+    let ledger_of_name = || PostgresLedger::<String>::at(url, &name).expect("a name");
+    let mut stale = ledger_of_name();
     stale.open().expect("it is there");
-    let mut ledger = ledger();
+    let mut ledger = ledger_of_name();
     ledger.open().expect("the epoch is raised");
     let refused = stale.close_for_good("too late");
     let reason = refused.map_err(|error| error.reason());
     assert_eq!(reason, Err(LedgerReason::Superseded));
+    let why = || ledger_of_name().why_closed().expect("it is there");
+    assert_eq!(why(), None);
     ledger.close_for_good("it went to sea").expect("it is open");
+    assert_eq!(why().as_deref(), Some("it went to sea"));
     for _ in 0..2 {
         let (reason, line) = refusal(url, &name);
         assert_eq!(reason, LedgerReason::ClosedForGood);

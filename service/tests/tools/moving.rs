@@ -90,6 +90,10 @@ pub fn trials() -> Vec<Trial> {
             "moving::killed_while_it_closes_the_old_shop_goes_on",
             at_once::killed_while_it_closes,
         ),
+        trial(
+            "moving::a_shop_that_is_served_goes_on_where_there_is_a_sale",
+            at_once::served,
+        ),
         trial("moving::what_a_node_cannot_have_is_refused", refused),
         trial(
             "moving::only_a_shop_is_moved_where_no_sale_is",

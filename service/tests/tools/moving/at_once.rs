@@ -277,3 +277,25 @@ pub fn another_sale(server: PostgresServer) {
     let node = Process::spawn(&mut moving(&url, &from));
     node.client.deed("pay", "order:0").expect(200);
 }
+
+/// Where there is a sale already nothing is moved, and the service of the old shop does not hear of it.
+pub fn served(server: PostgresServer) {
+    let url = url(&server);
+    let database = Database::at(&url);
+    database.run("create database shop");
+    let from = format!("{}/shop", url.strip_suffix("/postgres").unwrap());
+    let plain = arguments(&url, "two");
+    let sale = Process::spawn(&mut command(&plain));
+    let (folder, file) = file();
+    for place in [from, file] {
+        let shop = old::start(&place);
+        shop.client.open("a", 100);
+        old::place(&shop.client, "before", &[("a", 1)]).expect(201);
+        let second = [&arguments(&url, "one")[..], &["--move-from", &place]].concat();
+        assert_refused(&second, &["there is a sale already"]);
+        shop.client.deed("pay", "before").expect(200);
+        assert_eq!(shop.terminate(), Some(0));
+    }
+    assert_eq!(sale.terminate(), Some(0));
+    drop(folder);
+}
