@@ -65,10 +65,11 @@ impl Client {
             request += &format!("idempotency-key: {key}\r\n");
         }
         if !body.is_empty() {
-            request += &format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            );
+            // A list of stock, or anything else.
+            let is_list = !body.starts_with('{');
+            let kind = ["application/json", "text/csv"][usize::from(is_list)];
+            let length = body.len();
+            request += &format!("content-type: {kind}\r\ncontent-length: {length}\r\n");
         } else if method != "GET" {
             request += "content-length: 0\r\n";
         }

@@ -65,6 +65,13 @@ impl Service {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))
     }
 
+    /// A figure of its metrics, by what its line begins with.
+    pub fn figure(&self, series: &str) -> Result<usize, Box<dyn Error>> {
+        let (_, metrics) = Client::new(self.shop).get("/metrics")?;
+        let figure = metrics.lines().find_map(|line| line.strip_prefix(series));
+        Ok(figure.ok_or("no such figure")?.trim().parse()?)
+    }
+
     /// Memory that it has, in MB.
     pub fn memory(&self) -> Result<f64, Box<dyn Error>> {
         let status = self.proc("status")?;
