@@ -44,6 +44,9 @@ struct Arguments {
     /// How long a turn is, in milliseconds.
     #[arg(long, default_value_t = 500)]
     window_ms: u64,
+    /// Fail if a promise is missed.
+    #[arg(long)]
+    demand: bool,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -109,12 +112,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         let p99 = p99 * 1e3;
         println!("{name:<28} {rate:>8.0} a second   p99 {p99:>9.3} ms");
     }
-    println!("a sync takes {:.2} ms", 1e3 / rates[0]);
-    println!("order book / UPDATE: {:.1}", rates[1] / rates[2]);
-    println!("p99 of the book / p99 of a sync: {:.2}", slow[1] / slow[0]);
+    let sync = 1e3 / rates[0];
+    println!("a sync takes {sync:.2} ms");
     drop(shop);
     let drop = format!("DROP SCHEMA {name} CASCADE; DROP SCHEMA {name}_rows CASCADE");
-    Ok(runtime.block_on(first.batch_execute(&drop))?)
+    runtime.block_on(first.batch_execute(&drop))?;
+    let times = rates[1] / rates[2];
+    let least = if sync >= 0.3 { 4.0 } else { 10.0 };
+    println!("order book / UPDATE: {times:.1}, at least {least}");
+    let slower = slow[1] / slow[0];
+    println!("p99 of the book / p99 of a sync: {slower:.2}, at most 5");
+    if arguments.demand && (times < least || slower > 5.0) {
+        return Err("a promise is missed".into());
+    }
+    Ok(())
 }
 
 /// A connection that finds the tables of this run.

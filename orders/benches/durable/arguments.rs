@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Orders that are there before.
     #[arg(long, default_value_t = 100_000)]
     pub orders: u64,
+    /// Fail if a promise is missed.
+    #[arg(long)]
+    pub demand: bool,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     pub bench: bool,

@@ -1,8 +1,10 @@
 //! What a ledger costs those who change nothing, and what a book that is large costs all.
 
 use crate::arguments::Arguments;
+use crate::promises::Promises;
 use crate::shops::{self, Turn, filled, median, once, open_all, ratio};
 use segstock::{Clock, ManualClock};
+use segstock_harness::Limit;
 use segstock_orders::{OrderBook, Refusal};
 use std::error::Error;
 use std::path::Path;
@@ -17,7 +19,11 @@ const TURNS: usize = 50;
 const FEW: u64 = 1_000;
 
 /// A refusal with a ledger and one without take turns, on one thread.
-pub fn refusal(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+pub fn refusal(
+    arguments: &Arguments,
+    directory: &Path,
+    promises: &mut Promises,
+) -> Result<(), Box<dyn Error>> {
     let file = directory.join("refusal.db");
     let with = filled(OrderBook::builder(), &file, (FEW, 0), |_| ())?;
     let without = OrderBook::new();
@@ -48,15 +54,20 @@ pub fn refusal(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Er
         median(turns, nanoseconds)
     });
     println!(
-        "a refusal: {with:.0} ns with a ledger, {without:.0} ns without, {:.3} times; the median of {} turns",
-        ratio(&turns[0], &turns[1]),
+        "a refusal: {with:.0} ns with a ledger, {without:.0} ns without; the median of {} turns",
         turns[0].len()
     );
+    let name = "a refusal with a ledger / one without";
+    promises.say(name, ratio(&turns[0], &turns[1]), Limit::AtMost(1.05));
     Ok(())
 }
 
 /// A shop with many orders and SKUs, of which orders are forgotten all the time, and one that is empty take turns.
-pub fn growth(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+pub fn growth(
+    arguments: &Arguments,
+    directory: &Path,
+    promises: &mut Promises,
+) -> Result<(), Box<dyn Error>> {
     let clock = Arc::new(ManualClock::new());
     let builder = || {
         let builder = OrderBook::builder()
@@ -103,15 +114,17 @@ pub fn growth(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Err
     let [large, small] = turns.map(|turns| median(&turns, |turn| turn.slowest(999)) * 1e3);
     println!(
         "p99.9 with {orders} orders and {skus} SKUs, while some {forgotten:.0} orders are forgotten: {large:.1} ms; \
-         empty: {small:.1} ms; {:.2} times, {:.1} ms more",
-        large / small,
+         empty: {small:.1} ms; {:.1} ms more",
         large - small
     );
+    // Or 20 ms more, which is as good.
+    let limit = Limit::AtMost(f64::max(2.0, 1.0 + 20.0 / small));
+    promises.say("p99.9 with all of that / empty", large / small, limit);
     Ok(())
 }
 
 /// What orders cost in memory that are remembered.
-pub fn memory(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub fn memory(arguments: &Arguments, promises: &mut Promises) -> Result<(), Box<dyn Error>> {
     let orders = 2 * arguments.orders;
     let book = OrderBook::builder()
         .max_orders(usize::MAX)
@@ -127,10 +140,11 @@ pub fn memory(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let bytes = resident()?.saturating_sub(before);
     println!(
-        "{orders} orders that are remembered: {} MB, {} bytes each",
-        bytes / 1_000_000,
-        bytes / orders.max(1)
+        "{orders} orders that are remembered: {} MB",
+        bytes / 1_000_000
     );
+    let each = bytes as f64 / orders.max(1) as f64;
+    promises.say("bytes for each", each, Limit::AtMost(250.0));
     Ok(())
 }
 

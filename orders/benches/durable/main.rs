@@ -12,15 +12,19 @@
 //! | `refusal` | a refusal with a ledger, beside one without |
 //! | `growth` | p99.9 with many orders and SKUs, of which some are forgotten all the time, beside an empty book |
 //!
+//! Each promise is printed with whether it is kept; with `--demand` the run fails if one is missed.
+//!
 //! A customer places an order of two lines and pays for it: two calls.
 
 mod arguments;
 mod costs;
+mod promises;
 mod rates;
 mod shops;
 
 use arguments::{Arguments, Part};
 use clap::{Parser, ValueEnum};
+use promises::Promises;
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,14 +35,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         [] => Part::value_variants(),
         parts => parts,
     };
+    let mut promises = Promises::default();
     for part in parts {
         match part {
-            Part::Rates => rates::measure(&arguments, directory)?,
-            Part::Open => rates::open(&arguments, directory)?,
-            Part::Refusal => costs::refusal(&arguments, directory)?,
-            Part::Growth => costs::growth(&arguments, directory)?,
-            Part::Memory => costs::memory(&arguments)?,
+            Part::Rates => rates::measure(&arguments, directory, &mut promises)?,
+            Part::Open => rates::open(&arguments, directory, &mut promises)?,
+            Part::Refusal => costs::refusal(&arguments, directory, &mut promises)?,
+            Part::Growth => costs::growth(&arguments, directory, &mut promises)?,
+            Part::Memory => costs::memory(&arguments, &mut promises)?,
         }
+    }
+    if arguments.demand {
+        promises.demand()?;
     }
     Ok(())
 }

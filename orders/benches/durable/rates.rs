@@ -1,8 +1,10 @@
 //! Durable calls a second, beside the rate at which the disk syncs; and opening again.
 
 use crate::arguments::Arguments;
+use crate::promises::Promises;
 use crate::shops::{self, Turn, filled, median, once, open_all, ratio, timed};
 use rusqlite::{Connection, Row};
+use segstock_harness::Limit;
 use segstock_orders::ledger::rows;
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{Entry, OrderBook};
@@ -22,7 +24,11 @@ const NAMES: [&str; 4] = [
 
 /// Raw syncs of a file that grows by a page each time, the order book over SQLite, SQLite with one transaction for each
 /// call, and the book without a ledger take turns.
-pub fn measure(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+pub fn measure(
+    arguments: &Arguments,
+    directory: &Path,
+    promises: &mut Promises,
+) -> Result<(), Box<dyn Error>> {
     let file = directory.join("shop.db");
     let (skus, window) = (arguments.skus, arguments.window());
     let there = (skus, arguments.orders);
@@ -56,20 +62,22 @@ pub fn measure(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Er
     let entries = now.durable.number() - batches.durable.number();
     let batches = (now.batches - batches.batches).max(1);
     println!("entries in a batch: {:.1}", entries as f64 / batches as f64);
-    println!(
-        "order book / (syncs x 32): {:.2}",
-        rates[1] / (rates[0] * 32.0)
-    );
-    println!(
-        "order book / one transaction for each call: {:.1}",
-        rates[1] / rates[2]
-    );
-    println!("p99 of the book / p99 of a sync: {:.2}", slow[1] / slow[0]);
+    let [syncs, book, single, _] = rates;
+    let name = "order book / (syncs x 32)";
+    promises.say(name, book / (syncs * 32.0), Limit::AtLeast(0.6));
+    let name = "order book / one transaction for each call";
+    promises.say(name, book / single, Limit::AtLeast(20.0));
+    let name = "p99 of the book / p99 of a sync";
+    promises.say(name, slow[1] / slow[0], Limit::AtMost(5.0));
     Ok(())
 }
 
 /// What opening takes, beside reading the same rows: as SQLite gives them, and decoded into entries.
-pub fn open(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error>> {
+pub fn open(
+    arguments: &Arguments,
+    directory: &Path,
+    promises: &mut Promises,
+) -> Result<(), Box<dyn Error>> {
     let file = directory.join("open.db");
     let there = (arguments.skus, arguments.orders);
     let shop = filled(OrderBook::builder(), &file, there, |_| ())?;
@@ -92,11 +100,11 @@ pub fn open(arguments: &Arguments, directory: &Path) -> Result<(), Box<dyn Error
     }
     let [plain, entries, open] = turns.each_ref().map(|turns| median(turns, Turn::seconds));
     println!(
-        "{rows} rows: read in {plain:.2} s, read into entries in {entries:.2} s, open in {open:.2} s: \
-         {:.2} times the entries, {:.2} times the plain rows",
-        ratio(&turns[2], &turns[1]),
+        "{rows} rows: read in {plain:.2} s, read into entries in {entries:.2} s, open in {open:.2} s: {:.2} times the plain rows",
         ratio(&turns[2], &turns[0])
     );
+    let name = "open / reading the rows into entries";
+    promises.say(name, ratio(&turns[2], &turns[1]), Limit::AtMost(3.0));
     Ok(())
 }
 

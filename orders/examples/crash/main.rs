@@ -59,7 +59,10 @@ fn watch(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     ]);
     let mut answers = audit::Answers::default();
     let mut totals = audit::Audit::default();
-    for round in 1..=arguments.rounds {
+    for round in 1.. {
+        if round > arguments.rounds && totals.answers >= arguments.answers {
+            break;
+        }
         let longest = arguments.longest_ms.max(8);
         let time = Duration::from_millis(chance.u64(longest / 8..=longest));
         let heard = parent::run_and_kill(&file, arguments, round, time, &mut answers)?;
