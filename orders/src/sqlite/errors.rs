@@ -62,6 +62,11 @@ pub(super) fn unsafe_setting(path: &Path, name: &str, found: &str) -> LedgerErro
     LedgerError::new(LedgerReason::Failed, line)
 }
 
+pub(super) fn superseded(path: &Path) -> LedgerError {
+    let line = format!("{} was written by another process", path.display());
+    LedgerError::new(LedgerReason::Superseded, line)
+}
+
 pub(super) fn no_file(path: &Path, error: &std::io::Error) -> LedgerError {
     let line = format!("{} cannot be opened: {error}", path.display());
     LedgerError::new(LedgerReason::Failed, line)
