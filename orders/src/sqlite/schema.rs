@@ -1,7 +1,9 @@
 //! How a file is opened: what it is, its settings, its tables, and the steps from one schema to the next.
 
 use super::claim::Claim;
-use super::errors::{closed_for_good, in_use, later, line, no_file, not_a_ledger, unsafe_setting};
+use super::errors::{
+    closed_for_good, in_use, later, line, no_file, not_a_ledger, not_writable, unsafe_setting,
+};
 use crate::entry::Position;
 use crate::ledger::{LedgerError, Opened};
 use rusqlite::config::DbConfig;
@@ -63,6 +65,7 @@ pub(super) fn open(path: &Path, makes: bool) -> Result<(Connection, Claim), Ledg
     let claim = Claim::of(path).map_err(|error| no_file(path, &error))?;
     let claim = claim.ok_or_else(|| in_use(path, "this process"))?;
     look(path, makes)?;
+    writable(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |error: rusqlite::Error| line(path, &error);
     let log = with_end(path, "-wal").metadata();
@@ -112,6 +115,18 @@ fn look(path: &Path, may_be_new: bool) -> Result<(), LedgerError> {
     let number =
         |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     check(path, number(68), number(60))
+}
+
+/// Whether the file and its log can be written. SQLite would open them for reading, and fail later, in other words.
+fn writable(path: &Path) -> Result<(), LedgerError> {
+    for path in [path, &with_end(path, "-wal")] {
+        match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(not_writable(path, &error)),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// A file that SQLite has beside another one: its log (`-wal`), or what it needs while it changes that outside of WAL mode
