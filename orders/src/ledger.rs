@@ -10,7 +10,8 @@
 //! # Batches
 //!
 //! Batches are numbered, and batch `n` is written only on top of batch `n - 1` of the same *epoch*: the ledger checks that
-//! in the write itself. Opening raises the epoch, before anything is loaded. So a write that got lost on its way and lands
+//! in the write itself. Opening raises the epoch, before anything is loaded; a ledger that nobody else can write
+//! meanwhile raises it once all was loaded. So a write that got lost on its way and lands
 //! late is void, whenever it lands: the batch after it was written, or another process has opened the ledger.
 //!
 //! A write may end without a result: the connection broke, or the disk said no after the fact. Then the writer asks for
@@ -126,6 +127,9 @@ pub trait Ledger<K>: Send {
     /// Raises the epoch, durably, and says where the ledger stands. From then on no batch of an earlier epoch can be
     /// written. Called once, before everything else.
     ///
+    /// A ledger that nobody else can write while it is open may only say which epoch it will be, and raise it in
+    /// [`take_over`](Self::take_over): then what is found damaged meanwhile is refused with nothing changed.
+    ///
     /// # Errors
     ///
     /// If that is not possible. Then nothing was changed.
@@ -144,6 +148,18 @@ pub trait Ledger<K>: Send {
         after: Position,
         limit: usize,
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError>;
+
+    /// All entries were loaded, and they make a book. Called once, before the first batch. A ledger whose epoch is not
+    /// raised yet raises it now, durably.
+    ///
+    /// A ledger that stands before another one hands this on, as it hands on [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// If nothing can be written, or somebody else opened the ledger.
+    fn take_over(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     /// Writes a batch on top of (`batch.epoch`, `batch.number - 1`). Returns once all of it is durable.
     ///
@@ -219,6 +235,10 @@ impl<K> Ledger<K> for Box<dyn Ledger<K>> {
         limit: usize,
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
         (**self).load(after, limit)
+    }
+
+    fn take_over(&mut self) -> Result<(), LedgerError> {
+        (**self).take_over()
     }
 
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {

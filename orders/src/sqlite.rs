@@ -21,6 +21,11 @@
 //! The file is in WAL mode with `synchronous=FULL`: a commit returns once the log is synced. One transaction holds a batch,
 //! its number and the epoch. The process that opens the file locks it, until it ends.
 //!
+//! Opening reads all rows, and makes the book of them, before it writes anything: of a file that is found damaged no byte is
+//! changed, nor of its log. Then it raises the epoch, if epoch and batch are what they were before the first row was read.
+//! Three things are written before that: a file that is not there is made; one of an older release is brought to this schema;
+//! and where a process ended while it did either, SQLite undoes that first.
+//!
 //! An error of a commit may come after the fact, and what SQLite shows then need not be what the disk holds. So every
 //! error of a write makes the ledger dead for this process; the next one finds out.
 
@@ -33,10 +38,10 @@ mod schema;
 
 use crate::entry::{Entry, Position};
 use crate::ledger::rows::{Plan, Upkeep, at_the_end};
-use crate::ledger::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
+use crate::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use backup::Backup;
 use claim::Claim;
-use errors::{closed, line};
+use errors::{closed, line, superseded};
 use room::Free;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -72,8 +77,8 @@ pub struct SqliteLedger<K> {
     connection: Option<Connection>,
     /// After the connection: it is dropped later.
     claim: Option<Claim>,
-    last: Position,
-    time: u64,
+    /// Where it stood when it was opened.
+    found: Opened,
     upkeep: Upkeep<K>,
     backup: Option<Backup>,
     /// How much room there is for it.
@@ -89,8 +94,7 @@ impl<K> SqliteLedger<K> {
             makes: true,
             connection: None,
             claim: None,
-            last: Position::default(),
-            time: 0,
+            found: Opened::default(),
             upkeep: Upkeep::default(),
             backup: None,
             free: room::free,
@@ -149,12 +153,13 @@ enum Written {
 impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<K> {
     fn open(&mut self) -> Result<Opened, LedgerError> {
         let (connection, claim) = schema::open(&self.path, self.makes)?;
-        let opened = schema::raise_epoch(&connection).map_err(|error| self.error(&error))?;
+        let found = schema::stands(&connection).map_err(|error| self.error(&error))?;
         self.connection = Some(connection);
         self.claim = Some(claim);
-        self.last = opened.last;
-        self.time = opened.time;
-        Ok(opened)
+        self.found = found;
+        // Nobody else can write the file meanwhile.
+        let epoch = found.epoch + 1;
+        Ok(Opened { epoch, ..found })
     }
 
     fn load(
@@ -162,7 +167,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
         after: Position,
         limit: usize,
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
-        let at = (self.last, self.time);
+        let at = (self.found.last, self.found.time);
         let connection = self.connection()?;
         let page = (|| {
             let mut page = rows::after(connection, after, limit)?;
@@ -179,17 +184,22 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for SqliteLedger<
         Ok(page)
     }
 
+    fn take_over(&mut self) -> Result<(), LedgerError> {
+        let found = self.found;
+        let raised = schema::raise_epoch(self.connection()?, &found);
+        match raised.map_err(|error| self.error(&error))? {
+            true => Ok(()),
+            false => Err(superseded(&self.path)),
+        }
+    }
+
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
         if self.connection.is_none() {
             return Err(WriteError::Dead(closed()));
         }
         match self.write_all(batch) {
             Ok(Written::Durable) => Ok(()),
-            Ok(Written::Void) => {
-                let line = format!("{} was written by another process", self.path.display());
-                let superseded = LedgerError::new(LedgerReason::Superseded, line);
-                Err(WriteError::Dead(superseded))
-            }
+            Ok(Written::Void) => Err(WriteError::Dead(superseded(&self.path))),
             Err(error) => Err(WriteError::Dead(self.error(&error))),
         }
     }
@@ -260,6 +270,7 @@ mod tests {
     use super::*;
     use crate::book::OrderBook;
     use crate::entry::Change;
+    use crate::ledger::LedgerReason;
     use crate::lines::SkuId;
     use crate::refusal::Refusal;
     use std::time::Duration;
@@ -285,6 +296,10 @@ mod tests {
             limit: usize,
         ) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
             self.0.load(after, limit)
+        }
+
+        fn take_over(&mut self) -> Result<(), LedgerError> {
+            self.0.take_over()
         }
 
         fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
@@ -385,6 +400,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         let mut ledger = SqliteLedger::at(directory.path().join("shop.db"));
         let opened = ledger.open().expect("a new ledger");
+        ledger.take_over().expect("nobody else has it");
         let batch = |epoch, number| Batch {
             epoch,
             number,

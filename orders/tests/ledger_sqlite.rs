@@ -334,31 +334,6 @@ fn a_ledger_that_is_not_there_can_be_left_so() -> Outcome {
 }
 
 #[test]
-fn a_damaged_file_is_refused_and_its_entries_stay() -> Outcome {
-    let place = Place::new();
-    let recovered = place.recover()?;
-    recovered.book.open(phone(), 1000)?;
-    for number in 0..500 {
-        _ = recovered
-            .book
-            .place(&format!("order-{number}"), None, [(phone(), 1)], TTL)?;
-    }
-    drop(recovered);
-    let mut bytes = fs::read(place.file())?;
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xA5);
-    fs::write(place.file(), &bytes)?;
-    let (reason, line) = refusal(place.recover());
-    assert_eq!(reason, LedgerReason::Damaged, "{line}");
-    assert_eq!(line.lines().count(), 1, "{line}");
-    let after = fs::read(place.file())?;
-    let pages = after.chunks(4096).zip(bytes.chunks(4096));
-    let changed = pages.filter(|(after, before)| after != before).count();
-    assert!(changed <= 2, "the epoch and the head: {changed} pages");
-    Ok(())
-}
-
-#[test]
 fn a_directory_that_is_not_there_is_said() {
     let ledger = SqliteLedger::at(Path::new("no/such/directory/shop.db"));
     let (_, line) = refusal(OrderBook::builder().recover(ledger));

@@ -15,8 +15,8 @@
 //!
 //! A batch is written by a statement that checks epoch and number in the row of the owner, and does nothing if they are not
 //! those of the batch before. So a statement that is executed late, or twice, is void. The session has `synchronous_commit`
-//! on, whatever the database's default is, and a server with `fsync` off is refused, also if it is started again like that:
-//! a commit that is answered is on disk.
+//! on, whatever the database's default is, and a server with `fsync` or `full_page_writes` off is refused, also if it is started
+//! again like that: a commit that is answered is on disk, and no page of it is torn when the machine stops.
 //!
 //! | what happens | what the book does |
 //! |---|---|

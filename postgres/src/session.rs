@@ -247,6 +247,17 @@ pub(crate) fn is_locked_out(error: &Error) -> bool {
     }
 }
 
+/// The first setting that is off of those without which a server loses commits when its machine stops; or null.
+#[cfg(any(feature = "ledger", feature = "nodes"))]
+pub(crate) const SETTING_OFF: &str = "
+    SELECT (SELECT name FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name
+        WHERE current_setting(name) <> 'on' LIMIT 1)";
+
+#[cfg(any(feature = "ledger", feature = "nodes"))]
+pub(crate) fn not_durable(setting: &str) -> String {
+    format!("the server has {setting} off: it loses commits when its machine stops")
+}
+
 /// Whether a schema that a user names can have this name, as it is: letters of lower case, digits and `_`.
 #[cfg(any(feature = "ledger", feature = "nodes"))]
 pub(crate) fn is_schema_name(name: &str) -> bool {

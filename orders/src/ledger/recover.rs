@@ -171,7 +171,7 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     }
 }
 
-/// A ledger whose epoch is raised.
+/// A ledger that is open.
 struct Loaded<K> {
     ledger: Box<dyn Ledger<K>>,
     opened: Opened,
@@ -213,6 +213,8 @@ impl<K: Sku + 'static> Loaded<K> {
             return Err(RecoverError::Ledger(error));
         }
         let (mut book, sums) = balance.settle(book).map_err(RecoverError::Replay)?;
+        // What is damaged was found by now.
+        ledger.take_over().map_err(RecoverError::Ledger)?;
         let found = Found {
             entries: pages.entries,
             orders: book.orders(),

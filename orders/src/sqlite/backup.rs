@@ -8,6 +8,7 @@
 use super::claim::Claim;
 use super::errors::{line, no_file};
 use super::room::{self, Free};
+use super::schema::with_end;
 use super::{rows, schema};
 use crate::ledger::rows::Plan;
 use crate::ledger::{LedgerError, LedgerReason};
@@ -147,12 +148,6 @@ fn size(of: &Connection) -> Result<u64> {
 fn folder_of(path: &Path) -> &Path {
     let parent = path.parent().filter(|it| *it != Path::new(""));
     parent.unwrap_or(Path::new("."))
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// Removes a file, and what SQLite had beside it first: nothing is left that only the file would explain.

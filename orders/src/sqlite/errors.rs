@@ -16,6 +16,10 @@ pub(super) fn line(path: &Path, error: &Error) -> LedgerError {
         Some(ErrorCode::DatabaseCorrupt) => {
             (LedgerReason::Damaged, format!("{file} is damaged: {error}"))
         }
+        Some(ErrorCode::ReadOnly) if is_of_directory(error) => (
+            LedgerReason::ReadOnly,
+            format!("the directory of {file} can be read only: its log cannot be made there"),
+        ),
         Some(ErrorCode::ReadOnly) => (LedgerReason::ReadOnly, format!("{file} can be read only")),
         Some(ErrorCode::DiskFull) => (
             LedgerReason::Full,
@@ -29,6 +33,11 @@ pub(super) fn line(path: &Path, error: &Error) -> LedgerError {
         None => (LedgerReason::Damaged, format!("{file} is damaged: {error}")),
     };
     LedgerError::new(reason, line)
+}
+
+fn is_of_directory(error: &Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_DIRECTORY)
 }
 
 pub(super) fn in_use(path: &Path, by: &str) -> LedgerError {
@@ -62,9 +71,25 @@ pub(super) fn unsafe_setting(path: &Path, name: &str, found: &str) -> LedgerErro
     LedgerError::new(LedgerReason::Failed, line)
 }
 
+pub(super) fn superseded(path: &Path) -> LedgerError {
+    let line = format!("{} was written by another process", path.display());
+    LedgerError::new(LedgerReason::Superseded, line)
+}
+
 pub(super) fn no_file(path: &Path, error: &std::io::Error) -> LedgerError {
     let line = format!("{} cannot be opened: {error}", path.display());
     LedgerError::new(LedgerReason::Failed, line)
+}
+
+pub(super) fn not_writable(path: &Path, error: &std::io::Error) -> LedgerError {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => {
+            let line = format!("{} can be read only", path.display());
+            LedgerError::new(LedgerReason::ReadOnly, line)
+        }
+        _ => no_file(path, error),
+    }
 }
 
 pub(super) fn closed() -> LedgerError {

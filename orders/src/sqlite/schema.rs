@@ -1,9 +1,12 @@
 //! How a file is opened: what it is, its settings, its tables, and the steps from one schema to the next.
 
 use super::claim::Claim;
-use super::errors::{closed_for_good, in_use, later, line, no_file, not_a_ledger, unsafe_setting};
+use super::errors::{
+    closed_for_good, in_use, later, line, no_file, not_a_ledger, not_writable, unsafe_setting,
+};
 use crate::entry::Position;
 use crate::ledger::{LedgerError, Opened};
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::{File, OpenOptions};
@@ -62,9 +65,14 @@ pub(super) fn open(path: &Path, makes: bool) -> Result<(Connection, Claim), Ledg
     let claim = Claim::of(path).map_err(|error| no_file(path, &error))?;
     let claim = claim.ok_or_else(|| in_use(path, "this process"))?;
     _ = look(path, makes)?;
+    writable(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let sqlite = |error: rusqlite::Error| line(path, &error);
+    let log = with_end(path, "-wal").metadata();
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    // A refusal leaves the log as it is. One without entries is removed: SQLite makes it at the first look.
+    let is_empty = log.map_or(true, |log| log.len() == 0);
+    moves_log_at_end(&connection, is_empty).map_err(sqlite)?;
     lock(&connection).map_err(sqlite)?;
     let found = version(&connection, path)?;
     upgrade(&mut connection, found, &STEPS).map_err(sqlite)?;
@@ -100,7 +108,7 @@ fn look(path: &Path, may_be_new: bool) -> Result<Option<u32>, LedgerError> {
     if !head.starts_with(b"SQLite format 3\0") {
         return Err(not_a_ledger(path));
     }
-    if journal_of(path).exists() {
+    if with_end(path, "-journal").exists() {
         // It was being made or brought to a newer schema when its process ended. SQLite puts it right.
         return Ok(None);
     }
@@ -127,10 +135,23 @@ fn why(closed: &Connection) -> rusqlite::Result<String> {
     closed.query_row("SELECT why FROM closed", [], |row| row.get(0))
 }
 
-/// The file that SQLite has beside another one while it changes that outside of WAL mode.
-fn journal_of(path: &Path) -> PathBuf {
+/// Whether the file and its log can be written. SQLite would open them for reading, and fail later, in other words.
+fn writable(path: &Path) -> Result<(), LedgerError> {
+    for path in [path, &with_end(path, "-wal")] {
+        match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(not_writable(path, &error)),
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A file that SQLite has beside another one: its log (`-wal`), or what it needs while it changes that outside of WAL mode
+/// (`-journal`).
+pub(super) fn with_end(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-journal");
+    name.push(end);
     name.into()
 }
 
@@ -252,10 +273,18 @@ fn setting(connection: &Connection, name: &str) -> rusqlite::Result<String> {
     })
 }
 
-/// Raises the epoch, and says where the ledger stands.
-pub(super) fn raise_epoch(connection: &Connection) -> rusqlite::Result<Opened> {
-    connection.execute("UPDATE owner SET epoch = epoch + 1", [])?;
-    stands(connection)
+/// Raises the epoch, if nothing was written since this was found. Says whether it did.
+pub(super) fn raise_epoch(connection: &Connection, found: &Opened) -> rusqlite::Result<bool> {
+    let raise = "UPDATE owner SET epoch = epoch + 1 WHERE epoch = ?1 AND batch = ?2";
+    let raised = connection.execute(raise, [found.epoch, found.batch])?;
+    moves_log_at_end(connection, true)?;
+    Ok(raised == 1)
+}
+
+/// Whether the last connection that is closed moves the log to the file, and removes it.
+fn moves_log_at_end(connection: &Connection, moves: bool) -> rusqlite::Result<()> {
+    let stays = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(stays, !moves).map(drop)
 }
 
 pub(super) fn stands(connection: &Connection) -> rusqlite::Result<Opened> {
@@ -285,6 +314,11 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory for temporary files");
         let path = directory.path().join("shop.db");
         (directory, path)
+    }
+
+    fn raise(connection: &Connection) -> bool {
+        let found = stands(connection).expect("where it stands");
+        raise_epoch(connection, &found).expect("it can be written")
     }
 
     fn schema(connection: &Connection) -> u32 {
@@ -322,7 +356,7 @@ mod tests {
     fn an_older_schema_is_brought_to_the_newest_step_by_step() {
         let (_directory, path) = file();
         let (mut connection, claim) = open(&path, true).expect("a new file");
-        raise_epoch(&connection).expect("an epoch");
+        assert!(raise(&connection), "an epoch");
         assert_eq!(schema(&connection), 1);
         upgrade(&mut connection, 1, &LATER).expect("one step");
         assert_eq!(schema(&connection), 2);
@@ -357,7 +391,8 @@ mod tests {
         drop(open(&path, true).expect("a new file"));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let connection = Connection::open_with_flags(&path, flags).expect("it can be read");
-        let error = raise_epoch(&connection).expect_err("and not written");
+        let found = stands(&connection).expect("it can be read");
+        let error = raise_epoch(&connection, &found).expect_err("and not written");
         let error = line(&path, &error);
         assert_eq!(error.reason(), crate::ledger::LedgerReason::ReadOnly);
         assert!(error.to_string().ends_with("shop.db can be read only"));

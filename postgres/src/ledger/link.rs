@@ -3,6 +3,7 @@
 use super::errors::Fault;
 use super::statements::Statements;
 use crate::address::Address;
+use crate::session::{SETTING_OFF, is_schema_name, not_durable};
 use segstock_orders::ledger::{LedgerError, LedgerReason};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -30,7 +31,7 @@ impl Reach {
             let line = format!("the URL of PostgreSQL: {error}");
             LedgerError::new(LedgerReason::Failed, line)
         })?;
-        if !crate::session::is_schema_name(name) {
+        if !is_schema_name(name) {
             let line = format!("{name:?} is no ledger's name: it has a to z, 0 to 9 and _");
             return Err(LedgerError::new(LedgerReason::Failed, line));
         }
@@ -82,15 +83,17 @@ async fn is_durable(client: &Client) -> Result<(), Fault> {
     let wait = "SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
     client.batch_execute(wait).await?;
-    let set = "SELECT current_setting('fsync'), current_setting('synchronous_commit')";
-    let set = client.query_one(set, &[]).await?;
-    let (fsync, commit): (&str, &str) = (set.try_get(0)?, set.try_get(1)?);
-    let line = match (fsync, commit) {
-        ("on", "on" | "remote_apply") => return Ok(()),
-        ("on", commit) => {
+    let commit = "SELECT current_setting('synchronous_commit')";
+    let commit = client.query_one(commit, &[]).await?;
+    let commit: &str = commit.try_get(0)?;
+    let off = client.query_one(SETTING_OFF, &[]).await?;
+    let off: Option<&str> = off.try_get(0)?;
+    let line = match (off, commit) {
+        (Some(off), _) => not_durable(off),
+        (None, "on" | "remote_apply") => return Ok(()),
+        (None, commit) => {
             format!("synchronous_commit stays {commit}: commits do not wait for the disk")
         }
-        _ => "the server has fsync off: it loses commits when its machine stops".to_owned(),
     };
     Err(Fault::new(LedgerReason::Failed, line, false))
 }

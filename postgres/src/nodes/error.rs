@@ -1,5 +1,6 @@
 //! [`SaleError`]: why a sale cannot be opened, or a node cannot join it.
 
+use crate::session::not_durable;
 use segstock_remote::{InvalidId, InvalidPatience, Unknown};
 use std::fmt;
 
@@ -31,8 +32,11 @@ pub enum SaleError {
         /// What is there.
         found: i32,
     },
-    /// The server has `fsync` off: it loses what was answered when its machine stops.
-    NotDurable,
+    /// The server has a setting off without which it loses what was answered when its machine stops.
+    NotDurable {
+        /// `fsync` or `full_page_writes`.
+        setting: String,
+    },
     /// The database's text is not in UTF-8: it cannot keep the name of every SKU.
     Encoding {
         /// What it is in.
@@ -74,10 +78,7 @@ impl fmt::Display for SaleError {
                     "the sale's tables have version {found}, and this release knows {known}"
                 )
             }
-            Self::NotDurable => write!(
-                f,
-                "the server has fsync off: it loses commits when its machine stops"
-            ),
+            Self::NotDurable { setting } => f.write_str(&not_durable(setting)),
             Self::Encoding { found } => write!(
                 f,
                 "the database's encoding is {found}, and nodes need UTF8: make one with ENCODING 'UTF8'"

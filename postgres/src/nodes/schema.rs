@@ -2,7 +2,7 @@
 
 use super::SaleError;
 use super::rows::{Failed, Rows};
-use crate::session::{Session, column};
+use crate::session::{SETTING_OFF, Session, column};
 use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
 
@@ -86,12 +86,12 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     const THERE: &str = "
         select current_schema() is not null, to_regclass('segstock_nodes') is not null,
           exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = current_schema()),
-          current_setting('fsync') = 'on', pg_is_in_recovery(), to_regclass('segstock_claim') is not null";
+          pg_is_in_recovery(), to_regclass('segstock_claim') is not null";
     let read = |row: &tokio_postgres::Row| {
         let at = |number| column::<bool>(row, number);
-        Ok((at(0)?, at(1)?, at(2)?, at(3)?, at(4)?, at(5)?))
+        Ok((at(0)?, at(1)?, at(2)?, at(3)?, at(4)?))
     };
-    let (schema, sale, tables, durable, standby, claim) = rows.row(THERE, &[], read).await?;
+    let (schema, sale, tables, standby, claim) = rows.row(THERE, &[], read).await?;
     if claim {
         let by = "select made_of from segstock_claim";
         let by = rows.row(by, &[], |row| column(row, 0)).await?;
@@ -114,10 +114,8 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     if standby {
         return Err(SaleError::ReadOnly);
     }
-    if !durable {
-        return Err(SaleError::NotDurable);
-    }
-    Ok(())
+    let off: Option<String> = rows.row(SETTING_OFF, &[], |row| column(row, 0)).await?;
+    off.map_or(Ok(()), |setting| Err(SaleError::NotDurable { setting }))
 }
 
 impl From<Failed> for SaleError {

@@ -88,6 +88,24 @@ pub fn add(tests: &Tests) {
             later_release(site.server.url(), &client, site.runtime);
         },
     );
+    tests.add("no_index_is_by_what_callers_choose", |site| {
+        let (client, name) = (connect(site.server.url(), site.runtime), name());
+        recover(site.server.url(), &name).expect("a new ledger");
+        let all = format!(
+            "SELECT indexname || ' ' || substring(indexdef FROM '\\(.*') FROM pg_indexes
+             WHERE schemaname = '{name}' ORDER BY 1"
+        );
+        let rows = site.runtime.block_on(client.query(&all, &[]));
+        let rows = rows.expect("it can be read");
+        let all: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let expected = [
+            "entry_of_order (of_order) WHERE (of_order IS NOT NULL)",
+            "entry_pkey (\"position\")",
+            "owner_pkey (id)",
+            "sku_pkey (id)",
+        ];
+        assert_eq!(all, expected);
+    });
     tests.add("a_damaged_row_is_said", |site| {
         let (client, name) = (connect(site.server.url(), site.runtime), name());
         let shop = recover(site.server.url(), &name).expect("a new ledger");

@@ -38,9 +38,9 @@ pub fn add(tests: &Tests) {
         early,
     );
     tests.add_with_own(
-        "faults::a_server_that_syncs_no_more_is_refused",
+        "faults::a_server_that_keeps_no_commit_when_its_machine_stops_is_refused",
         start,
-        unsynced,
+        not_durable,
     );
     tests.add_with_own(
         "faults::a_connection_that_is_cut_loses_no_answer",
@@ -244,30 +244,50 @@ fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
     assert_eq!(audit(&url, &name, &told), Vec::<&String>::new());
 }
 
-/// Somebody switches `fsync` off, and the connection is lost.
-fn unsynced(server: &OwnServer<PostgresServer>, runtime: &Handle) {
+/// Somebody switches off what commits need, and the connection is lost. Later somebody switches it on again.
+fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     let (url, name) = (url(server), name());
-    let ledger = PostgresLedger::at(&url, &name).expect("a name");
-    // Who asks what became of a batch has patience: it may be switched on again.
-    let settings = WriterSettings::new()
-        .tries(5)
-        .patience(Duration::from_secs(1));
-    let shop = OrderBook::builder().recover_with(ledger, settings);
-    let shop = shop.expect("a new ledger");
-    shop.book.open(phone(), 1).expect("a new SKU");
     let client = connect(&url, runtime);
-    run(&client, runtime, "ALTER SYSTEM SET fsync = off");
-    let reload = "SELECT pg_reload_conf(), pg_sleep(0.5)";
-    run(&client, runtime, reload);
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    run(&client, runtime, end);
-    let lost = shop.book.place("order", None, [(phone(), 1)], TTL);
-    assert_eq!(lost, Err(Refusal::Unknown));
-    let dead = shop.writer.status().dead.expect("it writes no more");
-    assert!(dead.to_string().contains("fsync off"), "{dead}");
-    let refused = recover(&url, &name).expect_err("commits are not safe");
-    assert!(refused.to_string().contains("fsync off"), "{refused}");
+    let set = |setting: &str| {
+        run(&client, runtime, &format!("ALTER SYSTEM {setting}"));
+        run(&client, runtime, "SELECT pg_reload_conf(), pg_sleep(0.5)");
+    };
+    let epoch = || {
+        let epoch = format!("SELECT epoch FROM {name}.owner");
+        let row = runtime.block_on(client.query_one(&epoch, &[]));
+        row.expect("it is there").get::<_, i64>(0)
+    };
+    for (number, off) in ["fsync", "full_page_writes"].into_iter().enumerate() {
+        let ledger = PostgresLedger::at(&url, &name).expect("a name");
+        // Who asks what became of a batch has patience: it may be switched on again.
+        let settings = WriterSettings::new()
+            .tries(5)
+            .patience(Duration::from_secs(1));
+        let shop = OrderBook::builder().recover_with(ledger, settings);
+        let shop = shop.expect("all is on");
+        shop.book.open(off.to_owned(), 1).expect("a new SKU");
+        set(&format!("SET {off} = off"));
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        run(&client, runtime, end);
+        let order = format!("order-{number}");
+        let lost = shop.book.place(&order, None, [(off.to_owned(), 1)], TTL);
+        assert_eq!(lost, Err(Refusal::Unknown));
+        let line = format!("the server has {off} off");
+        let dead = shop.writer.status().dead.expect("it writes no more");
+        assert!(dead.to_string().contains(&line), "{dead}");
+        let before = epoch();
+        let refused = recover(&url, &name).expect_err("commits are not safe");
+        let refused = refused.to_string();
+        assert!(
+            refused.contains(&line) && refused.lines().count() == 1,
+            "{refused}"
+        );
+        assert_eq!(epoch(), before, "nothing is changed");
+        set(&format!("RESET {off}"));
+    }
+    let shop = recover(&url, &name).expect("all is on again");
+    assert_eq!(shop.found.skus, 2);
 }
 
 fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {

@@ -1,10 +1,14 @@
 //! What nodes promise while nothing fails.
 
+use super::many::run;
 use super::support::{Tests, at_url, connect, sale, scenes, text};
-use segstock_postgres::nodes::{InvalidOrder, MAX_HOLD, Node, OrderState, Refusal, Sale};
-use segstock_remote::servers::id;
+use segstock_postgres::nodes::{
+    InvalidOrder, MAX_HOLD, Node, OrderState, Refusal, Sale, SaleError,
+};
+use segstock_remote::servers::{OwnServer, PostgresServer, Server, id};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 
 pub fn add(tests: &Tests) {
     scenes!(at_url(tests) {
@@ -27,9 +31,43 @@ pub fn add(tests: &Tests) {
             assert!(began.elapsed() < Duration::from_secs(3), "{error}");
         }
     });
+    tests.add_with_own(
+        "calm::no_node_joins_where_commits_are_lost_when_the_machine_stops",
+        PostgresServer::find,
+        not_durable,
+    );
     scenes!(at_url(tests) {
         "calm::a_full_node_is_busy": busy,
         "calm::a_call_goes_on_without_its_caller": cancelled,
+    });
+}
+
+fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
+    let url = server.lock().expect("no test failed").url().to_owned();
+    runtime.block_on(async {
+        let (sale, name) = sale(&url, &[("phone", 1)]).await;
+        let client = connect(&url, &name).await;
+        for off in ["fsync", "full_page_writes"] {
+            for setting in [format!("set {off} = off"), format!("reset {off}")] {
+                run(&client, &format!("alter system {setting}")).await;
+                run(&client, "select pg_reload_conf(), pg_sleep(0.5)").await;
+                let joined = sale.join("n0").await;
+                if setting.starts_with("reset") {
+                    joined
+                        .expect("it is on again")
+                        .leave()
+                        .await
+                        .expect("it leaves");
+                    continue;
+                }
+                let refused = joined.expect_err("commits are not safe");
+                let named = off.to_owned();
+                assert_eq!(refused, SaleError::NotDurable { setting: named });
+                let line =
+                    format!("the server has {off} off: it loses commits when its machine stops");
+                assert_eq!(refused.to_string(), line);
+            }
+        }
     });
 }
 

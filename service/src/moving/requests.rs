@@ -73,6 +73,10 @@ impl Ledger<Sku> for Noting {
         Ok(entries)
     }
 
+    fn take_over(&mut self) -> Result<(), LedgerError> {
+        self.ledger.take_over()
+    }
+
     fn write(&mut self, batch: &Batch<Sku>) -> Result<(), WriteError> {
         self.ledger.write(batch)
     }

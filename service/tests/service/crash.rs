@@ -2,10 +2,14 @@
 //! and nothing is sold twice.
 
 use crate::support::crowd::{Answers, UNITS, audit, killed_under_load, start, under_load};
+#[cfg(unix)]
+use crate::support::process::refusal_of;
 use crate::support::process::{PORTS, Process, command, refusal};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
+use std::process::Command;
 
 /// A ledger in a file of `directory`.
 fn in_file(directory: &Path) -> String {
@@ -96,6 +100,52 @@ fn a_ledger_in_use_and_a_file_of_something_else_are_refused_and_stay_as_they_are
     assert_eq!(code, Some(2), "{line}");
     assert_eq!(line.trim().lines().count(), 1, "{line}");
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "a letter");
+}
+
+/// Modes do not hold for root: started by root, another user starts the service, who may not reach where it is built.
+#[cfg(unix)]
+#[test]
+fn a_ledger_that_can_be_read_only_is_refused_and_stays_as_it_is() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+    const NOBODY: u32 = 65_534;
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let programs = tempfile::tempdir().unwrap();
+    set_mode(programs.path(), 0o755);
+    let program = programs.path().join("segstock-service");
+    fs::copy(env!("CARGO_BIN_EXE_segstock-service"), &program).unwrap();
+    for (of_file, of_directory, says) in [
+        (0o444, 0o777, "shop.db can be read only"),
+        (
+            0o666,
+            0o555,
+            "can be read only: its log cannot be made there",
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, ledger) = (directory.path().join("shop.db"), in_file(directory.path()));
+        assert_eq!(start(&ledger).terminate(), Some(0));
+        set_mode(&file, of_file);
+        set_mode(directory.path(), of_directory);
+        let before = fs::read(&file).unwrap();
+        let mut command = Command::new(&program);
+        command.args(PORTS).args(["--ledger", &ledger]).env_clear();
+        if fs::metadata(&file).unwrap().uid() == 0 {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let (code, line) = refusal_of(&mut command);
+        set_mode(directory.path(), 0o755);
+        assert_eq!(code, Some(2), "{line}");
+        assert_eq!(line.trim().lines().count(), 1, "{line}");
+        assert!(
+            line.contains("cannot open the ledger") && line.contains(says),
+            "{line}"
+        );
+        assert!(fs::read(&file).unwrap() == before);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
 }
 
 /// As the service's first version wrote it.

@@ -25,7 +25,12 @@ pub fn command(arguments: &[&str]) -> Command {
 /// What a command says that does not start, and its exit code.
 #[track_caller]
 pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child = command(arguments)
+    refusal_of(&mut command(arguments))
+}
+
+#[track_caller]
+pub fn refusal_of(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .env("SEGSTOCK_LOG", "error")
@@ -37,7 +42,7 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     if !line.is_empty() {
         child.kill().unwrap();
         child.wait().unwrap();
-        panic!("{arguments:?} started: {line}");
+        panic!("{command:?} started: {line}");
     }
     let output = child.wait_with_output().unwrap();
     (
