@@ -116,6 +116,35 @@ fn figures_in_the_answer_to_a_change_are_durable() {
     }
 }
 
+/// A scrape and the page are answered though the disk stands still, with what it has.
+#[test]
+fn figures_of_the_sale_are_durable() {
+    let (disk, setting) = Slow::at(Duration::from_millis(500));
+    let shop = Server::set(&[("phone", 10)], setting);
+    let shown = || {
+        let began = Instant::now();
+        let (page, health) = (shop.client.get("/v1/overview"), shop.client.get("/livez"));
+        assert!(began.elapsed() < Duration::from_secs(10), "it waits");
+        [page, health].map(|reply| {
+            let figures = reply.expect(200);
+            let figure = |name: &str| figures[name].as_u64().unwrap();
+            (figure("orders"), figure("skus"))
+        })
+    };
+    assert_eq!(shown(), [(0, 1); 2]);
+    shop.customers.order("a", &[("phone", 1)]).expect(201);
+    assert_eq!(shown(), [(1, 1); 2]);
+    let stuck = disk.lock().unwrap();
+    let order = shop.customers.order("b", &[("phone", 1)]);
+    order.problem(503, "still-writing");
+    let open = shop.client.send("PUT", "/v1/stock/case", &[], "");
+    open.problem(503, "still-writing");
+    assert_eq!(shop.alone.book.orders(), 2, "memory is ahead");
+    assert_eq!(shown(), [(1, 1); 2]);
+    drop(stuck);
+    assert_eq!(shown(), [(2, 2); 2]);
+}
+
 #[test]
 fn an_answer_has_the_id_of_its_request() {
     let shop = Server::start(&[]);
@@ -355,6 +384,10 @@ fn once_the_file_of_the_ledger_cannot_grow_it_says_so_and_nothing_that_was_answe
             break;
         }
         held.push(id);
+        if number == 9 {
+            let metrics = service.client.get("/metrics").text;
+            assert!(metrics.contains("segstock_orders 10\n"), "{metrics}");
+        }
     }
     let refused = refused.expect("the file cannot grow for ever");
     refused.problem(503, "outcome-unknown");
@@ -370,6 +403,12 @@ fn once_the_file_of_the_ledger_cannot_grow_it_says_so_and_nothing_that_was_answe
     service.client.get("/livez").expect(200);
     let metrics = service.client.get("/metrics").text;
     assert!(metrics.contains("segstock_ledger_failed 1\n"), "{metrics}");
+    // It shows no order that it may have lost.
+    let orders = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("segstock_orders "));
+    let orders: usize = orders.unwrap().parse().unwrap();
+    assert!((10..=held.len()).contains(&orders), "{orders}");
     service.kill();
     // With room again, it goes on.
     let service = Process::spawn(command(PORTS).current_dir(directory.path()));
