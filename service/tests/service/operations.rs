@@ -1,58 +1,18 @@
 //! What operators rely on: ids of requests, the log, a slow and a dead ledger, few descriptors, stopping.
 
 use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command};
+use crate::support::slow::Slow;
 use crate::support::{JSON, Server, Setting, key};
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use segstock_orders::{Entry, Position};
-use segstock_service::book::{Limits, Sku};
+use segstock_service::book::Sku;
 use segstock_service::ledger::Nowhere;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// A ledger that writes only while nobody holds its lock.
-pub struct Slow(pub Arc<Mutex<()>>);
-
-impl Slow {
-    /// The lock of one, and a service whose requests wait for it at most for so long.
-    pub fn at(request: Duration) -> (Arc<Mutex<()>>, Setting) {
-        let disk = Arc::new(Mutex::new(()));
-        let limits = Limits {
-            request,
-            ..Limits::default()
-        };
-        let ledger = Box::new(Self(Arc::clone(&disk)));
-        let setting = Setting {
-            ledger,
-            limits,
-            ..Setting::default()
-        };
-        (disk, setting)
-    }
-}
-
-impl Ledger<Sku> for Slow {
-    fn open(&mut self) -> Result<Opened, LedgerError> {
-        Ledger::<Sku>::open(&mut Nowhere)
-    }
-
-    fn load(&mut self, _: Position, _: usize) -> Result<Vec<(Position, Entry<Sku>)>, LedgerError> {
-        Ok(Vec::new())
-    }
-
-    fn write(&mut self, _: &Batch<Sku>) -> Result<(), WriteError> {
-        drop(self.0.lock().unwrap());
-        Ok(())
-    }
-
-    fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
-        Ok(Standing::Written)
-    }
-}
 
 #[test]
 fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {

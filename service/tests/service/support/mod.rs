@@ -4,6 +4,7 @@
 pub mod crowd;
 pub mod described;
 pub mod process;
+pub mod slow;
 
 use segstock::ManualClock;
 use segstock_orders::ledger::{Ledger, Recovered};
