@@ -284,6 +284,90 @@ fn figures_are_those_of_what_is_durable() {
     assert_eq!((stock.on_hand, stock.held, stock.available()), (10, 1, 9));
 }
 
+#[test]
+fn what_is_decided_together_is_in_one_batch_and_needs_no_places_of_others() {
+    let disk = Disk::<String>::new();
+    let settings = WriterSettings::new().places(1);
+    let (shop, mut driver) = OrderBook::builder()
+        .recover_by_hand(disk.ledger(), settings)
+        .expect("an empty disk");
+    let open = |sku: &str| shop.book.open(sku.to_owned(), 1);
+    let alone = |sku: &str| shop.writer.decide(|| open(sku)).answer;
+    let together = shop.writer.together(3, || {
+        assert!(open("a").is_ok());
+        assert_eq!(open("a"), Err(Refusal::AlreadyOpen), "it needs no place");
+        // Another call has the only place.
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                assert!(alone("b").is_ok());
+                assert_eq!(alone("c"), Err(Refusal::Busy));
+            });
+        });
+        assert_eq!(driver.step(), Step::Idle, "half of it is not written");
+        assert!(open("d").is_ok());
+        open("e")
+    });
+    let together = together.expect("a place");
+    assert!(together.answer.is_ok());
+    assert_eq!(
+        shop.writer.together(3, || open("f")),
+        Err(NoPlace::Busy),
+        "no place is left"
+    );
+    assert_eq!(shop.writer.status().used, 4);
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(shop.writer.outcome(together.rests_on), Some(Ok(())));
+    let status = shop.writer.status();
+    assert_eq!((status.batches, status.used), (1, 0));
+    // Fewer than were said; more, which go where there is room.
+    let fewer = shop.writer.together(9, || open("f"));
+    assert!(fewer.expect("a place").answer.is_ok());
+    assert_eq!(shop.writer.status().used, 1);
+    assert_eq!(driver.step(), Step::Written);
+    let more = shop
+        .writer
+        .together(1, || [open("g"), open("h"), open("i")].map(|it| it.is_ok()));
+    assert_eq!(more.expect("a place").answer, [true, true, false]);
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(shop.writer.status().used, 0);
+    // What was beyond the others is gone: there is one place again.
+    assert!(alone("j").is_ok());
+    assert_eq!(alone("k"), Err(Refusal::Busy));
+    drop(driver);
+    assert_eq!(
+        shop.writer.together(1, || open("j")),
+        Err(NoPlace::Unavailable)
+    );
+}
+
+#[test]
+fn the_thread_begins_no_batch_while_calls_are_decided_together_and_goes_on_after_a_panic() {
+    let disk = Disk::<String>::new();
+    let shop = OrderBook::builder()
+        .recover(disk.ledger())
+        .expect("an empty disk");
+    let open = |sku: &str| shop.book.open(sku.to_owned(), 1);
+    let decided = shop.writer.together(2, || {
+        assert!(open("a").is_ok());
+        let other = thread::scope(|scope| {
+            let other = scope.spawn(|| shop.writer.decide(|| open("b")));
+            other.join().expect("no panic")
+        });
+        // Time enough to write what is there.
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(shop.writer.outcome(other.rests_on), None);
+        assert!(open("c").is_ok());
+    });
+    let last = decided.expect("a place").rests_on;
+    assert_eq!(shop.writer.wait(last), Ok(()));
+    assert_eq!(shop.writer.status().batches, 1);
+    let panics = || shop.writer.together(2, || panic!("of a call"));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
+    assert!(caught.is_err());
+    assert!(open("d").is_ok(), "it waits until that is durable");
+    assert_eq!(shop.writer.status().used, 0);
+}
+
 /// Counts how often it is woken.
 #[derive(Default)]
 struct Woken(AtomicUsize);

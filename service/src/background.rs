@@ -79,7 +79,8 @@ async fn watch(alone: Arc<Alone>) {
     let mut watch = Watch::new(&alone);
     let mut ticks = every(EVERY);
     loop {
-        ticks.tick().await;
+        // Noted while it is durable: a ledger that fails leaves what it has to be shown.
+        tokio::join!(ticks.tick(), alone.counted());
         watch.look(&alone);
     }
 }

@@ -15,6 +15,7 @@ pub mod bulk;
 pub mod calls;
 pub mod config;
 pub mod connections;
+pub mod counted;
 pub mod customer;
 pub mod description;
 pub mod events;

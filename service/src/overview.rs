@@ -1,6 +1,7 @@
 //! [`Overview`]: what the page shows of a sale, by what is durable.
 
 use crate::book::{Book, Sku};
+use crate::counted::Counted;
 use crate::expiring::Soon;
 use crate::pace::{self, Pace};
 use crate::problem::Problem;
@@ -104,7 +105,7 @@ impl Overview {
         }
     }
 
-    /// Of an order book whose changes `writer` makes durable, with SKUs from number `first` on that have `search` in their
+    /// Of an order book that knows what was `counted`, and whose changes `writer` makes durable, with SKUs from number `first` on that have `search` in their
     /// name. A change has waited for `behind` to be durable.
     ///
     /// # Errors
@@ -113,6 +114,7 @@ impl Overview {
     pub fn of_book(
         book: &Book,
         writer: &Writer<Sku>,
+        counted: Counted,
         expiring: Vec<Soon>,
         behind: Duration,
         first: &str,
@@ -131,8 +133,8 @@ impl Overview {
         Ok(Self {
             stock,
             next: next.map(|next| next.to_string()),
-            skus: Some(book.skus()),
-            orders: Some(book.orders()),
+            skus: Some(counted.skus),
+            orders: Some(counted.orders),
             pace: pace::now(),
             expiring,
             ledger: Ledger {

@@ -176,16 +176,15 @@ impl Shop {
     /// What the page shows, with SKUs from `first` on that have `search` in their name.
     pub async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
         match self {
-            Self::Alone(alone) => alone.overview(first, search),
+            Self::Alone(alone) => alone.overview(first, search).await,
             Self::Node(node) => Box::pin(node.overview(first, search)).await,
         }
     }
 
     /// How it is.
-    #[must_use]
-    pub fn health(&self) -> Health {
+    pub async fn health(&self) -> Health {
         match self {
-            Self::Alone(alone) => alone.health(),
+            Self::Alone(alone) => alone.health().await,
             Self::Node(node) => node.health(),
         }
     }
@@ -198,10 +197,13 @@ impl Shop {
         }
     }
 
-    /// Gauges it as it is now.
+    /// Gauges it.
     pub async fn gauge(&self, telemetry: &Telemetry) {
         match self {
-            Self::Alone(alone) => telemetry.gauge(&alone.book, &alone.writer),
+            Self::Alone(alone) => {
+                let counted = alone.counted().await;
+                telemetry.gauge(&counted, &alone.book, &alone.writer);
+            }
             Self::Node(node) => Box::pin(node.gauge(telemetry)).await,
         }
     }

@@ -1,6 +1,7 @@
 //! [`Telemetry`]: what the service counts of itself, as Prometheus reads it.
 
 use crate::book::{Book, Sku};
+use crate::counted::Counted;
 use crate::events;
 use crate::kinds::{self, Kind};
 use crate::lag::Lag;
@@ -314,13 +315,17 @@ impl Telemetry {
         Self { skus, ..self }
     }
 
-    /// Gauges the book and its ledger as they are now.
-    pub fn gauge(&self, book: &Book, writer: &Writer<Sku>) {
-        gauge!(ORDERS).set(book.orders() as f64);
-        gauge!(RETURNABLE).set(book.returnable() as f64);
-        gauge!(LINES).set(book.lines() as f64);
-        gauge!(KEYS).set(book.requests() as f64);
-        gauge!(SKUS).set(book.skus() as f64);
+    /// Gauges a book that knows what was `counted`, and its ledger.
+    pub fn gauge(&self, counted: &Counted, book: &Book, writer: &Writer<Sku>) {
+        for (name, number) in [
+            (ORDERS, counted.orders),
+            (RETURNABLE, counted.returnable),
+            (LINES, counted.lines),
+            (KEYS, counted.keys),
+            (SKUS, counted.skus),
+        ] {
+            gauge!(name).set(number as f64);
+        }
         let status = writer.status();
         let (durable, appended) = (status.durable.number(), status.appended.number());
         gauge!(DURABLE).set(durable as f64);

@@ -42,6 +42,8 @@ pub struct Driver<K> {
 /// A batch that is not known to be written.
 struct UnderWay<K> {
     batch: Batch<K>,
+    /// Places of its entries beyond the others.
+    beyond: usize,
     /// What is done next: the batch is asked for, or sent.
     asks: bool,
     /// How often it was sent or asked for.
@@ -172,6 +174,7 @@ impl<K: 'static> Driver<K> {
                 time,
                 wall,
             },
+            beyond: collected.beyond,
             asks: false,
             tries: 0,
             began: Instant::now(),
@@ -217,7 +220,14 @@ impl<K: 'static> Driver<K> {
     }
 
     fn is_written(&mut self) -> Step {
-        if let Some(UnderWay { batch, began, .. }) = self.under_way.take() {
+        if let Some(under_way) = self.under_way.take() {
+            let UnderWay {
+                batch,
+                beyond,
+                began,
+                ..
+            } = under_way;
+            self.shared.queue.narrow(beyond);
             self.number = batch.number;
             self.gathering = gathering(batch.entries.len(), began.elapsed());
             self.shared.is_durable(&batch);

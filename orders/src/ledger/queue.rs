@@ -23,6 +23,8 @@ const LAST_PAUSES: u32 = 1_000;
 #[derive(Debug)]
 pub(super) struct Queue<K> {
     places: usize,
+    /// Places beyond those, for entries of one batch: until that is durable.
+    beyond: AtomicUsize,
     used: AtomicUsize,
     closed: AtomicBool,
     /// Whether the batch that is under way takes too long to queue more behind it.
@@ -56,6 +58,10 @@ struct Waiting<K> {
     awaited: Option<usize>,
     /// Whether the writer's thread has something else to look at.
     nudged: bool,
+    /// Calls that append entries of one batch. No batch begins before they have ended.
+    together: usize,
+    /// How many places beyond the others the entries have that are queued.
+    beyond: usize,
 }
 
 /// What the writer's thread does next.
@@ -74,12 +80,15 @@ pub(super) struct Collected<K> {
     pub(super) first: Position,
     pub(super) entries: Steps<Entry<K>>,
     pub(super) forget: Vec<Position>,
+    /// Places beyond the others that its entries have.
+    pub(super) beyond: usize,
 }
 
 impl<K> Queue<K> {
     pub(super) fn new(places: usize, last: Position) -> Self {
         Self {
             places,
+            beyond: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             lags: AtomicBool::new(false),
@@ -90,6 +99,8 @@ impl<K> Queue<K> {
                 settled: 0,
                 awaited: None,
                 nudged: false,
+                together: 0,
+                beyond: 0,
             }),
             filled: Condvar::new(),
         }
@@ -105,7 +116,8 @@ impl<K> Queue<K> {
         }
         // The entries are handed over by the lock. The count and `closed` are a pair: either this sees that the queue is closed,
         // or whoever closed it sees the place.
-        let more = |used| (used < self.places).then_some(used + 1);
+        let places = self.places + self.beyond.load(Ordering::Relaxed);
+        let more = |used| (used < places).then_some(used + 1);
         let used = self
             .used
             .fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
@@ -115,6 +127,32 @@ impl<K> Queue<K> {
             return Err(NoPlace::Unavailable);
         }
         Ok(())
+    }
+
+    /// Sets places aside, beyond all others, for entries of one batch. No batch begins before [`end`](Self::end).
+    pub(super) fn begin(&self, places: usize) -> Result<(), NoPlace> {
+        self.permit()?;
+        self.beyond.fetch_add(places, Ordering::Relaxed);
+        self.used.fetch_add(places, Ordering::SeqCst);
+        self.waiting.lock().together += 1;
+        self.free(1);
+        Ok(())
+    }
+
+    /// All that is to be in one batch is appended. Of the `places` some are `left`.
+    pub(super) fn end(&self, places: usize, left: usize) {
+        let mut waiting = self.waiting.lock();
+        waiting.together -= 1;
+        waiting.beyond += places.saturating_sub(left);
+        drop(waiting);
+        self.narrow(places.min(left));
+        self.free(left);
+        self.filled.notify_one();
+    }
+
+    /// Takes back places beyond the others: of entries that are durable, or that did not come.
+    pub(super) fn narrow(&self, places: usize) {
+        self.beyond.fetch_sub(places, Ordering::Relaxed);
     }
 
     /// Whether places are given no more until a batch is settled.
@@ -161,9 +199,13 @@ impl<K> Queue<K> {
         true
     }
 
-    /// All that is queued, if anything is.
+    /// All that is queued, if anything is, and nothing more is to be with it.
     pub(super) fn collect(&self) -> Option<Collected<K>> {
-        self.waiting.lock().collect()
+        let mut waiting = self.waiting.lock();
+        if waiting.together > 0 {
+            return None;
+        }
+        waiting.collect()
     }
 
     /// Has the writer's thread look at something else, if it waits.
@@ -201,6 +243,9 @@ impl<K> Queue<K> {
             }
         }
         waiting.awaited = None;
+        while waiting.together > 0 {
+            self.filled.wait(&mut waiting);
+        }
         waiting.collect().map_or(Next::Nothing, Next::Batch)
     }
 
@@ -247,6 +292,7 @@ impl<K> Waiting<K> {
             first: Position::new(self.last + 1 - entries.len() as u64),
             entries,
             forget,
+            beyond: mem::take(&mut self.beyond),
         })
     }
 }

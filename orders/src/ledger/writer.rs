@@ -22,6 +22,8 @@ use std::thread::{self, JoinHandle};
 thread_local! {
     /// While a call is only decided on this thread: the position that its answer rests on.
     static RESTS_ON: Cell<Option<Position>> = const { Cell::new(None) };
+    /// While calls on this thread have their entries in one batch: the queue, by its address, and the places that are left.
+    static TOGETHER: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
 }
 
 /// The queue before a ledger, and the thread that empties it; made by
@@ -137,6 +139,46 @@ impl<K: Send + Sync + 'static> Writer<K> {
         Decided { answer, rests_on }
     }
 
+    /// Has calls decided on this thread, like [`decide`](Self::decide), and all that they change written in one batch: after a
+    /// crash the ledger has all of it, or nothing. `entries` are the most that they append. More go where there are places, and
+    /// may be in a later batch.
+    ///
+    /// No batch is begun meanwhile, and other calls wait for that. So the calls should be few thousand, and wait for nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NoPlace`]: no call was made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use segstock_orders::{NoPlace, OrderBook, Refusal, ledger::{Decided, Writer}};
+    /// fn delivery(book: &OrderBook<String>, writer: &Writer<String>) -> Result<Decided<Result<(), Refusal<String>>>, NoPlace> {
+    ///     writer.together(2, || {
+    ///         book.restock("phone".to_owned(), "delivery-7", 5)?;
+    ///         book.restock("case".to_owned(), "delivery-7", 9)?;
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    pub fn together<T>(
+        &self,
+        entries: usize,
+        calls: impl FnOnce() -> T,
+    ) -> Result<Decided<T>, NoPlace> {
+        let queue = &self.shared.queue;
+        queue.begin(entries)?;
+        // A panic of a call must not keep the writer from its next batch.
+        let together = Together {
+            queue,
+            places: entries,
+            outer: TOGETHER.replace(Some((address(queue), entries))),
+        };
+        let decided = self.decide(calls);
+        drop(together);
+        Ok(decided)
+    }
+
     /// Waits until a position is durable.
     pub fn durable(&self, position: Position) -> Durable {
         Durable::new(Arc::clone(&self.shared.waiters), position)
@@ -220,11 +262,22 @@ impl<K: Send + Sync + 'static> Writer<K> {
 
 impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
     fn permit(&self) -> Result<(), NoPlace> {
-        self.shared.queue.permit()
+        let queue = &self.shared.queue;
+        match TOGETHER.get() {
+            Some((of, left @ 1..)) if of == address(queue) => {
+                TOGETHER.set(Some((of, left - 1)));
+                Ok(())
+            }
+            _ => queue.permit(),
+        }
     }
 
     fn give_back(&self) {
-        self.shared.queue.free(1);
+        let queue = &self.shared.queue;
+        match TOGETHER.get() {
+            Some((of, left)) if of == address(queue) => TOGETHER.set(Some((of, left + 1))),
+            _ => queue.free(1),
+        }
     }
 
     fn append(&self, entry: &Entry<K>) -> Position {
@@ -251,6 +304,25 @@ impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
     fn may_forget(&self, order: Position) -> bool {
         self.shared.queue.forget(order)
     }
+}
+
+/// Entries of one batch are appended, on this thread.
+struct Together<'a, K> {
+    queue: &'a Queue<K>,
+    places: usize,
+    outer: Option<(usize, usize)>,
+}
+
+impl<K> Drop for Together<'_, K> {
+    fn drop(&mut self) {
+        let left = TOGETHER.replace(self.outer).map_or(0, |(_, left)| left);
+        self.queue.end(self.places, left);
+    }
+}
+
+/// Threads know a queue by it.
+fn address<K>(queue: &Queue<K>) -> usize {
+    std::ptr::from_ref(queue).addr()
 }
 
 struct Restore(Option<Position>);

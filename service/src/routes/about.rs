@@ -12,12 +12,14 @@ use axum::response::IntoResponse;
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "live", tag = "operators", responses((status = 200, body = Health)))]
 pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
-    health(&app)
+    health(&app).await
 }
 
-fn health(app: &Shared) -> axum::Json<Health> {
-    let health = app.shop.health();
-    axum::Json(if app.is_shop { health } else { health.brief() })
+async fn health(app: &Shared) -> axum::Json<Health> {
+    axum::Json(match app.is_shop {
+        true => app.shop.health().await,
+        false => Health::brief(),
+    })
 }
 
 /// Whether the service wants more requests: not while it stops, not once its ledger failed, and not while that is away.
@@ -28,7 +30,7 @@ fn health(app: &Shared) -> axum::Json<Health> {
 pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Problem> {
     app.shop.check()?;
     if app.is_ready() {
-        Ok(health(&app))
+        Ok(health(&app).await)
     } else {
         Err(Problem::new(kinds::NOT_READY, "the service is stopping"))
     }

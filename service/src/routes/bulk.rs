@@ -137,10 +137,10 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> 
 
 /// Restock or count many SKUs
 ///
-/// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. Each SKU is
-/// a change of its own: if the service is stopped or fails halfway, or other requests come in between, some SKUs may be
-/// changed and others not. The same list with the same key then does what is left, and nothing twice. A long list takes its time,
-/// beyond that of other requests.
+/// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. Each 10,000
+/// SKUs are changed together: if the service fails, all of them are changed, or none. Of a longer list, at several nodes, and
+/// if other requests come in between that make a line impossible, some SKUs may be changed and others not. The same list with
+/// the same key then does what is left, and nothing twice. A long list takes its time, beyond that of other requests.
 #[utoipa::path(post, path = "/v1/bulk/stock", operation_id = "import_stock", tag = "shop", params(Key, How),
     request_body(content((String = "text/csv"), (String = "application/jsonl"))),
     responses((status = 200, body = Imported)))]

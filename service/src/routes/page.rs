@@ -68,8 +68,8 @@ pub struct Wanted {
 
 /// What the page shows
 ///
-/// Stock, and the figures of the sale, are durable; these are counted since the start. How many orders and SKUs there are is
-/// what the service has in memory.
+/// All of it is durable. Orders, refusals and requests are counted since the start. If a change waits for more than 0.25
+/// seconds to be durable, the numbers of orders and SKUs are those of before, and the ledger's lag says so.
 #[utoipa::path(get, path = "/v1/overview", operation_id = "overview", tag = "shop", params(Wanted),
     responses((status = 200, body = Overview)))]
 pub async fn show(

@@ -3,6 +3,7 @@
 use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
 use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
+use crate::counted::Counted;
 use crate::events::{Missed, News, Told};
 use crate::expiring::Expiring;
 use crate::health::Health;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The order book of this process, and what makes its changes durable.
 #[derive(Debug)]
@@ -37,15 +38,19 @@ pub struct Alone {
     pub expiring: Expiring,
     /// How the ledger lags, as it was last seen.
     pub lag: Mutex<Lag>,
+    /// What the book knew when it was last shown, and the position that it rests on, which is durable.
+    counted: Mutex<(Position, Counted)>,
 }
 
 type Done<T> = Result<T, Refusal<Sku>>;
 
 impl Alone {
-    /// `book`, whose changes `writer` makes durable.
+    /// `book`, whose changes `writer` makes durable. All are, so far.
     #[must_use]
     pub fn new(book: Book, writer: Arc<Writer<Sku>>) -> Self {
+        let counted = (writer.status().durable, Counted::of(&book));
         Self {
+            counted: Mutex::new(counted),
             book,
             writer,
             file: None,
@@ -350,6 +355,8 @@ fn stock_of(book: &Book, sku: &str) -> Done<Stock> {
 
 /// For how long a change may wait to be durable before requests should go elsewhere.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How long figures wait until they are durable: whoever asks how the service is wants an answer.
+const COUNTED: Duration = Duration::from_millis(250);
 /// Events that are read together.
 const AT_ONCE: usize = 500;
 
@@ -385,14 +392,37 @@ impl Alone {
         }
     }
 
-    /// What the page shows, with SKUs from number `first` on that have `search` in their name.
-    pub(super) fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
-        let (soon, behind) = (self.expiring.soon(), self.lag.lock().behind);
-        Overview::of_book(&self.book, &self.writer, soon, behind, first, search)
+    /// How much the book knows, once that is durable. If that takes long, or never comes: what it knew when it last was.
+    pub async fn counted(&self) -> Counted {
+        let now = Counted::of(&self.book);
+        let rests_on = self.status().appended;
+        let durable = timeout(COUNTED, self.writer.durable(rests_on)).await;
+        let mut counted = self.counted.lock();
+        if let Ok(Ok(())) = durable
+            && counted.0 <= rests_on
+        {
+            *counted = (rests_on, now);
+        }
+        counted.1
     }
 
-    pub(super) fn health(&self) -> Health {
-        Health::of_book(self.book.skus(), self.book.orders(), &self.status())
+    /// What the page shows, with SKUs from number `first` on that have `search` in their name.
+    pub(super) async fn overview(&self, first: &str, search: &str) -> Result<Overview, Problem> {
+        let counted = self.counted().await;
+        let (soon, behind) = (self.expiring.soon(), self.lag.lock().behind);
+        Overview::of_book(
+            &self.book,
+            &self.writer,
+            counted,
+            soon,
+            behind,
+            first,
+            search,
+        )
+    }
+
+    pub(super) async fn health(&self) -> Health {
+        Health::of_book(self.counted().await, &self.status())
     }
 
     /// Refuses if nothing can be written, any more or for a while.

@@ -3,16 +3,18 @@
 use super::alone::Alone;
 use crate::book::{Book, Sku};
 use crate::bulk::{Act, Import, Imported, Stocklist};
-use crate::in_time::in_time;
+use crate::in_time::{in_time, is_made};
 use crate::kinds;
 use crate::problem::Problem;
 use crate::telemetry;
-use segstock_orders::{Refusal, StockAnswer};
+use segstock_orders::{NoPlace, Refusal, StockAnswer};
 use std::time::Duration;
-use tokio::task::yield_now;
+use tokio::task::block_in_place;
 
-/// SKUs that are changed before others have their turn.
-const AT_ONCE: usize = 500;
+/// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile, some tens of milliseconds.
+const TOGETHER: usize = 10_000;
+/// Entries for a SKU: it is opened, and its units come.
+const ENTRIES: usize = 2;
 
 impl Alone {
     pub(super) async fn import(
@@ -31,7 +33,7 @@ impl Alone {
             dry_run: import.is_dry_run,
             ..Imported::default()
         };
-        self.check_list(import, &list, &mut done).await?;
+        block_in_place(|| self.check_list(import, &list, &mut done))?;
         if !import.is_dry_run {
             (done.before, done.difference) = (0, 0);
             self.act(import, list, &mut done).await?;
@@ -52,7 +54,7 @@ impl Alone {
 
     /// Refuses a list of which a line would be refused: for its key, for its units, or since there is no room for its SKU. Says
     /// what it would do otherwise.
-    async fn check_list(
+    fn check_list(
         &self,
         import: Import<'_>,
         list: &Stocklist,
@@ -63,10 +65,7 @@ impl Alone {
             let detail = format!("the list has {unknown} new SKUs: there can be {most} in all");
             return Err(Problem::new(kinds::FULL, detail));
         }
-        for (count, (sku, (line, units))) in list.units.iter().enumerate() {
-            if count % AT_ONCE == 0 {
-                yield_now().await;
-            }
+        for (sku, (line, units)) in &list.units {
             let refused = |refusal| Problem::from(refusal).at(&format!("the list line {line}"));
             match check_line(&self.book, import.act, import.key, sku, *units).map_err(refused)? {
                 Some(difference) => would.difference += difference,
@@ -76,29 +75,22 @@ impl Alone {
         Ok(())
     }
 
-    /// Makes the changes, each known by the list's key, and waits once for all to be durable.
+    /// Makes the changes, each known by the list's key: [`TOGETHER`] of them at a time, once those before are durable.
     async fn act(
         &self,
         import: Import<'_>,
         list: Stocklist,
         done: &mut Imported,
     ) -> Result<(), Problem> {
-        let mut answered = Vec::new();
-        for (count, (sku, (line, units))) in list.units.into_iter().enumerate() {
-            if count % AT_ONCE == 0 {
-                yield_now().await;
-            }
-            let answer = self.change_line(import, &sku, units).await;
-            let answer = answer.map_err(|problem| problem.at(&Imported::stopped(count, line)))?;
-            if let Some(answer) = answer {
-                answered.push(answer.before);
+        let lines: Vec<_> = list.units.into_iter().collect();
+        for (part, lines) in lines.chunks(TOGETHER).enumerate() {
+            let answers = self.change_together(import, part * TOGETHER, lines).await?;
+            self.written(import.patience).await?;
+            for answer in answers {
                 done.before += usize::from(answer.before);
                 done.difference += answer.difference;
+                telemetry::done(import.act.deed(), answer.before);
             }
-        }
-        self.written(import.patience).await?;
-        for before in answered {
-            telemetry::done(import.act.deed(), before);
         }
         Ok(())
     }
@@ -108,31 +100,51 @@ impl Alone {
         in_time(patience, self.figures(|_| Ok(()))).await?
     }
 
-    /// Changes one SKU. Nothing is waited for, unless the writer's queue is full.
-    async fn change_line(
+    /// Changes SKUs, after so many others. They are refused only by what others did since the list was checked.
+    async fn change_together(
         &self,
         import: Import<'_>,
-        sku: &Sku,
-        units: u64,
-    ) -> Result<Option<StockAnswer>, Problem> {
+        before: usize,
+        lines: &[(Sku, (usize, u64))],
+    ) -> Result<Vec<StockAnswer>, Problem> {
+        let change_all = |book: &Book| {
+            let mut answers = Vec::with_capacity(lines.len());
+            for (count, (sku, (line, units))) in lines.iter().enumerate() {
+                let stopped = || Imported::stopped(before + count, *line);
+                let refused = |refusal| Problem::from(refusal).at(&stopped());
+                answers.extend(change_line(book, import, sku, *units).map_err(refused)?);
+            }
+            Ok(answers)
+        };
+        is_made();
         loop {
-            let decided = self.decide(|book| {
-                match book.open(sku.clone(), 0) {
-                    Ok(_) | Err(Refusal::AlreadyOpen) => {}
-                    Err(refusal) => return Err(refusal),
-                }
-                match import.act {
-                    // None of it came: it is opened, and that is all.
-                    Act::Restock if units == 0 => Ok(None),
-                    Act::Restock => book.restock(sku.clone(), import.key, units).map(Some),
-                    Act::Count => book.count(sku.clone(), import.key, units).map(Some),
-                }
-            });
-            match decided.answer {
-                Err(Refusal::Busy) => self.written(import.patience).await?,
-                answer => return Ok(answer?),
+            let most = ENTRIES * lines.len();
+            let together = || self.writer.together(most, || change_all(&self.book));
+            match block_in_place(together) {
+                Ok(decided) => return decided.answer,
+                Err(NoPlace::Busy) => self.written(import.patience).await?,
+                Err(refusal) => return Err(Refusal::<Sku>::from(refusal).into()),
             }
         }
+    }
+}
+
+/// Changes one SKU.
+fn change_line(
+    book: &Book,
+    import: Import<'_>,
+    sku: &Sku,
+    units: u64,
+) -> Result<Option<StockAnswer>, Refusal<Sku>> {
+    match book.open(sku.clone(), 0) {
+        Ok(_) | Err(Refusal::AlreadyOpen) => {}
+        Err(refusal) => return Err(refusal),
+    }
+    match import.act {
+        // None of it came: it is opened, and that is all.
+        Act::Restock if units == 0 => Ok(None),
+        Act::Restock => book.restock(sku.clone(), import.key, units).map(Some),
+        Act::Count => book.count(sku.clone(), import.key, units).map(Some),
     }
 }
 

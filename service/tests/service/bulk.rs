@@ -1,12 +1,12 @@
 //! Stock in bulk: lists in and out, all or nothing, safe to send again.
 
-use crate::operations::Slow;
 use crate::support::process::{PORTS, Process, command};
+use crate::support::slow::Slow;
 use crate::support::{Client, Reply, Server, Setting, key};
 use segstock_service::book::Limits;
 use serde_json::{Value, json};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CSV: (&str, &str) = ("content-type", "text/csv; charset=utf-8");
 const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
@@ -234,6 +234,48 @@ fn a_list_of_which_one_line_would_be_refused_changes_nothing() {
     );
 }
 
+/// Killed at any time, a list of up to 10,000 SKUs is done or not done.
+#[test]
+fn of_a_list_that_is_killed_all_is_done_or_nothing() {
+    const SKUS: usize = 10_000;
+    let lines = (0..SKUS).map(|number| format!("{number},2\n"));
+    let list = format!("sku,units\n{}", lines.collect::<String>());
+    let path = "/v1/bulk/stock?do=restock&open=true";
+    let headers = [CSV, key("k")];
+    // How many SKUs there are if it is killed after so long, or when it is done; and how long that took.
+    let killed = |after: Option<Duration>| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = command(PORTS);
+        command
+            .args(["--demo", "false"])
+            .current_dir(directory.path());
+        let service = Process::spawn(&mut command);
+        let client = service.client.clone();
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let sent = scope.spawn(|| client.try_send("POST", path, &headers, &list));
+            match after {
+                Some(time) => thread::sleep(time),
+                None => _ = sent.join().unwrap().unwrap().expect(200),
+            }
+            service.kill();
+        });
+        let took = began.elapsed();
+        let service = Process::spawn(&mut command);
+        let list = service.client.get("/v1/bulk/stock").text;
+        let done = list.lines().filter(|line| line.contains(",2,2,")).count();
+        assert_eq!(list.lines().count(), 1 + done, "a SKU without its units");
+        (done, took)
+    };
+    let (done, took) = killed(None);
+    assert_eq!(done, SKUS);
+    let done = (1..12).map(|twelfth| killed(Some(took * twelfth / 12)).0);
+    let done: Vec<usize> = done.collect();
+    let is_whole = |done: &usize| [0, SKUS].contains(done);
+    assert!(done.iter().all(is_whole), "{done:?}");
+    assert!(done.contains(&0), "{done:?}");
+}
+
 #[test]
 fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
     const SKUS: usize = 60_000;
@@ -268,6 +310,7 @@ fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
         (1..SKUS as u64).contains(&before),
         "{before} were done before"
     );
+    assert_eq!(before % 10_000, 0, "and all that are changed together");
     assert_eq!(done["difference"], 2 * SKUS);
     let list = service.client.get("/v1/bulk/stock").text;
     let units = list

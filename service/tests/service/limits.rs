@@ -1,6 +1,7 @@
 //! What the shop limits for a SKU: safety stock, closing, and who waits.
 
-use crate::support::{JSON, Reply, Server, Setting};
+use crate::support::process::Process;
+use crate::support::{JSON, Reply, Server, Setting, key};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -165,6 +166,75 @@ fn all_skus_are_listed_page_by_page_in_the_sequence_of_their_opening() {
         Server::start(&[]).client.get("/v1/stock").expect(200),
         json!({"stock": []})
     );
+}
+
+/// Orders at each limit that the service has when nobody sets one, and beyond it.
+#[test]
+fn the_default_limits_are_met_to_the_number() {
+    // It has the demo SKUs: 1,000 phones and 5,000 cases.
+    let service = Process::start(&[]);
+    let rows = (0..1_001).map(|number| format!("sku-{number},200000\n"));
+    let list = format!("sku,units\n{}", rows.collect::<String>());
+    let headers = [("content-type", "text/csv"), key("first")];
+    let path = "/v1/bulk/stock?do=restock&open=true";
+    service
+        .client
+        .send("POST", path, &headers, &list)
+        .expect(200);
+    let order = |id: &str, lines: &[(&str, u64)]| service.customers.order(id, lines);
+    let told = |refused: Reply, status, kind, what: &str| {
+        let problem = refused.problem(status, kind);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(what), "{detail}");
+    };
+    // As many lines and units as the largest order of a real log, of 3,462.
+    let skus: Vec<String> = (0..1_001).map(|number| format!("sku-{number}")).collect();
+    let lines: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
+    let mut largest = lines[..687].to_vec();
+    largest[0].1 = 14_149 - 686;
+    let placed = order("largest", &largest).expect(201);
+    assert_eq!(placed["changed"]["units"], 14_149);
+    assert_eq!(placed["lines"].as_array().unwrap().len(), 687);
+    order("lines", &lines[..1_000]).expect(201);
+    told(
+        order("beyond", &lines),
+        422,
+        "invalid-request",
+        "1000 lines",
+    );
+    order("units", &[("sku-1000", 100_000)]).expect(201);
+    let more = order("beyond", &[("sku-999", 100_001)]);
+    told(more, 422, "invalid-request", "100000 units");
+    // An hour.
+    let held = |id: &str, minutes: f64| {
+        let lines = json!([{"sku": "phone", "units": 1}]);
+        let body = json!({"lines": lines, "hold_minutes": minutes});
+        service.customers.post("/v1/orders", id, &body)
+    };
+    let hour = held("hour", 60.0).expect(201);
+    assert_eq!(hour["expires_in"], 3_600);
+    told(held("beyond", 61.0), 422, "invalid-request", "3600");
+    let usual = order("usual", &[("phone", 1)]).expect(201);
+    assert_eq!(usual["expires_in"], 600);
+    // 80 of 100 units that are held and not paid for.
+    order("share", &[("phone", 798)]).expect(201);
+    told(order("beyond", &[("phone", 1)]), 409, "unpaid", "0 left");
+    service.client.deed("pay", "share").expect(200);
+    order("paid", &[("phone", 1)]).expect(201);
+    // 128 KiB of a body, and 16 MiB of a list.
+    let sized = |path: &str, kind, size: usize, text: &str| {
+        let body = format!("{text}{}", "\n".repeat(size - text.len()));
+        let headers = [("content-type", kind), key("sized")];
+        service.client.send("POST", path, &headers, &body)
+    };
+    let body = r#"{"lines":[{"sku":"case","units":1}]}"#;
+    let json = JSON.1;
+    sized("/v1/orders", json, 131_073, body).problem(413, "too-large");
+    sized("/v1/orders", json, 131_072, body).expect(201);
+    let (path, csv) = ("/v1/bulk/stock?do=restock", "text/csv");
+    let list = "sku,units\ncase,1";
+    sized(path, csv, (16 << 20) + 1, list).problem(413, "too-large");
+    sized(path, csv, 16 << 20, list).expect(200);
 }
 
 /// A request flood that never pays: whatever it asks for, some of the stock stays, and it comes back at the deadline.

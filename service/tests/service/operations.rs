@@ -1,58 +1,23 @@
 //! What operators rely on: ids of requests, the log, a slow and a dead ledger, few descriptors, stopping.
 
+use crate::command::wait_for;
 use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command};
-use crate::support::{JSON, Server, Setting, key};
-use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
-use segstock_orders::{Entry, Position};
-use segstock_service::book::{Limits, Sku};
+use crate::support::slow::Slow;
+use crate::support::{Client, JSON, Server, Setting, key};
+use segstock_orders::ledger::{
+    Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError,
+};
+use segstock_orders::sqlite::SqliteLedger;
+use segstock_orders::{Entry, Journal, Position, Refusal};
+use segstock_service::book::{Book, Sku};
 use segstock_service::ledger::Nowhere;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// A ledger that writes only while nobody holds its lock.
-pub struct Slow(pub Arc<Mutex<()>>);
-
-impl Slow {
-    /// The lock of one, and a service whose requests wait for it at most for so long.
-    pub fn at(request: Duration) -> (Arc<Mutex<()>>, Setting) {
-        let disk = Arc::new(Mutex::new(()));
-        let limits = Limits {
-            request,
-            ..Limits::default()
-        };
-        let ledger = Box::new(Self(Arc::clone(&disk)));
-        let setting = Setting {
-            ledger,
-            limits,
-            ..Setting::default()
-        };
-        (disk, setting)
-    }
-}
-
-impl Ledger<Sku> for Slow {
-    fn open(&mut self) -> Result<Opened, LedgerError> {
-        Ledger::<Sku>::open(&mut Nowhere)
-    }
-
-    fn load(&mut self, _: Position, _: usize) -> Result<Vec<(Position, Entry<Sku>)>, LedgerError> {
-        Ok(Vec::new())
-    }
-
-    fn write(&mut self, _: &Batch<Sku>) -> Result<(), WriteError> {
-        drop(self.0.lock().unwrap());
-        Ok(())
-    }
-
-    fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
-        Ok(Standing::Written)
-    }
-}
 
 #[test]
 fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
@@ -114,6 +79,35 @@ fn figures_in_the_answer_to_a_change_are_durable() {
             (&json!(10), &json!(11))
         );
     }
+}
+
+/// A scrape and the page are answered though the disk stands still, with what it has.
+#[test]
+fn figures_of_the_sale_are_durable() {
+    let (disk, setting) = Slow::at(Duration::from_millis(500));
+    let shop = Server::set(&[("phone", 10)], setting);
+    let shown = || {
+        let began = Instant::now();
+        let (page, health) = (shop.client.get("/v1/overview"), shop.client.get("/livez"));
+        assert!(began.elapsed() < Duration::from_secs(10), "it waits");
+        [page, health].map(|reply| {
+            let figures = reply.expect(200);
+            let figure = |name: &str| figures[name].as_u64().unwrap();
+            (figure("orders"), figure("skus"))
+        })
+    };
+    assert_eq!(shown(), [(0, 1); 2]);
+    shop.customers.order("a", &[("phone", 1)]).expect(201);
+    assert_eq!(shown(), [(1, 1); 2]);
+    let stuck = disk.lock().unwrap();
+    let order = shop.customers.order("b", &[("phone", 1)]);
+    order.problem(503, "still-writing");
+    let open = shop.client.send("PUT", "/v1/stock/case", &[], "");
+    open.problem(503, "still-writing");
+    assert_eq!(shop.alone.book.orders(), 2, "memory is ahead");
+    assert_eq!(shown(), [(1, 1); 2]);
+    drop(stuck);
+    assert_eq!(shown(), [(2, 2); 2]);
 }
 
 #[test]
@@ -234,31 +228,145 @@ fn with_few_descriptors_the_shop_and_the_ledger_go_on() {
     }
 }
 
+/// A ledger in which so many orders are held.
+#[cfg(unix)]
+fn ledger_of(orders: usize, file: &Path) {
+    let ledger = SqliteLedger::at(file);
+    let Recovered { book, writer, .. } = Book::builder().recover(ledger).unwrap();
+    book.open("many".to_owned(), 1_000_000).unwrap();
+    for number in 0..orders {
+        let id = format!("old-{number}");
+        let lines = || [("many".to_owned(), 1)];
+        let hour = Duration::from_secs(3_600);
+        while let Err(busy) = writer
+            .decide(|| book.place(&id, None, lines(), hour))
+            .answer
+        {
+            assert_eq!(busy, Refusal::Busy);
+            let last = writer.status().appended;
+            Journal::<Sku>::wait(&*writer, last).unwrap();
+        }
+    }
+    writer.close();
+}
+
+/// How long it takes to end, told so while customers order; SIGHUP did not end it before.
+#[cfg(unix)]
+fn stopped_with(orders: usize) -> Duration {
+    let directory = tempfile::tempdir().unwrap();
+    ledger_of(orders, &directory.path().join("segstock.db"));
+    let service = Process::spawn(command(PORTS).current_dir(directory.path()));
+    let client = service.client.clone();
+    let known = || client.get("/livez").json()["orders"].as_u64();
+    assert_eq!(known(), Some(orders as u64));
+    let orders_until_refused = |client: Client, customer: usize| {
+        let ordered = |number: &usize| {
+            let order = client.try_order(&format!("{customer}-{number}"), &[("many", 1)]);
+            order.is_ok_and(|order| order.status == 201)
+        };
+        (0..).take_while(ordered).count()
+    };
+    let customers = service.customers.clone();
+    let took = thread::scope(|scope| {
+        let sales: Vec<_> = (0..8)
+            .map(|customer| {
+                let client = customers.clone();
+                scope.spawn(move || orders_until_refused(client, customer))
+            })
+            .collect();
+        let some_more = |than: u64| wait_for(|| known() > Some(than + 50));
+        some_more(orders as u64);
+        service.signal("-HUP");
+        some_more(known().unwrap());
+        let began = Instant::now();
+        assert_eq!(service.terminate(), Some(0));
+        let took = began.elapsed();
+        let placed: usize = sales.into_iter().map(|sale| sale.join().unwrap()).sum();
+        assert!(placed > 100, "{placed}");
+        took
+    });
+    let service = Process::spawn(command(PORTS).current_dir(directory.path()));
+    let found = service.client.get("/livez").json()["orders"].as_u64();
+    assert!(found > Some(orders as u64 + 100), "{found:?}");
+    took
+}
+
 #[cfg(unix)]
 #[test]
-fn with_many_orders_it_stops_at_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut command = command(PORTS);
-    let service = Process::spawn(command.current_dir(directory.path()));
-    service.client.open("many", 1_000_000);
-    thread::scope(|scope| {
-        for customer in 0..8 {
-            let client = &service.customers;
-            scope.spawn(move || {
-                for number in 0..150 {
-                    let id = format!("{customer}-{number}");
-                    client.order(&id, &[("many", 1)]).expect(201);
-                }
-            });
+fn with_many_orders_it_stops_under_load_as_soon_as_with_few() {
+    let (few, many) = (stopped_with(100), stopped_with(300_000));
+    assert!(many < few + Duration::from_secs(2), "{few:?}, {many:?}");
+    assert!(few < Duration::from_secs(5), "{few:?}");
+}
+
+/// What is answered on a connection that stays.
+#[cfg(target_os = "linux")]
+fn asked_again(mut stream: &TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = BufReader::new(stream);
+    let mut size = 0;
+    loop {
+        let mut line = String::new();
+        answer.read_line(&mut line).unwrap();
+        match line.strip_prefix("content-length: ") {
+            Some(number) => size = number.trim_end().parse().unwrap(),
+            None if line == "\r\n" => break,
+            None => {}
         }
-    });
-    let began = Instant::now();
+    }
+    let mut body = vec![0; size];
+    answer.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+/// Connections that the system cannot open are counted and logged, and opened once it can.
+#[cfg(target_os = "linux")]
+#[test]
+fn connections_for_which_there_is_no_descriptor_are_counted_and_logged() {
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+    let mut command = command(&WITHOUT_LEDGER);
+    let mut service = Process::spawn(command.stderr(Stdio::piped()));
+    let stderr = service.stderr();
+    let pid = service.id();
+    // A connection that stays.
+    let shop = TcpStream::connect(service.client.address).unwrap();
+    let errors = || {
+        let metrics = asked_again(&shop, "/metrics");
+        let errors = |listener| {
+            let series = format!("segstock_accept_errors_total{{listener=\"{listener}\"}} ");
+            let found = metrics.lines().find_map(|line| line.strip_prefix(&series));
+            found.unwrap().parse::<usize>().unwrap()
+        };
+        [errors("customers"), errors("shop")]
+    };
+    assert_eq!(errors(), [0, 0]);
+    // The lowest number that is free: the next descriptor would have it.
+    let is_open = |number: &u64| Path::new(&format!("/proc/{pid}/fd/{number}")).exists();
+    let open = (0..).take_while(is_open).count();
+    let limit = |current| {
+        let process = Pid::from_raw(pid.cast_signed());
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        prlimit(process, Resource::Nofile, Rlimit { current, maximum }).unwrap()
+    };
+    let before = limit(Some(open as u64));
+    let mut waits = TcpStream::connect(service.customers.address).unwrap();
+    waits
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    wait_for(|| errors()[0] >= 2);
+    limit(before.current);
+    let mut answer = String::new();
+    waits.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let [customers, of_shop] = errors();
+    assert_eq!(of_shop, 0, "nobody came");
     assert_eq!(service.terminate(), Some(0));
-    assert!(
-        began.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        began.elapsed()
-    );
+    let lines = BufReader::new(stderr).lines().map(Result::unwrap);
+    let told = |line: &String| line.contains("cannot open a connection: Too many open files");
+    let lines: Vec<String> = lines.filter(told).collect();
+    assert_eq!(lines.len(), customers, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("customers")));
 }
 
 /// A ledger whose disk is full after some entries.
@@ -355,6 +463,10 @@ fn once_the_file_of_the_ledger_cannot_grow_it_says_so_and_nothing_that_was_answe
             break;
         }
         held.push(id);
+        if number == 9 {
+            let metrics = service.client.get("/metrics").text;
+            assert!(metrics.contains("segstock_orders 10\n"), "{metrics}");
+        }
     }
     let refused = refused.expect("the file cannot grow for ever");
     refused.problem(503, "outcome-unknown");
@@ -370,6 +482,12 @@ fn once_the_file_of_the_ledger_cannot_grow_it_says_so_and_nothing_that_was_answe
     service.client.get("/livez").expect(200);
     let metrics = service.client.get("/metrics").text;
     assert!(metrics.contains("segstock_ledger_failed 1\n"), "{metrics}");
+    // It shows no order that it may have lost.
+    let orders = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("segstock_orders "));
+    let orders: usize = orders.unwrap().parse().unwrap();
+    assert!((10..=held.len()).contains(&orders), "{orders}");
     service.kill();
     // With room again, it goes on.
     let service = Process::spawn(command(PORTS).current_dir(directory.path()));

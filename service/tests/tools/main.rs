@@ -7,6 +7,7 @@ mod browser;
 mod moving;
 mod nodes;
 mod page;
+mod page_figures;
 mod postgres;
 mod prometheus;
 mod stock;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut trials = prometheus::trials();
     trials.extend(page::trials());
+    trials.extend(page_figures::trials());
     trials.extend(postgres::trials());
     trials.extend(nodes::trials());
     trials.extend(alike::trials());

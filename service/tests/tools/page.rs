@@ -33,7 +33,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// The units of a SKU as the page shows them.
-fn shown(sku: &str) -> String {
+pub fn shown(sku: &str) -> String {
     format!("document.querySelector('#stock li[data-sku=\"{sku}\"] .units')?.textContent ?? ''")
 }
 
@@ -62,7 +62,7 @@ fn books(client: &Client, sku: &str) -> Value {
     json!(texts.join(", "))
 }
 
-fn url(client: &Client) -> String {
+pub fn url(client: &Client) -> String {
     format!("http://{}/", client.address)
 }
 

@@ -4,11 +4,13 @@
 pub mod crowd;
 pub mod described;
 pub mod process;
+pub mod slow;
 
 use segstock::ManualClock;
 use segstock_orders::ledger::{Ledger, Recovered};
 use segstock_orders::{Journal, OrderBookBuilder};
 use segstock_service::app::App;
+use segstock_service::background::Background;
 use segstock_service::book::{Book, Limits, Sku};
 use segstock_service::connections::Door;
 use segstock_service::ledger::Nowhere;
@@ -138,6 +140,14 @@ impl Server {
             alone,
             _stop: stop,
         }
+    }
+}
+
+impl Server {
+    /// What goes on beside the requests, as long as it is kept.
+    pub fn background(&self) -> Background {
+        let shop = Shop::Alone(Arc::clone(&self.alone));
+        RUNTIME.block_on(async { Background::of(&shop, TELEMETRY.clone()) })
     }
 }
 

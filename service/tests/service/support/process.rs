@@ -91,6 +91,11 @@ impl Process {
         }
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it logs, if its command has that piped.
     pub fn stderr(&mut self) -> ChildStderr {
         self.child.stderr.take().unwrap()
