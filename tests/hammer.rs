@@ -11,7 +11,9 @@ fn main() {
 
 #[cfg(not(loom))]
 mod hammer {
-    use segstock::{Holds, Inventory, LockedStock, Reserving, Snapshot, Stock};
+    use segstock::{
+        Holds, Inventory, LockedStock, Reserving, Snapshot, Stock, StockCounter, Withdrawn,
+    };
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
     use std::time::Duration;
@@ -33,6 +35,7 @@ mod hammer {
             on_threads(|turn| sums.sold(stock.deduct_up_to(turn % 50)));
             sums.assert_kept_by(stock.snapshot());
         }
+        owing();
         locked();
         holds();
         inventory();
@@ -44,6 +47,8 @@ mod hammer {
     struct Sums {
         sold: AtomicU64,
         restocked: AtomicU64,
+        withdrawn: AtomicU64,
+        forgiven: AtomicU64,
     }
 
     impl Sums {
@@ -55,12 +60,31 @@ mod hammer {
             self.restocked.fetch_add(units, Ordering::Relaxed);
         }
 
+        fn withdraw<S: StockCounter>(&self, stock: &S, units: u64) {
+            let Withdrawn { taken, owed, .. } = stock.try_withdraw(units).expect("it is offered");
+            self.withdrawn.fetch_add(taken + owed, Ordering::Relaxed);
+        }
+
+        fn forgive<S: StockCounter>(&self, stock: &S, units: u64) {
+            let units = stock.try_forgive(units).expect("it is offered");
+            self.forgiven.fetch_add(units, Ordering::Relaxed);
+        }
+
         fn assert_kept_by(self, snapshot: Snapshot) {
             let sums = (self.sold.into_inner(), self.restocked.into_inner());
             assert_eq!((snapshot.sold, snapshot.restocked), sums);
-            assert_eq!(snapshot.available, snapshot.initial + sums.1 - sums.0);
+            let withdrawn = self.withdrawn.into_inner() - self.forgiven.into_inner();
+            assert_eq!(snapshot.withdrawn, withdrawn);
+            assert_balanced(&snapshot);
             assert_eq!(snapshot.reserved, 0);
         }
+    }
+
+    fn assert_balanced(now: &Snapshot) {
+        let came = now.initial + now.restocked + now.owed;
+        let are = now.available + now.reserved + now.sold + now.withdrawn;
+        assert_eq!(came, are, "{now:?}");
+        assert!(now.owed == 0 || now.available == 0, "{now:?}");
     }
 
     fn on_threads(turn: impl Fn(u64) + Sync) {
@@ -108,6 +132,39 @@ mod hammer {
                 _ = stock.available();
             }
         }
+    }
+
+    /// Withdraws more than comes back at times, while units are reserved that are released then, and forgives some of it.
+    /// Each snapshot is balanced.
+    fn work_on_what_owes<S: Reserving>(stock: &S, turn: u64, sums: &Sums) {
+        match turn / THREADS % 16 {
+            0 => {
+                let reservation = segstock::Reservation::new(stock, turn % 7);
+                sums.withdraw(stock, turn % 40);
+                drop(reservation);
+            }
+            1 => sums.forgive(stock, turn % 11),
+            2 => assert_balanced(&stock.try_snapshot().expect("it is offered")),
+            _ => work_on(stock, turn, sums),
+        }
+    }
+
+    fn owing() {
+        for segments in [1, 3] {
+            let stock = Stock::builder(100).segments(segments).build();
+            let stock = stock.expect("a few segments");
+            let (sums, owed) = (Sums::default(), AtomicU64::new(0));
+            on_threads(|turn| {
+                work_on_what_owes(&stock, turn, &sums);
+                owed.fetch_max(stock.snapshot().owed, Ordering::Relaxed);
+            });
+            sums.assert_kept_by(stock.snapshot());
+            assert!(owed.into_inner() > 0, "it never owed");
+        }
+        let stock = LockedStock::new(100, 3).expect("3 segments");
+        let sums = Sums::default();
+        on_threads(|turn| work_on_what_owes(&stock, turn, &sums));
+        sums.assert_kept_by(stock.snapshot());
     }
 
     fn locked() {
@@ -158,6 +215,8 @@ mod hammer {
                 1 => _ = shop.restock(&a, 3),
                 2 => _ = shop.move_units(&a, &b, 2),
                 3 => _ = shop.snapshot(),
+                4 if turn % 32 == 12 => _ = shop.withdraw(&a, 300),
+                4 if turn % 32 == 28 => _ = shop.forgive(&a, 200),
                 4 if turn.is_multiple_of(16) => _ = shop.low_stock().count(),
                 4 => _ = shop.write_off(&a, 1),
                 _ => {
@@ -170,7 +229,9 @@ mod hammer {
             }
         });
         for row in shop.snapshot().skus {
-            assert_eq!(row.snapshot.reserved + row.snapshot.on_the_way, 0);
+            let now = row.snapshot;
+            assert_eq!(now.reserved + now.on_the_way, 0);
+            assert!(now.owed == 0 || now.available == 0, "{now:?}");
         }
     }
 }

@@ -2,14 +2,17 @@
 //! are gone already. Failing means that the process aborts, so these tests have a process of their own.
 #![cfg(all(feature = "inventory", not(loom)))]
 
-use segstock::inventory::{OnTheWay, OrderReservation, Shelf};
-use segstock::{Inventory, Reservation};
+use segstock::inventory::{OnTheWay, OrderHolds, OrderReservation, Shelf, SkuError};
+use segstock::{Holds, Inventory, ManualClock, Reservation, Stock};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 type Shop = Arc<Inventory<String>>;
+type Lines = Vec<(String, u64)>;
+type Orders = OrderHolds<u64, Shop, Arc<ManualClock>>;
 
 /// What a thread leaves to its end.
 struct Left {
@@ -42,7 +45,22 @@ fn sku(name: &str) -> String {
 
 /// Leaves "a" and "b" as they were but for one unit of each, which is sold.
 fn every_call(shop: &Shop) {
+    calls_on_a_sku(shop);
+    calls_on_an_order(shop);
+    calls_on_a_snapshot(shop);
+}
+
+fn calls_on_a_sku(shop: &Shop) {
     let c = sku(&format!("made by {:?}", thread::current().id()));
+    shop.reserve_skus(1_000);
+    let unknown = Err(SkuError::UnknownSku);
+    assert_eq!(shop.set_low_stock(&c, 20), unknown);
+    assert_eq!(shop.deduct(&c, 1), unknown);
+    assert_eq!((shop.get(&c), shop.deduct_up_to(&c, 1)), (None, None));
+    shop.insert_stock(c.clone(), Stock::new(1)).unwrap();
+    assert!(shop.insert(c.clone(), 1).is_err());
+    assert_eq!(shop.remove(&c).unwrap().available, 1);
+    assert!(shop.remove(&c).is_err());
     shop.insert(c.clone(), 10).unwrap();
     shop.set_low_stock(&c, 20).unwrap();
     shop.deduct(&c, 1).unwrap();
@@ -50,6 +68,13 @@ fn every_call(shop: &Shop) {
     shop.restock(&c, 2).unwrap();
     shop.reserve(&c, 1).unwrap().commit();
     Arc::clone(shop).reserve_owned(&c, 1).unwrap().release();
+    let mut three = shop.reserve(&c, 3).unwrap();
+    let one = three.split(1).unwrap();
+    drop(three.merge(one).unwrap());
+    let mut two = shop.reserve(&c, 2).unwrap();
+    two.commit_part(1).unwrap();
+    drop(two);
+    shop.restock(&c, 1).unwrap();
     shop.write_off(&c, 1).unwrap();
     shop.stocktake(&c, 8, 9).unwrap();
     shop.move_units(&c, &c, 1).unwrap();
@@ -74,6 +99,60 @@ fn every_call(shop: &Shop) {
     assert!(shop.snapshot().skus.len() > 2);
     assert_eq!(shop.remove(&c).unwrap().available, 9);
     assert_eq!(format!("{shop:?}"), "Inventory { skus: 2, .. }");
+}
+
+fn calls_on_an_order(shop: &Shop) {
+    let d = sku(&format!("ordered by {:?}", thread::current().id()));
+    let other = Shop::default();
+    shop.insert(d.clone(), 20).unwrap();
+    let lines = || [(d.clone(), 8), (sku("a"), 1)];
+    let mut order = shop.order(lines()).unwrap();
+    order.commit_part(&d, 1).unwrap();
+    order.release_part(&d, 1).unwrap();
+    let parcel = order.split([(d.clone(), 2)]).unwrap();
+    let order = order.merge(parcel).unwrap();
+    assert_eq!((order.units(), order.lines().count()), (7, 2));
+    other.insert(d.clone(), 1).unwrap();
+    let elsewhere = OrderReservation::new(&*other, [(d.clone(), 1)]).unwrap();
+    let mut two = order.merge(elsewhere).unwrap_err();
+    two.left.commit_line(&d).unwrap();
+    drop(two);
+    let owned = OrderReservation::new(Arc::clone(shop), lines()).unwrap();
+    drop(owned);
+    drop(Arc::clone(shop).order_owned(lines()).unwrap());
+    let gone = shop.reserve(&d, 3).unwrap();
+    assert!(shop.remove(&d).is_err());
+    drop(gone);
+    assert_eq!(shop.remove(&d).unwrap().sold, 7);
+}
+
+/// Of an inventory that is made, kept and opened again here; it is dropped here, too.
+fn calls_on_a_snapshot(shop: &Shop) {
+    let (here, clock) = (Shop::default(), Arc::new(ManualClock::new()));
+    here.insert(sku("e"), 10).unwrap();
+    let holds: Orders = Holds::builder().clock(Arc::clone(&clock)).build();
+    for key in 1..=3 {
+        let lines = vec![(sku("e"), 2)];
+        let order = |lines: &Lines| Arc::clone(&here).order_owned(lines.clone());
+        let minute = Duration::from_secs(60);
+        assert!(holds.place(key, lines, minute, order).is_ok());
+    }
+    holds.confirm(&1).unwrap();
+    let part = vec![(sku("e"), 1)];
+    assert!(holds.release_part(&2, &part).is_ok());
+    let kept = here.snapshot_with(&holds).after(Duration::from_secs(1));
+    let (again, restored) = Inventory::builder().restore(&kept).unwrap();
+    let again = Arc::new(again);
+    assert_eq!(restored.freed, 0);
+    let held: Orders = Holds::builder().clock(Arc::clone(&clock)).build();
+    assert_eq!(kept.note_resolved(&held), 1);
+    assert_eq!(kept.place_holds(&again, &held), Ok(2));
+    let now = again.get("e").unwrap();
+    assert_eq!((now.available, now.reserved, now.sold), (5, 3, 2));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!((held.sweep(9), holds.sweep(9)), (2, 2));
+    assert_eq!(again.available("e"), Some(8));
+    assert_eq!(shop.get("e"), None, "another inventory");
 }
 
 /// A thread that uses the inventory, then ends with units reserved.

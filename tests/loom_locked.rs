@@ -3,13 +3,13 @@
 
 mod support;
 
-use segstock::{LockedStock, MAX_UNITS, Selection};
+use segstock::{LockedStock, MAX_UNITS, Reserving, Selection};
 use segstock_model::Model;
 use segstock_model::Op::{
     Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
 };
 use segstock_model::Step::{FailingOrder, PanickingOrder, RestockingOrder, Sit};
-use support::arena::scenarios;
+use support::arena::{payloads, scenarios};
 
 fn locked(units: u64, segments: usize) -> impl Fn() -> (Model, LockedStock) {
     move || {
@@ -50,6 +50,46 @@ scenarios! {
     owed_beside_a_release: locked(2, 2), [Reserve(2), Release(2)], [Withdraw(3), Snapshot];
     owed_forgiven: locked(0, 2), [Withdraw(2), Forgive(1)], [Restock(2), Deduct(1)];
     available_beside_all: locked(2, 2), [Deduct(2), Restock(2)], [Available, Available];
+}
+
+/// As `open` says, with `units` of it reserved.
+fn reserved(
+    units: u64,
+    open: impl Fn() -> (Model, LockedStock),
+) -> impl Fn() -> (Model, LockedStock) {
+    move || {
+        let (mut model, stock) = open();
+        stock.reserve_units(units).unwrap();
+        _ = model.apply(Reserve(units));
+        (model, stock)
+    }
+}
+
+/// As `open` says, and `units` more are withdrawn than it has.
+fn owing(units: u64, open: impl Fn() -> (Model, LockedStock)) -> impl Fn() -> (Model, LockedStock) {
+    move || {
+        let (mut model, stock) = open();
+        let withdrawn = units + stock.available();
+        assert_eq!(stock.withdraw(withdrawn).owed, units);
+        _ = model.apply(Withdraw(withdrawn));
+        (model, stock)
+    }
+}
+
+// A deduct happens after the restock, or the release, that served it: see `loom_stock.rs`.
+payloads! {
+    served_from_the_only_segment: locked(0, 1), [Restock(1)], [Deduct(1)];
+    served_from_the_own_segment: locked(0, 2), [Restock(1)], [Sit(0), Deduct(1)];
+    served_from_another_segment: locked(0, 2), [Restock(1)], [Deduct(1)];
+    served_from_two_segments: locked(0, 2), [Restock(2)], [Deduct(2)];
+    served_up_to_what_is_in_stock: locked(0, 2), [Restock(1)], [DeductUpTo(2)];
+    served_with_a_reservation: locked(0, 2), [Restock(1)], [Reserve(1)];
+    served_from_within_an_order: locked(1, 2), [RestockingOrder(1, 1)], [Deduct(1)];
+    served_by_a_release: reserved(1, locked(1, 2)), [Release(1)], [Deduct(1)];
+    served_by_a_release_in_the_segment: reserved(1, locked(1, 2)), [Release(1)], [Sit(0), Deduct(1)];
+    served_beside_an_order_that_fails: locked(1, 1), [FailingOrder(1), Restock(1)], [Deduct(2)];
+    served_by_the_rest_of_a_debt: owing(1, locked(0, 2)), [Restock(2)], [Deduct(1)];
+    served_by_the_rest_of_a_debt_released: owing(1, reserved(2, locked(2, 2))), [Release(2)], [Deduct(1)];
 }
 
 /// An order in flight keeps nobody waiting but those who want its units.

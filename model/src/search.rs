@@ -167,11 +167,13 @@ impl Problem {
         owed + known + maybes.sum::<u128>() > u128::from(self.start.limit)
     }
 
-    /// Whether units are withdrawn: what comes back then pays what is owed.
+    /// Whether units are withdrawn, or were before: what comes back then pays what is owed.
     fn owes(&self) -> bool {
         let owes = |op| matches!(op, Op::Withdraw(_) | Op::Forgive(_));
         let mut items = self.threads.iter().flatten();
-        items.any(|item| owes(item.op)) || self.maybes.iter().any(|maybe| owes(maybe.op))
+        self.start.snapshot().owed > 0
+            || items.any(|item| owes(item.op))
+            || self.maybes.iter().any(|maybe| owes(maybe.op))
     }
 
     /// How many calls must be placed, and how many may be.

@@ -372,6 +372,22 @@ impl<'a> Moves<'a> {
     }
 }
 
+/// Between two moves nothing is announced. While the stock owes, the pocket holds what the segments lack.
+#[cfg(debug_assertions)]
+impl Drop for Moves<'_> {
+    fn drop(&mut self) {
+        let Some(stripes) = self.engine.stripes.get() else {
+            return;
+        };
+        let sunk = SUNK * stripes.len() as u64;
+        let expected = if self.word.load().is_owing() { sunk } else { 0 };
+        assert!(
+            stripes.pocket().held() == expected || std::thread::panicking(),
+            "a move ended with units announced"
+        );
+    }
+}
+
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use crate::stock::Stock;

@@ -143,12 +143,17 @@ impl Word {
     /// Takes `units` out; the word must hold them.
     #[inline]
     pub(super) const fn less(self, units: u64) -> Self {
+        debug_assert!(units <= self.units(), "more is taken than the word holds");
         Self(self.0 - (units << SUM_BITS))
     }
 
     /// Adds `units`, wherever they come from.
     #[inline]
     pub(super) const fn more(self, units: u64) -> Self {
+        debug_assert!(
+            units <= UNITS - self.units(),
+            "the units do not fit the word"
+        );
         Self(self.0 + (units << SUM_BITS))
     }
 

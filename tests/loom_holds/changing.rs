@@ -15,6 +15,7 @@ fn amend_against_confirm() {
         two_of_five_held,
         |shop| shop.amend(1, 4),
         |shop| shop.holds.confirm(&1),
+        &["Ok(Now(Held { units: 4, remaining: 60s })) | Err(InProgress)"],
         |shop, amended, confirmed| match (amended, confirmed) {
             (Ok(Placed::Now(_)), Ok(Settled::Now)) => assert_eq!(shop.figures(), (1, 0, 4)),
             (Ok(Placed::Now(_)), Err(HoldError::InProgress)) => {
@@ -38,6 +39,10 @@ fn amend_against_expiry() {
             shop.clock.advance(MINUTE);
             shop.holds.sweep(1)
         },
+        &[
+            "Err(Hold(Expired)) | 0",
+            "Ok(Now(Held { units: 4, remaining: 60s })) | 0",
+        ],
         |shop, amended, swept| {
             match amended {
                 // The sweep comes after it, or finds it in progress.
@@ -59,6 +64,10 @@ fn amend_against_amend() {
         two_of_five_held,
         |shop| shop.amend(1, 4),
         |shop| shop.amend(1, 1),
+        &[
+            "Err(Hold(InProgress)) | Ok(Now(Held { units: 1, remaining: 60s }))",
+            "Ok(Now(Held { units: 4, remaining: 60s })) | Err(Hold(InProgress))",
+        ],
         |shop, one, other| {
             let in_progress = Err(AmendError::Hold(HoldError::InProgress));
             let amended = |answer: &Result<Placed, _>| matches!(answer, Ok(Placed::Now(_)));
@@ -87,6 +96,9 @@ fn amend_against_a_place_that_is_short() {
             shop.clock.advance(MINUTE);
             shop.place(2, 2)
         },
+        &[
+            "Ok(Now(Held { units: 1, remaining: 60s })) | Err(Busy(OutOfStock { requested: 2, available: 0 }))",
+        ],
         |shop, amended, placed| {
             match amended {
                 Ok(Placed::Now(_)) | Err(AmendError::Hold(HoldError::Expired)) => {}
@@ -108,6 +120,7 @@ fn part_against_release() {
         one_held,
         |shop| shop.holds.confirm_part(&1, &1),
         |shop| shop.holds.release(&1),
+        &[],
         |shop, part, released| {
             assert_eq!(released, Ok(Settled::Now));
             match part {
@@ -128,6 +141,7 @@ fn part_against_part() {
         one_held,
         |shop| shop.holds.confirm_part(&1, &1),
         |shop| shop.holds.release_part(&1, &1),
+        &[],
         |shop, confirmed, released| {
             // The second is the last, and settles the hold.
             assert!(confirmed.is_ok() && released.is_ok());
@@ -147,6 +161,7 @@ fn part_against_expiry() {
             shop.clock.advance(MINUTE);
             shop.holds.sweep(1)
         },
+        &["Err(Hold(Expired)) | 0"],
         |shop, part, swept| match part {
             Ok(Some(_)) => assert_eq!((swept, shop.figures()), (1, (1, 0, 1))),
             Err(PartError::Hold(HoldError::Expired)) => assert_eq!(shop.figures(), (2, 0, 0)),

@@ -48,6 +48,7 @@ fn hook_that_declines_expiry_against_a_place_that_is_short() {
         || one_kept(u64::MAX),
         |shop| shop.place(2, 1),
         |shop| (shop.holds.sweep(1), shop.holds.confirm(&1)),
+        &[],
         |shop, placed, answers| {
             assert!(matches!(placed, Err(PlaceError::Busy(_))), "{placed:?}");
             assert_eq!(answers, (0, Err(HoldError::Overdue)));
@@ -63,6 +64,7 @@ fn hook_that_declines_one_expiry_against_two_places() {
         || one_kept(1),
         |shop| shop.place(2, 1),
         |shop| shop.place(3, 1),
+        &[],
         |shop, one, other| {
             let mut held = 0;
             for placed in [one, other] {
@@ -91,6 +93,10 @@ fn hook_that_declines_a_place_against_its_retry() {
         || Shop::with_hook(2, Declines::new(1, 0)),
         |shop| shop.place(1, 2),
         |shop| shop.place(1, 2),
+        &[
+            "Err(Declined) | Err(InProgress)",
+            "Err(InProgress) | Err(Declined)",
+        ],
         |shop, one, other| {
             let declined = [one, other].map(|placed| match placed {
                 Ok(Placed::Now(held)) => {

@@ -1,7 +1,7 @@
 //! [`Holds`] and reservations under the model checker. Run it with `.ci/loom`.
 //!
-//! Two threads and what they may answer: each model asserts in its last lines which answers may be, and that the
-//! snapshot fits them. It does not assert that each of them was seen.
+//! Two threads and what they may answer: each race asserts in its last lines which answers may be, and that the
+//! snapshot fits them. `tests/support/race.rs` sees to it that each of them was seen.
 #![cfg(loom)]
 
 mod changing;
@@ -12,7 +12,6 @@ mod settling;
 #[path = "../support/mod.rs"]
 mod support;
 
-use loom::thread;
 use segstock::{
     AmendError, Amendment, Change, Clock, Declined, HoldError, Holds, Hook, ManualClock, NoHook,
     OutOfStock, PartError, PlaceError, Placed, Reservation, Resolution, Settled, Status, Stock,
@@ -20,10 +19,12 @@ use segstock::{
 };
 use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
+use std::fmt::Debug;
 use std::hash::BuildHasherDefault;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::race::Race;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -85,34 +86,29 @@ fn amendment(stock: &Arc<Stock>, held: u64, units: u64) -> Result<Amendment<Unit
     }
 }
 
-/// Explores a model, and says how many executions it had, and how long they took.
-fn explore(name: &str, model: impl Fn() + Sync + Send + 'static) {
-    let began = Instant::now();
-    let executions = support::arena::model(model);
-    let seconds = began.elapsed().as_secs_f64();
-    println!("{name:<44} {executions:>9} executions {seconds:>7.1} s");
-    assert!(executions > 1, "{name}: without a choice nothing is found");
-}
-
-/// Explores two threads on a shop that was prepared, and gives their answers to `check`.
-fn race<W, A, B>(
+/// Explores two threads on a shop that was prepared, and gives their answers to `check`. `between` lists the answers that
+/// calls in turn do not give.
+fn race<T, A, B>(
     name: &str,
-    prepare: fn() -> Arc<Shop<W>>,
-    one: fn(&Shop<W>) -> A,
-    other: fn(&Shop<W>) -> B,
-    check: fn(&Shop<W>, A, B),
+    open: fn() -> Arc<T>,
+    one: fn(&T) -> A,
+    other: fn(&T) -> B,
+    between: &'static [&'static str],
+    check: fn(&T, A, B),
 ) where
-    W: Hook<u64, Units, u64, Mark: Send> + Send + Sync + 'static,
-    A: Send + 'static,
-    B: 'static,
+    T: Send + Sync + 'static,
+    A: Debug + Send + 'static,
+    B: Debug + Send + 'static,
 {
-    explore(name, move || {
-        let shop = prepare();
-        let theirs = Arc::clone(&shop);
-        let one = thread::spawn(move || one(&theirs));
-        let other = other(&shop);
-        check(&shop, one.join().unwrap(), other);
-    });
+    let race = Race {
+        name: name.to_owned(),
+        open: Arc::new(open),
+        one: Arc::new(one),
+        other: Arc::new(other),
+        check: Arc::new(check),
+        between,
+    };
+    race.explore();
 }
 
 fn one_held() -> Arc<Shop> {

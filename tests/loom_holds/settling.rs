@@ -12,6 +12,7 @@ fn confirm_against_expiry() {
             shop.clock.advance(MINUTE);
             shop.holds.sweep(1)
         },
+        &["Err(Expired) | 0"],
         |shop, confirmed, swept| match confirmed {
             Ok(Settled::Now) => assert_eq!((swept, shop.figures()), (0, (0, 0, 2))),
             Err(HoldError::Expired) => {
@@ -29,6 +30,7 @@ fn release_against_confirm() {
         one_held,
         |shop| shop.holds.release(&1),
         |shop| shop.holds.confirm(&1),
+        &[],
         |shop, released, confirmed| match (released, confirmed) {
             (Ok(Settled::Now), Err(HoldError::Released)) => assert_eq!(shop.figures(), (2, 0, 0)),
             (Err(HoldError::Confirmed), Ok(Settled::Now)) => assert_eq!(shop.figures(), (0, 0, 2)),
@@ -45,6 +47,7 @@ fn confirm_against_confirm() {
         // A second answer never comes before the first is true.
         |shop| (shop.holds.confirm(&1), shop.stock.snapshot().sold),
         |shop| (shop.holds.confirm(&1), shop.stock.snapshot().sold),
+        &[],
         |shop, one, other| {
             assert!(matches!(
                 (one.0, other.0),
@@ -65,6 +68,7 @@ fn extend_against_expiry() {
             shop.clock.advance(MINUTE);
             shop.holds.sweep(1)
         },
+        &["false | 0"],
         |shop, extended, swept| {
             let status = shop.holds.get(&1);
             if extended {
@@ -87,6 +91,10 @@ fn place_against_place_with_one_key() {
         || Shop::new(3),
         |shop| shop.place(1, 2),
         |shop| shop.place(1, 2),
+        &[
+            "Err(InProgress) | Ok(Now(Held { units: 2, remaining: 60s }))",
+            "Ok(Now(Held { units: 2, remaining: 60s })) | Err(InProgress)",
+        ],
         |shop, one, other| {
             let now = |placed: &Result<Placed, _>| matches!(placed, Ok(Placed::Now(_)));
             assert!(now(&one) != now(&other), "{one:?} {other:?}");
@@ -102,6 +110,7 @@ fn place_against_place_of_the_last_units() {
         || Shop::new(3),
         |shop| shop.place(1, 2),
         |shop| shop.place(2, 2),
+        &[],
         |shop, one, other| {
             assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
             assert_eq!((shop.figures(), shop.holds.known()), ((1, 2, 0), 1));
@@ -122,6 +131,7 @@ fn two_places_free_expired_holds() {
         },
         |shop| shop.place(3, 1),
         |shop| shop.place(4, 1),
+        &[],
         |shop, one, other| {
             assert!(
                 one.is_ok() && other.is_ok(),
@@ -148,6 +158,7 @@ fn place_against_a_sweep() {
         },
         |shop| shop.holds.sweep(1),
         |shop| shop.place(4, 3),
+        &[],
         |shop, _, placed| {
             assert!(matches!(placed, Ok(Placed::Now(_))), "{placed:?}");
             assert_eq!(shop.figures(), (0, 3, 0));
@@ -164,6 +175,7 @@ fn snapshot_against_a_hold_that_expires() {
         one_expired,
         Shop::figures,
         |shop| shop.holds.sweep(1),
+        &[],
         |shop, seen, swept| {
             assert!(seen == (0, 2, 0) || seen == (2, 0, 0), "{seen:?}");
             assert_eq!((swept, shop.figures()), (1, (2, 0, 0)));
@@ -178,6 +190,7 @@ fn snapshot_against_a_place() {
         || Shop::new(2),
         Shop::figures,
         |shop| shop.place(1, 2).is_ok(),
+        &[],
         |shop, seen, placed| {
             assert!(
                 placed && (seen == (2, 0, 0) || seen == (0, 2, 0)),
@@ -195,6 +208,7 @@ fn snapshot_against_a_confirm() {
         one_held,
         Shop::figures,
         |shop| shop.holds.confirm(&1),
+        &[],
         |shop, seen, confirmed| {
             assert!(seen == (0, 2, 0) || seen == (0, 0, 2), "{seen:?}");
             assert_eq!((confirmed, shop.figures()), (Ok(Settled::Now), (0, 0, 2)));
@@ -213,6 +227,10 @@ fn retake_against_a_sweep() {
             shop.holds.confirm_or_retake(&1, again).ok()
         },
         |shop| (shop.holds.sweep(1), shop.holds.get(&1)),
+        &[
+            "Some(Now) | (1, Some(InProgress))",
+            "Some(Now) | (1, Some(Resolved { resolution: Confirmed, units: 2, request: 2 }))",
+        ],
         |shop, retaken, (swept, status)| {
             assert_eq!(retaken, Some(Settled::Now));
             // The sweep finds the hold already confirmed, freed by itself, or about to be retaken.
@@ -242,6 +260,7 @@ fn refused_retake_against_confirm() {
             shop.holds.confirm_or_retake(&1, again).is_err()
         },
         |shop| shop.holds.confirm(&1),
+        &["true | Err(InProgress)"],
         |shop, refused, confirmed| {
             assert!(refused);
             let was = matches!(confirmed, Err(HoldError::Expired | HoldError::InProgress));
@@ -259,6 +278,7 @@ fn freeing_an_expired_hold_against_deduct() {
         one_expired,
         |shop| shop.stock.deduct(1).is_ok(),
         |shop| shop.place(2, 1).is_ok(),
+        &[],
         |shop, deducted, placed| {
             assert!(placed, "one of two is always left");
             let (sold, left) = if deducted { (1, 0) } else { (0, 1) };
@@ -284,6 +304,7 @@ fn retake_against_retake() {
             let again = |_: &u64, units| Reservation::new(Arc::clone(&shop.stock), units);
             shop.holds.confirm_or_retake(&1, again).ok()
         },
+        &["None | Some(Now)", "Some(Now) | None"],
         |shop, one, other| {
             let now = [one, other]
                 .iter()

@@ -12,13 +12,13 @@ mod snapshots;
 mod support;
 mod units;
 
-use loom::thread;
 use segstock::inventory::{InventorySnapshot, OrderRefused};
 use segstock::{Inventory, Stock, testing};
 use std::collections::hash_map::DefaultHasher;
+use std::fmt::Debug;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::time::Instant;
+use support::race::Race;
 
 type Hasher = BuildHasherDefault<DefaultHasher>;
 type Shop = Inventory<&'static str, Hasher>;
@@ -59,70 +59,52 @@ fn figures(shop: &Shop, sku: &str) -> Option<(u64, u64, u64)> {
         .map(|snapshot| (snapshot.available, snapshot.reserved, snapshot.sold))
 }
 
-/// Has loom try either thread first. It tries another sequence only of what it sees, and who finds a SKU
-/// gone in a map that it does not see does nothing that it would.
-#[derive(Clone)]
-struct StartLine(Arc<loom::sync::atomic::AtomicU64>);
-
-impl StartLine {
-    fn new() -> Self {
-        Self(Arc::new(loom::sync::atomic::AtomicU64::new(0)))
-    }
-
-    fn pass(&self) {
-        // Relaxed, so that it hides nothing by bringing the threads into step.
-        self.0.fetch_add(1, loom::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-/// Explores two threads on `skus`, each one word, and gives their answers to `check`.
-fn race<A: Send + 'static, B: 'static>(
+/// Explores two threads on `skus`, each one word, and gives their answers to `check`. `between` lists the answers that
+/// calls in turn do not give.
+fn race<A: Debug + Send + 'static, B: Debug + Send + 'static>(
     name: &str,
     skus: &'static [Line],
     one: fn(&Arc<Shop>) -> A,
     other: fn(&Arc<Shop>) -> B,
+    between: &'static [&'static str],
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
-    race_on(name, Subject::new, skus, one, other, check);
+    race_on(name, Subject::new, skus, one, other, between, check);
 }
 
 /// Explores two threads on stocks in two segments, of which each thread has one.
-fn race_wide<A: Send + 'static, B: 'static>(
+fn race_wide<A: Debug + Send + 'static, B: Debug + Send + 'static>(
     name: &str,
     skus: &'static [Line],
     one: fn(&Arc<Shop>) -> A,
     other: fn(&Arc<Shop>) -> B,
+    between: &'static [&'static str],
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
-    race_on(name, Subject::wide, skus, one, other, check);
+    race_on(name, Subject::wide, skus, one, other, between, check);
 }
 
-fn race_on<A: Send + 'static, B: 'static>(
+fn race_on<A: Debug + Send + 'static, B: Debug + Send + 'static>(
     name: &str,
     open: fn(&[Line]) -> Subject,
     skus: &'static [Line],
     one: fn(&Arc<Shop>) -> A,
     other: fn(&Arc<Shop>) -> B,
+    between: &'static [&'static str],
     check: impl Fn(&Subject, A, B) + Send + Sync + 'static,
 ) {
-    let began = Instant::now();
-    let executions = support::arena::model(move || {
-        testing::sit_at(0, 2);
-        let subject = open(skus);
-        let (start, theirs) = (StartLine::new(), Arc::clone(&subject.shop));
-        let line = start.clone();
-        let one = thread::spawn(move || {
-            testing::sit_at(1, 2);
-            line.pass();
-            one(&theirs)
-        });
-        start.pass();
-        let other = other(&subject.shop);
-        check(&subject, one.join().unwrap(), other);
-    });
-    let took = began.elapsed().as_secs_f64();
-    println!("{name:<44} {executions:>9} executions {took:>7.1} s");
-    assert!(executions > 1, "{name}: without a choice nothing is found");
+    let race = Race {
+        name: name.to_owned(),
+        open: Arc::new(move || {
+            testing::sit_at(0, 2);
+            Arc::new(open(skus))
+        }),
+        one: Arc::new(move |subject: &Subject| one(&subject.shop)),
+        other: Arc::new(move |subject: &Subject| other(&subject.shop)),
+        check: Arc::new(check),
+        between,
+    };
+    race.explore();
 }
 
 /// Orders, and sells what it got.

@@ -10,6 +10,7 @@ fn withdraw_against_release() {
         &[("a", 2)],
         |shop| drop(shop.reserve("a", 1)),
         |shop| shop.withdraw("a", 2).unwrap(),
+        &["() | Withdrawn { taken: 1, owed: 1 }"],
         |subject, (), withdrawn| {
             assert_eq!(withdrawn.taken + withdrawn.owed, 2);
             let last = subject.shop.get("a").unwrap();
@@ -27,6 +28,7 @@ fn withdraw_against_restock() {
         &[("a", 1)],
         |shop| shop.restock("a", 1).is_ok() && shop.deduct("a", 1).is_ok(),
         |shop| shop.withdraw("a", 2).unwrap(),
+        &["false | Withdrawn { taken: 2, owed: 0 }"],
         |subject, sold, withdrawn| {
             let last = subject.shop.get("a").unwrap();
             assert_eq!(withdrawn.taken + withdrawn.owed, 2);
@@ -47,6 +49,7 @@ fn low_stock_against_deduct() {
             shop.set_low_stock("a", 2).unwrap();
             shop.low_stock().map(|(_, low)| low.available).collect()
         },
+        &[],
         |subject, (), low: Vec<u64>| {
             assert!(matches!(low[..], [] | [1]), "{low:?}");
             assert_eq!(subject.shop.low_stock().count(), 1);

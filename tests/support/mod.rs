@@ -16,5 +16,7 @@ pub mod counters;
 pub mod explorer;
 pub mod naive;
 pub mod perform;
+#[cfg(loom)]
+pub mod race;
 pub mod scenario;
 pub mod stock_scenarios;

@@ -126,9 +126,12 @@ impl Beside {
     }
 
     fn write(&self, step: Step) {
-        if let (Self::Payload(came), Step::Call(Op::Restock(units) | Op::Release(units))) =
-            (self, step)
-        {
+        let units = match step {
+            Step::Call(Op::Restock(units) | Op::Release(units)) => units,
+            Step::RestockingOrder(_, units) => units,
+            _ => return,
+        };
+        if let Self::Payload(came) = self {
             came.fetch_add(units, Ordering::Relaxed);
         }
     }

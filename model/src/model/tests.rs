@@ -234,6 +234,20 @@ fn sums_judge_a_stock_that_owes_too() {
 }
 
 #[test]
+fn units_that_come_back_pay_what_was_owed_before() {
+    let mut start = Model::new(0);
+    assert_eq!(start.apply(Op::Withdraw(1)), Outcome::Took(0));
+    let explained = |left: u64| {
+        let calls = [
+            Call::new(0, 0, 10, Op::Restock(2), Outcome::Done),
+            Call::new(1, 20, 30, Op::Available, Outcome::Exactly(left)),
+        ];
+        Problem::new(start.clone(), &calls).solve(u64::MAX, &mut 0) == Found::Order
+    };
+    assert!(explained(1) && !explained(2));
+}
+
+#[test]
 fn what_is_withdrawn_beyond_the_limit_depends_on_the_order() {
     // It owes two at most: one of the withdraws is cut short if they follow each other, and none if the forgive is between.
     let calls = [
