@@ -61,7 +61,7 @@ impl Customers {
             return Err(NotCounted::Limited(short));
         }
         let new = lines.iter().filter(|line| has(line.sku).is_none()).count();
-        if new > 0 && self.known.load(Ordering::Relaxed) + new > self.max {
+        if new > 0 && self.known() + new > self.max {
             return Err(NotCounted::Customers(self.max));
         }
         self.add(&mut shard, customer, lines);
@@ -73,6 +73,11 @@ impl Customers {
         if !lines.is_empty() {
             self.add(&mut self.shard(customer).lock(), customer, lines);
         }
+    }
+
+    /// How many customers are known.
+    pub(crate) fn known(&self) -> usize {
+        self.known.load(Ordering::Relaxed)
     }
 
     fn add(&self, shard: &mut BTreeMap<Box<[u8]>, u64>, customer: &str, lines: &Lines) {

@@ -161,6 +161,11 @@ impl<K: Clone> Feed<K> {
         position
     }
 
+    /// How many events are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.0.lock().events.len()
+    }
+
     pub(crate) fn after(&self, after: Position, durable: Position, limit: usize) -> Events<K> {
         let state = self.0.lock();
         // Events may be dropped before they are durable, and may come to be nothing: the reader is not sent beyond.

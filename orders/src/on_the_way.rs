@@ -27,9 +27,13 @@ impl OnTheWay {
         Self { sendings, max }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.sendings.lock().len()
+    }
+
     /// The limit, if it is reached.
     pub(crate) fn limit(&self) -> Option<usize> {
-        (self.sendings.lock().len() >= self.max).then_some(self.max)
+        (self.len() >= self.max).then_some(self.max)
     }
 
     pub(crate) fn find(&self, sending: Position) -> Option<Sending> {

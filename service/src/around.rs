@@ -1,7 +1,20 @@
 //! What stands around all routes: who may ask, the time that a request may take, its id, and what is counted and logged.
 //!
-//! The layers of tower-http for this do less: its time-out answers without a body, and cannot say whether the request's call
-//! was made; its tracing makes a span for each request, where one event has all that is said here.
+//! # Why not the layers of tower-http
+//!
+//! Each would need the code that is here in its callbacks, and its configuration beside it:
+//!
+//! - `timeout` answers without a body, on all routes alike. Here lists and streams take their time, and the problem says whether
+//!   the request's call was made, so that a client knows what became of it. Its time-outs of bodies are for the service that
+//!   makes them, and not for the client that takes them.
+//! - `trace` makes a span for each request. Log and metrics want one event, with the route, the status, the time, the id and
+//!   the trace, of failed requests 20 a second at most: all of that would be callbacks.
+//! - `request-id` takes over whatever a client sent, also what must not be in a log, and calls back for a new id. That check
+//!   and that id are all that is here.
+//! - `limit`: axum's own limit of a body is in use, and is answered as a problem.
+//! - `validate-request` has no token any more; a check of one's own is a callback.
+//!
+//! What libraries do is theirs: tokio times out, hyper limits headers, tracing and metrics write, subtle compares.
 
 use crate::app::{App, Shared};
 use crate::in_time::in_time;

@@ -1,8 +1,9 @@
-//! [`Counted`]: how much a book knows, as it is shown.
+//! [`Counted`]: how much a book knows, as it is shown; and how much it may know.
 
 use crate::book::Book;
+use crate::config::Config;
 
-/// How much a book knows.
+/// How much a book knows, or may know at most.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
     /// Orders.
@@ -15,7 +16,16 @@ pub struct Counted {
     pub keys: usize,
     /// SKUs.
     pub skus: usize,
+    /// Customers for whom units are counted.
+    pub customers: usize,
+    /// Sendings that are on their way.
+    pub sendings: usize,
+    /// Events that are kept.
+    pub events: usize,
 }
+
+/// Sendings that are on their way at most.
+pub const MAX_SENDINGS: usize = 100_000;
 
 impl Counted {
     /// What `book` knows now. Its last changes may not be durable.
@@ -27,6 +37,38 @@ impl Counted {
             lines: book.lines(),
             keys: book.requests(),
             skus: book.skus(),
+            customers: book.customers(),
+            sendings: book.sendings_on_the_way(),
+            events: book.events_kept(),
         }
+    }
+
+    /// The most that a book of this configuration may know.
+    #[must_use]
+    pub const fn most(config: &Config) -> Self {
+        Self {
+            orders: config.max_orders,
+            returnable: config.max_returnable,
+            lines: config.max_all_lines,
+            keys: config.max_keys,
+            skus: config.limits.skus,
+            customers: config.max_customers,
+            sendings: MAX_SENDINGS,
+            events: config.events,
+        }
+    }
+
+    /// Each figure, by its place.
+    pub(crate) fn figures(self) -> [usize; 8] {
+        [
+            self.orders,
+            self.returnable,
+            self.lines,
+            self.keys,
+            self.skus,
+            self.customers,
+            self.sendings,
+            self.events,
+        ]
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::book::{Book, Sku};
 use crate::config::Config;
+use crate::counted::MAX_SENDINGS;
 use crate::ledger::{LedgerPlace, NotOpen};
 use crate::waiting::Wait;
 use segstock_orders::OrderBookBuilder;
@@ -58,6 +59,7 @@ pub(crate) fn builder(config: &Config) -> OrderBookBuilder<Sku> {
         .max_all_requests(config.max_keys)
         .max_skus(config.limits.skus)
         .max_customers(config.max_customers)
+        .max_sendings(MAX_SENDINGS)
         .events(config.events);
     match config.ships_at_once {
         true => builder.ships_at_once(),

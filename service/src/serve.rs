@@ -6,6 +6,7 @@ use crate::background::Background;
 use crate::backups::Maker;
 use crate::config::Config;
 use crate::connections::{Door, files, shares};
+use crate::counted::Counted;
 use crate::description;
 use crate::opening;
 use crate::requests;
@@ -99,7 +100,7 @@ impl Service {
         if config.node.is_some() {
             telemetry::begin_node();
         }
-        telemetry.limit_orders(config.max_orders, config.max_all_lines, config.max_keys);
+        telemetry.limit(Counted::most(&config));
         let token = config.token.as_ref();
         let app = App {
             token: token.map(|token| token.text().into()),

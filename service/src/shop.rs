@@ -202,7 +202,7 @@ impl Shop {
         match self {
             Self::Alone(alone) => {
                 let counted = alone.counted().await;
-                telemetry.gauge(&counted, &alone.book, &alone.writer);
+                telemetry.gauge(counted, &alone.book, &alone.writer);
             }
             Self::Node(node) => Box::pin(node.gauge(telemetry)).await,
         }

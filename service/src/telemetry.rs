@@ -25,14 +25,6 @@ const REFUSED: &str = "segstock_refused_total";
 const CONNECTIONS: &str = "segstock_connections";
 const ACCEPT_ERRORS: &str = "segstock_accept_errors_total";
 const LONG_HEADERS: &str = "segstock_connections_failed_total";
-const ORDERS: &str = "segstock_orders";
-const MAX_ORDERS: &str = "segstock_orders_limit";
-const RETURNABLE: &str = "segstock_orders_returnable";
-const LINES: &str = "segstock_order_lines";
-const MAX_LINES: &str = "segstock_order_lines_limit";
-const KEYS: &str = "segstock_keys";
-const MAX_KEYS: &str = "segstock_keys_limit";
-const SKUS: &str = "segstock_skus";
 const DURABLE: &str = "segstock_ledger_durable";
 const ON_THE_WAY: &str = "segstock_ledger_on_the_way";
 const BATCHES: &str = "segstock_ledger_batches_total";
@@ -48,6 +40,50 @@ const NODE_CALLS: &str = "segstock_node_calls";
 const NODE_LEASE: &str = "segstock_node_lease_seconds";
 const SKU_UNITS: &str = "segstock_sku_units";
 const PREFIX: &str = "segstock_";
+
+/// What a book knows, in the sequence of [`Counted::figures`]: its gauge, that of its limit, and what it is.
+const OF_BOOK: [(&str, &str, &str); 8] = [
+    (
+        "segstock_orders",
+        "segstock_orders_limit",
+        "Orders that are known.",
+    ),
+    (
+        "segstock_orders_returnable",
+        "segstock_orders_returnable_limit",
+        "Orders that are kept for returns alone.",
+    ),
+    (
+        "segstock_order_lines",
+        "segstock_order_lines_limit",
+        "Lines of all known orders.",
+    ),
+    (
+        "segstock_keys",
+        "segstock_keys_limit",
+        "Keys of requests that are known.",
+    ),
+    (
+        "segstock_skus",
+        "segstock_skus_limit",
+        "SKUs that are open.",
+    ),
+    (
+        "segstock_customers",
+        "segstock_customers_limit",
+        "Customers for whom units are counted, each as often as SKUs are.",
+    ),
+    (
+        "segstock_sendings",
+        "segstock_sendings_limit",
+        "Sendings that are on their way.",
+    ),
+    (
+        "segstock_events_kept",
+        "segstock_events_kept_limit",
+        "Events that are kept.",
+    ),
+];
 
 /// The ends of a backup, by their names.
 const BACKUP_ENDS: [&str; 2] = ["failed", "whole"];
@@ -268,14 +304,10 @@ impl Telemetry {
             LONG_HEADERS,
             "Connections that broke off, did not keep to HTTP, or were too slow."
         );
-        metrics::describe_gauge!(ORDERS, "Orders that are known.");
-        metrics::describe_gauge!(MAX_ORDERS, "Orders that may be known at most.");
-        metrics::describe_gauge!(RETURNABLE, "Orders that are kept for returns alone.");
-        metrics::describe_gauge!(LINES, "Lines of all known orders.");
-        metrics::describe_gauge!(MAX_LINES, "Lines that all known orders may have at most.");
-        metrics::describe_gauge!(KEYS, "Keys of requests that are known.");
-        metrics::describe_gauge!(MAX_KEYS, "Keys that may be known at most.");
-        metrics::describe_gauge!(SKUS, "SKUs that are open.");
+        for (name, limit, about) in OF_BOOK {
+            metrics::describe_gauge!(name, about);
+            metrics::describe_gauge!(limit, format!("The most of {name}."));
+        }
         metrics::describe_gauge!(DURABLE, "The number of the last durable change.");
         metrics::describe_gauge!(ON_THE_WAY, "Changes on their way to the ledger.");
         metrics::describe_counter!(BATCHES, "Batches that were written.");
@@ -316,14 +348,8 @@ impl Telemetry {
     }
 
     /// Gauges a book that knows what was `counted`, and its ledger.
-    pub fn gauge(&self, counted: &Counted, book: &Book, writer: &Writer<Sku>) {
-        for (name, number) in [
-            (ORDERS, counted.orders),
-            (RETURNABLE, counted.returnable),
-            (LINES, counted.lines),
-            (KEYS, counted.keys),
-            (SKUS, counted.skus),
-        ] {
+    pub fn gauge(&self, counted: Counted, book: &Book, writer: &Writer<Sku>) {
+        for ((name, _, _), number) in OF_BOOK.into_iter().zip(counted.figures()) {
             gauge!(name).set(number as f64);
         }
         let status = writer.status();
@@ -352,11 +378,11 @@ impl Telemetry {
         self.recorder.render()
     }
 
-    /// Says how many orders may be known, how many lines of theirs, and how many keys.
-    pub fn limit_orders(&self, orders: usize, lines: usize, keys: usize) {
-        gauge!(MAX_ORDERS).set(orders as f64);
-        gauge!(MAX_LINES).set(lines as f64);
-        gauge!(MAX_KEYS).set(keys as f64);
+    /// Says how much a book may know.
+    pub fn limit(&self, most: Counted) {
+        for ((_, limit, _), number) in OF_BOOK.into_iter().zip(most.figures()) {
+            gauge!(limit).set(number as f64);
+        }
     }
 
     /// Folds latencies into their buckets; on a timer, or they pile up until somebody asks.

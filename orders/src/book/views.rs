@@ -3,6 +3,7 @@
 use super::OrderBook;
 use super::changes::remaining;
 use crate::answers::{OrderLine, OrderView};
+use crate::feed::Feed;
 use crate::order::Order;
 use crate::parts::Stage;
 use crate::refusal::Refusal;
@@ -80,6 +81,24 @@ impl<K: Sku + 'static> OrderBook<K> {
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests.known()
+    }
+
+    /// For how many customers units are counted: each as often as SKUs are counted for it.
+    #[must_use]
+    pub fn customers(&self) -> usize {
+        self.customers.known()
+    }
+
+    /// How many [sendings](Self::sendings) are on their way.
+    #[must_use]
+    pub fn sendings_on_the_way(&self) -> usize {
+        self.on_the_way.len()
+    }
+
+    /// How many [events](Self::events) are kept.
+    #[must_use]
+    pub fn events_kept(&self) -> usize {
+        self.feed.as_ref().map_or(0, Feed::kept)
     }
 
     /// How many SKUs are open.

@@ -397,21 +397,6 @@ fn an_order_is_held_no_longer_than_the_longest_hold() {
 }
 
 #[test]
-fn an_order_of_a_real_log_with_687_lines_fits_the_defaults() {
-    let skus: Vec<String> = (0..687).map(|number| format!("sku-{number:05}")).collect();
-    let stock: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 100)).collect();
-    let setting = Setting {
-        // As the command sets them.
-        book: |book| book.max_lines(1_000).max_units(100_000),
-        ..Setting::default()
-    };
-    let shop = Server::set(&stock, setting);
-    let lines: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), 20)).collect();
-    let placed = shop.client.order("large", &lines).expect(201);
-    assert_eq!(placed["lines"].as_array().unwrap().len(), 687);
-}
-
-#[test]
 fn beyond_the_most_orders_a_new_one_is_told_that_it_is_full() {
     let setting = Setting {
         book: |book| book.max_orders(2).retention(MINUTE),
