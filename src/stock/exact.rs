@@ -45,7 +45,8 @@ impl Moves<'_> {
     /// Commits alone go on meanwhile. If none came between two looks at what is committed, with one at the word
     /// between them, then all is of the instant of that look. Commits end, since nothing new can be reserved. But
     /// threads may have many reservations to commit, and meanwhile other calls wait for the mutex. So after some tries
-    /// the snapshot leaves out a commit that came between, as if it were still to come.
+    /// the snapshot leaves out a commit that came between, as if it were still to come. Tested by
+    /// `snapshot_after_its_last_try` in `tests/loom_stock.rs`.
     fn look(&mut self) -> (Word, Totals) {
         let Some(stripes) = self.engine.stripes.get() else {
             return (self.word.load(), Totals::default());
@@ -105,7 +106,8 @@ impl Moves<'_> {
     ///
     /// Of units that go from available to reserved, or back, while it reads, each is counted at least once:
     /// what was settled is read first, what was reserved last, and available units in between as in
-    /// [`Stripes::bound`].
+    /// [`Stripes::bound`]. In the other order a unit that is reserved and committed between the two reads would be
+    /// subtracted twice. Tested by `no_fewer_are_on_hand_than_the_bound_says` in `tests/loom_stock.rs`.
     pub(super) fn on_hand_at_most(&self) -> u64 {
         let Some(stripes) = self.engine.stripes.get() else {
             return self.on_hand(self.word.load(), &Totals::default());
