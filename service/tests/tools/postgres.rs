@@ -1,6 +1,7 @@
 //! The ledger in a `PostgreSQL` server of the test's own.
 
 use crate::support::crowd::killed_under_load;
+use crate::support::key;
 use crate::support::process::{PORTS, Process, command, refusal};
 use libtest_mimic::{Completion, Failed, Trial};
 use segstock_remote::servers::{PostgresServer, Server, Upstream, demanded};
@@ -17,6 +18,10 @@ pub fn trials() -> Vec<Trial> {
         trial(
             "postgres::killed_with_its_database_it_loses_nothing",
             killed,
+        ),
+        trial(
+            "postgres::of_a_list_that_is_killed_all_is_done_or_nothing",
+            killed_list,
         ),
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
@@ -70,6 +75,45 @@ fn killed(mut server: PostgresServer) {
         is_servers_turn = !is_servers_turn;
         service.kill();
     });
+}
+
+/// A list of as many SKUs as are changed together, killed at one time after another.
+fn killed_list(server: PostgresServer) {
+    const SKUS: usize = 10_000;
+    let ledger = url(&server);
+    let arguments = [PORTS, &["--ledger", &ledger]].concat();
+    let start = || Process::spawn(&mut command(&arguments));
+    let mut service = start();
+    let mut took = Duration::MAX;
+    let mut all_done = Vec::new();
+    for round in 0..8 {
+        let name = format!("round-{round}-");
+        let lines = (0..SKUS).map(|number| format!("{name}{number},2\n"));
+        let list = format!("sku,units\n{}", lines.collect::<String>());
+        let client = service.client.clone();
+        let began = Instant::now();
+        thread::scope(|scope| {
+            let headers = [("content-type", "text/csv"), key("k")];
+            let path = "/v1/bulk/stock?do=restock&open=true";
+            let sent = scope.spawn(move || client.try_send("POST", path, &headers, &list));
+            if round == 0 {
+                sent.join().unwrap().unwrap().expect(200);
+                took = began.elapsed();
+            } else {
+                thread::sleep(took * round / 8);
+            }
+            service.kill();
+        });
+        service = start();
+        let list = service.client.get("/v1/bulk/stock").text;
+        let of_round = list.lines().filter(|line| line.starts_with(&name));
+        let (with, without): (Vec<_>, Vec<_>) = of_round.partition(|line| line.contains(",2,2,"));
+        assert!(without.is_empty(), "{without:?}");
+        all_done.push(with.len());
+    }
+    let is_whole = |done: &usize| [0, SKUS].contains(done);
+    assert!(all_done.iter().all(is_whole), "{all_done:?}");
+    assert!(all_done.contains(&0), "{all_done:?}");
 }
 
 /// A folder in which there may be a link to the server's socket; the socket; and the folder as a URL.
