@@ -1,7 +1,7 @@
 //! The command killed under load, stopped under load, and started again from its ledger: nothing that was answered is lost,
 //! and nothing is sold twice.
 
-use crate::support::crowd::{Answers, UNITS, audit, killed_under_load, start, under_load};
+use crate::support::crowd::{Answers, audit, killed_under_load, start, under_load, units};
 #[cfg(unix)]
 use crate::support::process::refusal_of;
 use crate::support::process::{PORTS, Process, command, refusal};
@@ -29,7 +29,7 @@ fn stopped_under_load_it_loses_nothing_that_was_answered() {
     let all = Answers::default();
     let ledger = in_file(directory.path());
     let service = start(&ledger);
-    service.client.open("a", UNITS);
+    service.client.open("a", units());
     under_load(service, 0, &all, 300, |service| {
         assert_eq!(service.terminate(), Some(0));
     });
