@@ -5,6 +5,8 @@ use crate::support::crowd::{Answers, audit, killed_under_load, start, under_load
 #[cfg(unix)]
 use crate::support::process::refusal_of;
 use crate::support::process::{PORTS, Process, command, refusal};
+#[cfg(unix)]
+use crate::support::still::stands_still_under_load;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -20,6 +22,19 @@ fn in_file(directory: &Path) -> String {
 fn killed_under_load_it_loses_nothing_that_was_answered_and_sells_nothing_twice() {
     let directory = tempfile::tempdir().unwrap();
     killed_under_load(&in_file(directory.path()), Process::kill);
+}
+
+#[cfg(unix)]
+#[test]
+fn standing_still_under_load_for_longer_than_its_time_outs_it_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = in_file(directory.path());
+    stands_still_under_load(&ledger, |_| {
+        let (code, line) = refusal(&[PORTS, &["--ledger", &ledger]].concat());
+        assert_eq!(code, Some(2), "{line}");
+        assert!(line.contains("in use by another process"), "{line}");
+        None
+    });
 }
 
 #[cfg(unix)]

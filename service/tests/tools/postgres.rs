@@ -2,6 +2,7 @@
 
 use crate::support::crowd::killed_under_load;
 use crate::support::process::{PORTS, Process, command, refusal};
+use crate::support::still::stands_still_under_load;
 use libtest_mimic::{Completion, Failed, Trial};
 use segstock_remote::servers::{PostgresServer, Server, Upstream, demanded};
 use std::io::Read;
@@ -15,8 +16,12 @@ use tempfile::TempDir;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial(
-            "postgres::killed_with_its_database_it_loses_nothing",
+            "postgres::killed_under_load_with_its_database_it_loses_nothing",
             killed,
+        ),
+        trial(
+            "postgres::standing_still_under_load_while_another_takes_over_it_loses_nothing",
+            still,
         ),
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
@@ -70,6 +75,10 @@ fn killed(mut server: PostgresServer) {
         is_servers_turn = !is_servers_turn;
         service.kill();
     });
+}
+
+fn still(server: PostgresServer) {
+    stands_still_under_load(&url(&server), |start| Some(start()));
 }
 
 /// A folder in which there may be a link to the server's socket; the socket; and the folder as a URL.
