@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 const UNITS: u64 = 1_000_000;
-const CUSTOMERS: usize = 16;
+const CUSTOMERS: usize = 64;
 
 pub fn add(tests: &Tests) {
     let start = PostgresServer::find;

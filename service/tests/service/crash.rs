@@ -1,10 +1,12 @@
 //! The command killed under load, stopped under load, and started again from its ledger: nothing that was answered is lost,
 //! and nothing is sold twice.
 
-use crate::support::crowd::{Answers, UNITS, audit, killed_under_load, start, under_load};
+use crate::support::crowd::{Answers, audit, killed_under_load, start, under_load, units};
 #[cfg(unix)]
 use crate::support::process::refusal_of;
 use crate::support::process::{PORTS, Process, command, refusal};
+#[cfg(unix)]
+use crate::support::still::stands_still_under_load;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -24,12 +26,25 @@ fn killed_under_load_it_loses_nothing_that_was_answered_and_sells_nothing_twice(
 
 #[cfg(unix)]
 #[test]
+fn standing_still_under_load_for_longer_than_its_time_outs_it_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = in_file(directory.path());
+    stands_still_under_load(&ledger, |_| {
+        let (code, line) = refusal(&[PORTS, &["--ledger", &ledger]].concat());
+        assert_eq!(code, Some(2), "{line}");
+        assert!(line.contains("in use by another process"), "{line}");
+        None
+    });
+}
+
+#[cfg(unix)]
+#[test]
 fn stopped_under_load_it_loses_nothing_that_was_answered() {
     let directory = tempfile::tempdir().unwrap();
     let all = Answers::default();
     let ledger = in_file(directory.path());
     let service = start(&ledger);
-    service.client.open("a", UNITS);
+    service.client.open("a", units());
     under_load(service, 0, &all, 300, |service| {
         assert_eq!(service.terminate(), Some(0));
     });

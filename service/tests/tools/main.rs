@@ -4,6 +4,7 @@
 
 mod alike;
 mod browser;
+mod early;
 mod moving;
 mod nodes;
 mod page;
@@ -22,7 +23,9 @@ use libtest_mimic::Arguments;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut trials = prometheus::trials();
+    early::serve_if_asked();
+    let mut trials = early::trials();
+    trials.extend(prometheus::trials());
     trials.extend(page::trials());
     trials.extend(page_figures::trials());
     trials.extend(postgres::trials());

@@ -3,6 +3,7 @@
 use crate::support::crowd::killed_under_load;
 use crate::support::key;
 use crate::support::process::{PORTS, Process, command, refusal};
+use crate::support::still::stands_still_under_load;
 use libtest_mimic::{Completion, Failed, Trial};
 use segstock_remote::servers::{PostgresServer, Server, Upstream, demanded};
 use std::io::Read;
@@ -16,12 +17,16 @@ use tempfile::TempDir;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial(
-            "postgres::killed_with_its_database_it_loses_nothing",
+            "postgres::killed_under_load_with_its_database_it_loses_nothing",
             killed,
         ),
         trial(
             "postgres::of_a_list_that_is_killed_all_is_done_or_nothing",
             killed_list,
+        ),
+        trial(
+            "postgres::standing_still_under_load_while_another_takes_over_it_loses_nothing",
+            still,
         ),
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
@@ -100,7 +105,7 @@ fn killed_list(server: PostgresServer) {
                 sent.join().unwrap().unwrap().expect(200);
                 took = began.elapsed();
             } else {
-                thread::sleep(took * round / 8);
+                thread::sleep(took * (round - 1) / 8);
             }
             service.kill();
         });
@@ -114,6 +119,10 @@ fn killed_list(server: PostgresServer) {
     let is_whole = |done: &usize| [0, SKUS].contains(done);
     assert!(all_done.iter().all(is_whole), "{all_done:?}");
     assert!(all_done.contains(&0), "{all_done:?}");
+}
+
+fn still(server: PostgresServer) {
+    stands_still_under_load(&url(&server), |start| Some(start()));
 }
 
 /// A folder in which there may be a link to the server's socket; the socket; and the folder as a URL.

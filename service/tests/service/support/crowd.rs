@@ -7,12 +7,18 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const CUSTOMERS: usize = 64;
-/// As many as the customers want before the service is ended: what is left is sold after that.
-pub const UNITS: u64 = 20_000;
+pub const CUSTOMERS: usize = 64;
+
+/// More than the customers want before the service is ended for the last time: what is left is sold after that.
+pub fn units() -> u64 {
+    4_000 * rounds() as u64
+}
+
+/// One unit less than an order may be for.
+const MOST: u64 = 99_999;
 
 /// How often it is ended: `SEGSTOCK_SERVICE_KILLS`, or 5.
-fn rounds() -> usize {
+pub fn rounds() -> usize {
     let rounds = std::env::var("SEGSTOCK_SERVICE_KILLS");
     rounds.map_or(5, |text| text.parse().expect("a number"))
 }
@@ -20,8 +26,8 @@ fn rounds() -> usize {
 /// What customers were answered, by order: the last state.
 pub type Answers = Mutex<BTreeMap<String, &'static str>>;
 
-/// The state that an answer says, which must be `expected`; nothing once the service does not answer any more.
-fn answered(
+/// Whether an order or a deed was answered. The state that an answer says must be `expected`.
+pub fn answered(
     reply: Result<Reply, ureq::Error>,
     id: &str,
     expected: &'static str,
@@ -49,6 +55,17 @@ fn answered(
     true
 }
 
+/// What is done to an order, and its state after that: some stay held, some are cancelled, the others are paid for and some of
+/// them shipped.
+pub const fn deeds(number: usize) -> &'static [(&'static str, &'static str)] {
+    match number % 7 {
+        0 => &[],
+        1 => &[("cancel", "cancelled")],
+        2 | 3 => &[("pay", "paid"), ("ship", "shipped")],
+        _ => &[("pay", "paid")],
+    }
+}
+
 /// Orders and pays, order by order, until the service is gone.
 fn buy(client: &Client, name: &str, all: &Answers) {
     for number in 0.. {
@@ -59,14 +76,7 @@ fn buy(client: &Client, name: &str, all: &Answers) {
         if !all.lock().unwrap().contains_key(&id) {
             continue;
         }
-        // Some stay held, some are cancelled, the others are paid for and some of them shipped.
-        let deeds: &[(&str, &'static str)] = match number % 7 {
-            0 => &[],
-            1 => &[("cancel", "cancelled")],
-            2 | 3 => &[("pay", "paid"), ("ship", "shipped")],
-            _ => &[("pay", "paid")],
-        };
-        for &(deed, state) in deeds {
+        for &(deed, state) in deeds(number) {
             if !answered(client.try_deed(deed, &id), &id, state, all) {
                 return;
             }
@@ -76,6 +86,11 @@ fn buy(client: &Client, name: &str, all: &Answers) {
 
 /// A service with its ledger in this place.
 pub fn start(ledger: &str) -> Process {
+    start_with(ledger, &[])
+}
+
+/// One with more arguments.
+pub fn start_with(ledger: &str, arguments: &[&str]) -> Process {
     let more = [
         "--ledger",
         ledger,
@@ -84,7 +99,7 @@ pub fn start(ledger: &str) -> Process {
         "--unpaid",
         "100",
     ];
-    Process::spawn(&mut command(&[PORTS, &more].concat()))
+    Process::spawn(&mut command(&[PORTS, &more, arguments].concat()))
 }
 
 /// Customers buy until `end` has ended the service, which it does once `answers` more answers were given.
@@ -128,72 +143,117 @@ fn list(client: &Client) -> BTreeMap<String, String> {
 
 /// Holds a service that was started again to what was answered before.
 pub fn audit(client: &Client, all: &Answers) {
+    assert_eq!(wrongs(client, all), Vec::<String>::new());
+}
+
+/// What is wrong with a service that was started again, by what was answered before.
+fn wrongs(client: &Client, all: &Answers) -> Vec<String> {
     let orders = list(client);
-    let steps = ["held", "paid", "shipped"];
+    let mut wrongs = Vec::new();
     for (id, answered) in &*all.lock().unwrap() {
-        let found = orders
-            .get(id)
-            .unwrap_or_else(|| panic!("{id} is lost: it was {answered}"));
-        let step = |state: &str| steps.iter().position(|it| *it == state);
-        let is_later = match (step(answered), step(found)) {
-            (Some(answered), Some(found)) => found >= answered,
-            // One whose cancelling was not answered any more.
-            (Some(answered), None) => answered == 0 && found == "cancelled",
-            (None, _) => found == answered,
-        };
-        assert!(is_later, "{id} was answered {answered}, and is {found}");
+        match orders.get(id) {
+            None => wrongs.push(format!("{id} is lost: it was {answered}")),
+            Some(found) if !is_later(answered, found) => {
+                wrongs.push(format!("{id} was answered {answered}, and is {found}"));
+            }
+            Some(_) => {}
+        }
+    }
+    if !wrongs.is_empty() {
+        return wrongs;
     }
     let count = |state: &str| orders.values().filter(|it| *it == state).count() as u64;
     let (promised, shipped) = (count("held") + count("paid"), count("shipped"));
-    assert!(promised + shipped <= UNITS, "sold twice");
-    let (available, on_hand) = client.stock("a");
-    assert_eq!(
-        (on_hand, available),
-        (UNITS - shipped, UNITS - shipped - promised)
-    );
+    if promised + shipped > units() {
+        wrongs.push(format!(
+            "{promised} promised and {shipped} shipped: sold twice"
+        ));
+        return wrongs;
+    }
+    let stock = client.stock("a");
+    let left = units() - shipped;
+    if stock != (left - promised, left) {
+        wrongs.push(format!(
+            "{stock:?}: {promised} are promised, {shipped} shipped"
+        ));
+    }
+    wrongs
 }
 
-/// Ends the service under load, again and again, as `end` does: nothing that was answered is lost, and nothing is sold
-/// twice.
-pub fn killed_under_load(ledger: &str, mut end: impl FnMut(Process)) {
+/// Whether an order can be in the second state after it was answered in the first: its next step may have had no answer.
+fn is_later(answered: &str, found: &str) -> bool {
+    let steps = ["held", "paid", "shipped"];
+    let step = |state: &str| steps.iter().position(|it| *it == state);
+    match (step(answered), step(found)) {
+        (Some(answered), Some(found)) => found >= answered,
+        (Some(answered), None) => answered == 0 && found == "cancelled",
+        (None, _) => found == answered,
+    }
+}
+
+/// Ends services on one ledger under load, again and again, as `end` does. Returns what is wrong after the first of them after
+/// which anything is.
+pub fn ended_under_load(start: impl Fn() -> Process, mut end: impl FnMut(Process)) -> Vec<String> {
     let all = Answers::default();
-    let service = start(ledger);
-    service.client.open("a", UNITS);
+    let service = start();
+    service.client.open("a", units());
     let mut service = service;
     for round in 0..rounds() {
         under_load(service, round, &all, 400, &mut end);
-        service = start(ledger);
-        audit(&service.client, &all);
+        service = start();
+        let wrongs = wrongs(&service.client, &all);
+        if !wrongs.is_empty() {
+            return wrongs;
+        }
     }
-    assert!(
-        all.lock().unwrap().len() >= 1_000,
-        "{}",
-        all.lock().unwrap().len()
-    );
-    // A retry is answered as before, and what is left can be sold, once.
-    let states: BTreeSet<_> = all.lock().unwrap().values().copied().collect();
+    assert_goes_on(&service.client, &all);
+    Vec::new()
+}
+
+/// Kills the service under load, again and again, as `end` does: nothing that was answered is lost, and nothing is sold
+/// twice.
+pub fn killed_under_load(ledger: &str, end: impl FnMut(Process)) {
+    let wrongs = ended_under_load(|| start(ledger), end);
+    assert_eq!(wrongs, Vec::<String>::new());
+}
+
+/// A retry is answered as before, and what is left can be sold, once.
+pub fn assert_goes_on(client: &Client, all: &Answers) {
+    let all = all.lock().unwrap();
+    assert!(all.len() >= 200 * rounds(), "{}", all.len());
+    let states: BTreeSet<_> = all.values().copied().collect();
     assert!(
         states.contains("paid") && states.contains("shipped"),
         "{states:?}"
     );
     // Some were cancelled whose cancelling was not answered any more.
-    for (id, _) in list(&service.client)
+    for (id, _) in list(client)
         .iter()
         .filter(|(_, state)| *state != "cancelled")
     {
-        let again = service.client.order(id, &[("a", 1)]);
+        let again = client.order(id, &[("a", 1)]);
         assert!(again.is_replayed(), "{id}: {again:?}");
     }
-    let (available, _) = service.client.stock("a");
+    for (id, state) in &*all {
+        let deed = match *state {
+            "held" => continue,
+            "cancelled" => "cancel",
+            "paid" => "pay",
+            "shipped" => "ship",
+            other => panic!("{id} is {other}"),
+        };
+        let again = client.deed(deed, id);
+        assert!(again.is_replayed(), "{deed} {id}: {again:?}");
+    }
+    let (mut available, _) = client.stock("a");
+    while available > MOST {
+        let order = format!("rest-{available}");
+        client.order(&order, &[("a", MOST)]).expect(201);
+        available -= MOST;
+    }
     let more = [("a", available + 1)];
-    service
-        .client
-        .order("more", &more)
-        .problem(409, "out-of-stock");
+    client.order("more", &more).problem(409, "out-of-stock");
     if available > 0 {
-        service
-            .client
-            .order("rest", &[("a", available)])
-            .expect(201);
+        client.order("rest", &[("a", available)]).expect(201);
     }
 }

@@ -5,6 +5,8 @@ pub mod crowd;
 pub mod described;
 pub mod process;
 pub mod slow;
+#[cfg(unix)]
+pub mod still;
 
 use segstock::ManualClock;
 use segstock_orders::ledger::{Ledger, Recovered};
@@ -201,12 +203,21 @@ impl Reply {
 
 impl Client {
     pub fn new(address: SocketAddr) -> Self {
+        Self::with_time(address, Duration::from_secs(20))
+    }
+
+    /// One that waits for an answer for so long.
+    pub fn waiting(&self, time: Duration) -> Self {
+        Self::with_time(self.address, time)
+    }
+
+    fn with_time(address: SocketAddr, time: Duration) -> Self {
         let agent = Agent::config_builder()
             // A server that answers before it has read all of a request closes the connection, and the next request
             // would find it closed.
             .max_idle_connections(0)
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
+            .timeout_global(Some(time))
             .build()
             .into();
         Self { address, agent }
