@@ -105,8 +105,8 @@ impl Overview {
         }
     }
 
-    /// Of an order book that knows what was `counted`, and whose changes `writer` makes durable, with SKUs from number `first` on that have `search` in their
-    /// name. A change has waited for `behind` to be durable.
+    /// Of an order book that knows what was `counted`, and whose changes `writer` makes durable, with SKUs from number `first`
+    /// on that have `search` in their name. A change has waited for `behind` to be durable.
     ///
     /// # Errors
     ///
