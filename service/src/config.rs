@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::book::{Limits, Sku};
+use crate::counted::{Counted, MAX_SENDINGS};
 use crate::input::check_sku;
 use crate::ledger::LedgerPlace;
 use crate::settings::{Header, Log, NodeName, Pause, Percent, Seconds, Token};
@@ -382,6 +383,21 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The most that a book with these settings may know.
+    #[must_use]
+    pub const fn most(&self) -> Counted {
+        Counted {
+            orders: self.max_orders,
+            returnable: self.max_returnable,
+            lines: self.max_all_lines,
+            keys: self.max_keys,
+            skus: self.limits.skus,
+            customers: self.max_customers,
+            sendings: MAX_SENDINGS,
+            events: self.events,
+        }
     }
 
     /// The SKUs to open in a book that has `open` SKUs.

@@ -1,7 +1,6 @@
 //! [`Counted`]: how much a book knows, as it is shown; and how much it may know.
 
 use crate::book::Book;
-use crate::config::Config;
 
 /// How much a book knows, or may know at most.
 #[derive(Debug, Clone, Copy)]
@@ -40,21 +39,6 @@ impl Counted {
             customers: book.customers(),
             sendings: book.sendings_on_the_way(),
             events: book.events_kept(),
-        }
-    }
-
-    /// The most that a book of this configuration may know.
-    #[must_use]
-    pub const fn most(config: &Config) -> Self {
-        Self {
-            orders: config.max_orders,
-            returnable: config.max_returnable,
-            lines: config.max_all_lines,
-            keys: config.max_keys,
-            skus: config.limits.skus,
-            customers: config.max_customers,
-            sendings: MAX_SENDINGS,
-            events: config.events,
         }
     }
 

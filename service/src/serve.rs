@@ -6,7 +6,6 @@ use crate::background::Background;
 use crate::backups::Maker;
 use crate::config::Config;
 use crate::connections::{Door, files, shares};
-use crate::counted::Counted;
 use crate::description;
 use crate::opening;
 use crate::requests;
@@ -100,7 +99,7 @@ impl Service {
         if config.node.is_some() {
             telemetry::begin_node();
         }
-        telemetry.limit(Counted::most(&config));
+        telemetry.limit(config.most());
         let token = config.token.as_ref();
         let app = App {
             token: token.map(|token| token.text().into()),
