@@ -9,7 +9,6 @@
 //! late take reopens it without the mutex.
 
 use super::engine::Engine;
-use super::probe;
 use super::segment::{MAX_CHANGE, SUNK, Segment};
 use super::stripes::{Cold, Stripes, Totals};
 use super::sums::Sums;
@@ -195,18 +194,6 @@ impl<'a> Moves<'a> {
     fn bring(&mut self, segment: &Segment, units: u64) {
         self.sums.reserved = self.sums.reserved.wrapping_add(units);
         segment.bring(units);
-    }
-
-    /// Widens for a thread whose exchanges of the narrow word failed `losses` times, if that is often enough or plenty
-    /// of units are in stock.
-    pub(super) fn widen_for(&mut self, order: u64, losses: u32) {
-        let narrowings = self.engine.stripes.get();
-        let narrowings = narrowings.map_or(0, |stripes| stripes.cold().narrowings());
-        let plenty = self.tuning.is_plenty(self.word.load().units(), order);
-        if plenty || self.tuning.has_lost_patience(losses, narrowings) {
-            probe::reset_losses();
-            self.widen();
-        }
     }
 
     /// Widens, if the stock is narrow and owes nothing.

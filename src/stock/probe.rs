@@ -96,11 +96,6 @@ pub(super) fn lost(address: usize) -> u32 {
     })
 }
 
-/// Sets the count of losses to 0.
-pub(super) fn reset_losses() {
-    LOSSES.with(|cell| cell.set((0, 0)));
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -163,9 +158,6 @@ mod tests {
 
     #[test]
     fn losses_are_counted_for_one_stock_at_a_time() {
-        reset_losses();
         assert_eq!([lost(1), lost(1), lost(2), lost(1)], [1, 2, 1, 1]);
-        reset_losses();
-        assert_eq!(lost(1), 1);
     }
 }

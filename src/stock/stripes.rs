@@ -214,7 +214,7 @@ impl Stripes {
         Stats {
             gathers: get(&self.cold().gathers),
             widenings: get(&self.cold().widenings),
-            narrowings: self.cold().narrowings(),
+            narrowings: get(&self.cold().narrowings),
             contended: self.iter().map(Segment::contended).sum(),
         }
     }
@@ -239,10 +239,6 @@ impl Cold {
 
     pub(super) fn count_narrowing(&self) {
         add(&self.narrowings, 1);
-    }
-
-    pub(super) fn narrowings(&self) -> u64 {
-        get(&self.narrowings)
     }
 
     pub(super) fn owed(&self) -> u64 {

@@ -255,7 +255,7 @@ impl Engine {
         if self.tuning.is_contention(seen.units(), units, losses)
             && let Some(mut moves) = Moves::try_begin(self)
         {
-            moves.widen_for(units, losses);
+            moves.widen();
         }
     }
 

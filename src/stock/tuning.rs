@@ -15,8 +15,8 @@ pub struct Tuning {
     pub orders: u8,
     /// From here on contention widens at once, and a restock is dealt out.
     pub enough: u16,
-    /// With less than enough, contention widens after 2 to this power losses of one thread. Each narrowing doubles that
-    /// number, up to 256-fold.
+    /// With less than enough, contention widens after each 2 to this power losses of one thread. Two threads that take one
+    /// unit of 2 to 8 and put it back: 10.3 ns a call with it; without it 49 to 82, and 40 to 57 on one shared atomic.
     pub patience: u8,
     /// How far it may grow; the builder sets it.
     pub max_segments: u16,
@@ -64,8 +64,7 @@ impl Tuning {
     }
 
     /// Whether it may be time to widen: contention over `units` by orders of the size of `order`,
-    /// after a thread has lost `losses` times. With less than plenty this is true once in `2^patience` losses,
-    /// and the holder of the cold mutex decides by [`has_lost_patience`](Self::has_lost_patience).
+    /// after a thread has lost `losses` times. With less than plenty this is true once in `2^patience` losses.
     pub(super) fn is_contention(&self, units: u64, order: u64, losses: u32) -> bool {
         if self.max_segments == 1 {
             return false;
@@ -75,12 +74,6 @@ impl Tuning {
         let patience = 1_u64.checked_shl(self.patience.into());
         let now_and_then = patience.is_some_and(|many| u64::from(losses).is_multiple_of(many));
         self.is_plenty(units, order) || can_share && now_and_then
-    }
-
-    /// Whether `losses` of one thread are many for a stock that was made narrow `narrowings` times.
-    pub(super) fn has_lost_patience(&self, losses: u32, narrowings: u64) -> bool {
-        let patience = 1_u64.checked_shl(u32::from(self.patience) + narrowings.min(8) as u32);
-        patience.is_some_and(|many| u64::from(losses) >= many)
     }
 
     /// How far a stock grows on a machine that runs `parallelism` threads at once.
@@ -107,13 +100,7 @@ mod tests {
     fn contention_over_few_widens_after_many_losses() {
         let tuning = Tuning::DEFAULT;
         assert!(!tuning.is_contention(2, 1, 255));
-        assert!(tuning.is_contention(2, 1, 256) && tuning.has_lost_patience(256, 0));
-        assert!(
-            !tuning.has_lost_patience(256, 1),
-            "each narrowing doubles the patience"
-        );
-        assert!(tuning.has_lost_patience(512, 1));
-        assert!(tuning.has_lost_patience(65_536, 1_000), "but not for ever");
+        assert!(tuning.is_contention(2, 1, 256) && !tuning.is_contention(2, 1, 257));
         assert!(
             !tuning.is_contention(1, 1, 256),
             "a single unit cannot be shared"
@@ -134,7 +121,6 @@ mod tests {
         assert!(!still.is_little(0) && !still.is_little_for(0, u64::MAX));
         assert!(!still.is_enough(u64::from(u16::MAX) - 1));
         assert!(!still.is_contention(1_000, 1, 1 << 20));
-        assert!(!still.has_lost_patience(u32::MAX, 0));
     }
 
     #[test]

@@ -94,7 +94,6 @@ pub struct Thread {
     probe: u32,
     /// The thread's segment, if it knows it.
     pub seat: Option<u8>,
-    pub losses: u8,
 }
 
 /// 2^32 divided by the golden ratio.
@@ -111,7 +110,6 @@ impl Thread {
             depth: 0,
             probe: 0,
             seat: None,
-            losses: 0,
         };
         thread.stay(index, rules);
         thread

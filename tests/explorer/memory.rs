@@ -185,7 +185,6 @@ pub struct Shared {
     pub reserved: u8,
     pub owed: u8,
     pub withdrawn: u8,
-    pub narrowings: u8,
 }
 
 impl Shared {
@@ -200,7 +199,6 @@ impl Shared {
             reserved: 0,
             owed: 0,
             withdrawn: 0,
-            narrowings: 0,
         }
     }
 

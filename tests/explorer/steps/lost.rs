@@ -6,20 +6,18 @@ use crate::steps::spread;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
-    TryLock { order: u8 },
-    Plenty { order: u8 },
+    TryLock,
     Unlock,
 }
 
 impl At {
     /// Notes that an exchange for `order` units was lost to `seen`.
     pub fn begin(cpu: &mut Cpu, waiting: Frame, seen: Word, order: u8) {
-        cpu.call(waiting, Frame::Lost(Self::TryLock { order }));
+        cpu.call(waiting, Frame::Lost(Self::TryLock));
         if seen.wide {
             return cpu.ret(Value::Done);
         }
         let tuning = cpu.rules.tuning;
-        cpu.me.losses += u8::from(tuning.loses_patience);
         let can_share = tuning.loses_patience && seen.units / 2 >= order.max(1);
         if !tuning.is_plenty(seen.units, order) && !can_share {
             cpu.ret(Value::Done);
@@ -28,22 +26,8 @@ impl At {
 
     pub fn step(self, cpu: &mut Cpu) {
         match self {
-            Self::TryLock { order } if cpu.try_lock() => {
-                cpu.go(Frame::Lost(Self::Plenty { order }));
-            }
-            Self::TryLock { .. } => cpu.ret(Value::Done),
-            Self::Plenty { order } => {
-                let tuning = cpu.rules.tuning;
-                let losses = u32::from(cpu.me.losses);
-                let impatient = tuning.loses_patience && losses >= 1 << cpu.shared.narrowings;
-                let widens = impatient || tuning.is_plenty(cpu.shared.word.units, order);
-                if widens {
-                    cpu.me.losses = 0;
-                    spread::At::widen(cpu, Frame::Lost(Self::Unlock));
-                } else {
-                    cpu.go(Frame::Lost(Self::Unlock));
-                }
-            }
+            Self::TryLock if cpu.try_lock() => spread::At::widen(cpu, Frame::Lost(Self::Unlock)),
+            Self::TryLock => cpu.ret(Value::Done),
             Self::Unlock => {
                 cpu.unlock();
                 cpu.ret(Value::Done);

@@ -68,11 +68,8 @@ pub enum At {
         index: u8,
     },
     // Closes the word.
-    CloseLoad {
-        was_wide: bool,
-    },
+    CloseLoad,
     CloseExchange {
-        was_wide: bool,
         seen: Word,
     },
 }
@@ -117,7 +114,7 @@ impl At {
         if was_wide && cpu.rules.tuning.is_enough(units) {
             spread::At::spread(cpu, waiting);
         } else {
-            cpu.call(waiting, Frame::Narrowing(CloseLoad { was_wide }));
+            cpu.call(waiting, Frame::Narrowing(CloseLoad));
         }
     }
 
@@ -152,15 +149,10 @@ impl At {
                     cpu.go(Frame::Narrowing(RaiseSegment { index: index + 1 }));
                 }
             }
-            CloseLoad { was_wide } => close(cpu, was_wide, cpu.shared.word),
-            CloseExchange { was_wide, seen } => match cpu.exchange(seen, seen.closed()) {
-                Ok(()) => {
-                    if was_wide && cpu.rules.tuning.loses_patience {
-                        cpu.shared.narrowings = (cpu.shared.narrowings + 1).min(8);
-                    }
-                    cpu.ret(Value::Done);
-                }
-                Err(seen) => close(cpu, was_wide, seen),
+            CloseLoad => close(cpu, cpu.shared.word),
+            CloseExchange { seen } => match cpu.exchange(seen, seen.closed()) {
+                Ok(()) => cpu.ret(Value::Done),
+                Err(seen) => close(cpu, seen),
             },
             _ => self.step_of_proof(cpu),
         }
@@ -287,7 +279,7 @@ impl At {
 
     pub fn resume(self, cpu: &mut Cpu, value: Value) {
         match (self, value) {
-            (Narrow, Value::Totals(_)) => cpu.go(Frame::Narrowing(CloseLoad { was_wide: true })),
+            (Narrow, Value::Totals(_)) => cpu.go(Frame::Narrowing(CloseLoad)),
             (Narrow, value) => cpu.ret(value),
             (Drained { sink }, Value::Units(0)) => settle(cpu, sink),
             (Drained { sink }, Value::Units(got)) => {
@@ -379,14 +371,11 @@ fn judge(cpu: &mut Cpu, sink: bool, totals: Totals) {
     }
 }
 
-fn close(cpu: &mut Cpu, was_wide: bool, word: Word) {
+fn close(cpu: &mut Cpu, word: Word) {
     let unasked = cpu.without(Omission::NarrowingAsksWhetherItWasCancelled)
         || cpu.without(Omission::ProvingIsSet);
     if word.proving || unasked && word.wide {
-        cpu.go(Frame::Narrowing(CloseExchange {
-            was_wide,
-            seen: word,
-        }));
+        cpu.go(Frame::Narrowing(CloseExchange { seen: word }));
     } else {
         cpu.ret(Value::NotWhole);
     }
