@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo build --release -p segstock-orders --features sqlite --example one_order
-//! strace -f -y -e trace=write,pwrite64,fdatasync target/release/examples/one_order one_order.db
+//! strace -f -y -e trace=write,pwrite64,fsync,fdatasync target/release/examples/one_order one_order.db
 //! ```
 //!
 //! Each answer is a line. Its entry is written to `one_order.db-wal` before, and that is synced before. With

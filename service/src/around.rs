@@ -124,16 +124,23 @@ fn check(app: &App, route: Option<&Route>, request: &Request) -> Result<(), Prob
         return Err(Problem::new(kinds::MALFORMED, detail));
     }
     let is_free = route.is_some_and(|route| route.audience.needs_no_token());
+    if is_free || may_ask(app, request.headers()) {
+        return Ok(());
+    }
+    let detail = match app.token {
+        Some(_) => "the shop's listener asks for its token: Authorization: Bearer TOKEN",
+        None => {
+            "the shop's listener has no token, and answers only who calls this machine localhost or 127.0.0.1: set SEGSTOCK_TOKEN"
+        }
+    };
+    Err(Problem::new(kinds::NO_TOKEN, detail))
+}
+
+/// Whether a request with these headers may ask this listener all that it answers. The customers' listener has no token.
+pub fn may_ask(app: &App, headers: &HeaderMap) -> bool {
     match &app.token {
-        Some(token) if !is_free && !has_token(request, token) => {
-            let detail = "the shop's listener asks for its token: Authorization: Bearer TOKEN";
-            Err(Problem::new(kinds::NO_TOKEN, detail))
-        }
-        None if app.is_shop && !is_free && !means_this_machine(request.headers()) => {
-            let detail = "the shop's listener has no token, and answers only who calls this machine localhost or 127.0.0.1: set SEGSTOCK_TOKEN";
-            Err(Problem::new(kinds::NO_TOKEN, detail))
-        }
-        _ => Ok(()),
+        Some(token) => has_token(headers, token),
+        None => !app.is_shop || means_this_machine(headers),
     }
 }
 
@@ -161,8 +168,8 @@ fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback())
 }
 
-fn has_token(request: &Request, token: &str) -> bool {
-    let sent = request.headers().get(AUTHORIZATION);
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let sent = headers.get(AUTHORIZATION);
     let sent = sent.and_then(|value| value.to_str().ok());
     let sent = sent.and_then(|text| text.split_once(' '));
     sent.is_some_and(|(scheme, sent)| {

@@ -6,25 +6,25 @@ use segstock_postgres::nodes::NodeStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How the service is.
+/// How the service is. The shop, which has the token, sees figures; customers, and probes without the token, `status` alone.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `ok`.
     #[schema(value_type = String)]
     status: &'static str,
-    /// SKUs that are open, at the shop's listener. Several nodes do not count them.
+    /// SKUs that are open, for the shop alone. Several nodes do not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     skus: Option<usize>,
-    /// Orders that are known, at the shop's listener. Several nodes do not count them.
+    /// Orders that are known, for the shop alone. Several nodes do not count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     orders: Option<usize>,
-    /// How the ledger is, if one process sells; at the shop's listener.
+    /// How the ledger is, if one process sells; for the shop alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     ledger: Option<LedgerHealth>,
-    /// How this node is, if several sell; at the shop's listener.
+    /// How this node is, if several sell; for the shop alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     node: Option<NodeHealth>,
@@ -62,7 +62,7 @@ impl Health {
         }
     }
 
-    /// What customers hear: that it lives. How much it sells is the shop's.
+    /// What customers and probes hear: that it lives. How much it sells is the shop's.
     #[must_use]
     pub const fn brief() -> Self {
         Self {

@@ -18,7 +18,7 @@ const LOOKS: u32 = 20_000;
 /// A sale as it runs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Overview {
-    /// The stock of SKUs, in the sequence in which they were opened.
+    /// The stock of SKUs, in the sequence in which they were opened; with several nodes, by their names.
     stock: Vec<Bar>,
     /// Where the next SKUs begin, if there are more: the `first` of the next request.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -66,8 +66,18 @@ pub struct Found {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (orders, skus, entries) = (self.orders, self.skus, self.entries);
-        write!(f, "{orders} orders and {skus} SKUs in {entries} entries")?;
+        let orders = if self.orders == 1 { "order" } else { "orders" };
+        let skus = if self.skus == 1 { "SKU" } else { "SKUs" };
+        let entries = if self.entries == 1 {
+            "entry"
+        } else {
+            "entries"
+        };
+        write!(
+            f,
+            "{} {orders} and {} {skus} in {} {entries}",
+            self.orders, self.skus, self.entries
+        )?;
         if self.last > Position::default() {
             let passed = self.passed.as_secs_f64();
             write!(f, ", the last {passed:.1} s ago")?;

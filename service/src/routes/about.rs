@@ -2,21 +2,24 @@
 
 use super::page::file;
 use crate::app::Shared;
+use crate::around::may_ask;
 use crate::health::Health;
 use crate::kinds;
 use crate::problem::{Body as ProblemBody, Problem};
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "live", tag = "operators", responses((status = 200, body = Health)))]
-pub async fn live(State(app): State<Shared>) -> axum::Json<Health> {
-    health(&app).await
+pub async fn live(State(app): State<Shared>, headers: HeaderMap) -> axum::Json<Health> {
+    health(&app, &headers).await
 }
 
-async fn health(app: &Shared) -> axum::Json<Health> {
-    axum::Json(match app.is_shop {
+/// Probes have no token: they hear that it lives, and no figures.
+async fn health(app: &Shared, headers: &HeaderMap) -> axum::Json<Health> {
+    axum::Json(match app.is_shop && may_ask(app, headers) {
         true => app.shop.health().await,
         false => Health::brief(),
     })
@@ -27,10 +30,13 @@ async fn health(app: &Shared) -> axum::Json<Health> {
     (status = 200, body = Health),
     (status = 503, description = "It stops, its ledger failed, or a change waits long to be durable.", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-pub async fn ready(State(app): State<Shared>) -> Result<axum::Json<Health>, Problem> {
+pub async fn ready(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+) -> Result<axum::Json<Health>, Problem> {
     app.shop.check()?;
     if app.is_ready() {
-        Ok(health(&app).await)
+        Ok(health(&app, &headers).await)
     } else {
         Err(Problem::new(kinds::NOT_READY, "the service is stopping"))
     }

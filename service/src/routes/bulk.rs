@@ -187,8 +187,8 @@ pub enum Format {
 
 /// All SKUs and their stock
 ///
-/// In the sequence in which they were opened, each SKU's figures of one instant. `units` are on hand: the list can be sent
-/// back as a count.
+/// In the sequence in which they were opened; with several nodes, by their names. Each SKU's figures are of one instant. `units`
+/// are on hand: the list can be sent back as a count.
 #[utoipa::path(get, path = "/v1/bulk/stock", operation_id = "export_stock", tag = "shop", params(Shown),
     responses((status = 200, content((String = "text/csv"), (String = "application/jsonl")))))]
 pub async fn export(

@@ -2,6 +2,7 @@
 
 use crate::support::{JSON, Server, Setting, key};
 use segstock_service::book::Limits;
+use serde_json::json;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -68,8 +69,15 @@ fn the_shop_asks_for_its_token_and_customers_are_not_asked() {
     assert_eq!(refused.headers["www-authenticate"], "Bearer");
     shop.client.get("/metrics").problem(401, "no-token");
     shop.client.get("/nope").problem(401, "no-token");
-    shop.client.get("/readyz").expect(200);
-    with(&format!("Bearer {TOKEN}")).expect(200);
+    let bearer = format!("Bearer {TOKEN}");
+    for path in ["/livez", "/readyz"] {
+        let probed = shop.client.get(path).expect(200);
+        assert_eq!(probed, json!({"status": "ok"}), "{path}: no figures");
+        let header = [("authorization", &*bearer)];
+        let asked = shop.client.send("GET", path, &header, "").expect(200);
+        assert_eq!((&asked["skus"], &asked["orders"]), (&json!(1), &json!(1)));
+    }
+    with(&bearer).expect(200);
     with(&format!("bearer {TOKEN}")).expect(200);
 }
 

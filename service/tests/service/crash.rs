@@ -81,7 +81,7 @@ fn it_keeps_a_ledger_where_it_is_started_and_says_what_it_found() {
     let service = start();
     let found = &service.found;
     assert!(
-        found.contains("1 orders and 3 SKUs") && found.contains("to start over"),
+        found.contains("1 order and 3 SKUs") && found.contains("to start over"),
         "{found}"
     );
     assert_eq!(service.client.stock("phone"), (1_002, 1_005));
