@@ -32,7 +32,8 @@ impl Claim {
     pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
         let file = file(path)?;
         let is_new = CLAIMED.lock().insert(file.clone());
-        Ok(is_new.then_some(Self(file)))
+        // One that is not new must not be made: it would be dropped, and the first with it.
+        Ok(is_new.then(|| Self(file)))
     }
 }
 
