@@ -35,6 +35,13 @@ impl Claim {
         // One that is not new must not be made: it would be dropped, and the first with it.
         Ok(is_new.then(|| Self(file)))
     }
+
+    /// Looks at a file that is there, unless it is claimed. Nobody claims it meanwhile.
+    pub(super) fn look<T>(path: &Path, look: impl FnOnce() -> T) -> io::Result<Option<T>> {
+        let claimed = CLAIMED.lock();
+        let is_free = !claimed.contains(&file(path)?);
+        Ok(is_free.then(look))
+    }
 }
 
 impl Drop for Claim {
