@@ -249,6 +249,11 @@ impl<K> Queue<K> {
         waiting.collect().map_or(Next::Nothing, Next::Batch)
     }
 
+    /// Threads know it by this.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// No more permits. What was permitted before can still be appended.
     pub(super) fn close(&self) {
         // Under the lock: the writer's thread either sees it before it waits, or is notified.

@@ -1,0 +1,78 @@
+//! Calls that are decided together, beside others: what they take, how long others wait for them, and other books.
+
+use segstock_orders::ledger::faults::Disk;
+use segstock_orders::ledger::{Driver, Recovered, Step, WriterSettings};
+use segstock_orders::{Journal as _, NoPlace, OrderBook, Position, SkuLimits};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+type Shop = Recovered<String>;
+
+fn by_hand(places: usize) -> (Shop, Driver<String>) {
+    let settings = WriterSettings::new().places(places);
+    let shop = OrderBook::builder().recover_by_hand(Disk::new().ledger(), settings);
+    shop.expect("an empty disk")
+}
+
+fn with_thread(places: usize) -> Shop {
+    let settings = WriterSettings::new().places(places);
+    let shop = OrderBook::builder().recover_with(Disk::new().ledger(), settings);
+    shop.expect("an empty disk")
+}
+
+fn open(shop: &Shop, sku: &str) -> bool {
+    shop.book.open(sku.to_owned(), 1).is_ok()
+}
+
+fn wait(shop: &Shop, position: Position) {
+    while shop.writer.outcome(position).is_none() {
+        thread::yield_now();
+    }
+    assert_eq!(shop.writer.outcome(position), Some(Ok(())));
+}
+
+fn open_alone(shop: &Shop, sku: &str) -> bool {
+    shop.writer.decide(|| open(shop, sku)).answer
+}
+
+#[test]
+fn a_call_of_another_book_is_durable_when_it_is_answered() {
+    let ((shop, _driver), other) = (by_hand(10), with_thread(10));
+    assert!(open(&other, "before"));
+    let decided = shop.writer.decide(|| open(&other, "phone"));
+    assert!(decided.answer);
+    assert_eq!(
+        decided.rests_on,
+        Position::default(),
+        "on nothing of this book"
+    );
+    assert_eq!(other.writer.status().durable, Position::new(2));
+    let together = shop.writer.together(1, || open(&other, "case"));
+    assert_eq!(together.map(|it| it.rests_on), Ok(Position::default()));
+    assert_eq!(other.writer.status().durable, Position::new(3));
+}
+
+#[test]
+fn what_is_decided_inside_counts_for_what_is_around_it() {
+    let ((shop, mut driver), (other, _others)) = (by_hand(1), by_hand(1));
+    let decided = shop.writer.together(3, || {
+        let inner = other.writer.decide(|| {
+            // Neither waits for its book.
+            (
+                open(&other, "phone"),
+                open(&shop, "phone"),
+                open(&shop, "case"),
+            )
+        });
+        assert_eq!(inner.answer, (true, true, true), "and takes its places");
+        assert_eq!(inner.rests_on, Position::new(1), "of its own book");
+        shop.writer.decide(|| open(&shop, "cable")).rests_on
+    });
+    let decided = decided.expect("a place");
+    assert_eq!(
+        (decided.answer, decided.rests_on),
+        (Position::new(3), Position::new(3))
+    );
+    assert_eq!(driver.step(), Step::Written);
+}
