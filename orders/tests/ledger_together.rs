@@ -25,6 +25,43 @@ fn open(shop: &Shop, sku: &str) -> bool {
     shop.book.open(sku.to_owned(), 1).is_ok()
 }
 
+#[test]
+fn an_order_beside_lists_always_finds_its_place() {
+    const LISTS: u64 = 300;
+    const CALLS: usize = 2_000;
+    let shop = with_thread(4);
+    let skus: Vec<_> = (0..CALLS).map(|sku| sku.to_string()).collect();
+    let set = |sku: &String, units| {
+        let mut limits = SkuLimits::default();
+        limits.safety = units;
+        let is_set = shop.book.limit(sku.clone(), limits);
+        is_set.is_ok()
+    };
+    let opened = shop
+        .writer
+        .together(CALLS, || skus.iter().all(|sku| open(&shop, sku)));
+    wait(&shop, opened.expect("a place").rests_on);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for list in 0..LISTS {
+                // Every second one changes nothing.
+                let calls = || skus.iter().all(|sku| set(sku, list / 2));
+                let decided = shop.writer.together(CALLS, calls).expect("a place");
+                assert!(decided.answer);
+                wait(&shop, decided.rests_on);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        while !is_over.load(Ordering::Relaxed) {
+            // One at a time: it needs one of four places.
+            assert_eq!(shop.writer.permit(), Ok(()));
+            shop.writer.give_back();
+        }
+    });
+    assert_eq!(shop.writer.status().used, 0);
+}
+
 fn wait(shop: &Shop, position: Position) {
     while shop.writer.outcome(position).is_none() {
         thread::yield_now();
@@ -34,6 +71,22 @@ fn wait(shop: &Shop, position: Position) {
 
 fn open_alone(shop: &Shop, sku: &str) -> bool {
     shop.writer.decide(|| open(shop, sku)).answer
+}
+
+#[test]
+fn however_many_entries_are_said_others_find_their_places() {
+    for places in [3, usize::MAX] {
+        let (shop, mut driver) = by_hand(places);
+        let both = || {
+            open(&shop, "a")
+                & thread::scope(|scope| scope.spawn(|| open_alone(&shop, "b")).join().unwrap())
+        };
+        let decided = shop.writer.together(usize::MAX, both);
+        assert!(decided.is_ok_and(|it| it.answer));
+        assert_eq!(driver.step(), Step::Written);
+        assert!(open_alone(&shop, "c"));
+        assert_eq!(shop.writer.status().used, 1);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::journal::NoPlace;
 use crate::steps::Steps;
 use parking_lot::{Condvar, Mutex};
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How many orders wait at most for their entries to be deleted.
@@ -19,13 +19,19 @@ const FORGOTTEN_IN_A_BATCH: usize = 64;
 const LAST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSES: u32 = 1_000;
 
+/// At most so many places, and so many beyond the others for the entries of one call: half of a counter holds them.
+const MOST_PLACES: usize = 1 << 30;
+pub(super) const MOST_TOGETHER: usize = 1 << 24;
+
+/// One place beyond the others, in the upper half of the counter. The lower one has all that are used. As one counter, so that
+/// nobody sees a list's entries without its places.
+const BEYOND: u64 = 1 << 32;
+
 /// Entries on their way to the ledger. A place is in use from its permit until its entry is durable.
 #[derive(Debug)]
 pub(super) struct Queue<K> {
     places: usize,
-    /// Places beyond those, for entries of one batch: until that is durable.
-    beyond: AtomicUsize,
-    used: AtomicUsize,
+    taken: AtomicU64,
     closed: AtomicBool,
     /// Whether the batch that is under way takes too long to queue more behind it.
     lags: AtomicBool,
@@ -87,9 +93,8 @@ pub(super) struct Collected<K> {
 impl<K> Queue<K> {
     pub(super) fn new(places: usize, last: Position) -> Self {
         Self {
-            places,
-            beyond: AtomicUsize::new(0),
-            used: AtomicUsize::new(0),
+            places: places.min(MOST_PLACES),
+            taken: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             lags: AtomicBool::new(false),
             waiting: Mutex::new(Waiting {
@@ -116,12 +121,12 @@ impl<K> Queue<K> {
         }
         // The entries are handed over by the lock. The count and `closed` are a pair: either this sees that the queue is closed,
         // or whoever closed it sees the place.
-        let places = self.places + self.beyond.load(Ordering::Relaxed);
-        let more = |used| (used < places).then_some(used + 1);
-        let used = self
-            .used
+        let places = self.places as u64;
+        let more = |taken| (taken % BEYOND < places + taken / BEYOND).then_some(taken + 1);
+        let taken = self
+            .taken
             .fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
-        used.map_err(|_| NoPlace::Busy)?;
+        taken.map_err(|_| NoPlace::Busy)?;
         if self.is_closed() {
             self.free(1);
             return Err(NoPlace::Unavailable);
@@ -132,8 +137,8 @@ impl<K> Queue<K> {
     /// Sets places aside, beyond all others, for entries of one batch. No batch begins before [`end`](Self::end).
     pub(super) fn begin(&self, places: usize) -> Result<(), NoPlace> {
         self.permit()?;
-        self.beyond.fetch_add(places, Ordering::Relaxed);
-        self.used.fetch_add(places, Ordering::SeqCst);
+        let more = (BEYOND + 1) * places as u64;
+        self.taken.fetch_add(more, Ordering::SeqCst);
         self.waiting.lock().together += 1;
         self.free(1);
         Ok(())
@@ -145,14 +150,8 @@ impl<K> Queue<K> {
         waiting.together -= 1;
         waiting.beyond += places.saturating_sub(left);
         drop(waiting);
-        self.narrow(places.min(left));
-        self.free(left);
+        self.free_beyond(left, places.min(left));
         self.filled.notify_one();
-    }
-
-    /// Takes back places beyond the others: of entries that are durable, or that did not come.
-    pub(super) fn narrow(&self, places: usize) {
-        self.beyond.fetch_sub(places, Ordering::Relaxed);
     }
 
     /// Whether places are given no more until a batch is settled.
@@ -163,7 +162,13 @@ impl<K> Queue<K> {
 
     /// Frees places: of a permit that is not needed, or of entries that are durable.
     pub(super) fn free(&self, places: usize) {
-        self.used.fetch_sub(places, Ordering::Relaxed);
+        self.free_beyond(places, 0);
+    }
+
+    /// Frees places, some of which were beyond the others.
+    pub(super) fn free_beyond(&self, places: usize, beyond: usize) {
+        let fewer = BEYOND * beyond as u64 + places as u64;
+        self.taken.fetch_sub(fewer, Ordering::Relaxed);
     }
 
     /// Appends to a place that was set aside.
@@ -273,7 +278,7 @@ impl<K> Queue<K> {
     }
 
     pub(super) fn used(&self) -> usize {
-        self.used.load(Ordering::SeqCst)
+        (self.taken.load(Ordering::SeqCst) % BEYOND) as usize
     }
 }
 

@@ -3,7 +3,7 @@
 use super::backups::Backups;
 use super::deciding::{self, Deciding};
 use super::driver::Driver;
-use super::queue::Queue;
+use super::queue::{MOST_TOGETHER, Queue};
 use super::settings::WriterSettings;
 use super::shared::Shared;
 use super::waiters::{Durable, Waiters};
@@ -159,7 +159,7 @@ impl<K: Send + Sync + 'static> Writer<K> {
         calls: impl FnOnce() -> T,
     ) -> Result<Decided<T>, NoPlace> {
         let queue = &self.shared.queue;
-        let places = entries;
+        let places = entries.min(MOST_TOGETHER);
         queue.begin(places)?;
         // A panic of a call must not keep the writer from its next batch.
         let together = Together {
