@@ -69,8 +69,80 @@ fn wait(shop: &Shop, position: Position) {
     assert_eq!(shop.writer.outcome(position), Some(Ok(())));
 }
 
+#[test]
+fn the_lists_of_one_batch_have_a_bound() {
+    let (shop, mut driver) = by_hand(10);
+    let list = |name: &str, entries: usize| {
+        let calls = || (0..entries).all(|sku| open(&shop, &format!("{name}-{sku}")));
+        shop.writer.together(entries, calls).map(|it| it.answer)
+    };
+    assert_eq!(
+        list("long", 50),
+        Ok(true),
+        "as long as it is, if there is no other"
+    );
+    assert_eq!(list("refused", 1), Err(NoPlace::Busy));
+    assert!(open_alone(&shop, "alone"), "others have their places");
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(list("a", 6), Ok(true));
+    assert_eq!(list("b", 4), Ok(true), "short ones share a batch");
+    assert_eq!(list("refused", 1), Err(NoPlace::Busy));
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(shop.writer.status().used, 0);
+    // Those that change nothing take nothing.
+    (0..30).for_each(|_| assert_eq!(list("a", 0), Ok(true)));
+    let known = || shop.writer.together(9, || !open(&shop, "a-0"));
+    (0..30).for_each(|_| assert_eq!(known().map(|it| it.answer), Ok(true)));
+    // One inside of another belongs to that.
+    let outer = shop
+        .writer
+        .together(8, || (open(&shop, "c"), list("inner", 5)));
+    assert_eq!(outer.map(|it| it.answer), Ok((true, Ok(true))));
+    assert_eq!(driver.step(), Step::Written);
+    assert_eq!(shop.writer.status().batches, 3);
+}
+
 fn open_alone(shop: &Shop, sku: &str) -> bool {
     shop.writer.decide(|| open(shop, sku)).answer
+}
+
+#[test]
+fn lists_one_after_another_do_not_keep_the_batch_from_others() {
+    let shop = with_thread(100);
+    let waits_no_more = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for client in 0..3 {
+            let (shop, waits_no_more) = (&shop, &waits_no_more);
+            scope.spawn(move || {
+                let mut lists = 0;
+                while !waits_no_more.load(Ordering::Relaxed) && lists < 200 {
+                    let calls = || {
+                        // So that another one begins meanwhile.
+                        thread::sleep(Duration::from_millis(10 + 3 * client));
+                        open(shop, &format!("{client}-{lists}"))
+                    };
+                    match shop.writer.together(40, calls) {
+                        Ok(decided) => assert!(decided.answer),
+                        Err(refusal) => {
+                            assert_eq!(refusal, NoPlace::Busy);
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                    }
+                    lists += 1;
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(20));
+        let order = shop.writer.decide(|| open(&shop, "order")).rests_on;
+        (0..300).for_each(|_| {
+            if shop.writer.outcome(order).is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let outcome = shop.writer.outcome(order);
+        waits_no_more.store(true, Ordering::Relaxed);
+        assert_eq!(outcome, Some(Ok(())));
+    });
 }
 
 #[test]

@@ -70,6 +70,11 @@ pub(super) fn rests_on(of: usize, position: Position) -> bool {
     .is_some()
 }
 
+/// Whether this thread decides calls of that writer together.
+pub(super) fn is_together(of: usize) -> bool {
+    together(of, |_| ()).is_some()
+}
+
 /// Takes one of the places that are left for what is decided together. Returns whether there was one.
 pub(super) fn take_place(of: usize) -> bool {
     let take = |left: &mut usize| left.checked_sub(1).map(|fewer| *left = fewer);

@@ -68,6 +68,8 @@ struct Waiting<K> {
     together: usize,
     /// How many places beyond the others the entries have that are queued.
     beyond: usize,
+    /// How many places such calls said that they need, since the last batch.
+    said: usize,
 }
 
 /// What the writer's thread does next.
@@ -106,6 +108,7 @@ impl<K> Queue<K> {
                 nudged: false,
                 together: 0,
                 beyond: 0,
+                said: 0,
             }),
             filled: Condvar::new(),
         }
@@ -134,12 +137,24 @@ impl<K> Queue<K> {
         Ok(())
     }
 
-    /// Sets places aside, beyond all others, for entries of one batch. No batch begins before [`end`](Self::end).
-    pub(super) fn begin(&self, places: usize) -> Result<(), NoPlace> {
+    /// Sets places aside, beyond all others, for entries of one batch. No batch begins before [`end`](Self::end). One inside of
+    /// another belongs to that. Else all of a batch have as many places as the queue, or it is the only one: so memory has a
+    /// bound, and so has the time for which no batch begins.
+    pub(super) fn begin(&self, places: usize, is_inside: bool) -> Result<(), NoPlace> {
         self.permit()?;
+        let mut waiting = self.waiting.lock();
+        // Those that append nothing take their time, too.
+        let said = waiting.said + places.max(1);
+        if waiting.said > 0 && said > self.places && !is_inside {
+            drop(waiting);
+            self.free(1);
+            return Err(NoPlace::Busy);
+        }
+        waiting.said = said;
+        waiting.together += 1;
+        drop(waiting);
         let more = (BEYOND + 1) * places as u64;
         self.taken.fetch_add(more, Ordering::SeqCst);
-        self.waiting.lock().together += 1;
         self.free(1);
         Ok(())
     }
@@ -149,6 +164,9 @@ impl<K> Queue<K> {
         let mut waiting = self.waiting.lock();
         waiting.together -= 1;
         waiting.beyond += places.saturating_sub(left);
+        if waiting.together == 0 && waiting.is_empty() {
+            waiting.said = 0;
+        }
         drop(waiting);
         self.free_beyond(left, places.min(left));
         self.filled.notify_one();
@@ -298,6 +316,7 @@ impl<K> Waiting<K> {
         let steps = self.settled.min(FORGOTTEN_IN_A_BATCH.max(entries.len()));
         let forget = self.forget.drain(..steps).collect();
         self.settled = self.forget.len();
+        self.said = 0;
         Some(Collected {
             first: Position::new(self.last + 1 - entries.len() as u64),
             entries,

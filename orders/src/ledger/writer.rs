@@ -135,11 +135,14 @@ impl<K: Send + Sync + 'static> Writer<K> {
     /// crash the ledger has all of it, or nothing. `entries` are the most that they append. More go where there are places, and
     /// may be in a later batch.
     ///
-    /// No batch is begun meanwhile, and other calls wait for that. So the calls should be few thousand, and wait for nothing.
+    /// No batch is begun meanwhile, and other calls wait for that. So the calls should be few thousand, and **wait for nothing**:
+    /// not until something is durable, for [`close`](Self::close), [`back_up`](Self::back_up) or another thread. A call of another
+    /// book waits for the ledger of that, unless it is [decided](Self::decide).
     ///
     /// # Errors
     ///
-    /// [`NoPlace`]: no call was made.
+    /// [`NoPlace`]: no call was made. It is [`Busy`](NoPlace::Busy), too, if all that is decided together for the next batch would
+    /// be more entries than the writer has [places](WriterSettings::places). A list that is alone may have more.
     ///
     /// # Examples
     ///
@@ -160,7 +163,7 @@ impl<K: Send + Sync + 'static> Writer<K> {
     ) -> Result<Decided<T>, NoPlace> {
         let queue = &self.shared.queue;
         let places = entries.min(MOST_TOGETHER);
-        queue.begin(places)?;
+        queue.begin(places, deciding::is_together(queue.address()))?;
         // A panic of a call must not keep the writer from its next batch.
         let together = Together {
             queue,
