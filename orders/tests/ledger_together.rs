@@ -162,6 +162,22 @@ fn however_many_entries_are_said_others_find_their_places() {
 }
 
 #[test]
+fn what_is_decided_together_while_the_writer_is_closed_is_written() {
+    let shop = with_thread(10);
+    let decided = thread::scope(|scope| {
+        let calls = || {
+            scope.spawn(|| shop.writer.close());
+            // Longer than what was permitted is waited for.
+            thread::sleep(Duration::from_millis(1_500));
+            open(&shop, "phone")
+        };
+        shop.writer.together(1, calls).expect("a place")
+    });
+    assert!(decided.answer);
+    assert_eq!(shop.writer.outcome(decided.rests_on), Some(Ok(())));
+}
+
+#[test]
 fn a_call_of_another_book_is_durable_when_it_is_answered() {
     let ((shop, _driver), other) = (by_hand(10), with_thread(10));
     assert!(open(&other, "before"));

@@ -15,7 +15,7 @@ const MOST_TO_FORGET: usize = 4096;
 const FORGOTTEN_IN_A_BATCH: usize = 64;
 
 /// Calls that were permitted before the queue was closed append soon, or give their places back: they are waited for, but not
-/// for ever.
+/// for ever. Those of one batch are waited for as long as they take.
 const LAST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSES: u32 = 1_000;
 
@@ -244,7 +244,8 @@ impl<K> Queue<K> {
         let mut pauses = 0;
         while waiting.is_empty() {
             if self.is_closed() {
-                if self.used() == 0 || pauses == LAST_PAUSES {
+                let is_over = pauses >= LAST_PAUSES && waiting.together == 0;
+                if self.used() == 0 || is_over {
                     return Next::Closed;
                 }
                 pauses += 1;
