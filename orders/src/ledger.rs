@@ -54,6 +54,7 @@
 //! ```
 
 mod backups;
+mod deciding;
 mod driver;
 #[cfg(feature = "faults")]
 pub mod faults;

@@ -20,15 +20,18 @@ const SEEDS_OF_A_MISTAKE: u64 = 1_000;
 fn no_seed_breaks_a_promise() {
     let mut answered = 0;
     let mut lives = 0;
+    let mut lists = 0;
     for seed in 0..SEEDS {
         let played = World::play(seed, None);
         assert_eq!(played.found, None, "seed {seed}");
         answered += played.answered;
         lives += played.lives;
+        lists += played.lists;
     }
-    println!("{answered} answers and {lives} lives of a book in {SEEDS} worlds");
+    println!("{answered} answers, {lists} lists and {lives} lives of a book in {SEEDS} worlds");
     assert!(answered > 3 * SEEDS, "the worlds do something");
     assert!(lives > SEEDS, "books are recovered in them");
+    assert!(lists > SEEDS / 4, "calls are decided together in them");
 }
 
 #[test]

@@ -420,9 +420,14 @@ fn a_second_opening_in_the_process_leaves_the_lock_to_the_first() -> Outcome {
     };
     let shop = place.recover()?;
     assert!(is_locked()?);
-    let (reason, line) = refusal(open(&place.file()));
-    assert_eq!(reason, LedgerReason::InUse);
-    assert!(line.ends_with("is in use by this process"), "{line}");
+    for _ in 0..2 {
+        let (reason, line) = refusal(open(&place.file()));
+        assert_eq!(reason, LedgerReason::InUse);
+        assert!(line.ends_with("is in use by this process"), "{line}");
+        assert!(is_locked()?, "still");
+    }
+    let why = || SqliteLedger::<String>::at(place.file()).why_closed();
+    assert_eq!(why(), Ok(None), "it is asked whether it is closed");
     assert!(is_locked()?, "still");
     shop.book.open(phone(), 1)?;
     drop(shop);

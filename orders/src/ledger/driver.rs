@@ -227,10 +227,9 @@ impl<K: 'static> Driver<K> {
                 began,
                 ..
             } = under_way;
-            self.shared.queue.narrow(beyond);
             self.number = batch.number;
             self.gathering = gathering(batch.entries.len(), began.elapsed());
-            self.shared.is_durable(&batch);
+            self.shared.is_durable(&batch, beyond);
         }
         Step::Written
     }

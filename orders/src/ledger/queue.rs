@@ -5,7 +5,7 @@ use crate::journal::NoPlace;
 use crate::steps::Steps;
 use parking_lot::{Condvar, Mutex};
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How many orders wait at most for their entries to be deleted.
@@ -15,17 +15,23 @@ const MOST_TO_FORGET: usize = 4096;
 const FORGOTTEN_IN_A_BATCH: usize = 64;
 
 /// Calls that were permitted before the queue was closed append soon, or give their places back: they are waited for, but not
-/// for ever.
+/// for ever. Those of one batch are waited for as long as they take.
 const LAST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSES: u32 = 1_000;
+
+/// At most so many places, and so many beyond the others for the entries of one call: half of a counter holds them.
+const MOST_PLACES: usize = 1 << 30;
+pub(super) const MOST_TOGETHER: usize = 1 << 24;
+
+/// One place beyond the others, in the upper half of the counter. The lower one has all that are used. As one counter, so that
+/// nobody sees a list's entries without its places.
+const BEYOND: u64 = 1 << 32;
 
 /// Entries on their way to the ledger. A place is in use from its permit until its entry is durable.
 #[derive(Debug)]
 pub(super) struct Queue<K> {
     places: usize,
-    /// Places beyond those, for entries of one batch: until that is durable.
-    beyond: AtomicUsize,
-    used: AtomicUsize,
+    taken: AtomicU64,
     closed: AtomicBool,
     /// Whether the batch that is under way takes too long to queue more behind it.
     lags: AtomicBool,
@@ -62,6 +68,8 @@ struct Waiting<K> {
     together: usize,
     /// How many places beyond the others the entries have that are queued.
     beyond: usize,
+    /// How many places such calls said that they need, since the last batch.
+    said: usize,
 }
 
 /// What the writer's thread does next.
@@ -87,9 +95,8 @@ pub(super) struct Collected<K> {
 impl<K> Queue<K> {
     pub(super) fn new(places: usize, last: Position) -> Self {
         Self {
-            places,
-            beyond: AtomicUsize::new(0),
-            used: AtomicUsize::new(0),
+            places: places.min(MOST_PLACES),
+            taken: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             lags: AtomicBool::new(false),
             waiting: Mutex::new(Waiting {
@@ -101,6 +108,7 @@ impl<K> Queue<K> {
                 nudged: false,
                 together: 0,
                 beyond: 0,
+                said: 0,
             }),
             filled: Condvar::new(),
         }
@@ -116,12 +124,12 @@ impl<K> Queue<K> {
         }
         // The entries are handed over by the lock. The count and `closed` are a pair: either this sees that the queue is closed,
         // or whoever closed it sees the place.
-        let places = self.places + self.beyond.load(Ordering::Relaxed);
-        let more = |used| (used < places).then_some(used + 1);
-        let used = self
-            .used
+        let places = self.places as u64;
+        let more = |taken| (taken % BEYOND < places + taken / BEYOND).then_some(taken + 1);
+        let taken = self
+            .taken
             .fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
-        used.map_err(|_| NoPlace::Busy)?;
+        taken.map_err(|_| NoPlace::Busy)?;
         if self.is_closed() {
             self.free(1);
             return Err(NoPlace::Unavailable);
@@ -129,12 +137,24 @@ impl<K> Queue<K> {
         Ok(())
     }
 
-    /// Sets places aside, beyond all others, for entries of one batch. No batch begins before [`end`](Self::end).
-    pub(super) fn begin(&self, places: usize) -> Result<(), NoPlace> {
+    /// Sets places aside, beyond all others, for entries of one batch. No batch begins before [`end`](Self::end). One inside of
+    /// another belongs to that. Else all of a batch have as many places as the queue, or it is the only one: so memory has a
+    /// bound, and so has the time for which no batch begins.
+    pub(super) fn begin(&self, places: usize, is_inside: bool) -> Result<(), NoPlace> {
         self.permit()?;
-        self.beyond.fetch_add(places, Ordering::Relaxed);
-        self.used.fetch_add(places, Ordering::SeqCst);
-        self.waiting.lock().together += 1;
+        let mut waiting = self.waiting.lock();
+        // Those that append nothing take their time, too.
+        let said = waiting.said + places.max(1);
+        if waiting.said > 0 && said > self.places && !is_inside {
+            drop(waiting);
+            self.free(1);
+            return Err(NoPlace::Busy);
+        }
+        waiting.said = said;
+        waiting.together += 1;
+        drop(waiting);
+        let more = (BEYOND + 1) * places as u64;
+        self.taken.fetch_add(more, Ordering::SeqCst);
         self.free(1);
         Ok(())
     }
@@ -144,15 +164,12 @@ impl<K> Queue<K> {
         let mut waiting = self.waiting.lock();
         waiting.together -= 1;
         waiting.beyond += places.saturating_sub(left);
+        if waiting.together == 0 && waiting.is_empty() {
+            waiting.said = 0;
+        }
         drop(waiting);
-        self.narrow(places.min(left));
-        self.free(left);
+        self.free_beyond(left, places.min(left));
         self.filled.notify_one();
-    }
-
-    /// Takes back places beyond the others: of entries that are durable, or that did not come.
-    pub(super) fn narrow(&self, places: usize) {
-        self.beyond.fetch_sub(places, Ordering::Relaxed);
     }
 
     /// Whether places are given no more until a batch is settled.
@@ -163,7 +180,13 @@ impl<K> Queue<K> {
 
     /// Frees places: of a permit that is not needed, or of entries that are durable.
     pub(super) fn free(&self, places: usize) {
-        self.used.fetch_sub(places, Ordering::Relaxed);
+        self.free_beyond(places, 0);
+    }
+
+    /// Frees places, some of which were beyond the others.
+    pub(super) fn free_beyond(&self, places: usize, beyond: usize) {
+        let fewer = BEYOND * beyond as u64 + places as u64;
+        self.taken.fetch_sub(fewer, Ordering::Relaxed);
     }
 
     /// Appends to a place that was set aside.
@@ -221,7 +244,8 @@ impl<K> Queue<K> {
         let mut pauses = 0;
         while waiting.is_empty() {
             if self.is_closed() {
-                if self.used() == 0 || pauses == LAST_PAUSES {
+                let is_over = pauses >= LAST_PAUSES && waiting.together == 0;
+                if self.used() == 0 || is_over {
                     return Next::Closed;
                 }
                 pauses += 1;
@@ -249,6 +273,11 @@ impl<K> Queue<K> {
         waiting.collect().map_or(Next::Nothing, Next::Batch)
     }
 
+    /// Threads know it by this.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// No more permits. What was permitted before can still be appended.
     pub(super) fn close(&self) {
         // Under the lock: the writer's thread either sees it before it waits, or is notified.
@@ -268,7 +297,7 @@ impl<K> Queue<K> {
     }
 
     pub(super) fn used(&self) -> usize {
-        self.used.load(Ordering::SeqCst)
+        (self.taken.load(Ordering::SeqCst) % BEYOND) as usize
     }
 }
 
@@ -288,6 +317,7 @@ impl<K> Waiting<K> {
         let steps = self.settled.min(FORGOTTEN_IN_A_BATCH.max(entries.len()));
         let forget = self.forget.drain(..steps).collect();
         self.settled = self.forget.len();
+        self.said = 0;
         Some(Collected {
             first: Position::new(self.last + 1 - entries.len() as u64),
             entries,

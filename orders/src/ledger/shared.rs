@@ -26,15 +26,16 @@ impl<K> Shared<K> {
         self.dead.get()
     }
 
-    /// A batch is durable. The sums come first: a call that is woken finds the batch in them.
-    pub(super) fn is_durable(&self, batch: &Batch<K>) {
+    /// A batch is durable, whose entries had so many places beyond the others. The sums come first: a call that is woken finds
+    /// the batch in them.
+    pub(super) fn is_durable(&self, batch: &Batch<K>, beyond: usize) {
         let mut sums = self.sums.write();
         batch.entries.iter().for_each(|entry| sums.add(entry));
         drop(sums);
         if self.unsettled.lock().take().is_some() {
             self.queue.lag(false);
         }
-        self.queue.free(batch.entries.len());
+        self.queue.free_beyond(batch.entries.len(), beyond);
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.waiters.advance(batch.last());
     }

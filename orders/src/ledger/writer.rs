@@ -1,8 +1,9 @@
 //! [`Writer`]: the queue before a ledger, and the thread that empties it.
 
 use super::backups::Backups;
+use super::deciding::{self, Deciding};
 use super::driver::Driver;
-use super::queue::Queue;
+use super::queue::{MOST_TOGETHER, Queue};
 use super::settings::WriterSettings;
 use super::shared::Shared;
 use super::waiters::{Durable, Waiters};
@@ -12,19 +13,11 @@ use crate::journal::{Journal, Lost, NoPlace};
 use crate::lines::SkuId;
 use crate::sums::{SkuSums, Sums};
 use parking_lot::{Mutex, RwLock};
-use std::cell::Cell;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
-
-thread_local! {
-    /// While a call is only decided on this thread: the position that its answer rests on.
-    static RESTS_ON: Cell<Option<Position>> = const { Cell::new(None) };
-    /// While calls on this thread have their entries in one batch: the queue, by its address, and the places that are left.
-    static TOGETHER: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
-}
 
 /// The queue before a ledger, and the thread that empties it; made by
 /// [`OrderBookBuilder::recover`](crate::OrderBookBuilder::recover).
@@ -125,17 +118,16 @@ impl<K: Send + Sync + 'static> Writer<K> {
     }
 
     /// Has a call decided on this thread, without waiting until its answer is durable. The answer must not be given before
-    /// [`Decided::rests_on`] is.
+    /// [`Decided::rests_on`] is. A call of another book waits as ever; what is decided inside counts for this, too.
     ///
     /// # Examples
     ///
     /// See [`Writer`].
     pub fn decide<T>(&self, call: impl FnOnce() -> T) -> Decided<T> {
-        let outer = RESTS_ON.replace(Some(Position::default()));
         // A panic of the call must not leave the thread as one that never waits.
-        let _after = Restore(outer);
+        let deciding = Deciding::begin(self.shared.queue.address(), None);
         let answer = call();
-        let rests_on = RESTS_ON.get().unwrap_or_default();
+        let rests_on = deciding.rests_on();
         Decided { answer, rests_on }
     }
 
@@ -143,11 +135,14 @@ impl<K: Send + Sync + 'static> Writer<K> {
     /// crash the ledger has all of it, or nothing. `entries` are the most that they append. More go where there are places, and
     /// may be in a later batch.
     ///
-    /// No batch is begun meanwhile, and other calls wait for that. So the calls should be few thousand, and wait for nothing.
+    /// No batch is begun meanwhile, and other calls wait for that. So the calls should be few thousand, and **wait for nothing**:
+    /// not until something is durable, for [`close`](Self::close), [`back_up`](Self::back_up) or another thread. A call of another
+    /// book waits for the ledger of that, unless it is [decided](Self::decide).
     ///
     /// # Errors
     ///
-    /// [`NoPlace`]: no call was made.
+    /// [`NoPlace`]: no call was made. It is [`Busy`](NoPlace::Busy), too, if all that is decided together for the next batch would
+    /// be more entries than the writer has [places](WriterSettings::places). A list that is alone may have more.
     ///
     /// # Examples
     ///
@@ -167,16 +162,17 @@ impl<K: Send + Sync + 'static> Writer<K> {
         calls: impl FnOnce() -> T,
     ) -> Result<Decided<T>, NoPlace> {
         let queue = &self.shared.queue;
-        queue.begin(entries)?;
+        let places = entries.min(MOST_TOGETHER);
+        queue.begin(places, deciding::is_together(queue.address()))?;
         // A panic of a call must not keep the writer from its next batch.
         let together = Together {
             queue,
-            places: entries,
-            outer: TOGETHER.replace(Some((address(queue), entries))),
+            places,
+            deciding: Deciding::begin(queue.address(), Some(places)),
         };
-        let decided = self.decide(calls);
-        drop(together);
-        Ok(decided)
+        let answer = calls();
+        let rests_on = together.deciding.rests_on();
+        Ok(Decided { answer, rests_on })
     }
 
     /// Waits until a position is durable.
@@ -263,20 +259,16 @@ impl<K: Send + Sync + 'static> Writer<K> {
 impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
     fn permit(&self) -> Result<(), NoPlace> {
         let queue = &self.shared.queue;
-        match TOGETHER.get() {
-            Some((of, left @ 1..)) if of == address(queue) => {
-                TOGETHER.set(Some((of, left - 1)));
-                Ok(())
-            }
-            _ => queue.permit(),
+        if deciding::take_place(queue.address()) {
+            return Ok(());
         }
+        queue.permit()
     }
 
     fn give_back(&self) {
         let queue = &self.shared.queue;
-        match TOGETHER.get() {
-            Some((of, left)) if of == address(queue) => TOGETHER.set(Some((of, left + 1))),
-            _ => queue.free(1),
+        if !deciding::give_back(queue.address()) {
+            queue.free(1);
         }
     }
 
@@ -285,8 +277,7 @@ impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
     }
 
     fn wait(&self, position: Position) -> Result<(), Lost> {
-        if let Some(before) = RESTS_ON.get() {
-            RESTS_ON.set(Some(before.max(position)));
+        if deciding::rests_on(self.shared.queue.address(), position) {
             return Ok(());
         }
         match self.outcome(position) {
@@ -310,26 +301,12 @@ impl<K: Clone + Send + Sync + 'static> Journal<K> for Writer<K> {
 struct Together<'a, K> {
     queue: &'a Queue<K>,
     places: usize,
-    outer: Option<(usize, usize)>,
+    deciding: Deciding,
 }
 
 impl<K> Drop for Together<'_, K> {
     fn drop(&mut self) {
-        let left = TOGETHER.replace(self.outer).map_or(0, |(_, left)| left);
-        self.queue.end(self.places, left);
-    }
-}
-
-/// Threads know a queue by it.
-fn address<K>(queue: &Queue<K>) -> usize {
-    std::ptr::from_ref(queue).addr()
-}
-
-struct Restore(Option<Position>);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        RESTS_ON.set(self.0);
+        self.queue.end(self.places, self.deciding.left());
     }
 }
 

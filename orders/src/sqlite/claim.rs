@@ -32,7 +32,15 @@ impl Claim {
     pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
         let file = file(path)?;
         let is_new = CLAIMED.lock().insert(file.clone());
-        Ok(is_new.then_some(Self(file)))
+        // One that is not new must not be made: it would be dropped, and the first with it.
+        Ok(is_new.then(|| Self(file)))
+    }
+
+    /// Looks at a file that is there, unless it is claimed. Nobody claims it meanwhile.
+    pub(super) fn look<T>(path: &Path, look: impl FnOnce() -> T) -> io::Result<Option<T>> {
+        let claimed = CLAIMED.lock();
+        let is_free = !claimed.contains(&file(path)?);
+        Ok(is_free.then(look))
     }
 }
 

@@ -118,11 +118,18 @@ fn look(path: &Path, may_be_new: bool) -> Result<Option<u32>, LedgerError> {
     Ok(Some(number(60)))
 }
 
-/// Why a file was closed for good, if it was. Another process may have it open.
+/// Why a file was closed for good, if it was. Another process may have it open, or this one: then it is not closed.
 pub(super) fn why_closed(path: &Path) -> Result<Option<String>, LedgerError> {
     if !path.exists() {
         return Err(not_a_ledger(path));
     }
+    let looked = Claim::look(path, || why_if_closed(path));
+    looked
+        .map_err(|error| no_file(path, &error))?
+        .unwrap_or(Ok(None))
+}
+
+fn why_if_closed(path: &Path) -> Result<Option<String>, LedgerError> {
     if look(path, false)? != Some(CLOSED) {
         return Ok(None);
     }

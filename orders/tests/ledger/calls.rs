@@ -125,6 +125,25 @@ impl Call {
         }
     }
 
+    /// Calls that a client could make together: a delivery of several SKUs, an order beside a restock, or any.
+    pub fn draw_together(chance: &mut fastrand::Rng, skus: usize, number: usize) -> Vec<Self> {
+        let restock = |number: usize| Self::Restock {
+            sku: format!("sku-{}", number % skus),
+            key: format!("list-{number}"),
+            units: 1,
+        };
+        // Other keys than those of single calls.
+        let number = 100 * (number + 1);
+        let mut any = |number| Self::draw(chance, skus, number);
+        match any(number) {
+            place @ Self::Place { .. } => vec![place, restock(number)],
+            restocks @ (Self::Restock { .. } | Self::Count { .. } | Self::WriteOff { .. }) => {
+                vec![restocks, restock(number), restock(number + 1)]
+            }
+            other => vec![other, any(number + 1), any(number + 2)],
+        }
+    }
+
     /// A call that a client could make: on one of few orders and SKUs.
     pub fn draw(chance: &mut fastrand::Rng, skus: usize, number: usize) -> Self {
         let order = format!("order-{}", chance.usize(0..4));

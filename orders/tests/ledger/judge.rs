@@ -23,6 +23,8 @@ pub enum Finding {
     Sequence(Position),
     /// Figures were shown that no durable state has.
     Shown(SkuId, i64, u64),
+    /// Of what was decided together, up to this position, a part is there.
+    Halved(Position),
     /// The book cannot be made again.
     NotRecovered(String),
 }
@@ -64,6 +66,20 @@ pub fn positions(log: &Log) -> Option<Finding> {
     let mut rows = log.iter().zip(wanted);
     let wrong = rows.find(|((position, _), wanted)| position.number() != *wanted);
     wrong.map(|((position, _), _)| Finding::Sequence(*position))
+}
+
+/// Of what was decided together all is there, or nothing.
+pub fn together(lists: &[Log], log: &Log) -> Option<Finding> {
+    let log: BTreeMap<_, _> = log
+        .iter()
+        .map(|(position, entry)| (position, entry))
+        .collect();
+    lists.iter().find_map(|list| {
+        let is_there = |(position, entry): &&(_, _)| log.get(position) == Some(&entry);
+        let there = list.iter().filter(is_there).count();
+        let (last, _) = list.last()?;
+        (there > 0 && there < list.len()).then_some(Finding::Halved(*last))
+    })
 }
 
 /// In every prefix of the log each take finds its units.

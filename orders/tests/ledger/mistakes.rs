@@ -2,7 +2,9 @@
 
 use crate::judge::Finding;
 use segstock_orders::ledger::faults::{Disk, FaultyLedger};
-use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
+use segstock_orders::ledger::{
+    Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError,
+};
 use segstock_orders::{Change, Entry, Position};
 
 /// A mistake that a ledger, a writer or a service could make.
@@ -30,10 +32,14 @@ pub enum Mistake {
     GiveAppliedBeforeWritten,
     /// Figures are shown that are not durable.
     StockShownFromMemory,
+    /// A batch begins in the middle of what is decided together.
+    CollectedMeanwhile,
+    /// A process is killed when half of a batch is written, and that half is there.
+    HalfWritten,
 }
 
 impl Mistake {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::AnswerBeforeDurable,
         Self::RetryAnsweredBeforeDurable,
         Self::UnknownTakenForFailed,
@@ -45,6 +51,8 @@ impl Mistake {
         Self::ExpiryNotWritten,
         Self::GiveAppliedBeforeWritten,
         Self::StockShownFromMemory,
+        Self::CollectedMeanwhile,
+        Self::HalfWritten,
     ];
 }
 
@@ -55,6 +63,7 @@ impl Mistake {
             Self::ExpiryNotWritten | Self::GiveAppliedBeforeWritten => {
                 matches!(finding, Finding::SoldTwice(..) | Finding::NotRecovered(_))
             }
+            Self::CollectedMeanwhile | Self::HalfWritten => matches!(finding, Finding::Halved(_)),
             _ => true,
         }
     }
@@ -173,6 +182,7 @@ impl Ledger<String> for Mistaken {
                 }
                 Ok(())
             }
+            Some(Mistake::HalfWritten) => self.write_half(batch),
             Some(Mistake::SentAgainWithMore) => self.write_with_more(batch),
             Some(Mistake::BatchSkipped) => {
                 let written = self.inner.write(&self.renumbered(batch));
@@ -202,6 +212,19 @@ impl Ledger<String> for Mistaken {
 }
 
 impl Mistaken {
+    /// One of eight is its last: half of it.
+    fn write_half(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+        if self.chance.u8(0..8) != 0 {
+            return self.inner.write(batch);
+        }
+        let mut half = batch.clone();
+        half.entries.truncate(batch.entries.len().div_ceil(2));
+        self.disk.put(&half, false);
+        let line = "killed in the middle of a write";
+        let killed = LedgerError::new(LedgerReason::Failed, line);
+        Err(WriteError::Dead(killed))
+    }
+
     /// A batch of unknown result waits for the next, and both go as one: under the number of the first.
     fn write_with_more(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
         let mut sent = self.renumbered(batch);

@@ -1,13 +1,13 @@
 //! A world: clients of a book on a ledger with faults, which crashes and is recovered.
 
 use crate::calls::{Answered, Book, Call};
-use crate::judge::{self, Finding};
+use crate::judge::{self, Finding, Log};
 use crate::mistakes::{Mistake, Mistaken};
 use fastrand::Rng;
 use segstock::ManualClock;
 use segstock_orders::ledger::faults::{Disk, Faults};
-use segstock_orders::ledger::{Driver, Step, Writer, WriterSettings};
-use segstock_orders::{Change, Entry, Journal, Lost, NoPlace, OrderBook, Position, SkuId};
+use segstock_orders::ledger::{Decided, Driver, Step, Writer, WriterSettings};
+use segstock_orders::{Change, Entry, Journal, Lost, NoPlace, OrderBook, Position, Refusal, SkuId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct Played {
     pub found: Option<Finding>,
     pub answered: u64,
     pub lives: u64,
+    /// How often several entries were decided together.
+    pub lists: u64,
 }
 
 /// What a client was told.
@@ -46,14 +48,15 @@ pub struct Shown {
 /// A client: at most one call of it is under way.
 #[derive(Default)]
 struct Client {
-    last: Option<Call>,
+    /// Its last calls: one, or some that are decided together.
+    last: Vec<Call>,
     waits: Option<Waits>,
 }
 
 struct Waits {
     life: usize,
-    answered: Answered,
-    rests_on: Position,
+    /// Of each call, in their sequence.
+    decided: Vec<Decided<Answered>>,
 }
 
 /// A process: its book, until it is killed.
@@ -136,6 +139,9 @@ pub struct World {
     calls_left: usize,
     told: Vec<Told>,
     shown: Vec<Shown>,
+    /// What the newest life decided together, each time.
+    together: Vec<Log>,
+    lists: u64,
 }
 
 impl World {
@@ -147,6 +153,7 @@ impl World {
             found,
             answered: world.told.len() as u64,
             lives: world.lives.len() as u64,
+            lists: world.lists,
         }
     }
 
@@ -165,6 +172,8 @@ impl World {
             calls_left: chance.usize(2..9),
             told: Vec::new(),
             shown: Vec::new(),
+            together: Vec::new(),
+            lists: 0,
             chance,
         }
     }
@@ -250,13 +259,16 @@ impl World {
             skips_expiries: mistake == Some(Mistake::ExpiryNotWritten),
         });
         let watched = Arc::clone(&journal);
+        // Whatever was under way of the life before is void by now, and this one has written nothing yet.
+        let log = self.disk.entries();
+        let halved = judge::together(&std::mem::take(&mut self.together), &log);
         self.lives.push(Life {
             book: recovered.through(|_| watched).book,
             writer,
             journal,
             is_killed: false,
         });
-        Ok(())
+        halved.map_or(Ok(()), Err)
     }
 
     /// A process is killed: whoever waits for it hears nothing.
@@ -290,61 +302,102 @@ impl World {
             return;
         }
         self.calls_left -= 1;
-        let again = self.clients[number]
-            .last
-            .clone()
-            .filter(|_| self.chance.u8(0..3) == 0);
-        let call =
-            again.unwrap_or_else(|| Call::draw(&mut self.chance, self.skus, self.calls_left));
-        let life = self.lives.len() - 1;
-        let Life { book, writer, .. } = &self.lives[life];
-        let decided = writer.decide(|| call.make(book));
-        self.clients[number].last = Some(call);
-        self.clients[number].waits = Some(Waits {
-            life,
-            answered: decided.answer,
-            rests_on: decided.rests_on,
+        let again = self.clients[number].last.clone();
+        let again = Some(again).filter(|calls| !calls.is_empty() && self.chance.u8(0..3) == 0);
+        let calls = again.unwrap_or_else(|| {
+            if self.chance.u8(0..4) == 0 {
+                Call::draw_together(&mut self.chance, self.skus, self.calls_left)
+            } else {
+                vec![Call::draw(&mut self.chance, self.skus, self.calls_left)]
+            }
         });
+        let life = self.lives.len() - 1;
+        let decided = self.decide(&calls);
+        self.clients[number].last = calls;
+        self.clients[number].waits = Some(Waits { life, decided });
         self.hear(number);
+    }
+
+    /// The newest life decides calls, several of them together.
+    fn decide(&mut self, calls: &[Call]) -> Vec<Decided<Answered>> {
+        let Life {
+            book,
+            writer,
+            journal,
+            ..
+        } = &self.lives[self.lives.len() - 1];
+        let decide = |call: &Call| writer.decide(|| call.make(book));
+        if let [call] = calls {
+            return vec![decide(call)];
+        }
+        let before = writer.status().appended;
+        let decide_all = || calls.iter().map(decide).collect();
+        let decided = if self.mistake == Some(Mistake::CollectedMeanwhile) {
+            decide_all()
+        } else {
+            // Some say fewer entries than they append.
+            match writer.together(self.chance.usize(1..=4), decide_all) {
+                Ok(decided) => decided.answer,
+                Err(refusal) => {
+                    let refused = |_: &Call| Decided {
+                        answer: Answered::Refused(Refusal::from(refusal)),
+                        rests_on: Position::default(),
+                    };
+                    return calls.iter().map(refused).collect();
+                }
+            }
+        };
+        let appended = journal.appended.lock().expect("no test panics with it");
+        let entries = appended
+            .iter()
+            .filter(|(position, _)| **position > before)
+            .map(|(position, entry)| (*position, entry.clone()));
+        let entries: Log = entries.collect();
+        self.lists += u64::from(entries.len() > 1);
+        self.together.push(entries);
+        decided
     }
 
     fn hear(&mut self, number: usize) {
         let client = &mut self.clients[number];
-        let Some((waits, call)) = client.waits.take().zip(client.last.clone()) else {
+        let Some(waits) = client.waits.take() else {
             return;
         };
         let life = &self.lives[waits.life];
         let is_hasty = self.mistake == Some(Mistake::RetryAnsweredBeforeDurable);
-        let outcome = match waits.answered {
+        let outcome = |decided: &Decided<Answered>| match decided.answer {
             Answered::Before if is_hasty => Some(Ok(())),
-            _ => life.writer.outcome(waits.rests_on),
+            _ => life.writer.outcome(decided.rests_on),
         };
-        let nothing_changed = match outcome {
-            None => {
-                client.waits = Some(waits);
-                return;
-            }
-            Some(Ok(())) => false,
-            Some(Err(Lost)) if self.mistake == Some(Mistake::UnknownTakenForFailed) => true,
-            // The client knows that it does not know.
-            Some(Err(Lost)) => return,
-        };
-        let is_own = matches!(waits.answered, Answered::Done);
-        if nothing_changed && !is_own {
+        let outcomes: Option<Vec<_>> = waits.decided.iter().map(outcome).collect();
+        let Some(outcomes) = outcomes else {
+            client.waits = Some(waits);
             return;
-        }
+        };
         let appended = life
             .journal
             .appended
             .lock()
             .expect("no test panics with it");
-        self.told.push(Told {
-            call,
-            rests_on: waits.rests_on,
-            entry: appended.get(&waits.rests_on).cloned(),
-            answered: waits.answered,
-            nothing_changed,
-        });
+        for ((call, decided), outcome) in client.last.iter().zip(waits.decided).zip(outcomes) {
+            let nothing_changed = match outcome {
+                Ok(()) => false,
+                Err(Lost) if self.mistake == Some(Mistake::UnknownTakenForFailed) => true,
+                // The client knows that it does not know.
+                Err(Lost) => continue,
+            };
+            let is_own = matches!(decided.answer, Answered::Done);
+            if nothing_changed && !is_own {
+                continue;
+            }
+            self.told.push(Told {
+                call: call.clone(),
+                rests_on: decided.rests_on,
+                entry: appended.get(&decided.rests_on).cloned(),
+                answered: decided.answer,
+                nothing_changed,
+            });
+        }
     }
 
     /// A client is shown the stock of a SKU.

@@ -10,9 +10,12 @@ use crate::telemetry;
 use segstock_orders::{NoPlace, Refusal, StockAnswer};
 use std::time::Duration;
 use tokio::task::block_in_place;
+use tokio::time::sleep;
 
 /// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile, some tens of milliseconds.
 const TOGETHER: usize = 10_000;
+/// How long a list waits before it tries again, beside another one.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Entries for a SKU: it is opened, and its units come.
 const ENTRIES: usize = 2;
 
@@ -122,7 +125,11 @@ impl Alone {
             let together = || self.writer.together(most, || change_all(&self.book));
             match block_in_place(together) {
                 Ok(decided) => return decided.answer,
-                Err(NoPlace::Busy) => self.written(import.patience).await?,
+                Err(NoPlace::Busy) => {
+                    self.written(import.patience).await?;
+                    // Another list may be under way that has nothing to write yet.
+                    sleep(PAUSE).await;
+                }
                 Err(refusal) => return Err(Refusal::<Sku>::from(refusal).into()),
             }
         }

@@ -321,6 +321,29 @@ fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
     assert_eq!(units.iter().filter(|units| **units == "2").count(), SKUS);
 }
 
+/// Two of them do not fit into a batch.
+#[test]
+fn lists_at_once_are_all_done_one_after_another() {
+    const SKUS: usize = 9_000;
+    let directory = tempfile::tempdir().unwrap();
+    let service = Process::spawn(command(PORTS).current_dir(directory.path()));
+    let client = &service.client;
+    let done = |number: usize| {
+        let lines = (0..SKUS).map(|sku| format!("{number}-{sku},2\n"));
+        let list = format!("sku,units\n{}", lines.collect::<String>());
+        let sent = send(client, "do=restock&open=true", "k", CSV, &list);
+        assert_eq!(sent.expect(200)["opened"], SKUS);
+    };
+    thread::scope(|scope| {
+        (0..5).for_each(|number| drop(scope.spawn(move || done(number))));
+    });
+    let list = client.get("/v1/bulk/stock").text;
+    assert_eq!(
+        list.lines().filter(|line| line.contains(",2")).count(),
+        5 * SKUS
+    );
+}
+
 #[test]
 fn a_list_that_waits_too_long_for_the_disk_is_told_so_and_a_retry_finds_it_done() {
     let (disk, setting) = Slow::at(Duration::from_secs(1));
