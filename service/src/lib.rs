@@ -3,6 +3,7 @@
 //! [`routes`] answers requests by the calls of a [`Shop`](shop::Shop); [`serve`] starts it and stops it. See the
 //! README beside it for the interface.
 
+mod access;
 pub mod address;
 pub mod answering;
 pub mod answers;

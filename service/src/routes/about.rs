@@ -1,8 +1,8 @@
 //! What operators ask: does it live, is it ready, what has it done, what does it answer.
 
 use super::page::file;
+use crate::access::may_ask;
 use crate::app::Shared;
-use crate::around::may_ask;
 use crate::health::Health;
 use crate::kinds;
 use crate::problem::{Body as ProblemBody, Problem};
