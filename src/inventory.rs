@@ -159,8 +159,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         self.open(sku, Engine::new(units))
     }
 
-    /// Makes room for so many SKUs more: those do not wait for it. For whoever is going to open many, and did not know
-    /// that when the inventory was [built](InventoryBuilder::capacity).
+    /// Makes room for `additional` SKUs, so that to open them does not wait for the map to grow. For whoever is going to
+    /// open many, and did not know that when the inventory was [built](InventoryBuilder::capacity).
     ///
     /// # Examples
     ///

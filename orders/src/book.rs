@@ -115,6 +115,10 @@ impl Call {
 }
 
 impl<K: Sku + 'static> OrderBook<K> {
+    /// The most entries that a call on stock appends: its own, those of orders whose time is over, and those of orders that
+    /// waited and get their units. For [`Writer::together`](crate::ledger::Writer::together).
+    pub const MOST_ENTRIES: usize = 1 + expiry::FOR_OTHERS + waiting::SERVED_AT_ONCE;
+
     /// Does the work of a call, and waits until what its answer rests on is durable.
     fn answered<T>(
         &self,

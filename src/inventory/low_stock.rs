@@ -41,8 +41,9 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     ///
     /// # Consistency
     ///
-    /// One SKU after another. Each that it yields was low at one instant of its step; each that was low throughout
-    /// its step is yielded.
+    /// One SKU after another, each by [`available`](crate::Stock::available). Each that it yields was low at one instant of
+    /// its step. One whose units are being moved between segments just then may be left out, though it is low: units on
+    /// their way are counted twice. The next look finds it.
     ///
     /// # Examples
     ///

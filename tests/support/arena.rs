@@ -24,7 +24,7 @@ use std::time::Instant;
 /// three threads. `.ci/loom long` explores all of them in each.
 const OF_THE_FIRST: usize = 100_000;
 
-/// How many of each other rotation, and with a clock: all of them in nine of ten scenarios.
+/// How many of each other rotation, and with a clock: all of them in nine of ten explorations.
 const OF_THE_OTHERS: usize = 20_000;
 
 /// A scenario.

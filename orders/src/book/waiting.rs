@@ -11,7 +11,7 @@ use segstock::inventory::Sku;
 use std::time::Duration;
 
 /// How many waiting orders a call serves. Those that are left are served by the calls that follow, whatever they are.
-const SERVED_AT_ONCE: usize = 8;
+pub(super) const SERVED_AT_ONCE: usize = 8;
 
 impl<K: Sku + 'static> OrderBook<K> {
     /// [Places](Self::place) an order; and if lines lack units, has it wait for them: a preorder, a waiting list. The

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const REQUESTS: usize = 1_000;
 /// For how long headers may take here.
 const HEADERS: Duration = Duration::from_secs(30);
+/// Memory of a connection at most, in MB.
+const EACH: f64 = 0.02;
 
 pub fn run(connections: usize) -> Result<(), Box<dyn Error>> {
     let (most, headers) = (connections.to_string(), HEADERS.as_secs().to_string());
@@ -34,6 +36,9 @@ pub fn run(connections: usize) -> Result<(), Box<dyn Error>> {
         "{} connections: {with:.0} MB, {before:.0} MB without them",
         opened.len() + 1
     );
+    if with - before > EACH * connections as f64 {
+        return Err(format!("more than {EACH} MB for a connection").into());
+    }
     let mut shop = Client::new(service.shop);
     let mut figure = |name: &str| -> Result<f64, Box<dyn Error>> {
         let (_, metrics) = shop.get("/metrics")?;

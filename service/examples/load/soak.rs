@@ -1,5 +1,5 @@
 //! Mixed load for a long time: orders that are paid for, shipped, returned, cancelled at once or left to expire; restocks and
-//! counts; lists, and stock in bulk. With a short retention its memory stays what it is after some time.
+//! write-offs; lists, and all stock as a list. With a short retention its memory stays what it is after some time.
 
 use crate::client::Client;
 use crate::process::Service;

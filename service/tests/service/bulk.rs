@@ -2,7 +2,8 @@
 
 use crate::support::process::{PORTS, Process, command};
 use crate::support::slow::Slow;
-use crate::support::{Client, Reply, Server, Setting, key};
+use crate::support::{Client, JSON, Reply, Server, Setting, key};
+use segstock_orders::ledger::WriterSettings;
 use segstock_service::book::Limits;
 use serde_json::{Value, json};
 use std::thread;
@@ -369,4 +370,29 @@ fn the_kind_of_a_list_is_named_in_any_case() {
         "sku,units\nA,1\n",
     );
     list.expect(200);
+}
+
+#[test]
+fn a_list_has_places_for_the_orders_that_waited_for_its_units() {
+    const SKUS: [&str; 3] = ["a", "b", "c"];
+    let setting = Setting {
+        writer: WriterSettings::new().places(8),
+        ..Setting::default()
+    };
+    let shop = Server::set(&SKUS.map(|sku| (sku, 0)), setting);
+    let client = &shop.client;
+    for sku in SKUS {
+        let path = format!("/v1/stock/{sku}/limits");
+        let body = json!({"waiting": 8}).to_string();
+        client.send("PUT", &path, &[JSON], &body).expect(200);
+        for number in 0..8 {
+            let body = json!({"lines": [{"sku": sku, "units": 1}], "wait": true});
+            let id = format!("{sku}-{number}");
+            client.post("/v1/orders", &id, &body).expect(201);
+        }
+    }
+    let list = "sku,units\na,9\nb,9\nc,9\n";
+    let done = send(client, "do=restock", "k", CSV, list).expect(200);
+    assert_eq!(done["difference"], 27);
+    assert_eq!(SKUS.map(|sku| client.stock(sku)), [(1, 9); 3]);
 }

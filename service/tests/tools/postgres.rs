@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
             "postgres::killed_under_load_with_its_database_it_loses_nothing",
             killed,
         ),
+        trial("postgres::killed_under_load_it_loses_nothing", killed_alone),
         trial(
             "postgres::of_a_list_that_is_killed_all_is_done_or_nothing",
             killed_list,
@@ -70,16 +71,16 @@ pub fn url(server: &PostgresServer) -> String {
 
 fn killed(mut server: PostgresServer) {
     let url = url(&server);
-    let mut is_servers_turn = false;
     killed_under_load(&url, |service| {
         // The database dies under the service, is back, and then the service is killed.
-        if is_servers_turn {
-            server.kill_and_start().unwrap();
-            thread::sleep(Duration::from_millis(300));
-        }
-        is_servers_turn = !is_servers_turn;
+        server.kill_and_start().unwrap();
+        thread::sleep(Duration::from_millis(300));
         service.kill();
     });
+}
+
+fn killed_alone(server: PostgresServer) {
+    killed_under_load(&url(&server), Process::kill);
 }
 
 /// A list of as many SKUs as are changed together, killed at one time after another.

@@ -3,6 +3,7 @@
 use super::process::{PORTS, Process, command};
 use super::{Client, Reply};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ pub const CUSTOMERS: usize = 64;
 
 /// More than the customers want before the service is ended for the last time: what is left is sold after that.
 pub fn units() -> u64 {
-    4_000 * rounds() as u64
+    (10 * orders() * rounds()) as u64
 }
 
 /// One unit less than an order may be for.
@@ -21,6 +22,17 @@ const MOST: u64 = 99_999;
 pub fn rounds() -> usize {
     let rounds = std::env::var("SEGSTOCK_SERVICE_KILLS");
     rounds.map_or(5, |text| text.parse().expect("a number"))
+}
+
+/// How many orders are answered before it is ended, on average: `SEGSTOCK_SERVICE_ORDERS`, or 400.
+fn orders() -> usize {
+    let orders = std::env::var("SEGSTOCK_SERVICE_ORDERS");
+    orders.map_or(400, |text| text.parse().expect("a number"))
+}
+
+/// So many by chance: from half of them to half more.
+fn about(orders: usize) -> usize {
+    orders / 2 + RandomState::new().hash_one(()) as usize % orders
 }
 
 /// What customers were answered, by order: the last state.
@@ -199,7 +211,7 @@ pub fn ended_under_load(start: impl Fn() -> Process, mut end: impl FnMut(Process
     service.client.open("a", units());
     let mut service = service;
     for round in 0..rounds() {
-        under_load(service, round, &all, 400, &mut end);
+        under_load(service, round, &all, about(orders()), &mut end);
         service = start();
         let wrongs = wrongs(&service.client, &all);
         if !wrongs.is_empty() {
@@ -220,6 +232,7 @@ pub fn killed_under_load(ledger: &str, end: impl FnMut(Process)) {
 /// A retry is answered as before, and what is left can be sold, once.
 pub fn assert_goes_on(client: &Client, all: &Answers) {
     let all = all.lock().unwrap();
+    println!("{} orders were answered", all.len());
     assert!(all.len() >= 200 * rounds(), "{}", all.len());
     let states: BTreeSet<_> = all.values().copied().collect();
     assert!(

@@ -9,7 +9,7 @@ pub mod slow;
 pub mod still;
 
 use segstock::ManualClock;
-use segstock_orders::ledger::{Ledger, Recovered};
+use segstock_orders::ledger::{Ledger, Recovered, WriterSettings};
 use segstock_orders::{Journal, OrderBookBuilder};
 use segstock_service::app::App;
 use segstock_service::background::Background;
@@ -62,6 +62,7 @@ pub struct Setting {
     pub limits: Limits,
     pub book: fn(OrderBookBuilder<Sku>) -> OrderBookBuilder<Sku>,
     pub ledger: Box<dyn Ledger<Sku>>,
+    pub writer: WriterSettings,
     /// Takes the writer's place.
     pub journal: Option<Arc<dyn Journal<Sku>>>,
     pub token: Option<&'static str>,
@@ -79,6 +80,7 @@ impl Default for Setting {
             limits: Limits::default(),
             book: |book| book,
             ledger: Box::new(Nowhere),
+            writer: WriterSettings::new(),
             journal: None,
             token: None,
             customer_header: None,
@@ -102,7 +104,9 @@ impl Server {
             .longest_hold(setting.limits.longest_hold)
             .max_skus(setting.limits.skus)
             .events(1_000);
-        let recovered = (setting.book)(builder).recover(setting.ledger).unwrap();
+        let builder = (setting.book)(builder);
+        let recovered = builder.recover_with(setting.ledger, setting.writer);
+        let recovered = recovered.unwrap();
         let Recovered { book, writer, .. } = match setting.journal {
             Some(journal) => recovered.through(|_| journal),
             None => recovered,

@@ -78,11 +78,15 @@ impl Crowd {
         *self.service.lock().unwrap() = service.client.clone();
     }
 
+    /// Orders that were answered.
+    fn answers(&self) -> usize {
+        self.all.lock().unwrap().len()
+    }
+
     /// Waits for more answers.
     fn goes_on(&self) {
-        let answers = || self.all.lock().unwrap().len();
-        let (enough, began) = (answers() + 200, Instant::now());
-        while answers() < enough {
+        let (enough, began) = (self.answers() + 200, Instant::now());
+        while self.answers() < enough {
             assert!(
                 began.elapsed() < Duration::from_secs(60),
                 "customers are answered"
@@ -123,7 +127,11 @@ pub fn stands_still_under_load(
                 // Nobody asks it yet, and nobody is answered by the other one.
                 audit(&next.client, &crowd.all);
             }
+            // What was on its way is there by now.
+            thread::sleep((time / 2).saturating_sub(began.elapsed()));
+            let before = crowd.answers();
             thread::sleep(time.saturating_sub(began.elapsed()));
+            assert_eq!(crowd.answers(), before, "it stands still");
             // In every second round it writes before the other one goes on; else the other one finds nothing but its epoch.
             if let Some(next) = &next
                 && round % 2 == 1
