@@ -19,6 +19,7 @@
 
 mod builder;
 mod errors;
+mod form;
 #[doc(hidden)]
 pub mod known_thread;
 mod low_stock;

@@ -1,7 +1,8 @@
 //! [`HoldsBuilder`]: holds whose clock, memory, hashing and hook are chosen.
 
+use super::Holds;
+use super::hook::{Hook, NoHook};
 use super::shard::Shard;
-use super::{Holds, Hook, NoHook};
 use crate::clock::nanos;
 use crate::clock::{Clock, SystemClock};
 use crate::settle::Settle;

@@ -1,10 +1,11 @@
 //! How calls work on the shards: the lock, the tries to reserve, and keys in progress.
 
+use super::Holds;
+use super::errors::HoldError;
 use super::expiring::Expiry;
 use super::hook::Hook;
 use super::shard::{Call, Freed, Name, Shard};
 use super::state::Moment;
-use super::{HoldError, Holds};
 use crate::clock::Clock;
 use crate::clock::nanos;
 use crate::settle::Settle;

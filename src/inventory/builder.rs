@@ -1,8 +1,9 @@
 //! [`InventoryBuilder`].
 
+use super::Inventory;
+use super::shelf::Sku;
 use super::stocks::Stocks;
 use super::sums::Sums;
-use super::{Inventory, Sku};
 use crate::sync::Mutex;
 use std::collections::hash_map::RandomState;
 use std::fmt;

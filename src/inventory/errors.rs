@@ -1,6 +1,6 @@
 //! The refusals of an inventory.
 
-use super::snapshot::VERSION;
+use super::form::VERSION;
 use crate::error::{OutOfStock, RestockOverflow};
 use crate::limits::MAX_UNITS;
 use std::error::Error;

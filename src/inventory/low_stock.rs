@@ -1,6 +1,8 @@
 //! Low stock: the SKUs that have less than their threshold.
 
-use super::{Inventory, Sku, SkuError};
+use super::Inventory;
+use super::errors::SkuError;
+use super::shelf::Sku;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 

@@ -1,6 +1,8 @@
 //! [`OnTheWay`]: units that go from one SKU to another.
 
-use super::{Inventory, InventoryHandle, Sku, SkuError};
+use super::Inventory;
+use super::errors::SkuError;
+use super::shelf::{InventoryHandle, Sku};
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};

@@ -1,7 +1,9 @@
 //! [`OrderReservation`]: all lines of an order, reserved together.
 
+use super::Inventory;
+use super::errors::OrderRefused;
 use super::order_lines::{self, summed};
-use super::{Inventory, InventoryHandle, OrderRefused, Sku};
+use super::shelf::{InventoryHandle, Sku};
 use crate::clock::SystemClock;
 use crate::error::NotReserved;
 use crate::holds::{Holds, NoHook};

@@ -1,7 +1,9 @@
 //! How the lines of an order are reserved: all of them, or none.
 
+use super::Inventory;
+use super::errors::{OrderRefused, ShortLine};
+use super::shelf::Sku;
 use super::stocks::Pinned;
-use super::{Inventory, OrderRefused, ShortLine, Sku};
 use crate::limits::MAX_UNITS;
 use crate::stock::Engine;
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! A snapshot as it is read: its version first, since another version may have another form.
 
-use super::snapshot::{InventorySnapshot, VERSION};
+use super::form::VERSION;
+use super::snapshot::InventorySnapshot;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;

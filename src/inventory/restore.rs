@@ -1,8 +1,12 @@
 //! How an inventory is opened from its snapshot.
 
-use super::snapshot::VERSION;
-use super::{Inventory, InventoryBuilder, InventoryHandle, InventorySnapshot, OrderHolds};
-use super::{OrderRefused, OrderReservation, RestoreError, Sku, SkuSnapshot};
+use super::Inventory;
+use super::builder::InventoryBuilder;
+use super::errors::{OrderRefused, RestoreError};
+use super::form::VERSION;
+use super::order::{OrderHolds, OrderReservation};
+use super::shelf::{InventoryHandle, Sku};
+use super::snapshot::{InventorySnapshot, SkuSnapshot};
 use crate::clock::Clock;
 use crate::holds::{Holds, Hook, PlaceError, Resolution};
 use crate::limits::MAX_UNITS;

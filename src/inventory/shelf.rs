@@ -1,6 +1,7 @@
 //! [`Shelf`]: one SKU of an inventory, as the counter that a reservation stands on.
 
-use super::{Inventory, SkuError};
+use super::Inventory;
+use super::errors::SkuError;
 use crate::counter::{Reserving, StockCounter};
 use crate::error::{OutOfStock, RestockOverflow};
 use crate::reservation::Reservation;

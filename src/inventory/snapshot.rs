@@ -1,15 +1,15 @@
 //! [`InventorySnapshot`]: an inventory as it was, to be written down.
 
-use super::{Inventory, InventoryHandle, OrderReservation, Sku};
+use super::Inventory;
+use super::form::VERSION;
+use super::order::OrderReservation;
+use super::shelf::{InventoryHandle, Sku};
 use crate::clock::Clock;
 use crate::holds::{Entry, Holds, Hook, Resolution};
 use crate::settle::Settle;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
-
-/// The form of snapshots that this version writes and reads.
-pub(super) const VERSION: u32 = 1;
 
 /// The figures of one SKU at one instant.
 ///

@@ -1,6 +1,8 @@
 //! What changes stock beside sales and deliveries: a stocktake, and units that are written off.
 
-use super::{Inventory, Sku, SkuError};
+use super::Inventory;
+use super::errors::SkuError;
+use super::shelf::Sku;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 

@@ -1,6 +1,8 @@
 //! Units of a SKU that are withdrawn: those that are out are owed.
 
-use super::{Inventory, Sku, SkuError};
+use super::Inventory;
+use super::errors::SkuError;
+use super::shelf::Sku;
 use crate::snapshot::Withdrawn;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
