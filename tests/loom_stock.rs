@@ -175,6 +175,7 @@ scenarios! {
     limit_beside_a_wide_commit: reserved(2, wide(MAX_UNITS, STILL)), [Commit(1)], [Restock(1)];
     limit_beside_commit_and_restock: reserved(1, wide(MAX_UNITS - 1, STILL)), [Commit(1), Restock(1)], [Restock(2)];
     limit_beside_a_deduct: wide(MAX_UNITS, STILL), [Deduct(1)], [Restock(1)];
+    limit_of_a_stock_that_owes: reserved(MAX_UNITS, wide(MAX_UNITS, STILL)), [Withdraw(1), Restock(2)], [Release(1)];
     limit_after_a_late_release_to_a_stock_that_owes: reserved(MAX_UNITS, wide(MAX_UNITS, STILL)), [Withdraw(1), Forgive(1), Restock(2)], [Release(MAX_UNITS / 2)];
 }
 

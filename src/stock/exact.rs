@@ -200,9 +200,6 @@ impl Moves<'_> {
     /// and deals them out if the stock is wide.
     pub(super) fn release(&mut self, units: u64) {
         if self.word.load().is_owing() {
-            self.pay_late_puts();
-        }
-        if self.word.load().is_owing() {
             return self.release_owing(units);
         }
         let before = self.word.update(|word| Some(word.more(units).balanced()));

@@ -115,6 +115,8 @@ macro_rules! stock_scenarios {
             owed_twice: wide(1, STILL), [Withdraw(2)], [Withdraw(1), Restock(2)];
             owed_beside_a_gather: wide(2, STILL), [Deduct(2), Restock(1)], [Withdraw(3)];
             owed_then_widening: narrow(0, STILL), [Restock(2), Deduct(1)], [Withdraw(1), Widen];
+            owed_snapshot_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Snapshot], [Restock(1)];
+            owed_restock_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Restock(1)], [Restock(1)];
             owed_in_a_word: single(1), [Withdraw(2)], [Restock(2), Deduct(1)];
             // The triggers: nobody forces anything here.
             contention_widens: narrow(4, RESTLESS), [Deduct(1), Deduct(1)], [Deduct(1), Restock(1)];
