@@ -309,6 +309,9 @@ payloads! {
     served_by_a_later_release_in_the_segment: released_before(wide(1, STILL)), [Release(1)], [Sit(0), Deduct(1)];
     served_by_a_release_beside_widening: reserved(1, narrow(1, STILL)), [Release(1)], [Widen, Deduct(1)];
     served_by_a_release_beside_narrowing: reserved(1, wide(1, STILL)), [Release(1)], [Narrow, Deduct(1)];
+    served_by_a_restock_that_pays: narrow(0, STILL), [Restock(2)], [Withdraw(1), Deduct(1)];
+    served_by_a_restock_after_forgiving: narrow(0, STILL), [Restock(2)], [Withdraw(2), Forgive(1), Deduct(1)];
+    served_by_a_late_restock_that_a_snapshot_pays_with: wide(0, STILL), [Restock(2)], [Withdraw(1), Snapshot, Forgive(1), Deduct(1)];
 }
 
 /// Minutes each, and not in CI: `.ci/loom long`.
