@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use support::arena::{Scenario, model, payloads, scenarios};
 use support::perform::perform;
 use support::scenario::{Beside, assert_explained, is_explained, run, scripts};
-use support::stock_scenarios::{long_stock_scenarios, stock_scenarios};
+use support::stock_scenarios::{
+    clocked_stock_scenarios, long_stock_scenarios, stock_scenarios, three_stock_scenarios,
+};
 
 /// Its form changes only when a script says so.
 const STILL: Tuning = Tuning::STILL;
@@ -83,7 +85,27 @@ fn reserved(units: u64, open: impl Fn() -> (Model, Stock)) -> impl Fn() -> (Mode
     }
 }
 
+/// Narrow for ever.
+fn single(units: u64) -> impl Fn() -> (Model, Stock) {
+    move || {
+        let builder = Stock::builder(units).max_segments(1).tuning(STILL);
+        (Model::new(units), builder.build().unwrap())
+    }
+}
+
 stock_scenarios!(scenarios);
+
+/// Makes a test of each scenario that explores it with a clock alone.
+macro_rules! with_a_clock {
+    ($($name:ident: $open:expr, $($script:tt),+;)*) => {$(
+        #[test]
+        fn $name() {
+            Scenario::new(stringify!($name), $open, scripts![$($script),+]).explore_with_a_clock();
+        }
+    )*};
+}
+
+clocked_stock_scenarios!(with_a_clock);
 
 // Many units.
 scenarios! {
@@ -91,14 +113,6 @@ scenarios! {
     many_released: reserved(1_200, narrow(2_000, STILL)), [Release(600), Snapshot], [Commit(600)];
     large_restock: narrow(0, STILL), [Restock(1 << 20), Snapshot], [Restock(1), Deduct(2)];
     large_restock_of_wide: wide(1, STILL), [Restock(1 << 30)], [Deduct(2), Snapshot];
-}
-
-/// [`late_take_then_refusal`] for reserved units. With a clock alone: that takes a third of the time,
-/// and what it is to find shows in one thread's own sequence.
-#[test]
-fn late_reserve_then_refusal() {
-    let scripts = scripts![[Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)]];
-    Scenario::new("late_reserve_then_refusal", wide(0, STILL), scripts).explore_with_a_clock();
 }
 
 /// Units of reservations that were made before a snapshot began are in it.
@@ -161,6 +175,8 @@ scenarios! {
     limit_beside_a_wide_commit: reserved(2, wide(MAX_UNITS, STILL)), [Commit(1)], [Restock(1)];
     limit_beside_commit_and_restock: reserved(1, wide(MAX_UNITS - 1, STILL)), [Commit(1), Restock(1)], [Restock(2)];
     limit_beside_a_deduct: wide(MAX_UNITS, STILL), [Deduct(1)], [Restock(1)];
+    limit_of_a_stock_that_owes: reserved(MAX_UNITS, wide(MAX_UNITS, STILL)), [Withdraw(1), Restock(2)], [Release(1)];
+    limit_after_a_late_release_to_a_stock_that_owes: reserved(MAX_UNITS, wide(MAX_UNITS, STILL)), [Withdraw(1), Forgive(1), Restock(2)], [Release(MAX_UNITS / 2)];
 }
 
 /// Beside commits that do not pause, a restock near the limit counts some as not made yet. It refuses only if that is
@@ -271,18 +287,6 @@ fn lowest_on_hand(mut stock: Model, calls: &[Op]) -> u64 {
     on_hand.min().unwrap().min(3)
 }
 
-/// Narrow for ever.
-fn single(units: u64) -> impl Fn() -> (Model, Stock) {
-    move || {
-        let builder = Stock::builder(units).max_segments(1).tuning(STILL);
-        (Model::new(units), builder.build().unwrap())
-    }
-}
-
-scenarios! {
-    owed_in_a_word: single(1), [Withdraw(2)], [Restock(2), Deduct(1)];
-}
-
 // A deduct happens after the restock, or the release, that served it: what a thread writes (relaxed) before
 // it adds units is read by the thread that takes them, however the units went from one to the other.
 payloads! {
@@ -305,6 +309,9 @@ payloads! {
     served_by_a_later_release_in_the_segment: released_before(wide(1, STILL)), [Release(1)], [Sit(0), Deduct(1)];
     served_by_a_release_beside_widening: reserved(1, narrow(1, STILL)), [Release(1)], [Widen, Deduct(1)];
     served_by_a_release_beside_narrowing: reserved(1, wide(1, STILL)), [Release(1)], [Narrow, Deduct(1)];
+    served_by_a_restock_that_pays: narrow(0, STILL), [Restock(2)], [Withdraw(1), Deduct(1)];
+    served_by_a_restock_after_forgiving: narrow(0, STILL), [Restock(2)], [Withdraw(2), Forgive(1), Deduct(1)];
+    served_by_a_late_restock_that_a_snapshot_pays_with: wide(0, STILL), [Restock(2)], [Withdraw(1), Snapshot, Forgive(1), Deduct(1)];
 }
 
 /// Minutes each, and not in CI: `.ci/loom long`.
@@ -322,13 +329,5 @@ mod long {
 mod three {
     use super::*;
 
-    scenarios! {
-        word: narrow(2, STILL), [Deduct(1), Restock(1)], [Deduct(2)], [Deduct(1)];
-        segment: lopsided(2, STILL), [Deduct(1), Restock(1)], [Sit(0), Deduct(2)], [Deduct(1)];
-        proofs: wide(0, STILL), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
-        gather: wide(2, STILL), [Deduct(2)], [Deduct(1), Deduct(1)];
-        gathers: wide(2, STILL), [Deduct(2)], [Deduct(2), Restock(1)];
-        put: wide(0, STILL), [Narrow], [Restock(1), Deduct(1)];
-        widening: narrow(2, STILL), [Widen], [Deduct(2), Restock(1)];
-    }
+    three_stock_scenarios!(scenarios);
 }

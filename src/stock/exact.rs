@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::moves::Moves;
+use super::segment::SUNK;
 use super::stripes::{Stripes, Totals};
 use super::taken::left;
 use super::testing::looks_at_commits;
@@ -108,6 +109,9 @@ impl Moves<'_> {
     /// what was settled is read first, what was reserved last, and available units in between as in
     /// [`Stripes::bound`]. In the other order a unit that is reserved and committed between the two reads would be
     /// subtracted twice. Tested by `no_fewer_are_on_hand_than_the_bound_says` in `tests/loom_stock.rs`.
+    ///
+    /// The segments of a stock that owes lack [`SUNK`] units each. With these added, what late puts brought is counted.
+    /// Tested by `limit_after_a_late_release_to_a_stock_that_owes`.
     pub(super) fn on_hand_at_most(&self) -> u64 {
         let Some(stripes) = self.engine.stripes.get() else {
             return self.on_hand(self.word.load(), &Totals::default());
@@ -115,7 +119,12 @@ impl Moves<'_> {
         let settled = stripes.sum(|segment| segment.committed().wrapping_add(segment.returned()));
         let word = self.word.load();
         let taken = stripes.taken();
-        let came = stripes.sum(|segment| segment.came());
+        let sunk = if word.is_owing() {
+            SUNK * stripes.len() as u64
+        } else {
+            0
+        };
+        let came = stripes.sum(|segment| segment.came()).wrapping_add(sunk);
         let reserved = self.sums.reserved.wrapping_add(word.reserved());
         let reserved = reserved.wrapping_add(stripes.reserved());
         word.units() + left(came, taken) + reserved.wrapping_sub(settled)
@@ -190,9 +199,6 @@ impl Moves<'_> {
     /// Releases `units` that are too many for the word's field or for one change of a segment: to the word,
     /// and deals them out if the stock is wide.
     pub(super) fn release(&mut self, units: u64) {
-        if self.word.load().is_owing() {
-            self.pay_late_puts();
-        }
         if self.word.load().is_owing() {
             return self.release_owing(units);
         }

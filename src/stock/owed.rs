@@ -43,9 +43,6 @@ impl Engine {
 
 impl Moves<'_> {
     fn withdraw(&mut self, units: u64) -> Withdrawn {
-        if self.word.load().is_owing() {
-            self.pay_late_puts();
-        }
         // What is owed is counted beside the segments: `cold` allocates them if need be.
         let units = units.min(MAX_UNITS - self.cold().owed());
         let taken = if self.word.load().is_owing() {
@@ -87,7 +84,8 @@ impl Moves<'_> {
     /// *owing* any more.
     ///
     /// If this call misses a late put, the thread of that put has not looked at the word yet. It will, and then waits
-    /// for the mutex: the put happens later.
+    /// for the mutex: the put happens later. So a withdraw, a forgive and a release need not call this: they read no
+    /// segment. A snapshot and a restock read what came to segments, and pay with it first.
     pub(super) fn pay_late_puts(&mut self) -> Totals {
         let mut totals = Totals::default();
         if !self.word.load().is_owing() {
@@ -117,7 +115,7 @@ impl Moves<'_> {
     ///
     /// It looks at the word after every call of `pay_late_puts`, because a late put may pay the last unit in between.
     /// `leave_if_paid`, which sets the word and raises the segments, must run only while the word is *owing*. Tested by
-    /// `owed_beside_two_late_restocks` in `tests/explorer`.
+    /// `owed_restock_beside_a_late_restock` in `tests/loom_stock.rs`.
     pub(super) fn restock_owing(&mut self, units: u64) -> Option<Result<(), u64>> {
         loop {
             let totals = self.pay_late_puts();
@@ -170,9 +168,6 @@ impl Moves<'_> {
     }
 
     fn forgive(&mut self, units: u64) -> u64 {
-        if self.word.load().is_owing() {
-            self.pay_late_puts();
-        }
         if !self.word.load().is_owing() {
             return 0;
         }

@@ -39,7 +39,8 @@
 //! - A snapshot looks again for as long as commits come, and not sixteen times.
 //! - There are no statistics.
 //!
-//! So that nothing else differs, each outcome that loom sees with a clock must be one that the explorer came to.
+//! So that nothing else differs, each outcome that loom sees with a clock must be one that the explorer came to. A
+//! scenario of numbers that bytes hold fails under loom if the explorer does not have it.
 #![cfg(not(any(loom, shuttle)))]
 
 mod explore;

@@ -79,4 +79,6 @@ omissions! {
     LatePutLeavesAWordThatOwes: owed_forgiven,
     WordLeavesOwingBeforeSegmentsAreRaised: owed_forgiven_beside_a_late_restock_and_late_deducts,
     ReleasePays: owed_beside_a_late_release,
+    SnapshotPaysWithLatePuts: owed_snapshot_beside_a_late_restock,
+    RestockLooksAgainAfterLatePuts: owed_restock_beside_a_late_restock,
 }

@@ -10,7 +10,7 @@
 //! of its threads, and every outcome that the model allows must be seen in one rotation or another, but for
 //! those that the scenario lists, with the reason.
 
-use super::explorer::{explorer_knows, outcome};
+use super::explorer::{explorer_knows, fits_explorer, outcome};
 use super::scenario::{Beside, Subject, answers, assert_explained, run};
 use segstock::Stock;
 use segstock_model::{Answers, Call, Model, Script, outcomes};
@@ -163,6 +163,7 @@ impl<S: Subject> Scenario<S> {
             }
             assert_explained(start.clone(), calls.clone());
             let is_compared = is_stock && matches!(beside, Beside::Clock(_));
+            let is_compared = is_compared && fits_explorer(&start, &scripts);
             let outcome = outcome(scripts.len(), &calls);
             assert!(
                 !is_compared || explorer_knows(name, &scripts, &outcome),

@@ -1,6 +1,6 @@
 //! What the explorer of the protocol's steps knows: `tests/explorer`, which has no bound on preemptions.
 
-use segstock_model::{Call, Outcome, Refusal, Script, Step};
+use segstock_model::{Call, Model, Outcome, Refusal, Script, Step};
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
@@ -10,16 +10,28 @@ const OUTCOMES: &str = include_str!("../explorer/outcomes.txt");
 /// The outcomes, by the line that names the scenario and its scripts.
 type Scenarios = HashMap<&'static str, HashSet<&'static str>>;
 
-/// Whether the explorer came to `outcome` in a scenario of these scripts. Of a scenario that it does not have,
-/// it knows nothing and accepts everything.
+/// Whether the explorer can play a scenario: its numbers are bytes.
+pub fn fits_explorer(start: &Model, scripts: &[Script]) -> bool {
+    const MOST: u64 = u8::MAX as u64;
+    let mut steps = scripts.iter().flatten();
+    let is_small = |step: &Step| !matches!(step, Step::Call(op) if op.units() > MOST);
+    start.snapshot().on_hand() <= MOST && steps.all(is_small)
+}
+
+/// Whether the explorer came to `outcome` in a scenario of these scripts. Panics if it does not have the scenario:
+/// it has all that it can play.
 ///
 /// The outcome must be that of an execution with a clock: without one, loom lets a thread read what is older
 /// than all that happened before, which the explorer's steps never do.
 pub fn explorer_knows(scenario: &str, scripts: &[Script], outcome: &str) -> bool {
     static SCENARIOS: OnceLock<Scenarios> = OnceLock::new();
     let known = SCENARIOS.get_or_init(parse);
-    let outcomes = known.get(format!("{scenario}: {}", listed(scripts)).as_str());
-    outcomes.is_none_or(|outcomes| outcomes.contains(outcome))
+    let line = format!("{scenario}: {}", listed(scripts));
+    let outcomes = known.get(line.as_str());
+    let outcomes = outcomes.unwrap_or_else(|| {
+        panic!("outcomes.txt does not have `{line}`; list it in tests/support/stock_scenarios.rs")
+    });
+    outcomes.contains(outcome)
 }
 
 fn parse() -> Scenarios {

@@ -189,6 +189,14 @@ pub fn play<S: Subject + ?Sized>(
             if more > 0 {
                 beside.read(taken);
             }
+            match (op, outcome) {
+                // What the thread owes is paid before a later call of it is served, unless another thread forgives it.
+                (Op::Withdraw(units), Outcome::Took(in_stock)) => taken += units - in_stock,
+                (Op::Forgive(_), Outcome::Took(forgiven)) => {
+                    taken = taken.saturating_sub(forgiven);
+                }
+                _ => {}
+            }
             calls.push(Call::new(thread, called, returned, op, outcome));
         }
     }

@@ -115,6 +115,9 @@ macro_rules! stock_scenarios {
             owed_twice: wide(1, STILL), [Withdraw(2)], [Withdraw(1), Restock(2)];
             owed_beside_a_gather: wide(2, STILL), [Deduct(2), Restock(1)], [Withdraw(3)];
             owed_then_widening: narrow(0, STILL), [Restock(2), Deduct(1)], [Withdraw(1), Widen];
+            owed_snapshot_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Snapshot], [Restock(1)];
+            owed_restock_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Restock(1)], [Restock(1)];
+            owed_in_a_word: single(1), [Withdraw(2)], [Restock(2), Deduct(1)];
             // The triggers: nobody forces anything here.
             contention_widens: narrow(4, RESTLESS), [Deduct(1), Deduct(1)], [Deduct(1), Restock(1)];
             refusal_narrows: wide(1, SHRINKING), [Deduct(2), Deduct(1)], [Restock(1), Deduct(1)];
@@ -128,6 +131,33 @@ macro_rules! stock_scenarios {
     };
 }
 pub(crate) use stock_scenarios;
+
+/// Those that loom plays with a clock alone: that takes a third of the time, and what they are to find shows in one
+/// thread's own sequence.
+macro_rules! clocked_stock_scenarios {
+    ($scenarios:ident) => {
+        $scenarios! {
+            late_reserve_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)];
+        }
+    };
+}
+pub(crate) use clocked_stock_scenarios;
+
+/// Those that are small enough for loom with three preemptions.
+macro_rules! three_stock_scenarios {
+    ($scenarios:ident) => {
+        $scenarios! {
+            word: narrow(2, STILL), [Deduct(1), Restock(1)], [Deduct(2)], [Deduct(1)];
+            segment: lopsided(2, STILL), [Deduct(1), Restock(1)], [Sit(0), Deduct(2)], [Deduct(1)];
+            proofs: wide(0, STILL), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)];
+            gather: wide(2, STILL), [Deduct(2)], [Deduct(1), Deduct(1)];
+            gather_then_put: wide(2, STILL), [Deduct(2)], [Deduct(2), Restock(1)];
+            put: wide(0, STILL), [Narrow], [Restock(1), Deduct(1)];
+            widening: narrow(2, STILL), [Widen], [Deduct(2), Restock(1)];
+        }
+    };
+}
+pub(crate) use three_stock_scenarios;
 
 /// Those that take loom minutes.
 macro_rules! long_stock_scenarios {

@@ -1,10 +1,12 @@
 //! The scenarios: how a stock opens, and what each thread calls.
 
 use crate::machine::{Thread, play};
-use crate::memory::Shared;
+use crate::memory::{SEGMENTS, Shared};
 use crate::rules::{Rules, Tuning};
 use crate::support::scenario::scripts;
-use crate::support::stock_scenarios::{long_stock_scenarios, stock_scenarios};
+use crate::support::stock_scenarios::{
+    clocked_stock_scenarios, long_stock_scenarios, stock_scenarios, three_stock_scenarios,
+};
 use segstock_model::Op::{
     Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
 };
@@ -24,6 +26,7 @@ pub struct Scenario {
 #[derive(Debug, Clone, Copy)]
 pub struct Open {
     form: Form,
+    segments: usize,
     units: u8,
     tuning: Tuning,
     /// Units of it that are reserved.
@@ -43,8 +46,6 @@ enum Form {
     WideInWord,
 }
 
-const SEGMENTS: usize = 2;
-
 const STILL: Tuning = Tuning::STILL;
 const RESTLESS: Tuning = Tuning::RESTLESS;
 const SHRINKING: Tuning = Tuning::SHRINKING;
@@ -52,6 +53,7 @@ const SHRINKING: Tuning = Tuning::SHRINKING;
 const fn open(form: Form, units: u8, tuning: Tuning) -> Open {
     Open {
         form,
+        segments: SEGMENTS,
         units,
         tuning,
         reserved: 0,
@@ -61,6 +63,14 @@ const fn open(form: Form, units: u8, tuning: Tuning) -> Open {
 
 const fn narrow(units: u8, tuning: Tuning) -> Open {
     open(Form::Narrow, units, tuning)
+}
+
+/// Narrow for ever.
+const fn single(units: u8) -> Open {
+    Open {
+        segments: 1,
+        ..narrow(units, STILL)
+    }
 }
 
 const fn wide(units: u8, tuning: Tuning) -> Open {
@@ -106,7 +116,7 @@ impl Scenario {
         };
         Rules {
             initial: self.open.initial(),
-            segments: SEGMENTS,
+            segments: self.open.segments,
             tuning: self.open.tuning,
             reserves: has(|op| matches!(op, Reserve(_))),
             commits: has(|op| matches!(op, Commit(_))),
@@ -120,6 +130,7 @@ impl Scenario {
     pub fn open(&self) -> (Model, Shared) {
         let Open {
             form,
+            segments,
             units,
             tuning,
             reserved,
@@ -128,7 +139,7 @@ impl Scenario {
         let initial = self.open.initial();
         let rules = Rules {
             initial,
-            segments: SEGMENTS,
+            segments,
             tuning,
             reserves: true,
             commits: true,
@@ -155,7 +166,7 @@ impl Scenario {
             Form::WideInWord => play(&mut thread, Narrow),
         }
         if released_before {
-            for segment in 0..SEGMENTS {
+            for segment in 0..segments {
                 thread.stay(segment, &rules);
                 play(&mut thread, Call(Reserve(1)));
                 play(&mut thread, Call(Release(1)));
@@ -190,7 +201,11 @@ pub use quick::QUICK;
 
 /// What loom runs, too.
 pub static LOOM: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
-    let mut all: Vec<Scenario> = stock_scenarios!(scenarios);
-    all.append(&mut long_stock_scenarios!(scenarios));
-    all
+    let lists = [
+        stock_scenarios!(scenarios),
+        clocked_stock_scenarios!(scenarios),
+        three_stock_scenarios!(scenarios),
+        long_stock_scenarios!(scenarios),
+    ];
+    lists.into_iter().flatten().collect()
 });

@@ -6,7 +6,6 @@ use super::*;
 pub static QUICK: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
     scenarios! {
         snapshot_while_another_notes: reserved(1, lopsided(4, STILL)), [Reserve(1), Reserve(1)], [Snapshot];
-        late_reserve_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)];
         snapshot_beside_a_reservation_that_comes_and_goes: reserved(1, wide(3, STILL)), [Reserve(1), Release(1)], [Snapshot];
         owed_beside_two_late_restocks: wide(0, STILL), [Withdraw(2)], [Restock(1)], [Sit(0), Restock(2)];
         owed_beside_a_late_release_and_a_restock: reserved(1, wide(1, STILL)), [Withdraw(1)], [Release(1)], [Restock(1)];

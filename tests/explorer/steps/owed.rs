@@ -10,8 +10,6 @@ use segstock_model::Op;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
     Lock,
-    /// Waits for the payments of late puts.
-    Late,
     WasWide,
     /// Waits for the proof, with the segments sunk.
     Proved {
@@ -113,11 +111,7 @@ impl At {
         match self {
             Lock => {
                 cpu.lock();
-                if word.owing {
-                    Self::pay_late_puts(cpu, Frame::Owed(Late));
-                } else {
-                    begin(cpu);
-                }
+                begin(cpu);
             }
             WasWide => {
                 let was_wide = word.wide;
@@ -204,7 +198,8 @@ impl At {
                     SUNK
                 };
                 let held = left(came.wrapping_add(sunk), taken);
-                if held > 0 {
+                let reads = matches!(cpu.op(), Some(Op::Snapshot));
+                if held > 0 && !(reads && cpu.without(Omission::SnapshotPaysWithLatePuts)) {
                     cpu.go(Frame::Owed(Close {
                         index,
                         late,
@@ -231,7 +226,6 @@ impl At {
 
     pub fn resume(self, cpu: &mut Cpu, value: Value) {
         match (self, value) {
-            (Late, _) => begin(cpu),
             (Proved { was_wide }, Value::Totals(_)) => {
                 cpu.go(Frame::Owed(Take {
                     was_wide,
@@ -307,7 +301,7 @@ impl At {
     }
 }
 
-/// Withdraws or forgives, when late puts are paid.
+/// Withdraws or forgives.
 fn begin(cpu: &mut Cpu) {
     let owing = cpu.shared.word.owing;
     match cpu.op() {

@@ -36,7 +36,7 @@ pub enum At {
     UnlockChecked,
     // Under the mutex.
     Lock,
-    /// Waits for the payments of late puts.
+    /// A restock waits for the payments of late puts.
     Late,
     Add(Option<Word>),
     Unlock,
@@ -87,8 +87,11 @@ impl At {
             }
             Lock => {
                 cpu.lock();
-                if word.owing {
+                if word.owing && restocks {
                     owed::At::pay_late_puts(cpu, Frame::Put(Late));
+                } else if word.owing && !cpu.without(Omission::ReleasePays) {
+                    cpu.shared.reserved = cpu.shared.reserved.wrapping_sub(units);
+                    owed::At::pay(cpu, Frame::Put(Unlock), units);
                 } else {
                     cpu.go(Frame::Put(Add(None)));
                 }
@@ -107,15 +110,15 @@ impl At {
             }
             (Look { full }, _) => check(cpu, full),
             (Paid { full }, _) => cpu.go(Frame::Put(UnlockPaid { full })),
-            (Late, _) if !cpu.shared.word.owing => cpu.go(Frame::Put(Add(None))),
-            (Late, _) if cpu.without(Omission::ReleasePays) => cpu.go(Frame::Put(Add(None))),
+            (Late, _)
+                if !cpu.shared.word.owing
+                    && !cpu.without(Omission::RestockLooksAgainAfterLatePuts) =>
+            {
+                cpu.go(Frame::Put(Add(None)));
+            }
             (Late, _) => {
                 let units = cpu.units();
-                if cpu.restocks() {
-                    cpu.shared.restocked = cpu.shared.restocked.wrapping_add(units);
-                } else {
-                    cpu.shared.reserved = cpu.shared.reserved.wrapping_sub(units);
-                }
+                cpu.shared.restocked = cpu.shared.restocked.wrapping_add(units);
                 owed::At::pay(cpu, Frame::Put(Unlock), units);
             }
             // Paid or dealt out; the next access is the unlock.
