@@ -1,4 +1,4 @@
-//! Purpose: so many calls of one kind, for callgrind to count the instructions of. Run it by
+//! Purpose: this many calls of one kind, for callgrind to count the instructions of. Run it by
 //! `.ci/instructions`.
 //!
 //! ```text

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// A clock that never runs backwards.
 ///
+/// The trait stays as it is.
+///
 /// # Examples
 ///
 /// ```

@@ -52,7 +52,7 @@ fn under_traffic<T: Send>(stock: &Stock, measure: impl Fn() -> T + Sync) -> T {
     })
 }
 
-/// The median of so many samples, each of a batch of calls after a rest: ns of one call.
+/// The median of this many samples, each of a batch of calls after a rest: ns of one call.
 fn median_ns(samples: usize, batch: u32, rest: Duration, call: impl Fn()) -> Option<f64> {
     let sample = |_| {
         let rested = Instant::now() + rest;

@@ -15,7 +15,7 @@ use std::time::Duration;
 const MOST_STATES: u64 = 400_000;
 const MOST_TIME: Duration = Duration::from_millis(300);
 
-/// What one step of an explanation may cost, with so many states for the search itself.
+/// What one step of an explanation may cost, with this many states for the search itself.
 pub(super) fn effort(budget: u64) -> Effort {
     Effort::states(budget.min(MOST_STATES)).within(MOST_TIME)
 }

@@ -4,6 +4,8 @@ use segstock::{OutOfStock, Reservation, RestockOverflow, StockCounter};
 use segstock_model::{Op, Outcome, Refusal, Snapshot};
 
 /// What a call answered: done, refused, or unknown.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Answer<T = ()> {
@@ -79,6 +81,8 @@ impl From<segstock::Snapshot> for Answer<Snapshot> {
 /// Every [`StockCounter`] is one. For anything else, write an adapter; where the counter is
 /// asynchronous or behind a network, the adapter blocks until it has the answer, or gives up and
 /// says [`Answer::Unknown`].
+///
+/// The trait grows by provided methods only.
 ///
 /// # Examples
 ///

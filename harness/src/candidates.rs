@@ -31,7 +31,7 @@ const FLOW: Duration = Duration::from_millis(20);
 pub struct Candidate {
     /// What it is called in tables and plots.
     pub name: String,
-    /// What so many threads do, again and again. Panics if they sell out, which is measured as a whole.
+    /// What this many threads do, again and again. Panics if they sell out, which is measured as a whole.
     pub work: Box<dyn Fn(u64, usize, Calls) -> Work>,
     /// ns per order and thread, when a number of counters are sold out by a number of threads.
     pub sell_out: Box<dyn Fn(u64, usize, usize, Orders) -> f64>,

@@ -41,7 +41,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// A value that `counted` of so many windows or runs stand for. What it is of is not said yet.
+    /// A value that `counted` of this many windows or runs stand for. What it is of is not said yet.
     #[must_use]
     pub fn new(value: Option<f64>, counted: usize, windows: usize) -> Self {
         Self {
@@ -62,6 +62,8 @@ impl Figure {
 }
 
 /// What is promised of a ratio.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Limit {
     /// No more than this.

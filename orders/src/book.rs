@@ -161,7 +161,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         nanos(self.clock.now())
     }
 
-    /// The lines that a call names, each SKU once. Whether a new order can have so many is another question.
+    /// The lines that a call names, each SKU once. Whether a new order can have this many is another question.
     pub(crate) fn lines_of(
         &self,
         lines: impl IntoIterator<Item = (K, u64)>,
@@ -222,7 +222,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         Err(Refusal::Limit(limit))
     }
 
-    /// Whether so many lines can be known, beside those of all orders.
+    /// Whether this many lines can be known, beside those of all orders.
     pub(crate) fn has_room_for_lines(&self, lines: usize) -> Result<(), Refusal<K>> {
         let limit = self.settings.max_all_lines;
         if lines > 0 && !self.table.has_room_for_lines(lines) {

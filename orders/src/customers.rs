@@ -24,7 +24,7 @@ pub(crate) struct Customers {
 /// Why nothing was counted.
 #[derive(Debug)]
 pub(crate) enum NotCounted {
-    /// Of these SKUs the customer can have only so many units more.
+    /// Of these SKUs the customer can have only this many units more.
     Limited(Vec<(LineUnits, u64)>),
     /// Too many customers are known.
     Customers(usize),

@@ -47,7 +47,7 @@ impl<K: Clone> Item<K> {
         self.stock.available()
     }
 
-    /// Counts units that an order of this shard holds, if so many can be held; else says how many can be.
+    /// Counts units that an order of this shard holds, if this many can be held; else says how many can be.
     pub(crate) fn hold(&self, shard: usize, units: u64) -> Result<(), u64> {
         if self.rules.unpaid_of(0).is_none() {
             self.gateway.hold(shard, units);

@@ -11,6 +11,8 @@ use std::fmt;
 /// The book calls it under the locks of whatever an entry changes, in this sequence: permit, takes applied,
 /// [`append`](Self::append), gives applied. So none of its calls may wait, except [`wait`](Self::wait), which is called
 /// without a lock.
+///
+/// The trait grows by provided methods only.
 pub trait Journal<K>: Send + Sync {
     /// Sets a place for one entry aside. It never waits.
     ///

@@ -83,6 +83,8 @@ use std::path::Path;
 
 /// Keeps the entries of one book. One thread calls it.
 ///
+/// The trait grows by provided methods only.
+///
 /// # Examples
 ///
 /// A ledger in memory, which forgets everything with its process:
@@ -322,6 +324,8 @@ pub struct Opened {
 }
 
 /// What became of a batch.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// It is durable.
@@ -334,6 +338,8 @@ pub enum Standing {
 }
 
 /// A batch was not written, or that is not known.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteError {
     /// It may be there or not. The writer asks.

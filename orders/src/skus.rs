@@ -72,7 +72,7 @@ pub(crate) struct Gates<'a>(SmallVec<[(SkuId, Closed<'a>); 2]>);
 pub(crate) struct Leaving<'a>(SmallVec<[Passed<'a>; 2]>);
 
 impl<K: Sku> Skus<K> {
-    /// The SKUs of a book whose orders are in so many shards.
+    /// The SKUs of a book whose orders are in this many shards.
     pub(crate) fn new(unpaid: u64, shards: usize) -> Self {
         Self {
             numbers: papaya::HashMap::new(),

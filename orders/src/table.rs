@@ -71,7 +71,7 @@ impl Name<'_> {
 }
 
 impl Table {
-    /// A table in so many shards, of at most so many orders that have at most so many lines, and of which so many are kept for
+    /// A table in `shards` shards. It has at most `max_orders` orders and `max_lines` lines. `max_returnable` orders are kept for
     /// returns alone: each shard keeps its share of them, and at least one, if any.
     pub(crate) fn new(
         shards: usize,
@@ -137,7 +137,7 @@ impl Table {
         tally::sum(self.counts_of_lines())
     }
 
-    /// Whether all orders together can have so many lines more.
+    /// Whether all orders together can have this many lines more.
     #[inline]
     pub(crate) fn has_room_for_lines(&self, lines: usize) -> bool {
         self.lines.has_room(lines, self.counts_of_lines())

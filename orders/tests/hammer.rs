@@ -239,13 +239,16 @@ fn hammer(seed: u64, ships_at_once: bool) {
             .retention(forever)
             .replay(entries[..prefix].to_vec());
         let again = again.unwrap();
-        let mut told = Reader::default();
-        told.read(&again);
+        let mut reader = Reader::default();
+        reader.read(&again);
         let mut before = reader.events.iter();
         let before = before
             .by_ref()
             .take_while(|event| event.position.number() <= prefix as u64);
-        assert!(told.events.iter().eq(before), "it is told again as it was");
+        assert!(
+            reader.events.iter().eq(before),
+            "it is told again as it was"
+        );
         assert_balanced_if_whole(again, &entries[..prefix]);
     }
 }

@@ -64,7 +64,7 @@ fn files(directory: &Path) -> BTreeMap<OsString, Vec<u8>> {
 
 /// How a file is damaged.
 enum Damage {
-    /// So many bytes from there on.
+    /// This many bytes from there on.
     Bytes(u64, u64),
     /// The page that a table begins with.
     Root(&'static str),

@@ -44,7 +44,7 @@ impl Place {
         self.open_with(RETURNABLE)
     }
 
-    /// One that keeps so many orders for returns.
+    /// One that keeps this many orders for returns.
     fn open_with(&self, returnable: usize) -> Result<Shop, Box<dyn Error>> {
         open(SqliteLedger::at(self.file()), &self.clock, returnable)
     }

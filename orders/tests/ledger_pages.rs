@@ -63,7 +63,7 @@ fn pages_in_log(file: &Path) -> u64 {
     (log - 32) / (4_096 + 24)
 }
 
-/// How many pages a batch writes with so many orders there.
+/// How many pages a batch writes with this many orders there.
 fn pages(orders: u64) -> u64 {
     let directory = tempfile::tempdir().expect("a directory for temporary files");
     let file = directory.path().join("shop.db");

@@ -61,15 +61,15 @@ fn a_reader_of_the_feed_is_sent_no_further_than_what_is_durable() {
     decide(&shop, |book| {
         (0..10).for_each(|number| place(book, &format!("lost-{number}")));
     });
-    let told = shop.book.events(Position::default(), 100);
-    assert!(told.events.is_empty() && told.next <= shop.writer.status().durable);
+    let page = shop.book.events(Position::default(), 100);
+    assert!(page.events.is_empty() && page.next <= shop.writer.status().durable);
     drop((shop, driver));
 
     let (shop, mut driver) = disk.open();
     decide(&shop, |book| place(book, "order"));
     write(&mut driver);
-    let told = shop.book.events(told.next, 100);
-    let what: Vec<_> = told.events.into_iter().map(|event| event.what).collect();
+    let page = shop.book.events(page.next, 100);
+    let what: Vec<_> = page.events.into_iter().map(|event| event.what).collect();
     assert_eq!(what, [What::Placed("order".into())]);
 }
 
@@ -86,9 +86,9 @@ fn a_reader_of_the_feed_is_told_what_was_dropped_once_that_is_durable() {
     let before = shop.book.events(Position::new(1), 100);
     assert_eq!((before.next, before.missed), (Position::new(1), None));
     write(&mut driver);
-    let told = shop.book.events(before.next, 100);
-    assert_eq!(told.missed, Some(Position::new(7)), "entries 2 to 7");
-    assert_eq!((told.events.len(), told.next), (4, Position::new(11)));
+    let page = shop.book.events(before.next, 100);
+    assert_eq!(page.missed, Some(Position::new(7)), "entries 2 to 7");
+    assert_eq!((page.events.len(), page.next), (4, Position::new(11)));
 }
 
 /// In another process orders lie elsewhere: a list that went on there would show some twice, and miss others.

@@ -301,8 +301,8 @@ fn a_file_that_was_closed_for_good_is_not_opened_any_more() -> Outcome {
     for _ in 0..2 {
         let (reason, line) = place.refusal();
         assert_eq!(reason, LedgerReason::ClosedForGood);
-        let told = line.ends_with("shop.db is closed for good: it went to sea");
-        assert!(told, "{line}");
+        let says_why = line.ends_with("shop.db is closed for good: it went to sea");
+        assert!(says_why, "{line}");
     }
     let entries = "SELECT count(*) FROM entries";
     let entries = Connection::open(place.file())?.query_row(entries, [], |row| row.get(0));

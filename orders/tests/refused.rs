@@ -57,7 +57,7 @@ fn parts(book: &Book, key: &str, lines: &Lines) -> [Said<Answer>; 5] {
     ]
 }
 
-/// The calls on shelves, of so many units.
+/// The calls on shelves, of this many units.
 fn shelves(book: &Book, key: &str, units: u64) -> [Said<StockAnswer>; 5] {
     [
         book.restock("phone", key, units),

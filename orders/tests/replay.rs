@@ -56,7 +56,7 @@ fn restocked(sku: SkuId, units: u64) -> Change<String> {
     Change::Restocked { sku, units }
 }
 
-/// So many units of safety stock more.
+/// This many units of safety stock more.
 fn limited(safety: i64) -> Change<String> {
     Change::Limited {
         sku: PHONE,

@@ -72,7 +72,7 @@ impl Change<'_> {
         if self.restocks { "put" } else { "sold" }
     }
 
-    /// What is added to a segment of so many units; nothing if it may not be.
+    /// What is added to a segment of this many units; nothing if it may not be.
     fn of(&self, held: i64) -> Option<i64> {
         let units = self.units.as_i64();
         let (added, most) = (

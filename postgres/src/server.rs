@@ -265,8 +265,8 @@ impl Opened {
 /// What a statement that changes the stock says.
 pub(crate) enum Said {
     Done,
-    /// The id was known: in this state, with so many units, past its deadline.
+    /// The id was known: in this state, with this many units, past its deadline.
     Known(String, i64, bool),
-    /// There are no more than so many, or no room for more than so many.
+    /// There are no more than this many, or no room for more than this many.
     Short(i64),
 }

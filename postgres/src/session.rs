@@ -102,7 +102,7 @@ impl Session {
         self.run(include_str!("../schema.sql")).await
     }
 
-    /// Deletes the orders that are older than so many seconds and have no hold, among those that lie in the
+    /// Deletes the orders that are older than this many seconds and have no hold, among those that lie in the
     /// [`AT_ONCE`](Self::AT_ONCE) pages from `page` on; says how many there were, and whether there are further pages.
     pub(crate) async fn forget(&self, seconds: f64, page: i64) -> Result<(i64, bool), Fault> {
         const FORGET: &str = "

@@ -118,7 +118,7 @@ impl Growing {
     ///
     /// # Errors
     ///
-    /// [`OpenError::NoStock`] if there is none of this name on so many servers.
+    /// [`OpenError::NoStock`] if there is none of this name on this many servers.
     pub async fn open(servers: &[Redis], name: &str) -> Result<Self, OpenError> {
         let mut stock = Self::of(servers, name, 1)?;
         for server in servers {

@@ -49,7 +49,7 @@ struct Held<'a> {
 /// How an order under a lock ended.
 enum Ended {
     Known(Answer),
-    /// The segment has no more than so many.
+    /// The segment has no more than this many.
     Short(u64),
     /// The lease ran out before the write.
     Fenced,
@@ -89,11 +89,11 @@ impl Locked {
         }
     }
 
-    /// Opens a stock that was created before with so many segments, here or by another process.
+    /// Opens a stock that was created before with this many segments, here or by another process.
     ///
     /// # Errors
     ///
-    /// [`OpenError::NoStock`] if there is none of this name with so many segments.
+    /// [`OpenError::NoStock`] if there is none of this name with this many segments.
     pub async fn open(redis: &Redis, name: &str, segments: usize) -> Result<Self, OpenError> {
         let stock = Self::of(redis, name, segments)?;
         redis.prepare(LIBRARY).await?;

@@ -122,7 +122,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`OpenError::NoStock`] if there is none of this name on so many servers.
+    /// [`OpenError::NoStock`] if there is none of this name on this many servers.
     pub async fn open(servers: &[Redis], name: &str) -> Result<Self, OpenError> {
         let node = Self::of(servers, name)?;
         for server in servers {
@@ -415,7 +415,7 @@ impl Pool {
     }
 }
 
-/// The answer to a call that wanted a record of so many units.
+/// The answer to a call that wanted a record of this many units.
 fn answer(wanted: &str, units: u64, heard: &Heard) -> Answer {
     match (heard.said.0.as_str(), heard.said.1) {
         ("refused", _) => Answer::REFUSED,

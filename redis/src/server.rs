@@ -40,6 +40,8 @@ pub struct Redis {
 }
 
 /// What a server that was started again, or another that took its place, has of what was acknowledged.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Restarts {
     /// It may have lost some. When the server's replication id is not that under which the stock was opened, every call is

@@ -3,6 +3,8 @@
 use std::fmt;
 
 /// What a call behind a network answers.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "unknown is neither done nor refused"]
 pub enum Answer<T = ()> {

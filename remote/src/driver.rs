@@ -13,6 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How to reach a server.
+///
+/// The trait grows by provided methods only.
 pub trait Connect: Send + Sync {
     /// A connection; its clones are the same one, and may have several calls under way.
     type Connection: Clone + Send;
@@ -27,6 +29,8 @@ pub trait Connect: Send + Sync {
 }
 
 /// Which attempt of a call this is, as far as the server must know.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// No other copy of the call is under way: a refusal need not be remembered.
@@ -44,6 +48,8 @@ impl Attempt {
 }
 
 /// Why an attempt has no answer.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The server did not do it, and will not: it said so, or it was never sent.

@@ -27,7 +27,7 @@ impl Left {
         guess.is_some_and(|(left, since)| left < units.get() && since.elapsed() <= Self::LASTS)
     }
 
-    /// An order was refused when so many units were left, by the way that writes.
+    /// An order was refused when this many units were left, by the way that writes.
     pub fn set(&self, left: u64) {
         *self.guess() = Some((left, Instant::now()));
     }

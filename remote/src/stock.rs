@@ -61,6 +61,8 @@ pub trait RemoteHolds: RemoteStock {
 }
 
 /// What a call on a hold answers.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "the hold may be resolved otherwise"]
 pub enum HoldAnswer {
@@ -79,6 +81,8 @@ pub enum HoldAnswer {
 }
 
 /// How a hold ended.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolved {
     /// Its units are sold.

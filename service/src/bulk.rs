@@ -76,7 +76,7 @@ pub struct Import<'a> {
 }
 
 impl Imported {
-    /// Where it stopped: so many SKUs were changed before this line.
+    /// Where it stopped: this many SKUs were changed before this line.
     #[must_use]
     pub fn stopped(changed: usize, line: usize) -> String {
         format!(
@@ -86,7 +86,7 @@ impl Imported {
 }
 
 impl Act {
-    /// The units that come to a SKU by a line of so many; negative: that go.
+    /// The units that come to a SKU by a line of this many; negative: that go.
     #[must_use]
     pub const fn difference(self, units: u64, on_hand: u64) -> i64 {
         // Units of a list are at most those of a stock, which fit 64 bits with a sign.

@@ -69,7 +69,7 @@ impl OrderCall {
 pub enum StockCall {
     /// Units came.
     Restock(u64),
-    /// So many units were counted.
+    /// This many units were counted.
     Count(u64),
     /// Units are broken or lost.
     WriteOff(u64),

@@ -30,7 +30,7 @@ pub struct Pace {
 /// How many took so long.
 #[derive(Debug, Serialize, ToSchema)]
 struct Step {
-    /// At most so many seconds.
+    /// At most this many seconds.
     seconds: f64,
     /// How many.
     count: u64,

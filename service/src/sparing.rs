@@ -1,4 +1,4 @@
-//! [`Sparing`]: so many lines of the log in a second, at most.
+//! [`Sparing`]: this many lines of the log in a second, at most.
 
 use parking_lot::Mutex;
 use std::mem;

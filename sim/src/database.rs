@@ -2,6 +2,7 @@
 
 mod locks;
 mod server;
+mod times;
 mod transaction;
 
 pub use locks::Deadlock;
@@ -84,15 +85,15 @@ pub enum Failed {
 
 impl<K, R> Database<K, R> {
     /// The server's time for a transaction, beside its statements.
-    pub const TRANSACTION: Duration = Duration::from_micros(35);
+    pub const TRANSACTION: Duration = times::TRANSACTION;
     /// The server's time for a statement.
-    pub const STATEMENT: Duration = Duration::from_micros(10);
+    pub const STATEMENT: Duration = times::STATEMENT;
     /// The server's time for a row that a statement handles.
-    pub const ROW: Duration = Duration::from_micros(4);
+    pub const ROW: Duration = times::ROW;
     /// The time of one sync of the disk.
-    pub const SYNC: Duration = Duration::from_micros(290);
+    pub const SYNC: Duration = times::SYNC;
     /// How long the server is away when it fails over.
-    pub const AWAY: Duration = Duration::from_millis(30);
+    pub const AWAY: Duration = times::AWAY;
 }
 
 impl<K: Ord + Clone + 'static, R: Clone + 'static> Database<K, R> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// A way to count stock behind a network.
 ///
+/// The trait grows by provided methods only.
+///
 /// # Examples
 ///
 /// See the [front page](crate) for a whole design.
@@ -21,6 +23,8 @@ pub trait Design: 'static {
 }
 
 /// What nodes call.
+///
+/// The trait grows by provided methods only.
 pub trait Counter: 'static {
     /// Runs an order: counts its units, if there are enough, and does its work.
     fn deduct(&self, order: Order) -> impl Future<Output = Answer>;

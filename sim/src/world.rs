@@ -84,6 +84,8 @@ impl Wake for Alarm {
 }
 
 /// Where code runs: its machine, with a clock of its own and its own connections.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// Nowhere: whoever watches the world. No fault reaches it.

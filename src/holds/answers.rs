@@ -110,6 +110,8 @@ impl<Q> Status<Q> {
 }
 
 /// The answer of [`place`](crate::Holds::place) and [`amend`](crate::Holds::amend): the key is held for the request of the call.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Placed {
     /// This call did it.
@@ -129,6 +131,8 @@ impl Placed {
 }
 
 /// The answer of a call that confirms or releases a hold: it is so.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Settled {
     /// This call did it.

@@ -16,6 +16,8 @@ use std::time::Duration;
 /// A hook runs under the lock of a shard: it must be quick, must not wait for another thread that calls
 /// these holds, and must not call them itself.
 ///
+/// The trait grows by provided methods only.
+///
 /// # Examples
 ///
 /// ```

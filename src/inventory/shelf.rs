@@ -22,6 +22,8 @@ pub trait Sku: Hash + Ord + Clone + Send + Sync {}
 impl<T: Hash + Ord + Clone + Send + Sync> Sku for T {}
 
 /// Whatever leads to an inventory: a reference, or an [`Arc`].
+///
+/// The trait stays as it is.
 pub trait InventoryHandle: Send + Sync {
     /// The SKUs of the inventory.
     type Sku: Sku;

@@ -156,7 +156,7 @@ async fn measure(url: &str, arguments: Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// An order of so many units by a node of this number: whether it was sold, if that is known.
+/// An order of this many units by a node of this number: whether it was sold, if that is known.
 #[derive(Clone)]
 enum Seller {
     Row(Arc<Row>),
@@ -244,7 +244,7 @@ async fn open(url: &str, way: &Way, arguments: Arguments) -> Result<Seller, Stri
     Ok(Seller::Nodes(Arc::new(joined), what == Paid))
 }
 
-/// So many customers at once: the latencies of all their orders, in milliseconds.
+/// This many customers at once: the latencies of all their orders, in milliseconds.
 async fn all<F>(customers: u16, customer: impl Fn() -> F) -> Vec<f64>
 where
     F: Future<Output = Vec<f64>> + Send + 'static,

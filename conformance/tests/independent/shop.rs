@@ -212,7 +212,7 @@ fn make_up(sum: u64, units: &[u64]) -> bool {
     }
 }
 
-/// Whether a counter may say `said` where the shop answers `truth` to `op`, beside commits of so many units each: it shows
+/// Whether a counter may say `said` where the shop answers `truth` to `op`, beside commits of this many units each: it shows
 /// each as made or as not made.
 pub fn is_honest(op: Op, truth: Outcome, said: Outcome, commits: &[u64]) -> bool {
     match (truth, said) {

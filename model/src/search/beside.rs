@@ -1,6 +1,6 @@
 //! Commits beside a snapshot, which may show them as not made yet.
 
-use super::{Item, Problem};
+use super::problem::{Item, Problem};
 use crate::model::Model;
 use crate::op::Op;
 use crate::outcome::Outcome;

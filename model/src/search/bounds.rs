@@ -19,7 +19,7 @@
 //! true.
 
 use super::effect::{Change, Demand};
-use super::{Item, Problem};
+use super::problem::{Item, Problem};
 use crate::op::Op;
 use crate::outcome::{Outcome, Refusal};
 use crate::snapshot::Snapshot;

@@ -2,8 +2,9 @@
 
 use super::beside;
 use super::effect::{Change, Demand};
+use super::effort::Effort;
 use super::pooled::{Dead, Used};
-use super::{Effort, Found, Item, Maybe, Problem};
+use super::problem::{Found, Item, Maybe, Problem};
 use crate::model::Model;
 use crate::op::Op;
 use crate::outcome::Outcome;

@@ -9,7 +9,8 @@
 
 use super::beside;
 use super::effect::{Change, Demand};
-use super::{Effort, Found, Item, Problem};
+use super::effort::Effort;
+use super::problem::{Found, Item, Problem};
 use crate::op::Op;
 use crate::outcome::{Outcome, Refusal};
 use std::collections::HashMap;

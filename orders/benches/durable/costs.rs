@@ -92,7 +92,7 @@ pub fn growth(
     let mut turns: [Vec<Turn>; 2] = Default::default();
     let before = large.book.orders();
     for turn in 0..arguments.turns {
-        // So many orders are past their retention from now on.
+        // This many orders are past their retention from now on.
         clock.advance(RETENTION / 10);
         for ((shop, skus), turns) in shops.iter().zip(&mut turns) {
             let customers = (arguments.customers, *skus);

@@ -37,7 +37,7 @@ impl Turn {
         self.time.as_secs_f64()
     }
 
-    /// What so many of 1,000 calls took at most, in seconds.
+    /// What this many of 1,000 calls took at most, in seconds.
     pub fn slowest(&self, of_1000: usize) -> f64 {
         let index = self.times.len() * of_1000 / 1000;
         self.times.get(index).map_or(0.0, Duration::as_secs_f64)
@@ -60,7 +60,7 @@ pub fn ratio(turns: &[Turn], others: &[Turn]) -> f64 {
     ratios.get(ratios.len() / 2).copied().unwrap_or_default()
 }
 
-/// A shop over SQLite with so many SKUs, and orders that are paid for already. `each` is called before each order.
+/// A shop over SQLite with this many SKUs, and orders that are paid for already. `each` is called before each order.
 pub fn filled(
     builder: OrderBookBuilder<String>,
     file: &Path,

@@ -9,7 +9,7 @@ pub struct Arguments {
     /// How often the child is killed.
     #[arg(long, default_value_t = 20)]
     pub rounds: u32,
-    /// And it is killed until so many answers were given in all.
+    /// And it is killed until this many answers were given in all.
     #[arg(long, default_value_t = 0)]
     pub answers: u64,
     /// Threads that sell.

@@ -24,10 +24,10 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// let book = OrderBook::builder().events(1_000).build();
     /// book.open("phone", 2)?;
     /// book.place("order-17", None, [("phone", 2)], Duration::from_secs(900))?;
-    /// let told = book.events(Position::default(), 100);
-    /// let what: Vec<_> = told.events.into_iter().map(|event| event.what).collect();
+    /// let page = book.events(Position::default(), 100);
+    /// let what: Vec<_> = page.events.into_iter().map(|event| event.what).collect();
     /// assert_eq!(what, [What::Placed("order-17".into()), What::SoldOut("phone")]);
-    /// assert_eq!(book.events(told.next, 100).events, []);
+    /// assert_eq!(book.events(page.next, 100).events, []);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn events(&self, after: Position, limit: usize) -> Events<K> {

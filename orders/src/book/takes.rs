@@ -127,7 +127,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         taken.map(|()| counted)
     }
 
-    /// Takes units that an order of this shard holds, if so many can be held.
+    /// Takes units that an order of this shard holds, if this many can be held.
     fn take_to_hold(&self, shard: usize, lines: &Lines) -> Result<(), Refusal<K>> {
         self.skus.hold(shard, lines).map_err(|refused| {
             let short = self.skus.short(lines);

@@ -31,7 +31,7 @@ pub(super) enum Call {
     Ship,
     WriteOff,
     Restock,
-    /// So many units are counted.
+    /// This many units are counted.
     Count(i64),
 }
 

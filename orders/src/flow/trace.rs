@@ -117,7 +117,7 @@ pub(super) fn hold(book: &Book, id: &str) {
     book.place(id, None, [("phone", 1)], TTL).expect("units");
 }
 
-/// The steps of a call on a book of so many phones and a case, after others began.
+/// The steps of a call on a book of this many phones and a case, after others began.
 pub(super) fn watched(
     builder: OrderBookBuilder<&'static str>,
     phones: u64,

@@ -52,6 +52,8 @@ struct UnderWay<K> {
 }
 
 /// What a step did.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Nothing: nothing is queued.

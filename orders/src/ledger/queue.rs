@@ -19,7 +19,7 @@ const FORGOTTEN_IN_A_BATCH: usize = 64;
 const LAST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSES: u32 = 1_000;
 
-/// At most so many places, and so many beyond the others for the entries of one call: half of a counter holds them.
+/// At most this many places, and this many beyond the others for the entries of one call: half of a counter holds them.
 const MOST_PLACES: usize = 1 << 30;
 pub(super) const MOST_TOGETHER: usize = 1 << 24;
 

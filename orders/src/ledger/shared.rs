@@ -26,7 +26,7 @@ impl<K> Shared<K> {
         self.dead.get()
     }
 
-    /// A batch is durable, whose entries had so many places beyond the others. The sums come first: a call that is woken finds
+    /// A batch is durable, whose entries had this many places beyond the others. The sums come first: a call that is woken finds
     /// the batch in them.
     pub(super) fn is_durable(&self, batch: &Batch<K>, beyond: usize) {
         let mut sums = self.sums.write();

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Of so many SKUs the names are worth a thread.
+/// Of this many SKUs the names are worth a thread.
 const LARGE: usize = 10_000;
 /// No sum of a book goes beyond, on the way neither: it is the units of as many entries as nobody writes.
 pub(super) const BEYOND: i64 = 1 << 61;

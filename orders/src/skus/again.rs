@@ -50,7 +50,7 @@ impl<K: Sku> Skus<K> {
         }
         if promised > 0 {
             let reserved = item.stock.reserve_units(promised);
-            debug_assert!(reserved.is_ok(), "so many are there");
+            debug_assert!(reserved.is_ok(), "this many are there");
         }
         if owed > 0 {
             _ = self.withhold(sku, owed);

@@ -22,7 +22,7 @@ pub(super) fn free(_: &Path) -> Option<u64> {
     None
 }
 
-/// Refuses if so many bytes more would leave less than the ledger needs.
+/// Refuses if this many bytes more would leave less than the ledger needs.
 pub(super) fn check(path: &Path, free: Option<u64>, more: u64) -> Result<(), LedgerError> {
     match free {
         Some(free) if free < more.saturating_add(KEPT) => {

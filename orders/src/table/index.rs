@@ -62,7 +62,7 @@ impl Index {
         }
     }
 
-    /// Makes room for so many orders, before any of them comes.
+    /// Makes room for this many orders, before any of them comes.
     pub(super) fn make_room(&mut self, orders: usize) {
         debug_assert_eq!(self.orders, 0, "nothing is split");
         while FULL * self.tables.len() < orders {

@@ -35,7 +35,7 @@ impl Slots {
         }))
     }
 
-    /// All of so many orders that were added are going to be named: the index has room for them at once.
+    /// All of this many orders that were added are going to be named: the index has room for them at once.
     pub(super) fn name_all(&mut self, orders: usize) {
         self.ids.make_room(orders);
     }

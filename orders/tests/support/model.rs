@@ -377,7 +377,7 @@ impl Shop {
         self.booked.retain(|_, booked| booked.3 + retention > now);
     }
 
-    /// Whether so many units more can be held: if not, and not for want of units, that is said.
+    /// Whether this many units more can be held: if not, and not for want of units, that is said.
     fn can_be_held(&self, lines: &Lines) -> Result<(), Said> {
         let held = |sku: Sku| -> u64 {
             let lines = self

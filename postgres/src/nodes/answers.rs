@@ -228,8 +228,8 @@ impl fmt::Display for InvalidOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => write!(f, "an order has lines"),
-            Self::TooMany => write!(f, "an order cannot have so many SKUs"),
-            Self::TooManyUnits => write!(f, "an order cannot have so many units"),
+            Self::TooMany => write!(f, "an order cannot have this many SKUs"),
+            Self::TooManyUnits => write!(f, "an order cannot have this many units"),
             Self::Sku(sku) => write!(f, "{sku:?} is no SKU"),
             Self::Units { units } => write!(f, "a line cannot have {units} units"),
             Self::Hold => write!(f, "an order cannot be held for so long"),

@@ -66,7 +66,7 @@ pub(super) struct Memory {
     ahead: BTreeSet<Sku>,
     /// What the last lend of a SKU granted.
     granted: HashMap<Sku, i64>,
-    /// Orders of so many units and more were refused since the last heartbeat: the next ones ask for a proof first. A guess:
+    /// Orders of this many units and more were refused since the last heartbeat: the next ones ask for a proof first. A guess:
     /// what is true is what the proof says.
     refused: HashMap<Sku, i64>,
     /// The last batch was of retries.

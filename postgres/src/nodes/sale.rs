@@ -46,7 +46,7 @@ pub struct SkuSettings {
 }
 
 impl SkuSettings {
-    /// So many units, up to [`MAX_UNITS`].
+    /// This many units, up to [`MAX_UNITS`].
     pub const fn new(units: u64) -> Self {
         Self {
             units,

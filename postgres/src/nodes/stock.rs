@@ -249,7 +249,7 @@ impl Rows {
     }
 }
 
-/// What became of a call on so many units of a SKU.
+/// What became of a call on this many units of a SKU.
 pub(super) fn booked(row: &Row, (sku, units): (&str, i64)) -> Result<Booked, Fault> {
     let number = |at| column::<Option<i64>>(row, at).map(Option::unwrap_or_default);
     let refused = |refusal| Ok(Booked::Refused(refusal));

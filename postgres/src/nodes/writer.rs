@@ -275,7 +275,7 @@ impl Writer {
 }
 
 impl Inner {
-    /// So many orders past their deadline were ended, by nobody's call. If there are more, a heartbeat brings them now: they
+    /// This many orders past their deadline were ended, by nobody's call. If there are more, a heartbeat brings them now: they
     /// share batches with customers, so that a backlog goes as fast as it can without being in their way.
     fn swept(&self, orders: usize) {
         let mut memory = self.memory();

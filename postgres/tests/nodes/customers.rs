@@ -35,7 +35,7 @@ async fn copies(client: Client, _: Sale) {
     assert_eq!(text(&client, "select safety from pool").await, "5");
 }
 
-/// Order `o` of customer `c`: 2 units of each SKU, which count; held for so many milliseconds.
+/// Order `o` of customer `c`: 2 units of each SKU, which count; held for this many milliseconds.
 async fn place(client: &Client, number: i64, ttl: i64) {
     open(client, "n", 0, 1).await;
     run(

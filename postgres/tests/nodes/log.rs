@@ -12,7 +12,7 @@ pub enum What {
     Cancel,
     Get,
     Restock(String, u64),
-    /// So many units can be sold.
+    /// This many units can be sold.
     Look(String, u64),
 }
 

@@ -71,7 +71,7 @@ async fn divided(url: &str, upstream: &Upstream, mistake: Option<Mistake>) -> BT
 }
 
 /// An address behind which is the server at a socket; it serves statements with these words, and their answers are lost with
-/// their connections: so many are, so far.
+/// their connections: this many are, so far.
 async fn lossy(socket: &Path, words: &'static [u8]) -> (SocketAddr, Arc<AtomicU32>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await;
     let listener = listener.expect("an address is free");

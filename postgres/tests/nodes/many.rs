@@ -23,7 +23,7 @@ pub async fn skus(client: &Client, number: usize) {
     .await;
 }
 
-/// Orders `o1`, `o2` and so on, of a unit of each of so many SKUs from the pools.
+/// Orders `o1`, `o2` and so on, of a unit of each of this many SKUs from the pools.
 pub async fn orders(client: &Client, number: usize, lines: usize, until: &str) {
     run(
         client,

@@ -14,7 +14,7 @@ pub fn add(tests: &Tests) {
     });
 }
 
-/// Nodes `m` and `n`, each of which holds an order of so many units of the same SKU from a block of its own: `m3`, `n5`.
+/// Nodes `m` and `n`, each of which holds an order of this many units of the same SKU from a block of its own: `m3`, `n5`.
 async fn two_nodes(url: &str) -> (Client, Client, Sale) {
     let (sale, name) = sale(url, &[("a", 100)]).await;
     let (m, n) = (connect(url, &name).await, connect(url, &name).await);

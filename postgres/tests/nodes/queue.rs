@@ -278,7 +278,7 @@ async fn serves(url: &str) {
     assert_eq!(
         waits(1, "w4", &[("b", 17)]).await,
         Ok((held, false, 17)),
-        "there are so many"
+        "there are this many"
     );
     let mut limits = SkuLimits::default();
     limits.waiting = 3;

@@ -120,7 +120,7 @@ impl Batch {
         self.item_no.last().copied().unwrap_or(0) + 1
     }
 
-    /// Places an order of pieces (SKU, block or 0, units), held for so many milliseconds. Items are added in the order of ids.
+    /// Places an order of pieces (SKU, block or 0, units), held for this many milliseconds. Items are added in the order of ids.
     pub fn place(mut self, id: &str, pieces: &[(&str, i64, i64)], ttl: Option<i64>) -> Self {
         let number = self.next();
         for (sku, epoch, units) in pieces {

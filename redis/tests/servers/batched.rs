@@ -92,7 +92,7 @@ impl Kept {
         asked.query_async(&mut connection).await.unwrap()
     }
 
-    /// So many seconds after the test began, by the server's clock.
+    /// This many seconds after the test began, by the server's clock.
     async fn at(&self, seconds: u64) -> &Self {
         let ahead = (seconds * 1_000).to_string();
         let _: u64 = self.ask("HSET", "server", &["ahead", &ahead]).await;

@@ -16,6 +16,8 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 /// Where a proxy's server is.
+///
+/// There will be no other: match them all.
 #[derive(Debug, Clone)]
 pub enum Upstream {
     /// A Unix socket.

@@ -18,7 +18,7 @@ const TURN: Duration = Duration::from_secs(2);
 const FEW: usize = 1_000;
 /// Orders a second while the large one is filled, about: they are remembered so long that nearly all are there in the end.
 const FILLED: usize = 8_000;
-/// What is promised: so many times the time that it takes when it is empty, or so much more.
+/// What is promised: this many times the time that it takes when it is empty, or so much more.
 const TIMES: f64 = 2.0;
 const MORE: Duration = Duration::from_millis(20);
 

@@ -23,7 +23,7 @@ const MORE: f64 = 1.1;
 
 pub fn run(seconds: u64, retention: u64) -> Result<(), Box<dyn Error>> {
     let (kept, hold) = (retention.to_string(), (retention / 2).max(1).to_string());
-    // What is kept of events has its limit, too; so many come soon.
+    // What is kept of events has its limit, too; this many come soon.
     let service = Service::start(&[
         "--events",
         "10000",

@@ -157,7 +157,7 @@ impl Noted {
 }
 
 impl Request {
-    /// Units that are to be on hand before it, if these matter. So far there are at most so many.
+    /// Units that are to be on hand before it, if these matter. So far there are at most this many.
     fn needs(&self, most: u64) -> Option<u64> {
         match self.what {
             What::Restock(units) => (most + units > MAX_UNITS).then_some(0),
@@ -224,7 +224,7 @@ impl Noted {
 }
 
 async fn make(node: &Node, sku: &str, requests: &[Request], of: fn(&What) -> bool) -> Done<()> {
-    // At most so many units are on hand.
+    // At most this many units are on hand.
     let mut most = 0;
     let requests = requests.iter().enumerate();
     for (number, request) in requests.filter(|(_, request)| of(&request.what)) {

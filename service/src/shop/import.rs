@@ -103,7 +103,7 @@ impl Alone {
         in_time(patience, self.figures(|_| Ok(()))).await?
     }
 
-    /// Changes SKUs, after so many others. They are refused only by what others did since the list was checked.
+    /// Changes SKUs, after this many others. They are refused only by what others did since the list was checked.
     async fn change_together(
         &self,
         import: Import<'_>,

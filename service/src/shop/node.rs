@@ -325,7 +325,7 @@ impl Node {
 
 /// Calls on stock.
 impl Node {
-    /// Opens a SKU with so many units, if it is not open: whether it was not.
+    /// Opens a SKU with this many units, if it is not open: whether it was not.
     ///
     /// # Errors
     ///

@@ -228,7 +228,7 @@ fn with_few_descriptors_the_shop_and_the_ledger_go_on() {
     }
 }
 
-/// A ledger in which so many orders are held.
+/// A ledger in which this many orders are held.
 #[cfg(unix)]
 fn ledger_of(orders: usize, file: &Path) {
     let ledger = SqliteLedger::at(file);

@@ -346,7 +346,7 @@ fn in_place(server: PostgresServer) {
     );
 }
 
-/// A shop with so many orders, which are held, paid for or shipped by turns.
+/// A shop with this many orders, which are held, paid for or shipped by turns.
 fn fill_file(file: &Path, orders: usize) {
     let shop = OrderBook::builder()
         .recover(SqliteLedger::at(file))
@@ -376,7 +376,7 @@ fn fill_file(file: &Path, orders: usize) {
     }
 }
 
-/// Moves a shop, and is killed once so many orders and so many counts of SKUs are written.
+/// Moves a shop, and is killed once this many orders and this many counts of SKUs are written.
 fn killed_after(database: &Database, (url, from): (&str, &str), orders: usize, counts: usize) {
     let old = database.aside();
     let mut child = moving(url, from).stdout(Stdio::null()).spawn().unwrap();

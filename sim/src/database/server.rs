@@ -1,7 +1,7 @@
 //! The database's server: what is committed, what is locked, and what it is busy with.
 
-use super::Database;
 use super::locks::RowLocks;
+use super::times::{AWAY, SYNC};
 use crate::faults::{Fault, Happened};
 use crate::network::Network;
 use crate::world::Place;
@@ -57,7 +57,7 @@ impl<K, R> Server<K, R> {
         let (mut begins, mut ends) = self.sync.get();
         if begins < world.now() {
             begins = ends.max(world.now());
-            ends = begins + Database::<K, R>::SYNC;
+            ends = begins + SYNC;
             self.sync.set((begins, ends));
         }
         world.sleep_until(ends).await;
@@ -94,7 +94,7 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Server<K, R> {
         let world = self.network.world();
         world.crash(self.place);
         self.locks.take();
-        self.away_until.set(world.now() + Database::<K, R>::AWAY);
+        self.away_until.set(world.now() + AWAY);
         self.busy_until.set(Duration::ZERO);
         self.sync.take();
         Happened::from([(Fault::FailedOver, 1)])

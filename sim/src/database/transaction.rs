@@ -1,8 +1,8 @@
 //! [`Transaction`]: statements that run at the server, and what each of them sees.
 
-use super::Database;
 use super::locks::Deadlock;
 use super::server::{Server, Writes};
+use super::times::{ROW, STATEMENT, TRANSACTION};
 use crate::faults::Fault;
 use crate::network::Reply;
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// An open transaction of a [`Database`]. Each method but [`serial`](Self::serial) is one statement.
+/// An open transaction of a [`Database`](super::Database). Each method but [`serial`](Self::serial) is one statement.
 pub struct Transaction<K, R> {
     server: Rc<Server<K, R>>,
     id: u64,
@@ -81,7 +81,7 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
         let world = server.network.world();
         let server = Rc::clone(server);
         world.spawn(async move {
-            server.works(Database::<K, R>::TRANSACTION).await;
+            server.works(TRANSACTION).await;
             let transaction = Self::new(&server);
             let answer = body(transaction.clone()).await;
             match answer {
@@ -273,7 +273,7 @@ impl<K: Ord + Clone + 'static, R: Clone + 'static> Transaction<K, R> {
     }
 
     async fn works(&self, rows: u32) {
-        let cost: Duration = Database::<K, R>::STATEMENT + Database::<K, R>::ROW * rows;
+        let cost: Duration = STATEMENT + ROW * rows;
         self.server.works(cost).await;
     }
 

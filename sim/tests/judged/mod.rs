@@ -35,7 +35,7 @@ pub fn assert_happened(tried: &Tried, fault: Fault) {
     assert!(happened || enough(tried).is_none(), "never {fault:?}");
 }
 
-/// The number of runs, if there were so many that every fault must have happened.
+/// The number of runs, if there were this many that every fault must have happened.
 fn enough(tried: &Tried) -> Option<usize> {
     let runs = tried.runs;
     (runs as u64 >= SEEDS).then_some(runs)

@@ -241,7 +241,7 @@ async fn locks_on_redis(redis: &Redis, ways: &mut Ways) -> Result<(), String> {
 /// The ways with locks: their name, their segments, orders a second in the simulation.
 const LOCKS: [(&str, usize, u64); 2] = [("one-lock", 1, 50), ("20-segment-locks", 20, 1_000)];
 
-/// A bare command on one key, over so many connections by turns.
+/// A bare command on one key, over this many connections by turns.
 async fn bare_command(
     client: &redis::Client,
     connections: usize,

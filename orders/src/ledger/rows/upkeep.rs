@@ -182,7 +182,7 @@ pub(crate) const fn stands_for<K>(time: u64, sku: SkuId, left: i64) -> Entry<K> 
     )
 }
 
-/// The SKUs of which each customer can have so many units, over the whole sale. What customers had of them counts for ever,
+/// The SKUs of which each customer can have this many units, over the whole sale. What customers had of them counts for ever,
 /// so the entries of such orders stay.
 #[derive(Debug, Default)]
 struct Counted(HashSet<SkuId>);

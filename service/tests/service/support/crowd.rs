@@ -30,7 +30,7 @@ fn orders() -> usize {
     orders.map_or(400, |text| text.parse().expect("a number"))
 }
 
-/// So many by chance: from half of them to half more.
+/// This many by chance: from half of them to half more.
 fn about(orders: usize) -> usize {
     orders / 2 + RandomState::new().hash_one(()) as usize % orders
 }

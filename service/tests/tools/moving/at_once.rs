@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Waits until a statement finds so many rows.
+/// Waits until a statement finds this many rows.
 #[track_caller]
 fn until(database: &Database, sql: &str, rows: usize) {
     let began = Instant::now();

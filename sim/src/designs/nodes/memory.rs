@@ -207,7 +207,7 @@ impl Memory {
     }
 
     /// The items of the next batch, one of each order. Orders that may be there already go in a batch of their own: they
-    /// may wait for another node's transaction. So many, at most.
+    /// may wait for another node's transaction. This many, at most.
     pub(super) fn next_items(&mut self, most: usize) -> BTreeMap<u64, Waiting> {
         let is_retry = |waiting: &Waiting| waiting.is_retry;
         let all = |retries| self.items.iter().all(|(_, it)| is_retry(it) == retries);
