@@ -1,9 +1,10 @@
 //! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts, systemd's of the
-//! unit, a database server.
+//! unit, Caddy as the proxy, a database server.
 //! Without it a test is shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
 
 mod alike;
 mod browser;
+mod caddy;
 mod early;
 mod moving;
 mod nodes;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     trials.extend(moving::trials());
     trials.extend(stock::trials());
     trials.extend(tls::trials());
+    trials.extend(caddy::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
