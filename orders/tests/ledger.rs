@@ -21,17 +21,25 @@ fn no_seed_breaks_a_promise() {
     let mut answered = 0;
     let mut lives = 0;
     let mut lists = 0;
+    let mut openings_refused = 0;
     for seed in 0..SEEDS {
         let played = World::play(seed, None);
         assert_eq!(played.found, None, "seed {seed}");
         answered += played.answered;
         lives += played.lives;
         lists += played.lists;
+        openings_refused += played.openings_refused;
     }
-    println!("{answered} answers, {lists} lists and {lives} lives of a book in {SEEDS} worlds");
+    println!(
+        "{answered} answers, {lists} lists, {lives} lives of a book and {openings_refused} refused in {SEEDS} worlds"
+    );
     assert!(answered > 3 * SEEDS, "the worlds do something");
     assert!(lives > SEEDS, "books are recovered in them");
     assert!(lists > SEEDS / 4, "calls are decided together in them");
+    assert!(
+        openings_refused > SEEDS / 200,
+        "others write while books are recovered"
+    );
 }
 
 #[test]

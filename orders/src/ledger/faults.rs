@@ -111,6 +111,8 @@ impl<K: Clone> Disk<K> {
             faults,
             chance: fastrand::Rng::with_seed(seed),
             upkeep: Upkeep::default(),
+            found: None,
+            raises_late: false,
             is_dead: false,
         }
     }
@@ -210,10 +212,20 @@ pub struct FaultyLedger<K> {
     faults: Faults,
     chance: fastrand::Rng,
     upkeep: Upkeep<K>,
+    /// Where it stood when it was opened, if its epoch is not raised yet.
+    found: Option<Opened>,
+    raises_late: bool,
     is_dead: bool,
 }
 
 impl<K: Clone> FaultyLedger<K> {
+    /// Has it raise its epoch in [`take_over`](Ledger::take_over), once all is loaded, unless something was written since.
+    #[must_use]
+    pub const fn raising_late(mut self) -> Self {
+        self.raises_late = true;
+        self
+    }
+
     fn happens(&mut self, of_1000: u32) -> bool {
         of_1000 > 0 && self.chance.u32(0..1000) < of_1000
     }
@@ -223,6 +235,11 @@ impl<K: Clone + Send> Ledger<K> for FaultyLedger<K> {
     fn open(&mut self) -> Result<Opened, LedgerError> {
         let mut state = self.disk.state.lock();
         state.land(&mut self.chance);
+        if self.raises_late {
+            self.found = Some(state.at);
+            let epoch = state.at.epoch + 1;
+            return Ok(Opened { epoch, ..state.at });
+        }
         state.at.epoch += 1;
         Ok(state.at)
     }
@@ -250,6 +267,20 @@ impl<K: Clone + Send> Ledger<K> for FaultyLedger<K> {
             self.upkeep.note(*position, entry);
         }
         Ok(page)
+    }
+
+    fn take_over(&mut self) -> Result<(), LedgerError> {
+        let Some(found) = self.found.take() else {
+            return Ok(());
+        };
+        let mut state = self.disk.state.lock();
+        state.land(&mut self.chance);
+        if state.at != found {
+            let line = "another process wrote to the ledger meanwhile";
+            return Err(LedgerError::new(LedgerReason::Superseded, line));
+        }
+        state.at.epoch += 1;
+        Ok(())
     }
 
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {

@@ -6,7 +6,7 @@ use crate::mistakes::{Mistake, Mistaken};
 use fastrand::Rng;
 use segstock::ManualClock;
 use segstock_orders::ledger::faults::{Disk, Faults};
-use segstock_orders::ledger::{Decided, Driver, Step, Writer, WriterSettings};
+use segstock_orders::ledger::{Decided, Driver, Recovered, Step, Writer, WriterSettings};
 use segstock_orders::{Change, Entry, Journal, Lost, NoPlace, OrderBook, Position, Refusal, SkuId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,8 @@ pub struct Played {
     pub lives: u64,
     /// How often several entries were decided together.
     pub lists: u64,
+    /// How often an opening found that another process wrote meanwhile.
+    pub openings_refused: u64,
 }
 
 /// What a client was told.
@@ -142,6 +144,7 @@ pub struct World {
     /// What the newest life decided together, each time.
     together: Vec<Log>,
     lists: u64,
+    openings_refused: u64,
 }
 
 impl World {
@@ -154,6 +157,7 @@ impl World {
             answered: world.told.len() as u64,
             lives: world.lives.len() as u64,
             lists: world.lists,
+            openings_refused: world.openings_refused,
         }
     }
 
@@ -174,6 +178,7 @@ impl World {
             shown: Vec::new(),
             together: Vec::new(),
             lists: 0,
+            openings_refused: 0,
             chance,
         }
     }
@@ -237,19 +242,8 @@ impl World {
 
     /// A process opens the ledger.
     fn begin(&mut self, faults: Faults) -> Result<(), Finding> {
-        let seed = self.chance.u64(..);
-        let ledger = self.disk.faulty(seed, faults);
         let mistake = self.mistake.filter(|_| faults != Faults::none());
-        let ledger = Mistaken::new(&self.disk, ledger, mistake, seed);
-        let settings = WriterSettings::new().places(6).tries(12);
-        let settings = settings.patience(Duration::ZERO);
-        let settings = settings.wall(Arc::clone(&self.wall) as _);
-        let builder = OrderBook::builder()
-            .clock(Arc::clone(&self.clock) as _)
-            .shards(1);
-        let recovered = builder.recover_by_hand(ledger, settings);
-        let (recovered, driver) =
-            recovered.map_err(|error| Finding::NotRecovered(error.to_string()))?;
+        let (recovered, driver) = self.recover(faults, mistake)?;
         let writer = Arc::clone(&recovered.writer);
         let journal = Arc::new(Watched {
             writer: Arc::clone(&writer),
@@ -269,6 +263,45 @@ impl World {
             is_killed: false,
         });
         halved.map_or(Ok(()), Err)
+    }
+
+    /// Recovers the book, again and again while another process writes meanwhile.
+    fn recover(
+        &mut self,
+        faults: Faults,
+        mistake: Option<Mistake>,
+    ) -> Result<(Recovered<String>, Driver<String>), Finding> {
+        loop {
+            let seed = self.chance.u64(..);
+            let ledger = self.disk.faulty(seed, faults);
+            // As the ledger of SQLite does; the one of PostgreSQL raises its epoch first.
+            let raises_late = mistake.is_none() && seed.is_multiple_of(2);
+            let ledger = if raises_late {
+                ledger.raising_late()
+            } else {
+                ledger
+            };
+            let ledger = Mistaken::new(&self.disk, ledger, mistake, seed);
+            let settings = WriterSettings::new().places(6).tries(12);
+            let settings = settings.patience(Duration::ZERO);
+            let settings = settings.wall(Arc::clone(&self.wall) as _);
+            let builder = OrderBook::builder()
+                .clock(Arc::clone(&self.clock) as _)
+                .shards(1);
+            let before = self.disk.at();
+            match builder.recover_by_hand(ledger, settings) {
+                Ok(recovered) => return Ok(recovered),
+                Err(error) => {
+                    let at = self.disk.at();
+                    // Another process wrote before the epoch was raised: whoever starts services starts this one again.
+                    let is_overtaken = at.epoch == before.epoch && at.batch != before.batch;
+                    if !is_overtaken {
+                        return Err(Finding::NotRecovered(error.to_string()));
+                    }
+                    self.openings_refused += 1;
+                }
+            }
+        }
     }
 
     /// A process is killed: whoever waits for it hears nothing.
