@@ -12,7 +12,11 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 /// How to reach a server.
 #[derive(Debug)]
-pub(crate) struct Reach(Address);
+pub(crate) struct Reach {
+    address: Address,
+    /// Whether each connection is one to a server that loses no commit.
+    is_durable: bool,
+}
 
 impl Reach {
     /// The server ends a statement after `attempt`, and a transaction whose client says nothing for so long: no copy of a
@@ -27,7 +31,19 @@ impl Reach {
              -c default_transaction_isolation=read\\ committed"
         );
         address.config.options(options);
-        Self(address)
+        Self {
+            address,
+            is_durable: false,
+        }
+    }
+
+    /// Connects only while the server has no setting off without which it loses commits when its machine stops.
+    #[cfg(feature = "nodes")]
+    pub(crate) fn durable(self) -> Self {
+        Self {
+            is_durable: true,
+            ..self
+        }
     }
 }
 
@@ -35,7 +51,7 @@ impl Connect for Reach {
     type Connection = Arc<Session>;
 
     async fn connect(&self) -> Result<Arc<Session>, Fault> {
-        let connected = self.0.connect().await;
+        let connected = self.address.connect().await;
         let (client, connection) = connected.map_err(|error| match is_locked_out(&error) {
             true => Fault::Final(words(&error)),
             false => Fault::NotDone(words(&error)),
@@ -44,11 +60,16 @@ impl Connect for Reach {
             // Its end is seen by the calls.
             _ = connection.await;
         });
-        Ok(Arc::new(Session {
+        let session = Session {
             client,
             statements: Mutex::default(),
             task: task.abort_handle(),
-        }))
+        };
+        #[cfg(feature = "nodes")]
+        if self.is_durable {
+            session.assert_durable().await?;
+        }
+        Ok(Arc::new(session))
     }
 }
 
@@ -75,6 +96,17 @@ impl Session {
             Ok(row) => Ok(Some(row)),
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(None),
             Err(error) => Err(fault(&error)),
+        }
+    }
+
+    /// An operator may switch the setting on again: whoever asks has patience.
+    #[cfg(feature = "nodes")]
+    async fn assert_durable(&self) -> Result<(), Fault> {
+        let off = self.client.query_one(SETTING_OFF, &[]).await;
+        let off = off.map_err(|error| Fault::NotDone(words(&error)))?;
+        match column::<Option<String>>(&off, 0)? {
+            Some(setting) => Err(Fault::NotDone(not_durable(&setting))),
+            None => Ok(()),
         }
     }
 

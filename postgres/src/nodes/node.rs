@@ -7,7 +7,7 @@ use super::lines::Sku;
 use super::looks::Looks;
 use super::rows::{Failed, Life, Rows};
 use super::serving::{Request, Served, Serving};
-use super::{Sale, SaleError, schema, writer};
+use super::{Sale, SaleError, writer};
 use segstock_orders::OrderState;
 use segstock_remote::OrderId;
 use std::fmt;
@@ -77,8 +77,9 @@ pub struct BlockStatus {
 
 impl Node {
     pub(super) async fn start(sale: &Sale, name: &str) -> Result<Self, SaleError> {
-        let rows = Rows::new(sale.driver(2, sale.patience)?);
-        schema::check(&rows).await?;
+        // Says in what way the database is no sale.
+        sale.rows().await?;
+        let rows = Rows::new(sale.durable(2, sale.patience)?);
         if let Some(keep) = sale.events {
             rows.keep_events(keep).await?;
         }
@@ -94,8 +95,8 @@ impl Node {
         let inner = Arc::new(Inner {
             life: Life { node, number },
             sale: sale.clone(),
-            writes: Rows::new(sale.driver(1, sale.timeout)?),
-            proves: Rows::new(sale.driver(1, sale.timeout)?),
+            writes: Rows::new(sale.durable(1, sale.timeout)?),
+            proves: Rows::new(sale.durable(1, sale.timeout)?),
             rows,
             memory: Mutex::default(),
             beat: Mutex::new(began),

@@ -351,7 +351,7 @@ impl Sale {
     }
 
     /// Connections to its tables, which are this release's.
-    async fn rows(&self) -> Result<Rows, SaleError> {
+    pub(super) async fn rows(&self) -> Result<Rows, SaleError> {
         let rows = Rows::new(self.driver(1, self.patience)?);
         schema::check(&rows).await?;
         Ok(rows)
@@ -378,9 +378,27 @@ impl Sale {
         connections: usize,
         total: Duration,
     ) -> Result<Driver<Reach>, SaleError> {
+        self.driver_by(|reach| reach, connections, total)
+    }
+
+    /// Connections of a node: none to a server that was started again with `fsync` off.
+    pub(super) fn durable(
+        &self,
+        connections: usize,
+        total: Duration,
+    ) -> Result<Driver<Reach>, SaleError> {
+        self.driver_by(Reach::durable, connections, total)
+    }
+
+    fn driver_by(
+        &self,
+        how: impl FnOnce(Reach) -> Reach,
+        connections: usize,
+        total: Duration,
+    ) -> Result<Driver<Reach>, SaleError> {
         let patience = Patience::new(self.timeout, total.max(self.timeout));
         let patience = patience.map_err(SaleError::Patience)?;
-        let reach = Reach::new(&self.address(), self.timeout);
+        let reach = how(Reach::new(&self.address(), self.timeout));
         Ok(Driver::new(reach, connections, patience))
     }
 }

@@ -36,6 +36,11 @@ pub fn add(tests: &Tests) {
         PostgresServer::find,
         not_durable,
     );
+    tests.add_with_own(
+        "calm::a_node_sells_nothing_from_a_server_that_is_started_again_with_fsync_off",
+        PostgresServer::find,
+        not_durable_any_more,
+    );
     scenes!(at_url(tests) {
         "calm::a_full_node_is_busy": busy,
         "calm::a_call_goes_on_without_its_caller": cancelled,
@@ -68,6 +73,40 @@ fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
                 assert_eq!(refused.to_string(), line);
             }
         }
+    });
+}
+
+/// A server that is started again with `fsync` off takes nothing of a node that was there before, until it is on again.
+fn not_durable_any_more(server: &OwnServer<PostgresServer>, runtime: &Handle) {
+    let url = server.lock().expect("no test failed").url().to_owned();
+    let start_again = || {
+        let mut server = server.lock().expect("no test failed");
+        server.kill_and_start().expect("it starts again");
+    };
+    runtime.block_on(async {
+        let (sale, name) = sale(&url, &[("phone", 9)]).await;
+        let sale = sale
+            .timeout(Duration::from_secs(1))
+            .patience(Duration::from_secs(2));
+        let node = sale.join("n0").await.expect("it joins");
+        let set = async |setting: &str| {
+            let client = connect(&url, &name).await;
+            run(&client, &format!("alter system {setting}")).await;
+        };
+        set("set fsync = off").await;
+        start_again();
+        let placed = node.place(&id("a"), [("phone", 1)], DAY).await;
+        let refused = placed.expect_err("commits are not safe");
+        assert!(refused.is_temporary(), "{refused}");
+        set("reset fsync").await;
+        start_again();
+        let began = Instant::now();
+        while node.place(&id("a"), [("phone", 1)], DAY).await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(30), "it is on again");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        node.leave().await.expect("it leaves");
+        sale.audit().await.expect("it balances");
     });
 }
 
