@@ -7,7 +7,8 @@ use loom::thread;
 use segstock::testing::{self, Tuning};
 use segstock::{MAX_UNITS, Reserving, Stock};
 use segstock_model::Op::{
-    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock,
+    Snapshot, Withdraw,
 };
 use segstock_model::Step::{Narrow, Prove, Sit, Widen};
 use segstock_model::{Call, Model, Op, Outcome};
@@ -111,6 +112,8 @@ clocked_stock_scenarios!(with_a_clock);
 scenarios! {
     many_reserved: narrow(2_000, STILL), [Reserve(600), Snapshot], [Reserve(400), Commit(400)];
     many_released: reserved(1_200, narrow(2_000, STILL)), [Release(600), Snapshot], [Commit(600)];
+    many_reserved_up_to: narrow(1_000, STILL), [ReserveUpTo(1_600), Release(1_600)], [Restock(1), Snapshot];
+    many_reserved_up_to_twice: narrow(1_000, STILL), [ReserveUpTo(600), Commit(600)], [ReserveUpTo(600)];
     large_restock: narrow(0, STILL), [Restock(1 << 20), Snapshot], [Restock(1), Deduct(2)];
     large_restock_of_wide: wide(1, STILL), [Restock(1 << 30)], [Deduct(2), Snapshot];
 }
