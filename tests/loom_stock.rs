@@ -290,6 +290,26 @@ fn lowest_on_hand(mut stock: Model, calls: &[Op]) -> u64 {
     on_hand.min().unwrap().min(3)
 }
 
+/// Each of two threads takes a unit of a wide stock and then asks whether fewer than one is left.
+#[test]
+#[cfg(feature = "inventory")]
+fn of_two_that_take_one_sees_that_it_is_low() {
+    let executions = model(|| {
+        let (_, stock) = wide(2, STILL)();
+        let stock = Arc::new(stock);
+        let take = |stock: &Stock, segment| {
+            testing::sit_at(segment, 2);
+            stock.deduct(1).unwrap();
+            testing::available_if_below(stock, 1)
+        };
+        let theirs = Arc::clone(&stock);
+        let other = thread::spawn(move || take(&theirs, 1));
+        let low = [take(&stock, 0), other.join().unwrap()];
+        assert!(low.contains(&Some(0)), "nobody saw that it is sold out");
+    });
+    println!("of_two_that_take_one_sees_that_it_is_low {executions:>9} executions");
+}
+
 // A deduct happens after the restock, or the release, that served it: what a thread writes (relaxed) before
 // it adds units is read by the thread that takes them, however the units went from one to the other.
 payloads! {
