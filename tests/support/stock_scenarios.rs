@@ -129,6 +129,8 @@ macro_rules! stock_scenarios {
             owed_beside_a_gather: wide(2, STILL), [Deduct(2), Restock(1)], [Withdraw(3)];
             owed_then_widening: narrow(0, STILL), [Restock(2), Deduct(1)], [Withdraw(1), Widen];
             owed_snapshot_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Snapshot], [Restock(1)];
+            owed_snapshot_beside_a_commit_before_a_late_restock: reserved(1, wide(1, STILL)), [Withdraw(2), Snapshot], [Commit(1), Restock(1)];
+            owed_snapshot_beside_a_commit_before_a_late_release: reserved(2, wide(2, STILL)), [Withdraw(2), Snapshot], [Commit(1), Release(1)];
             owed_restock_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Restock(1)], [Restock(1)];
             owed_in_a_word: single(1), [Withdraw(2)], [Restock(2), Deduct(1)];
             // The triggers: nobody forces anything here.
