@@ -92,8 +92,8 @@ pub trait StockCounter: Send + Sync {
 ///
 /// # Contract
 ///
-/// Each unit that [`reserve_units`](Self::reserve_units) reserved is settled once, by
-/// [`commit_units`](Self::commit_units) or [`release_units`](Self::release_units), in any parts and from any thread.
+/// Each unit that [`reserve_units`](Self::reserve_units) or [`try_reserve_up_to`](Self::try_reserve_up_to) reserved is
+/// settled once, by [`commit_units`](Self::commit_units) or [`release_units`](Self::release_units), in any parts and from any thread.
 /// Units that are reserved are neither available nor sold.
 pub trait Reserving: StockCounter {
     /// Takes `units` out of stock, all of them or none, to be settled later.
@@ -102,6 +102,13 @@ pub trait Reserving: StockCounter {
     ///
     /// [`OutOfStock`] if fewer were in stock at some instant of the call.
     fn reserve_units(&self, units: u64) -> Result<(), OutOfStock>;
+
+    /// Takes `units` out of stock, or all that are in stock if these are fewer, to be settled later, and returns how
+    /// many it took; `None` if the counter does not offer it, as by default.
+    fn try_reserve_up_to(&self, units: u64) -> Option<u64> {
+        let _ = units;
+        None
+    }
 
     /// Sells `units` that were reserved.
     fn commit_units(&self, units: u64);
@@ -156,6 +163,10 @@ macro_rules! forward_to_pointee {
             #[inline]
             fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
                 (**self).reserve_units(units)
+            }
+
+            fn try_reserve_up_to(&self, units: u64) -> Option<u64> {
+                (**self).try_reserve_up_to(units)
             }
 
             #[inline]

@@ -19,7 +19,7 @@ use crate::snapshot::{Snapshot, Withdrawn};
 use crate::stock::probe;
 use crate::sync;
 use crossbeam_utils::CachePadded;
-use locking::{Found, Locked, freeze, take};
+use locking::freeze;
 use owed::{Debt, open_gates};
 use segment::Segment;
 use std::fmt;
@@ -211,20 +211,7 @@ impl LockedStock {
     #[track_caller]
     pub fn deduct_up_to(&self, units: u64) -> u64 {
         orders::panic_if_within(self);
-        if units == 0 || self.bound() == 0 {
-            return 0;
-        }
-        if let Found::Free(lock) = self.find(units) {
-            Locked::One(lock).take(units);
-            return units;
-        }
-        let (locked, _) = self.lock_in_turn(units);
-        // If that was not enough, all are locked, and nobody takes. With the counters locked nobody
-        // restocks, either: so this is all there is.
-        let counters = freeze(locked.iter().map(|lock| lock.segment));
-        let taken = units.min(counters.iter().map(|it| it.segment.held()).sum());
-        take(&counters, taken);
-        taken
+        self.take_up_to(units, |_, _| ())
     }
 
     /// Adds `units` to the stock: all of them, or none. It never waits for an order in flight, and
@@ -292,6 +279,33 @@ impl LockedStock {
     #[track_caller]
     pub fn reserve(&self, units: u64) -> Result<Reservation<&Self>, OutOfStock> {
         Reservation::new(self, units)
+    }
+
+    /// Reserves `units`, or all that are in stock if these are fewer. The [`Reservation`] says how many, which may be
+    /// none.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within an order of this stock, which it would wait for.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable, as [`deduct_up_to`](Self::deduct_up_to) is, and like that it may have to wait for every order in
+    /// flight.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::LockedStock;
+    ///
+    /// let stock = LockedStock::new(12, 4)?;
+    /// assert_eq!(stock.reserve_up_to(20).units(), 12);
+    /// # Ok::<(), segstock::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn reserve_up_to(&self, units: u64) -> Reservation<&Self> {
+        let units = self.reserve_units_up_to(units);
+        Reservation::of_reserved(self, units)
     }
 
     /// [Reserves](Self::reserve) `units` in a reservation that owns its stock, for tasks. See

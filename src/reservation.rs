@@ -88,6 +88,29 @@ impl<S: Reserving> Reservation<S> {
         Ok(Self { stock, units })
     }
 
+    /// Reserves `units` of `stock`, or all that are in stock if these are fewer. The reservation says how many, which may
+    /// be none. `None` if the counter does not offer it. The general form of
+    /// [`Stock::reserve_up_to`](crate::Stock::reserve_up_to), for every handle.
+    ///
+    /// # Panics
+    ///
+    /// Within an order of this [`LockedStock`](crate::LockedStock), which it would wait for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use segstock::{Reservation, Stock};
+    /// use std::sync::Arc;
+    ///
+    /// let stock = Arc::new(Stock::new(2));
+    /// let reservation = Reservation::up_to(Arc::clone(&stock), 3).expect("a stock offers it");
+    /// assert_eq!((reservation.units(), stock.available()), (2, 0));
+    /// ```
+    pub fn up_to(stock: S, units: u64) -> Option<Self> {
+        let units = stock.try_reserve_up_to(units)?;
+        Some(Self { stock, units })
+    }
+
     /// Of `units` that were just reserved.
     pub(crate) const fn of_reserved(stock: S, units: u64) -> Self {
         Self { stock, units }

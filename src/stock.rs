@@ -239,8 +239,11 @@ impl Stock {
     }
 
     /// Reserves `units`, or all that are in stock if these are fewer. The [`Reservation`] says how many, which may be
-    /// none. As for [`deduct_up_to`](Self::deduct_up_to), fewer than `units` means that at some instant of the call no
-    /// more were in stock.
+    /// none.
+    ///
+    /// # Consistency
+    ///
+    /// Linearizable: what it reserves is the smaller of `units` and of what was in stock at one instant of the call.
     ///
     /// # Examples
     ///
@@ -414,6 +417,10 @@ impl Reserving for Stock {
     #[inline(always)]
     fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
         self.engine.reserve_units(units)
+    }
+
+    fn try_reserve_up_to(&self, units: u64) -> Option<u64> {
+        Some(self.engine.reserve_up_to(units))
     }
 
     #[inline(always)]

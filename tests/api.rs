@@ -358,8 +358,10 @@ fn a_panicking_order_leaves_everything_as_it_was() {
 #[test]
 fn taking_from_the_own_stock_within_an_order_panics() {
     for stock in locked(40) {
-        let takes: [&dyn Fn(); 3] = [
+        let takes: [&dyn Fn(); 5] = [
             &|| _ = stock.deduct(1),
+            &|| drop(stock.reserve(1)),
+            &|| drop(stock.reserve_up_to(1)),
             &|| assert_eq!(stock.deduct_up_to(1), 1),
             &|| _ = stock.deduct_with(1, || Ok::<_, ()>(())),
         ];

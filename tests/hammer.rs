@@ -33,6 +33,7 @@ mod hammer {
             let sums = Sums::default();
             on_threads(|turn| work_on(&stock, turn, &sums));
             on_threads(|turn| sums.sold(stock.deduct_up_to(turn % 50)));
+            on_threads(|turn| work_up_to(&stock, turn, &sums));
             sums.assert_kept_by(stock.snapshot());
         }
         owing();
@@ -134,10 +135,23 @@ mod hammer {
         }
     }
 
+    /// Reserves what there is, sells some of it and restocks what it sold.
+    fn work_up_to<S: Reserving>(stock: &S, turn: u64, sums: &Sums) {
+        let reservation = segstock::Reservation::up_to(stock, turn % 200);
+        let mut reservation = reservation.expect("it is offered");
+        let part = reservation.units() / 2;
+        assert!(reservation.units() <= turn % 200, "no more than was asked");
+        reservation.commit_part(part).expect("it has them");
+        sums.sold(part);
+        stock.restock(part).expect("room");
+        sums.restocked(part);
+    }
+
     /// Withdraws more than comes back at times, while units are reserved that are released then, and forgives some of it.
     /// Each snapshot is balanced.
     fn work_on_what_owes<S: Reserving>(stock: &S, turn: u64, sums: &Sums) {
         match turn / THREADS % 16 {
+            3 => work_up_to(stock, turn, sums),
             0 => {
                 let reservation = segstock::Reservation::new(stock, turn % 7);
                 sums.withdraw(stock, turn % 40);

@@ -8,7 +8,7 @@ use proptest::test_runner::FileFailurePersistence;
 use segstock::Inventory;
 use segstock::inventory::{OrderRefused, OrderReservation, RemoveError, SkuError};
 use segstock_model::Op::{
-    self, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Withdraw,
+    self, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock, Withdraw,
 };
 use segstock_model::{Model, Outcome, Snapshot};
 use std::collections::BTreeMap;
@@ -343,9 +343,10 @@ fn run(steps: Vec<Step>) {
                     let reserved = has.stock.snapshot().reserved + reservation.units();
                     assert_eq!(shop.get(&sku).unwrap().reserved, reserved);
                     let outcome = Outcome::Took(reservation.units());
-                    reservation.commit();
-                    let after = has.stock.step(DeductUpTo(units), outcome);
+                    let after = has.stock.step(ReserveUpTo(units), outcome);
                     has.stock = after.expect("all that there are");
+                    _ = has.stock.apply(Commit(reservation.units()));
+                    reservation.commit();
                 }
                 Err(error) => assert!(error.is_unknown_sku() && !model.skus.contains_key(&sku)),
             },

@@ -109,6 +109,8 @@ fn a_busy_segment_is_passed_over() {
     beside_an_order(&stock, || stock.deduct(5).unwrap());
     let stock = five_and_five();
     beside_an_order(&stock, || assert_eq!(stock.deduct_up_to(5), 5));
+    let stock = five_and_five();
+    beside_an_order(&stock, || assert_eq!(stock.reserve_up_to(5).units(), 5));
 }
 
 #[test]

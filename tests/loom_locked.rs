@@ -6,7 +6,8 @@ mod support;
 use segstock::{LockedStock, MAX_UNITS, Reserving, Selection};
 use segstock_model::Model;
 use segstock_model::Op::{
-    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock,
+    Snapshot, Withdraw,
 };
 use segstock_model::Step::{FailingOrder, PanickingOrder, RestockingOrder, Sit};
 use support::arena::{payloads, scenarios};
@@ -43,11 +44,15 @@ scenarios! {
     up_to_beside_all: locked(2, 2), [DeductUpTo(3)], [Deduct(1), Restock(1)];
     up_to_beside_restocks_of_two_sizes: locked(0, 3), [DeductUpTo(9)], [Restock(1), Restock(3)];
     up_to_beside_up_to: locked(1, 2), [DeductUpTo(2)], [DeductUpTo(2)], [Restock(1)];
+    reserve_up_to_beside_all: locked(2, 2), [ReserveUpTo(3), Release(3)], [Deduct(1), Restock(1)];
+    reserve_up_to_beside_snapshot: locked(2, 2), [ReserveUpTo(3), Commit(1)], [Snapshot, Restock(1)];
+    reserve_up_to_beside_restocks_of_two_sizes: locked(0, 3), [ReserveUpTo(9)], [Restock(1), Restock(3)];
     reservations: locked(2, 2), [Reserve(1), Release(1)], [Reserve(1), Commit(1)], [Deduct(2)];
     reservation_across: locked(2, 2), [Reserve(2), Commit(1), Release(1)], [Snapshot, Deduct(1)];
     releases_and_proof: locked(2, 2), [Reserve(1), Release(1), Deduct(2)], [Reserve(1), Release(1), Deduct(2)];
     owed_beside_a_restock: locked(1, 2), [Withdraw(2), Snapshot], [Restock(2), Deduct(1)];
     owed_beside_a_release: locked(2, 2), [Reserve(2), Release(2)], [Withdraw(3), Snapshot];
+    owed_beside_a_reserve_up_to: locked(2, 2), [ReserveUpTo(3), Release(3)], [Withdraw(3), Snapshot];
     owed_forgiven: locked(0, 2), [Withdraw(2), Forgive(1)], [Restock(2), Deduct(1)];
     available_beside_all: locked(2, 2), [Deduct(2), Restock(2)], [Available, Available];
 }

@@ -7,7 +7,8 @@ use loom::thread;
 use segstock::testing::{self, Tuning};
 use segstock::{MAX_UNITS, Reserving, Stock};
 use segstock_model::Op::{
-    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock,
+    Snapshot, Withdraw,
 };
 use segstock_model::Step::{Narrow, Prove, Sit, Widen};
 use segstock_model::{Call, Model, Op, Outcome};
@@ -111,6 +112,8 @@ clocked_stock_scenarios!(with_a_clock);
 scenarios! {
     many_reserved: narrow(2_000, STILL), [Reserve(600), Snapshot], [Reserve(400), Commit(400)];
     many_released: reserved(1_200, narrow(2_000, STILL)), [Release(600), Snapshot], [Commit(600)];
+    many_reserved_up_to: narrow(1_000, STILL), [ReserveUpTo(1_600), Release(1_600)], [Restock(1), Snapshot];
+    many_reserved_up_to_twice: narrow(1_000, STILL), [ReserveUpTo(600), Commit(600)], [ReserveUpTo(600)];
     large_restock: narrow(0, STILL), [Restock(1 << 20), Snapshot], [Restock(1), Deduct(2)];
     large_restock_of_wide: wide(1, STILL), [Restock(1 << 30)], [Deduct(2), Snapshot];
 }
@@ -237,15 +240,17 @@ fn beside_commits(mut call: Call) -> Call {
 /// The bound by which a restock is taken for far from the limit is at least the lowest number that is on hand meanwhile.
 #[test]
 fn no_fewer_are_on_hand_than_the_bound_says() {
-    for calls in [
-        [Reserve(1), Commit(1), Restock(1)],
-        [Reserve(1), Reserve(1), Reserve(1)],
-        [Reserve(1), Release(1), Reserve(1)],
-        [Restock(1), Deduct(1), Restock(1)],
+    for (units, calls) in [
+        (3, [Reserve(1), Commit(1), Restock(1)]),
+        (3, [Reserve(1), Reserve(1), Reserve(1)]),
+        (3, [Reserve(1), Release(1), Reserve(1)]),
+        (3, [Restock(1), Deduct(1), Restock(1)]),
+        // No restock of these fills a block, and waits for the reader's mutex.
+        (1, [Restock(1), Deduct(1), Restock(1)]),
     ] {
         let executions = [true, false].map(|bound_is_first| {
             model(move || {
-                let (start, stock) = lopsided(3, STILL)();
+                let (start, stock) = lopsided(units, STILL)();
                 let stock = Arc::new(stock);
                 let least = lowest_on_hand(start, &calls);
                 let call = move |stock: &Stock| {
@@ -279,12 +284,33 @@ fn no_fewer_are_on_hand_than_the_bound_says() {
 }
 
 fn lowest_on_hand(mut stock: Model, calls: &[Op]) -> u64 {
+    let before = stock.snapshot().on_hand();
     let mut after = |op: &Op| {
         _ = stock.apply(*op);
         stock.snapshot().on_hand()
     };
     let on_hand = calls.iter().map(&mut after);
-    on_hand.min().unwrap().min(3)
+    on_hand.min().unwrap().min(before)
+}
+
+/// Each of two threads takes a unit of a wide stock and then asks whether fewer than one is left.
+#[test]
+#[cfg(feature = "inventory")]
+fn of_two_that_take_one_sees_that_it_is_low() {
+    let executions = model(|| {
+        let (_, stock) = wide(2, STILL)();
+        let stock = Arc::new(stock);
+        let take = |stock: &Stock, segment| {
+            testing::sit_at(segment, 2);
+            stock.deduct(1).unwrap();
+            testing::available_if_below(stock, 1)
+        };
+        let theirs = Arc::clone(&stock);
+        let other = thread::spawn(move || take(&theirs, 1));
+        let low = [take(&stock, 0), other.join().unwrap()];
+        assert!(low.contains(&Some(0)), "nobody saw that it is sold out");
+    });
+    println!("of_two_that_take_one_sees_that_it_is_low {executions:>9} executions");
 }
 
 // A deduct happens after the restock, or the release, that served it: what a thread writes (relaxed) before

@@ -406,10 +406,15 @@ fn a_counter_says_what_it_offers() {
             .is_some_and(|counter| counter.reserve_units(1).is_ok())
     );
     assert_eq!(figures(&counter), (5, 1, 4));
+    assert_eq!(
+        Reservation::up_to(&stock, 9).map(|all| all.units()),
+        Some(5)
+    );
 
     let counter: &dyn StockCounter = &Plain;
     assert!(counter.try_deduct_up_to(1).is_none() && counter.try_snapshot().is_none());
     assert!(counter.reserving().is_none());
+    assert!(Reservation::up_to(&Plain, 1).is_none());
 }
 
 /// A counter that offers what it must, and no more.
@@ -429,21 +434,33 @@ impl StockCounter for Plain {
     }
 }
 
+impl Reserving for Plain {
+    fn reserve_units(&self, units: u64) -> Result<(), OutOfStock> {
+        self.deduct(units)
+    }
+
+    fn commit_units(&self, _: u64) {}
+
+    fn release_units(&self, _: u64) {}
+}
+
 #[test]
 fn reserve_up_to_reserves_what_is_in_stock() {
+    /// Of a stock of 10,000 units.
+    fn check<'a, S: Reserving>(stock: &'a S, up_to: impl Fn(u64) -> Reservation<&'a S>) {
+        let some = up_to(7_000);
+        let rest = up_to(7_000);
+        assert_eq!((some.units(), rest.units()), (7_000, 3_000));
+        assert_eq!(up_to(1).units(), 0);
+        rest.commit();
+        drop(some);
+        assert_eq!(figures(stock), (7_000, 0, 3_000));
+    }
     // Narrow, wide, and gathered from several segments.
     let wide = Stock::builder(10_000).segments(4).build().unwrap();
     for stock in [Stock::new(10_000), wide] {
-        let some = stock.reserve_up_to(7_000);
-        let rest = stock.reserve_up_to(7_000);
-        assert_eq!((some.units(), rest.units()), (7_000, 3_000));
-        assert_eq!(stock.reserve_up_to(1).units(), 0);
-        rest.commit();
-        drop(some);
-        let snapshot = stock.snapshot();
-        assert_eq!(
-            (snapshot.available, snapshot.reserved, snapshot.sold),
-            (7_000, 0, 3_000)
-        );
+        check(&stock, |units| stock.reserve_up_to(units));
     }
+    let locked = LockedStock::new(10_000, 4).unwrap();
+    check(&locked, |units| locked.reserve_up_to(units));
 }

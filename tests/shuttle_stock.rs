@@ -11,7 +11,8 @@ use segstock::testing::Tuning;
 use segstock::testing::sync::thread;
 use segstock::{LockedStock, OrderError, Stock};
 use segstock_model::Op::{
-    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock,
+    Snapshot, Withdraw,
 };
 use segstock_model::naive::DecrementLookUndo;
 use segstock_model::{Model, Op, Outcome, Script};
@@ -90,6 +91,7 @@ scenarios! {
     puts_and_refusals: wide => (0), [Restock(1), Deduct(2)], [Restock(1), Deduct(2)], [Restock(1), Deduct(3)], [Deduct(1)], [Deduct(1), Restock(1)], [DeductUpTo(4)];
     snapshots: wide => (5), [Snapshot, Snapshot], [Deduct(1), Restock(1)], [Deduct(2), Restock(2)], [Restock(1), Deduct(4)], [DeductUpTo(2)], [Snapshot];
     reservations: wide => (4), [Reserve(1), Commit(1)], [Reserve(2), Release(2)], [Reserve(1), Release(1), Deduct(1)], [Deduct(2), Restock(1)], [Reserve(3), Release(3)], [Deduct(4)], [Snapshot];
+    reservations_of_what_there_is: wide => (5), [ReserveUpTo(2), Commit(2)], [ReserveUpTo(3), Release(3)], [ReserveUpTo(1), Release(1), Deduct(1)], [Deduct(2), Restock(1)], [Reserve(2), Release(2)], [ReserveUpTo(9)], [Snapshot];
     owed_by_a_word: narrow => (2), [Withdraw(4), Restock(1)], [Reserve(1), Withdraw(2), Release(1)], [Withdraw(1), Restock(3), Deduct(1)], [Reserve(1), Withdraw(1), Release(1)], [Withdraw(2), Forgive(1)], [Snapshot, Deduct(1)];
     owed_by_segments: wide => (5), [Withdraw(7), Snapshot], [Withdraw(2), Restock(2), Deduct(1)], [Reserve(2), Withdraw(2), Release(2)], [Withdraw(2), Forgive(2)], [Deduct(1), Withdraw(1), Restock(3)], [DeductUpTo(2)], [Snapshot, Available];
     owed_to_restocks: wide => (0), [Withdraw(1)], [Restock(2), Deduct(1)], [Restock(2), Deduct(1)], [Withdraw(1)], [Restock(2), Deduct(1)], [Withdraw(1)];

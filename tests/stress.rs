@@ -65,6 +65,7 @@ fn nothing_is_oversold_and_nothing_is_lost() {
                             (Op::Forgive(_), Outcome::Took(units)) => {
                                 withdrawn.fetch_sub(units, Ordering::AcqRel);
                             }
+                            (Op::ReserveUpTo(_), _) => {}
                             (Op::Deduct(units) | Op::Commit(units), Outcome::Done)
                             | (_, Outcome::Took(units)) => {
                                 sold.fetch_add(units, Ordering::AcqRel);

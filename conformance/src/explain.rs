@@ -251,10 +251,12 @@ impl Speaker<'_> {
         }
         let claim = match (call.op, call.outcome) {
             (_, Outcome::Refused(Refusal::Short { .. }) | Outcome::AtMost(_)) => self.at_least(),
-            (Op::DeductUpTo(_), Outcome::Took(units)) => match self.left_for_it(units) {
-                Some(most) if most < units => Some(only(most)),
-                _ => self.at_least(),
-            },
+            (Op::DeductUpTo(_) | Op::ReserveUpTo(_), Outcome::Took(units)) => {
+                match self.left_for_it(units) {
+                    Some(most) if most < units => Some(only(most)),
+                    _ => self.at_least(),
+                }
+            }
             (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => {
                 self.left_for_it(units).map(only)
             }

@@ -229,14 +229,14 @@ fn effect(call: &Call) -> Option<Call> {
         // The number that a withdraw took decides how many units are owed.
         (_, Outcome::Done | Outcome::Unknown)
         | (Op::Withdraw(_) | Op::Forgive(_), Outcome::Took(_)) => Some(*call),
-        (_, Outcome::Took(units)) => Some(sale(call, units)),
+        (_, Outcome::Took(units)) => Some(taken(call, units)),
         _ => None,
     }
 }
 
-fn sale(call: &Call, units: u64) -> Call {
+fn taken(call: &Call, units: u64) -> Call {
     Call {
-        op: Op::Deduct(units),
+        op: call.op.of_taken(units),
         outcome: Outcome::Done,
         ..*call
     }
@@ -247,7 +247,7 @@ fn sale(call: &Call, units: u64) -> Call {
 fn movement(call: &Call) -> Option<Call> {
     match (call.op, call.outcome) {
         (Op::Forgive(_), _) => None,
-        (Op::Withdraw(_), Outcome::Took(units)) => Some(sale(call, units)),
+        (Op::Withdraw(_), Outcome::Took(units)) => Some(taken(call, units)),
         _ => effect(call),
     }
 }

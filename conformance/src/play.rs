@@ -385,11 +385,12 @@ impl<'a, S: Subject> Player<'a, S> {
             outcome
         });
         match (op, outcome) {
-            (Op::Reserve(units), Some(Outcome::Done)) => self.mine += units,
             (Op::Commit(units) | Op::Release(units), Some(Outcome::Done | Outcome::Unknown)) => {
                 self.mine -= units;
             }
-            _ => {}
+            (_, Some(Outcome::Unknown)) => {}
+            (op, Some(outcome)) => self.mine += op.reserved(outcome),
+            (_, None) => {}
         }
         outcome
     }

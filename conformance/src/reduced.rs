@@ -41,7 +41,8 @@ impl<S: Subject> Subject for Reduced<S> {
     fn perform(&self, op: Op) -> Option<Outcome> {
         let is_promised = match op {
             Op::Snapshot => self.snapshots,
-            Op::Reserve(_) | Op::Commit(_) | Op::Release(_) => self.reservations,
+            op if op.reserves_units() => self.reservations,
+            Op::Commit(_) | Op::Release(_) => self.reservations,
             Op::Place { .. } | Op::Confirm { .. } => self.reservations,
             Op::ReleaseHold { .. } | Op::Advance { .. } => self.reservations,
             _ => true,

@@ -258,13 +258,14 @@ impl Kind {
                 }
             }
             Self::Holds | Self::HoldsAlone => Step::Call(hold(thread, step, chance)),
-            Self::AloneLarge | Self::Large => Step::Call(match chance.random_range(0..12) {
+            Self::AloneLarge | Self::Large => Step::Call(match chance.random_range(0..13) {
                 0..4 => Op::Deduct(large(chance)),
                 4..7 => Op::Restock(large(chance)),
                 7 => Op::Reserve(large(chance)),
                 8 => Op::Release(large(chance)),
                 9 => Op::DeductUpTo(large(chance)),
-                10 => Op::Snapshot,
+                10 => Op::ReserveUpTo(large(chance)),
+                11 => Op::Snapshot,
                 _ => Op::Available,
             }),
             Self::Tight => Step::Call(match chance.random_range(0..12) {
@@ -281,7 +282,7 @@ impl Kind {
                 _ => Op::Available,
             }),
             Self::Alone | Self::Mixed | Self::Long => {
-                Step::Call(match chance.random_range(0..18) {
+                Step::Call(match chance.random_range(0..19) {
                     0..5 => Op::Deduct(units),
                     5..9 => Op::Restock(1),
                     9..11 => Op::Reserve(units),
@@ -290,7 +291,8 @@ impl Kind {
                     13 => Op::DeductUpTo(units),
                     14 => Op::Withdraw(units),
                     15 => Op::Forgive(units),
-                    16 => Op::Snapshot,
+                    16 => Op::ReserveUpTo(units),
+                    17 => Op::Snapshot,
                     _ => Op::Available,
                 })
             }

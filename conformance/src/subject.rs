@@ -160,6 +160,12 @@ pub trait Subject: Send + Sync {
         None
     }
 
+    /// Reserves `units`, or all that are in stock if these are fewer, and says how many it reserved.
+    fn reserve_up_to(&self, units: u64) -> Option<Answer<u64>> {
+        let _ = units;
+        None
+    }
+
     /// Sells `units` of those that the calling thread has reserved.
     fn commit(&self, units: u64) -> Option<Answer> {
         let _ = units;
@@ -219,6 +225,7 @@ pub trait Subject: Send + Sync {
             Op::Forgive(units) => took(self.forgive(units)),
             Op::Snapshot => Some(self.snapshot()?.outcome(Outcome::Snapshot)),
             Op::Reserve(units) => self.reserve(units).map(done),
+            Op::ReserveUpTo(units) => took(self.reserve_up_to(units)),
             Op::Commit(units) => self.commit(units).map(done),
             Op::Release(units) => self.release(units).map(done),
             Op::Place { key, units, ttl } => self.place(key, units, ttl).map(done),
@@ -265,6 +272,11 @@ impl<T: StockCounter> Subject for T {
 
     fn reserve(&self, units: u64) -> Option<Answer> {
         Some(self.reserving()?.reserve_units(units).into())
+    }
+
+    fn reserve_up_to(&self, units: u64) -> Option<Answer<u64>> {
+        let reserved = self.reserving()?.try_reserve_up_to(units)?;
+        Some(Answer::Done(reserved))
     }
 
     fn commit(&self, units: u64) -> Option<Answer> {

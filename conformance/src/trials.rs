@@ -72,6 +72,7 @@ pub(super) fn zero<S: Subject + 'static, E>(
                 Op::Restock(0),
                 Op::DeductUpTo(0),
                 Op::Reserve(0),
+                Op::ReserveUpTo(0),
                 Op::Withdraw(0),
                 Op::Forgive(0),
             ] {

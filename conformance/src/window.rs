@@ -188,7 +188,7 @@ fn truncated(history: &Problem, until: u64) -> Problem {
 fn effect(item: &Item) -> Option<Op> {
     match item.outcome {
         Outcome::Done => Some(item.op),
-        Outcome::Took(units) => Some(Op::Deduct(units)),
+        Outcome::Took(units) => Some(item.op.of_taken(units)),
         _ => None,
     }
 }
@@ -227,7 +227,7 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
     }
     // Sums that include calls under way do not say what is reserved throughout a snapshot.
     let settles = |(op, _): &(Op, Option<usize>)| {
-        matches!(op, Op::Reserve(_) | Op::Commit(_) | Op::Release(_))
+        op.reserves_units() || matches!(op, Op::Commit(_) | Op::Release(_))
     };
     let is_snapshot = |item: &Item| matches!(item.op, Op::Snapshot);
     if under_way.len() > MOST_UNDER_WAY

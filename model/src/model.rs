@@ -115,12 +115,8 @@ impl Model {
             // All or nothing: nobody is sold half an order. Of nothing there is always enough.
             Op::Deduct(units) => self.take(units, Self::sell),
             Op::Reserve(units) => self.take(units, Self::reserve_units),
-            // Never refused: "none" is an answer.
-            Op::DeductUpTo(units) => {
-                let taken = units.min(self.sums.available);
-                self.sell(taken);
-                Outcome::Took(taken)
-            }
+            Op::DeductUpTo(units) => self.take_up_to(units, Self::sell),
+            Op::ReserveUpTo(units) => self.take_up_to(units, Self::reserve_units),
             Op::Restock(units) => self.restock(units),
             Op::Commit(units) => self.settle(units, 0),
             Op::Release(units) => self.settle(units, units),
@@ -143,6 +139,13 @@ impl Model {
         }
         take(self, units);
         Outcome::Done
+    }
+
+    /// Never refused: "none" is an answer.
+    fn take_up_to(&mut self, units: u64, take: fn(&mut Self, u64)) -> Outcome {
+        let taken = units.min(self.sums.available);
+        take(self, taken);
+        Outcome::Took(taken)
     }
 
     fn sell(&mut self, units: u64) {

@@ -20,6 +20,8 @@ pub enum Op {
     Restock(u64),
     /// Reserve the units: all or none.
     Reserve(u64),
+    /// Reserve the units, or all that are in stock if these are fewer.
+    ReserveUpTo(u64),
     /// Sell units that were reserved.
     Commit(u64),
     /// Release units that were reserved: they are in stock again.
@@ -77,11 +79,12 @@ impl Most {
 
 impl Op {
     /// Every operation of a counter without holds, on some units, and how often it is drawn.
-    const DRAWN: [(u64, OfUnits); 10] = [
+    const DRAWN: [(u64, OfUnits); 11] = [
         (6, Self::Deduct),
         (2, Self::DeductUpTo),
         (4, Self::Restock),
         (4, Self::Reserve),
+        (2, Self::ReserveUpTo),
         (3, Self::Commit),
         (2, Self::Release),
         (1, Self::Withdraw),
@@ -128,6 +131,7 @@ impl Op {
             Self::DeductUpTo(_) => "deduct_up_to",
             Self::Restock(_) => "restock",
             Self::Reserve(_) => "reserve",
+            Self::ReserveUpTo(_) => "reserve_up_to",
             Self::Commit(_) => "commit",
             Self::Release(_) => "release",
             Self::Withdraw(_) => "withdraw",
@@ -165,6 +169,7 @@ impl Op {
             | Self::DeductUpTo(units)
             | Self::Restock(units)
             | Self::Reserve(units)
+            | Self::ReserveUpTo(units)
             | Self::Commit(units)
             | Self::Release(units)
             | Self::Withdraw(units)
@@ -186,16 +191,44 @@ impl Op {
             Self::Deduct(_)
                 | Self::DeductUpTo(_)
                 | Self::Reserve(_)
+                | Self::ReserveUpTo(_)
                 | Self::Withdraw(_)
                 | Self::Place { .. }
         )
     }
 
+    /// Whether it reserves units that later calls commit or release. (A hold is settled by its key alone.)
+    #[must_use]
+    pub const fn reserves_units(self) -> bool {
+        matches!(self, Self::Reserve(_) | Self::ReserveUpTo(_))
+    }
+
+    /// The units that it [reserved](Self::reserves_units) if it was answered `outcome`: the most, if that is unknown.
+    #[must_use]
+    pub const fn reserved(self, outcome: Outcome) -> u64 {
+        match outcome {
+            Outcome::Done | Outcome::Unknown if self.reserves_units() => self.units(),
+            Outcome::Took(units) if self.reserves_units() => units,
+            _ => 0,
+        }
+    }
+
+    /// What a call did that took `units`: a deduct of them or, if it [reserves](Self::reserves_units), a reserve.
+    #[must_use]
+    pub const fn of_taken(self, units: u64) -> Self {
+        if self.reserves_units() {
+            Self::Reserve(units)
+        } else {
+            Self::Deduct(units)
+        }
+    }
+
     /// Whether its number is only a limit: the answer says how many units it was.
-    pub(crate) const fn is_up_to(self) -> bool {
+    #[must_use]
+    pub const fn is_up_to(self) -> bool {
         matches!(
             self,
-            Self::DeductUpTo(_) | Self::Withdraw(_) | Self::Forgive(_)
+            Self::DeductUpTo(_) | Self::ReserveUpTo(_) | Self::Withdraw(_) | Self::Forgive(_)
         )
     }
 
@@ -203,7 +236,9 @@ impl Op {
     pub(crate) const fn most(self) -> Most {
         match self {
             Self::Deduct(units) | Self::DeductUpTo(units) => Most::of(0, units, units),
-            Self::Reserve(units) | Self::Place { units, .. } => Most::of(0, units, 0),
+            Self::Reserve(units) | Self::ReserveUpTo(units) | Self::Place { units, .. } => {
+                Most::of(0, units, 0)
+            }
             Self::Restock(units) | Self::Release(units) => Most::of(units, 0, 0),
             Self::Commit(units) => Most::of(0, 0, units),
             Self::Available | Self::Snapshot => Most::of(0, 0, 0),

@@ -5,7 +5,7 @@
 
 use crate::model::Model;
 use crate::op::Op;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::Outcome;
 
 /// One step of a thread: a call, or what only a test can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,8 +93,8 @@ impl Refused {
 
     /// Remembers what a call answered.
     pub const fn note(&mut self, op: Op, outcome: Outcome) {
-        if let (Op::Reserve(units), Outcome::Refused(Refusal::Short { .. })) = (op, outcome) {
-            self.0 += units;
+        if op.reserves_units() {
+            self.0 += op.units().saturating_sub(op.reserved(outcome));
         }
     }
 }
@@ -111,9 +111,8 @@ pub fn drawn(calls: usize, mut below: impl FnMut(u64) -> u64) -> Script {
             op => op,
         };
         match op {
-            Op::Reserve(units) => reserved += units,
             Op::Commit(units) | Op::Release(units) => reserved -= units,
-            _ => {}
+            op => reserved += op.reserved(Outcome::Unknown),
         }
         script.push(op.into());
     }

@@ -3,6 +3,7 @@
 use super::Inventory;
 use super::errors::SkuError;
 use super::shelf::Sku;
+use crate::stock::Engine;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
@@ -43,9 +44,10 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
     ///
     /// # Consistency
     ///
-    /// One SKU after another, each by [`available`](crate::Stock::available). Each that it yields was low at one instant of
-    /// its step. One whose units are being moved between segments just then may be left out, though it is low: units on
-    /// their way are counted twice. The next look finds it.
+    /// One SKU after another. Each that it yields was low at one instant of its step, and each that it leaves out was not:
+    /// a SKU that is low all the time is in every list, under any traffic. For most SKUs a step costs what
+    /// [`available`](crate::Stock::available) costs. Only where that is not decisive, since the units in segments are close to
+    /// the threshold or are being moved, it brings them together as [`snapshot`](crate::Stock::snapshot) does.
     ///
     /// # Examples
     ///
@@ -69,12 +71,13 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Inventory<K, S> {
         let thresholds: Vec<_> = thresholds.collect();
         drop(sums);
         thresholds.into_iter().filter_map(|(sku, threshold)| {
-            let available = self.available(&sku)?;
+            let look = |_: &K, stock: &Engine| stock.available_if_below(threshold);
+            let available = self.with_stock(&sku, look)??;
             let low = LowStock {
                 threshold,
                 available,
             };
-            (available < threshold).then_some((sku, low))
+            Some((sku, low))
         })
     }
 }

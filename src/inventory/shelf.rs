@@ -197,6 +197,13 @@ impl<I: InventoryHandle> Reserving for Shelf<I> {
         reserved.map_err(|error| refusal(&error, units))
     }
 
+    /// Of a SKU that was removed it reserves none.
+    fn try_reserve_up_to(&self, units: u64) -> Option<u64> {
+        let inventory = self.inventory.inventory();
+        let reserved = inventory.take(&self.sku, |_, stock| Ok(stock.reserve_up_to(units)));
+        Some(reserved.unwrap_or(0))
+    }
+
     fn commit_units(&self, units: u64) {
         self.inventory.inventory().commit_units(&self.sku, units);
     }

@@ -99,7 +99,8 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
     }
 
     /// Pins the calling thread. In the destructor of a thread-local, when the map does not know the thread any
-    /// more, it costs two turns of a lock that all threads share. Such a pin only reads.
+    /// more, it costs two turns of a lock that all threads share. Such a pin reads and replaces entries. It does not change
+    /// their number: where that changes, the map asks for the number of the thread, which it does not have.
     pub(super) fn pin(&self) -> Pinned<'_, K, S> {
         let map = if thread_is_known() {
             Pin::Local(self.map.pin())
@@ -138,13 +139,17 @@ impl<K: Sku, S: BuildHasher + Send + Sync> Stocks<K, S> {
 
     /// Takes the stock of `sku` out of the map, leaves a tombstone, and returns the stock when no other thread
     /// works on it. Called by one thread at a time, which is not pinned.
+    ///
+    /// A known thread does it, though it only replaces entries: the map drops them in batches by thread. Each pin of an
+    /// unknown thread may have another batch, and the one that has the stock might never be full.
     pub(super) fn take_out(&self, sku: &K) -> Option<TakenOut> {
         on_known_thread(|| self.removal.take_out(self, sku))
     }
 
-    /// Puts back what was [taken out](Self::take_out).
+    /// Puts back what was [taken out](Self::take_out). Any thread can: the entry replaces a tombstone, and nobody waits
+    /// until that is dropped.
     pub(super) fn put_back(&self, sku: K, stock: TakenOut) {
-        on_known_thread(|| self.pin().replace(sku, Entry::put_back(stock)));
+        self.pin().replace(sku, Entry::put_back(stock));
     }
 
     /// Takes the tombstone away.
@@ -170,5 +175,56 @@ impl<K: Sku, S: BuildHasher> Pinned<'_, K, S> {
 
     pub(super) fn keys(&self) -> Vec<K> {
         on_pin!(self, map => map.keys().cloned().collect())
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::{Engine, Stocks, thread_is_known};
+    use std::cell::RefCell;
+    use std::collections::hash_map::RandomState;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    /// A removal that is refused in the destructor of a thread-local.
+    struct AtEnd {
+        stocks: Arc<Stocks<u64, RandomState>>,
+        was_known: Arc<AtomicBool>,
+    }
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            self.was_known.store(thread_is_known(), Ordering::Relaxed);
+            let stock = self.stocks.take_out(&1).expect("it is there");
+            self.stocks.put_back(1, stock);
+        }
+    }
+
+    thread_local! {
+        static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_stock_is_put_back_by_a_thread_that_the_map_does_not_know_any_more() {
+        let stocks = Arc::new(Stocks::new(0, RandomState::new()));
+        let was_known = Arc::new(AtomicBool::new(true));
+        assert!(stocks.insert(1, Engine::new(5)));
+        let left = AtEnd {
+            stocks: Arc::clone(&stocks),
+            was_known: Arc::clone(&was_known),
+        };
+        let ends = thread::spawn(|| {
+            // Destructors run in the reverse sequence of the first uses, on most platforms.
+            AT_END.with_borrow(|left| assert!(left.is_none()));
+            assert!(left.stocks.pin().get(&1).is_some());
+            AT_END.set(Some(left));
+        });
+        ends.join().unwrap();
+        assert!(!was_known.load(Ordering::Relaxed) || cfg!(not(target_os = "linux")));
+        let pinned = stocks.pin();
+        let (_, stock) = pinned.get(&1).expect("it is put back");
+        assert!(!stock.is_tombstone());
+        assert_eq!((stock.available(), stocks.len()), (5, 1));
     }
 }

@@ -65,6 +65,26 @@ impl LockedStock {
         }
         (locked, held)
     }
+
+    /// Takes `units`, or all that are in stock if these are fewer, and returns how many. At the instant of the take, `note`
+    /// writes that number to a segment.
+    pub(super) fn take_up_to(&self, units: u64, note: impl FnOnce(&CounterLock<'_>, u64)) -> u64 {
+        if units == 0 || self.bound() == 0 {
+            return 0;
+        }
+        if let Found::Free(lock) = self.find(units) {
+            Locked::One(lock).take_and(units, |counters| note(counters, units));
+            return units;
+        }
+        let (locked, _) = self.lock_in_turn(units);
+        // If that was not enough, all are locked, and nobody takes. With the counters locked nobody
+        // restocks, either: so this is all there is.
+        let counters = freeze(locked.iter().map(|lock| lock.segment));
+        let taken = units.min(counters.iter().map(|it| it.segment.held()).sum());
+        take(&counters, taken);
+        note(&counters[0], taken);
+        taken
+    }
 }
 
 /// Where a deduct finds its units.

@@ -5,6 +5,14 @@ use super::{LockedStock, orders};
 use crate::counter::Reserving;
 use crate::error::OutOfStock;
 
+impl LockedStock {
+    #[track_caller]
+    pub(super) fn reserve_units_up_to(&self, units: u64) -> u64 {
+        orders::panic_if_within(self);
+        self.take_up_to(units, |counters, units| counters.reserve(units))
+    }
+}
+
 impl Reserving for LockedStock {
     /// # Panics
     ///
@@ -15,6 +23,14 @@ impl Reserving for LockedStock {
         let locked = self.lock(units)?;
         locked.take_and(units, |counters| counters.reserve(units));
         Ok(())
+    }
+
+    /// # Panics
+    ///
+    /// If it is called from within an order of this stock, which it would wait for.
+    #[track_caller]
+    fn try_reserve_up_to(&self, units: u64) -> Option<u64> {
+        Some(self.reserve_units_up_to(units))
     }
 
     fn commit_units(&self, units: u64) {

@@ -25,6 +25,16 @@ pub(super) enum Goal {
     UpTo,
 }
 
+impl Goal {
+    /// What a call takes of a narrow word; of `units` that it asks for.
+    pub(super) const fn part(self, units: u64, word: Word) -> u64 {
+        match self {
+            Self::UpTo if word.units() < units => word.units(),
+            _ => units,
+        }
+    }
+}
+
 /// What came of a gather.
 #[derive(Debug)]
 pub(super) enum Gather {
@@ -321,23 +331,29 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Reserves `units` that are too many for the word's field. `None` if the stock is wide.
-    pub(super) fn reserve_in_word(&mut self, units: u64) -> Option<Result<(), u64>> {
+    /// Reserves units of a narrow stock that are too many for the word's field, and returns how many. `None` if the stock
+    /// is wide.
+    ///
+    /// How many [`Goal::UpTo`] takes is decided by the word that is exchanged. An earlier word may have had fewer units.
+    /// Tested by `many_reserved_up_to` in `tests/loom_stock.rs`.
+    pub(super) fn reserve_in_word(&mut self, units: u64, goal: Goal) -> Option<Result<u64, u64>> {
         let mut refused = None;
         let taken_from = self.word.update(|word| {
             if word.is_wide() {
                 return None;
             }
-            if !word.covers(units) {
+            let part = goal.part(units, word);
+            if !word.covers(part) {
                 refused = Some(Err(word.available()));
                 return None;
             }
-            Some(word.less(units).balanced())
+            Some(word.less(part).balanced())
         });
         match taken_from {
             Some(word) => {
-                self.count_reserved(word, units);
-                Some(Ok(()))
+                let part = goal.part(units, word);
+                self.count_reserved(word, part);
+                Some(Ok(part))
             }
             None => refused,
         }

@@ -83,6 +83,10 @@ impl Moves<'_> {
     /// since it is one change of one counter. Returns the segments' counters but `taken`; all are 0 if the word is not
     /// *owing* any more.
     ///
+    /// `added` and `returned` are read with acquire ordering, and `committed` after them. Otherwise a snapshot could show a
+    /// late restock, and not the commit that its thread made before. Tested by `owed_snapshot_beside_a_commit_before_a_late_restock` (and `…_release`) in
+    /// `tests/loom_stock.rs`.
+    ///
     /// If this call misses a late put, the thread of that put has not looked at the word yet. It will, and then waits
     /// for the mutex: the put happens later. So a withdraw, a forgive and a release need not call this: they read no
     /// segment. A snapshot and a restock read what came to segments, and pay with it first.

@@ -170,6 +170,24 @@ impl Stripes {
         left(word.units().wrapping_add(came), taken)
     }
 
+    /// At one instant of the call, no fewer than this were in stock: the mirror of [`bound`](Self::bound), and called after
+    /// it.
+    ///
+    /// Consider the instant at which the word is read. Every `added` and `returned` was read before, and only grows: at
+    /// that instant it was at least what was read. Every `taken` is read after: at that instant it was at most what is
+    /// read. Units that a move has in hand are not counted, and a sunk segment counts as empty. Of two threads that take
+    /// one unit each and then ask, the one whose fence of the bound comes second sees both takes. Tested by
+    /// `of_two_that_take_one_sees_that_it_is_low` in `tests/loom_stock.rs`.
+    #[cfg(feature = "inventory")]
+    pub(super) fn at_least(&self, word: &WordCell) -> u64 {
+        let came = self.sum(Segment::came);
+        let word = word.load();
+        if !word.is_wide() {
+            return word.units();
+        }
+        left(word.units().wrapping_add(came), self.taken())
+    }
+
     /// Reads `taken`, and then `added` and `returned` by read-modify-writes: the thread of every later put synchronises
     /// with those, and so sees that the word is *proving*.
     pub(super) fn settle(&self) -> Totals {

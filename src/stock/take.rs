@@ -121,7 +121,8 @@ impl Engine {
                     .ok()
                     .map(Ok)
             } else {
-                Moves::begin(self).reserve_in_word(units)
+                let done = Moves::begin(self).reserve_in_word(units, Goal::All);
+                done.map(|done| done.map(drop))
             };
             if let Some(answer) = answer {
                 return answer;
@@ -200,8 +201,8 @@ impl Engine {
                     .ok()
                     .map(|()| part)
             } else {
-                let done = Moves::begin(self).reserve_in_word(part);
-                done.and_then(Result::ok).map(|()| part)
+                let done = Moves::begin(self).reserve_in_word(units, Goal::UpTo);
+                done.and_then(Result::ok)
             };
             if let Some(taken) = answer {
                 return taken;

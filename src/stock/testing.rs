@@ -45,6 +45,12 @@ pub fn on_hand_at_most(stock: &Stock) -> u64 {
     Moves::begin(&stock.engine).on_hand_at_most()
 }
 
+/// The units in stock, if they are fewer than `units`.
+#[cfg(feature = "inventory")]
+pub fn available_if_below(stock: &Stock, units: u64) -> Option<u64> {
+    stock.engine.available_if_below(units)
+}
+
 /// Makes a narrow stock wide, however little there is.
 pub fn widen(stock: &Stock) {
     Moves::begin(&stock.engine).widen();

@@ -210,7 +210,7 @@ impl Thread {
 fn first(step: Step) -> Frame {
     match step {
         Step::Call(Op::Deduct(_) | Op::Reserve(_)) => Frame::Take(take::At::Load),
-        Step::Call(Op::DeductUpTo(_)) => Frame::UpTo(up_to::At::Load),
+        Step::Call(Op::DeductUpTo(_) | Op::ReserveUpTo(_)) => Frame::UpTo(up_to::At::Load),
         Step::Call(Op::Restock(_) | Op::Release(_)) => Frame::Put(put::At::Load),
         Step::Call(Op::Commit(_)) => Frame::Commit(commit::At::Grown),
         Step::Call(Op::Withdraw(_) | Op::Forgive(_)) => Frame::Owed(owed::At::Lock),
@@ -311,7 +311,7 @@ impl Cpu<'_> {
 
     /// Whether the call reserves what it takes.
     pub fn reserves(&self) -> bool {
-        matches!(self.op(), Some(Op::Reserve(_)))
+        matches!(self.op(), Some(Op::Reserve(_) | Op::ReserveUpTo(_)))
     }
 
     /// Whether the call restocks what it puts.
@@ -404,10 +404,8 @@ impl Cpu<'_> {
             return;
         };
         let outcome = match (op, value) {
-            (Op::DeductUpTo(_) | Op::Withdraw(_) | Op::Forgive(_), Value::Units(units)) => {
-                Outcome::Took(units.into())
-            }
             (Op::Available, Value::Units(bound)) => Outcome::AtMost(bound.into()),
+            (_, Value::Units(units)) => Outcome::Took(units.into()),
             (_, Value::Refused(bound)) => {
                 let available = Some(bound.into());
                 Outcome::Refused(Refusal::Short { available })

@@ -66,6 +66,7 @@ omissions! {
     // What a snapshot keeps.
     WhatIsMovedIsNoRestock: gather_fails,
     WhatIsReleasedIsNoRestock: halves_of_a_wide_reservation,
+    GatherNotesWhatItReserves: reserve_up_to_beside_snapshot,
     ReservedIsNoted: reserve_beside_reserve,
     NotedAfterTaken: reserve_beside_reserve,
     NotedBeforeTakenToNote: reserve_beside_reserve,

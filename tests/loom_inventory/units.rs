@@ -56,3 +56,67 @@ fn low_stock_against_deduct() {
         },
     );
 }
+
+/// A unit that goes from one segment to the other is counted twice by the cheap pass. The SKU is low all the time.
+#[test]
+fn low_stock_beside_a_unit_that_moves() {
+    race_wide(
+        "low_stock_beside_a_unit_that_moves",
+        &[("a", 2)],
+        |shop| {
+            testing::sit_at(0, 2);
+            let reservation = shop.reserve("a", 1).unwrap();
+            testing::sit_at(1, 2);
+            drop(reservation);
+        },
+        |shop| {
+            shop.set_low_stock("a", 3).unwrap();
+            shop.low_stock().count()
+        },
+        &[],
+        |subject, (), _| {
+            assert_eq!(figures(&subject.shop, "a"), Some((2, 0, 0)));
+        },
+    );
+}
+
+/// A gather announces the units that it takes, and the cheap pass counts them twice.
+#[test]
+fn low_stock_beside_a_gather() {
+    race_wide(
+        "low_stock_beside_a_gather",
+        &[("a", 2)],
+        |shop| drop(shop.reserve("a", 2).unwrap()),
+        |shop| {
+            shop.set_low_stock("a", 3).unwrap();
+            shop.low_stock().count()
+        },
+        &[],
+        |subject, (), _| {
+            assert_eq!(figures(&subject.shop, "a"), Some((2, 0, 0)));
+        },
+    );
+}
+
+/// A stock that has enough all the time is never low.
+#[test]
+fn enough_beside_a_unit_that_moves() {
+    race_wide(
+        "enough_beside_a_unit_that_moves",
+        &[("a", 3)],
+        |shop| {
+            testing::sit_at(0, 2);
+            let reservation = shop.reserve("a", 1).unwrap();
+            testing::sit_at(1, 2);
+            drop(reservation);
+        },
+        |shop| {
+            shop.set_low_stock("a", 2).unwrap();
+            shop.low_stock().count()
+        },
+        &[],
+        |subject, (), _| {
+            assert_eq!(figures(&subject.shop, "a"), Some((3, 0, 0)));
+        },
+    );
+}

@@ -14,6 +14,7 @@ pub fn perform<C: StockCounter + ?Sized>(counter: &C, op: Op) -> Option<Outcome>
         Op::DeductUpTo(units) => Outcome::Took(counter.try_deduct_up_to(units)?),
         Op::Restock(units) => restocked(units, counter.restock(units)),
         Op::Reserve(units) => taken(units, counter.reserving()?.reserve_units(units)),
+        Op::ReserveUpTo(units) => Outcome::Took(counter.reserving()?.try_reserve_up_to(units)?),
         Op::Commit(units) => {
             counter.reserving()?.commit_units(units);
             Outcome::Done
@@ -109,6 +110,7 @@ impl<'a> Till<'a> {
     pub fn perform(&mut self, op: Op) -> Outcome {
         match op {
             Op::Reserve(units) => self.reserve(units),
+            Op::ReserveUpTo(units) => self.reserve_up_to(units),
             Op::Commit(units) => self.settle(units, Reservation::commit, Reservation::commit_part),
             Op::Release(units) => {
                 self.settle(units, drop, |order, units| order.split(units).map(drop))
@@ -121,13 +123,22 @@ impl<'a> Till<'a> {
     }
 
     fn reserve(&mut self, units: u64) -> Outcome {
-        let outcome = Reservation::new(self.counter, units).map(|more| {
-            self.reservation = Some(match self.reservation.take() {
-                Some(order) => order.merge(more).expect("of one stock"),
-                None => more,
-            });
-        });
+        let outcome = Reservation::new(self.counter, units).map(|more| self.add(more));
         taken(units, outcome)
+    }
+
+    fn reserve_up_to(&mut self, units: u64) -> Outcome {
+        let more = Reservation::up_to(self.counter, units).expect("both counters offer all");
+        let taken = more.units();
+        self.add(more);
+        Outcome::Took(taken)
+    }
+
+    fn add(&mut self, more: Order<'a>) {
+        self.reservation = Some(match self.reservation.take() {
+            Some(order) => order.merge(more).expect("of one stock"),
+            None => more,
+        });
     }
 
     /// All of the reservation by `whole`, a part of it by `part`, which refuses more than there is.

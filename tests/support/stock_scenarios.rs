@@ -106,7 +106,20 @@ macro_rules! stock_scenarios {
             reserve_while_another_notes: reserved(1, lopsided(4, STILL)), [Reserve(1), Reserve(1)], [Sit(0), Reserve(1)];
             reserve_beside_deducts: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Deduct(1), Reserve(1)];
             reserve_beside_more_at_once: lopsided(4, STILL), [Reserve(1), Reserve(1)], [Sit(0), Reserve(2), Snapshot];
+            // Reserving what there is.
+            reserve_up_to_in_narrow: narrow(2, STILL), [ReserveUpTo(1), ReserveUpTo(3)], [Deduct(1), Restock(2)];
+            reserve_up_to_twice: wide(2, STILL), [ReserveUpTo(2), Commit(2)], [ReserveUpTo(2), Release(2)];
+            reserve_up_to_against_deduct: wide(2, STILL), [ReserveUpTo(3)], [Deduct(1), Restock(1)];
+            reserve_up_to_against_gather: wide(2, STILL), [ReserveUpTo(2), Release(2)], [Deduct(2)];
+            reserve_up_to_of_moving_units: wide(2, STILL), [ReserveUpTo(3)], [Sit(0), Restock(1), Sit(1), Deduct(1)];
+            reserve_up_to_from_word: wide_in_word(2, STILL), [ReserveUpTo(3)], [Deduct(1), Restock(1)];
+            reserve_up_to_from_a_segment: lopsided(3, STILL), [ReserveUpTo(1), ReserveUpTo(1)], [Sit(0), Reserve(1)];
+            reserve_up_to_against_narrowing: wide(2, STILL), [Narrow, Restock(1)], [ReserveUpTo(3), Snapshot];
+            reserve_up_to_against_widening: narrow(2, STILL), [Widen], [ReserveUpTo(1), ReserveUpTo(2), Snapshot];
+            reserve_up_to_beside_snapshot: wide(2, STILL), [Snapshot], [ReserveUpTo(3)];
             // Stock that owes.
+            owed_beside_a_reserve_up_to: wide(2, STILL), [ReserveUpTo(3), Release(3)], [Withdraw(3)];
+            owed_beside_a_reserve_up_to_in_a_word: single(2), [ReserveUpTo(3), Release(3)], [Withdraw(3), Snapshot];
             owed_beside_a_late_restock: wide(0, STILL), [Withdraw(1)], [Restock(2)];
             owed_beside_a_late_release: reserved(2, wide(2, STILL)), [Withdraw(1)], [Release(2)];
             owed_beside_a_commit: reserved(1, wide(1, STILL)), [Withdraw(1), Snapshot], [Commit(1)];
@@ -116,6 +129,8 @@ macro_rules! stock_scenarios {
             owed_beside_a_gather: wide(2, STILL), [Deduct(2), Restock(1)], [Withdraw(3)];
             owed_then_widening: narrow(0, STILL), [Restock(2), Deduct(1)], [Withdraw(1), Widen];
             owed_snapshot_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Snapshot], [Restock(1)];
+            owed_snapshot_beside_a_commit_before_a_late_restock: reserved(1, wide(1, STILL)), [Withdraw(2), Snapshot], [Commit(1), Restock(1)];
+            owed_snapshot_beside_a_commit_before_a_late_release: reserved(2, wide(2, STILL)), [Withdraw(2), Snapshot], [Commit(1), Release(1)];
             owed_restock_beside_a_late_restock: wide(0, STILL), [Withdraw(1), Restock(1)], [Restock(1)];
             owed_in_a_word: single(1), [Withdraw(2)], [Restock(2), Deduct(1)];
             // The triggers: nobody forces anything here.
@@ -138,6 +153,7 @@ macro_rules! clocked_stock_scenarios {
     ($scenarios:ident) => {
         $scenarios! {
             late_reserve_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), Reserve(1), Deduct(1)];
+            late_reserve_up_to_then_refusal: wide(0, STILL), [Narrow], [Restock(2)], [Sit(1), ReserveUpTo(1), Deduct(1)];
         }
     };
 }

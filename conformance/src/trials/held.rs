@@ -58,7 +58,7 @@ impl Held {
         let (shelf, reserved) = match call.op {
             Op::Deduct(units) | Op::DeductUpTo(units) => (-i128::from(units), 0),
             Op::Restock(units) => (i128::from(units), 0),
-            Op::Reserve(units) => (-i128::from(units), i128::from(units)),
+            Op::Reserve(units) | Op::ReserveUpTo(units) => (-i128::from(units), i128::from(units)),
             Op::Release(units) => (i128::from(units), -i128::from(units)),
             _ => return,
         };
@@ -67,7 +67,10 @@ impl Held {
                 self.shelf.add(shelf);
                 self.reserved.add(reserved);
             }
-            Outcome::Took(units) => self.shelf.add(-i128::from(units)),
+            Outcome::Took(units) => {
+                self.shelf.add(-i128::from(units));
+                self.reserved.add(call.op.reserved(call.outcome).into());
+            }
             Outcome::Unknown => {
                 self.shelf.maybe_add(shelf);
                 self.reserved.maybe_add(reserved);
@@ -90,7 +93,7 @@ impl Held {
             (Op::Deduct(some) | Op::Reserve(some), Outcome::Refused(_)) => {
                 options.exact_refusals && units(some) <= self.shelf.least
             }
-            (Op::DeductUpTo(most), Outcome::Took(taken)) => {
+            (Op::DeductUpTo(most) | Op::ReserveUpTo(most), Outcome::Took(taken)) => {
                 let (least, most) = (
                     self.shelf.least.min(units(most)),
                     self.shelf.most.min(units(most)),

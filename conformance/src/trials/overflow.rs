@@ -68,7 +68,7 @@ fn about(call: &Call) -> bool {
 
 /// What one thread calls of a counter with few units.
 fn scripts(options: &Options) -> Vec<Vec<Op>> {
-    use Op::{Available, Deduct, DeductUpTo, Release, Reserve, Restock, Snapshot};
+    use Op::{Available, Deduct, DeductUpTo, Release, Reserve, ReserveUpTo, Restock, Snapshot};
     let limit = options.limit;
     if options.draw.single {
         return vec![vec![Restock(1), Available, Snapshot, Deduct(1)]];
@@ -90,7 +90,8 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
     let asked_for = asked_for.map(|units| {
         let asks = [Deduct(units), Reserve(units), Available, Snapshot];
         let takes = [DeductUpTo(units), Available, Restock(UNITS)];
-        asks.into_iter().chain(takes).collect()
+        let reserves = [ReserveUpTo(units), Available, Release(UNITS), Available];
+        asks.into_iter().chain(takes).chain(reserves).collect()
     });
     // Reserved units may come back, so there must be room for them.
     let beside = [room, room.saturating_add(UNITS)].map(|units| {
@@ -108,8 +109,8 @@ fn run<S: Subject>(subject: &S, log: &mut Log, script: &[Op]) {
             continue;
         }
         let outcome = log.run(subject, op);
-        if matches!(op, Op::Reserve(_)) {
-            has_aside = outcome == Some(Outcome::Done);
+        if op.reserves_units() {
+            has_aside = matches!(outcome, Some(Outcome::Done | Outcome::Took(UNITS)));
         }
     }
 }

@@ -110,7 +110,13 @@ fn invents_reserved(calls: &[Call]) -> bool {
                 (
                     Op::Reserve(units) | Op::Place { units, .. },
                     Outcome::Done | Outcome::Unknown,
-                ) if call.called <= stamp => units as i64,
+                )
+                | (Op::ReserveUpTo(_), Outcome::Took(units))
+                | (Op::ReserveUpTo(units), Outcome::Unknown)
+                    if call.called <= stamp =>
+                {
+                    units as i64
+                }
                 (Op::Commit(units) | Op::Release(units), Outcome::Done)
                     if call.returned < stamp =>
                 {
@@ -135,11 +141,21 @@ fn shows_what_a_refusal_denies(calls: &[Call]) -> bool {
                 return false;
             };
             let later = calls.iter().map(|call| match (call.op, call.outcome) {
-                (Op::Reserve(_), Outcome::Done) if call.returned < refused.called => 0,
+                (Op::Reserve(_) | Op::ReserveUpTo(_), Outcome::Done | Outcome::Took(_))
+                    if call.returned < refused.called =>
+                {
+                    0
+                }
                 (
                     Op::Reserve(units) | Op::Place { units, .. },
                     Outcome::Done | Outcome::Unknown,
-                ) if call.called <= read.returned => units,
+                )
+                | (Op::ReserveUpTo(_), Outcome::Took(units))
+                | (Op::ReserveUpTo(units), Outcome::Unknown)
+                    if call.called <= read.returned =>
+                {
+                    units
+                }
                 _ => 0,
             });
             refused.outcome == Outcome::Refused(Refusal::NotReserved)

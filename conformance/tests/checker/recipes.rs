@@ -100,6 +100,7 @@ fn ops(with_holds: bool) -> impl Strategy<Value = Op> {
         2 => units.clone().prop_map(Op::Restock),
         1 => units.clone().prop_map(Op::DeductUpTo),
         1 => units.clone().prop_map(Op::Reserve),
+        1 => units.clone().prop_map(Op::ReserveUpTo),
         1 => units.clone().prop_map(Op::Commit),
         1 => units.clone().prop_map(Op::Release),
         1 => Just(Op::Available),

@@ -11,6 +11,7 @@ mod refuse;
 mod silent;
 mod stuck;
 mod sums;
+mod up_to;
 
 use segstock::{OutOfStock, RestockOverflow, StockCounter};
 use segstock_conformance::{Answer, Evidence, Options, Promise, Report, Subject};

@@ -48,6 +48,14 @@ fn reads_are_sane(calls: &[Call]) -> bool {
         for call in calls {
             let runs_on = call.outcome == Outcome::Unknown;
             match call.op {
+                Op::ReserveUpTo(most) if call.called <= now => {
+                    let n = if let Outcome::Took(n) = call.outcome {
+                        n
+                    } else {
+                        most
+                    };
+                    reserved += n as i64;
+                }
                 _ if !runs_on && call.outcome != Outcome::Done => {}
                 Op::Reserve(n) | Op::Place { units: n, .. } if call.called <= now => {
                     reserved += n as i64;

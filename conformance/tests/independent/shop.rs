@@ -87,6 +87,12 @@ impl Shop {
                 self.gone += taken;
                 Outcome::Took(taken)
             }
+            Op::ReserveUpTo(n) => {
+                let taken = if n < self.shelf { n } else { self.shelf };
+                self.shelf -= taken;
+                self.reserved += taken;
+                Outcome::Took(taken)
+            }
             Op::Withdraw(n) => {
                 let taken = if n < self.shelf { n } else { self.shelf };
                 self.shelf -= taken;

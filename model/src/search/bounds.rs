@@ -205,21 +205,15 @@ fn reserved(problem: &Problem) -> Option<Contradiction> {
 /// A snapshot that shows more units as reserved than were at any of its instants. Keys may hold for ever.
 fn reserved_at_most(problem: &Problem) -> Option<Contradiction> {
     let mut changes = Vec::new();
-    let mut note = |op: Op, called: u64, returned: Option<u64>| match (op, returned) {
-        (Op::Reserve(units) | Op::Place { units, .. }, _) => {
-            changes.push((called, i128::from(units)));
+    for item in problem.threads.iter().flatten() {
+        changes.push((item.called, may_reserve(item.op, item.outcome)));
+        if let (Op::Commit(units) | Op::Release(units), Outcome::Done) = (item.op, item.outcome) {
+            changes.push((after(item.returned), -i128::from(units)));
         }
-        (Op::Commit(units) | Op::Release(units), Some(returned)) => {
-            changes.push((after(returned), -i128::from(units)));
-        }
-        _ => {}
-    };
-    let items = problem.threads.iter().flatten();
-    for item in items.filter(|item| item.outcome == Outcome::Done) {
-        note(item.op, item.called, Some(item.returned));
     }
     for maybe in &problem.maybes {
-        maybe.called.iter().for_each(|&at| note(maybe.op, at, None));
+        let units = may_reserve(maybe.op, Outcome::Unknown);
+        changes.extend(maybe.called.iter().map(|&at| (at, units)));
     }
     changes.sort_unstable();
     let most = Course::new(problem.start.snapshot().reserved, changes);
@@ -247,18 +241,14 @@ fn reserved_after_refusal(problem: &Problem) -> Option<Contradiction> {
         return None;
     }
     let (mut may, mut must) = (Vec::new(), Vec::new());
-    for item in items().filter(|item| item.outcome == Outcome::Done) {
-        if let Op::Reserve(units) | Op::Place { units, .. } = item.op {
-            may.push((item.called, i128::from(units)));
-        }
-        if let Op::Reserve(units) = item.op {
-            must.push((after(item.returned), i128::from(units)));
-        }
+    for item in items() {
+        may.push((item.called, may_reserve(item.op, item.outcome)));
+        let units = item.op.reserved(item.outcome);
+        must.push((after(item.returned), i128::from(units)));
     }
     for maybe in &problem.maybes {
-        if let Op::Reserve(units) | Op::Place { units, .. } = maybe.op {
-            may.extend(maybe.called.iter().map(|&at| (at, i128::from(units))));
-        }
+        let units = may_reserve(maybe.op, Outcome::Unknown);
+        may.extend(maybe.called.iter().map(|&at| (at, units)));
     }
     may.sort_unstable();
     must.sort_unstable();
@@ -276,6 +266,14 @@ fn reserved_after_refusal(problem: &Problem) -> Option<Contradiction> {
         let (.., most) = refused[..before].last()?;
         let most = most + may.at(item.returned);
         (i128::from(said.reserved) > most).then_some(Sum::ReservedAtMost(most))
+    })
+}
+
+/// The most units that a call has reserved, those of a key included.
+fn may_reserve(op: Op, outcome: Outcome) -> i128 {
+    i128::from(match (op, outcome) {
+        (Op::Place { units, .. }, Outcome::Done | Outcome::Unknown) => units,
+        (op, outcome) => op.reserved(outcome),
     })
 }
 
@@ -326,10 +324,15 @@ impl Reserved {
         let mut threads: BTreeMap<usize, Calls> = BTreeMap::new();
         let mut all = Calls::default();
         let items = problem.threads.iter().flatten();
-        for item in items.filter(|item| item.outcome == Outcome::Done) {
-            let (kind, change) = match item.op {
-                Op::Reserve(units) => (0, (after(item.returned), i128::from(units))),
-                Op::Commit(units) | Op::Release(units) => (1, (item.called, i128::from(units))),
+        for item in items {
+            let (kind, change) = match (item.op, item.outcome) {
+                (op, outcome) if op.reserves_units() => {
+                    let units = op.reserved(outcome);
+                    (0, (after(item.returned), i128::from(units)))
+                }
+                (Op::Commit(units) | Op::Release(units), Outcome::Done) => {
+                    (1, (item.called, i128::from(units)))
+                }
                 _ => continue,
             };
             threads.entry(item.thread).or_default()[kind].push(change);

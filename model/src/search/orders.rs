@@ -59,7 +59,7 @@ pub(super) fn search(problem: &Problem, dead: &Dead, effort: &mut Effort) -> Fou
 /// that would not fail without it.
 ///
 /// - What happens to a hold depends on the order.
-/// - A `deduct_up_to` takes fewer units where fewer are in stock.
+/// - A call that takes up to a number takes fewer units where fewer are in stock.
 /// - A release or a commit can be possible only after an unknown reserve.
 /// - Near the limit, a restock is possible only after a sale.
 /// - Units that come back pay what is owed, and how much of it depends on the order.
@@ -73,7 +73,7 @@ fn needs_all(problem: &Problem) -> bool {
     });
     let on_hand = problem.start.snapshot().on_hand();
     let most = u128::from(on_hand) + known.sum::<u128>() + unknown.sum::<u128>();
-    let reserves = maybes().any(|op| matches!(op, Op::Reserve(_)));
+    let reserves = maybes().any(Op::reserves_units);
     let settles = maybes().any(|op| matches!(op, Op::Commit(_) | Op::Release(_)));
     problem.is_ordered()
         || problem.owes()

@@ -69,9 +69,9 @@ impl Known {
         let change = Change::of(item.op, item.outcome);
         let mut after = self;
         after.available += i128::from(change.adds) - i128::from(change.takes);
+        after.reserved += i128::from(item.op.reserved(item.outcome));
         if item.outcome == Outcome::Done {
             match item.op {
-                Op::Reserve(units) => after.reserved += i128::from(units),
                 Op::Commit(units) | Op::Release(units) => after.reserved -= i128::from(units),
                 Op::Restock(units) => after.restocked = after.restocked.wrapping_add(units),
                 _ => {}
@@ -140,10 +140,7 @@ impl Pools {
                 Op::Release(units) => units,
                 _ => 0,
             }),
-            reserved: of(|op| match op {
-                Op::Reserve(units) => units,
-                _ => 0,
-            }),
+            reserved: of(|op| op.reserved(Outcome::Unknown)),
             settled: of(|op| match op {
                 Op::Commit(units) | Op::Release(units) => units,
                 _ => 0,

@@ -8,7 +8,8 @@ use crate::support::stock_scenarios::{
     clocked_stock_scenarios, long_stock_scenarios, stock_scenarios, three_stock_scenarios,
 };
 use segstock_model::Op::{
-    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, Restock, Snapshot, Withdraw,
+    Available, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock,
+    Snapshot, Withdraw,
 };
 use segstock_model::Step::{self, Call, Narrow, Prove, Sit, Widen};
 use segstock_model::{Model, Op, Script};
@@ -118,7 +119,7 @@ impl Scenario {
             initial: self.open.initial(),
             segments: self.open.segments,
             tuning: self.open.tuning,
-            reserves: has(|op| matches!(op, Reserve(_))),
+            reserves: has(|op| matches!(op, Reserve(_) | ReserveUpTo(_))),
             commits: has(|op| matches!(op, Commit(_))),
             restocks: has(|op| matches!(op, Restock(_))),
             withdraws: has(|op| matches!(op, Withdraw(_))),

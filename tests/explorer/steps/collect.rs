@@ -157,7 +157,7 @@ impl At {
 fn announces(cpu: &Cpu, way: Way) -> bool {
     let omission = match cpu.op() {
         _ if !way.gathers => Omission::DrainingAnnounces,
-        Some(Op::DeductUpTo(_)) => Omission::UpToAnnounces,
+        Some(Op::DeductUpTo(_) | Op::ReserveUpTo(_)) => Omission::UpToAnnounces,
         _ => Omission::GatherAnnounces,
     };
     !cpu.without(omission)

@@ -139,7 +139,7 @@ fn go_on(cpu: &mut Cpu, in_hand: u8, bound: u8) {
 }
 
 fn is_up_to(cpu: &Cpu) -> bool {
-    matches!(cpu.op(), Some(Op::DeductUpTo(_)))
+    matches!(cpu.op(), Some(Op::DeductUpTo(_) | Op::ReserveUpTo(_)))
 }
 
 fn announces(cpu: &Cpu) -> bool {
@@ -187,7 +187,7 @@ fn judge(cpu: &mut Cpu, in_hand: u8, bound: u8) {
 }
 
 fn done(cpu: &mut Cpu, in_hand: u8) {
-    if cpu.reserves() {
+    if cpu.reserves() && !cpu.without(Omission::GatherNotesWhatItReserves) {
         cpu.shared.reserved = cpu.shared.reserved.wrapping_add(in_hand);
     }
     close(cpu, in_hand, Value::Units(in_hand));

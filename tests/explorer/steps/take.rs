@@ -124,21 +124,25 @@ impl At {
 }
 
 /// Whether a segment gives the units in one exchange.
-fn at_once(cpu: &Cpu) -> bool {
+pub fn at_once(cpu: &Cpu) -> bool {
     !cpu.reserves() || cpu.units() <= MAX_RESERVED
+}
+
+/// Whether a call looks at the word again after a take from a segment.
+pub fn looks_again(cpu: &Cpu) -> bool {
+    !cpu.without(if cpu.reserves() {
+        Omission::ReserveLooksAgain
+    } else {
+        Omission::TakeLooksAgain
+    })
 }
 
 /// Goes on after a take from a segment.
 fn taken(cpu: &mut Cpu, look: second_look::At) {
-    let omission = if cpu.reserves() {
-        Omission::ReserveLooksAgain
-    } else {
-        Omission::TakeLooksAgain
-    };
-    if cpu.without(omission) {
-        cpu.ret(Value::Done);
-    } else {
+    if looks_again(cpu) {
         cpu.call(Frame::Take(Look), Frame::SecondLook(look));
+    } else {
+        cpu.ret(Value::Done);
     }
 }
 

@@ -1,9 +1,8 @@
-//! A `deduct_up_to`. Returns `Units`.
+//! A `deduct_up_to` or a `reserve_up_to`. Returns `Units`.
 
 use crate::machine::{Cpu, Frame, Value};
 use crate::memory::Word;
-use crate::omissions::Omission;
-use crate::steps::{gather, lost, narrowing, proof, second_look, segment};
+use crate::steps::{gather, lost, narrowing, proof, second_look, segment, take};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -29,14 +28,17 @@ impl At {
         let (word, units) = (cpu.shared.word, cpu.units());
         match self {
             Load => match (word.wide, cpu.me.seat) {
-                (true, Some(own)) => cpu.call(Frame::UpTo(Own), segment::At::take(own)),
-                (true, None) => proof::At::begin(cpu, Frame::UpTo(Proof)),
+                (true, Some(own)) if take::at_once(cpu) => {
+                    cpu.call(Frame::UpTo(Own), segment::At::take(own));
+                }
+                (true, _) => proof::At::begin(cpu, Frame::UpTo(Proof)),
                 (false, _) if word.units.min(units) == 0 => cpu.ret(Value::Units(0)),
                 (false, _) => cpu.go(Frame::UpTo(Exchange(word))),
             },
             Exchange(seen) => {
                 let part = seen.units.min(units);
-                match cpu.exchange(seen, seen.less(part)) {
+                let reserves = cpu.reserves();
+                match cpu.exchange(seen, seen.taken(part, reserves)) {
                     Ok(()) => cpu.ret(Value::Units(part)),
                     Err(seen) => lost::At::begin(cpu, Frame::UpTo(Lost), seen, part),
                 }
@@ -49,12 +51,10 @@ impl At {
         let units = cpu.units();
         match (self, value) {
             (Lost, _) | (Gather, Value::Again) => cpu.go(Frame::UpTo(Load)),
-            (Own, Value::Taken) if cpu.without(Omission::TakeLooksAgain) => {
-                cpu.ret(Value::Units(units));
-            }
-            (Own, Value::Taken) => {
+            (Own, Value::Taken) if take::looks_again(cpu) => {
                 cpu.call(Frame::UpTo(Look), Frame::SecondLook(second_look::At::Quick));
             }
+            (Own, Value::Taken) => cpu.ret(Value::Units(units)),
             (Own, _) => proof::At::begin(cpu, Frame::UpTo(Proof)),
             (Look, _) => cpu.ret(Value::Units(units)),
             (Proof, Value::Units(0)) => narrowing::At::try_once(cpu, Frame::UpTo(Nothing)),
