@@ -13,6 +13,7 @@ mod customers;
 mod deploy;
 mod events;
 mod limits;
+mod metrics;
 mod moves;
 mod openapi;
 mod operations;
