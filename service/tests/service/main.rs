@@ -18,4 +18,5 @@ mod moves;
 mod openapi;
 mod operations;
 mod orders;
+mod refused_midway;
 mod stock;
