@@ -12,6 +12,7 @@ mod crash;
 mod customers;
 mod deploy;
 mod events;
+mod floods;
 mod limits;
 mod metrics;
 mod moves;
