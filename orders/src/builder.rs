@@ -244,8 +244,9 @@ impl<K: Sku + 'static> OrderBookBuilder<K> {
     }
 
     /// How many lines all known orders have at most: each as often as units of it are at different steps of the order's life.
-    /// At the limit no order is placed, and none has more lines than before. A line takes 16 bytes. It is kept to the line,
-    /// but for the calls that run at the same time, and for orders that are paid for, shipped, cancelled or returned in parts.
+    /// At the limit no order is placed, and none has more lines than before. A line takes 16 bytes, and twice that while
+    /// it is held. It is kept to the line, but for the calls that run at the same time, and for orders that are paid for, shipped,
+    /// cancelled or returned in parts.
     pub const fn max_all_lines(mut self, lines: usize) -> Self {
         self.settings.max_all_lines = lines;
         self

@@ -68,7 +68,10 @@ impl Parts {
             stage,
             counted: counted.of(line.sku) > 0,
         };
-        Self(lines.iter().map(part).collect())
+        // Collected, they would have room for a power of two of them, as long as the order is known.
+        let mut parts = SmallVec::with_capacity(lines.len());
+        parts.extend(lines.iter().map(part));
+        Self(parts)
     }
 
     #[inline]

@@ -136,7 +136,8 @@ struct Settings {
     #[arg(long, value_name = "ORDERS", env = "SEGSTOCK_MAX_ORDERS")]
     max_orders: Option<usize>,
 
-    /// The most lines that all known orders have together: they take 16 bytes each [default: 20000000]
+    /// The most lines that all known orders have together: they take 16 bytes each, and 32 while they are held
+    /// [default: 20000000]
     #[arg(long, value_name = "LINES", env = "SEGSTOCK_MAX_ALL_LINES")]
     max_all_lines: Option<usize>,
 

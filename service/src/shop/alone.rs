@@ -117,6 +117,7 @@ impl Alone {
     }
 }
 
+/// The answer to a call that was made just now: its times are of this moment, however long it waits to be durable.
 fn answered(status: StatusCode, answer: Answer, order: OrderView<Sku>) -> Answered<Order> {
     let changed = Changed {
         units: answer.units,
@@ -146,15 +147,14 @@ impl Alone {
             } else {
                 book.place(id, customer, lines, ttl)
             };
-            Ok((answer?, book.get(id)?))
+            Ok(answered(StatusCode::CREATED, answer?, book.get(id)?))
         });
-        let (answer, order) = placed.await?;
-        Ok(answered(StatusCode::CREATED, answer, order))
+        placed.await
     }
 
     pub(super) async fn order(&self, of: Option<&str>, id: &str) -> Result<Order, Problem> {
-        let order = self.call(|book| order_of(book, of, id)).await?;
-        Ok(order.into())
+        self.call(|book| order_of(book, of, id).map(Order::from))
+            .await
     }
 
     pub(super) async fn change(
@@ -185,10 +185,9 @@ impl Alone {
                     book.return_part(id, &key, lines, to)
                 }
             };
-            Ok((answer?, book.get(id)?))
+            Ok(answered(StatusCode::OK, answer?, book.get(id)?))
         });
-        let (answer, order) = changed.await?;
-        Ok(answered(StatusCode::OK, answer, order))
+        changed.await
     }
 
     pub(super) async fn orders(
@@ -207,11 +206,14 @@ impl Alone {
         filter.since = wanted.since.map(on_clock).unwrap_or_default();
         filter.before = wanted.before.map(on_clock);
         let cursor = Cursor::from_number(cursor_number(cursor)?);
-        let page = self.call(|book| book.list(&filter, cursor, limit)).await?;
-        Ok(Orders {
-            orders: page.orders.into_iter().map(Into::into).collect(),
-            next: page.next.map(|next| next.to_number().to_string()),
-        })
+        let page = self.call(|book| {
+            let page = book.list(&filter, cursor, limit)?;
+            Ok(Orders {
+                orders: page.orders.into_iter().map(Into::into).collect(),
+                next: page.next.map(|next| next.to_number().to_string()),
+            })
+        });
+        page.await
     }
 }
 

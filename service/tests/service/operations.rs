@@ -17,7 +17,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 #[test]
 fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
@@ -37,6 +37,25 @@ fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
     assert!(retry.is_replayed());
     retry.expect(200);
     assert_eq!(shop.client.stock("phone"), (9, 10));
+}
+
+/// An order is held from its call on, however long that waits for the disk.
+#[test]
+fn the_times_of_an_answer_are_those_of_its_call() {
+    let (disk, setting) = Slow::at(Duration::from_secs(20));
+    let shop = Server::set(&[("phone", 10)], setting);
+    let stuck = disk.lock().unwrap();
+    let began = SystemTime::now();
+    let order = thread::scope(|scope| {
+        let order = scope.spawn(|| shop.customers.order("a", &[("phone", 1)]));
+        thread::sleep(Duration::from_secs(3));
+        drop(stuck);
+        order.join().unwrap().expect(201)
+    });
+    let time = |name: &str| humantime::parse_rfc3339(order[name].as_str().unwrap()).unwrap();
+    let second = Duration::from_secs(1);
+    assert!(time("placed_at") <= began + second, "{order}");
+    assert!(time("expires_at") <= began + 601 * second, "{order}");
 }
 
 /// A change of stock shows the stock: with what others did, once that is durable.

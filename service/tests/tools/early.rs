@@ -6,6 +6,7 @@ use crate::support::crowd::ended_under_load;
 use crate::support::process::Process;
 use crate::support::{Server, Setting};
 use libtest_mimic::Trial;
+use segstock::SystemClock;
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{Entry, Position};
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 use std::env;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 
 /// Has this program be a service with its ledger in this file.
@@ -80,7 +82,8 @@ pub fn serve_if_asked() {
     };
     let setting = Setting {
         ledger: Box::new(ledger),
-        book: |book| book.unpaid(100),
+        // Its answers' times are those of the machine, as a service's are.
+        book: |book| book.unpaid(100).clock(Arc::new(SystemClock::new())),
         connections: 1_000,
         ..Setting::default()
     };

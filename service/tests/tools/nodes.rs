@@ -2,6 +2,7 @@
 
 use crate::postgres::{trial, url};
 use crate::support::described::{check, document};
+use crate::support::figures::{Figures, wait_for_figures};
 use crate::support::process::{PORTS, Process, command, refusal};
 use crate::support::{JSON, Reply, key};
 use libtest_mimic::Trial;
@@ -391,11 +392,32 @@ fn away(server: PostgresServer) {
     let node = Process::spawn(&mut command(
         &[&arguments(&url, "one")[..], &figures].concat(),
     ));
+    let figures = || Figures::of(&node.client);
+    let of_node = ["node_blocks", "node_units", "node_calls"];
+    let free = figures();
+    assert_eq!(
+        of_node.map(|name| free.get(name)),
+        [0.0; 3],
+        "it has no block yet"
+    );
     node.customers.order("a", &[("phone", 1)]).expect(201);
+    let lent = wait_for_figures(&node.client, |now| now.get("node_calls") == 0.0);
+    let health = node.client.get("/livez").expect(200)["node"].clone();
+    assert_eq!(lent.get("node_blocks"), 1.0, "of phones alone");
+    assert_eq!(lent.get("node_units"), health["units"]);
+    assert!(lent.get("node_units") > 0.0, "{health}");
+    let lease = lent.get("node_lease_seconds");
+    assert!((1.0..60.0).contains(&lease), "{lease}");
     node.client.get("/readyz").expect(200);
     // Both its port and its connections.
     drop(proxy);
     runtime.shutdown_background();
+    thread::scope(|scope| {
+        let order = scope.spawn(|| node.customers.order("waits", &[("phone", 1)]));
+        // It waits for the database, also once the customer is told to try again.
+        wait_for_figures(&node.client, |now| now.get("node_calls") == 1.0);
+        assert_eq!(order.join().unwrap().status, 503);
+    });
     let began = Instant::now();
     while node.client.get("/readyz").status == 200 {
         assert!(began.elapsed() < Duration::from_secs(20));
@@ -415,10 +437,8 @@ fn away(server: PostgresServer) {
         began.elapsed() < Duration::from_secs(3),
         "a scrape waits for no database"
     );
-    assert!(metrics.text.contains(
-        "
-segstock_node_lease_seconds "
-    ));
+    let away = figures();
+    assert!(away.get("node_lease_seconds") < lease - 1.0, "{away:?}");
     let order = node.customers.order("b", &[("phone", 1)]);
     order.problem(503, "try-again");
     assert_eq!(order.headers["retry-after"], "1");

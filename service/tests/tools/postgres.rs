@@ -1,6 +1,7 @@
 //! The ledger in a `PostgreSQL` server of the test's own.
 
 use crate::support::crowd::killed_under_load;
+use crate::support::figures::{Figures, wait_for_figures};
 use crate::support::key;
 use crate::support::process::{PORTS, Process, command, refusal};
 use crate::support::still::stands_still_under_load;
@@ -235,12 +236,25 @@ fn away(mut server: PostgresServer) {
     };
     service.customers.order("a", &[("phone", 1)]).expect(201);
     assert!(is_ready());
+    let figures = || Figures::of(&service.client);
+    let before = figures();
+    let ledger = ["ledger_durable", "ledger_batches_total", "ledger_failed"];
+    assert!(before.get("ledger_durable") > 0.0);
+    assert_eq!(before.get("ledger_on_the_way"), 0.0);
+    assert_eq!(before.get("ledger_lag_seconds"), 0.0);
     // No new connection, and the end of the old one.
     std::fs::remove_file(&link).unwrap();
     server.kill_and_start().unwrap();
     let waits = service.customers.order("b", &[("phone", 1)]);
     waits.problem(503, "still-writing");
     wait_for(&|| !is_ready());
+    // A look waits for no database, and says that nothing became durable.
+    let away = figures();
+    assert_eq!(away.since(&before, ledger), [0.0; 3]);
+    assert_eq!(away.get("ledger_on_the_way"), 1.0);
+    let lag = away.get("ledger_lag_seconds");
+    assert!((2.5..30.0).contains(&lag), "{lag}");
+    assert!(away.get("ledger_age_seconds") >= lag, "{away:?}");
     let ready = service.client.get("/readyz").problem(503, "busy");
     assert!(
         ready["detail"].as_str().unwrap().contains("durable"),
@@ -250,4 +264,9 @@ fn away(mut server: PostgresServer) {
     symlink(&socket, &link).unwrap();
     wait_for(&is_ready);
     assert!(service.customers.order("b", &[("phone", 1)]).is_replayed());
+    let back = wait_for_figures(&service.client, |now| {
+        now.get("ledger_lag_seconds") == 0.0 && now.get("ledger_age_seconds") < lag
+    });
+    assert_eq!(back.since(&before, ledger), [1.0, 1.0, 0.0]);
+    assert_eq!(back.get("ledger_on_the_way"), 0.0);
 }

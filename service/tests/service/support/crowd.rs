@@ -1,6 +1,7 @@
 //! Customers who buy while the service is ended, and what they were answered held against what it knows afterwards.
 
 use super::process::{PORTS, Process, command};
+use super::receipt::{Receipt, is_later};
 use super::{Client, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -35,14 +36,18 @@ fn about(orders: usize) -> usize {
     orders / 2 + RandomState::new().hash_one(()) as usize % orders
 }
 
-/// What customers were answered, by order: the last state.
-pub type Answers = Mutex<BTreeMap<String, &'static str>>;
+/// How long an order of [`Client::try_order`] is held.
+pub const HOLD: Duration = Duration::from_secs(600);
 
-/// Whether an order or a deed was answered. The state that an answer says must be `expected`.
+/// What customers were answered last, by order.
+pub type Answers = Mutex<BTreeMap<String, Receipt>>;
+
+/// Whether an order or a deed was answered. The state that an answer says must be `expected`, and all else that it says must
+/// agree with what was answered before.
 pub fn answered(
     reply: Result<Reply, ureq::Error>,
     id: &str,
-    expected: &'static str,
+    expected: &str,
     all: &Answers,
 ) -> bool {
     let Ok(reply) = reply else {
@@ -63,7 +68,11 @@ pub fn answered(
         return true;
     }
     assert_eq!(order["state"], expected, "{order}");
-    all.lock().unwrap().insert(id.to_owned(), expected);
+    let receipt = Receipt::of(id, &reply).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let before = all.lock().unwrap().insert(id.to_owned(), receipt.clone());
+    if let Some(before) = before {
+        assert!(before.goes_on_as(&receipt), "{before:?}, {receipt:?}");
+    }
     true
 }
 
@@ -162,7 +171,13 @@ pub fn audit(client: &Client, all: &Answers) {
 fn wrongs(client: &Client, all: &Answers) -> Vec<String> {
     let orders = list(client);
     let mut wrongs = Vec::new();
-    for (id, answered) in &*all.lock().unwrap() {
+    for (
+        id,
+        Receipt {
+            state: answered, ..
+        },
+    ) in &*all.lock().unwrap()
+    {
         match orders.get(id) {
             None => wrongs.push(format!("{id} is lost: it was {answered}")),
             Some(found) if !is_later(answered, found) => {
@@ -192,17 +207,6 @@ fn wrongs(client: &Client, all: &Answers) -> Vec<String> {
     wrongs
 }
 
-/// Whether an order can be in the second state after it was answered in the first: its next step may have had no answer.
-fn is_later(answered: &str, found: &str) -> bool {
-    let steps = ["held", "paid", "shipped"];
-    let step = |state: &str| steps.iter().position(|it| *it == state);
-    match (step(answered), step(found)) {
-        (Some(answered), Some(found)) => found >= answered,
-        (Some(answered), None) => answered == 0 && found == "cancelled",
-        (None, _) => found == answered,
-    }
-}
-
 /// Ends services on one ledger under load, again and again, as `end` does. Returns what is wrong after the first of them after
 /// which anything is.
 pub fn ended_under_load(start: impl Fn() -> Process, mut end: impl FnMut(Process)) -> Vec<String> {
@@ -212,6 +216,10 @@ pub fn ended_under_load(start: impl Fn() -> Process, mut end: impl FnMut(Process
     let mut service = service;
     for round in 0..rounds() {
         under_load(service, round, &all, about(orders()), &mut end);
+        if round + 1 == rounds() {
+            // A time that began again with the service would be another one.
+            thread::sleep(Duration::from_secs(3));
+        }
         service = start();
         let wrongs = wrongs(&service.client, &all);
         if !wrongs.is_empty() {
@@ -229,34 +237,48 @@ pub fn killed_under_load(ledger: &str, end: impl FnMut(Process)) {
     assert_eq!(wrongs, Vec::<String>::new());
 }
 
-/// A retry is answered as before, and what is left can be sold, once.
+/// What a retry says, which must be replayed and agree with what was answered before.
+#[track_caller]
+fn assert_as_before(id: &str, again: &Reply, before: Option<&Receipt>) -> Receipt {
+    assert!(
+        again.is_replayed() && again.status == 200,
+        "{id}: {again:?}"
+    );
+    let receipt = Receipt::of(id, again).unwrap_or_else(|wrong| panic!("{wrong}"));
+    if let Some(before) = before {
+        assert!(before.goes_on_as(&receipt), "{id}: {before:?}, {receipt:?}");
+    }
+    receipt
+}
+
+/// A retry is answered as before, in all that its body says, and what is left can be sold, once.
 pub fn assert_goes_on(client: &Client, all: &Answers) {
     let all = all.lock().unwrap();
     println!("{} orders were answered", all.len());
     assert!(all.len() >= 200 * rounds(), "{}", all.len());
-    let states: BTreeSet<_> = all.values().copied().collect();
+    let states: BTreeSet<_> = all.values().map(|it| &*it.state).collect();
     assert!(
         states.contains("paid") && states.contains("shipped"),
         "{states:?}"
     );
     // Some were cancelled whose cancelling was not answered any more.
-    for (id, _) in list(client)
+    for (id, state) in list(client)
         .iter()
         .filter(|(_, state)| *state != "cancelled")
     {
         let again = client.order(id, &[("a", 1)]);
-        assert!(again.is_replayed(), "{id}: {again:?}");
+        let placed = assert_as_before(id, &again, all.get(id));
+        assert_eq!(placed.state, *state, "{id}: as it is listed");
     }
-    for (id, state) in &*all {
-        let deed = match *state {
+    for (id, before) in &*all {
+        let deed = match &*before.state {
             "held" => continue,
             "cancelled" => "cancel",
             "paid" => "pay",
             "shipped" => "ship",
             other => panic!("{id} is {other}"),
         };
-        let again = client.deed(deed, id);
-        assert!(again.is_replayed(), "{deed} {id}: {again:?}");
+        assert_as_before(id, &client.deed(deed, id), Some(before));
     }
     let (mut available, _) = client.stock("a");
     while available > MOST {

@@ -3,7 +3,9 @@
 
 pub mod crowd;
 pub mod described;
+pub mod figures;
 pub mod process;
+pub mod receipt;
 pub mod slow;
 #[cfg(unix)]
 pub mod still;
