@@ -59,6 +59,8 @@ calls! {
     "deduct" => { let stock = plenty(); move || assert!(stock.deduct(one()).is_ok()) },
     "deduct-wide" => { let stock = many(); move || assert!(stock.deduct(one()).is_ok()) },
     "deduct-atomic" => { let stock = shared(Atomic::new(PLENTY)); move || assert!(stock.deduct(one())) },
+    "deduct-up-to" => { let stock = plenty(); move || assert!(stock.deduct_up_to(one()) == 1) },
+    "deduct-up-to-wide" => { let stock = many(); move || assert!(stock.deduct_up_to(one()) == 1) },
     "refuse" => { let stock = shared(Stock::new(3)); move || assert!(stock.deduct(black_box(5)).is_err()) },
     "refuse-wide" => { let stock = many(); move || assert!(stock.deduct(black_box(2 * PLENTY)).is_err()) },
     "refuse-atomic" => { let stock = shared(Atomic::new(3)); move || assert!(!stock.deduct(black_box(5))) },

@@ -3,6 +3,7 @@
 mod builder;
 mod engine;
 mod exact;
+mod exchanges;
 mod moves;
 mod owed;
 pub(crate) mod probe;

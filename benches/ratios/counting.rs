@@ -3,7 +3,7 @@
 use crate::common::{Ours, PLENTY, wide};
 use Limit::{AtLeast, AtMost};
 use segstock::Stock;
-use segstock_harness::{Atomic, Calls, Candidate, Limit, Lock, Orders, Run};
+use segstock_harness::{Atomic, Calls, Candidate, Counter, Limit, Lock, Orders, Run};
 
 const FORMS: [&str; 2] = ["Stock::new", "16 segments"];
 const ATOMIC: [&str; 1] = ["shared atomic"];
@@ -39,18 +39,38 @@ pub(crate) fn refusals(run: &mut Run, left: u64, units: u64) {
     }
 }
 
+/// A word of a thread's own that deducts one unit, whatever it is asked for: one locked exchange.
+struct OneUnit(Atomic);
+
+impl Counter for OneUnit {
+    #[inline(always)]
+    fn deduct(&self, _: u64) -> bool {
+        self.0.deduct(1)
+    }
+
+    #[inline(always)]
+    fn restock(&self, units: u64) {
+        self.0.restock(units);
+    }
+}
+
+/// A refusal by proof: a pass over all segments, with a fence, beside one deduct. One load is shown with it and is no
+/// measure: it takes 0.39 to 0.58 ns, by where its loop lies in the binary.
 pub(crate) fn more_than_there_is(run: &mut Run) {
     const FEW: u64 = 1_000_000;
+    const DEDUCT: &str = "one deduct of a private atomic";
     let forms = ["2 segments", "16 segments"];
     for threads in [1, 2] {
         let candidates = [
             segments::<2>(forms[0]),
             segments::<16>(forms[1]),
+            Candidate::private(DEDUCT, |_| OneUnit(Atomic::new(PLENTY))),
             Candidate::new(ATOMIC[0], Atomic::new),
         ];
         run.ask(threads, FEW, Calls::Deduct(2 * FEW), &candidates);
-        // A pass over all segments, beside one load.
-        run.compare(threads, &forms, &ATOMIC, AtMost(25.0));
+        for (form, limit) in forms.iter().zip([1.8, 2.5]) {
+            run.compare(threads, &[form], &[DEDUCT], AtMost(limit));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! counts them as restocked, or as no longer reserved, in the same instant. Otherwise it takes the cold mutex.
 
 use super::engine::Engine;
+use super::exchanges::Next;
 use super::moves::Moves;
 use super::segment::{MAX_CHANGE, Segment};
 use super::stripes::Stripes;
@@ -106,27 +107,23 @@ impl Engine {
     #[cold]
     #[inline(never)]
     fn put_slow<const RESTOCK: bool>(&self, units: u64) -> Result<(), u64> {
-        loop {
-            let word = self.word.load();
+        self.by_word(|word| {
             if goes_to_segments::<RESTOCK>(word) {
                 if self.puts_at_once::<RESTOCK>(units) {
                     self.put_to::<RESTOCK>(self.stripes().own(), units);
-                    return Ok(());
+                    return Next::Return(Ok(()));
                 }
             } else if let Some(next) = word.put::<RESTOCK>(units) {
-                match self.word.exchange(word, next) {
-                    Ok(()) => return Ok(()),
-                    Err(seen) => self.lost_word(seen, units),
-                }
-                continue;
+                return Next::Exchange(next, units, Ok(()));
             }
             let mut moves = Moves::begin(self);
-            if RESTOCK {
-                return moves.restock(units);
-            }
-            moves.release(units);
-            return Ok(());
-        }
+            Next::Return(if RESTOCK {
+                moves.restock(units)
+            } else {
+                moves.release(units);
+                Ok(())
+            })
+        })
     }
 
     /// Commits where the thread's segment is not known yet, or the stock has none.

@@ -5,6 +5,7 @@
 //! takes the cold mutex, and is counted under it: so whoever holds the mutex sees each reservation whole.
 
 use super::engine::Engine;
+use super::exchanges::Next;
 use super::moves::{Gather, Goal, Moves};
 use super::probe;
 use super::segment::{Segment, Take};
@@ -108,26 +109,19 @@ impl Engine {
     #[cold]
     #[inline(never)]
     fn take_slow<const RESERVE: bool>(&self, units: u64) -> Result<(), u64> {
-        loop {
-            let word = self.word.load();
+        self.by_word(|word| {
             if !word.covers(units) {
-                return Err(word.available());
+                return Next::Return(Err(word.available()));
             }
-            let answer = if word.is_wide() {
-                self.take_beyond::<RESERVE>(units)
-            } else if let Some(next) = word.taken::<RESERVE>(units) {
-                let done = self.word.exchange(word, next);
-                done.map_err(|seen| self.lost_word(seen, units))
-                    .ok()
-                    .map(Ok)
-            } else {
-                let done = Moves::begin(self).reserve_in_word(units, Goal::All);
-                done.map(|done| done.map(drop))
-            };
-            if let Some(answer) = answer {
-                return answer;
+            if word.is_wide() {
+                return Next::of(self.take_beyond::<RESERVE>(units));
             }
-        }
+            if let Some(next) = word.taken::<RESERVE>(units) {
+                return Next::Exchange(next, units, Ok(()));
+            }
+            let done = Moves::begin(self).reserve_in_word(units, Goal::All);
+            Next::of(done.map(|done| done.map(drop)))
+        })
     }
 
     /// Takes `units` from a wide stock where the fast path did not. `None` if the stock has changed its form.
@@ -188,26 +182,20 @@ impl Engine {
     }
 
     fn take_up_to<const RESERVE: bool>(&self, units: u64) -> u64 {
-        loop {
-            let word = self.word.load();
-            let part = word.units().min(units);
-            let answer = if word.is_wide() {
-                self.take_wide_up_to::<RESERVE>(units)
-            } else if part == 0 {
-                Some(0)
-            } else if let Some(next) = word.taken::<RESERVE>(part) {
-                let done = self.word.exchange(word, next);
-                done.map_err(|seen| self.lost_word(seen, part))
-                    .ok()
-                    .map(|()| part)
-            } else {
-                let done = Moves::begin(self).reserve_in_word(units, Goal::UpTo);
-                done.and_then(Result::ok)
-            };
-            if let Some(taken) = answer {
-                return taken;
+        self.by_word(|word| {
+            if word.is_wide() {
+                return Next::of(self.take_wide_up_to::<RESERVE>(units));
             }
-        }
+            let part = Goal::UpTo.part(units, word);
+            if part == 0 {
+                return Next::Return(0);
+            }
+            if let Some(next) = word.taken::<RESERVE>(part) {
+                return Next::Exchange(next, part, part);
+            }
+            let done = Moves::begin(self).reserve_in_word(units, Goal::UpTo);
+            Next::of(done.and_then(Result::ok))
+        })
     }
 
     /// `None` if the stock has changed its form.
