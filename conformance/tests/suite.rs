@@ -2,8 +2,8 @@
 
 use segstock::testing::Tuning;
 use segstock::{
-    Clock, HoldError, Holds, LockedStock, ManualClock, OrderError, OutOfStock, PlaceError, Placed,
-    Reservation, Resolution, RestockOverflow, Stock, StockCounter,
+    Clock, HoldError, Holds, Inventory, LockedStock, ManualClock, OrderError, OutOfStock,
+    PlaceError, Placed, Reservation, Resolution, RestockOverflow, Stock, StockCounter,
 };
 use segstock_conformance::{Answer, Call, History, Options, Promise, Report, Subject};
 use segstock_model::{Op, Outcome, Refusal, Snapshot};
@@ -49,6 +49,18 @@ fn stock() {
         builder.build().unwrap()
     };
     assert_all_but(&segstock_conformance::check(restless), &[]);
+}
+
+/// One SKU of an inventory, looked up at each call.
+#[test]
+fn a_sku_of_an_inventory() {
+    let open = |units, _| {
+        let shop = Arc::new(Inventory::new());
+        shop.insert("phone", units).unwrap();
+        let reservation = Arc::clone(&shop).reserve_owned("phone", 0).unwrap();
+        reservation.stock().clone()
+    };
+    assert_all_but(&segstock_conformance::check(open), &[]);
 }
 
 /// What a bound may say depends on all that runs beside it, be it judged or not.

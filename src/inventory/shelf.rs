@@ -5,6 +5,7 @@ use super::errors::SkuError;
 use crate::counter::{Reserving, StockCounter};
 use crate::error::{OutOfStock, RestockOverflow};
 use crate::reservation::Reservation;
+use crate::snapshot::{Snapshot, Withdrawn};
 use crate::stock::Engine;
 use std::borrow::Borrow;
 use std::fmt;
@@ -187,6 +188,32 @@ impl<I: InventoryHandle> StockCounter for Shelf<I> {
     fn available(&self) -> u64 {
         let available = self.inventory.inventory().available(&self.sku);
         available.unwrap_or(0)
+    }
+
+    /// Of a SKU that was removed it deducts none.
+    fn try_deduct_up_to(&self, units: u64) -> Option<u64> {
+        let deducted = self.inventory.inventory().deduct_up_to(&self.sku, units);
+        Some(deducted.unwrap_or(0))
+    }
+
+    /// `None` of a SKU that was removed.
+    fn try_withdraw(&self, units: u64) -> Option<Withdrawn> {
+        self.inventory.inventory().withdraw(&self.sku, units).ok()
+    }
+
+    /// `None` of a SKU that was removed.
+    fn try_forgive(&self, units: u64) -> Option<u64> {
+        self.inventory.inventory().forgive(&self.sku, units).ok()
+    }
+
+    /// `None` of a SKU that was removed.
+    fn try_snapshot(&self) -> Option<Snapshot> {
+        let inventory = self.inventory.inventory();
+        inventory.with_stock(&self.sku, |_, stock| stock.snapshot())
+    }
+
+    fn reserving(&self) -> Option<&dyn Reserving> {
+        Some(self)
     }
 }
 
