@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 /// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile: 70 to 180 ms on two cores.
 const TOGETHER: usize = 10_000;
-/// How long a list waits before it tries again, beside another one.
+/// How long a list waits before it tries again, if there was no place for it.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Entries for a SKU at most: it is opened, and its units come.
 const ENTRIES: usize = 2 * Book::MOST_ENTRIES;
@@ -119,6 +119,8 @@ impl Alone {
             }
             Ok(answers)
         };
+        // Whose turn it is waits for what was decided before, one batch, and no list comes in between.
+        let _turn = self.lists.lock().await;
         is_made();
         loop {
             let most = ENTRIES * lines.len();
@@ -127,7 +129,7 @@ impl Alone {
                 Ok(decided) => return decided.answer,
                 Err(NoPlace::Busy) => {
                     self.written(import.patience).await?;
-                    // Another list may be under way that has nothing to write yet.
+                    // Orders may have all places.
                     sleep(PAUSE).await;
                 }
                 Err(refusal) => return Err(Refusal::<Sku>::from(refusal).into()),
