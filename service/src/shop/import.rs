@@ -12,7 +12,10 @@ use std::time::Duration;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-/// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile: 70 to 180 ms on two cores.
+/// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile: on two busy cores some 100 ms
+/// if all SKUs are new, and 60 if none is. Two thirds of that are the calls, one third is the writing. What can be done before is:
+/// reading and checking the list. The calls cannot, nor can batches go on beside them: an order that takes units of the list must
+/// not be durable before the list is.
 const TOGETHER: usize = 10_000;
 /// How long a list waits before it tries again, if there was no place for it.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -25,7 +28,7 @@ impl Alone {
         import: Import<'_>,
         list: Stocklist,
     ) -> Result<Imported, Problem> {
-        let unknown = self.unopened(&list);
+        let unknown = block_in_place(|| self.unopened(&list));
         if !unknown.is_empty() && !import.opens {
             return Err(list.not_open(unknown));
         }
