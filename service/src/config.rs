@@ -7,7 +7,7 @@ use crate::input::check_sku;
 use crate::ledger::LedgerPlace;
 use crate::settings::{Header, Log, NodeName, Pause, Percent, Seconds, Token};
 use axum::http::HeaderName;
-use clap::{Args, Parser};
+use clap::{ArgMatches, FromArgMatches, Parser};
 use segstock::MAX_UNITS;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -21,22 +21,16 @@ use std::time::Duration;
 const DEMO: [(&str, u64); 3] = [("phone", 1_000), ("case", 5_000), ("last-one", 1)];
 
 /// An order service over a stock that is never sold twice.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser, Deserialize)]
 #[command(version, allow_negative_numbers = true)]
+#[serde(deny_unknown_fields, default)]
 pub struct Arguments {
     /// Settings in TOML, named as the options with underscores for dashes, and the SKUs to open in
     /// a table: [stock]
     #[arg(long, value_name = "FILE", env = "SEGSTOCK_CONFIG")]
+    #[serde(skip)]
     config: Option<PathBuf>,
 
-    #[command(flatten)]
-    settings: Settings,
-}
-
-/// What can be set, here or there.
-#[derive(Debug, Default, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
     /// Where customers' programs are listened to [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", env = "SEGSTOCK_LISTEN")]
     listen: Option<Address>,
@@ -219,51 +213,6 @@ struct Settings {
     stock: Option<BTreeMap<Sku, u64>>,
 }
 
-impl Settings {
-    /// These, and where they say nothing, those.
-    fn or(self, other: Self) -> Self {
-        Self {
-            listen: self.listen.or(other.listen),
-            shop_listen: self.shop_listen.or(other.shop_listen),
-            token: self.token.or(other.token),
-            ledger: self.ledger.or(other.ledger),
-            wait_for_database: self.wait_for_database.or(other.wait_for_database),
-            node: self.node.or(other.node),
-            move_from: self.move_from.or(other.move_from),
-            snapshot: self.snapshot.or(other.snapshot),
-            keep_backups: self.keep_backups.or(other.keep_backups),
-            hold: self.hold.or(other.hold),
-            longest_hold: self.longest_hold.or(other.longest_hold),
-            retention: self.retention.or(other.retention),
-            returns: self.returns.or(other.returns),
-            max_returnable: self.max_returnable.or(other.max_returnable),
-            ships_at_once: self.ships_at_once.or(other.ships_at_once),
-            max_lines: self.max_lines.or(other.max_lines),
-            max_units: self.max_units.or(other.max_units),
-            unpaid: self.unpaid.or(other.unpaid),
-            max_orders: self.max_orders.or(other.max_orders),
-            max_all_lines: self.max_all_lines.or(other.max_all_lines),
-            max_keys: self.max_keys.or(other.max_keys),
-            max_skus: self.max_skus.or(other.max_skus),
-            max_customers: self.max_customers.or(other.max_customers),
-            customer_header: self.customer_header.or(other.customer_header),
-            events: self.events.or(other.events),
-            metrics_skus: self.metrics_skus.or(other.metrics_skus),
-            max_body: self.max_body.or(other.max_body),
-            max_list: self.max_list.or(other.max_list),
-            max_connections: self.max_connections.or(other.max_connections),
-            header_timeout: self.header_timeout.or(other.header_timeout),
-            answer_timeout: self.answer_timeout.or(other.answer_timeout),
-            request_timeout: self.request_timeout.or(other.request_timeout),
-            drain: self.drain.or(other.drain),
-            log: self.log.or(other.log),
-            idle: self.idle,
-            demo: self.demo.or(other.demo),
-            stock: self.stock.or(other.stock),
-        }
-    }
-}
-
 /// How the service runs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -413,14 +362,15 @@ impl Config {
 }
 
 impl Arguments {
-    /// Reads the file, if there is one, and fills up what nobody set.
+    /// Reads the file, if there is one; what the command line or the environment says takes the place of what the file says.
     ///
     /// # Errors
     ///
     /// A line that says what is wrong with the file, or what does not go together.
-    pub fn resolve(self) -> Result<Config, String> {
-        let file = match &self.config {
-            None => Settings::default(),
+    pub fn resolve(said: &ArgMatches) -> Result<Config, String> {
+        let line = |error: clap::Error| error.to_string().lines().take(1).collect::<String>();
+        let mut arguments = match said.get_one::<PathBuf>("config") {
+            None => Self::default(),
             Some(path) => {
                 let say = |error: &dyn fmt::Display| {
                     format!("cannot read configuration {}: {error}", path.display())
@@ -429,7 +379,8 @@ impl Arguments {
                 toml::from_str(&text).map_err(|error| say(&one_line(&error, &text)))?
             }
         };
-        let config = Config::from(self.settings.or(file));
+        arguments.update_from_arg_matches(said).map_err(line)?;
+        let config = Config::from(arguments);
         config.check()?;
         Ok(config)
     }
@@ -444,8 +395,8 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
     }
 }
 
-impl From<Settings> for Config {
-    fn from(settings: Settings) -> Self {
+impl From<Arguments> for Config {
+    fn from(settings: Arguments) -> Self {
         let usual = Limits::default();
         let seconds = |set: Option<Seconds>, usual| set.map_or(usual, |Seconds(time)| time);
         let hold = seconds(settings.hold, usual.hold);

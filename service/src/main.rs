@@ -1,6 +1,6 @@
 //! The command: arguments, start, stop.
 
-use clap::Parser;
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 use segstock_service::config::{Arguments, Config};
 use segstock_service::serve::{Service, Stopped};
@@ -15,13 +15,13 @@ use tokio::runtime::Runtime;
 const END: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let said = match Arguments::command().try_get_matches() {
+        Ok(said) => said,
         Err(error) if error.use_stderr() => return refuse(&first_line(&error)),
         // The help, or the version.
         Err(error) => error.exit(),
     };
-    match arguments.resolve() {
+    match Arguments::resolve(&said) {
         Ok(config) => run(config),
         Err(line) => refuse(&line),
     }

@@ -155,11 +155,11 @@ fn bars(book: &Book, writer: &Writer<Sku>, first: u32, search: &str) -> (Vec<Bar
         let Some(sku) = book.sku(id) else {
             return (bars, None);
         };
-        if bars.len() == Overview::SKUS {
-            return (bars, Some(number));
-        }
         if !search.is_empty() && !sku.to_lowercase().contains(&search) {
             continue;
+        }
+        if bars.len() == Overview::SKUS {
+            return (bars, Some(number));
         }
         let sums = writer.stock(id);
         let units = |units: i64| u64::try_from(units).unwrap_or_default();

@@ -16,6 +16,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
+use tokio::task::block_in_place;
 use utoipa::{IntoParams, ToSchema};
 
 /// SKUs of a page of a list that is shown.
@@ -151,7 +152,8 @@ pub async fn import(
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
     let (kind, body) = in_time(app.limits.request, body_of(&app, request)).await??;
-    let list = read(&how, kind, &body)?;
+    // Other requests of this thread do not wait for it.
+    let list = block_in_place(|| read(&how, kind, &body))?;
     let import = Import {
         act: how.r#do,
         key: &key,

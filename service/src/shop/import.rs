@@ -12,9 +12,12 @@ use std::time::Duration;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-/// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile: 70 to 180 ms on two cores.
+/// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile: on two busy cores some 100 ms
+/// if all SKUs are new, and 60 if none is. Two thirds of that are the calls, one third is the writing. What can be done before is:
+/// reading and checking the list. The calls cannot, nor can batches go on beside them: an order that takes units of the list must
+/// not be durable before the list is.
 const TOGETHER: usize = 10_000;
-/// How long a list waits before it tries again, beside another one.
+/// How long a list waits before it tries again, if there was no place for it.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Entries for a SKU at most: it is opened, and its units come.
 const ENTRIES: usize = 2 * Book::MOST_ENTRIES;
@@ -25,7 +28,7 @@ impl Alone {
         import: Import<'_>,
         list: Stocklist,
     ) -> Result<Imported, Problem> {
-        let unknown = self.unopened(&list);
+        let unknown = block_in_place(|| self.unopened(&list));
         if !unknown.is_empty() && !import.opens {
             return Err(list.not_open(unknown));
         }
@@ -119,6 +122,8 @@ impl Alone {
             }
             Ok(answers)
         };
+        // Whose turn it is waits for what was decided before, one batch, and no list comes in between.
+        let _turn = self.lists.lock().await;
         is_made();
         loop {
             let most = ENTRIES * lines.len();
@@ -127,7 +132,7 @@ impl Alone {
                 Ok(decided) => return decided.answer,
                 Err(NoPlace::Busy) => {
                     self.written(import.patience).await?;
-                    // Another list may be under way that has nothing to write yet.
+                    // Orders may have all places.
                     sleep(PAUSE).await;
                 }
                 Err(refusal) => return Err(Refusal::<Sku>::from(refusal).into()),

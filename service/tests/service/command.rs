@@ -2,7 +2,7 @@
 
 use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command, refusal};
 use crate::support::{Client, JSON, key};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use segstock_service::config::Arguments;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -190,8 +190,8 @@ fn a_start_that_waits_is_told_to_stop() {
 
 #[test]
 fn the_help_says_what_is_so_when_nobody_sets_it() {
-    let config = Arguments::parse_from(["segstock-service"]).resolve();
-    let config = config.unwrap();
+    let said = Arguments::command().get_matches_from(["segstock-service"]);
+    let config = Arguments::resolve(&said).unwrap();
     let limits = &config.limits;
     let seconds = |time: Duration| time.as_secs_f64().to_string();
     let real = [

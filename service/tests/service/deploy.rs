@@ -2,7 +2,7 @@
 
 use crate::support::process::{Process, command};
 use crate::support::{JSON, key};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use segstock_service::config::Arguments;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -135,10 +135,8 @@ fn the_composition_of_nodes_sets_what_the_command_takes() {
         "--node",
         &set["SEGSTOCK_NODE"],
     ];
-    Arguments::try_parse_from(arguments)
-        .unwrap()
-        .resolve()
-        .unwrap();
+    let said = Arguments::command().get_matches_from(arguments);
+    Arguments::resolve(&said).unwrap();
     for listener in ["8080", "8081"] {
         let upstreams = format!("reverse_proxy one:{listener} two:{listener} {{");
         assert!(NODES.contains(&upstreams), "{upstreams}");

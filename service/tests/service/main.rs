@@ -14,6 +14,7 @@ mod deploy;
 mod events;
 mod floods;
 mod limits;
+mod lists_beside;
 mod metrics;
 mod moves;
 mod openapi;

@@ -174,6 +174,52 @@ fn the_log_can_be_lines_of_json_with_request_and_trace() {
     assert_eq!(line["level"], "DEBUG");
 }
 
+/// When all requests fail, some of each second are logged, and how many were not.
+#[cfg(unix)]
+#[test]
+fn of_many_requests_that_fail_few_are_logged_and_the_others_counted() {
+    const FAILED: usize = 100;
+    let mut command = command(&WITHOUT_LEDGER);
+    command.args(["--log", "json", "--max-orders", "1"]);
+    let mut service = Process::spawn(command.stderr(Stdio::piped()));
+    let stderr = service.stderr();
+    service.customers.order("a", &[("phone", 1)]).expect(201);
+    let fail = |number: usize| {
+        let full = service
+            .customers
+            .order(&format!("b-{number}"), &[("phone", 1)]);
+        full.problem(503, "full");
+    };
+    let began = Instant::now();
+    (0..FAILED).for_each(fail);
+    let seconds = began.elapsed().as_secs() as usize + 1;
+    // The first of the next second says what was left out before.
+    thread::sleep(Duration::from_millis(1_100));
+    fail(FAILED);
+    assert_eq!(service.terminate(), Some(0));
+    let lines = BufReader::new(stderr).lines();
+    let lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let lines: Vec<Value> = lines.filter(|line| line["status"] == 503).collect();
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["level"] == "WARN" && line["path"] == "/v1/orders")
+    );
+    let left_out = |line: &Value| line["left_out"].as_u64().unwrap() as usize;
+    let all: usize = lines.iter().map(left_out).sum();
+    assert!(
+        (20..=20 * seconds + 1).contains(&lines.len()),
+        "{} in {seconds} s",
+        lines.len()
+    );
+    assert_eq!(lines.len() + all, FAILED + 1);
+    assert_eq!(left_out(&lines[0]), 0);
+    assert!(
+        left_out(lines.last().unwrap()) > 0 || seconds > FAILED / 20,
+        "{lines:?}"
+    );
+}
+
 #[test]
 fn chosen_skus_have_figures_in_the_metrics() {
     let service = Process::start(&["--metrics-skus", "phone,none"]);

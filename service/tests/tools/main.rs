@@ -10,6 +10,7 @@ mod moving;
 mod nodes;
 mod page;
 mod page_figures;
+mod page_parts;
 mod postgres;
 mod prometheus;
 mod stock;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     trials.extend(prometheus::trials());
     trials.extend(page::trials());
     trials.extend(page_figures::trials());
+    trials.extend(page_parts::trials());
     trials.extend(postgres::trials());
     trials.extend(nodes::trials());
     trials.extend(alike::trials());
