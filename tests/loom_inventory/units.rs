@@ -57,22 +57,28 @@ fn low_stock_against_deduct() {
     );
 }
 
+/// Reserves a unit from one segment and releases it to the other.
+fn move_a_unit(shop: &Arc<Shop>) {
+    testing::sit_at(0, 2);
+    let reservation = shop.reserve("a", 1).unwrap();
+    testing::sit_at(1, 2);
+    drop(reservation);
+}
+
+/// How many SKUs are low, if `a` is below this number of units.
+fn low_below(shop: &Shop, units: u64) -> usize {
+    shop.set_low_stock("a", units).unwrap();
+    shop.low_stock().count()
+}
+
 /// A unit that goes from one segment to the other is counted twice by the cheap pass. The SKU is low all the time.
 #[test]
 fn low_stock_beside_a_unit_that_moves() {
     race_wide(
         "low_stock_beside_a_unit_that_moves",
         &[("a", 2)],
-        |shop| {
-            testing::sit_at(0, 2);
-            let reservation = shop.reserve("a", 1).unwrap();
-            testing::sit_at(1, 2);
-            drop(reservation);
-        },
-        |shop| {
-            shop.set_low_stock("a", 3).unwrap();
-            shop.low_stock().count()
-        },
+        move_a_unit,
+        |shop| low_below(shop, 3),
         &[],
         |subject, (), _| {
             assert_eq!(figures(&subject.shop, "a"), Some((2, 0, 0)));
@@ -87,10 +93,7 @@ fn low_stock_beside_a_gather() {
         "low_stock_beside_a_gather",
         &[("a", 2)],
         |shop| drop(shop.reserve("a", 2).unwrap()),
-        |shop| {
-            shop.set_low_stock("a", 3).unwrap();
-            shop.low_stock().count()
-        },
+        |shop| low_below(shop, 3),
         &[],
         |subject, (), _| {
             assert_eq!(figures(&subject.shop, "a"), Some((2, 0, 0)));
@@ -104,16 +107,8 @@ fn enough_beside_a_unit_that_moves() {
     race_wide(
         "enough_beside_a_unit_that_moves",
         &[("a", 3)],
-        |shop| {
-            testing::sit_at(0, 2);
-            let reservation = shop.reserve("a", 1).unwrap();
-            testing::sit_at(1, 2);
-            drop(reservation);
-        },
-        |shop| {
-            shop.set_low_stock("a", 2).unwrap();
-            shop.low_stock().count()
-        },
+        move_a_unit,
+        |shop| low_below(shop, 2),
         &[],
         |subject, (), _| {
             assert_eq!(figures(&subject.shop, "a"), Some((3, 0, 0)));
