@@ -228,7 +228,7 @@ impl Moves<'_> {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use super::HEADROOM;
+    use super::{HEADROOM, Moves};
     use crate::limits::MAX_UNITS;
     use crate::stock::Stock;
     use crate::stock::testing::sit_at;
@@ -254,23 +254,53 @@ mod tests {
         assert_eq!(stock.snapshot().restocked, HEADROOM + 300);
     }
 
+    /// What a look for fewer than `units` finds, that waits for `moves` until they end by `end`.
+    #[cfg(feature = "inventory")]
+    fn waits_and_finds(
+        stock: &Stock,
+        units: u64,
+        moves: Moves<'_>,
+        end: impl FnOnce(Moves<'_>),
+    ) -> Option<u64> {
+        std::thread::scope(|scope| {
+            let look = scope.spawn(|| stock.engine.available_if_below(units));
+            // It has long begun then.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!look.is_finished(), "it waits for the move");
+            end(moves);
+            look.join().unwrap()
+        })
+    }
+
     /// It waits for a move that has units in hand, and only where the threshold is near.
     #[test]
     #[cfg(feature = "inventory")]
     fn a_stock_is_low_though_a_move_counts_its_units_twice() {
         let stock = Stock::builder(90).segments(2).build().unwrap();
         let (engine, pocket) = (&stock.engine, stock.engine.stripes().pocket());
-        let moves = super::Moves::begin(engine);
+        let moves = Moves::begin(engine);
         pocket.add(50);
         assert_eq!(engine.available(), 140, "an upper bound");
         assert_eq!(engine.available_if_below(90), None, "enough at least");
         assert_eq!(engine.available_if_below(141), Some(140), "low at most");
-        std::thread::scope(|scope| {
-            let look = scope.spawn(|| engine.available_if_below(100));
-            pocket.close(50);
-            drop(moves);
-            assert_eq!(look.join().unwrap(), Some(90));
+        let found = waits_and_finds(&stock, 100, moves, |_| pocket.close(50));
+        assert_eq!(found, Some(90));
+    }
+
+    /// A put that came to a segment late has not come to the stock, and a deduct that needs it may be refused. The look's own
+    /// proof brings it there.
+    #[test]
+    #[cfg(feature = "inventory")]
+    fn a_late_put_is_enough_only_once_it_came_to_the_stock() {
+        let stock = Stock::builder(90).segments(2).build().unwrap();
+        let mut moves = Moves::begin(&stock.engine);
+        assert!(moves.prove(false).is_some());
+        stock.engine.stripes().own().put::<true>(20);
+        let found = waits_and_finds(&stock, 100, moves, |moves| {
+            assert!(moves.close(true));
+            assert_eq!(stock.deduct(100).unwrap_err().available, 90);
         });
+        assert_eq!((found, stock.deduct(100)), (None, Ok(())));
     }
 
     #[test]

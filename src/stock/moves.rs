@@ -243,7 +243,7 @@ impl<'a> Moves<'a> {
     }
 
     /// Makes the word narrow, unless the proof was cancelled.
-    fn close(&self, was_wide: bool) -> bool {
+    pub(super) fn close(&self, was_wide: bool) -> bool {
         let close = |word: Word| word.is_proving().then(|| word.closed());
         let closed = self.word.update(close).is_some();
         if closed && was_wide {

@@ -178,12 +178,18 @@ impl Stripes {
     /// read. Units that a move has in hand are not counted, and a sunk segment counts as empty. Of two threads that take
     /// one unit each and then ask, the one whose fence of the bound comes second sees both takes. Tested by
     /// `of_two_that_take_one_sees_that_it_is_low` in `tests/loom_stock.rs`.
+    ///
+    /// None, while somebody proves: a put that came to a segment late is counted there, and comes to the stock only when
+    /// it cancels the proof. Tested by `a_late_put_is_enough_only_once_it_came_to_the_stock`.
     #[cfg(feature = "inventory")]
     pub(super) fn at_least(&self, word: &WordCell) -> u64 {
         let came = self.sum(Segment::came);
         let word = word.load();
         if !word.is_wide() {
             return word.units();
+        }
+        if word.is_proving() {
+            return 0;
         }
         left(word.units().wrapping_add(came), self.taken())
     }
