@@ -6,6 +6,7 @@ use crate::telemetry::Telemetry;
 use axum::http::HeaderName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Mutex;
 
 /// An [`App`] as handlers have it: each request passes it on several times.
 pub type Shared = Arc<App>;
@@ -33,6 +34,8 @@ pub struct App {
     pub stopping: Arc<AtomicBool>,
     /// Whether orders are answered without any work, to measure what the work costs.
     pub idle: bool,
+    /// Lists are read and checked one at a time: each may keep a core for a second.
+    pub reading: Arc<Mutex<()>>,
 }
 
 impl App {
@@ -50,6 +53,7 @@ impl App {
             customer_header: None,
             stopping: Arc::default(),
             idle: false,
+            reading: Arc::default(),
         }
     }
 

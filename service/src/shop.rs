@@ -19,6 +19,7 @@ use segstock_orders::SkuLimits;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 /// Where orders are decided: no answer of it is given before what it rests on is durable.
@@ -139,11 +140,19 @@ impl Shop {
         }
     }
 
-    /// Restocks or counts the SKUs of a list.
-    pub async fn import(&self, import: Import<'_>, list: Stocklist) -> Result<Imported, Problem> {
+    /// Restocks or counts the SKUs of a list. While it keeps a core, no other list is read.
+    pub async fn import(
+        &self,
+        import: Import<'_>,
+        list: Stocklist,
+        reading: MutexGuard<'_, ()>,
+    ) -> Result<Imported, Problem> {
         match self {
-            Self::Alone(alone) => alone.import(import, list).await,
-            Self::Node(node) => Box::pin(node.import(import, list)).await,
+            Self::Alone(alone) => alone.import(import, list, reading).await,
+            Self::Node(node) => {
+                drop(reading);
+                Box::pin(node.import(import, list)).await
+            }
         }
     }
 

@@ -152,8 +152,10 @@ pub async fn import(
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
     let (kind, body) = in_time(app.limits.request, body_of(&app, request)).await??;
+    let reading = in_time(app.limits.request, app.reading.lock()).await?;
     // Other requests of this thread do not wait for it.
     let list = block_in_place(|| read(&how, kind, &body))?;
+    drop(body);
     let import = Import {
         act: how.r#do,
         key: &key,
@@ -162,7 +164,7 @@ pub async fn import(
         patience: app.limits.request,
         is_dry_run: how.dry_run,
     };
-    Ok(axum::Json(app.shop.import(import, list).await?))
+    Ok(axum::Json(app.shop.import(import, list, reading).await?))
 }
 
 /// The form of a list that is shown.

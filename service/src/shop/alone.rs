@@ -38,8 +38,8 @@ pub struct Alone {
     pub expiring: Expiring,
     /// How the ledger lags, as it was last seen.
     pub lag: Mutex<Lag>,
-    /// Lists are changed one after another, in the sequence in which they came: small ones that come again and again would keep
-    /// a large one out of each batch.
+    /// Parts of lists are changed one after another, in the sequence in which they ask for it: small lists that come again and
+    /// again would keep a large one out of each batch.
     pub(super) lists: tokio::sync::Mutex<()>,
     /// What the book knew when it was last shown, and the position that it rests on, which is durable.
     counted: Mutex<(Position, Counted)>,

@@ -3,14 +3,15 @@
 use super::alone::Alone;
 use crate::book::{Book, Sku};
 use crate::bulk::{Act, Import, Imported, Stocklist};
-use crate::in_time::{in_time, is_made};
+use crate::in_time::in_time;
 use crate::kinds;
 use crate::problem::Problem;
 use crate::telemetry;
 use segstock_orders::{NoPlace, Refusal, StockAnswer};
 use std::time::Duration;
+use tokio::sync::MutexGuard;
 use tokio::task::block_in_place;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// SKUs that are changed together: after a crash all of them are, or none. Others wait meanwhile: on two busy cores some 100 ms
 /// if all SKUs are new, and 60 if none is. Two thirds of that are the calls, one third is the writing. What can be done before is:
@@ -27,6 +28,7 @@ impl Alone {
         &self,
         import: Import<'_>,
         list: Stocklist,
+        reading: MutexGuard<'_, ()>,
     ) -> Result<Imported, Problem> {
         let unknown = block_in_place(|| self.unopened(&list));
         if !unknown.is_empty() && !import.opens {
@@ -40,8 +42,9 @@ impl Alone {
             ..Imported::default()
         };
         block_in_place(|| self.check_list(import, &list, &mut done))?;
+        drop(reading);
         if !import.is_dry_run {
-            (done.before, done.difference) = (0, 0);
+            (done.opened, done.before, done.difference) = (0, 0, 0);
             self.act(import, list, &mut done).await?;
         }
         Ok(done)
@@ -90,8 +93,13 @@ impl Alone {
     ) -> Result<(), Problem> {
         let lines: Vec<_> = list.units.into_iter().collect();
         for (part, lines) in lines.chunks(TOGETHER).enumerate() {
-            let answers = self.change_together(import, part * TOGETHER, lines).await?;
-            self.written(import.patience).await?;
+            let before = part * TOGETHER;
+            let (answers, opened) = self.change_together(import, before, lines).await?;
+            let written = in_time(import.patience, self.figures(|_| Ok(()))).await;
+            written
+                .and_then(|done| done)
+                .map_err(|problem| stopped(before, lines, problem))?;
+            done.opened += opened;
             for answer in answers {
                 done.before += usize::from(answer.before);
                 done.difference += answer.difference;
@@ -101,57 +109,75 @@ impl Alone {
         Ok(())
     }
 
-    /// Waits until all that was done so far is durable.
-    async fn written(&self, patience: Duration) -> Result<(), Problem> {
-        in_time(patience, self.figures(|_| Ok(()))).await?
-    }
-
-    /// Changes SKUs, after this many others. They are refused only by what others did since the list was checked.
+    /// Changes SKUs, after this many others, and says how many it opened. They are refused only by what others did since the
+    /// list was checked.
     async fn change_together(
         &self,
         import: Import<'_>,
         before: usize,
         lines: &[(Sku, (usize, u64))],
-    ) -> Result<Vec<StockAnswer>, Problem> {
+    ) -> Result<(Vec<StockAnswer>, usize), Problem> {
         let change_all = |book: &Book| {
-            let mut answers = Vec::with_capacity(lines.len());
-            for (count, (sku, (line, units))) in lines.iter().enumerate() {
-                let stopped = || Imported::stopped(before + count, *line);
-                let refused = |refusal| Problem::from(refusal).at(&stopped());
+            let (mut answers, mut opened) = (Vec::with_capacity(lines.len()), 0);
+            for (count, (sku, (_, units))) in lines.iter().enumerate() {
+                let refused = |refusal: Refusal<Sku>| {
+                    stopped(before + count, &lines[count..], refusal.into())
+                };
+                opened += usize::from(open(book, sku).map_err(refused)?);
                 answers.extend(change_line(book, import, sku, *units).map_err(refused)?);
             }
-            Ok(answers)
+            Ok((answers, opened))
         };
+        let end = Instant::now() + import.patience;
         // Whose turn it is waits for what was decided before, one batch, and no list comes in between.
-        let _turn = self.lists.lock().await;
-        is_made();
+        let _turn = timeout_at(end, self.lists.lock()).await.map_err(|_| {
+            let detail = "lists that came before take their time";
+            stopped(before, lines, Problem::new(kinds::BUSY, detail.to_owned()))
+        })?;
         loop {
             let most = ENTRIES * lines.len();
             let together = || self.writer.together(most, || change_all(&self.book));
-            match block_in_place(together) {
+            let refusal = match block_in_place(together) {
                 Ok(decided) => return decided.answer,
-                Err(NoPlace::Busy) => {
-                    self.written(import.patience).await?;
-                    // Orders may have all places.
-                    sleep(PAUSE).await;
-                }
-                Err(refusal) => return Err(Refusal::<Sku>::from(refusal).into()),
+                Err(refusal) => refusal,
+            };
+            // Orders may have all places, until a batch is written.
+            if refusal != NoPlace::Busy || timeout_at(end, self.a_batch()).await.is_err() {
+                let problem = Refusal::<Sku>::from(refusal).into();
+                return Err(stopped(before, lines, problem));
             }
         }
     }
+
+    /// Waits until what was done so far is durable, or lost.
+    async fn a_batch(&self) {
+        _ = self.writer.durable(self.writer.status().appended).await;
+        sleep(PAUSE).await;
+    }
 }
 
-/// Changes one SKU.
+/// A problem that a list has after `before` SKUs, at the first of `lines`.
+fn stopped(before: usize, lines: &[(Sku, (usize, u64))], problem: Problem) -> Problem {
+    let line = lines.first().map_or(0, |(_, (line, _))| *line);
+    problem.at(&Imported::stopped(before, line))
+}
+
+/// Opens a SKU. Returns whether it was not.
+fn open(book: &Book, sku: &Sku) -> Result<bool, Refusal<Sku>> {
+    match book.open(sku.clone(), 0) {
+        Ok(_) => Ok(true),
+        Err(Refusal::AlreadyOpen) => Ok(false),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Changes one SKU, which is open.
 fn change_line(
     book: &Book,
     import: Import<'_>,
     sku: &Sku,
     units: u64,
 ) -> Result<Option<StockAnswer>, Refusal<Sku>> {
-    match book.open(sku.clone(), 0) {
-        Ok(_) | Err(Refusal::AlreadyOpen) => {}
-        Err(refusal) => return Err(refusal),
-    }
     match import.act {
         // None of it came: it is opened, and that is all.
         Act::Restock if units == 0 => Ok(None),

@@ -15,6 +15,7 @@ mod events;
 mod floods;
 mod limits;
 mod lists_beside;
+mod lists_wait;
 mod metrics;
 mod moves;
 mod openapi;
