@@ -15,6 +15,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 pub(crate) struct Reach {
     address: Address,
     /// Whether each connection is one to a server that loses no commit.
+    #[cfg(feature = "nodes")]
     is_durable: bool,
 }
 
@@ -33,6 +34,7 @@ impl Reach {
         address.config.options(options);
         Self {
             address,
+            #[cfg(feature = "nodes")]
             is_durable: false,
         }
     }
