@@ -285,6 +285,9 @@ pub struct Config {
 impl Config {
     /// Whether each SKU can be opened; what several nodes need, and what they do not do.
     fn check(&self) -> Result<(), String> {
+        if self.node.is_none() {
+            self.check_room(self.stock.as_ref().map_or(0, BTreeMap::len))?;
+        }
         for (sku, units) in self.stock.iter().flatten() {
             let refused = |error: &dyn fmt::Display| format!("cannot open SKU {sku:?}: {error}");
             check_sku(sku).map_err(|error| refused(&error))?;
@@ -348,6 +351,21 @@ impl Config {
             sendings: MAX_SENDINGS,
             events: self.events,
         }
+    }
+
+    /// Whether a book may have so many SKUs.
+    ///
+    /// # Errors
+    ///
+    /// A line that names the limit.
+    pub fn check_room(&self, skus: usize) -> Result<(), String> {
+        let most = self.limits.skus;
+        if skus > most {
+            return Err(format!(
+                "cannot open SKUs: there would be {skus}, and --max-skus is {most}"
+            ));
+        }
+        Ok(())
     }
 
     /// The SKUs to open in a book that has `open` SKUs.

@@ -73,6 +73,10 @@ impl FromStr for LedgerPlace {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             None if text == "none" => Ok(Self::None),
+            // `//shop.db` would be a file in the root directory; `///var/lib/shop.db` is where it says.
+            Some(("sqlite", file)) if file.starts_with("//") && !file.starts_with("///") => {
+                Err("a file is written sqlite:FILE, without // before it".to_owned())
+            }
             Some(("sqlite", file)) if !file.is_empty() => Ok(Self::Sqlite(file.into())),
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 Ok(Self::Postgres(PostgresUrl(text.to_owned())))

@@ -3,10 +3,12 @@
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue};
 use segstock_service::config::{Arguments, Config};
+use segstock_service::numbers;
 use segstock_service::serve::{Service, Stopped};
 use segstock_service::waiting::Away;
 use std::error::Error;
 use std::io::{self, Write};
+use std::num::ParseIntError;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -38,8 +40,19 @@ fn first_line(error: &clap::Error) -> String {
         return format!("{option}: {reason}");
     }
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.trim_start_matches("error: ").to_owned()
+    let mut lines = text.lines();
+    let line = lines.next().unwrap_or_default();
+    let line = line.trim_start_matches("error: ");
+    let number = error
+        .source()
+        .and_then(|reason| reason.downcast_ref::<ParseIntError>());
+    if let (Some(error), Some((before, _))) = (number, line.rsplit_once(": ")) {
+        return format!("{before}: {}", numbers::why(error));
+    }
+    match lines.next().map(str::trim) {
+        Some(possible) if possible.starts_with("[possible values") => format!("{line} {possible}"),
+        _ => line.to_owned(),
+    }
 }
 
 fn refuse(line: &dyn std::fmt::Display) -> ExitCode {

@@ -4,10 +4,21 @@ use crate::problem::Problem;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 
 /// Above this, a floating-point number no longer says which whole number it stands for.
 const EXACT: f64 = (1_u64 << 53) as f64;
+
+/// What is wrong with a text that is no whole number from 0 on.
+#[must_use]
+pub fn why(error: &ParseIntError) -> &'static str {
+    match error.kind() {
+        IntErrorKind::PosOverflow => "the number is too large",
+        IntErrorKind::Zero => "a whole number from 1 on is needed, not zero",
+        _ => "a whole number from 0 on is needed, such as 1000000",
+    }
+}
 
 /// A whole number from 0 on. `1.0` and `1e3` are whole numbers as well, as JSON Schema has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +64,11 @@ impl<'de> Deserialize<'de> for Whole {
                     // It is whole and below 2^53.
                     return Ok(Whole(number as u64));
                 }
-                Err(E::custom(format!(
-                    "{number} is not a whole number from 0 on"
-                )))
+                let wrong = match number >= EXACT {
+                    true => "is too large",
+                    false => "is not a whole number from 0 on",
+                };
+                Err(E::custom(format!("{number} {wrong}")))
             }
         }
 
@@ -107,5 +120,7 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+        let large = serde_json::from_str::<Whole>("18446744073709551616").unwrap_err();
+        assert!(large.to_string().contains("too large"), "{large}");
     }
 }

@@ -11,7 +11,7 @@ use crate::recovery::{PROBE, builder, when_there};
 use crate::shop::Shop;
 use crate::shop::alone::Alone;
 use crate::shop::node::Node;
-use crate::snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::waiting::Wait;
 use segstock_orders::{Journal, Position, Refusal};
 use segstock_postgres::nodes::{Sale, SaleError};
@@ -125,13 +125,25 @@ async fn answered<T>(
 
 /// The book as its ledger has it, and the SKUs of the configuration.
 fn book(config: &Config) -> Result<Kept, NotOpen> {
+    // Before the ledger: a file that is no snapshot begins none.
+    let snapshot = config.snapshot.as_deref();
+    let snapshot = snapshot.map(|file| Snapshot::of(file).map(|read| (file, read)));
+    let snapshot = snapshot.transpose()?;
     let mut kept = ledger::open(builder(config), &config.ledger)?;
-    if let Some(file) = &config.snapshot {
-        let read = snapshot::read(&kept, file, config.limits.longest_hold)?;
+    if let Some((file, snapshot)) = &snapshot {
+        let read = snapshot::read(&kept, file, snapshot, config.limits.longest_hold)?;
         kept.found = format!("{}; {read}", kept.found);
     }
+    let open = kept.book.skus();
+    let stock = config.stock(open);
+    let is_new = |sku: &&Sku| kept.book.available(*sku).is_none();
+    let new = stock.keys().filter(is_new).count();
+    if new > 0 {
+        // All or none: a SKU that was opened stays.
+        config.check_room(open + new)?;
+    }
     let mut rests_on = Position::default();
-    for (sku, units) in config.stock(kept.book.skus()) {
+    for (sku, units) in stock {
         let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
         check_sku(&sku).map_err(|error| refused(&error))?;
         let open = || kept.book.open(sku.clone(), units);

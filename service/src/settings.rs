@@ -4,7 +4,7 @@ use axum::http::HeaderName;
 use segstock_remote::OrderId;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::num::{ParseFloatError, ParseIntError};
+use std::num::ParseFloatError;
 use std::str::FromStr;
 use std::time::Duration;
 use tracing::Level;
@@ -89,6 +89,13 @@ pub struct Seconds(pub Duration);
 
 const MOST: Duration = Duration::from_secs(1_000_000_000);
 
+fn number_of_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse();
+    seconds.map_err(|_: ParseFloatError| {
+        format!("{text:?} is no number of seconds, such as 90 or 0.5")
+    })
+}
+
 impl Seconds {
     fn new(seconds: f64) -> Result<Self, String> {
         match Duration::try_from_secs_f64(seconds) {
@@ -104,8 +111,7 @@ impl FromStr for Seconds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let seconds = text.parse();
-        Self::new(seconds.map_err(|error: ParseFloatError| error.to_string())?)
+        Self::new(number_of_seconds(text)?)
     }
 }
 
@@ -132,8 +138,7 @@ impl FromStr for Pause {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let seconds = text.parse();
-        Self::new(seconds.map_err(|error: ParseFloatError| error.to_string())?)
+        Self::new(number_of_seconds(text)?)
     }
 }
 
@@ -148,25 +153,25 @@ impl<'de> Deserialize<'de> for Pause {
 #[serde(try_from = "i64")]
 pub struct Percent(pub u8);
 
+const WRONG_SHARE: &str = "a share has 1 to 100 percent";
+
 impl TryFrom<i64> for Percent {
     type Error = &'static str;
 
     fn try_from(percent: i64) -> Result<Self, &'static str> {
         match u8::try_from(percent) {
             Ok(percent @ 1..=100) => Ok(Self(percent)),
-            _ => Err("a share has 1 to 100 percent"),
+            _ => Err(WRONG_SHARE),
         }
     }
 }
 
 impl FromStr for Percent {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let percent: i64 = text
-            .parse()
-            .map_err(|error: ParseIntError| error.to_string())?;
-        Ok(percent.try_into()?)
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let percent = text.parse();
+        percent.map_or(Err(WRONG_SHARE), |percent: i64| percent.try_into())
     }
 }
 

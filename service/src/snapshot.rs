@@ -14,8 +14,9 @@ const KEY: &str = "snapshot";
 /// The form of snapshots that there was.
 const VERSION: u32 = 1;
 
+/// What a snapshot file holds.
 #[derive(Debug, Deserialize)]
-struct Snapshot {
+pub struct Snapshot {
     inventory: Inventory,
     /// Orders that were paid for, and that had left with that.
     #[serde(default)]
@@ -60,25 +61,46 @@ struct Sold {
     lines: Vec<(Sku, u64)>,
 }
 
-/// Reads a snapshot into a book whose ledger is new, and says what it found. Orders that had been cancelled or had expired
+impl Snapshot {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// A line that says what is wrong with it.
+    pub fn of(file: &Path) -> Result<Self, String> {
+        let text = fs::read(file).map_err(|error| cannot_read(file, &error))?;
+        let snapshot: Self =
+            serde_json::from_slice(&text).map_err(|error| cannot_read(file, &error))?;
+        if snapshot.inventory.version != VERSION {
+            return Err(cannot_read(file, &format!("its version is not {VERSION}")));
+        }
+        Ok(snapshot)
+    }
+}
+
+fn cannot_read(file: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("cannot read snapshot {}: {error}", file.display())
+}
+
+/// Enters a snapshot, which was read from `file`, into a book whose ledger is new, and says what it found. Orders that had been cancelled or had expired
 /// are forgotten.
 ///
 /// # Errors
 ///
 /// A line that says what is wrong. If it broke off halfway, the ledger is not new any more: it has to be moved away.
-pub fn read(kept: &Kept, file: &Path, longest_hold: Duration) -> Result<String, String> {
+pub fn read(
+    kept: &Kept,
+    file: &Path,
+    snapshot: &Snapshot,
+    longest_hold: Duration,
+) -> Result<String, String> {
     let shown = file.display();
-    let wrong = |error: &dyn std::fmt::Display| format!("cannot read snapshot {shown}: {error}");
+    let wrong = |error: &dyn std::fmt::Display| cannot_read(file, error);
     if kept.book.skus() > 0 {
         let detail = "the ledger is not new; if that is since a reading broke off, move the ledger away, otherwise leave --snapshot out";
         return Err(wrong(&detail));
     }
-    let text = fs::read(file).map_err(|error| wrong(&error))?;
-    let snapshot: Snapshot = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
-    if snapshot.inventory.version != VERSION {
-        return Err(wrong(&format!("its version is not {VERSION}")));
-    }
-    enter(kept, &snapshot, longest_hold).map_err(|refusal| wrong(&refusal))?;
+    enter(kept, snapshot, longest_hold).map_err(|refusal| wrong(&refusal))?;
     Ok(format!(
         "read snapshot {shown}: {} SKUs, {} held and {} sold orders",
         snapshot.inventory.skus.len(),

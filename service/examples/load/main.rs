@@ -21,8 +21,17 @@ mod watchers;
 use std::error::Error;
 use std::process::ExitCode;
 
+/// The largest number that is taken: seconds, connections, orders.
+const MOST: u64 = 100_000_000;
+
 fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let number = |index: usize, usual: u64| arguments.get(index).map_or(Ok(usual), |it| it.parse());
+    let number = |index: usize, usual: u64| match arguments.get(index) {
+        None => Ok(usual),
+        Some(text) => match text.parse() {
+            Ok(number @ 1..=MOST) => Ok(number),
+            _ => Err(format!("{text:?} is no whole number from 1 to {MOST}")),
+        },
+    };
     match arguments.first().map(String::as_str) {
         Some("soak") => soak::run(number(1, 1_200)?, number(2, 60)?),
         Some("idle") => idle::run(number(1, 10_000)? as usize),

@@ -9,8 +9,9 @@ use crate::input::{IdempotencyKey, MaybeJson, Named, Object, key_of_part};
 use crate::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
 use segstock_orders::Returned;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 
 /// Lines of an order, or parts of them. Without a body, it is the whole order.
@@ -31,8 +32,13 @@ pub struct ReturnedPart {
     #[schema(value_type = Vec<Line>, required = false, min_items = 1)]
     lines: Option<Vec<Object<Line>>>,
     /// What becomes of it: `on_sale`, if it is left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named")]
     to: To,
+}
+
+/// What a text says. JSON that is no text is wrong, too, and well-formed.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<To, D::Error> {
+    To::deserialize(String::deserialize(deserializer)?.into_deserializer())
 }
 
 /// What becomes of units that come back.

@@ -60,6 +60,18 @@ fn what_is_wrong_is_said_first() {
 }
 
 #[test]
+fn what_becomes_of_a_return_is_a_text() {
+    let shop = Server::start(&[("phone", 10)]);
+    for to in ["null", "5", "[]", "{}", "\"bin\""] {
+        let body = format!(r#"{{"to":{to}}}"#);
+        let path = "/v1/orders/a/return";
+        let refused = shop.client.send("POST", path, &[JSON, key("r")], &body);
+        let detail = refused.problem(422, "invalid-request")["detail"].to_string();
+        assert!(detail.starts_with("\"to: "), "{to}: {detail}");
+    }
+}
+
+#[test]
 fn numbers_that_cannot_be_are_invalid() {
     let shop = Server::start(&[("phone", 10)]);
     let too_many = (MAX_UNITS + 1).to_string();

@@ -273,6 +273,18 @@ fn mistakes_are_named() {
     assert_refused(&["--log", "loud"], &["--log", "loud"]);
     assert_refused(&["--customer-header", "a b"], &["--customer-header", "a b"]);
     assert_refused(&["--keep-backups", "0"], &["--keep-backups", "zero"]);
+    for number in ["abc", "-1", "1e9", ""] {
+        let option = format!("--max-orders={number}");
+        assert_refused(&[&option], &["--max-orders", "whole number from 0 on"]);
+    }
+    let large = "--max-orders=18446744073709551616";
+    assert_refused(&[large], &["--max-orders", "too large"]);
+    assert_refused(&["--unpaid", "80%"], &["--unpaid", "1 to 100 percent"]);
+    assert_refused(&["--hold", "1h"], &["--hold", "number of seconds"]);
+    assert_refused(&["--drain", ""], &["--drain", "number of seconds"]);
+    assert_refused(&["--demo", "yes"], &["--demo", "true, false"]);
+    let root = ["--ledger", "sqlite://segstock-nowhere.db"];
+    assert_refused(&root, &["--ledger", "sqlite:FILE, without //"]);
     assert_refused(&["--bogus"], &["--bogus"]);
     assert_refused(&["--ledger", "shop.db"], &["--ledger", "sqlite:FILE"]);
     assert_refused(&["--config", "/no/such.toml"], &["/no/such.toml"]);
@@ -359,6 +371,31 @@ fn a_configuration_that_cannot_be_changes_nothing() {
         assert_refused(&[PORTS, &named].concat(), &["cannot open SKU"]);
         assert!(!file.exists(), "{wrong}");
     }
+    fs::write(&config, "[stock]\na = 5\nb = 5\nc = 5\n").unwrap();
+    let few = ["--max-skus", "2"];
+    let refused = ["3, and --max-skus is 2"];
+    assert_refused(&[PORTS, &named, &few].concat(), &refused);
+    assert!(!file.exists());
+    // Neither does a snapshot that is none.
+    fs::write(&config, "").unwrap();
+    for snapshot in ["/no/such.json", config.to_str().unwrap()] {
+        let snapshot = ["--snapshot", snapshot];
+        let arguments = [PORTS, &named[2..], &snapshot].concat();
+        assert_refused(&arguments, &["cannot read snapshot", snapshot[1]]);
+        assert!(!file.exists(), "{snapshot:?}");
+    }
+    // One of them is open: of the others none is opened.
+    fs::write(&config, "[stock]\na = 5\n").unwrap();
+    let arguments = [PORTS, &named].concat();
+    drop(Process::spawn(&mut command(&arguments)));
+    fs::write(&config, "[stock]\nb = 5\nc = 5\n").unwrap();
+    assert_refused(&[PORTS, &named, &few].concat(), &refused);
+    fs::write(&config, "[stock]\na = 5\n").unwrap();
+    let service = Process::spawn(&mut command(&arguments));
+    service
+        .client
+        .get("/v1/stock/b")
+        .problem(404, "unknown-sku");
 }
 
 pub fn wait_for(what: impl Fn() -> bool) {
