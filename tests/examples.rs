@@ -407,6 +407,16 @@ fn a_replay_that_cannot_be_is_refused() {
         (["--cover", "inf"], "from 0 to 1000"),
         (["--cover", "1e300"], "from 0 to 1000"),
         (["--threads", "0"], "0 is not in 1..=1024"),
+        (["--threads", "-1"], "--threads <THREADS>': a whole number"),
+        (["--threads", "1e9"], "--threads <THREADS>': a whole number"),
+        (
+            ["--skip-lines", "-1"],
+            "'--skip-lines <LINES>': a whole number",
+        ),
+        (
+            ["--skip-lines", "18446744073709551616"],
+            "the number is too large",
+        ),
         (["--segments", "0"], "0 is not in 1..=1024"),
         (["--counter", "guess"], "'guess'"),
     ] {

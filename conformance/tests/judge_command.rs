@@ -108,6 +108,10 @@ fn it_ends_with_what_it_found() {
     assert_eq!(code(&[], &[&kept]), Some(0));
     assert_eq!(code(&[], &[&kept, &broken]), Some(1));
     assert_eq!(code(&[], &[&refused]), Some(1));
+    let negative = judge(&["--limit", "-1"], &[&kept]);
+    let complaint = String::from_utf8_lossy(&negative.stderr);
+    assert_eq!(negative.status.code(), Some(3), "{complaint}");
+    assert!(complaint.contains("'-1' for '--limit"), "{complaint}");
     assert_eq!(code(&["--without-exact-refusals"], &[&refused]), Some(0));
     assert_eq!(code(&[], &[&broken, &unusable, &kept]), Some(3));
     assert_eq!(code(&["--colour"], &[&kept]), Some(3));

@@ -41,7 +41,12 @@ struct Arguments {
     #[command(flatten)]
     columns: Columns,
     /// Lines above the header
-    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "LINES",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     skip_lines: usize,
     /// What separates the fields [default: what the header has most of, of , ; and tab]
     #[arg(long, value_name = "CHARACTER", value_parser = separator)]

@@ -1,7 +1,9 @@
 //! The edges of a command: arguments in, one report out, one line for each mistake.
 
 use clap::Parser;
+use std::error::Error;
 use std::io::{self, ErrorKind, Write};
+use std::num::{IntErrorKind, ParseIntError};
 use std::process::ExitCode;
 
 /// The command could not do what it was asked for.
@@ -21,7 +23,7 @@ pub struct Report {
 pub fn run<A: Parser>(command: impl FnOnce(&A) -> Result<Report, String>) -> ExitCode {
     let arguments = match A::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => return mistake(&first_paragraph(&error.to_string())),
+        Err(error) if error.use_stderr() => return mistake(&what_is_wrong(&error)),
         Err(help) => return print(&help.to_string(), ExitCode::SUCCESS),
     };
     match command(&arguments) {
@@ -52,7 +54,22 @@ pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// What went wrong, in one line, without the usage that follows.
+/// What went wrong, in one line, and what would be right.
+fn what_is_wrong(error: &clap::Error) -> String {
+    let line = first_paragraph(&error.to_string());
+    let number = error
+        .source()
+        .and_then(|reason| reason.downcast_ref::<ParseIntError>());
+    match (number.map(ParseIntError::kind), line.rsplit_once(": ")) {
+        (Some(IntErrorKind::PosOverflow), Some((before, _))) => {
+            format!("{before}: the number is too large")
+        }
+        (Some(_), Some((before, _))) => format!("{before}: a whole number from 0 on is needed"),
+        _ => line,
+    }
+}
+
+/// The first paragraph in one line, without the usage that follows.
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -14,6 +14,7 @@ use segstock_orders::ledger::WriterSettings;
 use segstock_orders::sqlite::SqliteLedger;
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(Parser)]
@@ -26,8 +27,17 @@ struct Arguments {
     answer_before_durable: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match order(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn order(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let ledger = SqliteLedger::at(arguments.file);
     let phone = || "phone".to_owned();
     let place = |book: &OrderBook<String>| {

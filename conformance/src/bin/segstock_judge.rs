@@ -17,6 +17,7 @@ use std::{env, fmt};
 /// Ends with 0 if all are kept, 1 if one is broken, 2 if one is undecided, 3 if one cannot be used. The picture
 /// of what is broken lies beside its file.
 #[derive(Debug, Parser)]
+#[command(allow_negative_numbers = true)]
 struct Arguments {
     /// Histories as JSON lines
     #[arg(required = true)]

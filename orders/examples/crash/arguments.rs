@@ -4,7 +4,10 @@ use clap::Parser;
 use std::path::PathBuf;
 
 #[derive(Parser)]
-#[command(about = "Sells, is killed, recovers and audits, again and again")]
+#[command(
+    about = "Sells, is killed, recovers and audits, again and again",
+    allow_negative_numbers = true
+)]
 pub struct Arguments {
     /// How often the child is killed.
     #[arg(long, default_value_t = 20)]
