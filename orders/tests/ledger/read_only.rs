@@ -1,5 +1,4 @@
 //! Files and directories that can be read only: each is refused in one line, and nothing is changed.
-#![cfg(unix)]
 
 use segstock_orders::OrderBook;
 use segstock_orders::ledger::{RecoverError, Recovered};
@@ -13,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const NAME: &str = "what_can_be_read_only_is_refused_and_nothing_is_changed";
+const NAME: &str = "read_only::what_can_be_read_only_is_refused_and_nothing_is_changed";
 /// Has this program open a file, in a process of its own.
 const FILE: &str = "SEGSTOCK_TEST_FILE";
 /// A user for whom modes hold, unlike for root.

@@ -1,13 +1,11 @@
 //! Lists of orders and of stocks, page by page, while the book changes.
 
-mod support;
-
+use crate::support::book;
 use segstock::ManualClock;
 use segstock_orders::{Cursor, Filter, OrderBook, OrderState, Refusal, SkuId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use support::book;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,13 +1,11 @@
 //! The times of entries: they never go back, neither between threads nor over a restart.
 
-mod support;
-
+use crate::support::Recorded;
 use segstock::{Clock, ManualClock};
 use segstock_orders::{Entry, OrderBook, OrderState, Position};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::Recorded;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,13 +1,11 @@
 //! Units that go from one SKU to another: at once, or on a way.
 
-mod support;
-
+use crate::support::{Recorded, short};
 use segstock_orders::{
     Limit, OrderBook, OrderState, Position, Refusal, SendingView, SkuLimits, SkuView, StockAnswer,
 };
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Recorded, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,13 +1,11 @@
 //! What a customer can have of a SKU, over all its orders.
 
-mod support;
-
+use crate::support::{Recorded, short};
 use segstock::ManualClock;
 use segstock_orders::{Limit, OrderBook, Refusal, Returned, SkuLimits};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
-use support::{Recorded, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,7 +1,6 @@
 //! Orders of which units can come back: they are known for weeks, up to a limit, and never keep a shop from selling.
 
-mod support;
-
+use crate::support::Recorded;
 use segstock::ManualClock;
 use segstock_orders::{
     Entry, Journal, Limit, Lost, NoPlace, OrderBook, OrderBookBuilder, OrderState, Position,
@@ -10,7 +9,6 @@ use segstock_orders::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use support::Recorded;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -16,7 +16,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// All kinds of entries in the first form: position, time, order, request and change of each row.
-const FIRST_FORM: &str = include_str!("ledger_form/1.txt");
+const FIRST_FORM: &str = include_str!("form/1.txt");
 
 fn open(file: &Path, clock: &Arc<ManualClock>) -> Outcome<Recovered<String>> {
     let builder = OrderBook::builder().clock(Arc::clone(clock) as _);

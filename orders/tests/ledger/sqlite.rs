@@ -403,7 +403,7 @@ fn what_a_customer_had_counts_after_it_was_forgotten_and_after_a_restart() -> Ou
 #[test]
 fn a_second_opening_in_the_process_leaves_the_lock_to_the_first() -> Outcome {
     const FILE: &str = "SEGSTOCK_TEST_FILE";
-    const NAME: &str = "a_second_opening_in_the_process_leaves_the_lock_to_the_first";
+    const NAME: &str = "sqlite::a_second_opening_in_the_process_leaves_the_lock_to_the_first";
     let open = |file: &Path| OrderBook::<String>::builder().recover(SqliteLedger::at(file));
     if let Some(file) = std::env::var_os(FILE) {
         // The other process.

@@ -1,12 +1,10 @@
 //! What a call does for others is a constant, however much there is to do: seen by the entries that it makes.
 
-mod support;
-
+use crate::support::Recorded;
 use segstock::ManualClock;
 use segstock_orders::{Cursor, Filter, OrderBook, Position, Refusal, SkuId};
 use std::sync::Arc;
 use std::time::Duration;
-use support::Recorded;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,6 +1,6 @@
 //! The books of each SKU: each sum counted by itself, from entries and orders.
 
-use crate::{SKUS, Sku};
+use crate::hammer::{SKUS, Sku};
 use segstock_orders::{
     Change, Cursor, Entry, Filter, Lines, OrderBook, OrderLine, OrderView, Position, SkuId,
 };

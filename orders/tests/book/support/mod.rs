@@ -1,5 +1,4 @@
 //! What the tests share: a journal that keeps all entries, the sequential model of a book, and what compares both.
-#![allow(dead_code, reason = "each test uses a part")]
 
 pub mod calls;
 pub mod model;

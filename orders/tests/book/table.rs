@@ -15,7 +15,7 @@ type Said = Result<Answer, Refusal<&'static str>>;
 
 /// The rows of the table: cells without what is around them. The first has the states in which a call may find the order.
 fn rows() -> Vec<Vec<&'static str>> {
-    let lines = include_str!("../src/lib.rs").lines();
+    let lines = include_str!("../../src/lib.rs").lines();
     let rows = lines.filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
     let rows = rows.map(|row| row.split(" | ").map(str::trim).collect());
     rows.collect()

@@ -1,27 +1,23 @@
 //! Threads call a book at random. At every look, while no call runs, the books of each SKU balance; and the entries,
 //! and every prefix of them that is tried, make a book again.
 
-#[path = "hammer/books.rs"]
-mod books;
-mod support;
-
-use books::{assert_balanced, assert_promised, settle};
+use crate::books::{assert_balanced, assert_promised, settle};
+use crate::support::Recorded;
 use segstock::ManualClock;
 use segstock_orders::{Entry, Event, OrderBook, Position, Returned, SkuLimits, What};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
-use support::Recorded;
 
-const SKUS: [&str; 3] = ["a", "b", "c"];
+pub const SKUS: [&str; 3] = ["a", "b", "c"];
 /// Orders that the threads call at a time.
 const IDS: u64 = 40;
 const THREADS: u64 = 4;
 const CALLS: u64 = 8_000;
 const LOOKS: u64 = 200;
 
-type Sku = &'static str;
+pub type Sku = &'static str;
 
 /// Numbers that look random, the same for each seed.
 struct Chance(u64);

@@ -1,16 +1,7 @@
 //! Small worlds on a ledger with faults: nothing that was answered is lost, and nothing is sold twice.
 
-#[path = "ledger/calls.rs"]
-mod calls;
-#[path = "ledger/judge.rs"]
-mod judge;
-#[path = "ledger/mistakes.rs"]
-mod mistakes;
-#[path = "ledger/world.rs"]
-mod world;
-
-use mistakes::Mistake;
-use world::World;
+use crate::mistakes::Mistake;
+use crate::world::World;
 
 const SEEDS: u64 = 10_000;
 /// Every mistake is found in fewer.

@@ -1,12 +1,10 @@
 //! What is limited: of a SKU, of a customer, of an order, and of all that grows.
 
-mod support;
-
+use crate::support::{Recorded, book, short};
 use segstock::{MAX_UNITS, ManualClock};
 use segstock_orders::{Limit, OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Recorded, book, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

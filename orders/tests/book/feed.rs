@@ -1,12 +1,10 @@
 //! The feed: what happened, in the sequence of the entries.
 
-mod support;
-
+use crate::support::Recorded;
 use segstock::ManualClock;
 use segstock_orders::{OrderBook, Position, Returned, SkuLimits, What};
 use std::sync::Arc;
 use std::time::Duration;
-use support::Recorded;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,18 +1,16 @@
 //! Random lives of orders against the sequential model. Every call may be made again, at once or later; and the entries
 //! make the book again.
 
-mod support;
-
+use crate::support::Recorded;
+use crate::support::calls::{Limits, Lines, Op, Sku};
+use crate::support::model::Shop;
+use crate::support::player::{Player, SKUS, assert_shown, shown};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::ManualClock;
 use segstock_orders::{OrderBook, OrderBookBuilder, Position};
 use std::sync::Arc;
 use std::time::Duration;
-use support::Recorded;
-use support::calls::{Limits, Lines, Op, Sku};
-use support::model::Shop;
-use support::player::{Player, SKUS, assert_shown, shown};
 
 const UNITS: u64 = 8;
 const RETENTION: u64 = 40;

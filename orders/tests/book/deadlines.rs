@@ -1,12 +1,10 @@
 //! Orders past their deadline: who needs their units has them, and who does not is not kept waiting by them.
 
-mod support;
-
+use crate::support::{Recorded, short};
 use segstock::ManualClock;
 use segstock_orders::{OrderBook, Refusal, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Recorded, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);

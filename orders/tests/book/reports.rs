@@ -1,12 +1,10 @@
 //! What people reported of the order books that they wrote by hand: each report is a test.
 
-mod support;
-
+use crate::support::{Recorded, book, short};
 use segstock::ManualClock;
 use segstock_orders::{Cursor, Filter, OrderBook, OrderState, Refusal, Returned, SkuLimits};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Recorded, book, short};
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 

@@ -1,12 +1,10 @@
 //! What no book takes is refused by an error of its own, whichever call asks for it, and changes nothing.
 
-mod support;
-
+use crate::support::Recorded;
 use segstock::MAX_UNITS;
 use segstock_orders::{Answer, Limit, OrderBook, Position, Refusal, Returned, StockAnswer};
 use std::sync::Arc;
 use std::time::Duration;
-use support::Recorded;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
 
