@@ -38,6 +38,10 @@ fn main() -> ExitCode {
 }
 
 fn order(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.file.exists() {
+        let file = arguments.file.display();
+        return Err(format!("{file} is there already, with its order: name another file").into());
+    }
     let ledger = SqliteLedger::at(arguments.file);
     let phone = || "phone".to_owned();
     let place = |book: &OrderBook<String>| {

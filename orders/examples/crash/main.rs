@@ -63,7 +63,7 @@ fn watch(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         if round > arguments.rounds && totals.answers >= arguments.answers {
             break;
         }
-        let longest = arguments.longest_ms.max(8);
+        let longest = arguments.longest_ms;
         let time = Duration::from_millis(chance.u64(longest / 8..=longest));
         let heard = parent::run_and_kill(&file, arguments, round, time, &mut answers)?;
         let audit = audit::audit(&file, &answers, heard)?;
