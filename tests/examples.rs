@@ -351,7 +351,11 @@ fn a_log_is_read_as_people_export_it() {
         "Units",
     ];
     let named = [&skip[..], &named].concat();
-    refused(&named, "line 3: \"1,200\" may be thousands");
+    refused(
+        &named,
+        "line 3: Units \"1,200\" may be thousands: say so, or write it without: --thousands",
+    );
+    refused(&["--skip-lines", "99"], "no header line below the 99 lines");
     let all = [
         &[two.path(), "--thousands", "--cover", "1", "--json"],
         &named[..],
@@ -373,7 +377,10 @@ fn a_log_that_cannot_be_read_is_refused() {
     );
     for (records, what) in [
         ("", "holds no orders"),
-        ("1,a,2\n\n1,b,x\n", "line 4: \"x\" is no whole number"),
+        (
+            "1,a,2\n\n1,b,x\n",
+            "line 4: Quantity \"x\" is no whole number",
+        ),
         ("1,a,2\r\n1,b\r\n", "line 3: 2 fields"),
         ("1,a,2\n,b,1\n", "line 3: InvoiceNo is empty"),
         (
@@ -386,7 +393,7 @@ fn a_log_that_cannot_be_read_is_refused() {
         ),
         (
             "1,a,9223372036854775808\n",
-            "line 2: \"9223372036854775808\" is no whole number",
+            "line 2: Quantity \"9223372036854775808\" is no whole number",
         ),
         ("1,a,9223372036854775807\n", "SKU a needs room for"),
     ] {

@@ -101,8 +101,15 @@ fn replay(arguments: &Arguments) -> Result<Report, String> {
         skip: arguments.skip_lines,
         thousands: arguments.thousands,
     };
-    let log = log::read(&arguments.orders, form, &arguments.columns)
-        .map_err(|error| format!("{file}: {error}"))?;
+    let log = log::read(&arguments.orders, form, &arguments.columns).map_err(|error| {
+        let may_be_thousands = error.contains("may be thousands");
+        let hint = if may_be_thousands {
+            ": --thousands"
+        } else {
+            ""
+        };
+        format!("{file}: {error}{hint}")
+    })?;
     let shop = Shop::open(&log, arguments.cover, arguments.counter, arguments.segments)
         .map_err(|error| format!("{file}: {error}"))?;
     drop(reading);

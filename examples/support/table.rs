@@ -52,6 +52,12 @@ impl Table {
         let header = header.map_err(|error| error.to_string())?.clone();
         let mut lines = Lines::of(&text, header_at);
         let header_line = lines.at(0);
+        if form.skip > 0 && rest.is_empty() {
+            let skip = form.skip;
+            return Err(format!(
+                "has no header line below the {skip} lines that are skipped"
+            ));
+        }
         if header.iter().all(|field| field.trim_ascii().is_empty()) {
             return Err("is empty: a header line is needed".into());
         }
@@ -138,7 +144,11 @@ impl Table {
     /// A line that says why it is none.
     pub fn number(&self, row: &Row, column: usize) -> Result<i64, String> {
         let text = self.text(row, column)?;
-        whole(text, self.thousands).map_err(|error| format!("line {}: {error}", row.line))
+        whole(text, self.thousands).map_err(|error| {
+            let (line, name) = (row.line, self.columns.get(column));
+            let name = name.map_or("the field", String::as_str);
+            format!("line {line}: {name} {error}")
+        })
     }
 }
 

@@ -286,13 +286,16 @@ mod tests {
             ),
             (
                 "sku,units\nA,1\n\nB,x\nC,y\n",
-                "line 4: \"x\" is no whole number",
+                "line 4: units \"x\" is no whole number",
             ),
             (
                 "sku,units\nA,\"1,200\"\n",
-                "line 2: \"1,200\" may be thousands",
+                "line 2: units \"1,200\" may be thousands",
             ),
-            ("sku,units\nA,1.5\n", "line 2: \"1.5\" is no whole number"),
+            (
+                "sku,units\nA,1.5\n",
+                "line 2: units \"1.5\" is no whole number",
+            ),
             ("sku,units\nA,-1\n", "line 2: -1 units are fewer than none"),
             (
                 "sku,units\nA,1\nB\n",

@@ -64,7 +64,7 @@ fn a_list_with_a_fault_changes_nothing_and_names_its_line() {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(told), "{detail}");
     };
-    refused("do=restock", "sku,units\na,5\nb,x\n", "line 3: \"x\"");
+    refused("do=restock", "sku,units\na,5\nb,x\n", "line 3: units \"x\"");
     refused(
         "do=count",
         "sku,units\na,5\nb,1\na,6\n",
@@ -89,7 +89,11 @@ fn a_list_with_a_fault_changes_nothing_and_names_its_line() {
         "sku,units\na,5\n",
         "at most 1000 lines",
     );
-    refused("do=restock&skip_lines=999", "sku,units\na,5\n", "empty");
+    refused(
+        "do=restock&skip_lines=999",
+        "sku,units\na,5\n",
+        "below the 999 lines",
+    );
     for query in ["", "do=sell", "do=count&more=1"] {
         send(client, query, "k", CSV, "sku,units\na,5\n").problem(422, "invalid-request");
     }
