@@ -285,6 +285,12 @@ pub struct Config {
 impl Config {
     /// Whether each SKU can be opened; what several nodes need, and what they do not do.
     fn check(&self) -> Result<(), String> {
+        if self.limits.hold > self.limits.longest_hold {
+            return Err("--hold is longer than --longest-hold".to_owned());
+        }
+        for sku in &self.metrics_skus {
+            check_sku(sku).map_err(|error| format!("--metrics-skus {sku:?}: {error}"))?;
+        }
         if self.node.is_none() {
             self.check_room(self.stock.as_ref().map_or(0, BTreeMap::len))?;
         }
@@ -404,9 +410,21 @@ impl Arguments {
     }
 }
 
-/// What is wrong, and in which line of `text`.
+/// What is wrong, and in which line of `text`; without Rust's names of numbers.
 fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message().lines().collect::<Vec<_>>().join("; ");
+    let mut message = error.message().lines().collect::<Vec<_>>().join("; ");
+    for (name, number) in [
+        (
+            "expected a nonzero usize",
+            "expected a whole number from 1 on",
+        ),
+        ("expected usize", "expected a whole number from 0 on"),
+        ("expected u64", "expected a whole number from 0 on"),
+        ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+    ] {
+        message = message.replace(name, number);
+    }
     match error.span().and_then(|span| text.get(..span.start)) {
         Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
         None => message,
@@ -417,9 +435,10 @@ impl From<Arguments> for Config {
     fn from(settings: Arguments) -> Self {
         let usual = Limits::default();
         let seconds = |set: Option<Seconds>, usual| set.map_or(usual, |Seconds(time)| time);
-        let hold = seconds(settings.hold, usual.hold);
-        // A default that is longer than the longest raises that, unless the longest is set, too.
-        let longest_hold = seconds(settings.longest_hold, usual.longest_hold.max(hold));
+        // Of the two, a default gives way to what is set.
+        let longest_hold = usual.longest_hold.max(seconds(settings.hold, usual.hold));
+        let longest_hold = seconds(settings.longest_hold, longest_hold);
+        let hold = seconds(settings.hold, usual.hold.min(longest_hold));
         Self {
             listen: settings.listen.unwrap_or_else(|| Address::local(8080)),
             shop_listen: settings.shop_listen.unwrap_or_else(|| Address::local(8081)),
@@ -450,7 +469,7 @@ impl From<Arguments> for Config {
                 body: settings.max_body.unwrap_or(usual.body),
                 list: settings.max_list.unwrap_or(usual.list),
                 skus: settings.max_skus.unwrap_or(usual.skus),
-                hold: hold.min(longest_hold),
+                hold,
                 longest_hold,
                 request: seconds(settings.request_timeout, usual.request),
             },

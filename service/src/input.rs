@@ -1,18 +1,20 @@
 //! What requests may say: bodies, names in paths, keys, SKUs, within their limits.
 
+use crate::app::Shared;
 use crate::kinds;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri};
 use segstock_orders::MAX_KEY;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::IntErrorKind;
 
 /// The longest SKU, in characters.
 pub const MAX_SKU: usize = 64;
@@ -21,13 +23,13 @@ pub const MAX_SKU: usize = 64;
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body = axum::Json::from_request(request, state).await;
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        let body = axum::Json::from_request(request, app).await;
         body.map(|axum::Json(Object(body))| Self(body))
-            .map_err(refused)
+            .map_err(|rejection| refused(&rejection, app.limits.body))
     }
 }
 
@@ -35,23 +37,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 #[derive(Debug)]
 pub struct MaybeJson<T>(pub Option<T>);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
+impl<T: DeserializeOwned> FromRequest<Shared> for MaybeJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         if request.body().is_end_stream() {
             return Ok(Self(None));
         }
         // Whoever sends it in chunks says only in the end that there are none.
         let (parts, body) = request.into_parts();
         let whole = Request::from_parts(parts.clone(), body);
-        let body = Bytes::from_request(whole, state).await;
-        let body = body.map_err(|rejection| refused(rejection.into()))?;
+        let body = Bytes::from_request(whole, app).await;
+        let body = body.map_err(|rejection| refused(&rejection.into(), app.limits.body))?;
         if body.is_empty() {
             return Ok(Self(None));
         }
         let request = Request::from_parts(parts, Body::from(body));
-        let Json(body) = Json::from_request(request, state).await?;
+        let Json(body) = Json::from_request(request, app).await?;
         Ok(Self(Some(body)))
     }
 }
@@ -81,10 +83,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-fn refused(rejection: JsonRejection) -> Problem {
+fn refused(rejection: &JsonRejection, most: usize) -> Problem {
     let kind = match rejection.status() {
         StatusCode::UNPROCESSABLE_ENTITY => kinds::INVALID_REQUEST,
-        StatusCode::PAYLOAD_TOO_LARGE => kinds::TOO_LARGE,
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("the body is larger than {most} bytes");
+            return Problem::new(kinds::TOO_LARGE, detail);
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => kinds::NOT_JSON,
         _ => kinds::MALFORMED,
     };
@@ -117,9 +122,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
             axum::extract::Query::from_request_parts(parts, state).await;
         match query {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Problem::invalid(what_is_wrong(rejection.body_text()))),
+            Err(rejection) => {
+                let wrong = what_is_wrong(rejection.body_text());
+                let number = wrong_number(&wrong, &parts.uri);
+                Err(Problem::invalid(number.unwrap_or(wrong)))
+            }
         }
     }
+}
+
+/// What is wrong with a number of a query, if that is `wrong`, which Rust says in its own words.
+fn wrong_number(wrong: &str, uri: &Uri) -> Option<String> {
+    let (name, reason) = wrong.split_once(": ")?;
+    let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+    let (_, value) = query.0.into_iter().find(|(it, _)| it == name)?;
+    let error = value.parse::<u64>().err()?;
+    let wrong = match error.kind() {
+        _ if error.to_string() != reason => return None,
+        IntErrorKind::PosOverflow => "is too large",
+        _ => "is not a whole number from 0 on",
+    };
+    Some(format!("{name}: {value:?} {wrong}"))
 }
 
 /// The one name in a path: an order's id, or a SKU.
@@ -145,19 +168,19 @@ fn is_a_step(name: &[u8]) -> bool {
     matches!(name, b"." | b"..")
 }
 
-/// Checks a SKU that is to be opened: something printable, not too long.
+/// Checks a SKU that is to be opened: something that shows, not too long.
 ///
 /// # Errors
 ///
 /// A [`Problem`] that says what is wrong with it.
 pub fn check_sku(sku: &str) -> Result<(), Problem> {
-    if sku.is_empty()
+    if sku.trim().is_empty()
         || sku.chars().count() > MAX_SKU
         || sku.chars().any(char::is_control)
         || is_a_step(sku.as_bytes())
     {
         let detail = format!(
-            "a SKU has 1 to {MAX_SKU} characters, no control characters, and is not . or .."
+            "a SKU has 1 to {MAX_SKU} characters, not only blanks, no control characters, and is not . or .."
         );
         return Err(Problem::invalid(detail));
     }

@@ -49,6 +49,13 @@ impl Problem {
         Self::new(kinds::UNKNOWN_SKU, "there is no such SKU")
     }
 
+    /// No such SKUs are open. In quotes: some may be empty, or blanks.
+    pub fn unknown_skus(skus: Vec<Sku>) -> Self {
+        let quoted: Vec<String> = skus.iter().map(|sku| format!("{sku:?}")).collect();
+        let detail = format!("unknown SKUs: {}", quoted.join(", "));
+        Self::new(kinds::UNKNOWN_SKUS, detail).with_skus(skus)
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> &'static Kind {
@@ -96,6 +103,12 @@ impl From<Refusal<Sku>> for Problem {
                 let detail = "there is no such order, or it is forgotten";
                 return Self::new(kinds::UNKNOWN_ORDER, detail);
             }
+            Refusal::UnknownSkus(skus) => return Self::unknown_skus(skus.clone()),
+            Refusal::Ttl { longest } => {
+                let minutes = longest.as_secs() / 60;
+                let detail = format!("hold_minutes: at most {minutes} minutes, by --longest-hold");
+                return Self::invalid(detail);
+            }
             Refusal::Short(_) => kinds::OUT_OF_STOCK,
             Refusal::PerCustomer(_) => kinds::PER_CUSTOMER,
             Refusal::Unpaid(_) => kinds::UNPAID,
@@ -103,7 +116,6 @@ impl From<Refusal<Sku>> for Problem {
             Refusal::CustomerNeeded(_) => kinds::CUSTOMER_NEEDED,
             Refusal::NotOnHand(_) => kinds::NOT_ON_HAND,
             Refusal::NotInOrder(_) => kinds::NOT_IN_ORDER,
-            Refusal::UnknownSkus(_) => kinds::UNKNOWN_SKUS,
             Refusal::Closed(_) => kinds::CLOSED_SKUS,
             Refusal::UnknownSending => kinds::UNKNOWN_SENDING,
             Refusal::NotOnTheWay { .. } => kinds::NOT_ON_THE_WAY,
@@ -119,9 +131,7 @@ impl From<Refusal<Sku>> for Problem {
         let mut problem = Self::new(kind, detail);
         match refusal {
             Refusal::State(state) => problem.state = Some(state),
-            Refusal::UnknownSkus(skus) | Refusal::Closed(skus) | Refusal::CustomerNeeded(skus) => {
-                problem.skus = skus;
-            }
+            Refusal::Closed(skus) | Refusal::CustomerNeeded(skus) => problem.skus = skus,
             refusal => problem.short_lines = refusal.short_lines().to_vec(),
         }
         problem

@@ -227,7 +227,25 @@ impl fmt::Display for Log {
     }
 }
 
-/// The name of a header.
+/// Headers that clients and proxies send for HTTP, or for something else that a request says.
+const OTHER_HEADERS: [&str; 14] = [
+    "accept",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "idempotency-key",
+    "last-event-id",
+    "origin",
+    "te",
+    "traceparent",
+    "transfer-encoding",
+    "x-request-id",
+];
+
+/// The name of a header that can name a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Header(pub HeaderName);
@@ -236,9 +254,12 @@ impl FromStr for Header {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name = text.parse();
-        name.map(Self)
-            .map_err(|_| format!("{text:?} is no name of a header"))
+        let name = text.parse::<HeaderName>();
+        let name = name.map_err(|_| format!("{text:?} is no name of a header"))?;
+        match OTHER_HEADERS.contains(&name.as_str()) {
+            true => Err(format!("the header {text:?} says something else")),
+            false => Ok(Self(name)),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::kinds;
 use crate::problem::Problem;
 use segstock::inventory::ShortLine;
 use segstock_orders::OrderState;
-use segstock_postgres::nodes::{Refusal, SaleError};
+use segstock_postgres::nodes::{InvalidOrder, Refusal, SaleError};
 
 pub(super) fn refused(refusal: Refusal) -> Problem {
     let detail = refusal.to_string();
@@ -26,7 +26,7 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
             kinds::UNKNOWN_ORDER,
             "there is no such order, or it is forgotten",
         ),
-        Refusal::NoSku { sku } => of(kinds::UNKNOWN_SKUS).with_skus(vec![sku]),
+        Refusal::NoSku { sku } => Problem::unknown_skus(vec![sku]),
         Refusal::Conflict => of(kinds::OTHER_REQUEST),
         Refusal::UnknownSending => of(kinds::UNKNOWN_SENDING),
         Refusal::NotOnTheWay { .. } => of(kinds::NOT_ON_THE_WAY),
@@ -34,6 +34,9 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::TryAgain => of(kinds::TRY_AGAIN),
         Refusal::Busy => of(kinds::BUSY),
         Refusal::Over => of(kinds::UNAVAILABLE),
+        Refusal::Invalid(InvalidOrder::Hold) => {
+            Problem::invalid("hold_minutes: longer than --longest-hold")
+        }
         _ => of(kinds::INVALID_REQUEST),
     }
 }

@@ -57,6 +57,43 @@ fn what_is_wrong_is_said_first() {
     let problem = problem.problem(422, "invalid-request");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.starts_with("state: unknown variant"), "{detail}");
+    for (path, told) in [
+        (
+            "orders?limit=abc",
+            "limit: \"abc\" is not a whole number from 0 on",
+        ),
+        ("orders?from=-1", "from: \"-1\" is not a whole"),
+        ("orders?to=1e9", "to: \"1e9\" is not a whole"),
+        ("stock?limit=", "limit: \"\" is not a whole"),
+        (
+            "stock?limit=18446744073709551616",
+            "limit: \"18446744073709551616\" is too large",
+        ),
+    ] {
+        let problem = shop.client.get(&format!("/v1/{path}"));
+        let problem = problem.problem(422, "invalid-request");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(told), "{path}: {detail}");
+    }
+    let path = "/v1/bulk/stock?do=count&skip_lines=-1";
+    let list = shop.client.send(
+        "POST",
+        path,
+        &[key("l"), ("content-type", "text/csv")],
+        "sku,units\n",
+    );
+    let problem = list.problem(422, "invalid-request");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("skip_lines: \"-1\" is not"), "{detail}");
+    let body = r#"{"lines":[{"sku":"phone","units":1}],"hold_minutes":61}"#;
+    let problem = post(&shop, body).problem(422, "invalid-request");
+    assert_eq!(
+        problem["detail"],
+        "hold_minutes: at most 60 minutes, by --longest-hold"
+    );
+    let body = r#"{"lines":[{"sku":"","units":1},{"sku":" ","units":1}]}"#;
+    let problem = post(&shop, body).problem(422, "unknown-skus");
+    assert_eq!(problem["detail"], "unknown SKUs: \"\", \" \"");
 }
 
 #[test]
@@ -146,7 +183,12 @@ fn orders_beyond_the_limits_are_invalid() {
     let stock = [("phone", 10), ("case", 10), ("cable", 10)];
     let shop = Server::set(&stock, setting);
     post(&shop, r#"{"lines":[]}"#).problem(422, "invalid-request");
-    post(&shop, &" ".repeat(1_001)).problem(413, "too-large");
+    let large = post(&shop, &" ".repeat(1_001)).problem(413, "too-large");
+    assert_eq!(large["detail"], "the body is larger than 1000 bytes");
+    let path = "/v1/orders/a/cancel";
+    let large = shop.client.send("POST", path, &[JSON], &" ".repeat(1_001));
+    let large = large.problem(413, "too-large");
+    assert_eq!(large["detail"], "the body is larger than 1000 bytes");
     let three = [("phone", 1), ("case", 1), ("cable", 1)];
     shop.client
         .order("a", &three)
@@ -179,7 +221,7 @@ fn orders_beyond_the_limits_are_invalid() {
 fn skus_that_cannot_be_are_not_opened() {
     let shop = Server::start(&[]);
     let long = "x".repeat(65);
-    for sku in ["a%0Ab", long.as_str()] {
+    for sku in ["a%0Ab", "%20", "%C2%A0%20", long.as_str()] {
         let refused = shop
             .client
             .send("PUT", &format!("/v1/stock/{sku}"), &[], "");

@@ -272,6 +272,18 @@ fn mistakes_are_named() {
     );
     assert_refused(&["--log", "loud"], &["--log", "loud"]);
     assert_refused(&["--customer-header", "a b"], &["--customer-header", "a b"]);
+    for header in ["Host", "Idempotency-Key", "authorization", "Traceparent"] {
+        assert_refused(
+            &["--customer-header", header],
+            &["--customer-header", header],
+        );
+    }
+    for skus in ["", ",,", "phone, "] {
+        let option = format!("--metrics-skus={skus}");
+        assert_refused(&[&option], &["--metrics-skus", "a SKU has 1 to 64"]);
+    }
+    let holds = ["--hold", "100", "--longest-hold", "10"];
+    assert_refused(&holds, &["--hold is longer than --longest-hold"]);
     assert_refused(&["--keep-backups", "0"], &["--keep-backups", "zero"]);
     for number in ["abc", "-1", "1e9", ""] {
         let option = format!("--max-orders={number}");
@@ -348,6 +360,11 @@ fn configurations_that_cannot_be_are_refused() {
         ("[stock]\nx = 1099511627777", "SKU \"x\""),
         ("[stock]\n\"a\\nb\" = 1", "SKU"),
         ("[stock]\n\"..\" = 1", "SKU \"..\""),
+        ("[stock]\n\" \" = 1", "SKU \" \""),
+        ("max_orders = 'many'", "expected a whole number from 0 on"),
+        ("max_units = -1", "expected a whole number from 0 on"),
+        ("keep_backups = 0", "expected a whole number from 1 on"),
+        ("retention = 'long'", "expected a number"),
         ("max_lines = ", "cannot read"),
         ("token = 'short'", "token"),
         ("idle = true", "idle"),

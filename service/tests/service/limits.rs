@@ -213,7 +213,7 @@ fn the_default_limits_are_met_to_the_number() {
     };
     let hour = held("hour", 60.0).expect(201);
     assert_eq!(hour["expires_in"], 3_600);
-    told(held("beyond", 61.0), 422, "invalid-request", "3600");
+    told(held("beyond", 61.0), 422, "invalid-request", "60 minutes");
     let usual = order("usual", &[("phone", 1)]).expect(201);
     assert_eq!(usual["expires_in"], 600);
     // 80 of 100 units that are held and not paid for.
