@@ -220,6 +220,15 @@ fn orders_beyond_the_limits_are_invalid() {
 #[test]
 fn skus_that_cannot_be_are_not_opened() {
     let shop = Server::start(&[]);
+    let document = shop.client.get("/openapi.json").expect(200);
+    let described = &document["paths"]["/v1/stock/{sku}"]["put"]["parameters"][0]["schema"];
+    let is_described = |sku: &str| jsonschema::is_valid(described, &json!(sku));
+    for sku in ["a\nb", " ", "\u{a0} ", "."] {
+        assert!(!is_described(sku), "{sku:?}");
+    }
+    for sku in ["...", " a", "a b", "ä"] {
+        assert!(is_described(sku), "{sku:?}");
+    }
     let long = "x".repeat(65);
     for sku in ["a%0Ab", "%20", "%C2%A0%20", long.as_str()] {
         let refused = shop
