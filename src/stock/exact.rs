@@ -228,7 +228,9 @@ impl Moves<'_> {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use super::{HEADROOM, Moves};
+    use super::HEADROOM;
+    #[cfg(feature = "inventory")]
+    use super::Moves;
     use crate::limits::MAX_UNITS;
     use crate::stock::Stock;
     use crate::stock::testing::sit_at;
