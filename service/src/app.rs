@@ -1,8 +1,10 @@
 //! [`App`]: what every handler can reach.
 
 use crate::book::Limits;
+use crate::input::MostBytes;
 use crate::shop::Shop;
 use crate::telemetry::Telemetry;
+use axum::extract::FromRef;
 use axum::http::HeaderName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +38,12 @@ pub struct App {
     pub idle: bool,
     /// Lists are read and checked one at a time: each may keep a core for a second.
     pub reading: Arc<Mutex<()>>,
+}
+
+impl FromRef<Shared> for MostBytes {
+    fn from_ref(app: &Shared) -> Self {
+        Self(app.limits.body)
+    }
 }
 
 impl App {

@@ -1,11 +1,12 @@
 //! What requests may say: bodies, names in paths, keys, SKUs, within their limits.
 
-use crate::app::Shared;
 use crate::kinds;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
+use axum::extract::{
+    FromRef, FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request,
+};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use segstock_orders::MAX_KEY;
@@ -19,17 +20,24 @@ use std::num::IntErrorKind;
 /// The longest SKU, in characters.
 pub const MAX_SKU: usize = 64;
 
+/// The most bytes of a body that is no list.
+#[derive(Debug, Clone, Copy)]
+pub struct MostBytes(pub usize);
+
 /// A JSON body, which is an object; whatever is wrong with it is a [`Problem`].
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T>
+where
+    MostBytes: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
-        let body = axum::Json::from_request(request, app).await;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = axum::Json::from_request(request, state).await;
         body.map(|axum::Json(Object(body))| Self(body))
-            .map_err(|rejection| refused(&rejection, app.limits.body))
+            .map_err(|rejection| refused(&rejection, MostBytes::from_ref(state)))
     }
 }
 
@@ -37,23 +45,27 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
 #[derive(Debug)]
 pub struct MaybeJson<T>(pub Option<T>);
 
-impl<T: DeserializeOwned> FromRequest<Shared> for MaybeJson<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for MaybeJson<T>
+where
+    MostBytes: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if request.body().is_end_stream() {
             return Ok(Self(None));
         }
         // Whoever sends it in chunks says only in the end that there are none.
         let (parts, body) = request.into_parts();
         let whole = Request::from_parts(parts.clone(), body);
-        let body = Bytes::from_request(whole, app).await;
-        let body = body.map_err(|rejection| refused(&rejection.into(), app.limits.body))?;
+        let body = Bytes::from_request(whole, state).await;
+        let body =
+            body.map_err(|rejection| refused(&rejection.into(), MostBytes::from_ref(state)))?;
         if body.is_empty() {
             return Ok(Self(None));
         }
         let request = Request::from_parts(parts, Body::from(body));
-        let Json(body) = Json::from_request(request, app).await?;
+        let Json(body) = Json::from_request(request, state).await?;
         Ok(Self(Some(body)))
     }
 }
@@ -83,7 +95,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-fn refused(rejection: &JsonRejection, most: usize) -> Problem {
+fn refused(rejection: &JsonRejection, MostBytes(most): MostBytes) -> Problem {
     let kind = match rejection.status() {
         StatusCode::UNPROCESSABLE_ENTITY => kinds::INVALID_REQUEST,
         StatusCode::PAYLOAD_TOO_LARGE => {

@@ -1,9 +1,12 @@
 //! The books of each SKU: each sum counted by itself, from entries and orders.
 
-use crate::hammer::{SKUS, Sku};
 use segstock_orders::{
     Change, Cursor, Entry, Filter, Lines, OrderBook, OrderLine, OrderView, Position, SkuId,
 };
+
+pub const SKUS: [&str; 3] = ["a", "b", "c"];
+
+pub type Sku = &'static str;
 
 /// Units of one SKU in orders, by how far they are.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Threads call a book at random. At every look, while no call runs, the books of each SKU balance; and the entries,
 //! and every prefix of them that is tried, make a book again.
 
-use crate::books::{assert_balanced, assert_promised, settle};
+use crate::books::{SKUS, Sku, assert_balanced, assert_promised, settle};
 use crate::support::Recorded;
 use segstock::ManualClock;
 use segstock_orders::{Entry, Event, OrderBook, Position, Returned, SkuLimits, What};
@@ -10,14 +10,11 @@ use std::sync::{Arc, Barrier, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
-pub const SKUS: [&str; 3] = ["a", "b", "c"];
 /// Orders that the threads call at a time.
 const IDS: u64 = 40;
 const THREADS: u64 = 4;
 const CALLS: u64 = 8_000;
 const LOOKS: u64 = 200;
-
-pub type Sku = &'static str;
 
 /// Numbers that look random, the same for each seed.
 struct Chance(u64);
