@@ -4,6 +4,7 @@ use crate::crew::Crew;
 use crate::explain::Explanation;
 use crate::history::History;
 use crate::recorder::{Log, Recording, Watch};
+use crate::reduced::Reduced;
 use crate::rounds::{Draw, Round, Step, Waits};
 use crate::subject::Subject;
 use rand::rngs::SmallRng;
@@ -117,24 +118,19 @@ const ENOUGH: Duration = Duration::from_secs(2);
 const ENOUGH_ALONE: Duration = Duration::from_secs(10);
 
 /// Plays `round` on `subject`, at most for `patience`.
-pub(super) fn play<S: Subject + 'static>(
-    crew: &mut Crew,
-    subject: S,
-    round: &Round,
-    patience: Duration,
-) -> Played {
+pub(super) fn play(crew: &mut Crew, subject: Reduced, round: &Round, patience: Duration) -> Played {
     let threads = round.scripts.len();
     let script = {
         let round = round.clone();
-        move |subject: &S, log: &mut Log| follow(subject, log, &round, round.waits)
+        move |subject: &Reduced, log: &mut Log| follow(subject, log, &round, round.waits)
     };
     let draw = round.draw;
-    let rest = move |subject: &S, log: &mut Log| look_at_rest(subject, log, draw);
+    let rest = move |subject: &Reduced, log: &mut Log| look_at_rest(subject, log, draw);
     together(crew, subject, round.units, threads, patience, script, rest)
 }
 
 /// Calls what `round` has the thread of this log call.
-pub(super) fn follow<S: Subject>(subject: &S, log: &mut Log, round: &Round, waits: Waits) {
+pub(super) fn follow(subject: &Reduced, log: &mut Log, round: &Round, waits: Waits) {
     let thread = log.thread();
     let mut player = Player::new(subject, log, round.seed ^ thread as u64, waits);
     let enough = match waits {
@@ -152,7 +148,7 @@ pub(super) fn follow<S: Subject>(subject: &S, log: &mut Log, round: &Round, wait
 }
 
 /// Reads when all other calls are over, then sells until nothing is left.
-pub(super) fn look_at_rest<S: Subject>(subject: &S, log: &mut Log, draw: Draw) {
+pub(super) fn look_at_rest(subject: &Reduced, log: &mut Log, draw: Draw) {
     log.run(subject, Op::Available);
     log.run(subject, Op::Snapshot);
     drain(subject, log, draw);
@@ -160,14 +156,14 @@ pub(super) fn look_at_rest<S: Subject>(subject: &S, log: &mut Log, draw: Draw) {
 
 /// Runs `script` on some threads that begin together, each with a log of its own, and when they are
 /// done `rest` on one.
-pub(super) fn together<S: Subject + 'static>(
+pub(super) fn together(
     crew: &mut Crew,
-    subject: S,
+    subject: Reduced,
     units: u64,
     threads: usize,
     patience: Duration,
-    script: impl Fn(&S, &mut Log) + Send + Sync + 'static,
-    rest: impl Fn(&S, &mut Log) + Send + Sync + 'static,
+    script: impl Fn(&Reduced, &mut Log) + Send + Sync + 'static,
+    rest: impl Fn(&Reduced, &mut Log) + Send + Sync + 'static,
 ) -> Played {
     let deadline = Instant::now() + patience;
     let recording = Recording::begin(units);
@@ -297,7 +293,7 @@ const MOST_DRAINED: u64 = 100;
 
 /// Takes out what is left, and one more: what is there can be sold, and no more. Of a counter that deals in single
 /// units some may stay.
-pub(super) fn drain<S: Subject>(subject: &S, log: &mut Log, draw: Draw) {
+pub(super) fn drain(subject: &Reduced, log: &mut Log, draw: Draw) {
     let Some(Outcome::AtMost(left)) = log.run(subject, Op::Available) else {
         return;
     };
@@ -314,8 +310,8 @@ pub(super) fn drain<S: Subject>(subject: &S, log: &mut Log, draw: Draw) {
     }
 }
 
-struct Player<'a, S> {
-    subject: &'a S,
+struct Player<'a> {
+    subject: &'a Reduced,
     log: &'a mut Log,
     chance: SmallRng,
     waits: Waits,
@@ -323,8 +319,8 @@ struct Player<'a, S> {
     mine: u64,
 }
 
-impl<'a, S: Subject> Player<'a, S> {
-    fn new(subject: &'a S, log: &'a mut Log, seed: u64, waits: Waits) -> Self {
+impl<'a> Player<'a> {
+    fn new(subject: &'a Reduced, log: &'a mut Log, seed: u64, waits: Waits) -> Self {
         let chance = SmallRng::seed_from_u64(seed);
         Self {
             subject,

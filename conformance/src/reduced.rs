@@ -1,27 +1,33 @@
-//! A subject that offers less, so that what is not promised is not called.
+//! The counter under judgement: it offers less than its subject, so that what is not promised is not called. It is one type
+//! for all counters, so that the suite is compiled once, and not again for each counter that a test judges.
 
 use crate::options::Options;
 use crate::subject::{Answer, Subject};
 use segstock_model::{Op, Outcome};
 
-#[derive(Debug)]
-pub(super) struct Reduced<S> {
-    inner: S,
+pub(super) struct Reduced {
+    inner: Box<dyn Subject>,
     snapshots: bool,
     reservations: bool,
 }
 
-impl<S> Reduced<S> {
-    pub(super) const fn new(inner: S, options: &Options) -> Self {
+/// Opens a counter with these units.
+pub(super) type Open<'a> = &'a dyn Fn(u64) -> Result<Reduced, NotOpened>;
+
+/// Why a counter could not be opened, in words.
+pub(super) struct NotOpened(pub(super) String);
+
+impl Reduced {
+    pub(super) fn new(inner: impl Subject + 'static, options: &Options) -> Self {
         Self {
-            inner,
+            inner: Box::new(inner),
             snapshots: options.snapshots,
             reservations: options.reservations,
         }
     }
 }
 
-impl<S: Subject> Subject for Reduced<S> {
+impl Subject for Reduced {
     fn deduct(&self, units: u64) -> Answer {
         self.inner.deduct(units)
     }

@@ -87,10 +87,10 @@ impl Options {
 }
 
 /// Plays a round in some schedules; the last of them may have come to no end.
-fn explore<S: Subject + 'static>(
+fn explore(
     schedules: usize,
     round: &Round,
-    open: impl Fn(u64) -> S + Send + Sync + 'static,
+    open: impl Fn(u64) -> Reduced + Send + Sync + 'static,
 ) -> Vec<Played> {
     let mut config = Config::new();
     config.failure_persistence = FailurePersistence::None;
@@ -123,8 +123,8 @@ fn explore<S: Subject + 'static>(
 }
 
 /// One schedule, in which this is called by shuttle.
-fn play<S: Subject + 'static>(
-    subject: S,
+fn play(
+    subject: Reduced,
     round: &Round,
     recording: Recording,
     under_way: &Mutex<Option<(Recording, Vec<Watch>)>>,

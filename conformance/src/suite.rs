@@ -4,7 +4,7 @@ use crate::crew::Crew;
 use crate::options::Options;
 use crate::play::{Played, play, together};
 use crate::recorder::Log;
-use crate::reduced::Reduced;
+use crate::reduced::{NotOpened, Open, Reduced};
 use crate::report::{Promise, Report, State, Unjudged};
 use crate::rounds::rounds;
 use crate::subject::Subject;
@@ -13,6 +13,7 @@ use crate::trials;
 use crate::trials::Trial;
 use segstock_model::Op;
 use std::any;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -59,9 +60,24 @@ impl Options {
         &self,
         open: impl Fn(u64, usize) -> Result<S, E>,
     ) -> Result<Report, E> {
-        let began = Instant::now();
+        let failed = Cell::new(None);
+        let open = |units| match open(units, self.segments) {
+            Ok(subject) => Ok(Reduced::new(subject, self)),
+            Err(error) => {
+                let words = error.to_string();
+                failed.set(Some(error));
+                Err(NotOpened(words))
+            }
+        };
         let name = self.name.clone();
         let name = name.unwrap_or_else(|| any::type_name::<S>().to_owned());
+        let judged = self.judge(name, &open);
+        judged.map_err(|_| failed.take().expect("what is not opened leaves its error"))
+    }
+
+    /// The check itself, which knows no type of a user.
+    fn judge(&self, name: String, open: Open<'_>) -> Result<Report, NotOpened> {
+        let began = Instant::now();
         let mut check = Check {
             options: self,
             tally: Tally::new(self, name),
@@ -69,11 +85,10 @@ impl Options {
             began,
             shown: began,
         };
-        let open = |units| Ok(Reduced::new(open(units, self.segments)?, self));
         match check.run(open) {
             Err(error) if check.tally.histories() == 0 => return Err(error),
-            Err(error) => {
-                let trouble = format!("the counter could not be opened: {error}");
+            Err(NotOpened(why)) => {
+                let trouble = format!("the counter could not be opened: {why}");
                 check.tally.give_up(Unjudged::NotOpened, trouble);
             }
             Ok(()) => {}
@@ -139,16 +154,13 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn run<S: Subject + 'static, E>(
-        &mut self,
-        open: impl Fn(u64) -> Result<Reduced<S>, E>,
-    ) -> Result<(), E> {
+    fn run(&mut self, open: Open<'_>) -> Result<(), NotOpened> {
         // Not on this thread: a call may never return.
         let place = |subject: &_, log: &mut Log| _ = log.run(subject, A_HOLD);
         let patience = self.options.patience;
         let probe = together(&mut self.crew, open(1)?, 1, 1, patience, place, |_, _| ());
         let holds = !probe.history.calls().is_empty();
-        if (probe.is_stuck() && self.add(&probe)) || self.trials(&open)? {
+        if (probe.is_stuck() && self.add(&probe)) || self.trials(open)? {
             return Ok(());
         }
         let mut pass = 0;
@@ -166,7 +178,7 @@ impl Check<'_> {
                     return Ok(());
                 }
             }
-            if pass == 0 && self.racing_trials(&open)? {
+            if pass == 0 && self.racing_trials(open)? {
                 return Ok(());
             }
             pass += 1;
@@ -175,10 +187,7 @@ impl Check<'_> {
     }
 
     /// Plays the trials, and says whether the check is over.
-    fn trials<S: Subject + 'static, E>(
-        &mut self,
-        open: &impl Fn(u64) -> Result<Reduced<S>, E>,
-    ) -> Result<bool, E> {
+    fn trials(&mut self, open: Open<'_>) -> Result<bool, NotOpened> {
         let options = self.options;
         let trials = trials::zero(options, &mut self.crew, open)?;
         if self.add_trials(Promise::Zero, &trials) {
@@ -204,10 +213,7 @@ impl Check<'_> {
     }
 
     /// Plays the trials in which many threads race, and says whether the check is over.
-    fn racing_trials<S: Subject + 'static, E>(
-        &mut self,
-        open: &impl Fn(u64) -> Result<Reduced<S>, E>,
-    ) -> Result<bool, E> {
+    fn racing_trials(&mut self, open: Open<'_>) -> Result<bool, NotOpened> {
         let (options, few) = (self.options, self.options.rounds.div_ceil(20).max(1));
         if options.draw.most.is_none() {
             let is_over = options.is_given_up(self.began);
@@ -220,11 +226,7 @@ impl Check<'_> {
     }
 
     /// Plays the trials of callers that panic, the first of one caller alone, and says whether the check is over.
-    fn panics<S: Subject + 'static, E>(
-        &mut self,
-        open: &impl Fn(u64) -> Result<Reduced<S>, E>,
-        rounds: Range<usize>,
-    ) -> Result<bool, E> {
+    fn panics(&mut self, open: Open<'_>, rounds: Range<usize>) -> Result<bool, NotOpened> {
         let broken = self.tally.broken();
         let is_wrong = broken.contains(&Promise::Linearizable);
         let is_over = self.options.is_given_up(self.began);

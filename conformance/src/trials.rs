@@ -14,8 +14,8 @@ use crate::judge::{Ruling, is_known};
 use crate::options::Options;
 use crate::play::{Played, together};
 use crate::recorder::Log;
+use crate::reduced::{NotOpened, Open, Reduced};
 use crate::report::Unjudged;
-use crate::subject::Subject;
 use segstock_model::{Call, Op, Outcome};
 
 /// A trial: what was played, and what is wrong with it, if anything.
@@ -60,13 +60,13 @@ impl Trial {
 }
 
 /// Calls of 0 units, which are always done: also on a counter that is empty.
-pub(super) fn zero<S: Subject + 'static, E>(
+pub(super) fn zero(
     options: &Options,
     crew: &mut Crew,
-    open: impl Fn(u64) -> Result<S, E>,
-) -> Result<Vec<Trial>, E> {
+    open: Open<'_>,
+) -> Result<Vec<Trial>, NotOpened> {
     let mut trial = |units| {
-        let script = move |subject: &S, log: &mut Log| {
+        let script = move |subject: &Reduced, log: &mut Log| {
             for op in [
                 Op::Deduct(0),
                 Op::Restock(0),
@@ -101,12 +101,12 @@ pub(super) fn zero<S: Subject + 'static, E>(
 
 /// A commit and a release of units that were never reserved, for a counter that promises to refuse them. `None` if the
 /// counter does not reserve.
-pub(super) fn unreserved<S: Subject + 'static, E>(
+pub(super) fn unreserved(
     options: &Options,
     crew: &mut Crew,
-    open: impl Fn(u64) -> Result<S, E>,
-) -> Result<Option<Trial>, E> {
-    let script = |subject: &S, log: &mut Log| {
+    open: Open<'_>,
+) -> Result<Option<Trial>, NotOpened> {
+    let script = |subject: &Reduced, log: &mut Log| {
         for op in [
             Op::Release(1),
             Op::Commit(1),

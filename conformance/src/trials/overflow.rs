@@ -6,6 +6,7 @@ use crate::crew::Crew;
 use crate::options::Options;
 use crate::play::{Played, together};
 use crate::recorder::Log;
+use crate::reduced::{NotOpened, Open, Reduced};
 use crate::request::named;
 use crate::subject::{Answer, Subject};
 use segstock_model::{Call, Op, Outcome, Refusal};
@@ -16,14 +17,14 @@ const UNITS: u64 = 5;
 
 /// One thread orders and restocks more than can be counted. A refused call must change nothing, and an accepted one
 /// must be counted.
-pub(in super::super) fn overflow<S: Subject + 'static, E>(
+pub(in super::super) fn overflow(
     options: &Options,
     crew: &mut Crew,
-    open: impl Fn(u64) -> Result<S, E>,
-) -> Result<Vec<Trial>, E> {
+    open: Open<'_>,
+) -> Result<Vec<Trial>, NotOpened> {
     let mut trials = Vec::new();
     for script in scripts(options) {
-        let script = move |subject: &S, log: &mut Log| run(subject, log, &script);
+        let script = move |subject: &Reduced, log: &mut Log| run(subject, log, &script);
         let subject = open(UNITS)?;
         let played = together(crew, subject, UNITS, 1, options.patience, script, |_, _| ());
         let is_stuck = played.is_stuck();
@@ -38,13 +39,13 @@ pub(in super::super) fn overflow<S: Subject + 'static, E>(
 }
 
 /// Several threads restock more together than can be counted, in some rounds.
-pub(in super::super) fn overflow_races<S: Subject + 'static, E>(
+pub(in super::super) fn overflow_races(
     options: &Options,
     crew: &mut Crew,
-    open: impl Fn(u64) -> Result<S, E>,
+    open: Open<'_>,
     rounds: usize,
     is_over: impl Fn() -> bool,
-) -> Result<Vec<Trial>, E> {
+) -> Result<Vec<Trial>, NotOpened> {
     let mut trials = Vec::new();
     for _ in 0..rounds {
         if is_over() {
@@ -102,7 +103,7 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
 }
 
 /// Makes the calls one after another, but releases nothing that was not reserved.
-fn run<S: Subject>(subject: &S, log: &mut Log, script: &[Op]) {
+fn run(subject: &Reduced, log: &mut Log, script: &[Op]) {
     let mut has_aside = false;
     for &op in script {
         if matches!(op, Op::Release(_)) && !has_aside {
@@ -122,7 +123,7 @@ fn miscounted(played: &Played, options: &Options) -> Option<(Call, String)> {
 }
 
 /// Several threads restock a counter that is almost full. `None` if it cannot be filled.
-fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) -> Option<Trial> {
+fn race(options: &Options, crew: &mut Crew, subject: Reduced) -> Option<Trial> {
     if options.draw.single {
         subject.close();
         return None;
@@ -133,12 +134,12 @@ fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) ->
     let filled: Arc<OnceLock<bool>> = Arc::default();
     let fill_once = {
         let filled = Arc::clone(&filled);
-        move |subject: &S| {
+        move |subject: &Reduced| {
             let fill = || named(|| subject.restock(fill)) == Answer::Done(());
             *filled.get_or_init(fill)
         }
     };
-    let script = move |subject: &S, log: &mut Log| {
+    let script = move |subject: &Reduced, log: &mut Log| {
         if !fill_once(subject) {
             return;
         }
@@ -149,7 +150,7 @@ fn race<S: Subject + 'static>(options: &Options, crew: &mut Crew, subject: S) ->
         }
     };
     let is_full = Arc::clone(&filled);
-    let rest = move |subject: &S, log: &mut Log| {
+    let rest = move |subject: &Reduced, log: &mut Log| {
         if is_full.get() == Some(&true) {
             for op in [Op::Available, Op::Deduct(1), Op::Available] {
                 log.run(subject, op);

@@ -8,8 +8,8 @@ use crate::judge::Ruling;
 use crate::options::Options;
 use crate::play::{Played, drain, together};
 use crate::recorder::Log;
+use crate::reduced::{NotOpened, Open, Reduced};
 use crate::report::Unjudged;
-use crate::subject::Subject;
 use segstock_model::{Call, Op, Outcome};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,14 +19,14 @@ use std::thread;
 /// Orders of which every second one panics in the caller's code: first one thread alone, then many. `None` if the
 /// counter runs no code of callers. If the counter `is_wrong` without panics, units that are missing after a race are
 /// not blamed on a panic.
-pub(in super::super) fn panics<S: Subject + 'static, E>(
+pub(in super::super) fn panics(
     options: &Options,
     crew: &mut Crew,
-    open: impl Fn(u64) -> Result<S, E>,
+    open: Open<'_>,
     rounds: Range<usize>,
     is_wrong: bool,
     is_over: impl Fn() -> bool,
-) -> Result<Option<Vec<Trial>>, E> {
+) -> Result<Option<Vec<Trial>>, NotOpened> {
     let mut trials = Vec::new();
     for round in rounds {
         if is_over() {
@@ -38,7 +38,7 @@ pub(in super::super) fn panics<S: Subject + 'static, E>(
         let notes = Notes::default();
         let script = {
             let notes = notes.clone();
-            move |subject: &S, log: &mut Log| {
+            move |subject: &Reduced, log: &mut Log| {
                 for turn in 0..6_u64 {
                     if !notes.order(subject, log, draw.order(1 + turn / 2 % 2), turn % 2 == 0) {
                         return;
@@ -50,7 +50,7 @@ pub(in super::super) fn panics<S: Subject + 'static, E>(
                 }
             }
         };
-        let rest = move |subject: &S, log: &mut Log| {
+        let rest = move |subject: &Reduced, log: &mut Log| {
             log.run(subject, Op::Available);
             log.run(subject, Op::Snapshot);
             log.run(subject, Op::Restock(1));
@@ -107,7 +107,7 @@ impl Notes {
     }
 
     /// Runs an order and catches the panic of its flow; returns whether orders are offered.
-    fn order<S: Subject>(&self, subject: &S, log: &mut Log, units: u64, panics: bool) -> bool {
+    fn order(&self, subject: &Reduced, log: &mut Log, units: u64, panics: bool) -> bool {
         let now = log.clock();
         let mut ran = None;
         let mut flow = || {
