@@ -15,7 +15,7 @@
 //!
 //! loom sees neither the map nor its pins. Under loom a lock of readers and writers takes the place of the pins
 //! (`stocks/checked.rs`), so that it explores the three steps. That the map keeps its word is tested by threads:
-//! `removing_takes_all_that_was_answered` in `tests/inventory_removal.rs`.
+//! `removing_takes_all_that_was_answered` in `tests/inventory/removal.rs`.
 
 #[cfg(any(loom, shuttle))]
 mod checked;

@@ -98,7 +98,7 @@ impl Till {
 
 /// What is held is reserved, in a snapshot beside an order that is placed, or settled. That nothing is
 /// settled in the middle of one is beyond loom, to which the load of who gives back hides that of who
-/// looks: threads find it, in `tests/inventory_snapshot`.
+/// looks: threads find it, in `tests/inventory/snapshot.rs`.
 fn keeping(
     name: &str,
     open: fn() -> Arc<Till>,

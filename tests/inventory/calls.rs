@@ -1,6 +1,6 @@
 //! The inventory: what each call promises, alone and beside others.
-#![cfg(all(feature = "inventory", not(loom)))]
 
+use crate::shop::{figures, open};
 use segstock::inventory::{
     InsertError, Inventory, InventoryBuilder, OnTheWay, OrderHolds, OrderRefused, OrderReservation,
     RemoveError, Shelf, SkuError,
@@ -13,20 +13,6 @@ use std::thread;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// An inventory with these SKUs.
-fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static str> {
-    let shop = Inventory::new();
-    for (sku, units) in skus {
-        shop.insert(sku, units).unwrap();
-    }
-    shop
-}
-
-fn figures(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
-    let snapshot = shop.get(sku).unwrap();
-    (snapshot.available, snapshot.reserved, snapshot.sold)
-}
 
 #[test]
 fn auto_traits_are_meant() {

@@ -1,8 +1,6 @@
 //! Random calls on an inventory, one after another, against a map from SKU to the sequential model of a stock.
-#![cfg(all(feature = "inventory", not(loom)))]
 
-mod support;
-
+use crate::support::perform::taken;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use segstock::Inventory;
@@ -12,7 +10,6 @@ use segstock_model::Op::{
 };
 use segstock_model::{Model, Outcome, Snapshot};
 use std::collections::BTreeMap;
-use support::perform::taken;
 
 type Lines = Vec<(u8, u64)>;
 

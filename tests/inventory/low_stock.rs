@@ -1,5 +1,4 @@
 //! Low stock: the SKUs that have less than their threshold, whenever somebody asks.
-#![cfg(all(feature = "inventory", not(loom)))]
 
 use segstock::inventory::Inventory;
 use segstock::{MAX_UNITS, Stock};

@@ -1,5 +1,4 @@
 //! A snapshot writes what a hold has, not what was asked for; and a retry of the request is still recognized.
-#![cfg(all(feature = "inventory", feature = "serde", not(loom)))]
 
 use segstock::inventory::{
     HoldRow, InventorySnapshot, OrderHolds, OrderRefused, OrderReservation, SkuRow, SkuSnapshot,

@@ -1,5 +1,4 @@
 //! Snapshots of an inventory: kept, restored, refused.
-#![cfg(all(feature = "inventory", feature = "serde", not(loom)))]
 
 mod refused;
 

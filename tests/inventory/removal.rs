@@ -1,33 +1,10 @@
 //! A SKU is removed while other calls use it.
-#![cfg(all(feature = "inventory", not(loom)))]
 
+use crate::shop::{Over, figures, open};
 use segstock::inventory::{Inventory, OrderRefused, RemoveError};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-
-/// An inventory with these SKUs.
-fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static str> {
-    let shop = Inventory::new();
-    for (sku, units) in skus {
-        shop.insert(sku, units).unwrap();
-    }
-    shop
-}
-
-fn figures(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
-    let snapshot = shop.get(sku).unwrap();
-    (snapshot.available, snapshot.reserved, snapshot.sold)
-}
-
-/// Ends the other threads, also when a check fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 #[test]
 fn removing_takes_all_that_was_answered() {

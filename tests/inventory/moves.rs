@@ -1,33 +1,10 @@
 //! Stocktakes, and units on the way from one SKU to another.
-#![cfg(all(feature = "inventory", not(loom)))]
 
+use crate::shop::{Over, figures, open};
 use segstock::MAX_UNITS;
-use segstock::inventory::{Inventory, SkuError};
+use segstock::inventory::SkuError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-
-/// An inventory with these SKUs.
-fn open<const N: usize>(skus: [(&'static str, u64); N]) -> Inventory<&'static str> {
-    let shop = Inventory::new();
-    for (sku, units) in skus {
-        shop.insert(sku, units).unwrap();
-    }
-    shop
-}
-
-fn figures(shop: &Inventory<&'static str>, sku: &'static str) -> (u64, u64, u64) {
-    let snapshot = shop.get(sku).unwrap();
-    (snapshot.available, snapshot.reserved, snapshot.sold)
-}
-
-/// Ends the other threads, also when a check fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 #[test]
 fn a_count_does_not_undo_sales() {
