@@ -1,7 +1,6 @@
 //! The counter under judgement: it offers less than its subject, so that what is not promised is not called. It is one type
 //! for all counters, so that the suite is compiled once, and not again for each counter that a test judges.
 
-use crate::options::Options;
 use crate::subject::{Answer, Subject};
 use segstock_model::{Op, Outcome};
 
@@ -18,11 +17,12 @@ pub(super) type Open<'a> = &'a dyn Fn(u64) -> Result<Reduced, NotOpened>;
 pub(super) struct NotOpened(pub(super) String);
 
 impl Reduced {
-    pub(super) fn new(inner: impl Subject + 'static, options: &Options) -> Self {
+    /// Without snapshots or reservations, if these are not promised.
+    pub(super) fn new(inner: impl Subject + 'static, snapshots: bool, reservations: bool) -> Self {
         Self {
             inner: Box::new(inner),
-            snapshots: options.snapshots,
-            reservations: options.reservations,
+            snapshots,
+            reservations,
         }
     }
 }

@@ -69,7 +69,7 @@ impl Options {
         let open = Arc::new(open);
         for round in racing(self.size(), self.seed, self.reservations) {
             let (options, open) = (self.clone(), Arc::clone(&open));
-            let open = move |units| Reduced::new(open(units, options.segments), &options);
+            let open = move |units| options.reduced(open(units, options.segments));
             for played in explore(schedules, &round, open) {
                 if tally.add(&played) {
                     let trouble = "a schedule came to no end: nothing was tried after it";
@@ -141,7 +141,7 @@ fn play(
         .take(threads)
         .map(|log| {
             let (subject, round) = (Arc::clone(&subject), round.clone());
-            let script = move || guarded(log, |log| follow(&*subject, log, &round, Waits::Never));
+            let script = move || guarded(log, |log| follow(&subject, log, &round, Waits::Never));
             shuttle::thread::spawn(script)
         })
         .collect();
@@ -152,7 +152,7 @@ fn play(
     let mut at_rest = 0;
     if let Some(log) = logs.next() {
         let last = guarded(log, |log| {
-            look_at_rest(&*subject, log, round.draw);
+            look_at_rest(&subject, log, round.draw);
             subject.close();
         });
         at_rest = last.0.calls().len();

@@ -62,7 +62,7 @@ impl Options {
     ) -> Result<Report, E> {
         let failed = Cell::new(None);
         let open = |units| match open(units, self.segments) {
-            Ok(subject) => Ok(Reduced::new(subject, self)),
+            Ok(subject) => Ok(self.reduced(subject)),
             Err(error) => {
                 let words = error.to_string();
                 failed.set(Some(error));
@@ -71,12 +71,20 @@ impl Options {
         };
         let name = self.name.clone();
         let name = name.unwrap_or_else(|| any::type_name::<S>().to_owned());
-        let judged = self.judge(name, &open);
-        judged.map_err(|_| failed.take().expect("what is not opened leaves its error"))
+        let report = self.judge(name, &open);
+        match failed.take() {
+            Some(error) if report.histories == 0 => Err(error),
+            _ => Ok(report),
+        }
+    }
+
+    /// The counter under judgement: with what is promised, and no more.
+    pub(super) fn reduced(&self, subject: impl Subject + 'static) -> Reduced {
+        Reduced::new(subject, self.snapshots, self.reservations)
     }
 
     /// The check itself, which knows no type of a user.
-    fn judge(&self, name: String, open: Open<'_>) -> Result<Report, NotOpened> {
+    fn judge(&self, name: String, open: Open<'_>) -> Report {
         let began = Instant::now();
         let mut check = Check {
             options: self,
@@ -85,15 +93,11 @@ impl Options {
             began,
             shown: began,
         };
-        match check.run(open) {
-            Err(error) if check.tally.histories() == 0 => return Err(error),
-            Err(NotOpened(why)) => {
-                let trouble = format!("the counter could not be opened: {why}");
-                check.tally.give_up(Unjudged::NotOpened, trouble);
-            }
-            Ok(()) => {}
+        if let Err(NotOpened(why)) = check.run(open) {
+            let trouble = format!("the counter could not be opened: {why}");
+            check.tally.give_up(Unjudged::NotOpened, trouble);
         }
-        Ok(check.tally.report(began))
+        check.tally.report(began)
     }
 
     /// Whether the time of a whole check that began then is over.

@@ -114,10 +114,6 @@ impl<'a> Tally<'a> {
         broken.map(|finding| finding.promise).collect()
     }
 
-    pub(super) const fn histories(&self) -> usize {
-        self.histories
-    }
-
     /// Judges a round, and says whether it is the last that can be played.
     pub(super) fn add(&mut self, played: &Played) -> bool {
         self.count(played);
