@@ -1,9 +1,8 @@
 //! Backups: made while it serves, listed, restored, and deleted when there are enough.
 #![cfg(unix)]
 
-use crate::command::wait_for;
-use crate::support::Client;
 use crate::support::process::{PORTS, Process, command};
+use crate::support::{Client, wait_for};
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader};

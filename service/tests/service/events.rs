@@ -1,8 +1,7 @@
 //! The stream of events: what is told, when, and how it goes on.
 
-use crate::command::wait_for;
 use crate::support::process::{PORTS, Process, command};
-use crate::support::{Client, JSON, Server, Setting, key};
+use crate::support::{Client, JSON, Server, Setting, key, wait_for};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,8 +1,7 @@
 //! Lists that wait, for the disk and for each other: none longer than a request may, and each says what it did.
 
-use crate::command::wait_for;
 use crate::support::slow::Slow;
-use crate::support::{Reply, Server, Setting, key};
+use crate::support::{Reply, Server, Setting, key, wait_for};
 use segstock_orders::NoPlace;
 use segstock_orders::ledger::WriterSettings;
 use std::thread;

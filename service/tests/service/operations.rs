@@ -1,9 +1,8 @@
 //! What operators rely on: ids of requests, the log, a slow and a dead ledger, few descriptors, stopping.
 
-use crate::command::wait_for;
 use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command};
 use crate::support::slow::Slow;
-use crate::support::{Client, JSON, Server, Setting, key};
+use crate::support::{Client, JSON, Server, Setting, key, wait_for};
 use segstock_orders::ledger::{
     Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError,
 };

@@ -1,8 +1,7 @@
 //! A list that is refused midway: it was checked, and others made a line of it impossible before it came there.
 
-use crate::command::wait_for;
 use crate::support::slow::Slow;
-use crate::support::{Server, key};
+use crate::support::{Server, key, wait_for};
 use segstock::MAX_UNITS;
 use serde_json::json;
 use std::thread;

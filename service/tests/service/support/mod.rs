@@ -27,7 +27,8 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -326,4 +327,14 @@ impl Client {
 fn lines_of(lines: &[(&str, u64)]) -> Vec<Value> {
     let line = |(sku, units): &(&str, u64)| json!({"sku": sku, "units": units});
     lines.iter().map(line).collect()
+}
+
+/// Waits until it is so, for 20 s at most.
+#[track_caller]
+pub fn wait_for(what: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(10));
+    }
 }
