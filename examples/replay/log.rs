@@ -51,9 +51,9 @@ pub fn read(path: &Path, form: Form, columns: &Columns) -> Result<Log, String> {
     for row in table.rows() {
         let row = row?;
         let entry = Entry {
-            invoice: table.text(row, order)?,
-            sku: table.text(row, sku)?,
-            quantity: table.number(row, units)?,
+            invoice: table.text(&row, order)?,
+            sku: table.text(&row, sku)?,
+            quantity: table.number(&row, units)?,
         };
         let added = grouping.add(&entry);
         added.map_err(|error| format!("line {}: {error}", row.line))?;

@@ -2,7 +2,7 @@
 //!
 //! The order service reads its files by this, too.
 
-use csv::{ByteRecord, ErrorKind, ReaderBuilder};
+use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use std::borrow::Cow;
 
 /// What nobody can find out by looking at a file.
@@ -16,14 +16,14 @@ pub struct Form {
     pub thousands: bool,
 }
 
-/// A file that was read: its header, and its rows.
+/// A file: its header, which was read, and its rows, which are read one at a time.
 #[derive(Debug)]
-pub struct Table {
-    columns: Vec<String>,
+pub struct Table<'a> {
+    text: Cow<'a, [u8]>,
+    header_at: usize,
     header_line: usize,
-    rows: Vec<Row>,
-    /// What is wrong with the line behind the last row.
-    fault: Option<String>,
+    columns: Vec<String>,
+    separator: u8,
     thousands: bool,
 }
 
@@ -35,23 +35,19 @@ pub struct Row {
     fields: ByteRecord,
 }
 
-impl Table {
-    /// Reads a file. Lines of nothing but separators are passed over. A line that cannot be read is reported by
-    /// [`rows`](Self::rows): what is wrong with the header comes first.
+impl<'a> Table<'a> {
+    /// Reads the header of a file.
     ///
     /// # Errors
     ///
     /// One line.
-    pub fn read(bytes: &[u8], form: Form) -> Result<Self, String> {
+    pub fn read(bytes: &'a [u8], form: Form) -> Result<Self, String> {
         let text = utf8(bytes)?;
         let (said, header_at) = begin(&text, form.skip);
         let rest = &text[header_at..];
         let separator = form.separator.or(said).unwrap_or_else(|| guess(rest));
         let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(rest);
-        let header = reader.byte_headers();
-        let header = header.map_err(|error| error.to_string())?.clone();
-        let mut lines = Lines::of(&text, header_at);
-        let header_line = lines.at(0);
+        let header = reader.byte_headers().map_err(|error| error.to_string())?;
         if form.skip > 0 && rest.is_empty() {
             let skip = form.skip;
             return Err(format!(
@@ -62,29 +58,13 @@ impl Table {
             return Err("is empty: a header line is needed".into());
         }
         let name = |field: &[u8]| String::from_utf8_lossy(field).trim().to_owned();
-        let (mut rows, mut fault) = (Vec::new(), None);
-        let mut fields = ByteRecord::new();
-        loop {
-            let line = lines.at(reader.position().byte());
-            match reader.read_byte_record(&mut fields) {
-                Ok(true) if fields.iter().all(|field| field.trim_ascii().is_empty()) => {}
-                Ok(true) => rows.push(Row {
-                    line,
-                    fields: fields.clone(),
-                }),
-                Ok(false) => break,
-                Err(error) => {
-                    fault = Some(format!("line {line}: {}", explain(&error)));
-                    break;
-                }
-            }
-        }
         Ok(Self {
             columns: header.iter().map(name).collect(),
-            header_line,
-            rows,
-            fault,
+            header_line: Lines::of(&text, header_at).at(0),
+            header_at,
+            separator,
             thousands: form.thousands,
+            text,
         })
     }
 
@@ -117,10 +97,16 @@ impl Table {
         })
     }
 
-    /// The lines below the header, up to the first that cannot be read, which is an error.
-    pub fn rows(&self) -> impl Iterator<Item = Result<&Row, String>> {
-        let fault = self.fault.iter().cloned().map(Err);
-        self.rows.iter().map(Ok).chain(fault)
+    /// The lines below the header but those of nothing but separators, up to the first that cannot be read, which is an error.
+    pub fn rows(&self) -> impl Iterator<Item = Result<Row, String>> {
+        let mut builder = ReaderBuilder::new();
+        Rows {
+            reader: builder
+                .delimiter(self.separator)
+                .from_reader(&self.text[self.header_at..]),
+            lines: Lines::of(&self.text, self.header_at),
+            is_over: false,
+        }
     }
 
     /// The text of a field. The other fields may be in any encoding.
@@ -128,7 +114,7 @@ impl Table {
     /// # Errors
     ///
     /// A line that says why it cannot be read.
-    pub fn text<'a>(&self, row: &'a Row, column: usize) -> Result<&'a str, String> {
+    pub fn text<'r>(&self, row: &'r Row, column: usize) -> Result<&'r str, String> {
         let name = self.columns.get(column).map_or("the field", String::as_str);
         match str::from_utf8(row.fields.get(column).unwrap_or_default()) {
             Ok(text) if !text.trim().is_empty() => Ok(text.trim()),
@@ -149,6 +135,44 @@ impl Table {
             let name = name.map_or("the field", String::as_str);
             format!("line {line}: {name} {error}")
         })
+    }
+}
+
+struct Rows<'a> {
+    reader: Reader<&'a [u8]>,
+    lines: Lines<'a>,
+    is_over: bool,
+}
+
+impl Rows<'_> {
+    /// The next line; none at the end.
+    fn read(&mut self) -> Result<Option<Row>, String> {
+        let mut fields = ByteRecord::new();
+        // The header comes before the first row.
+        let header = self.reader.byte_headers();
+        header.map_err(|error| error.to_string())?;
+        loop {
+            let line = self.lines.at(self.reader.position().byte());
+            match self.reader.read_byte_record(&mut fields) {
+                Ok(true) if fields.iter().all(|field| field.trim_ascii().is_empty()) => {}
+                Ok(true) => return Ok(Some(Row { line, fields })),
+                Ok(false) => return Ok(None),
+                Err(error) => return Err(format!("line {line}: {}", explain(&error))),
+            }
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let row = self.read().transpose();
+        self.is_over = !matches!(row, Some(Ok(_)));
+        row
     }
 }
 

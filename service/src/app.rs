@@ -2,6 +2,7 @@
 
 use crate::book::Limits;
 use crate::input::MostBytes;
+use crate::list_room::ListRoom;
 use crate::shop::Shop;
 use crate::telemetry::Telemetry;
 use axum::extract::FromRef;
@@ -36,6 +37,8 @@ pub struct App {
     pub stopping: Arc<AtomicBool>,
     /// Whether orders are answered without any work, to measure what the work costs.
     pub idle: bool,
+    /// Room for lists, each from before it is read until it is answered.
+    pub list_room: Arc<ListRoom>,
     /// Lists are read and checked one at a time: each may keep a core for a second.
     pub reading: Arc<Mutex<()>>,
 }
@@ -54,6 +57,7 @@ impl App {
             shop,
             description: Arc::default(),
             page: "",
+            list_room: Arc::new(ListRoom::of(limits.list)),
             limits: Arc::new(limits),
             telemetry,
             token: None,

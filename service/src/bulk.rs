@@ -133,7 +133,7 @@ impl Stocklist {
         Problem::new(kinds::UNKNOWN_SKUS, detail).with_skus(skus)
     }
 
-    /// Reads CSV.
+    /// Reads CSV with at most this many SKUs.
     ///
     /// # Errors
     ///
@@ -142,6 +142,7 @@ impl Stocklist {
         bytes: &[u8],
         form: Form,
         columns: &Columns<'_>,
+        most: usize,
         repeated: Repeated,
     ) -> Result<Self, String> {
         let table = Table::read(bytes, form)?;
@@ -149,20 +150,21 @@ impl Stocklist {
         let mut list = Self::default();
         for row in table.rows() {
             let row = row?;
-            let number = table.number(row, units)?;
+            let number = table.number(&row, units)?;
             let number = u64::try_from(number)
                 .map_err(|_| format!("line {}: {number} units are fewer than none", row.line))?;
-            list.add(row.line, table.text(row, sku)?, number, repeated)?;
+            list.add(row.line, table.text(&row, sku)?, number, repeated)?;
+            list.check_skus(row.line, most)?;
         }
         list.checked()
     }
 
-    /// Reads JSON lines: `{"sku": "phone", "units": 5}`.
+    /// Reads JSON lines, `{"sku": "phone", "units": 5}`, with at most this many SKUs.
     ///
     /// # Errors
     ///
     /// What is wrong with the first line that is.
-    pub fn from_json_lines(bytes: &[u8], repeated: Repeated) -> Result<Self, String> {
+    pub fn from_json_lines(bytes: &[u8], most: usize, repeated: Repeated) -> Result<Self, String> {
         let mut list = Self::default();
         // The mark of UTF-8.
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -179,6 +181,7 @@ impl Stocklist {
                 format!("line {line}: {error}")
             })?;
             list.add(line, &sku, units.0, repeated)?;
+            list.check_skus(line, most)?;
         }
         list.checked()
     }
@@ -207,6 +210,16 @@ impl Stocklist {
         Ok(())
     }
 
+    /// Before a list that could never be done fills the memory.
+    fn check_skus(&self, line: usize, most: usize) -> Result<(), String> {
+        if self.units.len() > most {
+            return Err(format!(
+                "line {line}: there can be {most} SKUs in all, and the list has more"
+            ));
+        }
+        Ok(())
+    }
+
     fn checked(self) -> Result<Self, String> {
         if self.lines == 0 {
             return Err("has no line with a SKU".into());
@@ -220,9 +233,12 @@ mod tests {
     use super::{Columns, Repeated, Stocklist};
     use crate::table::Form;
 
+    /// SKUs of a list.
+    const MOST: usize = 3;
+
     fn csv(text: &[u8], form: Form, repeated: Repeated) -> Result<Vec<(String, u64)>, String> {
         let (sku, units) = ("sku", "units");
-        let list = Stocklist::from_csv(text, form, &Columns { sku, units }, repeated)?;
+        let list = Stocklist::from_csv(text, form, &Columns { sku, units }, MOST, repeated)?;
         Ok(list
             .units
             .into_iter()
@@ -321,10 +337,12 @@ mod tests {
 
     #[test]
     fn json_lines_are_read_and_their_first_fault_is_told() {
-        let read = |text: &str| Stocklist::from_json_lines(text.as_bytes(), Repeated::AddedUp);
+        let read =
+            |text: &str| Stocklist::from_json_lines(text.as_bytes(), MOST, Repeated::AddedUp);
         let text = "\u{feff}{\"sku\":\"a\",\"units\":1}\r\n\n{\"units\":2.0,\"available\":9,\"sku\":\"a\"}";
         let list = read(text).unwrap();
         assert_eq!((list.lines, list.units["a"]), (2, (1, 3)));
+        let line = |sku: &str| format!("{{\"sku\":\"{sku}\",\"units\":1}}\n");
         for (text, told) in [
             ("", "no line"),
             (
@@ -335,6 +353,10 @@ mod tests {
             (
                 "{\"sku\":\"a\",\"Units\":1}",
                 "line 1: missing field `units`",
+            ),
+            (
+                &(["a", "b", "a", "c", "d"].map(line).concat() + "{}"),
+                "line 5: there can be 3 SKUs in all",
             ),
         ] {
             let error = read(text).unwrap_err();

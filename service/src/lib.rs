@@ -28,6 +28,7 @@ pub mod kinds;
 pub mod lag;
 pub mod ledger;
 pub mod limits;
+pub mod list_room;
 pub mod moving;
 pub mod numbers;
 pub mod opening;

@@ -5,6 +5,7 @@ use crate::counted::Counted;
 use crate::events;
 use crate::kinds::{self, Kind};
 use crate::lag::Lag;
+use crate::list_room::ListRoom;
 use crate::pace;
 use metrics::{Counter, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -38,6 +39,8 @@ const NODE_BLOCKS: &str = "segstock_node_blocks";
 const NODE_UNITS: &str = "segstock_node_units";
 const NODE_CALLS: &str = "segstock_node_calls";
 const NODE_LEASE: &str = "segstock_node_lease_seconds";
+const LIST_BYTES: &str = "segstock_list_bytes";
+const MAX_LIST_BYTES: &str = "segstock_list_bytes_limit";
 const SKU_UNITS: &str = "segstock_sku_units";
 const PREFIX: &str = "segstock_";
 
@@ -222,6 +225,12 @@ pub fn begin_node() {
     }
 }
 
+/// Gauges the room for lists.
+pub fn gauge_lists(room: &ListRoom) {
+    gauge!(LIST_BYTES).set(room.taken() as f64);
+    gauge!(MAX_LIST_BYTES).set(room.most() as f64);
+}
+
 /// Gauges the units of a chosen SKU of several nodes.
 pub fn gauge_sku(sku: &Sku, view: SkuView) {
     for (state, units) in [
@@ -329,6 +338,11 @@ impl Telemetry {
             "Backups that were asked for, by whether they became whole."
         );
         metrics::describe_gauge!(MAX_CONNECTIONS, "Connections that may be open.");
+        metrics::describe_gauge!(LIST_BYTES, "Bytes of lists of stock under way.");
+        metrics::describe_gauge!(
+            MAX_LIST_BYTES,
+            "Bytes of lists of stock that there is room for."
+        );
         metrics::describe_gauge!(SKU_UNITS, "Units of the chosen SKUs, by what is durable.");
         let process = Collector::new(PREFIX);
         process.describe();

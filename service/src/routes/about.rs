@@ -6,6 +6,7 @@ use crate::app::Shared;
 use crate::health::Health;
 use crate::kinds;
 use crate::problem::{Body as ProblemBody, Problem};
+use crate::telemetry;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -48,6 +49,7 @@ pub async fn ready(
 ))]
 pub async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
     app.shop.gauge(&app.telemetry).await;
+    telemetry::gauge_lists(&app.list_room);
     let text = app.telemetry.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

@@ -9,7 +9,7 @@ use crate::input::{IdempotencyKey, Query};
 use crate::kinds;
 use crate::problem::Problem;
 use crate::table::Form;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -80,7 +80,7 @@ fn form(how: &How) -> Result<Form, Problem> {
     })
 }
 
-fn read(how: &How, kind: Kind, bytes: &[u8]) -> Result<Stocklist, Problem> {
+fn read(how: &How, kind: Kind, bytes: &[u8], most: usize) -> Result<Stocklist, Problem> {
     let repeated = match how.r#do {
         Act::Restock => Repeated::AddedUp,
         Act::Count => Repeated::Refused,
@@ -90,8 +90,8 @@ fn read(how: &How, kind: Kind, bytes: &[u8]) -> Result<Stocklist, Problem> {
         units: how.units.as_deref().unwrap_or("units"),
     };
     let list = match kind {
-        Kind::Csv => Stocklist::from_csv(bytes, form(how)?, &columns, repeated),
-        Kind::JsonLines => Stocklist::from_json_lines(bytes, repeated),
+        Kind::Csv => Stocklist::from_csv(bytes, form(how)?, &columns, most, repeated),
+        Kind::JsonLines => Stocklist::from_json_lines(bytes, most, repeated),
     };
     list.map_err(|error| {
         let hint = match &*error {
@@ -151,10 +151,12 @@ pub async fn import(
     Query(how): Query<How>,
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
+    let bytes = request.body().size_hint().upper();
+    let _room = app.list_room.take(bytes, app.limits.request).await?;
     let (kind, body) = in_time(app.limits.request, body_of(&app, request)).await??;
     let reading = in_time(app.limits.request, app.reading.lock()).await?;
     // Other requests of this thread do not wait for it.
-    let list = block_in_place(|| read(&how, kind, &body))?;
+    let list = block_in_place(|| read(&how, kind, &body, app.limits.skus))?;
     drop(body);
     let import = Import {
         act: how.r#do,

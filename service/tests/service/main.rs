@@ -16,6 +16,7 @@ mod floods;
 mod lifetime;
 mod limits;
 mod lists_beside;
+mod lists_room;
 mod lists_wait;
 mod metrics;
 mod moves;

@@ -18,6 +18,7 @@ use segstock_service::background::Background;
 use segstock_service::book::{Book, Limits, Sku};
 use segstock_service::connections::Door;
 use segstock_service::ledger::Nowhere;
+use segstock_service::list_room::ListRoom;
 use segstock_service::routes::{customers_router, shop_router};
 use segstock_service::shop::Shop;
 use segstock_service::shop::alone::Alone;
@@ -35,7 +36,7 @@ use tokio::sync::watch;
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 /// One recorder in a process.
 static TELEMETRY: LazyLock<Telemetry> = LazyLock::new(|| {
     let telemetry = Telemetry::install().unwrap();
@@ -57,6 +58,7 @@ pub struct Server {
     pub customers: Client,
     pub clock: Arc<ManualClock>,
     pub alone: Arc<Alone>,
+    pub list_room: Arc<ListRoom>,
     _stop: watch::Sender<bool>,
 }
 
@@ -123,6 +125,7 @@ impl Server {
         let alone = Arc::new(alone);
         let shop = Shop::Alone(Arc::clone(&alone));
         let mut app = App::new(shop, setting.limits, TELEMETRY.clone());
+        let list_room = Arc::clone(&app.list_room);
         (app.description, app.page) = (description, description::page());
         app.customer_header = setting.customer_header.map(|name| name.parse().unwrap());
         app.token = setting.token.map(Into::into);
@@ -147,6 +150,7 @@ impl Server {
             customers: serve("customers", customers_router(app.clone())),
             clock,
             alone,
+            list_room,
             _stop: stop,
         }
     }
