@@ -5,7 +5,6 @@ use crate::counted::Counted;
 use crate::events;
 use crate::kinds::{self, Kind};
 use crate::lag::Lag;
-use crate::list_room::ListRoom;
 use crate::pace;
 use metrics::{Counter, counter, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -225,10 +224,10 @@ pub fn begin_node() {
     }
 }
 
-/// Gauges the room for lists.
-pub fn gauge_lists(room: &ListRoom) {
-    gauge!(LIST_BYTES).set(room.taken() as f64);
-    gauge!(MAX_LIST_BYTES).set(room.most() as f64);
+/// Gauges the bytes of lists under way, and those that there is room for.
+pub fn gauge_lists(bytes: usize, most: usize) {
+    gauge!(LIST_BYTES).set(bytes as f64);
+    gauge!(MAX_LIST_BYTES).set(most as f64);
 }
 
 /// Gauges the units of a chosen SKU of several nodes.

@@ -49,7 +49,7 @@ pub async fn ready(
 ))]
 pub async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
     app.shop.gauge(&app.telemetry).await;
-    telemetry::gauge_lists(&app.list_room);
+    telemetry::gauge_lists(app.list_room.taken(), app.list_room.most());
     let text = app.telemetry.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
