@@ -59,12 +59,12 @@ use std::time::Duration;
 /// expired. When [`place`](Self::place), [`amend`](Self::amend) or
 /// [`confirm_or_retake`](Self::confirm_or_retake) cannot reserve, it frees expired holds and tries
 /// again, until it is served or none is left. So nobody who goes through the holds is refused because
-/// of an expired hold. Every other call also frees up to two expired holds. `len`, `units` and `Debug`
-/// ignore expired holds and free none.
+/// of an expired hold. Every other call on a key also frees up to two expired holds. `len`, `units` and
+/// `Debug` ignore expired holds and free none.
 ///
 /// A direct [`Stock::deduct`](crate::Stock::deduct) frees nothing: to it, the units of an expired hold
-/// are reserved until a call on the holds frees them. If you sell past the holds, or want memory back
-/// in quiet times, call [`sweep`](Self::sweep) on a timer.
+/// are reserved until a call on the holds frees them. If you also sell from the stock directly, or want
+/// memory back in quiet times, call [`sweep`](Self::sweep) on a timer.
 ///
 /// # Consistency
 ///
@@ -194,13 +194,13 @@ where
         self.figures().1
     }
 
-    /// Keys of which something is known, resolved ones included. Each takes memory.
+    /// Keys that take memory: those that are held, resolved and not forgotten yet, or being placed.
     #[must_use]
     pub fn known(&self) -> usize {
         self.shard_sizes().into_iter().sum()
     }
 
-    /// How many keys each shard knows: for tests of the spread.
+    /// The keys of each shard, counted as in [`known`](Self::known): for tests of the spread.
     #[doc(hidden)]
     #[must_use]
     pub fn shard_sizes(&self) -> Vec<usize> {

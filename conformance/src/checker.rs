@@ -1,4 +1,4 @@
-//! [`Checker`]: whether one order of the calls explains all answers.
+//! [`Checker`]: whether one sequence of the calls explains all answers.
 
 use crate::explain::{self, Explanation, Numbers};
 use crate::history::History;

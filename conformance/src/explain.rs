@@ -1,4 +1,4 @@
-//! [`Explanation`]: why no order explains a history, in words.
+//! [`Explanation`]: why no sequence of the calls explains a history, in words.
 
 use crate::hold_words;
 use crate::window::{Shrinker, Window, solve};

@@ -1,7 +1,7 @@
-//! The smallest window of a history that could be found which no order explains.
+//! The smallest window found that no sequence of its calls explains.
 //!
-//! Each step here leaves less to explain than there was, never something else: if the window has no
-//! order, the history has none.
+//! Each step here leaves less to explain than there was, never something else: if no sequence explains the
+//! window, none explains the history.
 
 use segstock_model::search::{Effort, Found, Item, Problem};
 use segstock_model::{Model, Op, Outcome};

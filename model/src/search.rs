@@ -1,4 +1,4 @@
-//! The search for an order that explains a history.
+//! The search for a sequence of the calls that explains a history. In the names below, such a sequence is an *order*.
 //!
 //! | | |
 //! |---|---|

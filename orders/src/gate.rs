@@ -1,4 +1,4 @@
-//! [`Gate`]: what is said of a SKU's shelf, passed by whatever changes the units on it.
+//! [`Gate`]: what is known of a SKU's shelf, behind the lock that each change of its units passes.
 
 use crate::entry::{Position, RequestKey};
 use crate::limits::SkuLimits;

@@ -1,4 +1,4 @@
-//! [`Config`]: from arguments, the environment and a file, in this order of weight.
+//! [`Config`]: from arguments, the environment and a file; the first of these that has a value decides.
 
 use crate::address::Address;
 use crate::book::{Limits, Sku};

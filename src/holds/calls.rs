@@ -29,8 +29,8 @@ where
     /// [before](Placed::Before) by a call with this request.
     ///
     /// `reserve` may run several times, if expired holds must be freed first. It runs without a
-    /// lock, and may call these holds for other keys. If it panics, the key is as it was. The time
-    /// to live counts from a look at the clock before the `reserve` that succeeded.
+    /// lock, and may call these holds for other keys. If it panics, the key is as it was. The clock
+    /// is read before each run; the deadline is `ttl` after the reading before the run that succeeded.
     ///
     /// # Errors
     ///
@@ -39,10 +39,11 @@ where
     /// - [`PlaceError::Resolved`] if the hold under this key ended; it says how;
     /// - [`PlaceError::Overdue`] if the hold under this key has expired and is not freed;
     /// - [`PlaceError::Conflict`] if the key was placed for another request;
-    /// - [`PlaceError::InProgress`] if another call works on the key: a later retry gets its answer;
+    /// - [`PlaceError::InProgress`] if another call works on the key: retry later;
     /// - [`PlaceError::Declined`] if the hook declined;
     /// - [`PlaceError::ZeroUnits`] if the reservation has no units;
-    /// - [`PlaceError::ZeroTtl`] and [`PlaceError::TtlOverflow`] for such a deadline.
+    /// - [`PlaceError::ZeroTtl`] if `ttl` is zero;
+    /// - [`PlaceError::TtlOverflow`] if the deadline is further away than the clock can tell.
     ///
     /// After an error nothing is reserved by this call.
     pub fn place<E>(
@@ -92,7 +93,8 @@ where
     /// - [`RetakeError::Refused`] and [`RetakeError::Busy`], as for [`place`](Self::place): it stays
     ///   expired;
     /// - [`RetakeError::ZeroUnits`] if the reservation has no units: it stays expired;
-    /// - [`RetakeError::Hold`] for whatever else [`confirm`](Self::confirm) answers.
+    /// - [`RetakeError::Hold`] with [`HoldError::Unknown`], [`HoldError::Released`],
+    ///   [`HoldError::InProgress`] or [`HoldError::Declined`], as for [`confirm`](Self::confirm).
     ///
     /// # Examples
     ///
@@ -126,11 +128,13 @@ where
         self.retake_marked(key, reserve, None).0
     }
 
-    /// Gives back what is held under `key`.
+    /// Gives back what is held under `key`. A second release is [`Settled::Before`].
     ///
     /// # Errors
     ///
-    /// As for [`confirm`](Self::confirm); and [`HoldError::Confirmed`] if it was confirmed.
+    /// - [`HoldError::Confirmed`] if it was confirmed;
+    /// - [`HoldError::Expired`], [`HoldError::Overdue`], [`HoldError::Unknown`],
+    ///   [`HoldError::InProgress`] and [`HoldError::Declined`], as for [`confirm`](Self::confirm).
     #[doc(alias = "cancel")]
     pub fn release<B>(&self, key: &B) -> Result<Settled, HoldError>
     where
@@ -144,8 +148,10 @@ where
     ///
     /// # Errors
     ///
-    /// As for [`confirm`](Self::confirm); [`HoldError::Confirmed`] if it was confirmed;
-    /// [`HoldError::ZeroTtl`] and [`HoldError::TtlOverflow`] for such a deadline.
+    /// - [`HoldError::ZeroTtl`] if `ttl` is zero;
+    /// - [`HoldError::TtlOverflow`] if the deadline is further away than the clock can tell;
+    /// - [`HoldError::Confirmed`] if it was confirmed;
+    /// - all errors of [`confirm`](Self::confirm).
     pub fn extend<B>(&self, key: &B, ttl: Duration) -> Result<Held, HoldError>
     where
         K: Borrow<B>,
@@ -202,11 +208,15 @@ where
     }
 
     /// Frees the expired hold under `key`: for the owner of the expiry, if it is
-    /// [left to one](crate::HoldsBuilder::expiry_by_owner).
+    /// [left to one](crate::HoldsBuilder::expiry_by_owner). If the hold was freed before, the answer is
+    /// [`Settled::Before`].
     ///
     /// # Errors
     ///
-    /// [`HoldError::Held`] before the deadline; otherwise as for [`release`](Self::release).
+    /// - [`HoldError::Held`] before the deadline;
+    /// - [`HoldError::Confirmed`] or [`HoldError::Released`] if it ended in that way;
+    /// - [`HoldError::Unknown`], [`HoldError::InProgress`] and [`HoldError::Declined`], as for
+    ///   [`confirm`](Self::confirm).
     pub fn expire<B>(&self, key: &B) -> Result<Settled, HoldError>
     where
         K: Borrow<B>,
@@ -216,8 +226,8 @@ where
     }
 
     /// Frees expired holds and forgets keys past their retention, at most `limit` of each, and returns
-    /// how many holds it freed. Call it on a timer if you sell past the holds, want memory back in
-    /// quiet times, or own the expiry.
+    /// how many holds it freed. Call it on a timer if you also sell from the stock directly, want memory
+    /// back in quiet times, or own the expiry.
     pub fn sweep(&self, limit: usize) -> usize {
         self.sweep_noting(limit, None)
     }

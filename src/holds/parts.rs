@@ -37,7 +37,8 @@ where
     /// - [`AmendError::NotReserved`] if something is to be given back that is not held;
     /// - [`AmendError::OtherStock`] if what was reserved is of another stock or inventory than the hold;
     /// - [`AmendError::ZeroUnits`] if nothing would stay held;
-    /// - [`AmendError::Hold`] for whatever else [`release`](Self::release) answers.
+    /// - [`AmendError::Hold`] with [`HoldError::Confirmed`] if it was confirmed, or with an error of
+    ///   [`confirm`](Self::confirm).
     ///
     /// After an error, this call has changed nothing of the hold and its request; the hold may have expired meanwhile.
     ///
@@ -88,7 +89,8 @@ where
     ///
     /// - [`PartError::NotReserved`] if the part is not held in full;
     /// - [`PartError::ZeroUnits`] if it has no units;
-    /// - [`PartError::Hold`] for whatever else [`release`](Self::release) answers.
+    /// - [`PartError::Hold`] with [`HoldError::Confirmed`] if it was confirmed, or with an error of
+    ///   [`confirm`](Self::confirm).
     ///
     /// # Examples
     ///

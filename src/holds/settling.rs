@@ -104,7 +104,7 @@ impl<K, R: Settle, Q, M: Copy> Shard<K, R, Q, M> {
     }
 
     /// Ends what [`settle_or_retake`](Self::settle_or_retake) began: the key is confirmed, and the caller
-    /// commits `hold` under this lock. The answer has a retention of its own. If the hook declines, the
+    /// commits `hold` under this lock. The retention starts again. If the hook declines, the
     /// key is still in progress.
     pub(super) fn confirm_retaken<W>(
         &mut self,

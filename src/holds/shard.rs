@@ -13,10 +13,10 @@
 //! knows that the units of every expired hold are back, and no caller gets its answer
 //! before the units have moved.
 //!
-//! A call first works on its own key and frees other expired holds afterwards, so that its answer is what it found;
-//! only a place whose reserve is refused frees others first. After the hook, a change is written completely before
-//! the reservation or a `freed` closure runs, which are code of the caller and may panic. The steps
-//! of a call are in `settling.rs`, `dividing.rs` and `expiring.rs`.
+//! A call first works on its own key and frees other expired holds afterwards, so that its answer is what it found.
+//! Only a place, an amend or a retake whose reserve is refused frees others before it tries again. After the hook,
+//! a change is written completely before the reservation or a `freed` closure runs, which are code of the caller and
+//! may panic. The steps of a call are in `settling.rs`, `dividing.rs` and `expiring.rs`.
 
 use super::answers::{Held, Placed, Resolution, Status};
 use super::errors::{HoldError, PlaceError};
@@ -57,7 +57,8 @@ impl<K, Q, W> fmt::Debug for Call<'_, K, Q, W> {
     }
 }
 
-/// An answer, and the mark of the key that it is about, if anything is known of that key.
+/// An answer, and the *mark* of the key that it is about: what the hook returned for the key's last change. `None` if nothing
+/// is known of that key.
 pub(super) type Marked<T, M> = (T, Option<M>);
 
 /// The answer of a place. `E` is the error of its reserve.
@@ -68,7 +69,8 @@ pub(super) struct Shard<K, R, Q, M> {
     pub(super) slots: Slots<K, State<R, Q, M>>,
     pub(super) deadlines: Times,
     pub(super) retained: Times,
-    /// A lower bound: no deadline and no retention ends before this time.
+    /// Before this time `tidy` has nothing to do: no deadline and no retention ends. Where expiry is left to the owner,
+    /// deadlines do not count.
     pub(super) quiet_until: u64,
     /// How many keys are being placed. While it is not 0, slots must stay where they are.
     pub(super) placing: usize,
@@ -117,7 +119,7 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
         self.expired
     }
 
-    /// How many keys something is known of.
+    /// How many keys have a slot: those that are held, resolved and not forgotten yet, or being placed.
     pub(super) fn known(&self) -> usize {
         self.slots.len()
     }

@@ -1,4 +1,4 @@
-//! Whether the maps of this crate, and of crates that build on it, know a thread: at its end they do not any more.
+//! Whether a thread can change the maps of this crate and of crates that build on it: at its end it can only read them.
 //!
 //! Not for users: it is here for crates that build on this one.
 

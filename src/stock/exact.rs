@@ -18,9 +18,9 @@ impl Engine {
 
     /// The units in stock if they are fewer than `units`. Either answer was true at one instant of the call.
     ///
-    /// The cheap pass counts a unit twice that moves meanwhile, so it may say *enough* of a stock that is low all the
-    /// time. Where a second pass, which counts no unit twice, does not say *enough* as well, this looks at all units at
-    /// one instant. Tested by the scenarios `low_stock_…` in `tests/loom_inventory`.
+    /// The first pass may count a unit twice that moves meanwhile, and so say *enough* of a stock that is low all the
+    /// time. If it says *enough*, a second pass, which counts no unit twice, must agree. If that does not, a snapshot
+    /// decides. Tested by the scenarios `low_stock_…` in `tests/loom_inventory`.
     #[cfg(feature = "inventory")]
     pub(crate) fn available_if_below(&self, units: u64) -> Option<u64> {
         let mut available = self.available();
@@ -50,19 +50,20 @@ impl Moves<'_> {
 
     /// The word and the segments' counters at one instant.
     ///
-    /// From the proof on, units leave a segment only if the proof was cancelled. So if nothing was taken until
-    /// the end, nothing new was reserved, and each unit that is counted as committed is counted as reserved, too.
+    /// From the proof on the segments are empty: only units of a late put can leave one. If `taken` is unchanged at the
+    /// end, no unit was reserved after the proof. So each commit that is counted here is of a reservation that is
+    /// counted here.
     ///
     /// The word that is returned is still *proving*. A put that came to a segment late is not in the counters; it
     /// cancels the proof before it returns. So it had not returned when the word was read, and happens later. Without
-    /// this, a commit that came after such a put would be counted, and the put would not. Tested by
-    /// `halves_beside_snapshot` in `tests/explorer`.
+    /// the check that the word is still *proving*, a commit that came after such a put would be counted, and the put
+    /// would not. Tested by `halves_beside_snapshot` in `tests/support/stock_scenarios.rs`.
     ///
-    /// Commits alone go on meanwhile. If none came between two looks at what is committed, with one at the word
-    /// between them, then all is of the instant of that look. Commits end, since nothing new can be reserved. But
-    /// threads may have many reservations to commit, and meanwhile other calls wait for the mutex. So after some tries
-    /// the snapshot leaves out a commit that came between, as if it were still to come. Tested by
-    /// `snapshot_after_its_last_try` in `tests/loom_stock.rs`.
+    /// Commits alone go on meanwhile. This reads `committed`, the word, and `committed` again. If both reads of
+    /// `committed` agree, all figures are those of the instant when the word was read. Commits end,
+    /// since nothing new can be reserved. But threads may have many reservations to commit, and meanwhile other calls
+    /// wait for the mutex. So after some tries the snapshot leaves out a commit that came between, as if it were still to
+    /// come. Tested by `snapshot_after_its_last_try` in `tests/loom_stock.rs`.
     fn look(&mut self) -> (Word, Totals) {
         let Some(stripes) = self.engine.stripes.get() else {
             return (self.word.load(), Totals::default());
@@ -118,7 +119,7 @@ impl Moves<'_> {
         word.units() + self.reserved(word, totals)
     }
 
-    /// No fewer than there are on hand, in one pass that stops nobody.
+    /// An upper bound on the units on hand: one pass over the counters, without a proof.
     ///
     /// Of units that go from available to reserved, or back, while it reads, each is counted at least once:
     /// what was settled is read first, what was reserved last, and available units in between as in
@@ -126,7 +127,7 @@ impl Moves<'_> {
     /// subtracted twice. Tested by `no_fewer_are_on_hand_than_the_bound_says` in `tests/loom_stock.rs`.
     ///
     /// The segments of a stock that owes lack [`SUNK`] units each. With these added, what late puts brought is counted.
-    /// Tested by `limit_after_a_late_release_to_a_stock_that_owes`.
+    /// Tested by `limit_after_a_late_release_to_a_stock_that_owes` in `tests/loom_stock.rs`.
     pub(super) fn on_hand_at_most(&self) -> u64 {
         let Some(stripes) = self.engine.stripes.get() else {
             return self.on_hand(self.word.load(), &Totals::default());
@@ -274,7 +275,7 @@ mod tests {
         })
     }
 
-    /// It waits for a move that has units in hand, and only where the threshold is near.
+    /// `available_if_below` waits for a running move only if the threshold lies between the two bounds.
     #[test]
     #[cfg(feature = "inventory")]
     fn a_stock_is_low_though_a_move_counts_its_units_twice() {

@@ -26,7 +26,7 @@ pub(super) enum Goal {
 }
 
 impl Goal {
-    /// What a call takes of a narrow word; of `units` that it asks for.
+    /// How many of the `units` that a call asks for it takes from a narrow word.
     pub(super) const fn part(self, units: u64, word: Word) -> u64 {
         match self {
             Self::UpTo if word.units() < units => word.units(),
@@ -143,8 +143,8 @@ impl<'a> Moves<'a> {
         self.tuning.is_little_for(bound, units) && self.narrow()
     }
 
-    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. It announces at most
-    /// `bound`, which no sum exceeds: an order of more than is in stock does not announce all that it asks for.
+    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. No more than `bound` was in
+    /// stock, so it announces no more: an order of more than is in stock does not announce all that it asks for.
     fn collect(&self, units: u64, bound: u64) -> u64 {
         let mut in_hand = self.announcing(units.min(bound), |most| self.take_from_segments(most));
         let in_word = self.word.load().units().min(units - in_hand);
@@ -277,7 +277,7 @@ impl<'a> Moves<'a> {
     /// A thread that loads the word after *proving* was set puts to the word. A call that changed a segment too late
     /// returns only after it has cancelled the proof. From then on only the holder of the mutex, this thread, changes
     /// the plainly wide word. So the effect of that call comes after the state that the word shows. Tested by the
-    /// scenarios of narrowing in `tests/loom_stock.rs`.
+    /// scenarios of narrowing in `tests/support/stock_scenarios.rs`.
     pub(super) fn prove(&mut self, sink: bool) -> Option<Totals> {
         let Some(stripes) = self.engine.stripes.get() else {
             return Some(Totals::default());
@@ -314,7 +314,8 @@ impl<'a> Moves<'a> {
     }
 
     /// Sinks all segments, so that no take finds units in them, not even those of a late put: each lacks [`SUNK`] units
-    /// from here on. Before each the pocket gets [`SUNK`] units, so that the bound is not too low meanwhile.
+    /// from here on. The pocket gets [`SUNK`] units before each segment is sunk, so that the bound is not too low
+    /// meanwhile.
     fn sink(&self) {
         for segment in self.stripes().iter() {
             self.pocket().raise();

@@ -7,7 +7,7 @@
 //! A late put is one whose thread read the word as plainly wide before, and that changes a segment now. A late take
 //! must not have its units. So all segments are *sunk* while the stock owes: no take finds units in them. The thread of
 //! the late put looks at the word again, takes the mutex, and pays with the units. Tested by the scenarios `owed_…`
-//! in `tests/loom_stock.rs`.
+//! in `tests/support/stock_scenarios.rs`.
 
 use super::engine::Engine;
 use super::moves::Moves;
@@ -84,8 +84,8 @@ impl Moves<'_> {
     /// *owing* any more.
     ///
     /// `added` and `returned` are read with acquire ordering, and `committed` after them. Otherwise a snapshot could show a
-    /// late restock, and not the commit that its thread made before. Tested by `owed_snapshot_beside_a_commit_before_a_late_restock` (and `…_release`) in
-    /// `tests/loom_stock.rs`.
+    /// late restock, and not the commit that its thread made before. Tested by
+    /// `owed_snapshot_beside_a_commit_before_a_late_restock` (and `…_release`) in `tests/support/stock_scenarios.rs`.
     ///
     /// If this call misses a late put, the thread of that put has not looked at the word yet. It will, and then waits
     /// for the mutex: the put happens later. So a withdraw, a forgive and a release need not call this: they read no
@@ -119,7 +119,7 @@ impl Moves<'_> {
     ///
     /// It looks at the word after every call of `pay_late_puts`, because a late put may pay the last unit in between.
     /// `leave_if_paid`, which sets the word and raises the segments, must run only while the word is *owing*. Tested by
-    /// `owed_restock_beside_a_late_restock` in `tests/loom_stock.rs`.
+    /// `owed_restock_beside_a_late_restock` in `tests/support/stock_scenarios.rs`.
     pub(super) fn restock_owing(&mut self, units: u64) -> Option<Result<(), u64>> {
         loop {
             let totals = self.pay_late_puts();

@@ -154,7 +154,7 @@ impl Stripes {
     ///
     /// The fence pairs with itself in another thread: of two threads that put one unit each and
     /// then ask for both, the one whose fence comes second sees both puts. Puts need none. Tested
-    /// by `store_buffering` in `tests/loom_stock.rs`.
+    /// by `store_buffering` in `tests/support/stock_scenarios.rs`.
     ///
     /// All segments exist before a stock is first wide. So a pass need not ask whether segments were added.
     #[inline]
@@ -180,7 +180,7 @@ impl Stripes {
     /// `of_two_that_take_one_sees_that_it_is_low` in `tests/loom_stock.rs`.
     ///
     /// None, while somebody proves: a put that came to a segment late is counted there, and comes to the stock only when
-    /// it cancels the proof. Tested by `a_late_put_is_enough_only_once_it_came_to_the_stock`.
+    /// it cancels the proof. Tested by `a_late_put_is_enough_only_once_it_came_to_the_stock` in `exact.rs`.
     #[cfg(feature = "inventory")]
     pub(super) fn at_least(&self, word: &WordCell) -> u64 {
         let came = self.sum(Segment::came);

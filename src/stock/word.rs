@@ -273,8 +273,8 @@ impl WordCell {
         self.0.fetch_and(!PROVING, Ordering::AcqRel);
     }
 
-    /// The second look of a call that changed a segment: makes a word plainly wide that is proving or narrow by
-    /// now. The change came too late for the thread that was proving, and this cancels its proof. Returns `false`
+    /// The second look of a call that changed a segment. If the word is now proving or narrow, this makes it plainly
+    /// wide: that cancels the proof, or undoes the narrowing, which may have missed this change. Returns `false`
     /// and changes nothing if the stock owes: only the holder of the cold mutex changes an owing word.
     ///
     /// Its partner is [`Stripes::settle`](super::stripes::Stripes::settle), which reads `added` and `returned` of
@@ -283,10 +283,10 @@ impl WordCell {
     /// - *after* that read: then the put happens after *proving* was set, and this look sees *proving* or a later
     ///   word.
     ///
-    /// A take of a late put's units sees *proving* as well. It must look at the word, too: otherwise it could return
-    /// while the word is narrow. Then one unit of the late put is sold, and the word refuses calls that the put's other
-    /// units could serve. Tested by
-    /// `narrowing_against_puts` and `late_take_then_refusal` in `tests/loom_stock.rs`.
+    /// A take of a late put's units sees *proving* as well. The take must look at the word, too: otherwise it could
+    /// return while the word is narrow. Then one unit of the late put is sold, and the word refuses calls that the put's
+    /// other units could serve. Tested by `narrowing_against_puts` and `late_take_then_refusal` in
+    /// `tests/support/stock_scenarios.rs`.
     pub(super) fn reopen_unless_wide(&self) -> bool {
         let mut owing = false;
         self.update(|word| {

@@ -208,6 +208,7 @@ fn a_declined_expiry_makes_a_short_place_busy() {
     assert!(matches!(short, Err(PlaceError::Busy(refusal)) if refusal.available == 1));
     assert_eq!(holds.confirm(&1), Err(HoldError::Overdue));
     assert_eq!(holds.release(&1), Err(HoldError::Overdue));
+    assert_eq!(holds.expire(&1), Err(HoldError::Declined));
     assert_eq!(put(&holds, &stock, 1, 2), Err(PlaceError::Overdue));
     let overdue = Status::Overdue {
         units: 2,
@@ -221,6 +222,7 @@ fn a_declined_expiry_makes_a_short_place_busy() {
     log.declines(None);
     held(put(&holds, &stock, 2, 2).unwrap());
     assert_eq!(holds.confirm(&1), Err(HoldError::Expired));
+    assert_eq!(holds.expire(&1), Ok(Settled::Before));
 }
 
 /// A hold that the hook declines to free does not keep others from being freed.

@@ -93,6 +93,8 @@ fn settling_otherwise_than_before_says_what_it_was() {
     assert_eq!(holds.extend(&1, MINUTE), Err(HoldError::Confirmed));
     assert_eq!(holds.confirm(&2), Err(HoldError::Released));
     assert_eq!(holds.release(&2), Ok(Settled::Before));
+    assert_eq!(holds.expire(&1), Err(HoldError::Confirmed));
+    assert_eq!(holds.expire(&2), Err(HoldError::Released));
     let retaken = holds.confirm_or_retake(&2, |_, units| stock.reserve(units));
     assert_eq!(retaken, Err(RetakeError::Hold(HoldError::Released)));
     assert_eq!(figures(&stock), (9, 0, 1));
@@ -138,6 +140,8 @@ fn a_place_within_a_reserve_is_fine_for_other_keys() {
         assert_eq!(holds.get(&1), Some(Status::InProgress));
         assert_eq!(holds.confirm(&1), Err(HoldError::InProgress));
         assert_eq!(holds.release(&1), Err(HoldError::InProgress));
+        assert_eq!(holds.expire(&1), Err(HoldError::InProgress));
+        assert_eq!((holds.known(), holds.len()), (1, 0), "it takes memory");
         _ = place(&holds, &stock, 2, 1).unwrap();
         stock.reserve(units)
     });
@@ -161,7 +165,7 @@ fn bad_input_is_a_typed_error() {
     clock.advance(Duration::from_secs(1));
     let centuries = Duration::from_nanos(u64::MAX);
     assert_eq!(holds.extend(&1, centuries), Err(HoldError::TtlOverflow));
-    for unknown in [holds.confirm(&7), holds.release(&7)] {
+    for unknown in [holds.confirm(&7), holds.release(&7), holds.expire(&7)] {
         assert_eq!(unknown, Err(HoldError::Unknown));
     }
     assert_eq!(holds.extend(&7, MINUTE), Err(HoldError::Unknown));

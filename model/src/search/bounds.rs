@@ -1,4 +1,4 @@
-//! Histories that sums alone refute, without a search, and no search is needed.
+//! Histories that sums alone refute, without a search.
 //!
 //! At any instant, each call that returned before has happened, and none that was called later. So the
 //! units in stock lie between two sums:

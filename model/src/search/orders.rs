@@ -1,4 +1,4 @@
-//! The search with each call for itself: an order that the model allows, step by step.
+//! The search with each call for itself: a sequence of the calls that the model allows, step by step.
 
 use super::beside;
 use super::effect::{Change, Demand};

@@ -1,4 +1,4 @@
-//! Orders past their deadline; and what a call that was refused does to be served.
+//! Orders past their deadline, and how a refused call frees them and tries again.
 
 use super::units::At;
 use super::{Call, OrderBook};

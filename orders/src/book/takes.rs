@@ -1,4 +1,4 @@
-//! What an order takes: units of the stock, a place in the queue, and of what its customer can have.
+//! What an order takes: units of the stock, a place in the queue, and a share of its customer's limit.
 
 use super::OrderBook;
 use crate::customers::NotCounted;

@@ -1,4 +1,4 @@
-//! Row locks: held to the end of a transaction, granted in the order in which they were asked for.
+//! Row locks: held to the end of a transaction, granted in the sequence in which they were asked for.
 
 use crate::world::Slot;
 use std::collections::{BTreeMap, VecDeque};

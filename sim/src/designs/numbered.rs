@@ -1,4 +1,4 @@
-//! A queue in a table: orders are rows with a number, and one consumer decides them in the order of their numbers.
+//! A queue in a table: orders are rows with a number, and one consumer decides them in the sequence of their numbers.
 //!
 //! The consumer remembers the last number that it has seen, and reads what is greater. That is right only if **numbers
 //! become visible in their order**. A database's sequence does not promise it: it gives numbers at once, and a
@@ -17,7 +17,7 @@ use segstock_conformance::Answer;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Orders in a table, decided in the order of their numbers.
+/// Orders in a table, decided in the sequence of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Numbered {
@@ -100,7 +100,7 @@ struct Entry {
     is_answered: bool,
 }
 
-/// The orders behind a number, in the order of their numbers.
+/// The orders behind a number, in the sequence of their numbers.
 fn behind<'a>(rows: impl Iterator<Item = &'a Row>, last: u64) -> Vec<Entry> {
     let orders = rows.filter_map(|row| match *row {
         Row::Order {
