@@ -186,7 +186,9 @@ fn is_a_step(name: &[u8]) -> bool {
 ///
 /// A [`Problem`] that says what is wrong with it.
 pub fn check_sku(sku: &str) -> Result<(), Problem> {
-    if sku.trim().is_empty()
+    // The mark of an encoding is a blank where patterns are read, and invisible everywhere.
+    let is_blank = |it: char| it.is_whitespace() || it == '\u{feff}';
+    if sku.chars().all(is_blank)
         || sku.chars().count() > MAX_SKU
         || sku.chars().any(char::is_control)
         || is_a_step(sku.as_bytes())
@@ -265,4 +267,16 @@ fn usable_key(key: &[u8]) -> Result<IdempotencyKey, Problem> {
 
 fn no_key(detail: impl Into<String>) -> Problem {
     Problem::new(kinds::IDEMPOTENCY_KEY, detail)
+}
+
+#[test]
+fn a_sku_is_something_to_see() {
+    for blank in ["", " ", "\u{a0}\u{3000}", "\u{feff}", ".", "..", "a\n"] {
+        assert!(check_sku(blank).is_err(), "{blank:?}");
+    }
+    let longest = "é".repeat(MAX_SKU);
+    for sku in ["a", "a b", "...", "\u{feff}a", &longest] {
+        assert!(check_sku(sku).is_ok(), "{sku:?}");
+    }
+    assert!(check_sku(&(longest + "a")).is_err());
 }
