@@ -7,20 +7,24 @@
 //! Three candidates take turns, each for a window, on a private server whose settings are the defaults, or on that of
 //! `SEGSTOCK_POSTGRES_URL`: raw syncs of a file that grows by a page each time, in the folder for temporary files; the order
 //! book with its ledger there; and, as it is usually done, one statement for each order that takes the units from one row
-//! if they are there (`UPDATE … WHERE units >= n`) and inserts the order. Each customer of the book is a thread, and each
-//! of the statements has a connection.
+//! if they are there (`UPDATE … WHERE units >= n`) and inserts the order. Customers are tasks on a thread for each core, as a
+//! server has them, and each of the statements has a connection.
 
 use clap::Parser;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use segstock_orders::OrderBook;
 use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::{PostgresServer, Server};
 use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::Write;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls};
 
 const UNITS: u64 = 1 << 39;
@@ -70,31 +74,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clients: Result<Vec<_>, _> = (0..arguments.customers).map(|_| ready()).collect();
     let clients = clients?;
     let shop = OrderBook::builder().recover(PostgresLedger::at(server.url(), &name)?)?;
-    shop.book.open("phone".to_owned(), UNITS)?;
+    let (book, writer) = (&shop.book, &shop.writer);
+    book.open("phone".to_owned(), UNITS)?;
     let mut raw = tempfile::tempfile()?;
 
     let mut turns: [Vec<Vec<Duration>>; 3] = Default::default();
     for turn in 0..arguments.turns {
         turns[0].push(syncs(&mut raw, window)?);
-        turns[1].push(customers(
-            arguments.customers,
-            window,
-            |customer, number| {
-                let id = format!("{turn}-{customer}-{number}");
-                let lines = [("phone".to_owned(), 1)];
-                shop.book.place(&id, None, lines, TTL).is_ok()
-            },
-        ));
-        turns[2].push(customers(
-            arguments.customers,
-            window,
-            |customer, number| {
-                let id = format!("{turn}-{customer}-{number}");
-                let (client, order) = &clients[usize::try_from(customer).unwrap_or_default()];
-                let placed = runtime.block_on(client.execute(order, &[&id]));
-                placed.is_ok_and(|rows| rows == 1)
-            },
-        ));
+        turns[1].push(customers(arguments.customers, window, async |id| {
+            let id = format!("{turn}-{id}");
+            let lines = [("phone".to_owned(), 1)];
+            let decided = writer.decide(|| book.place(&id, None, lines, TTL));
+            writer.durable(decided.rests_on).await.is_ok() && decided.answer.is_ok()
+        })?);
+        let client = |customer: u64| &clients[usize::try_from(customer).unwrap_or_default()];
+        turns[2].push(customers(arguments.customers, window, async |id| {
+            let (client, order) = client(id.customer);
+            let placed = client.execute(order, &[&format!("{turn}-{id}")]).await;
+            placed.is_ok_and(|rows| rows == 1)
+        })?);
     }
     let names = [
         "raw syncs of a growing file",
@@ -137,39 +135,61 @@ async fn connect(url: &str, name: &str) -> Result<Client, tokio_postgres::Error>
     Ok(client)
 }
 
-/// Customers call for a time, each on a thread. Returns how long the calls took, the shortest first.
+/// Which call it is.
+#[derive(Clone, Copy)]
+struct Id {
+    customer: u64,
+    number: u64,
+}
+
+impl Display for Id {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.customer, self.number)
+    }
+}
+
+/// Customers call for a time. They are tasks on a thread for each core. Returns how long the calls took, the shortest first.
 fn customers(
     customers: u64,
     window: Duration,
-    call: impl Fn(u64, u64) -> bool + Sync,
-) -> Vec<Duration> {
+    call: impl AsyncFn(Id) -> bool + Sync,
+) -> Result<Vec<Duration>, Box<dyn Error>> {
     let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let customer = |customer: u64| {
-            let (is_over, call) = (&is_over, &call);
-            move || {
-                let mut times = Vec::new();
-                for number in 0.. {
-                    if is_over.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let began = Instant::now();
-                    assert!(call(customer, number), "an order is refused");
-                    times.push(began.elapsed());
-                }
-                times
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let customer = async |customer: u64| {
+        let mut times = Vec::new();
+        for number in 0.. {
+            if is_over.load(Ordering::Relaxed) {
+                break;
             }
-        };
-        let threads: Vec<_> = (0..customers)
-            .map(|number| scope.spawn(customer(number)))
-            .collect();
+            let began = Instant::now();
+            assert!(call(Id { customer, number }).await, "an order is refused");
+            times.push(began.elapsed());
+        }
+        times
+    };
+    let runtimes = (0..threads).map(|_| Builder::new_current_thread().build());
+    let runtimes = runtimes.collect::<Result<Vec<_>, _>>()?;
+    let mut times: Vec<_> = thread::scope(|scope| {
+        let threads = runtimes.iter().zip(0..).map(|(runtime, first)| {
+            let customer = &customer;
+            scope.spawn(move || {
+                let tasks = (first..customers).step_by(threads).map(customer);
+                let tasks: FuturesUnordered<_> = tasks.collect();
+                runtime.block_on(tasks.collect::<Vec<Vec<Duration>>>())
+            })
+        });
+        let threads: Vec<_> = threads.collect();
         thread::sleep(window);
         is_over.store(true, Ordering::Relaxed);
         let times = threads.into_iter().map(|thread| thread.join());
-        let mut times: Vec<_> = times.flat_map(Result::unwrap_or_default).collect();
-        times.sort_unstable();
         times
-    })
+            .flat_map(Result::unwrap_or_default)
+            .flatten()
+            .collect()
+    });
+    times.sort_unstable();
+    Ok(times)
 }
 
 /// A page is appended and synced, again and again.

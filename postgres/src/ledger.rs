@@ -55,8 +55,8 @@ use std::time::Duration;
 
 /// A ledger in a schema of a `PostgreSQL` database.
 ///
-/// It has a thread of its own for its connection. So it can be opened from any thread, one of a runtime included; but it
-/// blocks that thread.
+/// A call drives the connection on the thread that makes it, which it blocks: that is the writer's thread, and where the ledger
+/// is opened. On a thread of a runtime it takes one more for that long, so it can be opened there, too.
 ///
 /// # Examples
 ///

@@ -5,9 +5,11 @@ use super::statements::Statements;
 use crate::address::Address;
 use crate::session::{SETTING_OFF, is_schema_name, not_durable};
 use segstock_orders::ledger::{LedgerError, LedgerReason};
-use std::sync::{Arc, mpsc};
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::Client;
@@ -112,7 +114,7 @@ impl Drop for Link {
     }
 }
 
-/// The connection of a ledger, and the thread that it runs on.
+/// The connection of a ledger, and what drives it while a call is made.
 pub(super) struct Links {
     pub(super) reach: Reach,
     runtime: Option<Runtime>,
@@ -128,13 +130,11 @@ impl Links {
         }
     }
 
-    /// Starts the thread.
+    /// Makes ready for calls.
     pub(super) fn begin(&mut self) -> Result<(), LedgerError> {
-        let mut builder = Builder::new_multi_thread();
-        let builder = builder.worker_threads(1).enable_all();
-        let runtime = builder.thread_name("segstock-postgres").build();
+        let runtime = Builder::new_current_thread().enable_all().build();
         self.runtime = Some(runtime.map_err(|error| {
-            let line = format!("no thread for the connection: {error}");
+            let line = format!("no runtime for the connection: {error}");
             LedgerError::new(LedgerReason::Failed, line)
         })?);
         Ok(())
@@ -143,11 +143,11 @@ impl Links {
     /// Calls the server, on a new connection if the last one was lost. A call that fails in any way loses the connection.
     pub(super) fn call<T, F>(
         &mut self,
-        work: impl FnOnce(Arc<Link>) -> F + Send + 'static,
+        work: impl FnOnce(Arc<Link>) -> F + Send,
     ) -> Result<T, Fault>
     where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Fault>> + Send + 'static,
+        T: Send,
+        F: Future<Output = Result<T, Fault>>,
     {
         let Some(runtime) = &self.runtime else {
             return Err(Fault::new(
@@ -156,31 +156,36 @@ impl Links {
                 false,
             ));
         };
-        let (link, reach) = (self.link.take(), self.reach.clone());
-        let (answer, answered) = mpsc::sync_channel(1);
-        runtime.spawn(async move {
-            let call = async {
-                let link = match link {
-                    Some(link) => link,
-                    None => Arc::new(reach.connect().await?),
-                };
-                let answer = work(Arc::clone(&link)).await?;
-                Ok((answer, link))
+        let (link, reach) = (self.link.take(), &self.reach);
+        let call = async || {
+            let link = match link {
+                Some(link) => link,
+                None => Arc::new(reach.connect().await?),
             };
-            let ended = timeout(reach.timeout, call).await;
-            _ = answer.send(ended.unwrap_or_else(|_| {
+            let answer = work(Arc::clone(&link)).await?;
+            Ok((answer, link))
+        };
+        let ended = drive(runtime, async || {
+            let ended = timeout(reach.timeout, call()).await;
+            ended.unwrap_or_else(|_| {
                 let line = format!("PostgreSQL did not answer within {:?}", reach.timeout);
                 Err(Fault::new(LedgerReason::NoAnswer, line, true))
-            }));
-        });
-        let ended = answered.recv().unwrap_or_else(|_| {
-            let line = "the call of PostgreSQL ended without a result";
-            Err(Fault::new(LedgerReason::Failed, line, false))
+            })
         });
         let (answer, link) = ended?;
         self.link = Some(link);
         Ok(answer)
     }
+}
+
+/// Runs a call on this thread: to wake another one for each batch takes longer than much of its work. A thread of a runtime
+/// must not wait for another runtime, so there it is one more.
+fn drive<T: Send>(runtime: &Runtime, call: impl AsyncFnOnce() -> T + Send) -> T {
+    if Handle::try_current().is_err() {
+        return runtime.block_on(call());
+    }
+    let ended = thread::scope(|scope| scope.spawn(|| runtime.block_on(call())).join());
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 impl Drop for Links {
