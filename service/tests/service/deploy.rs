@@ -78,6 +78,8 @@ fn the_unit_for_systemd_starts_the_service_with_settings_that_it_takes() {
     service.customers.order("a", &[("phone", 1)]).expect(201);
     // No restart makes a wrong setting right.
     assert_eq!(setting("RestartPreventExitStatus="), Some("2"));
+    // However often it ends otherwise, it comes back.
+    assert_eq!(setting("StartLimitIntervalSec="), Some("0"));
     #[cfg(unix)]
     assert_eq!(service.terminate(), Some(0));
 }
@@ -128,6 +130,10 @@ fn the_composition_of_nodes_sets_what_the_command_takes() {
     assert_known(&set);
     let nodes = NODES.matches("      SEGSTOCK_NODE: ").count();
     assert_eq!(nodes, 2);
+    // Else compose takes both files, which lie in one directory, for one project.
+    let project = |text: &'static str| text.lines().find_map(|line| line.strip_prefix("name: "));
+    assert!(project(COMPOSE).is_some() && project(NODES).is_some());
+    assert_ne!(project(COMPOSE), project(NODES));
     let arguments = [
         "segstock-service",
         "--ledger",
