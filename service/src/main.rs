@@ -6,11 +6,13 @@ use segstock_service::config::{Arguments, Config};
 use segstock_service::numbers;
 use segstock_service::serve::{Service, Stopped};
 use segstock_service::waiting::Away;
+use serde_json::json;
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::ParseIntError;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
 
 /// How long an opening of the ledger that was given up may still take.
@@ -55,14 +57,35 @@ fn first_line(error: &clap::Error) -> String {
     }
 }
 
-fn refuse(line: &dyn std::fmt::Display) -> ExitCode {
+fn refuse(line: &dyn Display) -> ExitCode {
     eprintln!("segstock-service: {line}");
     ExitCode::from(2)
 }
 
-fn fail(line: &dyn std::fmt::Display) -> ExitCode {
+fn fail(line: &dyn Display) -> ExitCode {
     eprintln!("segstock-service: {line}");
     ExitCode::FAILURE
+}
+
+/// The last line, as the log has its lines.
+fn end(error: &dyn Display, is_json: bool, code: ExitCode) -> ExitCode {
+    if is_json {
+        tracing::error!("{error}");
+    } else {
+        eprintln!("segstock-service: {error}");
+    }
+    code
+}
+
+/// A line of the start, as the log has its lines.
+fn said(line: &dyn Display, is_json: bool) -> String {
+    if !is_json {
+        return format!("segstock-service: {line}\n");
+    }
+    let line = line.to_string();
+    let timestamp = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+    let line = json!({"timestamp": timestamp, "level": "INFO", "message": line});
+    format!("{line}\n")
 }
 
 fn run(config: Config) -> ExitCode {
@@ -84,25 +107,26 @@ async fn serve(config: Config) -> ExitCode {
     } else {
         log.init();
     }
+    let is_json = config.log.json;
     let started = async {
         let service = Service::start(config).await?;
         // At once: whoever reads the first line may not read on.
         let (addresses, found) = (service.addresses()?, service.found());
-        let lines = format!("segstock-service: {addresses}\nsegstock-service: {found}\n");
+        let lines = said(&addresses, is_json) + &said(&found, is_json);
         io::stdout().write_all(lines.as_bytes())?;
         Ok::<_, Box<dyn Error>>(service)
     };
     match started.await {
         Ok(service) => match service.run().await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error),
+            Err(error) => end(&error, is_json, ExitCode::FAILURE),
         },
         Err(error) if error.is::<Stopped>() => {
             tracing::info!("{error}");
             ExitCode::SUCCESS
         }
         // It may be there the next time.
-        Err(error) if error.is::<Away>() => fail(&error),
-        Err(error) => refuse(&error),
+        Err(error) if error.is::<Away>() => end(&error, is_json, ExitCode::FAILURE),
+        Err(error) => end(&error, is_json, ExitCode::from(2)),
     }
 }

@@ -18,6 +18,7 @@ mod limits;
 mod lists_beside;
 mod lists_room;
 mod lists_wait;
+mod log;
 mod metrics;
 mod moves;
 mod openapi;
