@@ -131,7 +131,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
         let reach = self.links.reach.clone();
         let opened = self
             .links
-            .call(async move |link| schema::open(&link, &reach).await);
+            .call(async |link| schema::open(link, &reach).await);
         let opened = opened.map_err(Fault::into_error)?;
         (self.epoch, self.last, self.time) = (opened.epoch, opened.last, opened.time);
         Ok(opened)
@@ -144,7 +144,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
     ) -> Result<Vec<(Position, Entry<K>)>, LedgerError> {
         let rows = self
             .links
-            .call(async move |link| calls::after(&link, after, limit).await);
+            .call(async |link| calls::after(link, after, limit).await);
         let mut page = entries(rows.map_err(Fault::into_error)?)?;
         if page.len() < limit {
             let at = (self.last, self.time);
@@ -160,15 +160,14 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
     fn write(&mut self, batch: &Batch<K>) -> Result<(), WriteError> {
         let Self { links, upkeep, .. } = self;
         let read = |orders: &[Position], positions: &[Position]| {
-            let (orders, positions) = (orders.to_vec(), positions.to_vec());
-            let rows = links.call(async move |link| calls::of(&link, &orders, &positions).await);
+            let rows = links.call(async |link| calls::of(link, orders, positions).await);
             entries(rows.map_err(Fault::into_write)?).map_err(WriteError::Dead)
         };
         let plan = upkeep.plan(batch, read)?;
         let no_row = |error| WriteError::Dead(bad_row(&error));
         let rows = Rows::of(batch).map_err(no_row)?;
         let kept_up = KeptUp::of(plan).map_err(no_row)?;
-        let written = links.call(async move |link| calls::write(&link, &rows, &kept_up).await);
+        let written = links.call(async |link| calls::write(link, &rows, &kept_up).await);
         if written.map_err(Fault::into_write)? {
             return Ok(());
         }
@@ -178,9 +177,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
     }
 
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
-        let at = self
-            .links
-            .call(async move |link| calls::stands(&link).await);
+        let at = self.links.call(async |link| calls::stands(link).await);
         let at = at.map_err(Fault::into_error)?;
         Ok(match (at.epoch == epoch, at.batch >= number) {
             (false, _) => Standing::Superseded,
@@ -191,10 +188,9 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
 
     fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
         let (reach, epoch) = (self.links.reach.clone(), self.epoch.cast_signed());
-        let why = why.to_owned();
         let closed = self
             .links
-            .call(async move |link| schema::close(&link, &reach, epoch, &why).await);
+            .call(async |link| schema::close(link, &reach, epoch, why).await);
         closed.map_err(Fault::into_error)
     }
 
@@ -203,7 +199,7 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
         let reach = self.links.reach.clone();
         let why = self
             .links
-            .call(async move |link| schema::why_closed(&link, &reach).await);
+            .call(async |link| schema::why_closed(link, &reach).await);
         why.map_err(Fault::into_error)
     }
 }
@@ -213,7 +209,7 @@ impl<K> PostgresLedger<K> {
     fn left(&mut self, from: SkuId, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self
             .links
-            .call(async move |link| calls::left(&link, from, limit).await);
+            .call(async |link| calls::left(link, from, limit).await);
         left.map_err(Fault::into_error)
     }
 }

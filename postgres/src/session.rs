@@ -5,6 +5,8 @@ use segstock_remote::{Connect, Fault};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+#[cfg(feature = "nodes")]
+use std::time::Instant;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSqlOwned, ToSql, WrongType};
@@ -65,12 +67,12 @@ impl Connect for Reach {
         let session = Session {
             client,
             statements: Mutex::default(),
+            #[cfg(feature = "nodes")]
+            looks: self.is_durable.then(Mutex::default),
             task: task.abort_handle(),
         };
         #[cfg(feature = "nodes")]
-        if self.is_durable {
-            session.assert_durable().await?;
-        }
+        session.assert_durable().await?;
         Ok(Arc::new(session))
     }
 }
@@ -79,6 +81,9 @@ impl Connect for Reach {
 pub(crate) struct Session {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
+    /// When it was seen last that the server loses no commit, if that matters.
+    #[cfg(feature = "nodes")]
+    looks: Option<Mutex<Option<Instant>>>,
     task: AbortHandle,
 }
 
@@ -93,6 +98,8 @@ impl Session {
         sql: &'static str,
         parameters: Parameters<'_>,
     ) -> Result<Option<Row>, Fault> {
+        #[cfg(feature = "nodes")]
+        self.assert_durable().await?;
         let statement = self.statement(sql).await.map_err(|error| fault(&error))?;
         match self.client.query_one(&statement, parameters).await {
             Ok(row) => Ok(Some(row)),
@@ -101,15 +108,24 @@ impl Session {
         }
     }
 
-    /// An operator may switch the setting on again: whoever asks has patience.
+    /// Sees that no commit is lost, if that matters and was not seen for [`LOOKS_AGAIN`]: an operator may switch the setting off
+    /// while connections are open. It may be switched on again: whoever asks has patience.
     #[cfg(feature = "nodes")]
     async fn assert_durable(&self) -> Result<(), Fault> {
+        let Some(looks) = &self.looks else {
+            return Ok(());
+        };
+        let seen = *looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_some_and(|seen| seen.elapsed() < LOOKS_AGAIN) {
+            return Ok(());
+        }
         let off = self.client.query_one(SETTING_OFF, &[]).await;
         let off = off.map_err(|error| Fault::NotDone(words(&error)))?;
-        match column::<Option<String>>(&off, 0)? {
-            Some(setting) => Err(Fault::NotDone(not_durable(&setting))),
-            None => Ok(()),
+        if let Some(setting) = column::<Option<String>>(&off, 0)? {
+            return Err(Fault::NotDone(not_durable(&setting)));
         }
+        *looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
     }
 
     /// Runs statements that answer nothing.
@@ -286,6 +302,10 @@ pub(crate) fn is_locked_out(error: &Error) -> bool {
 pub(crate) const SETTING_OFF: &str = "
     SELECT (SELECT name FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name
         WHERE current_setting(name) <> 'on' LIMIT 1)";
+
+/// How long a connection goes on before it looks again whether such a setting was switched off.
+#[cfg(any(feature = "ledger", feature = "nodes"))]
+pub(crate) const LOOKS_AGAIN: Duration = Duration::from_secs(5);
 
 #[cfg(any(feature = "ledger", feature = "nodes"))]
 pub(crate) fn not_durable(setting: &str) -> String {

@@ -3,12 +3,12 @@
 use super::errors::Fault;
 use super::statements::Statements;
 use crate::address::Address;
-use crate::session::{SETTING_OFF, is_schema_name, not_durable};
+use crate::session::{LOOKS_AGAIN, SETTING_OFF, is_schema_name, not_durable};
 use segstock_orders::ledger::{LedgerError, LedgerReason};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -69,42 +69,57 @@ impl Reach {
         let (client, connection) = address.connect().await?;
         // Its end is seen by the calls.
         let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
-        let link = Link {
+        let mut link = Link {
             client,
             statements: Statements::new(&self.name),
+            looked: None,
             task,
         };
-        is_durable(&link.client).await?;
+        link.assert_durable().await?;
         Ok(link)
     }
-}
-
-/// Has commits of a connection wait for the disk, and sees that they do. Asked of each connection: a server that is started
-/// again may have other settings.
-async fn is_durable(client: &Client) -> Result<(), Fault> {
-    let wait = "SELECT set_config('synchronous_commit', 'on', false)
-         WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
-    client.batch_execute(wait).await?;
-    let commit = "SELECT current_setting('synchronous_commit')";
-    let commit = client.query_one(commit, &[]).await?;
-    let commit: &str = commit.try_get(0)?;
-    let off = client.query_one(SETTING_OFF, &[]).await?;
-    let off: Option<&str> = off.try_get(0)?;
-    let line = match (off, commit) {
-        (Some(off), _) => not_durable(off),
-        (None, "on" | "remote_apply") => return Ok(()),
-        (None, commit) => {
-            format!("synchronous_commit stays {commit}: commits do not wait for the disk")
-        }
-    };
-    Err(Fault::new(LedgerReason::Failed, line, false))
 }
 
 /// A connection.
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) statements: Statements,
+    /// When it was seen last that no commit is lost.
+    looked: Option<Instant>,
     task: AbortHandle,
+}
+
+impl Link {
+    /// Has commits of this connection wait for the disk, and sees that they do. Asked of each connection, since a server that is
+    /// started again may have other settings; and again and again, since they may be changed while it runs.
+    async fn assert_durable(&mut self) -> Result<(), Fault> {
+        if self
+            .looked
+            .is_some_and(|looked| looked.elapsed() < LOOKS_AGAIN)
+        {
+            return Ok(());
+        }
+        let client = &self.client;
+        let wait = "SELECT set_config('synchronous_commit', 'on', false)
+             WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+        client.batch_execute(wait).await?;
+        let commit = "SELECT current_setting('synchronous_commit')";
+        let commit = client.query_one(commit, &[]).await?;
+        let commit: &str = commit.try_get(0)?;
+        let off = client.query_one(SETTING_OFF, &[]).await?;
+        let off: Option<&str> = off.try_get(0)?;
+        let line = match (off, commit) {
+            (Some(off), _) => not_durable(off),
+            (None, "on" | "remote_apply") => {
+                self.looked = Some(Instant::now());
+                return Ok(());
+            }
+            (None, commit) => {
+                format!("synchronous_commit stays {commit}: commits do not wait for the disk")
+            }
+        };
+        Err(Fault::new(LedgerReason::Failed, line, false))
+    }
 }
 
 impl Drop for Link {
@@ -118,7 +133,7 @@ impl Drop for Link {
 pub(super) struct Links {
     pub(super) reach: Reach,
     runtime: Option<Runtime>,
-    link: Option<Arc<Link>>,
+    link: Option<Link>,
 }
 
 impl Links {
@@ -141,13 +156,12 @@ impl Links {
     }
 
     /// Calls the server, on a new connection if the last one was lost. A call that fails in any way loses the connection.
-    pub(super) fn call<T, F>(
+    pub(super) fn call<T>(
         &mut self,
-        work: impl FnOnce(Arc<Link>) -> F + Send,
+        work: impl AsyncFnOnce(&Link) -> Result<T, Fault> + Send,
     ) -> Result<T, Fault>
     where
         T: Send,
-        F: Future<Output = Result<T, Fault>>,
     {
         let Some(runtime) = &self.runtime else {
             return Err(Fault::new(
@@ -158,11 +172,12 @@ impl Links {
         };
         let (link, reach) = (self.link.take(), &self.reach);
         let call = async || {
-            let link = match link {
+            let mut link = match link {
                 Some(link) => link,
-                None => Arc::new(reach.connect().await?),
+                None => reach.connect().await?,
             };
-            let answer = work(Arc::clone(&link)).await?;
+            link.assert_durable().await?;
+            let answer = work(&link).await?;
             Ok((answer, link))
         };
         let ended = drive(runtime, async || {

@@ -267,9 +267,15 @@ fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
         let shop = shop.expect("all is on");
         shop.book.open(off.to_owned(), 1).expect("a new SKU");
         set(&format!("SET {off} = off"));
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        run(&client, runtime, end);
+        if off == "fsync" {
+            // A new connection sees it at once,
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            run(&client, runtime, end);
+        } else {
+            // and one that is open within five seconds.
+            thread::sleep(Duration::from_secs(5));
+        }
         let order = format!("order-{number}");
         let lost = shop.book.place(&order, None, [(off.to_owned(), 1)], TTL);
         assert_eq!(lost, Err(Refusal::Unknown));

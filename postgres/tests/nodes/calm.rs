@@ -37,7 +37,7 @@ pub fn add(tests: &Tests) {
         not_durable,
     );
     tests.add_with_own(
-        "calm::a_node_sells_nothing_from_a_server_that_is_started_again_with_fsync_off",
+        "calm::a_node_sells_nothing_from_a_server_that_loses_commits_by_now",
         PostgresServer::find,
         not_durable_any_more,
     );
@@ -76,7 +76,7 @@ fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     });
 }
 
-/// A server that is started again with `fsync` off takes nothing of a node that was there before, until it is on again.
+/// A server that has `fsync` or `full_page_writes` off takes nothing of a node that was there before, until both are on again.
 fn not_durable_any_more(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     let url = server.lock().expect("no test failed").url().to_owned();
     let start_again = || {
@@ -91,20 +91,35 @@ fn not_durable_any_more(server: &OwnServer<PostgresServer>, runtime: &Handle) {
         let node = sale.join("n0").await.expect("it joins");
         let set = async |setting: &str| {
             let client = connect(&url, &name).await;
-            run(&client, &format!("alter system {setting}")).await;
+            for statement in format!("alter system {setting}").split(';') {
+                run(&client, statement).await;
+            }
         };
         set("set fsync = off").await;
         start_again();
         let placed = node.place(&id("a"), [("phone", 1)], DAY).await;
         let refused = placed.expect_err("commits are not safe");
         assert!(refused.is_temporary(), "{refused}");
+        let is_placed = async |order: &str| {
+            let began = Instant::now();
+            while node.place(&id(order), [("phone", 1)], DAY).await.is_err() {
+                assert!(began.elapsed() < Duration::from_secs(30), "it is on again");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
         set("reset fsync").await;
         start_again();
-        let began = Instant::now();
-        while node.place(&id("a"), [("phone", 1)], DAY).await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "it is on again");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        is_placed("a").await;
+
+        // While its connections are open, it sees that within five seconds.
+        let reload = "select pg_reload_conf(), pg_sleep(0.5)";
+        set(&format!("set full_page_writes = off; {reload}")).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let placed = node.place(&id("b"), [("phone", 1)], DAY).await;
+        let refused = placed.expect_err("commits are not safe");
+        assert!(refused.is_temporary(), "{refused}");
+        set(&format!("reset full_page_writes; {reload}")).await;
+        is_placed("b").await;
         node.leave().await.expect("it leaves");
         sale.audit().await.expect("it balances");
     });
