@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 
 /// A host and a port: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for all addresses of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Address {
         Self { host, port }
     }
 
-    /// Begins to listen there: on the first of the host's addresses that can be had.
+    /// Begins to listen there: on the first of the host's addresses that can be had, those of IPv4 before those of IPv6.
     ///
     /// # Errors
     ///
@@ -31,8 +31,7 @@ impl Address {
         let bound = if self.host.is_empty() {
             self.everywhere().await
         } else {
-            let host = self.host.trim_matches(['[', ']']);
-            TcpListener::bind((host, self.port)).await
+            self.by_name().await
         };
         bound.map_err(|error| {
             let hint = match error.kind() {
@@ -41,6 +40,12 @@ impl Address {
             };
             format!("cannot listen on {self}: {error}{hint}")
         })
+    }
+
+    async fn by_name(&self) -> io::Result<TcpListener> {
+        let host = self.host.trim_matches(['[', ']']);
+        let addresses = lookup_host((host, self.port)).await?;
+        TcpListener::bind(&*in_turn(addresses)).await
     }
 
     /// At all addresses of the machine; where it has no IPv6, at those of IPv4.
@@ -52,6 +57,13 @@ impl Address {
             bound => bound,
         }
     }
+}
+
+/// Those of IPv4 first: whoever asks for `localhost` tries both kinds, and whoever asks for `127.0.0.1` this one alone.
+fn in_turn(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut addresses: Vec<SocketAddr> = addresses.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses
 }
 
 impl FromStr for Address {
@@ -100,7 +112,17 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, reachable};
+    use super::{Address, in_turn, reachable};
+
+    #[test]
+    fn of_a_name_the_addresses_of_ipv4_come_first() {
+        let found = ["[::1]:80", "[::2]:80", "127.0.0.1:80", "192.0.2.1:80"];
+        let found = found.map(|address| address.parse().unwrap());
+        let first = in_turn(found.into_iter());
+        let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+        let as_found = ["127.0.0.1:80", "192.0.2.1:80", "[::1]:80", "[::2]:80"];
+        assert_eq!(first, as_found);
+    }
 
     #[test]
     fn a_listener_on_all_addresses_is_reached_on_loopback() {
