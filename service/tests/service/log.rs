@@ -60,12 +60,12 @@ fn where_the_log_is_lines_of_json_the_first_and_the_last_lines_are_too() {
     let child = started.args(["--log", "json"]).stdout(Stdio::piped());
     let mut child = child.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let lines: Vec<Value> = lines
-        .take(2)
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect();
+    let lines: Vec<_> = lines.take(2).collect();
     child.kill().unwrap();
     child.wait().unwrap();
+    let lines = lines.into_iter().map(|line| line.unwrap());
+    let lines = lines.map(|line| serde_json::from_str(&line).unwrap());
+    let lines: Vec<Value> = lines.collect();
     let message = |line: &Value| line["message"].as_str().unwrap().to_owned();
     assert!(message(&lines[0]).contains("http://127.0.0.1:"));
     assert!(message(&lines[1]).contains("no ledger"));
