@@ -46,6 +46,12 @@ impl<'a> Table<'a> {
         let (said, header_at) = begin(&text, form.skip);
         let rest = &text[header_at..];
         let separator = form.separator.or(said).unwrap_or_else(|| guess(rest));
+        let header_line = Lines::of(&text, header_at).at(0);
+        if count(rest, separator) >= MOST_COLUMNS {
+            return Err(format!(
+                "line {header_line}: there are more than {MOST_COLUMNS} columns"
+            ));
+        }
         let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(rest);
         let header = reader.byte_headers().map_err(|error| error.to_string())?;
         if form.skip > 0 && rest.is_empty() {
@@ -60,7 +66,7 @@ impl<'a> Table<'a> {
         let name = |field: &[u8]| String::from_utf8_lossy(field).trim().to_owned();
         Ok(Self {
             columns: header.iter().map(name).collect(),
-            header_line: Lines::of(&text, header_at).at(0),
+            header_line,
             header_at,
             separator,
             thousands: form.thousands,
@@ -212,23 +218,25 @@ fn begin(text: &[u8], skip: usize) -> (Option<u8>, usize) {
     (said, (0..skip).fold(begin, |from, _| line(from)))
 }
 
-/// The separator that the header has most of, outside of quotes.
+/// The separator that the header has most of, outside of quotes; of equal ones the first.
 fn guess(text: &[u8]) -> u8 {
+    let usual = [b'\t', b';', b','];
+    let most = usual.into_iter().max_by_key(|it| count(text, *it));
+    most.unwrap_or(b',')
+}
+
+/// How many of a separator the header has, outside of quotes.
+fn count(text: &[u8], separator: u8) -> usize {
     let mut quoted = false;
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    let mut count = 0;
     for byte in text.trim_ascii_start() {
         quoted ^= *byte == b'"';
         if !quoted && *byte == b'\n' {
             break;
         }
-        let count = counts.iter_mut().find(|(it, _)| !quoted && it == byte);
-        if let Some((_, count)) = count {
-            *count += 1;
-        }
+        count += usize::from(!quoted && *byte == separator);
     }
-    // Of equal ones the first.
-    let most = counts.into_iter().rev().max_by_key(|(_, count)| *count);
-    most.map_or(b',', |(separator, _)| separator)
+    count
 }
 
 /// Counts lines, from the header on and only forwards.
@@ -264,6 +272,8 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// The most columns of a file: each takes memory, and none that people make has as many.
+const MOST_COLUMNS: usize = 10_000;
 /// The most columns that an error names.
 const MOST_NAMED: usize = 50;
 /// The most characters of a text that an error shows: what is no table may be one field of megabytes.

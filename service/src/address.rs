@@ -22,7 +22,7 @@ impl Address {
         Self { host, port }
     }
 
-    /// Begins to listen there: on the first of the host's addresses that can be had, those of IPv4 before those of IPv6.
+    /// Begins to listen there: on the first of the host's addresses that the machine has, those of IPv4 before those of IPv6.
     ///
     /// # Errors
     ///
@@ -45,7 +45,15 @@ impl Address {
     async fn by_name(&self) -> io::Result<TcpListener> {
         let host = self.host.trim_matches(['[', ']']);
         let addresses = lookup_host((host, self.port)).await?;
-        TcpListener::bind(&*in_turn(addresses)).await
+        let mut bound = Err(ErrorKind::AddrNotAvailable.into());
+        for address in in_turn(addresses) {
+            bound = TcpListener::bind(address).await;
+            // Where another program has the first one, this service may run already: it must not begin beside itself.
+            if !matches!(&bound, Err(error) if error.kind() != ErrorKind::AddrInUse) {
+                break;
+            }
+        }
+        bound
     }
 
     /// At all addresses of the machine; where it has no IPv6, at those of IPv4.

@@ -22,6 +22,22 @@ pub struct Stocklist {
     pub units: BTreeMap<Sku, (usize, u64)>,
 }
 
+/// Why a list is not read.
+#[derive(Debug)]
+pub struct Unread {
+    /// What is wrong, with its line.
+    pub why: String,
+    /// Whether it has more SKUs than there can be.
+    pub is_full: bool,
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        let is_full = false;
+        Self { why, is_full }
+    }
+}
+
 /// What lines of one SKU mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeated {
@@ -144,7 +160,7 @@ impl Stocklist {
         columns: &Columns<'_>,
         most: usize,
         repeated: Repeated,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unread> {
         let table = Table::read(bytes, form)?;
         let (sku, units) = (table.column(columns.sku)?, table.column(columns.units)?);
         let mut list = Self::default();
@@ -164,7 +180,7 @@ impl Stocklist {
     /// # Errors
     ///
     /// What is wrong with the first line that is.
-    pub fn from_json_lines(bytes: &[u8], most: usize, repeated: Repeated) -> Result<Self, String> {
+    pub fn from_json_lines(bytes: &[u8], most: usize, repeated: Repeated) -> Result<Self, Unread> {
         let mut list = Self::default();
         // The mark of UTF-8.
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -211,18 +227,19 @@ impl Stocklist {
     }
 
     /// Before a list that could never be done fills the memory.
-    fn check_skus(&self, line: usize, most: usize) -> Result<(), String> {
-        if self.units.len() > most {
-            return Err(format!(
-                "line {line}: there can be {most} SKUs in all, and the list has more"
-            ));
+    fn check_skus(&self, line: usize, most: usize) -> Result<(), Unread> {
+        if self.units.len() <= most {
+            return Ok(());
         }
-        Ok(())
+        Err(Unread {
+            why: format!("line {line}: there can be {most} SKUs in all, and the list has more"),
+            is_full: true,
+        })
     }
 
-    fn checked(self) -> Result<Self, String> {
+    fn checked(self) -> Result<Self, Unread> {
         if self.lines == 0 {
-            return Err("has no line with a SKU".into());
+            return Err("has no line with a SKU".to_owned().into());
         }
         Ok(self)
     }
@@ -238,7 +255,8 @@ mod tests {
 
     fn csv(text: &[u8], form: Form, repeated: Repeated) -> Result<Vec<(String, u64)>, String> {
         let (sku, units) = ("sku", "units");
-        let list = Stocklist::from_csv(text, form, &Columns { sku, units }, MOST, repeated)?;
+        let list = Stocklist::from_csv(text, form, &Columns { sku, units }, MOST, repeated);
+        let list = list.map_err(|unread| unread.why)?;
         Ok(list
             .units
             .into_iter()
@@ -360,7 +378,8 @@ mod tests {
             ),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.contains(told), "{text}: {error}");
+            assert!(error.why.contains(told), "{text}: {error:?}");
+            assert_eq!(error.is_full, told.contains("in all"));
         }
     }
 }

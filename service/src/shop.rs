@@ -140,6 +140,15 @@ impl Shop {
         }
     }
 
+    /// How many SKUs there can be, of these: several nodes leave that to their database.
+    #[must_use]
+    pub const fn most_skus(&self, most: usize) -> usize {
+        match self {
+            Self::Alone(_) => most,
+            Self::Node(_) => usize::MAX,
+        }
+    }
+
     /// Restocks or counts the SKUs of a list. While it keeps a core, no other list is read.
     pub async fn import(
         &self,

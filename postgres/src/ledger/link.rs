@@ -80,6 +80,11 @@ impl Reach {
     }
 }
 
+/// Has commits wait for the disk, unless they wait for even more; says what they wait for.
+const WAIT: &str = "
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+        WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)";
+
 /// A connection.
 pub(super) struct Link {
     pub(super) client: Client,
@@ -99,15 +104,9 @@ impl Link {
         {
             return Ok(());
         }
-        let client = &self.client;
-        let wait = "SELECT set_config('synchronous_commit', 'on', false)
-             WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
-        client.batch_execute(wait).await?;
-        let commit = "SELECT current_setting('synchronous_commit')";
-        let commit = client.query_one(commit, &[]).await?;
-        let commit: &str = commit.try_get(0)?;
-        let off = client.query_one(SETTING_OFF, &[]).await?;
-        let off: Option<&str> = off.try_get(0)?;
+        let asked = format!("{WAIT}, ({SETTING_OFF})");
+        let asked = self.client.query_one(&asked, &[]).await?;
+        let (commit, off): (&str, Option<&str>) = (asked.try_get(0)?, asked.try_get(1)?);
         let line = match (off, commit) {
             (Some(off), _) => not_durable(off),
             (None, "on" | "remote_apply") => {
@@ -195,12 +194,22 @@ impl Links {
 
 /// Runs a call on this thread: to wake another one for each batch takes longer than much of its work. A thread of a runtime
 /// must not wait for another runtime, so there it is one more.
-fn drive<T: Send>(runtime: &Runtime, call: impl AsyncFnOnce() -> T + Send) -> T {
+fn drive<T: Send>(
+    runtime: &Runtime,
+    call: impl AsyncFnOnce() -> Result<T, Fault> + Send,
+) -> Result<T, Fault> {
     if Handle::try_current().is_err() {
         return runtime.block_on(call());
     }
-    let ended = thread::scope(|scope| scope.spawn(|| runtime.block_on(call())).join());
-    ended.unwrap_or_else(|panic| resume_unwind(panic))
+    thread::scope(|scope| {
+        let one_more = thread::Builder::new().name("segstock-postgres".to_owned());
+        let running = one_more.spawn_scoped(scope, || runtime.block_on(call()));
+        let running = running.map_err(|error| {
+            let line = format!("no thread for the connection: {error}");
+            Fault::new(LedgerReason::Failed, line, false)
+        })?;
+        running.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 impl Drop for Links {

@@ -3,10 +3,11 @@
 use super::orders::Key;
 use crate::answers::Stock;
 use crate::app::{App, Shared};
-use crate::bulk::{Act, Columns, Import, Imported, Repeated, Stocklist};
+use crate::bulk::{Act, Columns, Import, Imported, Repeated, Stocklist, Unread};
 use crate::in_time::in_time;
 use crate::input::{IdempotencyKey, Query};
 use crate::kinds;
+use crate::list_room::Taken;
 use crate::problem::Problem;
 use crate::table::Form;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
@@ -14,6 +15,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use serde::{Deserialize, Serialize};
 use tokio::task::block_in_place;
@@ -93,15 +95,18 @@ fn read(how: &How, kind: Kind, bytes: &[u8], most: usize) -> Result<Stocklist, P
         Kind::Csv => Stocklist::from_csv(bytes, form(how)?, &columns, most, repeated),
         Kind::JsonLines => Stocklist::from_json_lines(bytes, most, repeated),
     };
-    list.map_err(|error| {
-        let hint = match &*error {
+    list.map_err(|Unread { why, is_full }| {
+        if is_full {
+            return Problem::new(kinds::FULL, format!("the list {why}"));
+        }
+        let hint = match &*why {
             error if error.contains("there is no column") => {
                 "; skip_lines=1 skips a title, sku= and units= name the columns"
             }
             error if error.contains("may be thousands") => ": thousands=true",
             _ => "",
         };
-        Problem::invalid(format!("the list {error}{hint}"))
+        Problem::invalid(format!("the list {why}{hint}"))
     })
 }
 
@@ -122,18 +127,43 @@ fn kind_of(value: Option<&HeaderValue>) -> Option<Kind> {
     }
 }
 
-async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes), Problem> {
+/// The list that is sent, and its room in memory.
+async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes, Taken<'_>), Problem> {
     let Some(kind) = kind_of(request.headers().get(CONTENT_TYPE)) else {
         let detail = "a list is declared as text/csv or application/jsonl";
         return Err(Problem::new(kinds::NOT_JSON, detail));
     };
-    let most = app.limits.list;
-    let body = to_bytes(request.into_body(), most).await;
-    let body = body.map_err(|_| {
+    let (most, time) = (app.limits.list, app.limits.request);
+    let too_large = || {
         let detail = format!("the list is larger than {most} bytes, or broke off");
         Problem::new(kinds::TOO_LARGE, detail)
-    })?;
-    Ok((kind, body))
+    };
+    let (least, declared) = (
+        request.body().size_hint().lower(),
+        request.body().size_hint().upper(),
+    );
+    if least > most as u64 {
+        return Err(too_large());
+    }
+    let mut room = match app.list_room.take(declared, time).await {
+        Ok(room) => room,
+        Err(busy) => {
+            // Who still sends its list would not read the answer.
+            _ = in_time(
+                time,
+                request
+                    .into_body()
+                    .into_data_stream()
+                    .for_each(async |_| ()),
+            )
+            .await;
+            return Err(busy);
+        }
+    };
+    let body = in_time(time, to_bytes(request.into_body(), most)).await?;
+    let body = body.map_err(|_| too_large())?;
+    room.shrink(body.len());
+    Ok((kind, body, room))
 }
 
 /// Restock or count many SKUs
@@ -151,18 +181,17 @@ pub async fn import(
     Query(how): Query<How>,
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
-    let bytes = request.body().size_hint().upper();
-    let _room = app.list_room.take(bytes, app.limits.request).await?;
-    let (kind, body) = in_time(app.limits.request, body_of(&app, request)).await??;
+    let (kind, body, _room) = body_of(&app, request).await?;
+    let most = app.shop.most_skus(app.limits.skus);
     let reading = in_time(app.limits.request, app.reading.lock()).await?;
     // Other requests of this thread do not wait for it.
-    let list = block_in_place(|| read(&how, kind, &body, app.limits.skus))?;
+    let list = block_in_place(|| read(&how, kind, &body, most))?;
     drop(body);
     let import = Import {
         act: how.r#do,
         key: &key,
         opens: how.open,
-        most: app.limits.skus,
+        most,
         patience: app.limits.request,
         is_dry_run: how.dry_run,
     };

@@ -3,12 +3,15 @@
 use crate::support::process::Process;
 use crate::support::slow::Slow;
 use crate::support::{Client, RUNTIME, Reply, Server, key, wait_for};
+use segstock_service::list_room::ListRoom;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The most bytes of a list.
 const MOST: usize = 64 * 1_024;
+/// The most bytes of a small one.
+const SMALL: usize = MOST / 128;
 
 /// A list with this many bytes, at most.
 fn list(bytes: usize) -> String {
@@ -21,14 +24,22 @@ fn send(client: &Client, with_key: &str, list: &str) -> Reply {
     client.send("POST", "/v1/bulk/stock?do=restock", &headers, list)
 }
 
+/// Sends a list of which nothing is changed.
+fn try_out(client: &Client, list: &str) -> Reply {
+    let headers = [("content-type", "text/csv"), key("dry")];
+    let path = "/v1/bulk/stock?do=restock&dry_run=true";
+    client.send("POST", path, &headers, list)
+}
+
 #[test]
-fn lists_beyond_the_room_for_two_of_the_largest_wait() {
+fn lists_beyond_the_room_for_two_of_the_largest_wait_and_small_ones_do_not() {
     let (disk, mut setting) = Slow::at(PATIENCE);
     setting.limits.list = MOST;
     let shop = Server::set(&[("phone", 0)], setting);
     let (client, room) = (&shop.client, &shop.list_room);
-    assert_eq!((room.taken(), room.most()), (0, 2 * MOST));
-    let (largest, half, small) = (list(MOST), list(MOST / 2), list(1_000));
+    let (begun_with, small) = (room.taken(), list(SMALL));
+    assert_eq!(begun_with, 0);
+    let (largest, half, third) = (list(MOST), list(MOST / 2), list(2 * SMALL));
     let stuck = disk.lock().unwrap();
     let replies = thread::scope(|scope| {
         let begin = |with_key, list| scope.spawn(move || send(client, with_key, list));
@@ -36,16 +47,17 @@ fn lists_beyond_the_room_for_two_of_the_largest_wait() {
         wait_for(|| room.taken() == MOST);
         sent.push(begin("largest", &largest));
         wait_for(|| room.taken() == 2 * MOST);
-        let waits = begin("small", &small);
+        // These change nothing: they need no disk.
+        let waits = scope.spawn(|| try_out(client, &third));
+        try_out(client, &small).expect(200);
         thread::sleep(Duration::from_millis(200));
-        assert_eq!(client.get("/livez").status, 200);
         assert!(!waits.is_finished());
         drop(stuck);
         sent.push(waits);
         let replies = sent.into_iter().map(|sent| sent.join().unwrap());
         replies.collect::<Vec<Reply>>()
     });
-    for (reply, list) in replies.iter().zip([&half, &half, &largest, &small]) {
+    for (reply, list) in replies.iter().zip([&half, &half, &largest, &third]) {
         assert_eq!(reply.expect(200)["lines"], list.lines().count() - 1);
     }
     wait_for(|| room.taken() == 0);
@@ -58,12 +70,37 @@ fn a_list_without_room_is_told_so_in_time() {
     let shop = Server::set(&[("phone", 0)], setting);
     let take = || RUNTIME.block_on(shop.list_room.take(None, PATIENCE));
     let taken = [take().unwrap(), take().unwrap()];
-    let refused = send(&shop.client, "small", &list(1_000)).problem(503, "busy");
+    let refused = send(&shop.client, "list", &list(MOST)).problem(503, "busy");
     let detail = refused["detail"].to_string();
     assert!(detail.contains("take all room for lists"), "{detail}");
     assert!(detail.contains("nothing was changed"), "{detail}");
+    // What no room would make right is said at once.
+    let headers = [("content-type", "text/plain"), key("list")];
+    let path = "/v1/bulk/stock?do=restock";
+    let began = Instant::now();
+    let kind = shop.client.send("POST", path, &headers, &list(MOST));
+    kind.problem(415, "not-json");
+    let large = send(&shop.client, "list", &list(2 * MOST));
+    large.problem(413, "too-large");
+    assert!(began.elapsed() < Duration::from_millis(300));
     drop(taken);
-    send(&shop.client, "small", &list(1_000)).expect(200);
+    send(&shop.client, "list", &list(MOST)).expect(200);
+}
+
+#[test]
+fn what_a_list_did_not_need_is_given_back() {
+    RUNTIME.block_on(async {
+        let room = ListRoom::of(MOST);
+        let unknown = room.take(None, PATIENCE).await;
+        let mut unknown = unknown.unwrap();
+        assert_eq!(room.taken(), MOST);
+        unknown.shrink(3 * SMALL);
+        assert_eq!(room.taken(), 3 * SMALL);
+        let small = room.take(Some(1), PATIENCE).await.unwrap();
+        assert_eq!(room.taken(), 4 * SMALL);
+        drop((unknown, small));
+        assert_eq!(room.taken(), 0);
+    });
 }
 
 /// The most memory that a process had, in bytes.
@@ -84,5 +121,12 @@ fn a_list_of_many_lines_takes_little_more_memory_than_its_bytes() {
     let done = send(&service.client, "long", &list).expect(200);
     assert_eq!(done["skus"], 1);
     let (grew, bytes) = (peak(&service) - before, list.len() as u64);
+    assert!(grew < 4 * bytes, "{grew} for {bytes}");
+    // Columns take more.
+    let wide = format!("sku,units{}\n", ",".repeat(4 << 20));
+    let refused = send(&service.client, "wide", &wide).problem(422, "invalid-request");
+    let detail = refused["detail"].to_string();
+    assert!(detail.contains("more than 10000 columns"), "{detail}");
+    let grew = peak(&service) - before;
     assert!(grew < 4 * bytes, "{grew} for {bytes}");
 }

@@ -29,7 +29,9 @@ pub fn trials() -> Vec<Trial> {
 }
 
 pub fn arguments<'a>(url: &'a str, name: &'a str) -> Vec<&'a str> {
-    [PORTS, &["--ledger", url, "--node", name]].concat()
+    // Of one process alone: the database has the SKUs of a node.
+    let of_a_process = ["--max-skus", "1"];
+    [PORTS, &["--ledger", url, "--node", name], &of_a_process].concat()
 }
 
 pub fn start(url: &str, name: &str) -> Process {

@@ -7,10 +7,12 @@ use crate::bulk::{Act, Import, Imported, Stocklist};
 use crate::kinds;
 use crate::problem::Problem;
 use crate::telemetry;
+use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
 use segstock_postgres::nodes::{self, Foreseen, Refusal, StockAnswer};
 use segstock_remote::OrderId;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// SKUs that are asked for, opened or changed at once.
 const AT_ONCE: usize = 16;
@@ -96,27 +98,39 @@ impl Node {
         Ok(())
     }
 
-    /// Makes the changes, each known by the list's key.
+    /// Makes the changes, each known by the list's key. After one that is refused it begins no other, and waits for those that it
+    /// began: whoever hears of the refusal and looks finds what was done.
     async fn make(
         &self,
         key: &OrderId,
         changes: Vec<Change>,
         done: &mut Imported,
     ) -> Result<(), Problem> {
-        let changes = stream::iter(changes).map(|change| async move {
-            let changed = change.make(&self.node, key).await;
-            (change, changed)
-        });
+        let is_stopped = AtomicBool::new(false);
+        let changes = stream::iter(changes)
+            .take_while(|_| ready(!is_stopped.load(Ordering::Relaxed)))
+            .map(|change| async move {
+                let changed = change.make(&self.node, key).await;
+                (change, changed)
+            });
         let mut changes = pin!(changes.buffered(AT_ONCE).enumerate());
+        let mut refused = Ok(());
         while let Some((count, (change, changed))) = changes.next().await {
-            let stopped = |problem: Problem| problem.at(&Imported::stopped(count, change.line));
-            if let Some(answer) = changed.map_err(stopped)? {
-                telemetry::done(change.act.deed(), answer.before);
-                done.before += usize::from(answer.before);
-                done.difference += answer.difference;
+            match changed {
+                Ok(Some(answer)) => {
+                    telemetry::done(change.act.deed(), answer.before);
+                    done.before += usize::from(answer.before);
+                    done.difference += answer.difference;
+                }
+                Ok(None) => {}
+                Err(problem) => {
+                    is_stopped.store(true, Ordering::Relaxed);
+                    let stopped = || problem.at(&Imported::stopped(count, change.line));
+                    refused = refused.and_then(|()| Err(stopped()));
+                }
             }
         }
-        Ok(())
+        refused
     }
 }
 

@@ -36,9 +36,6 @@ fn about(orders: usize) -> usize {
     orders / 2 + RandomState::new().hash_one(()) as usize % orders
 }
 
-/// How long an order of [`Client::try_order`] is held.
-pub const HOLD: Duration = Duration::from_secs(600);
-
 /// What customers were answered last, by order.
 pub type Answers = Mutex<BTreeMap<String, Receipt>>;
 

@@ -1,9 +1,11 @@
 //! [`Receipt`]: what an answer says of an order of one unit of the SKU `a`, and whether a later answer agrees with it.
 
 use super::Reply;
-use super::crowd::HOLD;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
+
+/// How long an order of `Client::try_order` is held.
+const HOLD: Duration = Duration::from_secs(600);
 
 /// What an answer says of an order. All else of its body follows from the order's id and state.
 #[derive(Debug, Clone)]
