@@ -208,7 +208,7 @@ fn a_replay_on_one_thread_is_exact() {
     }
 }
 
-/// Order 2 wants more of B than there is, and what order 3 wants of A.
+/// Order 2 wants more of B than is in stock, and what order 3 wants of A.
 const WHOLE: &str = "\
 InvoiceNo,StockCode,Quantity
 1,A,2

@@ -62,12 +62,12 @@ fn nothing_is_oversold_and_nothing_is_lost() {
                             (Op::Withdraw(units), _) => {
                                 withdrawn.fetch_add(units, Ordering::AcqRel);
                             }
-                            (Op::Forgive(_), Outcome::Took(units)) => {
+                            (Op::Forgive(_), Outcome::UpTo(units)) => {
                                 withdrawn.fetch_sub(units, Ordering::AcqRel);
                             }
                             (Op::ReserveUpTo(_), _) => {}
                             (Op::Deduct(units) | Op::Commit(units), Outcome::Done)
-                            | (_, Outcome::Took(units)) => {
+                            | (_, Outcome::UpTo(units)) => {
                                 sold.fetch_add(units, Ordering::AcqRel);
                             }
                             (Op::Restock(units), Outcome::Done) => {

@@ -54,7 +54,7 @@ impl Fault {
                 Self::Number
             }
             Outcome::Refused(_) => Self::Refusal,
-            Outcome::Done | Outcome::Took(_) => Self::Done,
+            Outcome::Done | Outcome::UpTo(_) => Self::Done,
             Outcome::Unknown => Self::Other,
             _ => Self::Read,
         }
@@ -251,7 +251,7 @@ impl Speaker<'_> {
         }
         let claim = match (call.op, call.outcome) {
             (_, Outcome::Refused(Refusal::Short { .. }) | Outcome::AtMost(_)) => self.at_least(),
-            (Op::DeductUpTo(_) | Op::ReserveUpTo(_), Outcome::Took(units)) => {
+            (Op::DeductUpTo(_) | Op::ReserveUpTo(_), Outcome::UpTo(units)) => {
                 match self.left_for_it(units) {
                     Some(most) if most < units => Some(only(most)),
                     _ => self.at_least(),

@@ -228,8 +228,8 @@ fn effect(call: &Call) -> Option<Call> {
     match (call.op, call.outcome) {
         // The number that a withdraw took decides how many units are owed.
         (_, Outcome::Done | Outcome::Unknown)
-        | (Op::Withdraw(_) | Op::Forgive(_), Outcome::Took(_)) => Some(*call),
-        (_, Outcome::Took(units)) => Some(taken(call, units)),
+        | (Op::Withdraw(_) | Op::Forgive(_), Outcome::UpTo(_)) => Some(*call),
+        (_, Outcome::UpTo(units)) => Some(taken(call, units)),
         _ => None,
     }
 }
@@ -247,7 +247,7 @@ fn taken(call: &Call, units: u64) -> Call {
 fn movement(call: &Call) -> Option<Call> {
     match (call.op, call.outcome) {
         (Op::Forgive(_), _) => None,
-        (Op::Withdraw(_), Outcome::Took(units)) => Some(taken(call, units)),
+        (Op::Withdraw(_), Outcome::UpTo(units)) => Some(taken(call, units)),
         _ => effect(call),
     }
 }
@@ -257,7 +257,7 @@ const fn takes(call: &Call) -> bool {
 }
 
 fn happened(call: &Call) -> bool {
-    matches!(call.outcome, Outcome::Done | Outcome::Took(_))
+    matches!(call.outcome, Outcome::Done | Outcome::UpTo(_))
 }
 
 fn shows_sums(call: &Call) -> bool {

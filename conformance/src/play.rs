@@ -291,7 +291,7 @@ fn pass(gate: &AtomicU64) {
 /// More units than this are not taken out one by one.
 const MOST_DRAINED: u64 = 100;
 
-/// Takes out what is left, and one more: what is there can be sold, and no more. Of a counter that deals in single
+/// Takes out what is left, and one more: what is in stock can be sold, and no more. Of a counter that deals in single
 /// units some may stay.
 pub(super) fn drain(subject: &Reduced, log: &mut Log, draw: Draw) {
     let Some(Outcome::AtMost(left)) = log.run(subject, Op::Available) else {

@@ -215,7 +215,7 @@ pub trait Subject: Send + Sync {
     /// this.
     fn perform(&self, op: Op) -> Option<Outcome> {
         let done = |answer: Answer| answer.outcome(|()| Outcome::Done);
-        let took = |answer: Option<Answer<u64>>| answer.map(|answer| answer.outcome(Outcome::Took));
+        let took = |answer: Option<Answer<u64>>| answer.map(|answer| answer.outcome(Outcome::UpTo));
         match op {
             Op::Deduct(units) => Some(done(self.deduct(units))),
             Op::Restock(units) => Some(done(self.restock(units))),

@@ -167,7 +167,7 @@ fn of_nothing(played: &Played, options: &Options, units: u64) -> Option<(Call, S
             Outcome::Refused(_),
         ) => true,
         (_, Outcome::AtMost(left)) => options.bounds && left != units,
-        (_, Outcome::Took(taken)) => taken > 0,
+        (_, Outcome::UpTo(taken)) => taken > 0,
         (_, Outcome::Snapshot(sums)) => sums.available != units || !sums.balanced(),
         _ => false,
     };

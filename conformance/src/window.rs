@@ -188,7 +188,7 @@ fn truncated(history: &Problem, until: u64) -> Problem {
 fn effect(item: &Item) -> Option<Op> {
     match item.outcome {
         Outcome::Done => Some(item.op),
-        Outcome::Took(units) => Some(item.op.of_taken(units)),
+        Outcome::UpTo(units) => Some(item.op.of_taken(units)),
         _ => None,
     }
 }

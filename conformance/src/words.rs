@@ -28,10 +28,10 @@ pub(super) fn answered(call: &Call) -> String {
     } = call;
     match outcome {
         Outcome::Done => format!("{op} of thread {thread} was done"),
-        Outcome::Took(units) if matches!(op, Op::Forgive(_)) => {
+        Outcome::UpTo(units) if matches!(op, Op::Forgive(_)) => {
             format!("{op} of thread {thread} forgave {units}")
         }
-        Outcome::Took(units) => format!("{op} of thread {thread} took {units}"),
+        Outcome::UpTo(units) => format!("{op} of thread {thread} took {units}"),
         Outcome::Refused(why) => format!("{op} of thread {thread} was refused ({why})"),
         said => format!("{op} of thread {thread} said \u{201c}{said}\u{201d}"),
     }

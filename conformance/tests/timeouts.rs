@@ -62,7 +62,7 @@ fn an_oversell_is_found_beside_any_number_of_time_outs() {
 #[test]
 fn an_oversell_is_found_beside_time_outs_of_a_counter_that_owes() {
     for time_outs in [4, 8, 12, 40] {
-        let mut calls = vec![Call::new(0, 0, 5, Op::Withdraw(130), Outcome::Took(100))];
+        let mut calls = vec![Call::new(0, 0, 5, Op::Withdraw(130), Outcome::UpTo(100))];
         calls.extend(
             (1..30).map(|n| Call::new(0, 10 * n, 10 * n + 5, Op::Restock(1), Outcome::Done)),
         );
@@ -175,7 +175,7 @@ impl Plan {
                 (Op::Restock(units), Outcome::Done | Outcome::Unknown) => sums[0] += units,
                 (Op::Deduct(units), Outcome::Done | Outcome::Unknown)
                 | (Op::DeductUpTo(units), Outcome::Unknown)
-                | (_, Outcome::Took(units)) => sums[1] += units,
+                | (_, Outcome::UpTo(units)) => sums[1] += units,
                 _ => {}
             }
         }
@@ -211,7 +211,7 @@ impl Plan {
         ));
     }
 
-    /// Refuses an order of units that were there all the time; says no if there was no such time.
+    /// Refuses an order of units that were in stock all the time; says no if there was no such time.
     fn refuse_falsely(&mut self, chance: &mut SmallRng) -> bool {
         for _ in 0..200 {
             let at = chance.random_range(0..self.end());

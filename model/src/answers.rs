@@ -17,7 +17,7 @@ use std::fmt;
 ///
 /// let mut answers = Answers::new(2);
 /// answers.note(0, Outcome::Done);
-/// answers.note(0, Outcome::Took(3));
+/// answers.note(0, Outcome::UpTo(3));
 /// answers.note(1, Outcome::Refused(Refusal::Short { available: Some(2) }));
 /// assert_eq!(answers.to_string(), "ok 3 | no");
 /// ```
@@ -47,7 +47,7 @@ impl Answers {
             Outcome::Done => Answer::Yes,
             Outcome::Refused(Refusal::Overflow { .. }) => Answer::Full,
             Outcome::Refused(_) => Answer::No,
-            Outcome::Took(units) | Outcome::AtMost(units) | Outcome::Exactly(units) => {
+            Outcome::UpTo(units) | Outcome::AtMost(units) | Outcome::Exactly(units) => {
                 Answer::Units(units)
             }
             Outcome::Snapshot(figures) | Outcome::ExactSnapshot(figures) => {

@@ -145,7 +145,7 @@ impl Model {
     fn take_up_to(&mut self, units: u64, take: fn(&mut Self, u64)) -> Outcome {
         let taken = units.min(self.sums.available);
         take(self, taken);
-        Outcome::Took(taken)
+        Outcome::UpTo(taken)
     }
 
     fn sell(&mut self, units: u64) {
@@ -187,7 +187,7 @@ impl Model {
         self.sums.available -= taken;
         self.sums.owed += units - taken;
         self.sums.withdrawn = self.sums.withdrawn.wrapping_add(units);
-        Outcome::Took(taken)
+        Outcome::UpTo(taken)
     }
 
     /// As if the forgiven units had never been withdrawn.
@@ -195,7 +195,7 @@ impl Model {
         let forgiven = units.min(self.sums.owed);
         self.sums.owed -= forgiven;
         self.sums.withdrawn = self.sums.withdrawn.wrapping_sub(forgiven);
-        Outcome::Took(forgiven)
+        Outcome::UpTo(forgiven)
     }
 
     /// Only reserved units can be committed or released, each of them once. A hold is settled by its key alone.

@@ -81,7 +81,7 @@ impl<P: Primitives> ReadCheckWrite<P> {
     }
 }
 
-/// Decrements, looks, and undoes: meanwhile others see less than there is, and are refused.
+/// Decrements, looks, and undoes: meanwhile others see less than is in stock, and are refused.
 #[derive(Debug)]
 pub struct DecrementLookUndo<P: Primitives = Std>(P::Word);
 

@@ -208,7 +208,7 @@ impl Op {
     pub const fn reserved(self, outcome: Outcome) -> u64 {
         match outcome {
             Outcome::Done | Outcome::Unknown if self.reserves_units() => self.units(),
-            Outcome::Took(units) if self.reserves_units() => units,
+            Outcome::UpTo(units) if self.reserves_units() => units,
             _ => 0,
         }
     }
@@ -256,7 +256,7 @@ impl Op {
     pub const fn has_answer(self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Done => !self.is_up_to() && !self.is_read(),
-            Outcome::Took(units) => self.is_up_to() && units <= self.units(),
+            Outcome::UpTo(units) => self.is_up_to() && units <= self.units(),
             Outcome::AtMost(_) | Outcome::Exactly(_) => matches!(self, Self::Available),
             Outcome::Snapshot(_) | Outcome::ExactSnapshot(_) => matches!(self, Self::Snapshot),
             Outcome::Refused(_) => !self.is_read(),

@@ -14,8 +14,9 @@ use std::fmt;
 pub enum Outcome {
     /// It happened.
     Done,
-    /// It happened, and this is the number of units that it took.
-    Took(u64),
+    /// It happened, and this is the number of units that it took, up to those that were asked for.
+    #[cfg_attr(feature = "serde", serde(rename = "took"))]
+    UpTo(u64),
     /// At some instant of the call no more units than this were in stock.
     AtMost(u64),
     /// At some instant of the call exactly this number of units was in stock.
@@ -35,7 +36,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => write!(f, "done"),
-            Self::Took(units) => write!(f, "took {units}"),
+            Self::UpTo(units) => write!(f, "took {units}"),
             Self::AtMost(units) => write!(f, "at most {units}"),
             Self::Exactly(units) => write!(f, "{units}"),
             Self::Snapshot(sums) | Self::ExactSnapshot(sums) => write!(f, "{sums}"),

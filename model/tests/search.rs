@@ -35,7 +35,7 @@ fn history(chance: &mut Chance) -> (Model, Vec<Call>) {
         let returned = called.max(at) + chance.below(6);
         free_from[thread as usize] = returned + 1;
         let outcome = match (stock.apply(op), chance.below(4)) {
-            (Outcome::Took(units), 0) => Outcome::Took(units + 1),
+            (Outcome::UpTo(units), 0) => Outcome::UpTo(units + 1),
             (Outcome::Exactly(units), 0) => Outcome::AtMost(units.saturating_sub(1)),
             (Outcome::Exactly(units), 1) => Outcome::AtMost(units),
             (Outcome::Refused(_), 0) => Outcome::Done,

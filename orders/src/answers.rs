@@ -82,7 +82,7 @@ pub struct OrderView<K> {
     pub state: OrderState,
     /// While units are held: time until they come back.
     pub remaining: Option<Duration>,
-    /// While it waits: for how long its units will be held once they are there. Several nodes do not show it.
+    /// While it waits: for how long its units will be held once they are reserved. Several nodes do not show it.
     pub hold: Option<Duration>,
     /// Its lines, in the sequence in which the SKUs were opened.
     pub lines: Vec<OrderLine<K>>,
@@ -175,11 +175,11 @@ pub struct SkuView {
     /// Units that no order has, and that are for sale. While orders [wait](Self::waiting) for the SKU these units are kept
     /// for them: a new order has none of them.
     pub available: u64,
-    /// Units that are there: available, safety stock, held and paid for, less what is owed.
+    /// Units on hand: available, safety stock, held and paid for, less what is owed.
     pub on_hand: u64,
     /// Units that are promised and not there: a count found fewer. What comes back pays them first.
     pub owed: u64,
-    /// Units of the safety stock that are there.
+    /// Units of the safety stock that are on hand.
     pub safety: u64,
     /// Units that orders wait for.
     pub waiting: u64,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The shelf of a SKU.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// Units that are there: available, held and paid for, less what is owed.
+    /// Units on hand: available, held and paid for, less what is owed.
     pub(crate) on_hand: u64,
     /// Units that were sent from here, and have not arrived.
     pub(crate) on_the_way: u64,

@@ -74,7 +74,7 @@ impl<K: Clone> Item<K> {
         self.given.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether units are promised that are not there. Exact while the gate is closed.
+    /// Whether units are promised that are not on hand. Exact while the gate is closed.
     pub(crate) fn owes(&self) -> bool {
         self.stock.snapshot().owed > 0
     }

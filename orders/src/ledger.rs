@@ -180,7 +180,7 @@ pub trait Ledger<K>: Send {
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError>;
 
     /// Closes the ledger for good, durably: from then on nobody opens it, this release or an earlier one. What was written stays.
-    /// Whoever tries to open it is told `why`: one line, which follows "is closed for good: ".
+    /// Whoever tries to open it is refused with `why`: one line, which follows "is closed for good: ".
     ///
     /// Called on a ledger that is [open](Self::open), and of which nothing was loaded or written since.
     ///

@@ -33,7 +33,7 @@ pub enum Refusal<K> {
     Unpaid(Vec<ShortLine<K>>),
     /// Fewer units than that can wait: all such lines.
     QueueFull(Vec<ShortLine<K>>),
-    /// Fewer units are there than are to leave, since units are owed: all such lines.
+    /// Fewer units are on hand than are to leave, since units are owed: all such lines.
     NotOnHand(Vec<ShortLine<K>>),
     /// The order has fewer units that the call could change: all such lines.
     NotInOrder(Vec<ShortLine<K>>),

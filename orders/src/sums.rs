@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 #[non_exhaustive]
 #[must_use]
 pub struct SkuSums {
-    /// Units that are there.
+    /// Units on hand.
     pub on_hand: i64,
     /// Units that are held and not paid for.
     pub held: i64,
@@ -33,7 +33,7 @@ impl SkuSums {
         u64::try_from(self.free()).unwrap_or(0)
     }
 
-    /// Units that are promised or kept, and are not there.
+    /// Units that are promised or kept, and are not on hand.
     #[must_use]
     pub fn owed(&self) -> u64 {
         u64::try_from(-self.free()).unwrap_or(0)

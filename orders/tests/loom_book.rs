@@ -56,14 +56,14 @@ impl Shop {
         self.assert_balanced(&["ann", "bob"]);
     }
 
-    /// No unit is promised twice, none is lost: what is there is available, held or paid for, or else owed.
+    /// No unit is promised twice, none is lost: what is on hand is available, held or paid for, or else owed.
     fn assert_balanced(&self, ids: &[&str]) {
         let orders = ids.iter().filter_map(|id| self.book.get(id).ok());
         let lines = orders.flat_map(|order| order.lines);
         let promised: u64 = lines.map(|line| line.held + line.paid).sum();
         let stock = self.book.stock("phone").unwrap();
         // In a release sums wrap: fewer units than none are very many.
-        assert!(stock.on_hand <= MAX_UNITS, "what is there leaves");
+        assert!(stock.on_hand <= MAX_UNITS, "no more leaves than is on hand");
         assert_eq!(stock.on_hand + stock.owed, stock.available + promised);
         assert!(stock.owed == 0 || stock.available == 0);
     }

@@ -196,7 +196,7 @@ impl Row {
                 let parameters: Parameters<'_> =
                     &[&self.name(), &id, &units, &state, &again, &seconds];
                 match said(&session, TAKE, parameters).await? {
-                    // The units are there, in stock or in expired holds.
+                    // The row has the units, in stock or in expired holds.
                     Some(Said::Short(total)) if total >= units => self.expire(&session).await?,
                     Some(Said::Known(known, _, true)) if known == "held" => {
                         self.expire(&session).await?;

@@ -1,4 +1,4 @@
-//! One key, and one function on it: take the units if they are there.
+//! One key, and one function on it: take the units if they are in stock.
 //!
 //! **It promises everything**: it never oversells, it refuses exactly, and a retry is answered as the first attempt was.
 //! The server remembers each order's id for a time that is checked to be longer than any copy of a request can be under

@@ -116,7 +116,7 @@ impl Store {
         Ok(Self::Postgres { clients, next })
     }
 
-    /// Whether the units of all lines were there.
+    /// Whether the units of all lines were in stock.
     async fn place(&self, id: &str, order: &NewOrder) -> Anything<bool> {
         match self {
             Self::Redis {

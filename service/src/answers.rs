@@ -236,13 +236,13 @@ pub struct Stock {
     pub(crate) sku: Sku,
     /// Units that orders can have now.
     pub(crate) available: u64,
-    /// Units that are there: available, held and paid for, less what is owed.
+    /// Units on hand: available, held and paid for, less what is owed.
     pub(crate) on_hand: u64,
     /// Units that are promised and not there: a count found fewer. What comes back pays them first.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub(crate) owed: u64,
-    /// Units of the safety stock that are there: they are on hand and not for sale.
+    /// Units of the safety stock that are on hand: they are not for sale.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub(crate) safety: u64,

@@ -61,7 +61,7 @@ pub async fn around(State(app): State<Shared>, request: Request, next: Next) -> 
     let status = response.status();
     requests::answered(&method, path, status, took);
     let (request_id, seconds) = (id.to_str().unwrap_or_default(), took.as_secs_f64());
-    // While it stops, proxies are told so each second.
+    // While it stops, proxies ask each second and are answered 503.
     let is_expected = path == "/readyz" && !app.is_ready();
     let is_failed = status.is_server_error() && !is_expected;
     let status = status.as_u16();

@@ -6,7 +6,7 @@ mod names;
 mod page;
 
 use crate::book::Limits;
-use crate::events::Told;
+use crate::events::SentEvent;
 use crate::problem::Body as ProblemBody;
 use crate::routes::table::{Audience, ROUTES, Route};
 use crate::routes::{self, about, backups, bulk, deeds, events, lists, moves, orders, stock};
@@ -59,7 +59,7 @@ use utoipa::{Modify, OpenApi as _};
         about::api,
         about::api_css,
     ),
-    components(schemas(ProblemBody, Told)),
+    components(schemas(ProblemBody, SentEvent)),
     modifiers(&Problems, &Token),
 )]
 struct Described;

@@ -1,4 +1,4 @@
-//! [`Told`]: what happened, as it is told: the names of events, and their JSON; and [`News`], those that are read together.
+//! [`SentEvent`]: an event as it is sent: its name, and its JSON; and [`News`], those that are read together.
 
 use crate::book::Sku;
 use segstock_orders::{EventCounts, Position, What};
@@ -50,7 +50,7 @@ pub struct News {
     /// Events before these are not kept any more.
     pub missed: Option<Missed>,
     /// The events.
-    pub told: Vec<Told>,
+    pub events: Vec<SentEvent>,
     /// Where it goes on.
     pub next: String,
     /// Whether it can go on after each change, by the change's number; otherwise only after all of these.
@@ -68,7 +68,7 @@ pub struct Missed {
 /// Something that happened.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
-pub struct Told {
+pub struct SentEvent {
     /// The number of the change by which it happened; with several nodes, of the transaction.
     pub number: u64,
     /// What: `placed`, `waits`, `served`, `amended`, `extended`, `paid`, `shipped`, `cancelled`, `expired` or `returned`, of
@@ -89,8 +89,8 @@ pub struct Told {
     left: Option<u64>,
 }
 
-impl Told {
-    /// An event as it is told; none of a kind that this release does not know.
+impl SentEvent {
+    /// An event as it is sent; none of a kind that this release does not know.
     #[must_use]
     pub fn of(position: Position, what: What<Sku>) -> Option<Self> {
         let number = position.number();
@@ -129,7 +129,7 @@ impl Told {
 }
 
 #[test]
-fn what_is_counted_has_the_names_of_what_is_told() {
+fn what_is_counted_has_the_names_of_what_is_sent() {
     let counted = counted(&EventCounts::default()).map(|(name, _)| name);
     assert_eq!(counted, NAMES);
 }

@@ -18,7 +18,7 @@ tokio::task_local! {
 /// A [`Problem`] when that is over. It says whether the request's call was made.
 pub async fn in_time<T>(time: Duration, request: impl Future<Output = T>) -> Result<T, Problem> {
     let request = async {
-        // Within the scope, which is gone when the time-out is told.
+        // Within the scope, which is gone when the time-out is answered.
         let mut request = std::pin::pin!(request);
         timeout(time, &mut request).await.map_err(|_| too_slow())
     };

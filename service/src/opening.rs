@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(third(kinds::TRY_AGAIN, long).unwrap(), 3);
         let over = third(kinds::TRY_AGAIN, Duration::ZERO).unwrap_err();
         assert!(over.is::<Away>(), "{over}");
-        // What waiting does not mend is told at once.
+        // What waiting does not mend is an error at once.
         let refused = third(kinds::INVALID_REQUEST, long).unwrap_err();
         assert!(!refused.is::<Away>(), "{refused}");
     }

@@ -171,7 +171,7 @@ struct Short {
     sku: Sku,
     /// Units that are asked for.
     requested: u64,
-    /// Units that are there.
+    /// Units that are available.
     available: u64,
 }
 

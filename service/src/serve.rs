@@ -155,7 +155,7 @@ impl Service {
     /// # Errors
     ///
     /// If the ledger failed, or does not answer: not all that was asked for is in it. If the node serves no calls any more,
-    /// though nobody told it to stop; or could not hand its units back.
+    /// though nobody asked it to stop; or could not hand its units back.
     pub async fn run(mut self) -> Result<(), Box<dyn Error>> {
         let (stop, stopped) = watch::channel(false);
         let grace = self.app.limits.request + GRACE;

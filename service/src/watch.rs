@@ -90,8 +90,8 @@ mod tests {
             on_the_way: None,
         };
         let mut placed = |now, durable| {
-            let told = watch.durable_of(now, Position::new(durable));
-            told.map(|counts| counts.placed)
+            let counted = watch.durable_of(now, Position::new(durable));
+            counted.map(|counts| counts.placed)
         };
         assert_eq!(placed(counts(2, 2), 0), Some(0), "the disk stands still");
         assert_eq!(placed(counts(5, 5), 1), None);

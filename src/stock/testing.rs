@@ -40,7 +40,7 @@ pub fn sit_at(index: usize, segments: usize) {
     probe::stay(index, segments);
 }
 
-/// No fewer than there are on hand: by this a restock decides whether the limit is near.
+/// No fewer than are on hand: by this a restock decides whether the limit is near.
 pub fn on_hand_at_most(stock: &Stock) -> u64 {
     Moves::begin(&stock.engine).on_hand_at_most()
 }

@@ -405,7 +405,7 @@ impl Cpu<'_> {
         };
         let outcome = match (op, value) {
             (Op::Available, Value::Units(bound)) => Outcome::AtMost(bound.into()),
-            (_, Value::Units(units)) => Outcome::Took(units.into()),
+            (_, Value::Units(units)) => Outcome::UpTo(units.into()),
             (_, Value::Refused(bound)) => {
                 let available = Some(bound.into());
                 Outcome::Refused(Refusal::Short { available })

@@ -170,14 +170,14 @@ fn perform(shop: &Inventory<u8>, sku: u8, op: Op) -> Option<Outcome> {
             Err(SkuError::OutOfStock(refusal)) => taken(units, Err(refusal)),
             answer => answer.ok().map(|()| Outcome::Done)?,
         },
-        DeductUpTo(units) => Outcome::Took(shop.deduct_up_to(&sku, units)?),
+        DeductUpTo(units) => Outcome::UpTo(shop.deduct_up_to(&sku, units)?),
         Restock(units) => shop.restock(&sku, units).ok().map(|()| Outcome::Done)?,
         Withdraw(units) => {
             let withdrawn = shop.withdraw(&sku, units).ok()?;
             assert_eq!(withdrawn.taken + withdrawn.owed, units);
-            Outcome::Took(withdrawn.taken)
+            Outcome::UpTo(withdrawn.taken)
         }
-        Forgive(units) => Outcome::Took(shop.forgive(&sku, units).ok()?),
+        Forgive(units) => Outcome::UpTo(shop.forgive(&sku, units).ok()?),
         op => unreachable!("{op} is not drawn"),
     })
 }
@@ -339,7 +339,7 @@ fn run(steps: Vec<Step>) {
                     let has = model.skus.get_mut(&sku).unwrap();
                     let reserved = has.stock.snapshot().reserved + reservation.units();
                     assert_eq!(shop.get(&sku).unwrap().reserved, reserved);
-                    let outcome = Outcome::Took(reservation.units());
+                    let outcome = Outcome::UpTo(reservation.units());
                     let after = has.stock.step(ReserveUpTo(units), outcome);
                     has.stock = after.expect("all that there are");
                     _ = has.stock.apply(Commit(reservation.units()));

@@ -87,7 +87,7 @@ fn word(outcome: Outcome) -> String {
         Outcome::Refused(Refusal::Short {
             available: Some(bound),
         }) => format!("refused({bound})"),
-        Outcome::Took(units) => format!("took({units})"),
+        Outcome::UpTo(units) => format!("took({units})"),
         Outcome::AtMost(_) => "at_most".to_owned(),
         Outcome::ExactSnapshot(it) => format!(
             "snapshot({}+{}, {} restocked, {} of {} owed)",

@@ -11,10 +11,10 @@ use segstock_model::{Op, Outcome, Refusal, Snapshot};
 pub fn perform<C: StockCounter + ?Sized>(counter: &C, op: Op) -> Option<Outcome> {
     Some(match op {
         Op::Deduct(units) => taken(units, counter.deduct(units)),
-        Op::DeductUpTo(units) => Outcome::Took(counter.try_deduct_up_to(units)?),
+        Op::DeductUpTo(units) => Outcome::UpTo(counter.try_deduct_up_to(units)?),
         Op::Restock(units) => restocked(units, counter.restock(units)),
         Op::Reserve(units) => taken(units, counter.reserving()?.reserve_units(units)),
-        Op::ReserveUpTo(units) => Outcome::Took(counter.reserving()?.try_reserve_up_to(units)?),
+        Op::ReserveUpTo(units) => Outcome::UpTo(counter.reserving()?.try_reserve_up_to(units)?),
         Op::Commit(units) => {
             counter.reserving()?.commit_units(units);
             Outcome::Done
@@ -23,8 +23,8 @@ pub fn perform<C: StockCounter + ?Sized>(counter: &C, op: Op) -> Option<Outcome>
             counter.reserving()?.release_units(units);
             Outcome::Done
         }
-        Op::Withdraw(units) => Outcome::Took(counter.try_withdraw(units)?.taken),
-        Op::Forgive(units) => Outcome::Took(counter.try_forgive(units)?),
+        Op::Withdraw(units) => Outcome::UpTo(counter.try_withdraw(units)?.taken),
+        Op::Forgive(units) => Outcome::UpTo(counter.try_forgive(units)?),
         Op::Available => Outcome::AtMost(counter.available()),
         // A snapshot looks again while commits come, 16 times at most. No scenario has more commits: so all its figures
         // are of one instant.
@@ -131,7 +131,7 @@ impl<'a> Till<'a> {
         let more = Reservation::up_to(self.counter, units).expect("both counters offer all");
         let taken = more.units();
         self.add(more);
-        Outcome::Took(taken)
+        Outcome::UpTo(taken)
     }
 
     fn add(&mut self, more: Order<'a>) {
@@ -141,7 +141,7 @@ impl<'a> Till<'a> {
         });
     }
 
-    /// All of the reservation by `whole`, a part of it by `part`, which refuses more than there is.
+    /// All of the reservation by `whole`, a part of it by `part`, which refuses more than is reserved.
     fn settle(
         &mut self,
         units: u64,

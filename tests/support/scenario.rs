@@ -191,8 +191,8 @@ pub fn play<S: Subject + ?Sized>(
             }
             match (op, outcome) {
                 // What the thread owes is paid before a later call of it is served, unless another thread forgives it.
-                (Op::Withdraw(units), Outcome::Took(in_stock)) => taken += units - in_stock,
-                (Op::Forgive(_), Outcome::Took(forgiven)) => {
+                (Op::Withdraw(units), Outcome::UpTo(in_stock)) => taken += units - in_stock,
+                (Op::Forgive(_), Outcome::UpTo(forgiven)) => {
                     taken = taken.saturating_sub(forgiven);
                 }
                 _ => {}
@@ -226,7 +226,7 @@ fn change_form<S: Subject + ?Sized>(
 fn units_taken(op: Op, outcome: Outcome) -> u64 {
     match outcome {
         Outcome::Done if op.takes_units() => op.units(),
-        Outcome::Took(units) if op.takes_units() => units,
+        Outcome::UpTo(units) if op.takes_units() => units,
         _ => 0,
     }
 }

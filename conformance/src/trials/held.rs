@@ -67,7 +67,7 @@ impl Held {
                 self.shelf.add(shelf);
                 self.reserved.add(reserved);
             }
-            Outcome::Took(units) => {
+            Outcome::UpTo(units) => {
                 self.shelf.add(-i128::from(units));
                 self.reserved.add(call.op.reserved(call.outcome).into());
             }
@@ -93,7 +93,7 @@ impl Held {
             (Op::Deduct(some) | Op::Reserve(some), Outcome::Refused(_)) => {
                 options.exact_refusals && units(some) <= self.shelf.least
             }
-            (Op::DeductUpTo(most) | Op::ReserveUpTo(most), Outcome::Took(taken)) => {
+            (Op::DeductUpTo(most) | Op::ReserveUpTo(most), Outcome::UpTo(taken)) => {
                 let (least, most) = (
                     self.shelf.least.min(units(most)),
                     self.shelf.most.min(units(most)),

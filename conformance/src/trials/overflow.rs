@@ -104,14 +104,14 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
 
 /// Makes the calls one after another, but releases nothing that was not reserved.
 fn run(subject: &Reduced, log: &mut Log, script: &[Op]) {
-    let mut has_aside = false;
+    let mut has_reserved = false;
     for &op in script {
-        if matches!(op, Op::Release(_)) && !has_aside {
+        if matches!(op, Op::Release(_)) && !has_reserved {
             continue;
         }
         let outcome = log.run(subject, op);
         if op.reserves_units() {
-            has_aside = matches!(outcome, Some(Outcome::Done | Outcome::Took(UNITS)));
+            has_reserved = matches!(outcome, Some(Outcome::Done | Outcome::UpTo(UNITS)));
         }
     }
 }

@@ -111,7 +111,7 @@ fn invents_reserved(calls: &[Call]) -> bool {
                     Op::Reserve(units) | Op::Place { units, .. },
                     Outcome::Done | Outcome::Unknown,
                 )
-                | (Op::ReserveUpTo(_), Outcome::Took(units))
+                | (Op::ReserveUpTo(_), Outcome::UpTo(units))
                 | (Op::ReserveUpTo(units), Outcome::Unknown)
                     if call.called <= stamp =>
                 {
@@ -141,7 +141,7 @@ fn shows_what_a_refusal_denies(calls: &[Call]) -> bool {
                 return false;
             };
             let later = calls.iter().map(|call| match (call.op, call.outcome) {
-                (Op::Reserve(_) | Op::ReserveUpTo(_), Outcome::Done | Outcome::Took(_))
+                (Op::Reserve(_) | Op::ReserveUpTo(_), Outcome::Done | Outcome::UpTo(_))
                     if call.returned < refused.called =>
                 {
                     0
@@ -150,7 +150,7 @@ fn shows_what_a_refusal_denies(calls: &[Call]) -> bool {
                     Op::Reserve(units) | Op::Place { units, .. },
                     Outcome::Done | Outcome::Unknown,
                 )
-                | (Op::ReserveUpTo(_), Outcome::Took(units))
+                | (Op::ReserveUpTo(_), Outcome::UpTo(units))
                 | (Op::ReserveUpTo(units), Outcome::Unknown)
                     if call.called <= read.returned =>
                 {

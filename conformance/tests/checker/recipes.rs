@@ -69,7 +69,7 @@ fn lie(outcome: Outcome, lie: u8) -> Outcome {
         (4, Outcome::Done) => Outcome::Refused(Refusal::Short { available: None }),
         (4 | 5, Outcome::Refused(_)) => Outcome::Done,
         (4, Outcome::AtMost(units)) => Outcome::AtMost(units.saturating_sub(1)),
-        (4, Outcome::Took(units)) => Outcome::Took(units.saturating_sub(1)),
+        (4, Outcome::UpTo(units)) => Outcome::UpTo(units.saturating_sub(1)),
         (4, Outcome::Snapshot(sums)) => Outcome::Snapshot(Snapshot {
             available: sums.available + 1,
             sold: sums.sold.wrapping_sub(1),

@@ -49,7 +49,7 @@ fn reads_are_sane(calls: &[Call]) -> bool {
             let runs_on = call.outcome == Outcome::Unknown;
             match call.op {
                 Op::ReserveUpTo(most) if call.called <= now => {
-                    let n = if let Outcome::Took(n) = call.outcome {
+                    let n = if let Outcome::UpTo(n) = call.outcome {
                         n
                     } else {
                         most

@@ -85,26 +85,26 @@ impl Shop {
                 let taken = if n < self.shelf { n } else { self.shelf };
                 self.shelf -= taken;
                 self.gone += taken;
-                Outcome::Took(taken)
+                Outcome::UpTo(taken)
             }
             Op::ReserveUpTo(n) => {
                 let taken = if n < self.shelf { n } else { self.shelf };
                 self.shelf -= taken;
                 self.reserved += taken;
-                Outcome::Took(taken)
+                Outcome::UpTo(taken)
             }
             Op::Withdraw(n) => {
                 let taken = if n < self.shelf { n } else { self.shelf };
                 self.shelf -= taken;
                 self.withdrawn += n;
                 self.owed += n - taken;
-                Outcome::Took(taken)
+                Outcome::UpTo(taken)
             }
             Op::Forgive(n) => {
                 let forgiven = if n < self.owed { n } else { self.owed };
                 self.owed -= forgiven;
                 self.withdrawn -= forgiven;
-                Outcome::Took(forgiven)
+                Outcome::UpTo(forgiven)
             }
             Op::Restock(n) => {
                 self.shelve(n);

@@ -101,12 +101,12 @@ fn a_bound_must_prove_the_refusal() {
 fn what_comes_back_pays_what_is_owed_first() {
     let mut stock = Model::new(10);
     assert_eq!(stock.apply(Op::Reserve(7)), Outcome::Done);
-    assert_eq!(stock.apply(Op::Withdraw(8)), Outcome::Took(3));
+    assert_eq!(stock.apply(Op::Withdraw(8)), Outcome::UpTo(3));
     assert_eq!((stock.snapshot().owed, stock.snapshot().withdrawn), (5, 8));
     assert_eq!(stock.apply(Op::Restock(2)), Outcome::Done);
     assert_eq!(stock.snapshot().available, 0);
-    assert_eq!(stock.apply(Op::Forgive(9)), Outcome::Took(3));
-    assert_eq!(stock.apply(Op::Withdraw(1)), Outcome::Took(0));
+    assert_eq!(stock.apply(Op::Forgive(9)), Outcome::UpTo(3));
+    assert_eq!(stock.apply(Op::Withdraw(1)), Outcome::UpTo(0));
     assert_eq!(stock.apply(Op::Release(7)), Outcome::Done);
     let end = stock.snapshot();
     assert_eq!((end.available, end.owed, end.withdrawn), (6, 0, 6));
@@ -211,7 +211,7 @@ fn sums_judge_a_stock_that_owes_too() {
     // One unit is withdrawn first; then one at a time is reserved and committed.
     let explained = |said: Snapshot, looks: [u64; 2]| {
         let mut calls = vec![
-            Call::new(2, 0, 5, Op::Withdraw(1), Outcome::Took(1)),
+            Call::new(2, 0, 5, Op::Withdraw(1), Outcome::UpTo(1)),
             Call::new(0, 10, 20, Op::Reserve(5), Outcome::Done),
             Call::new(0, 30, 40, Op::Commit(5), Outcome::Done),
             Call::new(0, 50, 60, Op::Reserve(4), Outcome::Done),
@@ -236,7 +236,7 @@ fn sums_judge_a_stock_that_owes_too() {
 #[test]
 fn units_that_come_back_pay_what_was_owed_before() {
     let mut start = Model::new(0);
-    assert_eq!(start.apply(Op::Withdraw(1)), Outcome::Took(0));
+    assert_eq!(start.apply(Op::Withdraw(1)), Outcome::UpTo(0));
     let explained = |left: u64| {
         let calls = [
             Call::new(0, 0, 10, Op::Restock(2), Outcome::Done),
@@ -251,10 +251,10 @@ fn units_that_come_back_pay_what_was_owed_before() {
 fn what_is_withdrawn_beyond_the_limit_depends_on_the_order() {
     // It owes two at most: one of the withdraws is cut short if they follow each other, and none if the forgive is between.
     let calls = [
-        Call::new(1, 0, 6, Op::Withdraw(2), Outcome::Took(0)),
-        Call::new(3, 1, 9, Op::Withdraw(2), Outcome::Took(0)),
-        Call::new(2, 3, 9, Op::Forgive(2), Outcome::Took(2)),
-        Call::new(3, 10, 16, Op::Forgive(1), Outcome::Took(0)),
+        Call::new(1, 0, 6, Op::Withdraw(2), Outcome::UpTo(0)),
+        Call::new(3, 1, 9, Op::Withdraw(2), Outcome::UpTo(0)),
+        Call::new(2, 3, 9, Op::Forgive(2), Outcome::UpTo(2)),
+        Call::new(3, 10, 16, Op::Forgive(1), Outcome::UpTo(0)),
     ];
     let problem = Problem::new(Model::new(0).limited_to(2), &calls);
     assert_eq!(problem.solve(u64::MAX, &mut 0), Found::Order);

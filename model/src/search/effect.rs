@@ -39,7 +39,7 @@ impl Change {
     /// Of a call that was answered.
     pub(super) const fn of(op: Op, outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Took(units) if !matches!(op, Op::Forgive(_)) => Self::takes(units),
+            Outcome::UpTo(units) if !matches!(op, Op::Forgive(_)) => Self::takes(units),
             Outcome::Done => Self::at_most(op),
             _ => Self::NONE,
         }
@@ -81,10 +81,10 @@ impl Demand {
             },
             (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => Self::AtLeast(units),
             (Op::Forgive(_), _) => Self::Any,
-            (op, Outcome::Took(units)) if op.is_up_to() && units == op.units() => {
+            (op, Outcome::UpTo(units)) if op.is_up_to() && units == op.units() => {
                 Self::AtLeast(units)
             }
-            (_, Outcome::Took(units) | Outcome::Exactly(units)) => Self::Exactly(units),
+            (_, Outcome::UpTo(units) | Outcome::Exactly(units)) => Self::Exactly(units),
             (_, Outcome::AtMost(units)) => Self::AtMost(units),
             (_, Outcome::Snapshot(said) | Outcome::ExactSnapshot(said)) => {
                 Self::Exactly(said.available)

@@ -308,11 +308,11 @@ const fn changes_nothing(item: &Item) -> bool {
         | Outcome::Snapshot(_)
         | Outcome::ExactSnapshot(_) => true,
         // A withdraw that took nothing owes all of it.
-        Outcome::Took(0) => !matches!(item.op, Op::Withdraw(_)),
+        Outcome::UpTo(0) => !matches!(item.op, Op::Withdraw(_)),
         Outcome::Done => matches!(
             item.op,
             Op::Deduct(0) | Op::Restock(0) | Op::Reserve(0) | Op::Commit(0) | Op::Release(0)
         ),
-        Outcome::Took(_) | Outcome::Unknown => false,
+        Outcome::UpTo(_) | Outcome::Unknown => false,
     }
 }

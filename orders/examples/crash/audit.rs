@@ -10,7 +10,7 @@ use std::ops::AddAssign;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The last that a customer was told of an order.
+/// The last answer that a customer had for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
     Placed,
@@ -18,7 +18,7 @@ pub enum Said {
     Cancelled,
 }
 
-/// What all customers were told. A process keeps it that is not killed.
+/// What all customers were answered. The process that keeps it is not killed.
 #[derive(Debug, Default)]
 pub struct Answers {
     orders: HashMap<String, Said>,
@@ -123,7 +123,7 @@ pub fn audit(file: &Path, answers: &Answers, heard: u64) -> Result<Audit, Box<dy
     Ok(audit)
 }
 
-/// Units that customers were told they have, beyond those that are there. Nothing is shipped.
+/// Units that customers have by their answers, beyond those on hand. Nothing is shipped.
 fn sold_twice(book: &Book, answers: &Answers) -> u64 {
     let mut sold: HashMap<String, u64> = HashMap::new();
     for (id, said) in &answers.orders {
@@ -147,7 +147,7 @@ fn state(book: &Book, id: &str) -> Option<OrderState> {
     book.get(id).map(|order| order.state).ok()
 }
 
-/// Whether an order is at least as far as its customer was told.
+/// Whether an order is at least as far as its customer was answered.
 fn is_kept(said: Said, state: Option<OrderState>) -> bool {
     match said {
         Said::Placed => state.is_some(),

@@ -93,7 +93,7 @@ fn order(book: &Book, id: &str) {
     }
 }
 
-/// One line in one write: a line is told as a whole or not at all.
+/// One line in one write: a line is written as a whole or not at all.
 fn tell(what: &str, id: &str) {
     let line = format!("{what} {id}\n");
     // Nobody listens any more: the next signal ends this process.

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-/// Has a child sell for a time, kills it, and notes what it told. Returns the number of answers.
+/// Has a child sell for a time, kills it, and notes what it answered. Returns the number of answers.
 pub fn run_and_kill(
     file: &Path,
     arguments: &Arguments,
@@ -19,8 +19,8 @@ pub fn run_and_kill(
     answers: &mut Answers,
 ) -> Result<u64, Box<dyn Error>> {
     let mut child = start(file, arguments, round)?;
-    let told = child.stdout.take().ok_or("the child has no output")?;
-    let mut lines = BufReader::new(told).lines();
+    let output = child.stdout.take().ok_or("the child has no output")?;
+    let mut lines = BufReader::new(output).lines();
     // The time begins with the first answer: the child has recovered.
     let first = lines.next().transpose()?;
     let heard = thread::scope(|scope| -> Result<u64, Box<dyn Error>> {

@@ -96,11 +96,11 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.knows_on_shelf(sku, key, &[COUNT, counted])
     }
 
-    /// A shelf was counted: `counted` units are there, those that are held or paid for included. The difference to what
+    /// A shelf was counted: `counted` units are on hand, those that are held or paid for included. The difference to what
     /// was [on hand](SkuView::on_hand) is found, or is missing. Nothing is shipped, restocked, returned or written off
     /// while the count is booked; whoever counts sees to it that nothing of that happens between counting and this call.
     ///
-    /// If fewer units are there than are promised, the count is booked all the same, and the rest is owed: what comes back
+    /// If fewer units are on hand than are promised, the count is booked all the same, and the rest is owed: what comes back
     /// pays that first.
     ///
     /// A retry with the same `key` changes nothing, however many other requests came since, for as long as the book
@@ -147,7 +147,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         })
     }
 
-    /// Units of a SKU that no order has, and that are for sale: a cheap figure, at least what is there while calls run beside
+    /// Units of a SKU that no order has, and that are for sale: a cheap figure, at least what is in stock while calls run beside
     /// it. While orders wait for the SKU these units are kept for them.
     pub fn available<Q>(&self, sku: &Q) -> Option<u64>
     where

@@ -44,7 +44,7 @@ pub(super) enum Mistake {
     ShipAppliedBeforeItsTurn,
     WriteOffOutsideTheGate,
     RestockOutsideTheGate,
-    /// A count says what is there and can be had, and not by how much that is another figure.
+    /// A count says what is on hand and can be had, and not by how much that is another figure.
     SetToInsteadOfDifference,
 }
 
@@ -110,9 +110,9 @@ pub(super) struct Explored {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// After a crash more units are promised than there are, or fewer than none are there.
+    /// After a crash more units are promised than are on hand, or fewer than none are on hand.
     SoldTwice,
-    /// After a crash another number of units is there than was counted.
+    /// After a crash another number of units is on hand than was counted.
     CountedOtherwise,
     /// At the end memory and log say different things.
     Differ,

@@ -143,7 +143,7 @@ impl<K: Send + Sync + 'static> Writer<K> {
     ///
     /// [`NoPlace`]: no call was made. It is [`Busy`](NoPlace::Busy), too, if all that is decided together for the next batch would
     /// be more entries than the writer has [places](WriterSettings::places). A list that is alone may have more.
-    /// Who is told so has no turn: where several lists come again and again, have them wait for each other with a fair lock of
+    /// A refused list has no turn: where several lists come again and again, have them wait for each other with a fair lock of
     /// yours, or a large one may never find room.
     ///
     /// # Examples

@@ -24,7 +24,7 @@ pub enum ReplayReason {
     Sku,
     /// It is about an order that was not placed, or places one whose id is known.
     Order,
-    /// It moves units that are not there.
+    /// It moves units that are not on hand.
     Units,
     /// This release does not know such changes.
     Unknown,
@@ -36,7 +36,7 @@ impl fmt::Display for ReplayError {
             ReplayReason::Sequence => "does not come after the entry before it",
             ReplayReason::Sku => "is about a SKU that is not as it says",
             ReplayReason::Order => "is about an order that is not as it says",
-            ReplayReason::Units => "moves units that are not there",
+            ReplayReason::Units => "moves units that are not on hand",
             ReplayReason::Unknown => "is of a kind that this release does not know",
         };
         write!(f, "entry {} {reason}", self.position.number())

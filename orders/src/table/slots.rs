@@ -146,9 +146,9 @@ mod tests {
         assert!((0..slots.end()).all(|index| slots.used(index).is_none()));
     }
 
-    /// Hashes that agree are told apart by the ids.
+    /// Orders whose hashes agree are distinguished by their ids.
     #[test]
-    fn orders_whose_hashes_agree_are_told_apart() {
+    fn orders_whose_hashes_agree_are_distinguished() {
         let mut slots = Slots::default();
         let one = slots.insert(7, order("one"));
         let two = slots.insert(7, order("two"));

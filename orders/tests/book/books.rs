@@ -139,7 +139,7 @@ impl Books {
         written_off + self.moved_out + self.on_the_way()
     }
 
-    /// Units that are there, by what came and went.
+    /// Units on hand, by what came and went.
     fn on_hand(&self) -> u64 {
         self.all_that_came() - self.shipped - self.gone()
     }

@@ -33,10 +33,10 @@ fn book(journal: &Arc<Recorded<&'static str>>) -> OrderBook<&'static str> {
 }
 
 #[test]
-fn a_place_that_is_short_is_told_so_beside_many_overdue_orders_of_other_skus() {
+fn a_place_that_is_short_is_refused_beside_many_overdue_orders_of_other_skus() {
     let book = book(&Arc::default());
     let place = |units| book.place("order", None, [("phone", units)], QUARTER);
-    // More than could come back if all orders were past their deadline; and more than is there.
+    // More than could come back if all orders were past their deadline; and more than is in stock.
     for units in [4, 3] {
         assert_eq!(short(place(units).unwrap_err()), [("phone", units, 2)]);
     }
@@ -48,7 +48,7 @@ fn a_place_that_is_short_is_told_so_beside_many_overdue_orders_of_other_skus() {
 }
 
 #[test]
-fn a_customer_is_told_of_its_limit_beside_many_overdue_orders_of_other_skus() {
+fn a_customer_is_refused_with_its_limit_beside_many_overdue_orders_of_other_skus() {
     let book = book(&Arc::default());
     let mut limits = SkuLimits::default();
     limits.per_customer = Some(1);

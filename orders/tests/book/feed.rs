@@ -34,8 +34,8 @@ fn the_feed_tells_what_happened_in_the_sequence_of_the_entries_and_each_crossing
     book.sweep(10).unwrap();
     book.return_order("one", Returned::OnSale).unwrap();
     book.cancel("three").unwrap();
-    let told = book.events(Position::default(), 100);
-    let what: Vec<_> = told.events.iter().map(|event| event.what.clone()).collect();
+    let all = book.events(Position::default(), 100);
+    let what: Vec<_> = all.events.iter().map(|event| event.what.clone()).collect();
     let expected = [
         What::Placed("one".into()),
         What::Low {
@@ -56,11 +56,11 @@ fn the_feed_tells_what_happened_in_the_sequence_of_the_entries_and_each_crossing
         What::Enough("phone"),
     ];
     assert_eq!(what, expected);
-    assert_eq!(told.missed, None);
+    assert_eq!(all.missed, None);
     let again = builder().replay(journal.entries()).unwrap();
     assert_eq!(
         again.events(Position::default(), 100),
-        told,
+        all,
         "the same after a restart"
     );
 
@@ -74,11 +74,11 @@ fn the_feed_tells_what_happened_in_the_sequence_of_the_entries_and_each_crossing
         after = page.next;
         pages.extend(page.events);
     }
-    assert_eq!(pages, told.events);
+    assert_eq!(pages, all.events);
 }
 
 #[test]
-fn a_slow_reader_of_the_feed_is_told_what_it_missed() {
+fn a_slow_reader_of_the_feed_learns_what_it_missed() {
     let book = OrderBook::builder().events(3).build();
     book.open("phone", 100).unwrap();
     let place = |number: u64| {
@@ -90,10 +90,10 @@ fn a_slow_reader_of_the_feed_is_told_what_it_missed() {
     let first = place(0);
     assert_eq!(book.events(Position::default(), 10).missed, None);
     let positions: Vec<_> = (1..8).map(place).collect();
-    let told = book.events(first, 10);
-    assert_eq!(told.missed, Some(positions[3]));
-    let told: Vec<_> = told.events.iter().map(|event| event.position).collect();
-    assert_eq!(told, positions[4..]);
+    let page = book.events(first, 10);
+    assert_eq!(page.missed, Some(positions[3]));
+    let kept: Vec<_> = page.events.iter().map(|event| event.position).collect();
+    assert_eq!(kept, positions[4..]);
 }
 
 #[test]
@@ -121,9 +121,9 @@ fn events_are_counted_whether_they_are_kept_or_not() {
     assert_eq!(again.event_counts().paid, 1);
 }
 
-/// Every kind of event, told and counted as that kind.
+/// Every kind of event, shown in the feed and counted as that kind.
 #[test]
-fn each_change_of_an_order_is_told_and_counted_as_what_it_is() {
+fn each_change_of_an_order_is_an_event_and_counted_as_what_it_is() {
     let clock = Arc::new(ManualClock::new());
     let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
     let book = builder.events(100).build();
@@ -132,7 +132,7 @@ fn each_change_of_an_order_is_told_and_counted_as_what_it_is() {
     limits.low = 2;
     book.limit("phone", limits).unwrap();
     let mut after = Position::default();
-    let mut told = || {
+    let mut news = || {
         let page = book.events(after, 100);
         after = page.next;
         let what = page.events.into_iter().map(|event| event.what);
@@ -142,26 +142,26 @@ fn each_change_of_an_order_is_told_and_counted_as_what_it_is() {
     let low = |left| What::Low { sku: "phone", left };
     let one = [("phone", 1)];
     book.place("order", None, one, QUARTER).unwrap();
-    assert_eq!(told(), [What::Placed(order())]);
+    assert_eq!(news(), [What::Placed(order())]);
     book.amend("order", "more", [("phone", 3)], QUARTER)
         .unwrap();
-    assert_eq!(told(), [What::Amended(order()), low(1)]);
+    assert_eq!(news(), [What::Amended(order()), low(1)]);
     book.extend("order", "longer", 2 * QUARTER).unwrap();
-    assert_eq!(told(), [What::Extended(order())]);
+    assert_eq!(news(), [What::Extended(order())]);
     book.pay_part("order", "pay", one).unwrap();
-    assert_eq!(told(), [What::Paid(order())]);
+    assert_eq!(news(), [What::Paid(order())]);
     book.ship("order").unwrap();
-    assert_eq!(told(), [What::Shipped(order())]);
+    assert_eq!(news(), [What::Shipped(order())]);
     book.place_or_wait("waits", None, [("phone", 2)], QUARTER)
         .unwrap();
     let waits = || "waits".into();
-    assert_eq!(told(), [What::Waits(waits()), What::SoldOut("phone")]);
+    assert_eq!(news(), [What::Waits(waits()), What::SoldOut("phone")]);
     book.cancel_part("order", "cancel", one).unwrap();
-    assert_eq!(told(), [What::Cancelled(order()), What::Served(waits())]);
+    assert_eq!(news(), [What::Cancelled(order()), What::Served(waits())]);
     clock.advance(2 * QUARTER);
     book.sweep(1).unwrap();
     book.sweep(1).unwrap();
-    let expired = told();
+    let expired = news();
     let of = |id: &str| expired.contains(&What::Expired(id.into()));
     assert!(of("order") && of("waits"), "{expired:?}");
     let back = [What::BackInStock("phone"), What::Enough("phone")];
@@ -171,10 +171,10 @@ fn each_change_of_an_order_is_told_and_counted_as_what_it_is() {
     );
     assert_eq!(expired.len(), 4 + usize::from(expired.contains(&low(1))));
     book.return_order("order", Returned::WrittenOff).unwrap();
-    assert_eq!(told(), [What::Returned(order())]);
+    assert_eq!(news(), [What::Returned(order())]);
     // A late payment takes the units again.
     book.pay("waits").unwrap();
-    assert_eq!(told(), [What::Paid(waits()), low(1)]);
+    assert_eq!(news(), [What::Paid(waits()), low(1)]);
 
     let counts = book.event_counts();
     let orders = [counts.placed, counts.waits, counts.served, counts.amended];

@@ -132,7 +132,7 @@ impl Reader {
         }
     }
 
-    /// Each crossing is told once, in turns, and the last is where the stock is now.
+    /// Each crossing is an event once, in turns, and the last is where the stock is now.
     fn assert_crossings_alternate(&self, book: &OrderBook<Sku>) {
         for sku in SKUS {
             let (mut is_low, mut is_out, mut crossings) = (false, false, 0);
@@ -240,7 +240,7 @@ fn hammer(seed: u64, ships_at_once: bool) {
             .take_while(|event| event.position.number() <= prefix as u64);
         assert!(
             reader.events.iter().eq(before),
-            "it is told again as it was"
+            "the feed shows again what it showed"
         );
         assert_balanced_if_whole(again, &entries[..prefix]);
     }

@@ -63,7 +63,11 @@ fn a_count_is_booked_whatever_it_finds_beside_the_largest_safety_stock() {
         book.limit("phone", SkuLimits::default()).unwrap();
         assert_eq!(figures(book), (0, 0, 4, 0));
         book.cancel("order").unwrap();
-        assert_eq!(figures(book), (0, 0, 0, 0), "no unit is there to be sold");
+        assert_eq!(
+            figures(book),
+            (0, 0, 0, 0),
+            "no unit is in stock to be sold"
+        );
     }
 }
 
@@ -213,7 +217,7 @@ fn only_a_share_of_a_sku_can_be_held_without_being_paid_for() {
     assert_eq!(short(refused), [("phone", 2, 1)]);
     let amended = book.amend("ann", "more", [("phone", 6)], QUARTER);
     assert!(matches!(amended, Err(Refusal::Unpaid(_))), "{amended:?}");
-    // One who lacks units anyway is told that.
+    // An order for more than is available is refused for that reason.
     assert_eq!(short(place("all", 7).unwrap_err()), [("phone", 7, 6)]);
     // Units that are paid for do not count any more, though they are on hand.
     book.pay("ann").unwrap();

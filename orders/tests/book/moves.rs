@@ -138,7 +138,7 @@ fn units_that_arrive_serve_first_what_is_owed_and_then_who_waits() {
 }
 
 #[test]
-fn what_cannot_be_moved_is_told_by_an_error_of_its_own() {
+fn what_cannot_be_moved_is_refused_with_an_error_of_its_own() {
     let book = opened(builder().max_sendings(1).build());
     assert_eq!(
         book.send("north", "south", "key", 0),

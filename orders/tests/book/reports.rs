@@ -235,7 +235,7 @@ fn a_refusal_names_every_line_that_lacks_units() {
 }
 
 #[test]
-fn a_late_payment_is_served_while_units_can_be_had_and_told_what_lacks_after() {
+fn a_late_payment_is_served_while_units_can_be_had_and_refused_with_what_lacks_after() {
     let clock = Arc::new(ManualClock::new());
     let book = OrderBook::builder().clock(Arc::clone(&clock) as _).build();
     book.open("phone", 2).unwrap();

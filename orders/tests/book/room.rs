@@ -127,7 +127,7 @@ fn a_sku_whose_keys_are_past_their_time_takes_new_ones_at_once() {
     assert_eq!((on_hand("case"), on_hand("phone")), (300, 301));
 }
 
-/// Whoever asks before a restock is told as the restock is.
+/// A question before a restock is answered as the restock is.
 #[test]
 fn a_sku_whose_keys_are_past_their_time_knows_that_it_has_room() {
     let (book, clock) = book(|builder| builder.max_requests(64, 4).max_all_requests(6));

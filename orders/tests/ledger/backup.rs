@@ -212,7 +212,7 @@ fn a_backup_that_cannot_be_made_changes_nothing() -> Outcome {
         .back_up(&nowhere)
         .expect_err("no such directory");
     assert_eq!(error.to_string().lines().count(), 1, "{error}");
-    // What an attempt that was killed left is told, and not touched; nothing is left by those that failed.
+    // What an attempt that was killed left is named by the error, and not touched; nothing is left by those that failed.
     let half = directory.path().join("monday.db.part");
     fs::write(&half, "half of it")?;
     let error = shop.writer.back_up(directory.path().join("monday.db"));

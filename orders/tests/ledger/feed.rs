@@ -1,4 +1,4 @@
-//! The feed after a restart, over a ledger whose retention is over for most of what it had: what is told is as it was, and
+//! The feed after a restart, over a ledger whose retention is over for most of what it had: its events are as they were, and
 //! the rest is said to be missed.
 
 use segstock::ManualClock;
@@ -28,7 +28,7 @@ impl Shop {
 }
 
 /// All events after a position, in pages.
-fn told(book: &OrderBook<String>, after: Position) -> (Option<Position>, Vec<Event<String>>) {
+fn all_events(book: &OrderBook<String>, after: Position) -> (Option<Position>, Vec<Event<String>>) {
     let (missed, events, _) = followed(book, after);
     (missed, events)
 }
@@ -87,7 +87,7 @@ fn is_crossing(event: &Event<String>) -> bool {
 }
 
 #[test]
-fn what_is_told_after_a_restart_was_told_before_and_the_rest_is_missed() {
+fn events_after_a_restart_are_those_of_before_and_the_rest_is_missed() {
     for seed in 0..20 {
         let shop = Shop {
             clock: Arc::new(ManualClock::new()),
@@ -116,13 +116,13 @@ fn what_is_told_after_a_restart_was_told_before_and_the_rest_is_missed() {
             drop(opened);
             opened = shop.open();
 
-            let (missed, events) = told(&opened.book, Position::default());
+            let (missed, events) = all_events(&opened.book, Position::default());
             let missed = missed.expect("rows are gone");
             let kept = all.iter().filter(|event| event.position > missed);
             let kept: Vec<_> = kept.cloned().collect();
             assert_eq!(events, kept, "seed {seed}, life {life}, after {missed:?}");
             crossings += kept.iter().filter(|event| is_crossing(event)).count();
-            assert_eq!(told(&opened.book, missed), (None, kept));
+            assert_eq!(all_events(&opened.book, missed), (None, kept));
         }
         assert!(crossings > 20, "seed {seed}: {crossings} crossings");
     }
@@ -151,7 +151,7 @@ fn a_row_that_stands_for_others_tells_no_crossing() {
         "the old ones are put together"
     );
 
-    let (missed, events) = told(&shop.open().book, Position::default());
+    let (missed, events) = all_events(&shop.open().book, Position::default());
     assert_eq!(missed, old.last().copied());
     let expected = [What::Placed("order".into()), What::SoldOut("phone".into())];
     let expected = expected.map(|what| (sold, what));
@@ -185,8 +185,11 @@ fn who_followed_to_the_end_misses_nothing_though_the_last_rows_are_gone() {
     assert!(shop.disk.entries().len() < 10, "rows are put together");
 
     let Recovered { book, writer, .. } = shop.open();
-    assert_eq!(told(&book, followed_to), (None, Vec::new()));
-    assert!(told(&book, first).0.is_some(), "who did not follow is told");
+    assert_eq!(all_events(&book, followed_to), (None, Vec::new()));
+    assert!(
+        all_events(&book, first).0.is_some(),
+        "who did not follow learns that"
+    );
 
     let place = |id| {
         book.place(id, None, [("phone".to_owned(), 1)], TTL)
@@ -206,6 +209,6 @@ fn who_followed_to_the_end_misses_nothing_though_the_last_rows_are_gone() {
     );
 
     let opened = shop.open();
-    assert_eq!(told(&opened.book, followed_to), (None, Vec::new()));
-    assert_eq!(told(&opened.book, before), (Some(last), Vec::new()));
+    assert_eq!(all_events(&opened.book, followed_to), (None, Vec::new()));
+    assert_eq!(all_events(&opened.book, before), (Some(last), Vec::new()));
 }

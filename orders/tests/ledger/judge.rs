@@ -1,7 +1,7 @@
 //! What is wrong at the end of a world.
 
 use crate::calls::{Answered, Call};
-use crate::world::{Shown, Told};
+use crate::heard::{Answer, Shown};
 use segstock_orders::{Change, Entry, Lines, OrderState, Position, Refusal, SkuId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,11 +13,11 @@ pub type Log = Vec<(Position, Entry<String>)>;
 pub enum Finding {
     /// What was answered is not in the log, or something else is in its place.
     Lost(Call),
-    /// A client was told that nothing changed, and it did.
+    /// A client was answered that nothing changed, and it did.
     DoneAfterAll(Call),
     /// A client asked again, and was answered otherwise.
     AnsweredOtherwise(Call, Answered),
-    /// More units are promised than there are.
+    /// More units are promised than are on hand.
     SoldTwice(SkuId, Position),
     /// The log has a gap, or a position twice.
     Sequence(Position),
@@ -98,22 +98,22 @@ pub fn balance(log: &Log) -> Option<Finding> {
     None
 }
 
-pub fn told(told: &[Told], log: &Log) -> Option<Finding> {
+pub fn answers(answers: &[Answer], log: &Log) -> Option<Finding> {
     let log: BTreeMap<_, _> = log
         .iter()
         .map(|(position, entry)| (*position, entry))
         .collect();
-    told.iter().find_map(|told| {
-        let there = log.get(&told.rests_on);
-        let is_there = match &told.entry {
+    answers.iter().find_map(|heard| {
+        let there = log.get(&heard.rests_on);
+        let is_there = match &heard.entry {
             Some(entry) => there.is_some_and(|there| *there == entry),
-            None => there.is_some() || told.rests_on == Position::default(),
+            None => there.is_some() || heard.rests_on == Position::default(),
         };
-        if told.nothing_changed {
-            let is_there = told.entry.is_some() && is_there;
-            return is_there.then(|| Finding::DoneAfterAll(told.call.clone()));
+        if heard.nothing_changed {
+            let is_there = heard.entry.is_some() && is_there;
+            return is_there.then(|| Finding::DoneAfterAll(heard.call.clone()));
         }
-        (!is_there).then(|| Finding::Lost(told.call.clone()))
+        (!is_there).then(|| Finding::Lost(heard.call.clone()))
     })
 }
 

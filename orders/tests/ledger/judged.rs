@@ -149,7 +149,7 @@ fn play(seed: u64, rule: Rule) -> History {
     let left = life.book.available("phone").expect("it is open");
     log.record(Op::Available, || Outcome::Exactly(left));
     log.record(Op::DeductUpTo(2 * UNITS * CALLS as u64), || {
-        Outcome::Took(left)
+        Outcome::UpTo(left)
     });
     logs.push(log);
     recording.end(logs)

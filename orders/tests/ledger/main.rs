@@ -11,6 +11,7 @@ mod feed;
 mod folds;
 mod forgotten;
 mod form;
+mod heard;
 mod judge;
 mod judged;
 mod mistakes;

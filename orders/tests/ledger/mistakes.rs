@@ -14,7 +14,7 @@ pub enum Mistake {
     AnswerBeforeDurable,
     /// A retry is answered before the change of the first is durable.
     RetryAnsweredBeforeDurable,
-    /// Who is told *unknown* takes that for *nothing changed*.
+    /// A client that is answered *unknown* takes that for *nothing changed*.
     UnknownTakenForFailed,
     /// A batch of unknown result is sent again as another.
     SentAgainUnderAnotherNumber,

@@ -75,8 +75,8 @@ fn is_root() -> bool {
     File::options().write(true).open(file).is_ok()
 }
 
-/// What a process is told that opens the file.
-fn told(program: &Path, file: &Path) -> String {
+/// The error of a process that opens the file.
+fn refusal(program: &Path, file: &Path) -> String {
     let mut opens = Command::new(program);
     opens.args([NAME, "--exact", "--nocapture"]).env(FILE, file);
     if is_root() {
@@ -84,10 +84,11 @@ fn told(program: &Path, file: &Path) -> String {
     }
     let output = opens.output().expect("it can be started");
     let said = String::from_utf8(output.stdout).expect("text");
-    let told = said
-        .split_once("told: ")
-        .and_then(|(_, told)| told.split_once(" :told"));
-    told.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)))
+    let refusal = said
+        .split_once("refused: ")
+        .and_then(|(_, rest)| rest.split_once(" :refused"));
+    refusal
+        .unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&output.stderr)))
         .0
         .to_owned()
 }
@@ -96,7 +97,9 @@ fn told(program: &Path, file: &Path) -> String {
 fn what_can_be_read_only_is_refused_and_nothing_is_changed() {
     if let Some(file) = std::env::var_os(FILE) {
         match recover(Path::new(&file)) {
-            Err(RecoverError::Ledger(error)) => print!("told: {:?}: {error} :told", error.reason()),
+            Err(RecoverError::Ledger(error)) => {
+                print!("refused: {:?}: {error} :refused", error.reason());
+            }
             other => panic!("{other:?}"),
         }
         return;
@@ -155,12 +158,12 @@ fn what_can_be_read_only_is_refused_and_nothing_is_changed() {
             );
         }
         set_mode(shop.path(), of_directory);
-        let told = told(&program, &shop.path().join("shop.db"));
-        let told = told.replace(&format!("{}/", shop.path().display()), "");
-        assert_eq!(told, expected);
+        let refusal = refusal(&program, &shop.path().join("shop.db"));
+        let refusal = refusal.replace(&format!("{}/", shop.path().display()), "");
+        assert_eq!(refusal, expected);
         set_mode(shop.path(), 0o755);
         before.keys().for_each(|path| set_mode(path, 0o644));
-        assert!(files(shop.path()) == before, "{told}");
+        assert!(files(shop.path()) == before, "{refusal}");
         let opened = recover(&shop.path().join("shop.db")).expect("it can be written again");
         assert_eq!(opened.found.orders, 1);
     }
@@ -168,12 +171,12 @@ fn what_can_be_read_only_is_refused_and_nothing_is_changed() {
     let shop = directory();
     set_mode(shop.path(), 0o555);
     for file in [shop.path().join("shop.db"), shop.path().to_owned()] {
-        let told = told(&program, &file);
+        let refusal = refusal(&program, &file);
         let ends = [
             "shop.db cannot be opened: Permission denied (os error 13)",
             "cannot be opened: Is a directory (os error 21)",
         ];
-        assert!(ends.iter().any(|end| told.ends_with(end)), "{told}");
+        assert!(ends.iter().any(|end| refusal.ends_with(end)), "{refusal}");
     }
     assert_eq!(files(shop.path()).len(), 0, "none is made");
 }

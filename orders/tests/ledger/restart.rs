@@ -73,9 +73,9 @@ fn a_reader_of_the_feed_is_sent_no_further_than_what_is_durable() {
     assert_eq!(what, [What::Placed("order".into())]);
 }
 
-/// What happened is dropped before it is durable: the reader is told so once it is.
+/// What happened is dropped before it is durable: the reader learns so once it is.
 #[test]
-fn a_reader_of_the_feed_is_told_what_was_dropped_once_that_is_durable() {
+fn a_reader_of_the_feed_learns_what_was_dropped_once_that_is_durable() {
     let disk = Shop::new();
     let (shop, mut driver) = disk.open();
     decide(&shop, open_phones);
@@ -169,9 +169,9 @@ fn limits_that_are_set_again_are_answered_once_they_are_durable() {
     assert_eq!(shop.writer.outcome(again.rests_on), Some(Ok(())));
 }
 
-/// A SKU that is open already, and orders of a list: whoever is told of them is told once that is durable.
+/// A SKU that is open already, and orders of a list: answers that name them come once that is durable.
 #[test]
-fn what_is_open_and_what_is_listed_is_told_once_it_is_durable() {
+fn what_is_open_and_what_is_listed_is_answered_once_it_is_durable() {
     let disk = Shop::new();
     let (shop, mut driver) = disk.open();
     let open = || {

@@ -1,6 +1,7 @@
 //! A world: clients of a book on a ledger with faults, which crashes and is recovered.
 
 use crate::calls::{Answered, Book, Call};
+use crate::heard::{Answer, Shown};
 use crate::judge::{self, Finding, Log};
 use crate::mistakes::{Mistake, Mistaken};
 use fastrand::Rng;
@@ -23,28 +24,6 @@ pub struct Played {
     pub lists: u64,
     /// How often an opening found that another process wrote meanwhile.
     pub openings_refused: u64,
-}
-
-/// What a client was told.
-#[derive(Debug)]
-pub struct Told {
-    pub call: Call,
-    pub answered: Answered,
-    pub rests_on: Position,
-    /// The entry at that position, if this life of the book appended it.
-    pub entry: Option<Entry<String>>,
-    /// The client takes it that nothing changed.
-    pub nothing_changed: bool,
-}
-
-/// Figures that a client was shown.
-#[derive(Debug)]
-pub struct Shown {
-    pub sku: SkuId,
-    pub on_hand: i64,
-    pub available: u64,
-    /// What was durable before.
-    pub durable: Position,
 }
 
 /// A client: at most one call of it is under way.
@@ -139,7 +118,7 @@ pub struct World {
     lives: Vec<Life>,
     clients: Vec<Client>,
     calls_left: usize,
-    told: Vec<Told>,
+    answers: Vec<Answer>,
     shown: Vec<Shown>,
     /// What the newest life decided together, each time.
     together: Vec<Log>,
@@ -154,7 +133,7 @@ impl World {
         let found = world.run().err().or_else(|| world.judge());
         Played {
             found,
-            answered: world.told.len() as u64,
+            answered: world.answers.len() as u64,
             lives: world.lives.len() as u64,
             lists: world.lists,
             openings_refused: world.openings_refused,
@@ -174,7 +153,7 @@ impl World {
             lives: Vec::new(),
             clients: (0..chance.usize(2..4)).map(|_| Client::default()).collect(),
             calls_left: chance.usize(2..9),
-            told: Vec::new(),
+            answers: Vec::new(),
             shown: Vec::new(),
             together: Vec::new(),
             lists: 0,
@@ -423,7 +402,7 @@ impl World {
             if nothing_changed && !is_own {
                 continue;
             }
-            self.told.push(Told {
+            self.answers.push(Answer {
                 call: call.clone(),
                 rests_on: decided.rests_on,
                 entry: appended.get(&decided.rests_on).cloned(),
@@ -462,7 +441,7 @@ impl World {
         let log = self.disk.entries();
         judge::balance(&log)
             .or_else(|| judge::positions(&log))
-            .or_else(|| judge::told(&self.told, &log))
+            .or_else(|| judge::answers(&self.answers, &log))
             .or_else(|| judge::shown(&self.shown, &log))
             .or_else(|| self.ask_again())
     }
@@ -473,13 +452,13 @@ impl World {
             return Some(finding);
         }
         let Life { book, writer, .. } = &self.lives[self.lives.len() - 1];
-        self.told.iter().find_map(|told| {
-            let was_told = matches!(told.answered, Answered::Done | Answered::Before);
-            if told.nothing_changed || !was_told {
+        self.answers.iter().find_map(|heard| {
+            let was_done = matches!(heard.answered, Answered::Done | Answered::Before);
+            if heard.nothing_changed || !was_done {
                 return None;
             }
-            let again = writer.decide(|| told.call.make(book)).answer;
-            judge::again(&told.call, &again)
+            let again = writer.decide(|| heard.call.make(book)).answer;
+            judge::again(&heard.call, &again)
         })
     }
 }

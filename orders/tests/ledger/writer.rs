@@ -17,8 +17,8 @@ use std::time::Duration;
 
 const TTL: Duration = Duration::from_secs(60);
 
-/// A ledger that does with each batch what it is told.
-struct Told {
+/// A ledger that does with each batch what the test orders.
+struct Scripted {
     inner: FaultyLedger<String>,
     orders: Receiver<Do>,
     /// The numbers of the batches, as they come.
@@ -28,15 +28,15 @@ struct Told {
 /// What is done with a batch.
 enum Do {
     Write,
-    /// It is not written, and the writer is told that nobody knows.
+    /// It is not written, and the writer learns that nobody knows.
     Lose,
-    /// It is written, and the writer is told that nobody knows.
+    /// It is written, and the writer learns that nobody knows.
     LoseAnswer,
     Fail,
     Panic,
 }
 
-impl Ledger<String> for Told {
+impl Ledger<String> for Scripted {
     fn open(&mut self) -> Result<Opened, LedgerError> {
         self.inner.open()
     }
@@ -82,11 +82,11 @@ struct Shop {
 /// A shop with 10 phones, of which all is durable.
 fn shop(places: usize) -> Shop {
     let disk = Disk::new();
-    let (orders, told) = mpsc::channel();
+    let (orders, script) = mpsc::channel();
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let ledger = Told {
+    let ledger = Scripted {
         inner: disk.ledger(),
-        orders: told,
+        orders: script,
         seen: Arc::clone(&seen),
     };
     let settings = WriterSettings::new().places(places);
@@ -437,10 +437,10 @@ fn what_is_queued_is_written_before_the_writer_ends() {
 fn behind_a_batch_that_is_not_settled_calls_wait_and_after_a_while_new_ones_are_busy() {
     let disk = Disk::<String>::new();
     let settings = WriterSettings::new().lag(Duration::ZERO);
-    let (orders, told) = mpsc::channel();
-    let ledger = Told {
+    let (orders, script) = mpsc::channel();
+    let ledger = Scripted {
         inner: disk.ledger(),
-        orders: told,
+        orders: script,
         seen: Arc::default(),
     };
     let (shop, mut driver) = OrderBook::builder()

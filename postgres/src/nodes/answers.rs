@@ -112,7 +112,7 @@ pub enum Refusal {
     /// At some instant of the call fewer units of these lines could be had. Nothing changed: the same call may be answered
     /// otherwise later.
     Short(Vec<ShortLine<String>>),
-    /// Fewer units are there than are to leave, since units are owed.
+    /// Fewer units are on hand than are to leave, since units are owed.
     NotOnHand(Vec<ShortLine<String>>),
     /// The order has fewer units that the call could change.
     NotInOrder(Vec<ShortLine<String>>),

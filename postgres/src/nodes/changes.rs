@@ -36,7 +36,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if no unit is paid for; [`Refusal::NotOnHand`] if fewer units are there, since units are owed;
+    /// [`Refusal::Is`] if no unit is paid for; [`Refusal::NotOnHand`] if fewer units are on hand, since units are owed;
     /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the [temporary ones](Refusal::is_temporary).
     pub async fn ship(&self, id: &OrderId) -> Result<Answer, Refusal> {
         let shipped = [State::Shipped, State::Returned];

@@ -56,7 +56,7 @@ const GIVE_UP: &str = r#"
 
 impl Sale {
     /// Keeps the name `to` for this sale, which is to be made aside of what `by` says, until it is [renamed](Self::rename) or
-    /// [given up](Self::give_up). Meanwhile no sale and no ledger is made there, and a node that would join is told
+    /// [given up](Self::give_up). Meanwhile no sale and no ledger is made there, and a node that would join is refused with
     /// [`SaleError::Claimed`]. **An earlier claim ends, and its sale is removed**, unless that is
     /// [whole](Self::mark_whole). Made again, it changes nothing: so each who claims a name has a sale of a name
     /// [of its own](Self::aside).

@@ -86,17 +86,17 @@ impl Rows {
                 select e.* from event e where e.lane = lane.lane and e.seq > lane.seq order by e.seq limit $3
               ) as e
               order by e.seq limit $3
-            ), told as (
+            ), item as (
               select page.lane, page.seq, page.at, u.* from page
               cross join lateral unnest(string_to_array(page.whats, null), page.names, page.lefts) with ordinality as u (what, name, units, k)
               where page.before < $4
             )
-            select array_agg(told.seq order by told.seq, told.k), array_agg(told.at order by told.seq, told.k),
-              array_agg(told.what order by told.seq, told.k), array_agg(told.name order by told.seq, told.k),
-              array_agg(coalesce(told.units, 0) order by told.seq, told.k), array_agg(told.lane order by told.seq, told.k),
+            select array_agg(item.seq order by item.seq, item.k), array_agg(item.at order by item.seq, item.k),
+              array_agg(item.what order by item.seq, item.k), array_agg(item.name order by item.seq, item.k),
+              array_agg(coalesce(item.units, 0) order by item.seq, item.k), array_agg(item.lane order by item.seq, item.k),
               (select array_agg(lane.lane order by lane.lane) from lane where lane.gone > lane.seq),
               (select array_agg(lane.gone order by lane.lane) from lane where lane.gone > lane.seq)
-            from told";
+            from item";
         let lanes: Vec<&str> = after.0.keys().map(String::as_str).collect();
         let seqs: Vec<i64> = after.0.values().copied().collect();
         let most = i64::try_from(most).unwrap_or(i64::MAX);

@@ -64,8 +64,8 @@ impl Node {
         self.on_shelf("restock", key, sku, units).await
     }
 
-    /// A shelf was counted: `counted` units are there, those that are held or paid for included. The difference to what was on
-    /// hand is found, or is missing. If fewer units are there than are promised, the count is booked all the same, and the
+    /// A shelf was counted: `counted` units are on hand, those that are held or paid for included. The difference to what was on
+    /// hand is found, or is missing. If fewer units are on hand than are promised, the count is booked all the same, and the
     /// rest is owed: whatever comes back pays that first.
     ///
     /// It takes the units that nodes have, if it needs them: they are lent others. Whoever counts sees to it that nothing is

@@ -135,7 +135,7 @@ pub fn add(tests: &Tests) {
         let seen = format!("SELECT count(*) FROM {name}.seen WHERE mode = 'on'");
         assert_eq!(number(&client, site.runtime, &seen), 1);
     });
-    tests.add_behind_proxy("who_has_no_way_in_is_told_at_once", |site, _| {
+    tests.add_behind_proxy("no_way_in_is_an_error_at_once", |site, _| {
         for (url, says) in site.server.no_ways_in() {
             let began = Instant::now();
             let (reason, line) = refusal(&url, "shop");
@@ -144,7 +144,7 @@ pub fn add(tests: &Tests) {
             assert!(line.contains(says) && !line.contains("wrong"), "{line}");
         }
     });
-    tests.add_behind_proxy("who_loses_the_way_in_is_told_at_once", |site, _| {
+    tests.add_behind_proxy("a_lost_way_in_is_an_error_at_once", |site, _| {
         role_goes(
             site.server,
             &connect(site.server.url(), site.runtime),
@@ -395,8 +395,8 @@ fn closed_for_good(url: &str) {
     for _ in 0..2 {
         let (reason, line) = refusal(url, &name);
         assert_eq!(reason, LedgerReason::ClosedForGood);
-        let told = line.ends_with(" is closed for good: it went to sea");
-        assert!(told, "{line}");
+        let says_why = line.ends_with(" is closed for good: it went to sea");
+        assert!(says_why, "{line}");
     }
     // Who still has it open writes nothing any more.
     assert_eq!(first.book.open("late".to_owned(), 1), Err(Refusal::Unknown));

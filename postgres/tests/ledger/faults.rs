@@ -49,9 +49,9 @@ pub fn add(tests: &Tests) {
     );
 }
 
-/// What customers were told.
+/// What customers were answered.
 #[derive(Default)]
-struct Told {
+struct Answers {
     paid: Vec<String>,
     busy: u64,
     unknown: u64,
@@ -59,9 +59,9 @@ struct Told {
 
 /// Customers place orders and pay for them while something happens to the server. Then all of it is audited by a new
 /// process.
-fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Told {
+fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Answers {
     shop.book.open(phone(), UNITS).expect("a new SKU");
-    let (told, is_over) = (Mutex::new(Told::default()), AtomicBool::new(false));
+    let (answers, is_over) = (Mutex::new(Answers::default()), AtomicBool::new(false));
     let customer = |customer: usize| {
         for number in 0.. {
             if is_over.load(Ordering::Relaxed) {
@@ -70,14 +70,14 @@ fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Told {
             let order = format!("order-{customer}-{number}");
             let placed = shop.book.place(&order, None, [(phone(), 1)], TTL);
             let paid = placed.and_then(|_| shop.book.pay(&order));
-            let mut told = told.lock().expect("no customer panics");
+            let mut answers = answers.lock().expect("no customer panics");
             match paid {
-                Ok(_) => told.paid.push(order),
-                Err(Refusal::Busy) => told.busy += 1,
-                Err(Refusal::Unknown) => told.unknown += 1,
+                Ok(_) => answers.paid.push(order),
+                Err(Refusal::Busy) => answers.busy += 1,
+                Err(Refusal::Unknown) => answers.unknown += 1,
                 Err(refusal) => panic!("{refusal:?}: {:?}", shop.writer.status()),
             }
-            drop(told);
+            drop(answers);
             thread::sleep(Duration::from_micros(200));
         }
     };
@@ -89,7 +89,7 @@ fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Told {
         thread::sleep(Duration::from_millis(500));
         happens();
         // All is well again: customers are answered.
-        let paid = || told.lock().expect("no customer panics").paid.len();
+        let paid = || answers.lock().expect("no customer panics").paid.len();
         let (before, until) = (paid(), Instant::now() + Duration::from_secs(60));
         while paid() < before + 100 {
             assert!(
@@ -100,25 +100,25 @@ fn sells(shop: &Recovered<String>, happens: impl FnOnce()) -> Told {
         }
         is_over.store(true, Ordering::Relaxed);
     });
-    told.into_inner().expect("no customer panics")
+    answers.into_inner().expect("no customer panics")
 }
 
-/// A new process finds each unit once. Returns the orders that were paid for by what customers were told, and are not.
-fn audit<'a>(url: &str, name: &str, told: &'a Told) -> Vec<&'a String> {
+/// A new process finds each unit once. Returns the orders that were paid for by what customers were answered, and are not.
+fn audit<'a>(url: &str, name: &str, answers: &'a Answers) -> Vec<&'a String> {
     let shop = recover(url, name).expect("the server is there");
     let is_lost = |order: &&String| {
         let state = shop.book.get(order).map(|order| order.state);
         state != Ok(OrderState::Paid) || shop.book.pay(order).is_ok_and(|again| !again.before)
     };
-    let lost: Vec<_> = told.paid.iter().filter(is_lost).collect();
+    let lost: Vec<_> = answers.paid.iter().filter(is_lost).collect();
     let stock = shop.book.stock(&phone()).expect("it is open");
     let orders = shop.book.orders() as u64;
     assert_eq!((stock.on_hand, stock.available + orders), (UNITS, UNITS));
-    let Told {
+    let Answers {
         paid,
         busy,
         unknown,
-    } = told;
+    } = answers;
     println!(
         "{} paid, {busy} busy, {unknown} unknown, {} lost",
         paid.len(),
@@ -132,7 +132,7 @@ fn url(server: &OwnServer<PostgresServer>) -> String {
     server.lock().expect("no test failed").url().to_owned()
 }
 
-/// Makes a ledger, and opens it. Opening has no patience: a fault is told at once.
+/// Makes a ledger, and opens it. Opening has no patience: a fault is an error at once.
 fn begin(direct: &str, through: &str, name: &str) -> Recovered<String> {
     recover(direct, name).expect("a new ledger");
     let shop = (0..100).find_map(|_| hurried(through, name).ok());
@@ -184,10 +184,10 @@ fn early(server: &OwnServer<PostgresServer>, _: &Handle) {
         answered: None,
     };
     let shop = OrderBook::builder().recover(ledger).expect("a new ledger");
-    let told = sells(&shop, || {});
+    let answers = sells(&shop, || {});
     drop(shop);
     assert!(
-        !audit(&url, &name, &told).is_empty(),
+        !audit(&url, &name, &answers).is_empty(),
         "the last answers are lost"
     );
 }
@@ -195,7 +195,7 @@ fn early(server: &OwnServer<PostgresServer>, _: &Handle) {
 fn killed(server: &OwnServer<PostgresServer>, _: &Handle) {
     let (url, name) = (url(server), name());
     let shop = begin(&url, &url, &name);
-    let told = sells(&shop, || {
+    let answers = sells(&shop, || {
         for _ in 0..kills() {
             let mut server = server.lock().expect("no test failed");
             server.kill_and_start().expect("it starts again");
@@ -204,7 +204,7 @@ fn killed(server: &OwnServer<PostgresServer>, _: &Handle) {
         }
     });
     drop(shop);
-    assert_eq!(audit(&url, &name, &told), Vec::<&String>::new());
+    assert_eq!(audit(&url, &name, &answers), Vec::<&String>::new());
 }
 
 /// The server and all its processes.
@@ -226,7 +226,7 @@ fn signal(signal: &str, processes: &[String]) {
 fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
     let (url, name) = (url(server), name());
     let shop = begin(&url, &url, &name);
-    let told = sells(&shop, || {
+    let answers = sells(&shop, || {
         let processes = processes(server);
         signal("-STOP", &processes);
         // Longer than the time-outs: the ledger gives the connection up, and cannot get another.
@@ -241,7 +241,7 @@ fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
         assert_eq!(new, Err(Refusal::Busy), "new orders are not kept waiting");
     });
     drop(shop);
-    assert_eq!(audit(&url, &name, &told), Vec::<&String>::new());
+    assert_eq!(audit(&url, &name, &answers), Vec::<&String>::new());
 }
 
 /// Somebody switches off what commits need, and the connection is lost. Later somebody switches it on again.
@@ -309,8 +309,8 @@ fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {
         address.port()
     );
     let shop = begin(&direct, &through, &name);
-    let told = sells(&shop, || thread::sleep(Duration::from_secs(8)));
+    let answers = sells(&shop, || thread::sleep(Duration::from_secs(8)));
     assert!(proxy.faults_made() > 5, "{} faults", proxy.faults_made());
     drop(shop);
-    assert_eq!(audit(&direct, &name, &told), Vec::<&String>::new());
+    assert_eq!(audit(&direct, &name, &answers), Vec::<&String>::new());
 }

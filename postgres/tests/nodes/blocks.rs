@@ -88,7 +88,10 @@ async fn come_back(url: &str) {
     }
     let began = Instant::now();
     while text(&client, OTHERS).await != "0" {
-        assert!(began.elapsed() < Duration::from_secs(20), "nobody told it");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "nobody notified it"
+        );
         sleep(Duration::from_millis(5)).await;
     }
     let recalled = "select recall_until > clock_timestamp() - interval '1 hour' from pool";
@@ -127,7 +130,7 @@ async fn only_proved(url: &str) {
     assert_eq!(
         text(&client, beats).await,
         beat,
-        "no other node has any: none is told that little is left"
+        "no other node has any: none is notified that little is left"
     );
     place("d", 2).await.expect("fewer than were refused");
     assert_eq!(place("e", 1).await, sold_out);

@@ -22,7 +22,7 @@ pub fn add(tests: &Tests) {
         "calm::the_newer_of_one_name_stops_the_older": one_name,
         "calm::a_dead_node_keeps_its_units_until_its_lease_is_over": dead,
     });
-    tests.add_behind_proxy("calm::who_has_no_way_in_is_told_at_once", |site, _| {
+    tests.add_behind_proxy("calm::no_way_in_is_an_error_at_once", |site, _| {
         for (url, says) in site.server.no_ways_in() {
             let began = Instant::now();
             let sale = Sale::at(&url, "shop").expect("a URL and a name");
@@ -227,16 +227,16 @@ async fn foreseen(url: &str) {
         let foreseen = two.foresee_restock(&id(key), "phone", units).await;
         assert_eq!(two.stock("phone").await, before, "it changes nothing");
         let restocked = one.restock(&id(key), "phone", units).await;
-        let told = restocked.map(|did| (did.before, did.difference));
+        let done = restocked.map(|did| (did.before, did.difference));
         let foreseen = foreseen.map(|did| (did.before, did.difference));
-        assert_eq!(foreseen, told, "{key} {units}");
+        assert_eq!(foreseen, done, "{key} {units}");
     }
     for (key, units) in [("n", 7), ("n", 7), ("n", 8), ("o", 0), ("a", 5)] {
         let foreseen = two.foresee_count(&id(key), "phone", units).await;
         let counted = one.count(&id(key), "phone", units).await;
-        let told = counted.map(|did| (did.before, did.difference));
+        let done = counted.map(|did| (did.before, did.difference));
         let foreseen = foreseen.map(|did| (did.before, did.difference));
-        assert_eq!(foreseen, told, "{key} {units}");
+        assert_eq!(foreseen, done, "{key} {units}");
     }
     let sku = "nix".to_owned();
     let refused = one.foresee_count(&id("n"), "nix", 1).await;
@@ -321,21 +321,24 @@ async fn last_unit(url: &str) {
                 .await
         })
     });
-    let mut told = BTreeMap::new();
+    let mut answers = BTreeMap::new();
     for (call, asked) in calls.collect::<Vec<_>>().into_iter().enumerate() {
         let answer = asked.await.expect("it ends").map(|order| order.state);
-        told.insert(call, answer);
+        answers.insert(call, answer);
     }
-    let sold = told
+    let sold = answers
         .values()
         .filter(|answer| **answer == Ok(OrderState::Held))
         .count();
     let refused = Err(Refusal::SoldOut {
         sku: "phone".to_owned(),
     });
-    let refusals = told.values().filter(|answer| **answer == refused).count();
+    let refusals = answers
+        .values()
+        .filter(|answer| **answer == refused)
+        .count();
     assert_eq!((sold, refusals), (90, 90));
-    for (call, answer) in told {
+    for (call, answer) in answers {
         let other = &nodes[(call + 1) % 3];
         let again = other
             .place(&id(&format!("o{call}")), [("phone", 1)], None)
@@ -483,7 +486,7 @@ async fn dead(url: &str) {
     let (sale, name) = sale(url, &[("phone", 10)]).await;
     let sale = sale.lease(Duration::from_secs(6));
     let dies = sale.join("dies").await.expect("it joins");
-    // It is told soon.
+    // It is answered soon.
     let hurried = sale.clone().patience(Duration::from_millis(700));
     let lives = hurried.join("lives").await.expect("it joins");
     dies.place(&id("x"), [("phone", 1)], None)

@@ -1,4 +1,4 @@
-//! Events of all nodes: each step once, those of an order in their sequence, and a slow reader is told.
+//! Events of all nodes: each step once, those of an order in their sequence, and a slow reader learns what it missed.
 
 use super::support::{Batch, Tests, at_url, connect, lend, open, sale, scenes, text};
 use segstock_postgres::nodes::{Cursor, Filter, ListCursor, Node, Returned, SkuLimits, What};
@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep};
 
 pub fn add(tests: &Tests) {
     scenes!(at_url(tests) {
-        "events::each_step_is_told_in_its_sequence": steps,
-        "events::what_commits_late_is_told_and_copies_are_not": late,
-        "events::a_crowd_is_told_whole": crowd,
-        "events::a_sku_is_told_once_for_each_time": skus,
-        "events::a_slow_reader_is_told_what_it_missed": slow,
+        "events::each_step_is_an_event_in_its_sequence": steps,
+        "events::what_commits_late_is_an_event_and_copies_are_not": late,
+        "events::the_steps_of_a_crowd_are_all_events": crowd,
+        "events::a_sku_has_one_event_for_each_time": skus,
+        "events::a_slow_reader_learns_what_it_missed": slow,
     });
 }
 
@@ -44,15 +44,15 @@ fn said(what: &What<String>) -> String {
 
 /// All since the cursor, which is kept as text between pages.
 async fn all(node: &Node, cursor: &mut Cursor, most: usize) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     loop {
         let page = node.events(cursor, most).await.expect("nothing fails");
         assert!(!page.missed);
         *cursor = page.next.to_string().parse().expect("it is one");
         if page.events.is_empty() {
-            return told;
+            return events;
         }
-        told.extend(page.events.iter().map(|event| said(&event.what)));
+        events.extend(page.events.iter().map(|event| said(&event.what)));
     }
 }
 
@@ -111,9 +111,9 @@ async fn steps(url: &str) {
         .await
         .expect_err("there are too few");
     let of_orders = async |cursor: &mut Cursor, most| {
-        let mut told = all(&one, cursor, most).await;
-        told.retain(|event| !event.starts_with("a ") && !event.starts_with("b "));
-        told
+        let mut events = all(&one, cursor, most).await;
+        events.retain(|event| !event.starts_with("a ") && !event.starts_with("b "));
+        events
     };
     let expected = [
         "x placed",
@@ -167,9 +167,9 @@ async fn late(url: &str) {
         .item("y", "pay")
         .send(&quick, "quick", 1, 3)
         .await;
-    let told = all(&reader, &mut cursor, 10).await;
+    let events = all(&reader, &mut cursor, 10).await;
     assert_eq!(
-        told,
+        events,
         ["x placed", "x paid", "y paid"],
         "also that of a smaller number"
     );
@@ -206,22 +206,22 @@ async fn crowd(url: &str) {
     let (reader, is_over) = (Arc::clone(&nodes), Arc::new(AtomicBool::new(false)));
     let over = Arc::clone(&is_over);
     let reads = tokio::spawn(async move {
-        let (mut cursor, mut told) = (Cursor::default(), Vec::new());
+        let (mut cursor, mut events) = (Cursor::default(), Vec::new());
         loop {
             // Read before the pages: what happened until then is in them.
             let is_last = over.load(Ordering::SeqCst);
-            told.extend(all(&reader[told.len() % 3], &mut cursor, 5).await);
+            events.extend(all(&reader[events.len() % 3], &mut cursor, 5).await);
             if is_last {
-                return told;
+                return events;
             }
             sleep(Duration::from_millis(3)).await;
         }
     });
     customers.join_all().await;
     is_over.store(true, Ordering::SeqCst);
-    let told = reads.await.expect("nothing fails");
+    let events = reads.await.expect("nothing fails");
     let mut of_order: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (order, what) in told.iter().filter_map(|event| event.split_once(' ')) {
+    for (order, what) in events.iter().filter_map(|event| event.split_once(' ')) {
         if order.starts_with('o') {
             of_order.entry(order).or_default().push(what);
         }
@@ -252,13 +252,13 @@ async fn skus(url: &str) {
     nodes[0].limit("a", limits).await.expect("it is open");
     let mut cursor = Cursor::default();
     let mut next = async |expected: &[&str]| {
-        let (mut told, until) = (Vec::new(), Instant::now() + Duration::from_secs(5));
-        while told.len() < expected.len() && Instant::now() < until {
-            told.extend(all(&nodes[1], &mut cursor, 10).await);
-            told.retain(|event: &String| event.starts_with("a "));
+        let (mut events, until) = (Vec::new(), Instant::now() + Duration::from_secs(5));
+        while events.len() < expected.len() && Instant::now() < until {
+            events.extend(all(&nodes[1], &mut cursor, 10).await);
+            events.retain(|event: &String| event.starts_with("a "));
             sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(told, expected);
+        assert_eq!(events, expected);
     };
     nodes[0]
         .place(&id("x"), [("a", 6)], None)

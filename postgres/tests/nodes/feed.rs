@@ -60,7 +60,7 @@ async fn late(url: &str) {
         ("x".to_owned(), OrderState::Held),
         ("y".to_owned(), OrderState::Paid),
     ];
-    assert_eq!(all, late, "its numbers are smaller than one that was told");
+    assert_eq!(all, late, "its numbers are smaller than one that was read");
     assert_eq!(follow(&reader, &mut cursor, 10).await, []);
 }
 

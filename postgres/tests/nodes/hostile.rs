@@ -240,8 +240,8 @@ async fn times(url: &str) {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_sells(&other, "later").await;
     let cursor = Cursor::default();
-    let told = other.events(&cursor, 9).await.expect("they are kept");
-    assert!(!told.events.is_empty(), "{told:?}");
+    let page = other.events(&cursor, 9).await.expect("they are kept");
+    assert!(!page.events.is_empty(), "{page:?}");
     other.leave().await.expect("it leaves");
     patient
         .audit()

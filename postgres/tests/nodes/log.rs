@@ -43,13 +43,13 @@ pub struct Log {
     pub calls: Vec<Call>,
 }
 
-/// What is wrong with what an order's customers were told.
+/// What is wrong with what an order's customers were answered.
 pub type Wrong = String;
 
 const SHORT: Outcome = Outcome::Refused(Refusal::Short { available: None });
 /// How exactly the database's clock and this process's are compared.
 const SLACK: u64 = 2_000_000;
-/// Nobody was told.
+/// Nobody was answered.
 const NEVER: u64 = u64::MAX / 4;
 
 impl Log {

@@ -42,7 +42,7 @@ pub fn add(tests: &Tests) {
     );
 }
 
-/// Calls that cancel orders, which the database cannot write at once in time. What they are told, and what the audit says.
+/// Calls that cancel orders, which the database cannot write at once in time. What they are answered, and what the audit says.
 async fn divided(url: &str, upstream: &Upstream, mistake: Option<Mistake>) -> BTreeSet<String> {
     const ORDERS: usize = 20;
     let Upstream::Unix(socket) = upstream else {

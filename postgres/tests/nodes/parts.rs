@@ -221,19 +221,19 @@ async fn storm(url: &str) {
     // What is held is swept.
     tokio::time::sleep(Duration::from_secs(1)).await;
     over.store(true, Ordering::Release);
-    let told = reader.await.expect("it reads");
-    for (order, state) in &told {
+    let states = reader.await.expect("it reads");
+    for (order, state) in &states {
         let view = nodes[1].view(&id(order)).await.expect("it was placed");
         assert_eq!(
             view.state, *state,
-            "order {order}, as the feed told it last"
+            "order {order}, as the feed showed it last"
         );
     }
     let placed = "select count(*) from orders where skus is not null";
     assert_eq!(
         text(&client, placed).await,
-        told.len().to_string(),
-        "all are told"
+        states.len().to_string(),
+        "all are in the feed"
     );
     for (order, key, lines, answer) in &answers {
         for node in nodes.iter() {
@@ -263,19 +263,19 @@ async fn storm(url: &str) {
     assert_eq!(text(&client, deadlocks).await, "0", "locks are sorted");
 }
 
-/// Follows the feed to its end; what it told last of each order. Nothing of an order comes before what was earlier.
+/// Follows the feed to its end; what it showed last of each order. Nothing of an order comes before what was earlier.
 async fn read(node: Node, over: Arc<AtomicBool>) -> BTreeMap<String, OrderState> {
-    let mut told: BTreeMap<String, OrderState> = BTreeMap::new();
+    let mut states: BTreeMap<String, OrderState> = BTreeMap::new();
     let mut cursor = Cursor::default();
     loop {
         let is_over = over.load(Ordering::Acquire);
         for (order, state) in follow(&node, &mut cursor, 7).await {
-            let before = told.insert(order.clone(), state);
+            let before = states.insert(order.clone(), state);
             let went_back = before.is_some_and(|before| rank(state) < rank(before));
             assert!(!went_back, "order {order} was {before:?}, and then {state}");
         }
         if is_over {
-            return told;
+            return states;
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
     }

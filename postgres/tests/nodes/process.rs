@@ -168,19 +168,19 @@ async fn answer(node: &Node, words: &[&str]) -> String {
             let ttl = ttl.parse().ok().map(Duration::from_millis);
             let lines = lines.collect::<Vec<(&str, u64)>>();
             let placed = node.place(&order(of), lines, ttl).await;
-            told(placed.map(|order| order.state))
+            as_text(placed.map(|order| order.state))
         }
-        ["pay", of] => told(node.pay(&order(of)).await.map(|order| order.state)),
+        ["pay", of] => as_text(node.pay(&order(of)).await.map(|order| order.state)),
         ["cancel", of] => match node.cancel(&order(of)).await {
             Ok(None) => "before".to_owned(),
             Ok(Some(order)) => order.state.to_string(),
-            Err(refusal) => told(Err(refusal)),
+            Err(refusal) => as_text(Err(refusal)),
         },
-        ["get", of] => told(node.get(&order(of)).await.map(|order| order.state)),
+        ["get", of] => as_text(node.get(&order(of)).await.map(|order| order.state)),
         ["restock", of, sku, units] => {
             let units = units.parse().expect("a number");
             let restocked = node.restock(&order(of), sku, units).await;
-            restocked.map_or_else(|refusal| told(Err(refusal)), |_| "restocked".to_owned())
+            restocked.map_or_else(|refusal| as_text(Err(refusal)), |_| "restocked".to_owned())
         }
         ["status"] => {
             let status = node.status();
@@ -202,7 +202,7 @@ async fn answer(node: &Node, words: &[&str]) -> String {
     }
 }
 
-fn told(answer: Result<OrderState, Refusal>) -> String {
+fn as_text(answer: Result<OrderState, Refusal>) -> String {
     match answer {
         Ok(state) => state.to_string(),
         Err(Refusal::Is(order)) => order.state.to_string(),

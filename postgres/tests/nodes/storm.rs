@@ -11,7 +11,7 @@ pub fn add(tests: &Tests) {
 }
 
 /// Six connections of three nodes send random transactions on few orders, each batch twice at once now and then, while blocks
-/// are closed and proofs run. All units are there at the end, and no two waited for each other.
+/// are closed and proofs run. All units are accounted for at the end, and no two waited for each other.
 async fn storm(url: &str) {
     let (sale, name) = sale(url, &[("a", 40), ("b", 30)]).await;
     let direct = connect(url, &name).await;

@@ -12,7 +12,7 @@ pub fn add(tests: &Tests) {
         "transactions::a_late_copy_of_a_start_ends_no_newer_one": starts,
         "transactions::a_lend_is_lent_once_even_if_its_blocks_are_closed": lends,
         "transactions::a_batch_is_written_once": batches,
-        "transactions::each_order_of_a_batch_is_told_what_is_its_own": told,
+        "transactions::each_order_of_a_batch_has_its_own_answer": answers,
         "transactions::a_closed_block_takes_no_late_batch": closed,
         "transactions::what_ends_serves_what_is_placed_by_its_row": ends,
         "transactions::an_order_past_its_deadline_is_not_paid": overdue,
@@ -165,8 +165,8 @@ async fn batches(client: Client, _: Sale) {
     );
 }
 
-async fn told(client: Client, _: Sale) {
-    const TOLD: &str = "array_to_string(dids, ','), array_to_string(sums, ','),
+async fn answers(client: Client, _: Sale) {
+    const ANSWERS: &str = "array_to_string(dids, ','), array_to_string(sums, ','),
         array_to_string(array(select extract(hour from u - now() + '1 minute')::bigint from unnest(untils) as u), ',', '-')";
     open(&client, "n", 0, 1).await;
     lend(&client, "n", 1, 1, &[("a", 5), ("b", 5)]).await;
@@ -178,17 +178,17 @@ async fn told(client: Client, _: Sale) {
             .place("z", &[("b", 2, 1)], hours(2))
     };
     let ask = async |batch: Batch, number: i64| {
-        let row = batch.ask(&client, ("n", 1, number), TOLD).await;
+        let row = batch.ask(&client, ("n", 1, number), ANSWERS).await;
         let row = row.expect("it is right");
         [0, 1, 2]
             .map(|column| row.get::<_, String>(column))
             .join(" ")
     };
-    let told = ask(place(), 1).await;
-    assert_eq!(told, "placed,placed,placed 5,3,1 3,1,2");
+    let answer = ask(place(), 1).await;
+    assert_eq!(answer, "placed,placed,placed 5,3,1 3,1,2");
     // The same of a batch that has to look at its orders one by one.
-    let told = ask(place().item("zz", "pay"), 2).await;
-    assert_eq!(told, "is,is,is,missing 5,3,1 3,1,2,-");
+    let answer = ask(place().item("zz", "pay"), 2).await;
+    assert_eq!(answer, "is,is,is,missing 5,3,1 3,1,2,-");
 }
 
 async fn closed(client: Client, _: Sale) {
@@ -420,7 +420,7 @@ async fn audits(client: Client, sale: Sale) {
     };
     assert_eq!(
         wrong().await,
-        "block 1 of node n has 50 units of SKU a; of SKU a 100 units came, and 50 are there"
+        "block 1 of node n has 50 units of SKU a; of SKU a 100 units came, and 50 are accounted for"
     );
     Batch::default()
         .place("x", &[("a", 1, 5)], None)
@@ -442,7 +442,10 @@ async fn audits(client: Client, sale: Sale) {
         )
         .await
         .expect("it is there");
-    assert_eq!(wrong().await, "of SKU b 10 units came, and 9 are there");
+    assert_eq!(
+        wrong().await,
+        "of SKU b 10 units came, and 9 are accounted for"
+    );
 }
 
 async fn others(url: &str) {

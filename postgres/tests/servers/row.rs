@@ -52,7 +52,7 @@ pub fn add(tests: &Tests) {
             });
         },
     );
-    tests.add_behind_proxy("row::who_has_no_way_in_is_told_at_once", |site, _| {
+    tests.add_behind_proxy("row::no_way_in_is_an_error_at_once", |site, _| {
         for (url, says) in site.server.no_ways_in() {
             let began = Instant::now();
             let postgres = Postgres::new(&url).expect("a URL");

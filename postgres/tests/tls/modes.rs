@@ -107,7 +107,7 @@ pub fn add(tests: &Tests) {
             let said = asked("sslmode=require").unwrap_err();
             assert!(said.contains(OLD), "{said}");
             assert_eq!(reached(server, runtime, "prefer"), Ok(Plain));
-            // Where plain connections are refused, it is told why there was no other.
+            // Where plain connections are refused, it learns why there was no other.
             let said = asked("sslmode=prefer user=strict").unwrap_err();
             assert!(said.contains(OLD), "{said}");
         },

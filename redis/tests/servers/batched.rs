@@ -303,7 +303,7 @@ async fn sent_again(site: &Site<'_>, upstream: Upstream) {
     let behind = OnRedis::hurried(&RedisServer::url_behind(proxy.address()), 40);
     let stock = Arc::new(Batched::open(&behind, &name).await.unwrap());
     let (mut sold, mut refused, mut back) = (0, 0, 0);
-    // They want more than there is: in large batches, then in many of one order. What comes back must not be sold to an order
+    // They want more than is in stock: in large batches, then in many of one order. What comes back must not be sold to an order
     // that was refused, by a copy that comes late.
     let mut answers = ordered(&stock, 240).await;
     for number in 0..100 {

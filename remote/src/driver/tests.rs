@@ -75,7 +75,7 @@ async fn ask(server: &Server, total: Duration) -> Result<u32, Unknown> {
 const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test(start_paused = true)]
-async fn who_is_locked_out_is_told_at_once() {
+async fn a_client_that_is_locked_out_is_refused_at_once() {
     let began = Instant::now();
     let server = Server::new(&[Next::Refuses, Next::LocksOut, Next::Answers]);
     let unknown = ask(&server, LONG).await.unwrap_err();
@@ -87,7 +87,7 @@ async fn who_is_locked_out_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_told_that_an_attempt_may_still_arrive() {
+async fn a_retry_learns_that_an_attempt_may_still_arrive() {
     use Attempt::{Again, First};
     for (next, seen) in [
         (&[Next::Answers][..], vec![(1, First)]),

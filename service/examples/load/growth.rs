@@ -87,7 +87,7 @@ fn start(retention: Duration, skus: usize) -> Result<Service, Box<dyn Error>> {
     }
 }
 
-/// Customers who order and pay while `goes_on` says so, which is told when they began. Returns how long each request took.
+/// Customers who order and pay while `goes_on` says so; it gets the instant when they began. Returns how long each request took.
 fn sell(
     service: &Service,
     name: &str,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::task;
 
-/// Makes backups, and deletes old ones if it is told how many to keep.
+/// Makes backups, and deletes old ones if it knows how many to keep.
 #[derive(Debug, Clone)]
 pub struct Maker {
     keep: Option<NonZeroUsize>,
@@ -50,7 +50,7 @@ impl Maker {
         }
         if self.keep.is_some() {
             // Before it is made: they take the room that it needs.
-            told(delete_parts(file, &making), "it was never ended");
+            log_deleted(delete_parts(file, &making), "it was never ended");
         }
         drop(making);
         let made = alone.writer.back_up(backup);
@@ -61,7 +61,7 @@ impl Maker {
                 telemetry::backed_up(true);
                 if let Some(keep) = self.keep {
                     let why = format!("the latest {keep} are kept");
-                    told(delete_oldest(file, keep, &making), &why);
+                    log_deleted(delete_oldest(file, keep, &making), &why);
                 }
             }
             Err(error) => failed(&error),
@@ -75,7 +75,7 @@ fn failed(why: &dyn fmt::Display) {
     telemetry::backed_up(false);
 }
 
-fn told(deleted: io::Result<Vec<Deleted>>, why: &str) {
+fn log_deleted(deleted: io::Result<Vec<Deleted>>, why: &str) {
     let deleted = match deleted {
         Ok(deleted) => deleted,
         Err(error) => return tracing::warn!("no old backup is deleted: {error}"),

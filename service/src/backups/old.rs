@@ -159,8 +159,8 @@ mod tests {
         let log = PathBuf::from(format!("{}-wal", hour(&file, 0).display()));
         fs::write(&log, "").unwrap();
         let deleted = keep(&file, 1, &[2]);
-        let told: Vec<_> = deleted.iter().map(|(_, end)| end.is_ok()).collect();
-        assert_eq!(told, [true, false], "{deleted:?}");
+        let done: Vec<_> = deleted.iter().map(|(_, end)| end.is_ok()).collect();
+        assert_eq!(done, [true, false], "{deleted:?}");
         assert_eq!(left(&file).0, [0, 2]);
     }
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_cannot_be_deleted_is_told_and_found_again() {
+    fn a_part_that_cannot_be_deleted_is_named_and_found_again() {
         let (_directory, file) = shop(0..0);
         let part = part(&hour(&file, 1), "");
         fs::write(&part, "").unwrap();

@@ -9,14 +9,14 @@ use tokio::time::sleep;
 
 /// Calls on SKUs that are made at once: each is a transaction of its own.
 const SKUS_AT_ONCE: usize = 8;
-/// For how long a call is made again that is told to.
+/// For how long a call is made again that is answered "try again".
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// What a call of the node answers.
 pub type Done<T> = Result<T, Refusal>;
 
-/// Makes a call again, as long as it is told to: each is known by its id or its key.
+/// Makes a call again, as long as it is answered "try again": each is known by its id or its key.
 pub async fn patiently<T, F>(call: impl Fn() -> F) -> Done<T>
 where
     F: Future<Output = Done<T>>,

@@ -70,7 +70,7 @@ pub struct Moving<'a> {
 }
 
 /// A call on the whole order is made where nothing is left of which another such call could be: so a retry of one that was made
-/// before the move is told *before*. Everything else is a call on lines.
+/// before the move is answered *before*. Everything else is a call on lines.
 impl Moving<'_> {
     /// Brings an order that does not wait to where it is.
     pub async fn advance(&self) -> Done<()> {

@@ -1,7 +1,7 @@
 //! The stream of events: what happened, as it becomes durable.
 
 use crate::app::Shared;
-use crate::events::{Missed, NAMES, News, Told};
+use crate::events::{Missed, NAMES, News, SentEvent};
 use crate::input::Query;
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, State};
@@ -57,7 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
 
 /// Follow what happens, as server-sent events
 ///
-/// Only what is durable is told. The last event of a change has an id, which is the number of the change where one process
+/// Only what is durable is sent. The last event of a change has an id, which is the number of the change where one process
 /// sells; with several nodes the last of some changes has one. So a stream that goes on after `Last-Event-ID`, also after a
 /// restart, misses nothing and may repeat the events after that id. An event `missed` says that those up to `up_to` are not
 /// kept any more, or that the ledger is another one.
@@ -123,16 +123,16 @@ impl Follower {
     fn look(&mut self, news: News) {
         self.after = news.next;
         self.ready.extend(news.missed.iter().map(shown_missed));
-        let is_wanted = |told: &Told| {
+        let is_wanted = |event: &SentEvent| {
             let names = self.names.as_ref();
-            names.is_none_or(|names| names.contains(&told.event))
+            names.is_none_or(|names| names.contains(&event.event))
         };
-        let mut told = news.told.into_iter().filter(is_wanted).peekable();
-        while let Some(event) = told.next() {
+        let mut events = news.events.into_iter().filter(is_wanted).peekable();
+        while let Some(event) = events.next() {
             let data = serde_json::to_string(&event);
             let shown = shown(event.event, data);
             // Whoever has an id has all before it.
-            let next = told.peek();
+            let next = events.peek();
             self.ready.push_back(match news.by_number {
                 true if next.is_none_or(|next| next.number > event.number) => {
                     shown.id(event.number.to_string())

@@ -44,7 +44,7 @@ pub(super) fn some(Whole(units): Whole) -> Result<u64, Problem> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Counted {
-    /// All that are there, those that are held or paid for included.
+    /// All that are on hand, those that are held or paid for included.
     #[schema(value_type = u64, minimum = 0, maximum = 1_099_511_627_776_u64)]
     units: Whole,
 }

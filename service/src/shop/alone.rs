@@ -4,7 +4,7 @@ use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::{Book, Sku};
 use crate::calls::{OrderCall, Part, Placing, StockCall, Wanted};
 use crate::counted::Counted;
-use crate::events::{Missed, News, Told};
+use crate::events::{Missed, News, SentEvent};
 use crate::expiring::Expiring;
 use crate::health::Health;
 use crate::in_time::is_made;
@@ -375,7 +375,7 @@ impl Alone {
             Some(after) => cursor_number(Some(after))?,
             None => durable,
         };
-        // Only what is durable is told. So a later one is the id of another ledger.
+        // Only what is durable is sent. So a later one is the id of another ledger.
         let missed = (after > durable).then_some(Missed {
             up_to: Some(durable),
         });
@@ -388,11 +388,11 @@ impl Alone {
         let missed = events.missed.map(|up_to| Missed {
             up_to: Some(up_to.number()),
         });
-        let told = events.events.into_iter();
-        let told = told.filter_map(|event| Told::of(event.position, event.what));
+        let sent = events.events.into_iter();
+        let sent = sent.filter_map(|event| SentEvent::of(event.position, event.what));
         News {
             missed,
-            told: told.collect(),
+            events: sent.collect(),
             next: events.next.number().to_string(),
             by_number: true,
         }

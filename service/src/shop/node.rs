@@ -6,7 +6,7 @@ use super::refusals::{no_waiting_list, of_sale, refused};
 use crate::answers::{Answered, Changed, Order, Orders, Sendings, Stock, Stocks};
 use crate::book::Sku;
 use crate::calls::{Lines, OrderCall, Part, Placing, StockCall, Wanted};
-use crate::events::{Missed, News, Told};
+use crate::events::{Missed, News, SentEvent};
 use crate::health::{Health, NodeHealth};
 use crate::in_time::is_made;
 use crate::kinds;
@@ -465,11 +465,11 @@ impl Node {
     pub(super) async fn news(&self, after: &str) -> Result<News, Problem> {
         let after: Cursor = after.parse().unwrap_or_default();
         let events = call(self.node.events(&after, AT_ONCE)).await?;
-        let told = events.events.into_iter();
-        let told = told.filter_map(|event| Told::of(event.position, event.what));
+        let sent = events.events.into_iter();
+        let sent = sent.filter_map(|event| SentEvent::of(event.position, event.what));
         Ok(News {
             missed: events.missed.then_some(Missed { up_to: None }),
-            told: told.collect(),
+            events: sent.collect(),
             next: events.next.to_string(),
             by_number: false,
         })

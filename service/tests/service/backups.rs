@@ -112,7 +112,7 @@ fn backed_up(arguments: &[&str], last: &str) -> (Vec<&'static str>, Vec<String>,
 }
 
 #[test]
-fn without_being_told_how_many_to_keep_it_deletes_no_backup() {
+fn without_a_number_to_keep_it_deletes_no_backup() {
     let (left, _, said) = backed_up(&[], " is whole");
     assert_eq!(left, BEFORE);
     assert!(!said.contains("delete"), "{said}");

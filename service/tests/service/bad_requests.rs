@@ -57,7 +57,7 @@ fn what_is_wrong_is_said_first() {
     let problem = problem.problem(422, "invalid-request");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.starts_with("state: unknown variant"), "{detail}");
-    for (path, told) in [
+    for (path, begins) in [
         (
             "orders?limit=abc",
             "limit: \"abc\" is not a whole number from 0 on",
@@ -73,7 +73,7 @@ fn what_is_wrong_is_said_first() {
         let problem = shop.client.get(&format!("/v1/{path}"));
         let problem = problem.problem(422, "invalid-request");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.starts_with(told), "{path}: {detail}");
+        assert!(detail.starts_with(begins), "{path}: {detail}");
     }
     let path = "/v1/bulk/stock?do=count&skip_lines=-1";
     let list = shop.client.send(

@@ -59,10 +59,10 @@ fn a_list_of_a_spreadsheet_restocks_and_opens_and_is_safe_to_send_again() {
 fn a_list_with_a_fault_changes_nothing_and_names_its_line() {
     let shop = Server::start(&[("a", 1), ("b", 1)]);
     let client = &shop.client;
-    let refused = |query: &str, list: &str, told: &str| {
+    let refused = |query: &str, list: &str, says: &str| {
         let problem = send(client, query, "k", CSV, list).problem(422, "invalid-request");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains(told), "{detail}");
+        assert!(detail.contains(says), "{detail}");
     };
     refused("do=restock", "sku,units\na,5\nb,x\n", "line 3: units \"x\"");
     refused(
@@ -193,7 +193,7 @@ fn a_long_list_goes_through_the_ledger_and_outlives_a_crash() {
     let list = format!("sku,units\n{}", lines.collect::<String>());
     let send = |service: &Process| {
         let query = "do=restock&open=true";
-        // As a client does that is told to send it again.
+        // As a client does that is answered 503.
         let sent = || send(&service.client, query, "first", CSV, &list);
         let done = (0..20).map(|_| sent()).find(|answer| answer.status != 503);
         done.unwrap().expect(200)
@@ -307,7 +307,7 @@ fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
     });
     let service = start();
     let sent = || send(&service.client, query, "k", CSV, &list);
-    // As a client does that is told to send it again.
+    // As a client does that is answered 503.
     let done = (0..20).map(|_| sent()).find(|answer| answer.status != 503);
     let done = done.unwrap().expect(200);
     let before = done["before"].as_u64().unwrap();
@@ -350,7 +350,7 @@ fn lists_at_once_are_all_done_one_after_another() {
 }
 
 #[test]
-fn a_list_that_waits_too_long_for_the_disk_is_told_so_and_a_retry_finds_it_done() {
+fn a_list_that_waits_too_long_for_the_disk_is_refused_and_a_retry_finds_it_done() {
     let (disk, setting) = Slow::at(Duration::from_secs(1));
     let shop = Server::set(&[], setting);
     let list = "sku,units\na,2\nb,3\n";

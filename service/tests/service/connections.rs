@@ -156,9 +156,9 @@ fn beside_hundreds_of_slow_connections_those_that_work_are_served_and_the_slow_a
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
         assert!(read.is_ok(), "{number} is not ended");
-        // Whose body does not come is told so.
-        let is_told = answer.starts_with(b"HTTP/1.1 408 ");
-        assert_eq!(is_told, number % 3 == 2, "{number}: {answer:?}");
+        // A request whose body does not come is answered.
+        let is_answered = answer.starts_with(b"HTTP/1.1 408 ");
+        assert_eq!(is_answered, number % 3 == 2, "{number}: {answer:?}");
     }
 }
 

@@ -124,7 +124,7 @@ fn a_customer_has_no_more_units_than_their_limit_over_all_orders() {
 }
 
 #[test]
-fn too_many_counted_customers_are_told_that_it_is_full() {
+fn too_many_counted_customers_are_refused_since_it_is_full() {
     let setting = Setting {
         customer_header: Some(HEADER),
         book: |book| book.max_customers(1),

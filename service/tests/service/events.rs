@@ -1,4 +1,4 @@
-//! The stream of events: what is told, when, and how it goes on.
+//! The stream of events: what is sent, when, and how it goes on.
 
 use crate::support::process::{PORTS, Process, command};
 use crate::support::{Client, JSON, Server, Setting, key, wait_for};
@@ -67,7 +67,7 @@ impl Stream {
 }
 
 #[test]
-fn a_sale_is_told_from_its_first_order_to_the_last_return() {
+fn a_sale_is_in_the_stream_from_its_first_order_to_the_last_return() {
     let shop = Server::start(&[("phone", 5)]);
     let client = &shop.client;
     let limits = json!({"low": 3}).to_string();
@@ -138,7 +138,7 @@ fn a_stream_tells_what_is_wanted_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn who_is_too_slow_is_told_what_was_missed() {
+fn a_reader_that_is_too_slow_learns_what_it_missed() {
     let setting = Setting {
         book: |book| book.events(2),
         ..Setting::default()

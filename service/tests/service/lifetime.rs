@@ -1,4 +1,4 @@
-//! A process from its start to its end: it waits for its database, works by itself, and stops when it is told to.
+//! A process from its start to its end: it waits for its database, works by itself, and stops when it is asked to.
 
 use crate::support::process::{PORTS, Process, WITHOUT_LEDGER, command};
 use crate::support::{Client, JSON, key, wait_for};
@@ -49,7 +49,7 @@ fn a_start_waits_for_its_database_and_says_so_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_start_that_waits_is_told_to_stop() {
+fn a_start_that_waits_can_be_stopped() {
     for node in [&[][..], &["--node", "one"]] {
         let (mut child, _stderr, _) = without_database(node);
         let began = Instant::now();

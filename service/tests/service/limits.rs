@@ -182,7 +182,7 @@ fn the_default_limits_are_met_to_the_number() {
         .send("POST", path, &headers, &list)
         .expect(200);
     let order = |id: &str, lines: &[(&str, u64)]| service.customers.order(id, lines);
-    let told = |refused: Reply, status, kind, what: &str| {
+    let assert_refused = |refused: Reply, status, kind, what: &str| {
         let problem = refused.problem(status, kind);
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(what), "{detail}");
@@ -196,7 +196,7 @@ fn the_default_limits_are_met_to_the_number() {
     assert_eq!(placed["changed"]["units"], 14_149);
     assert_eq!(placed["lines"].as_array().unwrap().len(), 687);
     order("lines", &lines[..1_000]).expect(201);
-    told(
+    assert_refused(
         order("beyond", &lines),
         422,
         "invalid-request",
@@ -204,7 +204,7 @@ fn the_default_limits_are_met_to_the_number() {
     );
     order("units", &[("sku-1000", 100_000)]).expect(201);
     let more = order("beyond", &[("sku-999", 100_001)]);
-    told(more, 422, "invalid-request", "100000 units");
+    assert_refused(more, 422, "invalid-request", "100000 units");
     // An hour.
     let held = |id: &str, minutes: f64| {
         let lines = json!([{"sku": "phone", "units": 1}]);
@@ -213,12 +213,12 @@ fn the_default_limits_are_met_to_the_number() {
     };
     let hour = held("hour", 60.0).expect(201);
     assert_eq!(hour["expires_in"], 3_600);
-    told(held("beyond", 61.0), 422, "invalid-request", "60 minutes");
+    assert_refused(held("beyond", 61.0), 422, "invalid-request", "60 minutes");
     let usual = order("usual", &[("phone", 1)]).expect(201);
     assert_eq!(usual["expires_in"], 600);
     // 80 of 100 units that are held and not paid for.
     order("share", &[("phone", 798)]).expect(201);
-    told(order("beyond", &[("phone", 1)]), 409, "unpaid", "0 left");
+    assert_refused(order("beyond", &[("phone", 1)]), 409, "unpaid", "0 left");
     service.client.deed("pay", "share").expect(200);
     order("paid", &[("phone", 1)]).expect(201);
     // 128 KiB of a body, and 16 MiB of a list.

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 #[test]
-fn who_waits_too_long_for_the_disk_is_told_that_a_retry_tells() {
+fn a_call_that_waits_too_long_for_the_disk_learns_that_a_retry_answers() {
     let (disk, setting) = Slow::at(Duration::from_millis(100));
     let shop = Server::set(&[("phone", 10)], setting);
     let stuck = disk.lock().unwrap();
@@ -223,7 +223,7 @@ fn ledger_of(orders: usize, file: &Path) {
     writer.close();
 }
 
-/// How long it takes to end, told so while customers order; SIGHUP did not end it before.
+/// How long it takes to end, asked to while customers order; SIGHUP did not end it before.
 #[cfg(unix)]
 fn stopped_with(orders: usize) -> Duration {
     let directory = tempfile::tempdir().unwrap();
@@ -336,8 +336,9 @@ fn connections_for_which_there_is_no_descriptor_are_counted_and_logged() {
     assert_eq!(of_shop, 0, "nobody came");
     assert_eq!(service.terminate(), Some(0));
     let lines = BufReader::new(stderr).lines().map(Result::unwrap);
-    let told = |line: &String| line.contains("cannot open a connection: Too many open files");
-    let lines: Vec<String> = lines.filter(told).collect();
+    let is_about_it =
+        |line: &String| line.contains("cannot open a connection: Too many open files");
+    let lines: Vec<String> = lines.filter(is_about_it).collect();
     assert_eq!(lines.len(), customers, "{lines:?}");
     assert!(lines.iter().all(|line| line.contains("customers")));
 }

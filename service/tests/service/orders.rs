@@ -397,7 +397,7 @@ fn an_order_is_held_no_longer_than_the_longest_hold() {
 }
 
 #[test]
-fn beyond_the_most_orders_a_new_one_is_told_that_it_is_full() {
+fn beyond_the_most_orders_a_new_one_is_refused_since_it_is_full() {
     let setting = Setting {
         book: |book| book.max_orders(2).retention(MINUTE),
         ..Setting::default()

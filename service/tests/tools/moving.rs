@@ -209,11 +209,11 @@ fn goes_on(server: PostgresServer) {
     let node = moved(old, &url, &from);
     // The old one, started by accident.
     let by_accident = [PORTS, &["--ledger", &from]].concat();
-    let told = [
+    let says = [
         "is closed for good",
         "was moved to the nodes of postgres://",
     ];
-    assert_refused(&by_accident, &told);
+    assert_refused(&by_accident, &says);
     // Again: it changes nothing.
     let (before, _) = said(&node.client, &ORDERS);
     assert_eq!(node.terminate(), Some(0));
@@ -452,11 +452,11 @@ fn refused(server: PostgresServer) {
     let (before, _) = said(&old.client, &[&long, "also:held"]);
     assert_eq!(old.terminate(), Some(0));
     let arguments = [&arguments(&url, "one")[..], &["--move-from", &from]].concat();
-    let told = [
+    let says = [
         "cannot be moved: the order ",
         "in all 2 orders and 0 SKUs cannot be at a node",
     ];
-    assert_refused(&arguments, &told);
+    assert_refused(&arguments, &says);
     let database = Database::at(&url);
     assert_eq!(database.schemas(), [""; 0], "nothing was changed");
     // The old shop goes on, and once these are over it is moved.

@@ -19,7 +19,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("nodes::an_order_lives_at_any_of_three", life),
         trial("nodes::many_customers_hear_what_they_did", crowd),
-        trial("nodes::events_of_all_are_told_at_each", events),
+        trial("nodes::events_of_all_are_sent_by_each", events),
         trial("nodes::one_is_killed_and_the_others_go_on", killed),
         trial("nodes::one_that_stops_hands_its_units_back", stopped),
         trial("nodes::the_older_of_two_with_one_name_ends", same_name),
@@ -277,27 +277,27 @@ fn events(server: PostgresServer) {
     nodes.place(0, "a", "last-one", 1).expect(201);
     nodes.deed(1, "pay", "a").expect(200);
     nodes.deed(2, "ship", "a").expect(200);
-    // What is told of an order is in its sequence; and of a SKU, that it is sold out.
+    // Events of an order come in its sequence; and one of a SKU says that it is sold out.
     let mut stream = follow(&nodes.nodes[1], "0");
-    let (mut told, mut last) = (Vec::new(), None);
-    while told.len() < 4 {
+    let (mut names, mut last) = (Vec::new(), None);
+    while names.len() < 4 {
         let (name, id, data) = next_event(&mut stream);
         assert!(
             data["order"] == "a" || data["sku"] == "last-one",
             "{name} {data}"
         );
-        told.push(name);
+        names.push(name);
         last = id.or(last);
     }
-    let of_order = told.iter().filter(|name| *name != "sold_out");
+    let of_order = names.iter().filter(|name| *name != "sold_out");
     assert_eq!(of_order.collect::<Vec<_>>(), ["placed", "paid", "shipped"]);
     // It goes on at another node.
     let returned = nodes.deed(0, "return", "a").expect(200);
     assert_eq!(returned["state"], "returned");
     let mut stream = follow(&nodes.nodes[2], &last.unwrap());
-    let mut told: Vec<_> = (0..2).map(|_| next_event(&mut stream).0).collect();
-    told.sort();
-    assert_eq!(told, ["back_in_stock", "returned"]);
+    let mut names: Vec<_> = (0..2).map(|_| next_event(&mut stream).0).collect();
+    names.sort();
+    assert_eq!(names, ["back_in_stock", "returned"]);
     let wrong = nodes.ask(0, "GET /v1/events?after=x", "", "", &Value::Null);
     wrong.problem(422, "invalid-request");
     // A node that keeps none ends it for all.
@@ -416,7 +416,7 @@ fn away(server: PostgresServer) {
     runtime.shutdown_background();
     thread::scope(|scope| {
         let order = scope.spawn(|| node.customers.order("waits", &[("phone", 1)]));
-        // It waits for the database, also once the customer is told to try again.
+        // It waits for the database, also once the customer is answered 503.
         wait_for_figures(&node.client, |now| now.get("node_calls") == 1.0);
         assert_eq!(order.join().unwrap().status, 503);
     });

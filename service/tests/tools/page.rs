@@ -97,9 +97,9 @@ fn while_a_sale_runs() {
         }
         sale.join().unwrap();
     });
-    let told = books(&service.client, "hot");
-    assert_eq!(told, "100 available, 400 held, 200 paid, 200 shipped");
-    browser.wait(&shown("hot"), &told);
+    let figures = books(&service.client, "hot");
+    assert_eq!(figures, "100 available, 400 held, 200 paid, 200 shipped");
+    browser.wait(&shown("hot"), &figures);
     browser.wait(
         "document.getElementById('orders').textContent",
         &json!("200"),

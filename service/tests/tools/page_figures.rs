@@ -215,13 +215,13 @@ fn lag_and_owed() {
     browser.wait(&waits, &json!("1 changes"));
     // The page looks each second.
     let lag = || overview(client)["ledger"]["lag"].as_f64().unwrap();
-    let (before, told) = (lag(), browser.ask(&text("lag")));
-    let told = told.as_str().unwrap().split(' ').next().unwrap();
-    let told: f64 = told.parse().unwrap();
+    let (before, seen) = (lag(), browser.ask(&text("lag")));
+    let seen = seen.as_str().unwrap().split(' ').next().unwrap();
+    let seen: f64 = seen.parse().unwrap();
     assert!(before > 1.0, "{before}");
     assert!(
-        (before - 2.5..lag() + 0.1).contains(&told),
-        "{told}, {before}"
+        (before - 2.5..lag() + 0.1).contains(&seen),
+        "{seen}, {before}"
     );
     // What is not durable is not shown.
     assert_eq!(browser.ask(&shown("hot")), "0 available, 8 paid, 3 owed");

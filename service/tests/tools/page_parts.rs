@@ -291,6 +291,6 @@ fn pages() {
     browser.press("\u{E00C}");
     browser.wait(first, &json!("sku-000"));
     assert_eq!(list(&browser), (skus[..50].to_vec(), [false, true]));
-    let told = browser.ask("document.getElementById('skus').textContent");
-    assert_eq!(told, Value::from("120 SKUs are open."));
+    let text = browser.ask("document.getElementById('skus').textContent");
+    assert_eq!(text, Value::from("120 SKUs are open."));
 }

@@ -1,4 +1,4 @@
-//! One key, and one atomic script on it: take the units if they are there. The order's work comes after.
+//! One key, and one atomic script on it: take the units if they are in stock. The order's work comes after.
 //!
 //! **It promises everything**, if each order has an idempotency key. By the key the row knows an order that asks again,
 //! and gives it the first answer, also if that was a refusal. Without keys, a request that timed out cannot be

@@ -114,7 +114,7 @@ impl Shop {
         self.promised(sku).saturating_sub(self.on_hand[sku])
     }
 
-    /// Units of the safety stock that are there.
+    /// Units of the safety stock that are on hand.
     pub fn safety(&self, sku: Sku) -> u64 {
         let free = self.on_hand[sku].saturating_sub(self.promised(sku));
         free.min(self.limits[sku].safety)

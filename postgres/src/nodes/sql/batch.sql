@@ -73,8 +73,8 @@ declare
   paid text[] := '{}';
   shipped text[] := '{}';
   not_placed text[] := '{}';
-  told_whats text := '';        -- Events.
-  told text[];
+  event_whats text := '';       -- Events: their letters, and the orders' ids.
+  event_ids text[];
   to_epochs bigint[];
   to_units bigint[];
 begin
@@ -151,7 +151,7 @@ begin
   )
   select count(*), array_agg(n.id order by n.id), array_agg(n.asked order by n.id), array_agg(n.sum order by n.id),
     array_agg(n.until order by n.id)
-  into inserted, told, hashes, sums, untils from new as n;
+  into inserted, event_ids, hashes, sums, untils from new as n;
   items := item_no[cardinality(item_no)];
   -- The usual batch: no more is to be decided than whether its blocks have it.
   if is_usual and inserted = items and rule_skus is null then
@@ -168,13 +168,13 @@ begin
       states := array_fill('held'::text, array[items::integer]);
       shorts := array_fill(null::text, array[items::integer]);
       if tells then
-        perform tell_1(of_node, repeat('p', items::integer), told);
+        perform tell_1(of_node, repeat('p', items::integer), event_ids);
       end if;
       return;
     end if;
     b_taken := b_back;
   end if;
-  told := '{}';
+  event_ids := '{}';
   -- Those that are. A row that comes after this is missing: it is not locked.
   if inserted < items then
     is_locked := array_fill(false, array[items::integer]);
@@ -334,8 +334,8 @@ begin
         states[item.k] := null;
         continue;
       end if;
-      told_whats := told_whats || 'p';
-      told := told || item.id;
+      event_whats := event_whats || 'p';
+      event_ids := event_ids || item.id;
       for i in 1 .. cardinality(line_at) loop
         found_at := line_at[i];
         units_of := line_units[i];
@@ -374,8 +374,8 @@ begin
       ends := 'refunded';
     elsif item.kind = 'pay' and item.state = 'held' then
       paid := paid || item.id;
-      told_whats := told_whats || 'm';
-      told := told || item.id;
+      event_whats := event_whats || 'm';
+      event_ids := event_ids || item.id;
       dids[item.k] := 'done';
       states[item.k] := 'paid';
       for i in 1 .. cardinality(line_skus) loop
@@ -396,8 +396,8 @@ begin
         p_shipped[found_at] := p_shipped[found_at] + line_units[i];
       end loop;
       shipped := shipped || item.id;
-      told_whats := told_whats || 's';
-      told := told || item.id;
+      event_whats := event_whats || 's';
+      event_ids := event_ids || item.id;
       dids[item.k] := 'done';
       states[item.k] := 'shipped';
     end if;
@@ -408,8 +408,8 @@ begin
     if ends <> 'expired' then
       dids[item.k] := 'done';
     end if;
-    told_whats := told_whats || case ends when 'expired' then 'x' else 'c' end;
-    told := told || item.id;
+    event_whats := event_whats || case ends when 'expired' then 'x' else 'c' end;
+    event_ids := event_ids || item.id;
     to_epochs := '{}';
     to_units := '{}';
     for i in 1 .. cardinality(line_skus) loop
@@ -494,7 +494,7 @@ begin
     perform wake_1(array(select n.sku from unnest(pools, p_change) as n (sku, change) where n.change > 0));
   end if;
   if tells then
-    perform tell_1(of_node, told_whats, told);
+    perform tell_1(of_node, event_whats, event_ids);
   end if;
 end
 $$;

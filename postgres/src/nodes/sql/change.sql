@@ -8,7 +8,7 @@
 -- of its SKUs; then it looks at the key, takes, moves and gives.
 -- Answers: done; before (it was done before); missing (no row); is (it was never placed); conflict (the key is known for
 -- something else); state, lines, sku (as `pick_1`); short, overdue, close (as `look_1`: with `closes` next time); on_hand
--- (fewer units are there than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as
+-- (fewer units are on hand than are to leave); much (more than a SKU can have); many (keys); closed, limited, nameless (as
 -- `rule_1`); unpaid (too many are held).
 create function change_1(
   of_node text, of_id text, of_key text, of_kind text, of_body bigint, wanted_skus text[], wanted bigint[], ttl bigint, closes boolean,

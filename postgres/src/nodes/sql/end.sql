@@ -52,7 +52,7 @@ begin
     select format('orders took %s units from block %s, which is not there', gave.units, gave.epoch)
       from gave where not exists (select from block b where b.epoch = gave.epoch)
     union all
-    select format('of SKU %s %s units came, and %s are there', s.sku, s.came, s.there) from sku s where s.came <> s.there
+    select format('of SKU %s %s units came, and %s are accounted for', s.sku, s.came, s.there) from sku s where s.came <> s.there
     union all
     select format('of SKU %s %s units left, and orders say %s', s.sku, s.shipped, s.left_with)
       from sku s where s.shipped <> s.left_with

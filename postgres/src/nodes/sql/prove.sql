@@ -2,7 +2,7 @@
 --
 -- ONE statement reads the pools, the rest of every open block and the orders' rows, and writes the refused ones: at that
 -- instant no more units were free. A take that is not written yet only makes a sum too high. The row keeps a late copy of
--- the order from being served after the customer was told no. Orders past their deadline end first; the clock is read after
+-- the order from being served after the customer was refused. Orders past their deadline end first; the clock is read after
 -- the statement's snapshot, so that none is missed.
 -- Answers for each order: is (it has a row), refused (short, or of a SKU that is closed), overdue, due (orders that wait are
 -- served first, and may leave some), enough, or again (its row came beside this).

@@ -31,7 +31,7 @@ create function due_1(of_sku text) returns boolean language sql stable as $$
     select serves_1(f.id) from (select q.id from queue q where q.sku = of_sku order by q.no limit 1) as f), false)
 $$;
 
--- Units of these SKUs came to their pools: if orders wait for one of them, the nodes are told. Their heartbeats see who is due.
+-- Units of these SKUs came to their pools: if orders wait for one of them, nodes are notified. Their heartbeats see who is due.
 create function wake_1(skus text[]) returns void language plpgsql as $$
 begin
   if exists (select from pool p where p.sku = any (skus) and p.mode = 'queued') then

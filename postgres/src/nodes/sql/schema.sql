@@ -56,7 +56,7 @@ create table pool (
   closed boolean not null default false,
   -- Fewer units for sale than this are low; 0: never.
   low    bigint not null default 0 check (low >= 0),
-  -- What was told of it last.
+  -- What its last events said.
   is_low boolean not null default false,
   is_out boolean not null default false,
   -- How many units may wait; null: any number.
@@ -188,7 +188,7 @@ create function is_first_1(of_node text) returns boolean language sql stable as 
   select coalesce(of_node = (select min(n.name) from node n where n.until >= clock_timestamp()), false)
 $$;
 
--- Units that are there: free, lent, held and paid for, less what is owed.
+-- Units on hand: free, lent, held and paid for, less what is owed.
 create function on_hand_1(of pool) returns bigint language sql immutable as $$
   select (of).came - (of).went - (of).shipped
 $$;

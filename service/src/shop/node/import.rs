@@ -175,7 +175,7 @@ impl Change {
     }
 }
 
-/// Asks again, if it is told to: a change is known by its key.
+/// Asks again, if the answer is temporary: a change is known by its key.
 async fn patiently<T, E, F>(ask: impl Fn() -> F, is_temporary: impl Fn(&E) -> bool) -> Result<T, E>
 where
     F: Future<Output = Result<T, E>>,

@@ -165,7 +165,7 @@ pub(super) fn unnamed(seen: &mut Seen) {
     }
 }
 
-/// Takes entries until it is told to stop.
+/// Takes entries until it is asked to fail.
 #[derive(Debug, Default)]
 struct Failing {
     last: std::sync::atomic::AtomicU64,

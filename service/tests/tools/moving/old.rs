@@ -274,8 +274,8 @@ pub fn said(client: &Client, ids: &[&str]) -> (Said, BTreeMap<String, u64>) {
                 .as_u64()
                 .map(|left| (id.to_owned(), left)),
         );
-        let told = json!([order["state"], order["customer"], lines]);
-        orders.insert(id.to_owned(), told);
+        let shown = json!([order["state"], order["customer"], lines]);
+        orders.insert(id.to_owned(), shown);
     }
     let stock = client.get("/v1/stock?limit=1000").expect(200);
     let stock = stock["stock"].as_array().unwrap().iter();

@@ -68,7 +68,7 @@ pub(super) fn audit(rows: &Snapshot<'_>) -> Result<(), String> {
         let (came, there) = (pool.initial + of(&came), pool.free + of(&out));
         if came != there {
             return Err(format!(
-                "of SKU {sku} {came} units came, and {there} are there"
+                "of SKU {sku} {came} units came, and {there} are accounted for"
             ));
         }
     }

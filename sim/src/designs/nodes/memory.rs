@@ -138,7 +138,7 @@ impl Memory {
         of_sku.map(|block| block.free).sum()
     }
 
-    pub(super) fn put_back(&mut self, pieces: &[Piece]) {
+    pub(super) fn release(&mut self, pieces: &[Piece]) {
         for piece in pieces {
             let block = epoch(piece).and_then(|epoch| self.blocks.get_mut(&epoch));
             if let Some(block) = block {
@@ -248,7 +248,7 @@ impl Memory {
         for (epoch, (sku, rest)) in beat.open {
             let is_known = self.blocks.contains_key(&epoch);
             let free = i128::from(rest) - self.waits(epoch);
-            // Items that wait on a guess may want more than there is: the block is adopted when they are answered.
+            // Items that wait on a guess may want more than the block has: the block is adopted when they are answered.
             if let Ok(free) = u64::try_from(free)
                 && adopts
                 && !is_known

@@ -206,17 +206,19 @@ impl Node {
             }
         }
         // Only for a mistake.
-        let mut aside = Vec::new();
+        let mut reserved = Vec::new();
         for turn in 0..TURNS {
             if self.memory(|memory| memory.is_over || memory.stopping) {
                 break;
             }
             let is_retry = is_retry || turn > 0;
-            let pieces = match self.pieces(wanted, &mut aside) {
+            let pieces = match self.pieces(wanted, &mut reserved) {
                 Some(pieces) => Some(pieces),
-                None => self.lend(self.asks_for(id, wanted, &aside)).await,
+                None => self.lend(self.asks_for(id, wanted, &reserved)).await,
             };
-            if let Some(pieces) = pieces.and_then(|pieces| self.whole(wanted, &mut aside, pieces)) {
+            if let Some(pieces) =
+                pieces.and_then(|pieces| self.whole(wanted, &mut reserved, pieces))
+            {
                 let item = Item::Place { pieces, ttl };
                 match self.write_item(id, item, is_retry).await {
                     Did::Placed(known) => {
@@ -229,30 +231,30 @@ impl Node {
                 }
             }
             match self.prove(id, wanted).await {
-                Some(Proof::Is(known)) => return self.gives_up(&aside, Served::Is(known)),
+                Some(Proof::Is(known)) => return self.gives_up(&reserved, Served::Is(known)),
                 Some(Proof::Refused(sku)) => {
                     self.memory(|memory| memory.note_refused(sku, wanted));
-                    return self.gives_up(&aside, refused(sku));
+                    return self.gives_up(&reserved, refused(sku));
                 }
                 Some(Proof::Overdue(ids)) => self.expire(ids).await,
                 Some(Proof::Enough) => self.recall(wanted).await,
                 None => {}
             }
         }
-        self.gives_up(&aside, Served::TryAgain)
+        self.gives_up(&reserved, Served::TryAgain)
     }
 
-    fn gives_up(&self, aside: &[Piece], served: Served) -> Served {
-        self.memory(|memory| memory.put_back(aside));
+    fn gives_up(&self, reserved: &[Piece], served: Served) -> Served {
+        self.memory(|memory| memory.release(reserved));
         served
     }
 
     /// Every line of an order, or nothing: what there is stays free for others while more is fetched. Otherwise two
     /// orders that wait for each other's lines wait for ever.
-    fn pieces(&self, wanted: &Units, aside: &mut Vec<Piece>) -> Option<Vec<Piece>> {
+    fn pieces(&self, wanted: &Units, reserved: &mut Vec<Piece>) -> Option<Vec<Piece>> {
         let now = self.clock();
         if self.0.kind == Nodes::LinesKeptAside {
-            return self.keep_aside(wanted, aside);
+            return self.reserve_parts(wanted, reserved);
         }
         if let Some(pieces) = self.memory(|memory| memory.take(wanted)) {
             self.fetch_ahead(wanted.keys().copied());
@@ -269,17 +271,17 @@ impl Node {
     }
 
     /// A mistake: takes the lines that are there.
-    fn keep_aside(&self, wanted: &Units, aside: &mut Vec<Piece>) -> Option<Vec<Piece>> {
-        for (&sku, &units) in &self.missing(wanted, aside) {
+    fn reserve_parts(&self, wanted: &Units, reserved: &mut Vec<Piece>) -> Option<Vec<Piece>> {
+        for (&sku, &units) in &self.missing(wanted, reserved) {
             let line = Units::from([(sku, units)]);
-            aside.extend(self.memory(|memory| memory.take(&line)).unwrap_or_default());
+            reserved.extend(self.memory(|memory| memory.take(&line)).unwrap_or_default());
         }
-        self.missing(wanted, aside).is_empty().then(Vec::new)
+        self.missing(wanted, reserved).is_empty().then(Vec::new)
     }
 
     /// What is lent: every line, in one transaction.
-    fn asks_for(&self, id: u64, wanted: &Units, aside: &[Piece]) -> Units {
-        let mut missing = self.missing(wanted, aside);
+    fn asks_for(&self, id: u64, wanted: &Units, reserved: &[Piece]) -> Units {
+        let mut missing = self.missing(wanted, reserved);
         if self.0.kind == Nodes::LinesKeptAside {
             // A mistake: one after another, as the customer names them.
             let first = missing.pop_first();
@@ -289,22 +291,22 @@ impl Node {
         missing
     }
 
-    /// All pieces, with what was kept aside, if that is the whole order.
+    /// All pieces, with what was reserved, if that is the whole order.
     fn whole(
         &self,
         wanted: &Units,
-        aside: &mut Vec<Piece>,
+        reserved: &mut Vec<Piece>,
         pieces: Vec<Piece>,
     ) -> Option<Vec<Piece>> {
-        aside.extend(pieces);
-        self.missing(wanted, aside)
+        reserved.extend(pieces);
+        self.missing(wanted, reserved)
             .is_empty()
-            .then(|| std::mem::take(aside))
+            .then(|| std::mem::take(reserved))
     }
 
-    fn missing(&self, wanted: &Units, aside: &[Piece]) -> Units {
+    fn missing(&self, wanted: &Units, reserved: &[Piece]) -> Units {
         let mut missing = wanted.clone();
-        for piece in aside {
+        for piece in reserved {
             missing.remove(&piece.sku);
         }
         missing

@@ -150,7 +150,7 @@ impl Node {
         self.memory(|memory| {
             let later = std::mem::take(&mut memory.items);
             memory.items = items.into_iter().chain(later).collect();
-            put_back(memory, batch);
+            keep_hand_backs(memory, batch);
         });
     }
 
@@ -185,7 +185,7 @@ impl Node {
 
     /// A mistake: its orders are said not to be placed.
     fn gives_up_batch(&self, batch: &Batch) -> BTreeMap<u64, Did> {
-        self.memory(|memory| put_back(memory, batch));
+        self.memory(|memory| keep_hand_backs(memory, batch));
         let given_up = Order::without_units(State::Cancelled).known();
         let did = |item: &Item| match item {
             Item::Place { .. } => Did::Is(given_up, vec![]),
@@ -221,7 +221,7 @@ impl Node {
             (Item::Place { .. }, Did::Is(..)) if kind == Nodes::LoserKeeps => {}
             // The order was there already: no row counts these units.
             (Item::Place { pieces, .. }, Did::Is(..) | Did::Missing | Did::Short) => {
-                memory.put_back(pieces);
+                memory.release(pieces);
             }
             (Item::Place { pieces, .. }, Did::Fenced | Did::Again) => {
                 memory.forget(pieces.iter().filter_map(epoch));
@@ -317,7 +317,7 @@ impl Node {
 }
 
 /// What a batch was to hand back stays with its blocks.
-fn put_back(memory: &mut Memory, batch: &Batch) {
+fn keep_hand_backs(memory: &mut Memory, batch: &Batch) {
     for &(epoch, units) in &batch.hand_backs {
         let block = memory.blocks.get_mut(&epoch);
         block.into_iter().for_each(|block| block.free += units);
