@@ -30,6 +30,7 @@ mod order_lines;
 mod reading;
 mod restore;
 mod shelf;
+mod sku;
 mod snapshot;
 mod stocks;
 mod stocktake;
@@ -42,7 +43,8 @@ pub use low_stock::LowStock;
 pub use moves::OnTheWay;
 pub use order::{OrderHolds, OrderMergeError, OrderReservation};
 pub use restore::Restored;
-pub use shelf::{InventoryHandle, Shelf, Sku};
+pub use shelf::{InventoryHandle, Shelf};
+pub use sku::Sku;
 pub use snapshot::{HoldRow, InventorySnapshot, ResolvedRow, SkuRow, SkuSnapshot};
 
 use crate::error::OutOfStock;

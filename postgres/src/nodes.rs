@@ -74,6 +74,7 @@ mod serving;
 mod stock;
 mod stocks;
 mod upkeep;
+mod version;
 mod views;
 mod writer;
 
@@ -84,10 +85,10 @@ pub use feed::{Cursor, InvalidCursor, ListedOrder, Page};
 pub use lists::{ListCursor, OrderPage};
 pub use node::{BlockStatus, Node, NodeStatus};
 pub use sale::{Free, Sale, SkuSettings};
-pub use schema::VERSION;
 pub use segstock_orders::{
     Filter, OrderLine, OrderState, OrderView, Position, Returned, SendingPage, SendingView,
     ShortLine, SkuLimits, SkuView, What,
 };
 pub use stock::Foreseen;
 pub use stocks::StockPage;
+pub use version::VERSION;

@@ -1,7 +1,7 @@
 //! [`InventoryBuilder`].
 
 use super::Inventory;
-use super::shelf::Sku;
+use super::sku::Sku;
 use super::stocks::Stocks;
 use super::sums::Sums;
 use crate::sync::Mutex;

@@ -2,7 +2,8 @@
 
 use super::Inventory;
 use super::errors::SkuError;
-use super::shelf::{InventoryHandle, Sku};
+use super::shelf::InventoryHandle;
+use super::sku::Sku;
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};

@@ -3,7 +3,8 @@
 use super::Inventory;
 use super::errors::OrderRefused;
 use super::order_lines::{self, summed};
-use super::shelf::{InventoryHandle, Sku};
+use super::shelf::InventoryHandle;
+use super::sku::Sku;
 use crate::clock::SystemClock;
 use crate::error::NotReserved;
 use crate::holds::{Holds, NoHook};

@@ -2,7 +2,7 @@
 
 use super::Inventory;
 use super::errors::{OrderRefused, ShortLine};
-use super::shelf::Sku;
+use super::sku::Sku;
 use super::stocks::Pinned;
 use crate::limits::MAX_UNITS;
 use crate::stock::Engine;

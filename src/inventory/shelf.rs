@@ -2,6 +2,7 @@
 
 use super::Inventory;
 use super::errors::SkuError;
+use super::sku::Sku;
 use crate::counter::{Reserving, StockCounter};
 use crate::error::{OutOfStock, RestockOverflow};
 use crate::reservation::Reservation;
@@ -11,16 +12,6 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
-
-/// Bounds of a SKU. Implemented for every `Hash + Ord + Clone + Send + Sync`; never implement it yourself.
-///
-/// `Hash`, `Eq`, `Ord`, `Clone` and `Drop` of a SKU run inside the calls of an inventory, and must not call it:
-/// [`remove`](Inventory::remove) would wait for the call that it is in. Only errors
-/// show SKUs: [`OrderRefused`](super::OrderRefused) and [`RestoreError`](super::RestoreError) are errors if a SKU is
-/// `Debug + Display`.
-pub trait Sku: Hash + Ord + Clone + Send + Sync {}
-
-impl<T: Hash + Ord + Clone + Send + Sync> Sku for T {}
 
 /// Whatever leads to an inventory: a reference, or an [`Arc`].
 ///

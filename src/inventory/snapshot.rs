@@ -3,7 +3,8 @@
 use super::Inventory;
 use super::form::VERSION;
 use super::order::OrderReservation;
-use super::shelf::{InventoryHandle, Sku};
+use super::shelf::InventoryHandle;
+use super::sku::Sku;
 use crate::clock::Clock;
 use crate::holds::{Entry, Holds, Hook, Resolution};
 use crate::settle::Settle;

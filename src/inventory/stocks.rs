@@ -31,7 +31,7 @@ use entry::Entry;
 pub(super) use entry::TakenOut;
 
 use super::known_thread::{on_known_thread, thread_is_known};
-use super::shelf::Sku;
+use super::sku::Sku;
 use crate::stock::Engine;
 use entry::{Passing, Removal};
 use papaya::{HashMapRef, LocalGuard, OwnedGuard, ResizeMode};

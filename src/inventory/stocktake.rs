@@ -2,7 +2,7 @@
 
 use super::Inventory;
 use super::errors::SkuError;
-use super::shelf::Sku;
+use super::sku::Sku;
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 

@@ -1,6 +1,6 @@
 //! [`Sums`]: the figures of a SKU that its stock does not keep.
 
-use super::shelf::Sku;
+use super::sku::Sku;
 use super::snapshot::SkuSnapshot;
 use crate::stock::Engine;
 use std::collections::BTreeMap;

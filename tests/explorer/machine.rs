@@ -10,7 +10,7 @@ use crate::omissions::Omission;
 use crate::rules::Rules;
 use crate::steps::{
     collect, commit, gather, lost, narrowing, owed, proof, put, second_look, segment, snapshot,
-    spread, take, up_to,
+    spread, sums, take, up_to,
 };
 use segstock_model::script::Refused;
 use segstock_model::{Op, Outcome, Refusal, Snapshot, Step};
@@ -70,6 +70,7 @@ pub enum Frame {
     Commit(commit::At),
     Owed(owed::At),
     Snapshot(snapshot::At),
+    Sums(sums::At),
     Segment(segment::At),
     SecondLook(second_look::At),
     Proof(proof::At),
@@ -200,6 +201,7 @@ impl Thread {
                 Frame::Narrowing(at) => at.rebase(place, by),
                 Frame::Owed(at) => at.rebase(place, by),
                 Frame::Snapshot(at) => at.rebase(place, by),
+                Frame::Sums(at) => at.rebase(place, by),
                 _ => {}
             }
         }
@@ -263,6 +265,7 @@ pub fn step(shared: &mut Shared, me: &mut Thread, rules: &Rules) -> Progress {
         Frame::Commit(at) => at.step(&mut cpu),
         Frame::Owed(at) => at.step(&mut cpu),
         Frame::Snapshot(at) => at.step(&mut cpu),
+        Frame::Sums(at) => at.step(&mut cpu),
         Frame::Segment(at) => at.step(&mut cpu),
         Frame::SecondLook(at) => at.step(&mut cpu),
         Frame::Proof(at) => at.step(&mut cpu),
@@ -387,6 +390,7 @@ impl Cpu<'_> {
             Frame::Call => self.end(value),
             Frame::Empty
             | Frame::Commit(_)
+            | Frame::Sums(_)
             | Frame::Segment(_)
             | Frame::SecondLook(_)
             | Frame::Proof(_) => {

@@ -1,5 +1,6 @@
 //! [`SaleError`]: why a sale cannot be opened, or a node cannot join it.
 
+use super::version::VERSION;
 use crate::session::not_durable;
 use segstock_remote::{InvalidId, InvalidPatience, Unknown};
 use std::fmt;
@@ -27,7 +28,7 @@ pub enum SaleError {
         /// What makes it, or of what it is made.
         by: String,
     },
-    /// The tables are of another release: this one knows [`VERSION`](super::VERSION).
+    /// The tables are of another release: this one knows [`VERSION`].
     Version {
         /// What is there.
         found: i32,
@@ -71,13 +72,10 @@ impl fmt::Display for SaleError {
             Self::NotASale => write!(f, "the schema has tables that are not a sale's"),
             Self::NotInstalled => write!(f, "there is no sale of this name"),
             Self::Claimed { by } => write!(f, "its name is kept for a sale that is made of {by}"),
-            Self::Version { found } => {
-                let known = super::VERSION;
-                write!(
-                    f,
-                    "the sale's tables have version {found}, and this release knows {known}"
-                )
-            }
+            Self::Version { found } => write!(
+                f,
+                "the sale's tables have version {found}, and this release knows {VERSION}"
+            ),
             Self::NotDurable { setting } => f.write_str(&not_durable(setting)),
             Self::Encoding { found } => write!(
                 f,

@@ -75,8 +75,24 @@ pub struct BlockStatus {
     pub free: u64,
 }
 
+impl Sale {
+    /// A node of this name joins the sale, on the runtime that this is called in. An older node of the name finds its
+    /// session over.
+    ///
+    /// # Errors
+    ///
+    /// If the tables are not this release's, the settings do not fit, or the server does not answer.
+    pub async fn join(&self, node: &str) -> Result<Node, SaleError> {
+        let name = OrderId::new(node).map_err(SaleError::Node)?;
+        if self.heartbeat >= self.lease {
+            return Err(SaleError::Heartbeat);
+        }
+        Node::start(self, name.as_str()).await
+    }
+}
+
 impl Node {
-    pub(super) async fn start(sale: &Sale, name: &str) -> Result<Self, SaleError> {
+    async fn start(sale: &Sale, name: &str) -> Result<Self, SaleError> {
         // Says in what way the database is no sale.
         sale.rows().await?;
         let rows = Rows::new(sale.durable(2, sale.patience)?);

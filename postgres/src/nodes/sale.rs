@@ -1,12 +1,11 @@
 //! [`Sale`]: where a sale is, how its nodes behave, and what concerns all of them.
 
 use super::lines::is_sku;
-use super::node::Node;
 use super::rows::{Failed, Rows};
 use super::{MAX_HOLD, SaleError, schema};
 use crate::address::Address;
 use crate::session::{Parameters, Reach, column};
-use segstock_remote::{Driver, MAX_UNITS, OrderId, Patience};
+use segstock_remote::{Driver, MAX_UNITS, Patience};
 use std::time::{Duration, SystemTime};
 
 /// A sale in a schema of a `PostgreSQL` database, and how its nodes behave.
@@ -197,7 +196,7 @@ impl Sale {
         }
     }
 
-    /// Events are written, and kept for so long, for [`Node::events`]; a node that joins with this setting makes it that of the
+    /// Events are written, and kept for so long, for [`Node::events`](super::Node::events); a node that joins with this setting makes it that of the
     /// whole sale, and zero ends it. By default the sale stays as it is: at first none are written.
     pub fn events(self, keep: Duration) -> Self {
         let events = Some(keep);
@@ -235,20 +234,6 @@ impl Sale {
     /// [`SaleError::Exists`] if it was opened with other figures; if the server does not answer, the same call tells.
     pub async fn open_sku(&self, sku: &str, settings: SkuSettings) -> Result<bool, SaleError> {
         open_sku(&self.rows().await?, sku, settings).await
-    }
-
-    /// A node of this name joins the sale, on the runtime that this is called in. An older node of the name finds its
-    /// session over.
-    ///
-    /// # Errors
-    ///
-    /// If the tables are not this release's, the settings do not fit, or the server does not answer.
-    pub async fn join(&self, node: &str) -> Result<Node, SaleError> {
-        let name = OrderId::new(node).map_err(SaleError::Node)?;
-        if self.heartbeat >= self.lease {
-            return Err(SaleError::Heartbeat);
-        }
-        Node::start(self, name.as_str()).await
     }
 
     /// What is free of a SKU; `None` if there is no such SKU. One statement on the primary.

@@ -2,12 +2,10 @@
 
 use super::SaleError;
 use super::rows::{Failed, Rows};
+use super::version::VERSION;
 use crate::session::{SETTING_OFF, Session, column};
 use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
-
-/// The version of the tables and functions that this release makes and knows.
-pub const VERSION: i32 = 5;
 
 /// Its transactions, one in each file.
 const FUNCTIONS: [&str; 18] = [

@@ -1,7 +1,7 @@
 //! What takes the place of the map's pins under the model checkers, which do not see the map.
 
 use super::Stocks;
-use crate::inventory::Sku;
+use crate::inventory::sku::Sku;
 use crate::stock::Engine;
 use crate::sync::{RwLock, RwLockReadGuard};
 use std::hash::BuildHasher;

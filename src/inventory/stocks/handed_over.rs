@@ -1,7 +1,7 @@
 //! Entries that hand their stock over when nobody can find them any more.
 
 use super::{Pinned, Stocks};
-use crate::inventory::Sku;
+use crate::inventory::sku::Sku;
 use crate::stock::Engine;
 use crossbeam_utils::Backoff;
 use parking_lot::Mutex;

@@ -17,5 +17,6 @@ pub mod second_look;
 pub mod segment;
 pub mod snapshot;
 pub mod spread;
+pub mod sums;
 pub mod take;
 pub mod up_to;

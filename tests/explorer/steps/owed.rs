@@ -4,7 +4,7 @@
 use crate::machine::{Cpu, Frame, Totals, Value};
 use crate::memory::{POCKET, SUNK, Word, left};
 use crate::omissions::Omission;
-use crate::steps::{narrowing, second_look, snapshot};
+use crate::steps::{narrowing, second_look, sums};
 use segstock_model::Op;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -372,7 +372,7 @@ fn next_segment(cpu: &mut Cpu, index: u8, late: u8, totals: Totals) {
             totals,
         }));
     } else if let Some(Op::Snapshot) = cpu.op() {
-        snapshot::At::read_sums(cpu, Frame::Owed(Sums { late }), totals);
+        sums::At::read(cpu, Frame::Owed(Sums { late }), totals);
     } else {
         // Nobody else asks what was reserved and committed, but for the limit.
         cpu.go(Frame::Owed(Paid { totals }));

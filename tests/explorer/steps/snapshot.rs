@@ -2,9 +2,9 @@
 //! `Figures`.
 
 use crate::machine::{Cpu, Figures, Frame, Totals, Value};
-use crate::memory::{self, POCKET, Place};
+use crate::memory::{self, POCKET};
 use crate::omissions::Omission;
-use crate::steps::{narrowing, owed};
+use crate::steps::{narrowing, owed, sums};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum At {
@@ -17,27 +17,7 @@ pub enum At {
     Proved {
         was_wide: bool,
     },
-    // What was reserved and committed, segment after segment: returns `Totals`.
-    Noted {
-        index: u8,
-        totals: Totals,
-    },
-    Taken {
-        index: u8,
-        totals: Totals,
-        noted: u8,
-    },
-    NotedAgain {
-        index: u8,
-        totals: Totals,
-        noted: u8,
-        reserved: u8,
-    },
-    Committed {
-        index: u8,
-        totals: Totals,
-    },
-    /// Waits for them.
+    /// Waits for what was reserved and committed.
     Sums {
         was_wide: bool,
     },
@@ -72,12 +52,6 @@ pub enum At {
 use At::*;
 
 impl At {
-    /// Reads what was reserved and committed in the segments.
-    pub fn read_sums(cpu: &mut Cpu, waiting: Frame, totals: Totals) {
-        cpu.call(waiting, Frame::Snapshot(Noted { index: 0, totals }));
-        next_reserved(cpu, 0, totals);
-    }
-
     pub fn step(self, cpu: &mut Cpu) {
         match self {
             Lock => {
@@ -89,50 +63,6 @@ impl At {
                 }
             }
             Before => look(cpu, cpu.shared.word.wide),
-            Noted { index, totals } => {
-                let noted = cpu.place(index).noted;
-                cpu.go(Frame::Snapshot(Taken {
-                    index,
-                    totals,
-                    noted,
-                }));
-            }
-            Taken {
-                index,
-                totals,
-                noted,
-            } => {
-                let since = cpu.place(index).taken.reserved_since(noted);
-                let reserved = noted.wrapping_add(since);
-                cpu.go(Frame::Snapshot(NotedAgain {
-                    index,
-                    totals,
-                    noted,
-                    reserved,
-                }));
-            }
-            NotedAgain {
-                index,
-                mut totals,
-                noted,
-                reserved,
-            } => {
-                let still = cpu.place(index).noted;
-                if still != noted {
-                    return cpu.go(Frame::Snapshot(Taken {
-                        index,
-                        totals,
-                        noted: still,
-                    }));
-                }
-                totals.reserved = totals.reserved.wrapping_add(reserved);
-                next_reserved(cpu, index + 1, totals);
-            }
-            Committed { index, mut totals } => {
-                let committed = cpu.place(index).committed;
-                totals.committed = totals.committed.wrapping_add(committed);
-                next_committed(cpu, index + 1, totals);
-            }
             Word { was_wide, totals } => {
                 let word = cpu.shared.word;
                 if cpu.rules.commits && cpu.shared.grown {
@@ -217,7 +147,7 @@ impl At {
             // It was narrow, as a stock that owes is.
             (Late, _) => look(cpu, false),
             (Proved { was_wide }, Value::Totals(totals)) => {
-                Self::read_sums(cpu, Frame::Snapshot(Sums { was_wide }), totals);
+                sums::At::read(cpu, Frame::Snapshot(Sums { was_wide }), totals);
             }
             (Proved { was_wide }, _) => look(cpu, was_wide),
             (Sums { was_wide }, Value::Totals(totals)) => {
@@ -238,13 +168,7 @@ impl At {
             *taken = taken.wrapping_sub(by);
         }
         match self {
-            Noted { totals, .. }
-            | Taken { totals, .. }
-            | NotedAgain { totals, .. }
-            | Committed { totals, .. }
-            | Word { totals, .. }
-            | CommittedAgain { totals, .. }
-            | TakenAgain { totals, .. } => {
+            Word { totals, .. } | CommittedAgain { totals, .. } | TakenAgain { totals, .. } => {
                 totals.taken = totals.taken.wrapping_sub(by);
                 totals.returned = totals.returned.wrapping_sub(by);
             }
@@ -261,29 +185,6 @@ fn look(cpu: &mut Cpu, was_wide: bool) {
         let totals = Totals::default();
         cpu.go(Frame::Snapshot(Word { was_wide, totals }));
     }
-}
-
-fn sum(cpu: &Cpu, counter: impl Fn(&Place) -> u8) -> u8 {
-    let segments = &cpu.shared.places[..cpu.rules.segments];
-    segments.iter().map(counter).fold(0, u8::wrapping_add)
-}
-
-fn next_reserved(cpu: &mut Cpu, index: u8, mut totals: Totals) {
-    if !cpu.rules.reserves {
-        totals.reserved = sum(cpu, Place::reserved);
-    } else if usize::from(index) < cpu.rules.segments {
-        return cpu.go(Frame::Snapshot(Noted { index, totals }));
-    }
-    next_committed(cpu, 0, totals);
-}
-
-fn next_committed(cpu: &mut Cpu, index: u8, mut totals: Totals) {
-    if !cpu.rules.commits {
-        totals.committed = sum(cpu, |place| place.committed);
-    } else if usize::from(index) < cpu.rules.segments {
-        return cpu.go(Frame::Snapshot(Committed { index, totals }));
-    }
-    cpu.ret(Value::Totals(totals));
 }
 
 fn taken_again(cpu: &mut Cpu, was_wide: bool, totals: Totals, word: memory::Word) {
