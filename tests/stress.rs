@@ -58,17 +58,14 @@ fn nothing_is_oversold_and_nothing_is_lost() {
                         }
                         let before = [sold, restocked].map(|sum| sum.load(Ordering::Acquire));
                         let op = till.sized(chance.op());
-                        match (op, till.perform(op)) {
+                        let outcome = till.perform(op);
+                        sold.fetch_add(op.sold(outcome), Ordering::AcqRel);
+                        match (op, outcome) {
                             (Op::Withdraw(units), _) => {
                                 withdrawn.fetch_add(units, Ordering::AcqRel);
                             }
                             (Op::Forgive(_), Outcome::UpTo(units)) => {
                                 withdrawn.fetch_sub(units, Ordering::AcqRel);
-                            }
-                            (Op::ReserveUpTo(_), _) => {}
-                            (Op::Deduct(units) | Op::Commit(units), Outcome::Done)
-                            | (_, Outcome::UpTo(units)) => {
-                                sold.fetch_add(units, Ordering::AcqRel);
                             }
                             (Op::Restock(units), Outcome::Done) => {
                                 restocked.fetch_add(units, Ordering::AcqRel);

@@ -251,15 +251,11 @@ impl Speaker<'_> {
         }
         let claim = match (call.op, call.outcome) {
             (_, Outcome::Refused(Refusal::Short { .. }) | Outcome::AtMost(_)) => self.at_least(),
-            (Op::DeductUpTo(_) | Op::ReserveUpTo(_), Outcome::UpTo(units)) => {
-                match self.left_for_it(units) {
-                    Some(most) if most < units => Some(only(most)),
-                    _ => self.at_least(),
-                }
-            }
-            (Op::Deduct(units) | Op::Reserve(units), Outcome::Done) => {
-                self.left_for_it(units).map(only)
-            }
+            (op, Outcome::UpTo(units)) if op.sells_or_reserves() => match self.left_for_it(units) {
+                Some(most) if most < units => Some(only(most)),
+                _ => self.at_least(),
+            },
+            (op, Outcome::Done) if op.sells_or_reserves() => self.left_for_it(op.units()).map(only),
             (_, Outcome::Exactly(units)) => match self.least() {
                 Some(least) if least > units => self.at_least(),
                 _ => Some(format!("at no instant in between could there be {units}")),
@@ -275,7 +271,7 @@ impl Speaker<'_> {
                     "they do not add up".to_owned()
                 })
             }
-            (Op::Commit(_) | Op::Release(_), Outcome::Done) => {
+            (op, Outcome::Done) if op.settles_units() => {
                 Some("at no instant in between were that many units reserved".to_owned())
             }
             _ => None,

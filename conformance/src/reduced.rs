@@ -47,8 +47,7 @@ impl Subject for Reduced {
     fn perform(&self, op: Op) -> Option<Outcome> {
         let is_promised = match op {
             Op::Snapshot => self.snapshots,
-            op if op.reserves_units() => self.reservations,
-            Op::Commit(_) | Op::Release(_) => self.reservations,
+            op if op.reserves_units() || op.settles_units() => self.reservations,
             Op::Place { .. } | Op::Confirm { .. } => self.reservations,
             Op::ReleaseHold { .. } | Op::Advance { .. } => self.reservations,
             _ => true,

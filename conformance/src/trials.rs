@@ -67,15 +67,8 @@ pub(super) fn zero(
 ) -> Result<Vec<Trial>, NotOpened> {
     let mut trial = |units| {
         let script = move |subject: &Reduced, log: &mut Log| {
-            for op in [
-                Op::Deduct(0),
-                Op::Restock(0),
-                Op::DeductUpTo(0),
-                Op::Reserve(0),
-                Op::ReserveUpTo(0),
-                Op::Withdraw(0),
-                Op::Forgive(0),
-            ] {
+            let changes = |op: &Op| !op.is_read() && !op.settles_units();
+            for op in Op::each(0).filter(changes) {
                 log.run(subject, op);
             }
             log.run(subject, Op::Available);
@@ -130,7 +123,7 @@ pub(super) fn unreserved(
         script,
         |_, _| (),
     );
-    let settles = |call: &Call| matches!(call.op, Op::Release(_) | Op::Commit(_));
+    let settles = |call: &Call| call.op.settles_units();
     if played.failure.is_none() && !played.history.calls().iter().any(settles) {
         return Ok(None);
     }
@@ -144,13 +137,11 @@ fn settled_unreserved(played: &Played) -> Option<(Call, String)> {
     for call in played.history.calls() {
         match (call.op, call.outcome) {
             (Op::Reserve(units), Outcome::Done) => reserved += units,
-            (Op::Release(units) | Op::Commit(units), Outcome::Done) if units > reserved => {
-                let op = call.op;
+            (op, Outcome::Done) if op.settles_units() && op.units() > reserved => {
                 return Some((*call, format!("{op} was done with {reserved} reserved")));
             }
-            (Op::Release(units) | Op::Commit(units), Outcome::Done) => reserved -= units,
-            (Op::Release(units) | Op::Commit(units), Outcome::Refused(_)) if units <= reserved => {
-                let op = call.op;
+            (op, Outcome::Done) if op.settles_units() => reserved -= op.units(),
+            (op, Outcome::Refused(_)) if op.settles_units() && op.units() <= reserved => {
                 return Some((*call, format!("{op} was refused with {reserved} reserved")));
             }
             _ => {}
@@ -162,10 +153,7 @@ fn settled_unreserved(played: &Played) -> Option<(Call, String)> {
 /// The first call of 0 units that was refused, or the first read that shows a change.
 fn of_nothing(played: &Played, options: &Options, units: u64) -> Option<(Call, String)> {
     let wrong = |call: &&Call| match (call.op, call.outcome) {
-        (
-            Op::Deduct(0) | Op::Restock(0) | Op::DeductUpTo(0) | Op::Reserve(0),
-            Outcome::Refused(_),
-        ) => true,
+        (op, Outcome::Refused(_)) => op.units() == 0 && !op.is_read(),
         (_, Outcome::AtMost(left)) => options.bounds && left != units,
         (_, Outcome::UpTo(taken)) => taken > 0,
         (_, Outcome::Snapshot(sums)) => sums.available != units || !sums.balanced(),

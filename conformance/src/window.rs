@@ -226,9 +226,7 @@ fn cut(history: &Problem, from: u64, offender: usize) -> Option<Vec<Problem>> {
         }
     }
     // Sums that include calls under way do not say what is reserved throughout a snapshot.
-    let settles = |(op, _): &(Op, Option<usize>)| {
-        op.reserves_units() || matches!(op, Op::Commit(_) | Op::Release(_))
-    };
+    let settles = |(op, _): &(Op, Option<usize>)| op.reserves_units() || op.settles_units();
     let is_snapshot = |item: &Item| matches!(item.op, Op::Snapshot);
     if under_way.len() > MOST_UNDER_WAY
         || (under_way.iter().any(settles) && rest.threads.iter().flatten().any(is_snapshot))

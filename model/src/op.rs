@@ -117,6 +117,11 @@ impl Op {
         unreachable!("the weights add up to DRAWS")
     }
 
+    /// Every operation of a counter without holds, on `units`, once.
+    pub fn each(units: u64) -> impl Iterator<Item = Self> {
+        Self::DRAWN.into_iter().map(move |(_, op)| op(units))
+    }
+
     /// Whether it changes nothing, whatever it answers.
     #[must_use]
     pub const fn is_read(self) -> bool {
@@ -183,18 +188,16 @@ impl Op {
         }
     }
 
+    /// Whether it sells units that are in stock, or reserves them. (A hold is placed under a key, and is not among these.)
+    #[must_use]
+    pub const fn sells_or_reserves(self) -> bool {
+        self.reserves_units() || matches!(self, Self::Deduct(_) | Self::DeductUpTo(_))
+    }
+
     /// Whether it takes units out of stock.
     #[must_use]
     pub const fn takes_units(self) -> bool {
-        matches!(
-            self,
-            Self::Deduct(_)
-                | Self::DeductUpTo(_)
-                | Self::Reserve(_)
-                | Self::ReserveUpTo(_)
-                | Self::Withdraw(_)
-                | Self::Place { .. }
-        )
+        self.sells_or_reserves() || matches!(self, Self::Withdraw(_) | Self::Place { .. })
     }
 
     /// Whether it reserves units that later calls commit or release. (A hold is settled by its key alone.)
@@ -203,12 +206,29 @@ impl Op {
         matches!(self, Self::Reserve(_) | Self::ReserveUpTo(_))
     }
 
+    /// Whether it settles units that were [reserved](Self::reserves_units).
+    #[must_use]
+    pub const fn settles_units(self) -> bool {
+        matches!(self, Self::Commit(_) | Self::Release(_))
+    }
+
     /// The units that it [reserved](Self::reserves_units) if it was answered `outcome`: the most, if that is unknown.
     #[must_use]
     pub const fn reserved(self, outcome: Outcome) -> u64 {
         match outcome {
             Outcome::Done | Outcome::Unknown if self.reserves_units() => self.units(),
             Outcome::UpTo(units) if self.reserves_units() => units,
+            _ => 0,
+        }
+    }
+
+    /// The units that it sold if it was answered `outcome`: the most, if that is unknown. A hold's are not among them.
+    #[must_use]
+    pub const fn sold(self, outcome: Outcome) -> u64 {
+        let most = self.most().sells;
+        match outcome {
+            Outcome::Done | Outcome::Unknown => most,
+            Outcome::Took(units) if most > 0 => units,
             _ => 0,
         }
     }

@@ -314,7 +314,7 @@ impl Cpu<'_> {
 
     /// Whether the call reserves what it takes.
     pub fn reserves(&self) -> bool {
-        matches!(self.op(), Some(Op::Reserve(_) | Op::ReserveUpTo(_)))
+        self.op().is_some_and(Op::reserves_units)
     }
 
     /// Whether the call restocks what it puts.

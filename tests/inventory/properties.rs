@@ -3,8 +3,8 @@
 use crate::support::perform::taken;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use segstock::Inventory;
-use segstock::inventory::{OrderRefused, OrderReservation, RemoveError, SkuError};
+use segstock::inventory::{OrderRefused, OrderReservation, RemoveError, Shelf, SkuError};
+use segstock::{Inventory, Reservation};
 use segstock_model::Op::{
     self, Commit, Deduct, DeductUpTo, Forgive, Release, Reserve, ReserveUpTo, Restock, Withdraw,
 };
@@ -30,7 +30,6 @@ enum Step {
     /// One line, or what there is of it, to an order of its own.
     Split(usize, u8, u64),
     Merge(usize, usize),
-    ReserveUpTo(u8, u64),
     LowStock(u8, u64),
     KeepAndOpen,
 }
@@ -45,11 +44,12 @@ fn step() -> impl Strategy<Value = Step> {
         2 => units().prop_map(Restock),
         2 => units().prop_map(Withdraw),
         1 => units().prop_map(Forgive),
+        1 => units().prop_map(ReserveUpTo),
     ];
     prop_oneof![
         3 => (sku(), 0..12_u64).prop_map(|(sku, units)| Step::Insert(sku, units)),
         1 => sku().prop_map(Step::Remove),
-        9 => (sku(), call).prop_map(|(sku, op)| Step::Call(sku, op)),
+        10 => (sku(), call).prop_map(|(sku, op)| Step::Call(sku, op)),
         1 => (sku(), units()).prop_map(|(sku, units)| Step::WriteOff(sku, units)),
         1 => (sku(), units(), units()).prop_map(|(sku, book, n)| Step::Stocktake(sku, book, n)),
         2 => (sku(), sku(), units()).prop_map(|(from, to, n)| Step::Move(from, to, n)),
@@ -60,7 +60,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize, sku(), units()).prop_map(|(n, sku, units)| Step::ReleasePart(n, sku, units)),
         1 => (0..4_usize, sku(), units()).prop_map(|(n, sku, units)| Step::Split(n, sku, units)),
         1 => (0..4_usize, 0..4_usize).prop_map(|(one, other)| Step::Merge(one, other)),
-        1 => (sku(), units()).prop_map(|(sku, units)| Step::ReserveUpTo(sku, units)),
         2 => (sku(), units()).prop_map(|(sku, units)| Step::LowStock(sku, units)),
         1 => Just(Step::KeepAndOpen),
     ]
@@ -163,14 +162,28 @@ fn kind(refused: &OrderRefused<u8>) -> (&'static str, Vec<u8>) {
     }
 }
 
-/// Calls `op` on a SKU; `None` if there is none.
-fn perform(shop: &Inventory<u8>, sku: u8, op: Op) -> Option<Outcome> {
+type Reserved<'a> = Reservation<Shelf<&'a Inventory<u8>>>;
+
+/// Calls `op` on a SKU, and keeps what it `reserved`; `None` if there is no such SKU.
+fn perform<'a>(
+    shop: &'a Inventory<u8>,
+    sku: u8,
+    op: Op,
+    reserved: &mut Option<Reserved<'a>>,
+) -> Option<Outcome> {
     Some(match op {
         Deduct(units) => match shop.deduct(&sku, units) {
             Err(SkuError::OutOfStock(refusal)) => taken(units, Err(refusal)),
             answer => answer.ok().map(|()| Outcome::Done)?,
         },
         DeductUpTo(units) => Outcome::UpTo(shop.deduct_up_to(&sku, units)?),
+        ReserveUpTo(units) => match shop.reserve_up_to(&sku, units) {
+            Ok(reservation) => Outcome::UpTo(reserved.insert(reservation).units()),
+            Err(error) => {
+                assert!(error.is_unknown_sku(), "{error}");
+                return None;
+            }
+        },
         Restock(units) => shop.restock(&sku, units).ok().map(|()| Outcome::Done)?,
         Withdraw(units) => {
             let withdrawn = shop.withdraw(&sku, units).ok()?;
@@ -258,14 +271,25 @@ fn run(steps: Vec<Step>) {
                     other => panic!("{other:?}"),
                 }
             }
-            Step::Call(sku, op) => match (perform(&shop, sku, op), model.skus.get_mut(&sku)) {
-                (None, None) => {}
-                (Some(outcome), Some(has)) => {
-                    let after = has.stock.step(op, outcome);
-                    has.stock = after.unwrap_or_else(|| panic!("{op} is answered {outcome}"));
+            Step::Call(sku, op) => {
+                let mut reserved = None;
+                match (
+                    perform(&shop, sku, op, &mut reserved),
+                    model.skus.get_mut(&sku),
+                ) {
+                    (None, None) => {}
+                    (Some(outcome), Some(has)) => {
+                        let after = has.stock.step(op, outcome);
+                        has.stock = after.unwrap_or_else(|| panic!("{op} is answered {outcome}"));
+                        check_figures(&shop, sku, has);
+                        if let Some(reservation) = reserved {
+                            _ = has.stock.apply(Commit(reservation.units()));
+                            reservation.commit();
+                        }
+                    }
+                    other => panic!("{other:?}"),
                 }
-                other => panic!("{other:?}"),
-            },
+            }
             Step::WriteOff(sku, units) => {
                 let gone = model.does(sku, Deduct(units), |has| has.written_off += units);
                 assert_eq!(shop.write_off(&sku, units).is_ok(), gone);
@@ -334,19 +358,6 @@ fn run(steps: Vec<Step>) {
                 }
                 open.push((left.merge(right).unwrap(), lines));
             }
-            Step::ReserveUpTo(sku, units) => match shop.reserve_up_to(&sku, units) {
-                Ok(reservation) => {
-                    let has = model.skus.get_mut(&sku).unwrap();
-                    let reserved = has.stock.snapshot().reserved + reservation.units();
-                    assert_eq!(shop.get(&sku).unwrap().reserved, reserved);
-                    let outcome = Outcome::UpTo(reservation.units());
-                    let after = has.stock.step(ReserveUpTo(units), outcome);
-                    has.stock = after.expect("all that there are");
-                    _ = has.stock.apply(Commit(reservation.units()));
-                    reservation.commit();
-                }
-                Err(error) => assert!(error.is_unknown_sku() && !model.skus.contains_key(&sku)),
-            },
             Step::Commit(_) | Step::Drop(_) | Step::CommitLine(..) => {}
             Step::ReleasePart(..) | Step::Split(..) | Step::Merge(..) => {}
             Step::LowStock(sku, threshold) => {

@@ -99,10 +99,10 @@ impl<'a> Till<'a> {
             1 => units,
             _ => units % (self.reserved() + 1),
         };
-        match op {
-            Op::Commit(units) => Op::Commit(sized(units)),
-            Op::Release(units) => Op::Release(sized(units)),
-            op => op,
+        if op.settles_units() {
+            op.with_units(sized)
+        } else {
+            op
         }
     }
 

@@ -56,9 +56,11 @@ impl Held {
     /// Counts the units that a call took or added, or may have.
     pub(super) fn count(&mut self, call: &Call) {
         let (shelf, reserved) = match call.op {
-            Op::Deduct(units) | Op::DeductUpTo(units) => (-i128::from(units), 0),
+            op if op.sells_or_reserves() => {
+                let reserved = op.reserved(Outcome::Unknown);
+                (-i128::from(op.units()), reserved.into())
+            }
             Op::Restock(units) => (i128::from(units), 0),
-            Op::Reserve(units) | Op::ReserveUpTo(units) => (-i128::from(units), i128::from(units)),
             Op::Release(units) => (i128::from(units), -i128::from(units)),
             _ => return,
         };
@@ -89,15 +91,13 @@ impl Held {
             (Op::Restock(more), Outcome::Refused(Refusal::Overflow { .. })) => {
                 self.most() + units(more) <= units(options.limit)
             }
-            (Op::Deduct(some) | Op::Reserve(some), Outcome::Done) => units(some) > self.shelf.most,
-            (Op::Deduct(some) | Op::Reserve(some), Outcome::Refused(_)) => {
-                options.exact_refusals && units(some) <= self.shelf.least
+            (op, Outcome::Done) if op.sells_or_reserves() => units(op.units()) > self.shelf.most,
+            (op, Outcome::Refused(_)) if op.sells_or_reserves() && !op.is_up_to() => {
+                options.exact_refusals && units(op.units()) <= self.shelf.least
             }
-            (Op::DeductUpTo(most) | Op::ReserveUpTo(most), Outcome::UpTo(taken)) => {
-                let (least, most) = (
-                    self.shelf.least.min(units(most)),
-                    self.shelf.most.min(units(most)),
-                );
+            (op, Outcome::UpTo(taken)) if op.sells_or_reserves() => {
+                let [least, most] =
+                    [self.shelf.least, self.shelf.most].map(|there| there.min(units(op.units())));
                 !Between { least, most }.has(taken)
             }
             (_, Outcome::AtMost(left)) => options.bounds && !self.shelf.has(left),

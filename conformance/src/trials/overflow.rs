@@ -69,7 +69,7 @@ fn about(call: &Call) -> bool {
 
 /// What one thread calls of a counter with few units.
 fn scripts(options: &Options) -> Vec<Vec<Op>> {
-    use Op::{Available, Deduct, DeductUpTo, Release, Reserve, ReserveUpTo, Restock, Snapshot};
+    use Op::{Available, Deduct, Release, Reserve, Restock, Snapshot};
     let limit = options.limit;
     if options.draw.single {
         return vec![vec![Restock(1), Available, Snapshot, Deduct(1)]];
@@ -89,10 +89,17 @@ fn scripts(options: &Options) -> Vec<Vec<Op>> {
     // Numbers that a narrower type, or one with a sign, takes for small or negative ones.
     let asked_for = [u64::MAX, 1 << 63, 1 << 32, limit.saturating_add(1)];
     let asked_for = asked_for.map(|units| {
-        let asks = [Deduct(units), Reserve(units), Available, Snapshot];
-        let takes = [DeductUpTo(units), Available, Restock(UNITS)];
-        let reserves = [ReserveUpTo(units), Available, Release(UNITS), Available];
-        asks.into_iter().chain(takes).chain(reserves).collect()
+        let orders = || Op::each(units).filter(|op| op.sells_or_reserves());
+        let asks = orders().filter(|op| !op.is_up_to());
+        let takes = orders().filter(|op| op.is_up_to()).flat_map(|op| {
+            let back = if op.reserves_units() {
+                Release
+            } else {
+                Restock
+            };
+            [op, Available, back(UNITS), Available]
+        });
+        asks.chain([Available, Snapshot]).chain(takes).collect()
     });
     // Reserved units may come back, so there must be room for them.
     let beside = [room, room.saturating_add(UNITS)].map(|units| {

@@ -298,3 +298,20 @@ fn a_confirm_beside_a_snapshot_may_be_shown_as_not_made_yet() {
     assert_eq!(history(33), Found::Order);
     assert_eq!(history(31), Found::NoOrder, "a retry knew of it before");
 }
+
+#[test]
+fn what_an_operation_says_of_itself_is_what_the_model_does() {
+    for op in Op::each(2) {
+        let mut model = Model::new(6);
+        assert_eq!(model.apply(Op::Reserve(3)), Outcome::Done);
+        let before = model.snapshot();
+        let outcome = model.apply(op);
+        let after = model.snapshot();
+        assert_eq!(op.sold(outcome), after.sold - before.sold, "{op}");
+        assert_eq!(op.settles_units(), after.reserved < before.reserved, "{op}");
+        let takes = after.available < before.available;
+        let is_order = takes && after.withdrawn == before.withdrawn;
+        assert_eq!(op.sells_or_reserves(), is_order, "{op}");
+        assert_eq!(op.takes_units(), takes, "{op}");
+    }
+}

@@ -119,7 +119,7 @@ impl Scenario {
             initial: self.open.initial(),
             segments: self.open.segments,
             tuning: self.open.tuning,
-            reserves: has(|op| matches!(op, Reserve(_) | ReserveUpTo(_))),
+            reserves: has(|op| op.reserves_units()),
             commits: has(|op| matches!(op, Commit(_))),
             restocks: has(|op| matches!(op, Restock(_))),
             withdraws: has(|op| matches!(op, Withdraw(_))),
