@@ -6,10 +6,9 @@ use fast_counter::ConcurrentCounter;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use segstock::{LockedStock, Stock};
-use segstock_harness::{Counter, deduct};
+use segstock_harness::{Counter, counter, deduct};
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::hint::black_box;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -17,46 +16,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// A counter of another crate.
 pub struct Of<C>(pub C);
 
-macro_rules! counter {
-    ($counter:ty, |$this:ident, $units:ident| deduct $deduct:expr, restock $restock:expr
-     $(, reserve $reserve:expr)? $(, order |$flow:ident| $order:expr)?) => {
-        impl Counter for Of<$counter> {
-            #[inline(always)]
-            fn deduct(&self, $units: u64) -> bool {
-                let $this = &self.0;
-                $deduct
-            }
-
-            #[inline(always)]
-            fn restock(&self, $units: u64) {
-                let $this = &self.0;
-                _ = $restock;
-            }
-
-            $(#[inline(always)]
-            fn reserve_and_release(&self, $units: u64) {
-                let $this = &self.0;
-                drop(black_box($reserve));
-            })?
-
-            $(#[inline(always)]
-            fn order(&self, $flow: impl Fn()) -> bool {
-                let $this = &self.0;
-                $order
-            })?
-        }
-    };
-}
-
-counter!(Stock, |it, units| deduct it.deduct(units).is_ok(), restock it.restock(units), reserve it.reserve(units));
-counter!(LockedStock, |it, units| deduct it.deduct(units).is_ok(), restock it.restock(units), reserve it.reserve(units),
+counter!(Of<Stock>, |it, units| deduct it.deduct(units).is_ok(), restock it.restock(units), reserve it.reserve(units));
+counter!(Of<LockedStock>, |it, units| deduct it.deduct(units).is_ok(), restock it.restock(units), reserve it.reserve(units),
     order |flow| it.deduct_with(1, || { flow(); Ok::<_, Infallible>(()) }).is_ok());
 // A permit that is sold is forgotten.
-counter!(Semaphore, |it, units| deduct it.try_acquire_many(units as u32).map(SemaphorePermit::forget).is_ok(),
+counter!(Of<Semaphore>, |it, units| deduct it.try_acquire_many(units as u32).map(SemaphorePermit::forget).is_ok(),
     restock it.add_permits(units as usize), reserve it.try_acquire_many(units as u32));
-counter!(Mutex<u64>, |it, units| deduct deduct(&mut it.lock().expect("no panic"), units, || {}),
+counter!(Of<Mutex<u64>>, |it, units| deduct deduct(&mut it.lock().expect("no panic"), units, || {}),
     restock *it.lock().expect("no panic") += units, order |flow| deduct(&mut it.lock().expect("no panic"), 1, flow));
-counter!(ConcurrentCounter, |it, units| deduct { it.add(-(units as isize)); true }, restock it.add(units as isize));
+counter!(Of<ConcurrentCounter>, |it, units| deduct { it.add(-(units as isize)); true }, restock it.add(units as isize));
 
 /// Segments as articles on flash sales describe them: each is a counter with a bound of its own, and an order tries one
 /// after the other.

@@ -1,7 +1,7 @@
 //! What the benchmarks share: stocks, and what the harness asks of them.
 
 use segstock::{LockedStock, MAX_UNITS, Stock};
-use segstock_harness::Counter;
+use segstock_harness::counter;
 use std::convert::Infallible;
 
 /// More units than any benchmark deducts.
@@ -20,35 +20,6 @@ pub(crate) fn locked(units: u64, segments: usize) -> LockedStock {
 /// Ours, as a counter of the harness.
 pub(crate) struct Ours<C>(pub(crate) C);
 
-impl Counter for Ours<Stock> {
-    #[inline(always)]
-    fn deduct(&self, units: u64) -> bool {
-        self.0.deduct(units).is_ok()
-    }
-
-    #[inline(always)]
-    fn restock(&self, units: u64) {
-        _ = self.0.restock(units);
-    }
-}
-
-impl Counter for Ours<LockedStock> {
-    #[inline(always)]
-    fn deduct(&self, units: u64) -> bool {
-        self.0.deduct(units).is_ok()
-    }
-
-    #[inline(always)]
-    fn restock(&self, units: u64) {
-        _ = self.0.restock(units);
-    }
-
-    #[inline(always)]
-    fn order(&self, flow: impl Fn()) -> bool {
-        let order = || {
-            flow();
-            Ok::<_, Infallible>(())
-        };
-        self.0.deduct_with(1, order).is_ok()
-    }
-}
+counter!(Ours<Stock>, |it, units| deduct it.deduct(units).is_ok(), restock it.restock(units));
+counter!(Ours<LockedStock>, |it, units| deduct it.deduct(units).is_ok(), restock it.restock(units),
+    order |flow| it.deduct_with(1, || { flow(); Ok::<_, Infallible>(()) }).is_ok());

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// It has methods, and not the operations of `segstock-model`: with these, some figures were others, and no line was saved.
 /// Its methods should be `#[inline(always)]`, as the calls of a counter in a user's code are: a call that is not inlined
 /// takes longer than a refusal.
+///
+/// The trait grows by provided methods only.
 pub trait Counter: Send + Sync + 'static {
     /// Deducts all `units`, or none, and says whether it did.
     fn deduct(&self, units: u64) -> bool;
@@ -34,6 +36,53 @@ pub trait Counter: Send + Sync + 'static {
             self.restock(units);
         }
     }
+}
+
+/// Has a wrapper of another crate's counter be a [`Counter`](crate::Counter): each call by an expression over what is wrapped.
+///
+/// ```
+/// use segstock_harness::{Counter, counter};
+/// use std::sync::Mutex;
+///
+/// struct Of<C>(C);
+/// counter!(Of<Mutex<u64>>, |it, units| deduct segstock_harness::deduct(&mut it.lock().unwrap(), units, || {}),
+///     restock *it.lock().unwrap() += units);
+///
+/// assert!(Of(Mutex::new(3)).deduct(2));
+/// ```
+///
+/// `reserve` makes a guard, which is dropped; `order |flow|` runs an order's flow as the counter does. Without them, these are
+/// what the trait provides.
+#[macro_export]
+macro_rules! counter {
+    ($counter:ty, |$this:ident, $units:ident| deduct $deduct:expr, restock $restock:expr
+     $(, reserve $reserve:expr)? $(, order |$flow:ident| $order:expr)?) => {
+        impl $crate::Counter for $counter {
+            #[inline(always)]
+            fn deduct(&self, $units: u64) -> bool {
+                let $this = &self.0;
+                $deduct
+            }
+
+            #[inline(always)]
+            fn restock(&self, $units: u64) {
+                let $this = &self.0;
+                _ = $restock;
+            }
+
+            $(#[inline(always)]
+            fn reserve_and_release(&self, $units: u64) {
+                let $this = &self.0;
+                drop(::std::hint::black_box($reserve));
+            })?
+
+            $(#[inline(always)]
+            fn order(&self, $flow: impl Fn()) -> bool {
+                let $this = &self.0;
+                $order
+            })?
+        }
+    };
 }
 
 /// One atomic word with a bound check.
