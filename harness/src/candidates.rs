@@ -10,6 +10,7 @@ use std::time::Duration;
 
 /// What every thread asks, again and again.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Calls {
     /// Units are deducted.
     Deduct(u64),

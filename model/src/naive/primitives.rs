@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
 /// The atomics and locks that a counter is made of: those of `std` or those of a model checker.
+///
+/// The trait grows by provided methods only.
 pub trait Primitives: Debug + Send + Sync + 'static {
     /// A number that threads share.
     type Word: Word;
@@ -19,6 +21,8 @@ pub trait Primitives: Debug + Send + Sync + 'static {
 }
 
 /// A number that threads share.
+///
+/// The trait grows by provided methods only.
 pub trait Word: Debug + Send + Sync {
     /// A word with this value.
     fn new(value: u64) -> Self;
@@ -37,6 +41,8 @@ pub trait Word: Debug + Send + Sync {
 }
 
 /// A lock without data.
+///
+/// The trait grows by provided methods only.
 pub trait Lock: Debug + Send + Sync {
     /// A lock that nobody holds.
     fn new() -> Self;

@@ -18,6 +18,7 @@ pub struct Mistaken<S> {
 }
 
 /// What is done when no answer came.
+#[non_exhaustive]
 pub enum Mistake {
     /// It asks again under another id: the units are taken twice.
     RetriesWithoutKey,

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Runtime};
 
 /// A server for tests.
+///
+/// The trait grows by provided methods only.
 pub trait Server: Send + Sync + Sized + 'static {
     /// The server that the environment names, or a private one.
     ///

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A kind of server, and how the designs of a crate ask it.
+///
+/// The trait grows by provided methods only.
 pub trait Store: 'static {
     /// The server.
     type Server: Server;
