@@ -99,10 +99,11 @@ pub(super) fn lost(address: usize) -> u32 {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::limits::MAX_SEGMENTS;
 
     #[test]
     fn staying_maps_back_to_that_segment() {
-        for segments in 1..=crate::MAX_SEGMENTS {
+        for segments in 1..=MAX_SEGMENTS {
             for index in [0, segments / 3, segments / 2, segments - 1] {
                 stay(index, segments);
                 assert_eq!(segment(segments), index, "of {segments}");
