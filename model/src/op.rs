@@ -228,7 +228,7 @@ impl Op {
         let most = self.most().sells;
         match outcome {
             Outcome::Done | Outcome::Unknown => most,
-            Outcome::Took(units) if most > 0 => units,
+            Outcome::UpTo(units) if most > 0 => units,
             _ => 0,
         }
     }

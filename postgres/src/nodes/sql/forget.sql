@@ -1,3 +1,5 @@
+-- Forgets what ended long ago, a few rows at a time.
+
 -- What is older than this age has its time before this; at most some 95 years, which the calendar of PostgreSQL goes back.
 create function before_1(age bigint) returns timestamptz language sql volatile as $$
   select clock_timestamp() - make_interval(secs => least(age, 3000000000000000) / 1e6)
