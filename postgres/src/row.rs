@@ -40,7 +40,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Row(Opened);
 
-/// $1 stock, $2 id, $3 units, $4 state of the order, $5 whether a refusal is remembered, $6 seconds that it is held.
+/// $1 stock, $2 id, $3 units, $4 state of the order, $5 whether a refusal is remembered, $6 seconds that it is held, from the
+/// instant on at which it has its units: before that it may have waited for the row.
 const TAKE: &str = "
     with clock as (
       select clock_timestamp() + ahead as now from segstock_stock where name = $1 and part = 0
@@ -55,12 +56,12 @@ const TAKE: &str = "
     ), taken as (
       update segstock_stock set units = units - $3
       where name = $1 and part = 0 and units >= $3 and not exists (select from known)
-      returning units
+      returning clock_timestamp() + ahead as at
     ), written as (
       insert into segstock_order (stock, id, units, state, until)
       select $1, $2, $3,
         case when exists (select from taken) then $4 else 'refused' end,
-        case when exists (select from taken) then (select now from clock) + make_interval(secs => $6) end
+        (select at from taken) + make_interval(secs => $6)
       where exists (select from taken)
          or ($5 and not exists (select from known) and (select total from seen) < $3)
     )
