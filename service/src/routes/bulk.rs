@@ -138,16 +138,14 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes, Taken<'_>)
         let detail = format!("the list is larger than {most} bytes, or broke off");
         Problem::new(kinds::TOO_LARGE, detail)
     };
-    let (least, declared) = (
-        request.body().size_hint().lower(),
-        request.body().size_hint().upper(),
-    );
-    if least > most as u64 {
-        return Err(too_large());
-    }
-    let mut room = match app.list_room.take(declared, time).await {
+    let size = request.body().size_hint();
+    let room = match size.lower() > most as u64 {
+        true => Err(too_large()),
+        false => app.list_room.take(size.upper(), time).await,
+    };
+    let mut room = match room {
         Ok(room) => room,
-        Err(busy) => {
+        Err(problem) => {
             // Who still sends its list would not read the answer.
             _ = in_time(
                 time,
@@ -157,7 +155,7 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes, Taken<'_>)
                     .for_each(async |_| ()),
             )
             .await;
-            return Err(busy);
+            return Err(problem);
         }
     };
     let body = in_time(time, to_bytes(request.into_body(), most)).await?;

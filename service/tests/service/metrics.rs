@@ -278,6 +278,11 @@ fn no_figure_stays_as_it_is_whatever_happens() {
     let mut broken = TcpStream::connect(customers.address).unwrap();
     broken.write_all(b"this is no HTTP\r\n\r\n").unwrap();
     let open = TcpStream::connect(customers.address).unwrap();
+    let mut half = TcpStream::connect(client.address).unwrap();
+    let head =
+        "POST /v1/bulk/stock?do=restock HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n";
+    let rest = "Idempotency-Key: half\r\nContent-Length: 5000\r\n\r\nsku,units\n";
+    half.write_all(format!("{head}{rest}").as_bytes()).unwrap();
     // The system's own figures have their test.
     let stays = |name: &str| {
         let of_system = name.starts_with("segstock_process_");
@@ -301,5 +306,5 @@ fn no_figure_stays_as_it_is_whatever_happens() {
         assert!(number < 199, "{still:?}");
         thread::sleep(Duration::from_millis(50));
     }
-    drop(open);
+    drop((open, half));
 }
