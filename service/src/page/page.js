@@ -31,7 +31,8 @@ const number = (units) => units.toLocaleString("en");
 const rate = (value) => (value < 10 ? value.toFixed(1) : number(Math.round(value)));
 function time(seconds) {
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
-  if (seconds < 1) return `${(seconds * 1000).toPrecision(2)} ms`;
+  if (seconds < 0.01) return `${(seconds * 1000).toFixed(1)} ms`;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   return `${seconds.toFixed(1)} s`;
 }
 

@@ -216,13 +216,19 @@ fn lag_and_owed() {
     // The page looks each second.
     let lag = || overview(client)["ledger"]["lag"].as_f64().unwrap();
     let (before, seen) = (lag(), browser.ask(&text("lag")));
-    let seen = seen.as_str().unwrap().split(' ').next().unwrap();
-    let seen: f64 = seen.parse().unwrap();
+    let mut words = seen.as_str().unwrap().split([' ', ',']);
+    let seen: f64 = words.next().unwrap().parse().unwrap();
+    let seen = match words.next() {
+        Some("ms") => seen / 1_000.0,
+        _ => seen,
+    };
     assert!(before > 1.0, "{before}");
     assert!(
         (before - 2.5..lag() + 0.1).contains(&seen),
         "{seen}, {before}"
     );
+    let times = "[0.00042, 0.0042, 0.042, 0.42, 4.2].map(time).join(', ')";
+    assert_eq!(browser.ask(times), "420 µs, 4.2 ms, 42 ms, 420 ms, 4.2 s");
     // What is not durable is not shown.
     assert_eq!(browser.ask(&shown("hot")), "0 available, 8 paid, 3 owed");
     drop(stuck);
