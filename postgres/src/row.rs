@@ -36,7 +36,8 @@ use std::time::Duration;
 /// # Consistency
 ///
 /// Every call is one statement under READ COMMITTED, or several of which one changes something: linearizable. A call that
-/// was answered *done* happened once, however often it was sent.
+/// was answered *done* happened once, however often it was sent. `available` alone may say more than there is, as its trait
+/// says: it counts a hold past its deadline whose confirm came in time and is not committed yet.
 #[derive(Debug)]
 pub struct Row(Opened);
 
@@ -117,15 +118,18 @@ const READ: &str = "
       ), 0)::bigint end
     from segstock_stock stock where name = $1 and part = 0";
 
-/// $1 stock, $2 id, $3 the state that ends the hold. It expires at its deadline, and ends otherwise before it.
+/// $1 stock, $2 id, $3 the state that ends the hold. It expires at its deadline, and ends otherwise before it. If the statement
+/// waits while another one changes the order, time is looked at again.
 const END: &str = "
     with clock as (
-      select clock_timestamp() + ahead as now from segstock_stock where name = $1 and part = 0
+      select ahead from segstock_stock where name = $1 and part = 0
     ), known as (
-      select state, until <= (select now from clock) as late from segstock_order where stock = $1 and id = $2
+      select state, until <= clock_timestamp() + (select ahead from clock) as late
+      from segstock_order where stock = $1 and id = $2
     ), ended as (
       update segstock_order set state = $3, until = null, at = now()
-      where stock = $1 and id = $2 and state = 'held' and (until <= (select now from clock)) = ($3 = 'expired')
+      where stock = $1 and id = $2 and state = 'held'
+        and (until <= clock_timestamp() + (select ahead from clock)) = ($3 = 'expired')
       returning units
     ), back as (
       update segstock_stock set units = units + (select units from ended)
@@ -133,15 +137,17 @@ const END: &str = "
     )
     select exists (select from ended), (select state from known), (select late from known)";
 
-/// $1 stock, $2 id, $3 seconds.
+/// $1 stock, $2 id, $3 seconds, from the last change of the order on, if the statement waits for one.
 const EXTEND: &str = "
     with clock as (
-      select clock_timestamp() + ahead as now from segstock_stock where name = $1 and part = 0
+      select ahead from segstock_stock where name = $1 and part = 0
     ), known as (
-      select state, until <= (select now from clock) as late from segstock_order where stock = $1 and id = $2
+      select state, until <= clock_timestamp() + (select ahead from clock) as late
+      from segstock_order where stock = $1 and id = $2
     ), extended as (
-      update segstock_order set until = (select now from clock) + make_interval(secs => $3), at = now()
-      where stock = $1 and id = $2 and state = 'held' and until > (select now from clock)
+      update segstock_order
+      set until = clock_timestamp() + (select ahead from clock) + make_interval(secs => $3), at = now()
+      where stock = $1 and id = $2 and state = 'held' and until > clock_timestamp() + (select ahead from clock)
       returning units
     )
     select exists (select from extended), (select state from known), (select late from known)";

@@ -6,7 +6,8 @@ use segstock_postgres::{Batched, OpenError, Postgres, Row, Rows};
 use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
 use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, Patience, RemoteHolds, RemoteStock};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 pub fn add(tests: &Tests) {
@@ -28,6 +29,9 @@ pub fn add(tests: &Tests) {
     });
     tests.add("row::holds_that_expire_do_not_pile_up", |site| {
         abandoned(site);
+    });
+    tests.add("row::a_hold_has_its_time_from_the_update_on", |site| {
+        busy_rows(site);
     });
     tests.add("row::a_backlog_of_expired_holds_is_no_hindrance", |site| {
         backlog(site);
@@ -182,6 +186,56 @@ async fn for_ever(site: &Site<'_>) {
     let too_long = postgres.longest_under_way(Duration::MAX);
     let opened = Row::create(&too_long, &fresh_name(), 1).await;
     assert!(matches!(opened, Err(OpenError::Patience(_))), "{opened:?}");
+}
+
+/// However long a row was busy before: the units come, and the time of the hold begins. Meanwhile an hour may pass.
+fn busy_rows(site: &Site<'_>) {
+    let (_tables, name) = (database(site), fresh_name());
+    let mut other = connect(site.server.url(), site.runtime);
+    let patience = Patience::new(Duration::from_secs(10), Duration::from_secs(30)).unwrap();
+    let postgres = Postgres::new(site.server.url()).unwrap().patience(patience);
+    let (order, time) = (id("a"), Duration::from_secs(60));
+    site.runtime.block_on(async {
+        let stock = Row::create(&postgres, &name, 1).await.unwrap();
+        let change = "update segstock_stock set ahead = interval '1 hour' where name = $1";
+        let reserved = stock.reserve(&order, units(1), time);
+        whole_minute_after_the_wait(&mut other, &name, change, reserved).await;
+        let change = "update segstock_order set units = units where stock = $1";
+        let extended = stock.extend(&order, time);
+        whole_minute_after_the_wait(&mut other, &name, change, extended).await;
+    });
+}
+
+/// Asserts that a hold has a minute from the instant on at which another transaction has changed the row that its call waits
+/// for.
+async fn whole_minute_after_the_wait(
+    other: &mut Client,
+    name: &str,
+    change: &str,
+    call: impl Future<Output = HoldAnswer>,
+) {
+    let transaction = other.transaction().await.unwrap();
+    transaction.execute(change, &[&name]).await.unwrap();
+    let given_up = async {
+        let waits = "select exists (
+            select from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid)))";
+        let mut is_waiting = false;
+        while !is_waiting {
+            is_waiting = transaction.query_one(waits, &[]).await.unwrap().get(0);
+        }
+        let now = "select clock_timestamp() + ahead from segstock_stock where name = $1";
+        let now: SystemTime = transaction.query_one(now, &[&name]).await.unwrap().get(0);
+        transaction.commit().await.unwrap();
+        now
+    };
+    let (answer, given_up) = tokio::join!(call, given_up);
+    assert_eq!(answer, HoldAnswer::Done);
+    let whole = "select until >= $2::timestamptz + interval '1 minute' from segstock_order where stock = $1";
+    let whole = other.query_one(whole, &[&name, &given_up]).await.unwrap();
+    assert!(
+        whole.get::<_, bool>(0),
+        "the hold's time began before its row was free"
+    );
 }
 
 /// Baskets that nobody pays, in a stock that never runs short.

@@ -1,12 +1,13 @@
 //! The files in `deploy/`: what they set is what the command takes, and the service starts with it.
 
 use crate::support::process::{Process, command};
-use crate::support::{JSON, key};
+use crate::support::{JSON, key, wait_for};
 use clap::CommandFactory;
 use segstock_service::config::Arguments;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 use tempfile::TempDir;
 
 const UNIT: &str = include_str!("../../deploy/segstock.service");
@@ -122,6 +123,32 @@ fn the_image_and_the_composition_start_the_service_with_settings_that_it_takes()
     let units = r#"{"units":1}"#;
     shop("POST", "/v1/stock/phone/restock", units).expect(200);
     service.customers.order("a", &[("phone", 1)]).expect(201);
+}
+
+/// What docker runs in the image, with another port.
+#[cfg(unix)]
+#[test]
+fn the_image_is_healthy_while_the_service_wants_requests() {
+    let (_, check) = DOCKERFILE.split_once("HEALTHCHECK ").unwrap();
+    let check = check.replace("\\\n", "");
+    let (_, check) = check.lines().next().unwrap().split_once("CMD ").unwrap();
+    let words: Vec<String> = serde_json::from_str(check).unwrap();
+    let service = Process::start(&["--drain", "60"]);
+    let port = service.customers.address.port().to_string();
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| word.replace("8080", &port))
+        .collect();
+    let healthy = || {
+        let ran = Command::new(&words[0]).args(&words[1..]).output().unwrap();
+        ran.status.success()
+    };
+    assert!(healthy());
+    service.signal("-TERM");
+    wait_for(|| !healthy());
+    service.customers.get("/livez").expect(200);
+    service.kill();
+    assert!(!healthy());
 }
 
 #[test]
