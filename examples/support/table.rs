@@ -2,8 +2,9 @@
 //!
 //! The order service reads its files by this, too.
 
-use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::borrow::Cow;
+use std::iter;
 
 /// What nobody can find out by looking at a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,12 +28,34 @@ pub struct Table<'a> {
     thousands: bool,
 }
 
-/// A line of a file, below its header.
+/// A line of a file.
 #[derive(Debug)]
 pub struct Row {
     /// The number of the line on which it begins.
     pub line: usize,
-    fields: ByteRecord,
+    bytes: Vec<u8>,
+    /// Where in `bytes` each field ends.
+    ends: Vec<usize>,
+}
+
+impl Row {
+    fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|column| self.field(column))
+    }
+
+    /// A field; of no bytes, if there is none.
+    fn field(&self, column: usize) -> &[u8] {
+        let begin = match column {
+            0 => 0,
+            _ => self.ends.get(column - 1).copied().unwrap_or_default(),
+        };
+        let end = self.ends.get(column).copied().unwrap_or(begin);
+        &self.bytes[begin..end]
+    }
+
+    fn is_blank(&self) -> bool {
+        self.fields().all(|field| field.trim_ascii().is_empty())
+    }
 }
 
 impl<'a> Table<'a> {
@@ -46,27 +69,20 @@ impl<'a> Table<'a> {
         let (said, header_at) = begin(&text, form.skip);
         let rest = &text[header_at..];
         let separator = form.separator.or(said).unwrap_or_else(|| guess(rest));
-        let header_line = Lines::of(&text, header_at).at(0);
-        if count(rest, separator) >= MOST_COLUMNS {
-            return Err(format!(
-                "line {header_line}: there are more than {MOST_COLUMNS} columns"
-            ));
-        }
-        let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(rest);
-        let header = reader.byte_headers().map_err(|error| error.to_string())?;
         if form.skip > 0 && rest.is_empty() {
             let skip = form.skip;
             return Err(format!(
                 "has no header line below the {skip} lines that are skipped"
             ));
         }
-        if header.iter().all(|field| field.trim_ascii().is_empty()) {
+        let header = Records::of(&text, header_at, separator).read()?;
+        let Some(header) = header.filter(|header| !header.is_blank()) else {
             return Err("is empty: a header line is needed".into());
-        }
+        };
         let name = |field: &[u8]| String::from_utf8_lossy(field).trim().to_owned();
         Ok(Self {
-            columns: header.iter().map(name).collect(),
-            header_line,
+            columns: header.fields().map(name).collect(),
+            header_line: header.line,
             header_at,
             separator,
             thousands: form.thousands,
@@ -105,13 +121,35 @@ impl<'a> Table<'a> {
 
     /// The lines below the header but those of nothing but separators, up to the first that cannot be read, which is an error.
     pub fn rows(&self) -> impl Iterator<Item = Result<Row, String>> {
-        let mut builder = ReaderBuilder::new();
-        Rows {
-            reader: builder
-                .delimiter(self.separator)
-                .from_reader(&self.text[self.header_at..]),
-            lines: Lines::of(&self.text, self.header_at),
-            is_over: false,
+        let mut records = Records::of(&self.text, self.header_at, self.separator);
+        let mut header = Some(records.read());
+        let mut is_over = false;
+        iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let row = match header.take() {
+                Some(Err(error)) => Err(error),
+                _ => self.next_row(&mut records),
+            };
+            is_over = !matches!(row, Ok(Some(_)));
+            row.transpose()
+        })
+    }
+
+    fn next_row(&self, records: &mut Records<'_>) -> Result<Option<Row>, String> {
+        let expected = self.columns.len();
+        loop {
+            match records.read()? {
+                Some(row) if row.ends.len() != expected => {
+                    let (line, fields) = (row.line, row.ends.len());
+                    return Err(format!(
+                        "line {line}: {fields} fields where the header has {expected}"
+                    ));
+                }
+                Some(row) if row.is_blank() => {}
+                row => return Ok(row),
+            }
         }
     }
 
@@ -122,7 +160,7 @@ impl<'a> Table<'a> {
     /// A line that says why it cannot be read.
     pub fn text<'r>(&self, row: &'r Row, column: usize) -> Result<&'r str, String> {
         let name = self.columns.get(column).map_or("the field", String::as_str);
-        match str::from_utf8(row.fields.get(column).unwrap_or_default()) {
+        match str::from_utf8(row.field(column)) {
             Ok(text) if !text.trim().is_empty() => Ok(text.trim()),
             Ok(_) => Err(format!("line {}: {name} is empty", row.line)),
             Err(_) => Err(format!("line {}: {name} is not UTF-8", row.line)),
@@ -144,41 +182,56 @@ impl<'a> Table<'a> {
     }
 }
 
-struct Rows<'a> {
-    reader: Reader<&'a [u8]>,
+/// The records of a text, read one at a time: what is kept of the text is one of them.
+struct Records<'a> {
+    reader: Reader,
+    rest: &'a [u8],
     lines: Lines<'a>,
-    is_over: bool,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
-impl Rows<'_> {
-    /// The next line; none at the end.
-    fn read(&mut self) -> Result<Option<Row>, String> {
-        let mut fields = ByteRecord::new();
-        // The header comes before the first row.
-        let header = self.reader.byte_headers();
-        header.map_err(|error| error.to_string())?;
-        loop {
-            let line = self.lines.at(self.reader.position().byte());
-            match self.reader.read_byte_record(&mut fields) {
-                Ok(true) if fields.iter().all(|field| field.trim_ascii().is_empty()) => {}
-                Ok(true) => return Ok(Some(Row { line, fields })),
-                Ok(false) => return Ok(None),
-                Err(error) => return Err(format!("line {line}: {}", explain(&error))),
-            }
+impl<'a> Records<'a> {
+    fn of(text: &'a [u8], header_at: usize, separator: u8) -> Self {
+        Self {
+            reader: ReaderBuilder::new().delimiter(separator).build(),
+            rest: &text[header_at..],
+            lines: Lines {
+                text,
+                counted: 0,
+                line: 1,
+            },
+            bytes: vec![0; 256],
+            // With one more it is seen that there are too many.
+            ends: vec![0; MOST_COLUMNS + 1],
         }
     }
-}
 
-impl Iterator for Rows<'_> {
-    type Item = Result<Row, String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
+    /// The next one; none at the end.
+    fn read(&mut self) -> Result<Option<Row>, String> {
+        let line = self.lines.at(self.rest);
+        let (mut length, mut fields) = (0, 0);
+        loop {
+            let (bytes, ends) = (&mut self.bytes[length..], &mut self.ends[fields..]);
+            let (result, read, written, ended) = self.reader.read_record(self.rest, bytes, ends);
+            self.rest = &self.rest[read..];
+            (length, fields) = (length + written, fields + ended);
+            match result {
+                _ if fields > MOST_COLUMNS => {
+                    return Err(format!(
+                        "line {line}: there are more than {MOST_COLUMNS} columns"
+                    ));
+                }
+                ReadRecordResult::OutputFull => self.bytes.resize(2 * self.bytes.len(), 0),
+                ReadRecordResult::InputEmpty | ReadRecordResult::OutputEndsFull => {}
+                ReadRecordResult::End => return Ok(None),
+                ReadRecordResult::Record => {
+                    let (bytes, ends) = (&self.bytes[..length], &self.ends[..fields]);
+                    let (bytes, ends) = (bytes.to_vec(), ends.to_vec());
+                    return Ok(Some(Row { line, bytes, ends }));
+                }
+            }
         }
-        let row = self.read().transpose();
-        self.is_over = !matches!(row, Some(Ok(_)));
-        row
     }
 }
 
@@ -201,9 +254,8 @@ fn utf8(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
 /// The separator that a first line `sep=;` says, and where the header begins.
 fn begin(text: &[u8], skip: usize) -> (Option<u8>, usize) {
     let line = |from: usize| {
-        let rest = text.get(from..).unwrap_or_default();
-        let length = rest.iter().position(|byte| *byte == b'\n');
-        length.map_or(text.len(), |length| from + length + 1)
+        let end = (from..text.len()).find(|at| ends_line(text, *at));
+        end.map_or(text.len(), |end| end + 1)
     };
     let first = text[..line(0)].trim_ascii_end();
     // Of a tab after the sign nothing is left by trimming.
@@ -220,54 +272,47 @@ fn begin(text: &[u8], skip: usize) -> (Option<u8>, usize) {
 
 /// The separator that the header has most of, outside of quotes; of equal ones the first.
 fn guess(text: &[u8]) -> u8 {
-    let usual = [b'\t', b';', b','];
-    let most = usual.into_iter().max_by_key(|it| count(text, *it));
-    most.unwrap_or(b',')
-}
-
-/// How many of a separator the header has, outside of quotes.
-fn count(text: &[u8], separator: u8) -> usize {
     let mut quoted = false;
-    let mut count = 0;
-    for byte in text.trim_ascii_start() {
+    let header = text.trim_ascii_start().iter().filter_map(|byte| {
         quoted ^= *byte == b'"';
-        if !quoted && *byte == b'\n' {
-            break;
+        (!quoted).then_some(*byte)
+    });
+    let mut found = [(b'\t', 0), (b';', 0), (b',', 0)];
+    for byte in header.take_while(|byte| !matches!(byte, b'\n' | b'\r')) {
+        for (separator, count) in &mut found {
+            *count += usize::from(byte == *separator);
         }
-        count += usize::from(!quoted && *byte == separator);
     }
-    count
+    let most = found.into_iter().max_by_key(|(_, count)| *count);
+    most.map_or(b',', |(separator, _)| separator)
 }
 
-/// Counts lines, from the header on and only forwards.
+/// Whether this byte of a text is the last of a line: lines end in `\n`, `\r\n` or `\r`.
+fn ends_line(text: &[u8], at: usize) -> bool {
+    match text[at] {
+        b'\n' => true,
+        b'\r' => text.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    }
+}
+
+/// Counts lines, only forwards.
 struct Lines<'a> {
     text: &'a [u8],
-    header_at: usize,
     counted: usize,
     line: usize,
 }
 
-impl<'a> Lines<'a> {
-    const fn of(text: &'a [u8], header_at: usize) -> Self {
-        Self {
-            text,
-            header_at,
-            counted: 0,
-            line: 1,
-        }
-    }
-
-    /// The number of the line on which the record begins that is read from `start` on, behind the header's beginning:
-    /// empty lines and the rest of a line's end come before it.
-    fn at(&mut self, start: u64) -> usize {
-        let start = usize::try_from(start).unwrap_or(usize::MAX);
-        let start = self.header_at.saturating_add(start).min(self.text.len());
-        let rest = self.text[start..].iter();
-        let skipped = rest.take_while(|byte| matches!(byte, b'\n' | b'\r'));
-        let end = start + skipped.count();
-        let new = self.text.get(self.counted..end).unwrap_or_default();
-        self.line += new.iter().filter(|&&byte| byte == b'\n').count();
-        self.counted = self.counted.max(end);
+impl Lines<'_> {
+    /// The number of the line on which the record begins that is read from this rest of the text: empty lines, and the rest of a
+    /// line's end, come before it.
+    fn at(&mut self, rest: &[u8]) -> usize {
+        let skipped = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        let end = self.text.len() - rest.len() + skipped.count();
+        self.line += (self.counted..end)
+            .filter(|at| ends_line(self.text, *at))
+            .count();
+        self.counted = end;
         self.line
     }
 }
@@ -285,15 +330,6 @@ fn shortened(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-fn explain(error: &csv::Error) -> String {
-    match error.kind() {
-        ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => format!("{len} fields where the header has {expected_len}"),
-        _ => error.to_string(),
-    }
 }
 
 /// A whole number, which spreadsheets also write as `2.0` or `2,00`. What may be a thousand is one only if that is said.

@@ -45,15 +45,7 @@ impl Address {
     async fn by_name(&self) -> io::Result<TcpListener> {
         let host = self.host.trim_matches(['[', ']']);
         let addresses = lookup_host((host, self.port)).await?;
-        let mut bound = Err(ErrorKind::AddrNotAvailable.into());
-        for address in in_turn(addresses) {
-            bound = TcpListener::bind(address).await;
-            // Where another program has the first one, this service may run already: it must not begin beside itself.
-            if !matches!(&bound, Err(error) if error.kind() != ErrorKind::AddrInUse) {
-                break;
-            }
-        }
-        bound
+        on_first(in_turn(addresses)).await
     }
 
     /// At all addresses of the machine; where it has no IPv6, at those of IPv4.
@@ -65,6 +57,19 @@ impl Address {
             bound => bound,
         }
     }
+}
+
+/// On the first that the machine has; else the error of the first.
+async fn on_first(addresses: Vec<SocketAddr>) -> io::Result<TcpListener> {
+    let mut first = None;
+    for address in addresses {
+        match TcpListener::bind(address).await {
+            // Where another program has the first one, this service may run already: it must not begin beside itself.
+            Err(error) if error.kind() != ErrorKind::AddrInUse => first = first.or(Some(error)),
+            bound => return bound,
+        }
+    }
+    Err(first.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()))
 }
 
 /// Those of IPv4 first: whoever asks for `localhost` tries both kinds, and whoever asks for `127.0.0.1` this one alone.
@@ -120,7 +125,24 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, in_turn, reachable};
+    use super::{Address, in_turn, on_first, reachable};
+    use std::io::ErrorKind;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn the_first_address_that_the_machine_has_is_taken_unless_another_program_has_it() {
+        // Of documentation: no machine has these.
+        let missing = ["192.0.2.1:0", "[2001:db8::1]:0"].map(|it| it.parse().unwrap());
+        let here = "127.0.0.1:0".parse().unwrap();
+        let there = on_first([&missing[..], &[here]].concat()).await.unwrap();
+        let taken = there.local_addr().unwrap();
+        assert_eq!(taken.ip(), here.ip());
+        let kind = |bound: Result<TcpListener, std::io::Error>| bound.unwrap_err().kind();
+        let refused = on_first(vec![missing[0], taken, here]).await;
+        assert_eq!(kind(refused), ErrorKind::AddrInUse);
+        let none = on_first(missing.into()).await;
+        assert_eq!(kind(none), ErrorKind::AddrNotAvailable);
+    }
 
     #[test]
     fn of_a_name_the_addresses_of_ipv4_come_first() {

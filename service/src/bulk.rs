@@ -10,6 +10,7 @@ use crate::telemetry::Deed;
 use segstock::MAX_UNITS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -210,12 +211,14 @@ impl Stocklist {
         repeated: Repeated,
     ) -> Result<(), String> {
         check_sku(sku).map_err(|error| format!("line {line}: {error}"))?;
-        let (first, sum) = self.units.entry(sku.to_owned()).or_insert((line, 0));
-        if *first != line && repeated == Repeated::Refused {
+        let known = self.units.entry(sku.to_owned());
+        if let (Entry::Occupied(known), Repeated::Refused) = (&known, repeated) {
+            let (first, _) = known.get();
             return Err(format!(
                 "line {line}: {sku} is counted already on line {first}"
             ));
         }
+        let (_, sum) = known.or_insert((line, 0));
         *sum = sum.saturating_add(units);
         if *sum > MAX_UNITS {
             return Err(format!(
@@ -264,6 +267,11 @@ mod tests {
             .collect())
     }
 
+    /// A text with each end of a line that there is.
+    fn with_each_end(text: &str) -> [String; 3] {
+        ["\n", "\r\n", "\r"].map(|end| text.replace('\n', end))
+    }
+
     fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
         let mark = [0xFEFF];
         mark.into_iter()
@@ -277,10 +285,13 @@ mod tests {
         let right = Ok(vec![("A;b".to_owned(), 2), ("C".to_owned(), 7)]);
         for text in [
             "sku,units\nA;b,2\nC,7\n",
-            "SKU;Units\r\n\"A;b\";2\r\nC;7",
+            "SKU;Units\n\"A;b\";2\nC;7",
             "\u{feff}name\tunits\tsku\n-\t2.0\tA;b\n\t\t\n\"x\ty\"\t7,00\tC\n",
             "sep=;\nsku;units\n\"A;b\";2\n\nC;7\n",
-        ] {
+        ]
+        .map(with_each_end)
+        .as_flattened()
+        {
             let read = |bytes: &[u8]| csv(bytes, Form::default(), Repeated::Refused);
             assert_eq!(read(text.as_bytes()), right, "{text}");
             let text = text.trim_start_matches('\u{feff}');
@@ -292,14 +303,16 @@ mod tests {
             skip: 2,
             thousands: true,
         };
-        let text = b"Stock of May\nby Ann, Bob\nsku|units\nA|1,200\nA|1.000.000\n";
-        let read = csv(text, form, Repeated::AddedUp);
-        assert_eq!(read, Ok(vec![("A".to_owned(), 1_001_200)]));
+        let text = "Stock of May\nby Ann, Bob\nsku|units\nA|1,200\nA|1.000.000\n";
+        for text in with_each_end(text) {
+            let read = csv(text.as_bytes(), form, Repeated::AddedUp);
+            assert_eq!(read, Ok(vec![("A".to_owned(), 1_001_200)]));
+        }
     }
 
     #[test]
-    fn the_first_fault_is_told_with_its_line() {
-        for (text, told) in [
+    fn the_first_fault_is_answered_with_its_line() {
+        for (text, fault) in [
             ("", "is empty"),
             ("sku,units\n", "no line with a SKU"),
             (
@@ -346,22 +359,41 @@ mod tests {
             ),
             ("sku,units\n..,1\n", "line 2: a SKU has"),
         ] {
-            let error = csv(text.as_bytes(), Form::default(), Repeated::Refused).unwrap_err();
-            assert!(error.contains(told), "{text:?}: {error}");
+            for text in with_each_end(text) {
+                let error = csv(text.as_bytes(), Form::default(), Repeated::Refused).unwrap_err();
+                assert!(error.contains(fault), "{text:?}: {error}");
+            }
         }
         let damaged = csv(b"\xFF\xFEa", Form::default(), Repeated::Refused);
         assert!(damaged.unwrap_err().contains("UTF-16"));
     }
 
     #[test]
-    fn json_lines_are_read_and_their_first_fault_is_told() {
+    fn a_line_has_ten_thousand_columns_at_most() {
+        let commas = |count: usize| ",".repeat(count);
+        let read = |text: String| csv(text.as_bytes(), Form::default(), Repeated::Refused);
+        for quote in ["", "a\"", "\"\n\""] {
+            let header = |columns: usize| format!("sku,units,{quote}{}\n", commas(columns - 3));
+            let list = |columns: usize| format!("{}A,1{}\n", header(columns), commas(columns - 2));
+            assert_eq!(read(list(10_000)), Ok(vec![("A".to_owned(), 1)]));
+            let fault = read(list(10_001)).unwrap_err();
+            assert_eq!(fault, "line 1: there are more than 10000 columns");
+        }
+        let fault = read(format!("sku,units\nA{}\n", commas(9_999))).unwrap_err();
+        assert_eq!(fault, "line 2: 10000 fields where the header has 2");
+        let fault = read(format!("sku,units\nA{}\n", commas(10_000))).unwrap_err();
+        assert_eq!(fault, "line 2: there are more than 10000 columns");
+    }
+
+    #[test]
+    fn json_lines_are_read_and_their_first_fault_is_answered() {
         let read =
             |text: &str| Stocklist::from_json_lines(text.as_bytes(), MOST, Repeated::AddedUp);
         let text = "\u{feff}{\"sku\":\"a\",\"units\":1}\r\n\n{\"units\":2.0,\"available\":9,\"sku\":\"a\"}";
         let list = read(text).unwrap();
         assert_eq!((list.lines, list.units["a"]), (2, (1, 3)));
         let line = |sku: &str| format!("{{\"sku\":\"{sku}\",\"units\":1}}\n");
-        for (text, told) in [
+        for (text, fault) in [
             ("", "no line"),
             (
                 "{\"sku\":\"a\",\"units\":1}\n{\"sku\":\"a\"}",
@@ -378,8 +410,8 @@ mod tests {
             ),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.why.contains(told), "{text}: {error:?}");
-            assert_eq!(error.is_full, told.contains("in all"));
+            assert!(error.why.contains(fault), "{text}: {error:?}");
+            assert_eq!(error.is_full, fault.contains("in all"));
         }
     }
 }

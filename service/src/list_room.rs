@@ -34,8 +34,8 @@ impl ListRoom {
     /// Room for lists of at most this many bytes.
     #[must_use]
     pub fn of(bytes: usize) -> Self {
-        // So many lists of the most are fewer than a semaphore counts to.
-        let most = pieces(bytes).min(u32::MAX / LISTS);
+        // Both rooms together are fewer pieces than can be counted.
+        let most = pieces(bytes).min(u32::MAX / (LISTS + 1));
         let most_small = most / SMALL;
         Self {
             large: Semaphore::new((most * LISTS) as usize),

@@ -30,9 +30,10 @@ function element(name, kind, text) {
 const number = (units) => units.toLocaleString("en");
 const rate = (value) => (value < 10 ? value.toFixed(1) : number(Math.round(value)));
 function time(seconds) {
-  if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
-  if (seconds < 0.01) return `${(seconds * 1000).toFixed(1)} ms`;
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  // What is rounded up to 1000 µs or 1000 ms is shown as 1.0 of the next unit.
+  if (seconds < 0.0009995) return `${Math.round(seconds * 1e6)} µs`;
+  if (seconds < 0.00995) return `${(seconds * 1000).toFixed(1)} ms`;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   return `${seconds.toFixed(1)} s`;
 }
 

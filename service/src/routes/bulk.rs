@@ -10,10 +10,11 @@ use crate::kinds;
 use crate::list_room::Taken;
 use crate::problem::Problem;
 use crate::table::Form;
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::extract::{Request, State};
+use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
@@ -127,46 +128,40 @@ fn kind_of(value: Option<&HeaderValue>) -> Option<Kind> {
     }
 }
 
+/// At least and at most how many bytes a body has.
+type Size = (u64, Option<u64>);
+
 /// The list that is sent, and its room in memory.
-async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes, Taken<'_>), Problem> {
-    let Some(kind) = kind_of(request.headers().get(CONTENT_TYPE)) else {
-        let detail = "a list is declared as text/csv or application/jsonl";
-        return Err(Problem::new(kinds::NOT_JSON, detail));
-    };
+async fn list_of<'a>(
+    app: &'a App,
+    size: Size,
+    body: &mut BodyDataStream,
+) -> Result<(Vec<u8>, Taken<'a>), Problem> {
     let (most, time) = (app.limits.list, app.limits.request);
     let too_large = || {
         let detail = format!("the list is larger than {most} bytes, or broke off");
         Problem::new(kinds::TOO_LARGE, detail)
     };
-    let size = request.body().size_hint();
-    let room = match size.lower() > most as u64 {
-        true => Err(too_large()),
-        false => app.list_room.take(size.upper(), time).await,
-    };
-    let mut room = match room {
-        Ok(room) => room,
-        Err(problem) => {
-            // Who still sends its list would not read the answer.
-            _ = in_time(
-                time,
-                request
-                    .into_body()
-                    .into_data_stream()
-                    .for_each(async |_| ()),
-            )
-            .await;
-            return Err(problem);
+    if size.0 > most as u64 {
+        return Err(too_large());
+    }
+    let mut room = app.list_room.take(size.1, time).await?;
+    let read = async {
+        let mut list = Vec::new();
+        while let Some(piece) = body.next().await {
+            let piece = piece.ok().filter(|it| list.len() + it.len() <= most);
+            list.extend_from_slice(&piece?);
         }
+        Some(list)
     };
-    let body = in_time(time, to_bytes(request.into_body(), most)).await?;
-    let body = body.map_err(|_| too_large())?;
-    room.shrink(body.len());
-    Ok((kind, body, room))
+    let list = in_time(time, read).await?.ok_or_else(too_large)?;
+    room.shrink(list.len());
+    Ok((list, room))
 }
 
 /// Restock or count many SKUs
 ///
-/// The whole list is checked before anything changes: the first fault is told with its line, and nothing is done. Each 10,000
+/// The whole list is checked before anything changes: the first fault is answered with its line, and nothing is done. Each 10,000
 /// SKUs are changed together: if the service fails, all of them are changed, or none. Of a longer list, at several nodes, and
 /// if other requests come in between that make a line impossible, some SKUs may be changed and others not. The same list with
 /// the same key then does what is left, and nothing twice. A long list takes its time, beyond that of other requests.
@@ -175,25 +170,47 @@ async fn body_of(app: &App, request: Request) -> Result<(Kind, Bytes, Taken<'_>)
     responses((status = 200, body = Imported)))]
 pub async fn import(
     State(app): State<Shared>,
-    IdempotencyKey(key): IdempotencyKey,
-    Query(how): Query<How>,
     request: Request,
 ) -> Result<axum::Json<Imported>, Problem> {
-    let (kind, body, _room) = body_of(&app, request).await?;
+    let (mut parts, body) = request.into_parts();
+    let size = body.size_hint();
+    let size = (size.lower(), size.upper());
+    let mut body = body.into_data_stream();
+    let imported = import_from(&app, &mut parts, size, &mut body).await;
+    if imported.is_err() {
+        // Who still sends a list would not read the answer.
+        _ = in_time(app.limits.request, body.for_each(async |_| ())).await;
+    }
+    imported.map(axum::Json)
+}
+
+async fn import_from(
+    app: &App,
+    parts: &mut Parts,
+    size: Size,
+    body: &mut BodyDataStream,
+) -> Result<Imported, Problem> {
+    let key = <IdempotencyKey as FromRequestParts<()>>::from_request_parts(parts, &()).await?;
+    let Query(how) = Query::<How>::from_request_parts(parts, &()).await?;
+    let kind = kind_of(parts.headers.get(CONTENT_TYPE)).ok_or_else(|| {
+        let detail = "a list is declared as text/csv or application/jsonl";
+        Problem::new(kinds::NOT_JSON, detail)
+    })?;
+    let (bytes, _room) = list_of(app, size, body).await?;
     let most = app.shop.most_skus(app.limits.skus);
     let reading = in_time(app.limits.request, app.reading.lock()).await?;
     // Other requests of this thread do not wait for it.
-    let list = block_in_place(|| read(&how, kind, &body, most))?;
-    drop(body);
+    let list = block_in_place(|| read(&how, kind, &bytes, most))?;
+    drop(bytes);
     let import = Import {
         act: how.r#do,
-        key: &key,
+        key: &key.0,
         opens: how.open,
         most,
         patience: app.limits.request,
         is_dry_run: how.dry_run,
     };
-    Ok(axum::Json(app.shop.import(import, list, reading).await?))
+    app.shop.import(import, list, reading).await
 }
 
 /// The form of a list that is shown.

@@ -307,4 +307,6 @@ fn no_figure_stays_as_it_is_whatever_happens() {
         thread::sleep(Duration::from_millis(50));
     }
     drop((open, half));
+    // All series were there from the start.
+    assert_eq!(Figures::of(client).series(), before.series());
 }

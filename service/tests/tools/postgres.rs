@@ -224,8 +224,15 @@ fn away(mut server: PostgresServer) {
     let (folder, socket, url) = behind_link(&server, "postgres");
     let link = folder.path().join(socket.file_name().unwrap());
     symlink(&socket, &link).unwrap();
-    let arguments = [PORTS, &["--ledger", &url, "--request-timeout", "1"]].concat();
-    let service = Process::spawn(&mut command(&arguments));
+    let more = [
+        "--ledger",
+        &url,
+        "--request-timeout",
+        "1",
+        "--metrics-skus",
+        "phone",
+    ];
+    let service = Process::spawn(&mut command(&[PORTS, &more].concat()));
     let is_ready = || service.client.get("/readyz").status == 200;
     let wait_for = |what: &dyn Fn() -> bool| {
         let began = Instant::now();
@@ -238,6 +245,7 @@ fn away(mut server: PostgresServer) {
     assert!(is_ready());
     let figures = || Figures::of(&service.client);
     let before = figures();
+    let held = ["sku_units{sku=\"phone\",state=\"held\"}"];
     let ledger = ["ledger_durable", "ledger_batches_total", "ledger_failed"];
     assert!(before.get("ledger_durable") > 0.0);
     assert_eq!(before.get("ledger_on_the_way"), 0.0);
@@ -251,6 +259,8 @@ fn away(mut server: PostgresServer) {
     // A look waits for no database, and says that nothing became durable.
     let away = figures();
     assert_eq!(away.since(&before, ledger), [0.0; 3]);
+    // What is held for an order is shown once that is durable.
+    assert_eq!(away.since(&before, held), [0.0]);
     assert_eq!(away.get("ledger_on_the_way"), 1.0);
     let lag = away.get("ledger_lag_seconds");
     assert!((2.5..30.0).contains(&lag), "{lag}");
@@ -268,5 +278,6 @@ fn away(mut server: PostgresServer) {
         now.get("ledger_lag_seconds") == 0.0 && now.get("ledger_age_seconds") < lag
     });
     assert_eq!(back.since(&before, ledger), [1.0, 1.0, 0.0]);
+    assert_eq!(back.since(&before, held), [1.0]);
     assert_eq!(back.get("ledger_on_the_way"), 0.0);
 }

@@ -90,48 +90,62 @@ impl Node {
     }
 
     async fn open_all(&self, skus: Vec<Sku>) -> Result<(), Problem> {
-        let opened = stream::iter(skus).map(|sku| async move { self.open_with(&sku, 0).await });
-        let mut opened = pin!(opened.buffered(AT_ONCE));
-        while let Some(opened) = opened.next().await {
-            opened?;
-        }
-        Ok(())
+        let open = |sku: Sku| async move {
+            let opened = self.open_with(&sku, 0).await;
+            opened.map_err(|problem| problem.at(&format!("SKU {sku}")))
+        };
+        each(skus, open, |count, opened| {
+            opened.map(drop).map_err(|problem| {
+                let opened = format!("at least {count} SKUs were opened; the same list with the same key does what is left");
+                problem.at(&opened)
+            })
+        })
+        .await
     }
 
-    /// Makes the changes, each known by the list's key. After one that is refused it begins no other, and waits for those that it
-    /// began: whoever hears of the refusal and looks finds what was done.
+    /// Makes the changes, each known by the list's key.
     async fn make(
         &self,
         key: &OrderId,
         changes: Vec<Change>,
         done: &mut Imported,
     ) -> Result<(), Problem> {
-        let is_stopped = AtomicBool::new(false);
-        let changes = stream::iter(changes)
-            .take_while(|_| ready(!is_stopped.load(Ordering::Relaxed)))
-            .map(|change| async move {
-                let changed = change.make(&self.node, key).await;
-                (change, changed)
-            });
-        let mut changes = pin!(changes.buffered(AT_ONCE).enumerate());
-        let mut refused = Ok(());
-        while let Some((count, (change, changed))) = changes.next().await {
-            match changed {
-                Ok(Some(answer)) => {
-                    telemetry::done(change.act.deed(), answer.before);
-                    done.before += usize::from(answer.before);
-                    done.difference += answer.difference;
-                }
-                Ok(None) => {}
-                Err(problem) => {
-                    is_stopped.store(true, Ordering::Relaxed);
-                    let stopped = || problem.at(&Imported::stopped(count, change.line));
-                    refused = refused.and_then(|()| Err(stopped()));
-                }
+        let make = |change: Change| async move {
+            let changed = change.make(&self.node, key).await;
+            (change, changed)
+        };
+        each(changes, make, |count, (change, changed)| {
+            let stopped = |problem: Problem| problem.at(&Imported::stopped(count, change.line));
+            if let Some(answer) = changed.map_err(stopped)? {
+                telemetry::done(change.act.deed(), answer.before);
+                done.before += usize::from(answer.before);
+                done.difference += answer.difference;
             }
-        }
-        refused
+            Ok(())
+        })
+        .await
     }
+}
+
+/// Does something with each, with some at once, and notes what came of it and of how many before. After one that failed it begins
+/// no other, and waits for those that it began: whoever hears of the failure and looks finds what was done.
+async fn each<T, D: Future>(
+    all: Vec<T>,
+    act: impl Fn(T) -> D,
+    mut note: impl FnMut(usize, D::Output) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let is_stopped = AtomicBool::new(false);
+    let done = stream::iter(all)
+        .take_while(|_| ready(!is_stopped.load(Ordering::Relaxed)))
+        .map(act);
+    let mut done = pin!(done.buffered(AT_ONCE).enumerate());
+    let mut first = Ok(());
+    while let Some((count, done)) = done.next().await {
+        let noted = note(count, done);
+        is_stopped.fetch_or(noted.is_err(), Ordering::Relaxed);
+        first = first.and(noted);
+    }
+    first
 }
 
 /// What a line of a list does to its SKU.

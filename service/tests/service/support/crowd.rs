@@ -223,6 +223,8 @@ pub fn ended_under_load(start: impl Fn() -> Process, mut end: impl FnMut(Process
             return wrongs;
         }
     }
+    let answered = all.lock().unwrap().len();
+    assert!(answered >= orders() / 2 * rounds(), "{answered}");
     assert_goes_on(&service.client, &all);
     Vec::new()
 }

@@ -40,6 +40,11 @@ impl Figures {
         self.0.keys().map(|series| name_of(series)).collect()
     }
 
+    /// The names of all series, with their labels.
+    pub fn series(&self) -> BTreeSet<&String> {
+        self.0.keys().collect()
+    }
+
     /// The names of the metrics of which a series differs from that of an earlier look.
     pub fn changed(&self, before: &Self) -> BTreeSet<&str> {
         let changed = self.0.iter();

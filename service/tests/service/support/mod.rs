@@ -33,8 +33,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use ureq::Agent;
 use ureq::http::{Request, Response};
+use ureq::{Agent, AsSendBody};
 
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 /// One recorder in a process.
@@ -242,17 +242,27 @@ impl Client {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Reply, ureq::Error> {
+        // ureq would not let a GET have a body, not even none.
+        if method == "GET" {
+            return self.try_send_any(method, path, headers, ());
+        }
+        self.try_send_any(method, path, headers, body)
+    }
+
+    /// With a body of any type.
+    pub fn try_send_any(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsSendBody,
+    ) -> Result<Reply, ureq::Error> {
         let uri = format!("http://{}{path}", self.address);
         let mut request = Request::builder().method(method).uri(uri);
         for &(name, value) in headers {
             request = request.header(name, value);
         }
-        // ureq would not let a GET have a body, not even none.
-        let mut response: Response<ureq::Body> = if method == "GET" {
-            self.agent.run(request.body(()).unwrap())?
-        } else {
-            self.agent.run(request.body(body).unwrap())?
-        };
+        let mut response: Response<ureq::Body> = self.agent.run(request.body(body).unwrap())?;
         let kind = response.headers().get("content-type");
         let kind = kind.map_or("", |kind| kind.to_str().unwrap()).to_owned();
         Ok(Reply {
