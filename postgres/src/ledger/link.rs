@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
@@ -181,10 +181,16 @@ impl Links {
         };
         let ended = drive(runtime, async || {
             let ended = timeout(reach.timeout, call()).await;
-            ended.unwrap_or_else(|_| {
+            let ended = ended.unwrap_or_else(|_| {
                 let line = format!("PostgreSQL did not answer within {:?}", reach.timeout);
                 Err(Fault::new(LedgerReason::NoAnswer, line, true))
-            })
+            });
+            if ended.is_err() {
+                // The connection is given up, and may hold locks. Only while it is driven can it be closed, and who knows when the
+                // next call comes.
+                yield_now().await;
+            }
+            ended
         });
         let (answer, link) = ended?;
         self.link = Some(link);

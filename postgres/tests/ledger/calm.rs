@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls};
 
-/// Nobody has asked again for a time.
+/// Nobody has asked again for a time, or waited until an answer counted as lost.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 pub fn add(tests: &Tests) {
@@ -66,6 +66,10 @@ pub fn add(tests: &Tests) {
         let ledger = PostgresLedger::<String>::at(site.server.url(), &name);
         let opened = ledger.expect("a name").existing().open();
         assert_eq!(opened.map(|opened| opened.epoch), Ok(2));
+    });
+    tests.add("an_opening_that_fails_keeps_nobody_out", |site| {
+        let client = connect(site.server.url(), site.runtime);
+        failed_openings(site.server.url(), &client, site.runtime);
     });
     tests.add("a_ledger_of_a_later_release_is_not_touched", |site| {
         let (client, name) = (connect(site.server.url(), site.runtime), name());
@@ -400,6 +404,42 @@ fn closed_for_good(url: &str) {
     }
     // Who still has it open writes nothing any more.
     assert_eq!(first.book.open("late".to_owned(), 1), Err(Refusal::Unknown));
+}
+
+/// Whoever was refused may still have the ledger that it tried to open: the next one that opens it need not wait for that.
+fn failed_openings(url: &str, client: &Client, runtime: &Handle) {
+    let name = name();
+    let ledger = || PostgresLedger::<String>::at(url, &name).expect("a name");
+    let refused = |mut ledger: PostgresLedger<String>, reason| {
+        let began = Instant::now();
+        let error = ledger.open().expect_err("it is refused");
+        assert_eq!(error.reason(), reason, "{error}");
+        let took = began.elapsed();
+        assert!(took < AT_ONCE, "{took:?}");
+        ledger
+    };
+    let opened = || {
+        let (began, mut ledger) = (Instant::now(), ledger());
+        ledger.open().expect("nobody keeps it out");
+        let took = began.elapsed();
+        assert!(took < AT_ONCE, "{took:?}");
+        ledger
+    };
+    let not_there = refused(ledger().existing(), LedgerReason::NotALedger);
+    drop(opened());
+    let version = |version: u32| {
+        let version = format!("UPDATE {name}.owner SET segstock_ledger = {version}");
+        run(client, runtime, &version);
+    };
+    version(9);
+    let later = refused(ledger(), LedgerReason::Later);
+    version(1);
+    opened()
+        .close_for_good("it went to sea")
+        .expect("it is open");
+    let closed = refused(ledger(), LedgerReason::ClosedForGood);
+    drop(refused(ledger(), LedgerReason::ClosedForGood));
+    drop((not_there, later, closed));
 }
 
 fn two_nodes(url: &str) {
