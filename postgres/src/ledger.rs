@@ -16,13 +16,15 @@
 //! A batch is written by a statement that checks epoch and number in the row of the owner, and does nothing if they are not
 //! those of the batch before. So a statement that is executed late, or twice, is void. The session has `synchronous_commit`
 //! on, whatever the database's default is, and a server with `fsync` or `full_page_writes` off is refused, also if it is started
-//! again like that: a commit that is answered is on disk, and no page of it is torn when the machine stops.
+//! again like that: a commit that is answered is on disk, and no page of it is torn when the machine stops. Each connection looks
+//! at first and every 5 seconds: for so long batches may be answered after a reload that switches one of the two off.
 //!
 //! | what happens | what the book does |
 //! |---|---|
 //! | the connection is lost, or the server is killed | it connects again, asks for the batch by its number, and sends it again unchanged if it is not there |
 //! | its certificate is refused | as if the connection was lost: it may pass, and the error says why |
 //! | the server does not answer | the statement counts as lost after the [time-out](PostgresLedger::timeout); then the same |
+//! | `fsync` or `full_page_writes` is switched off | once that is seen, as if the connection was lost: nothing is sent or answered until both are on again |
 //! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are answered *busy* |
 //! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are answered *unknown*, new ones *unavailable* |
 //! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |

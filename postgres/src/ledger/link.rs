@@ -75,12 +75,13 @@ impl Reach {
             looked: None,
             task,
         };
+        link.client.batch_execute(WAIT).await?;
         link.assert_durable().await?;
         Ok(link)
     }
 }
 
-/// Has commits wait for the disk, unless they wait for even more; says what they wait for.
+/// Has commits wait for the disk, unless they wait for even more. No other setting is stronger than that of the session.
 const WAIT: &str = "
     SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
         WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)";
@@ -95,8 +96,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Has commits of this connection wait for the disk, and sees that they do. Asked of each connection, since a server that is
-    /// started again may have other settings; and again and again, since they may be changed while it runs.
+    /// Sees that no commit is lost. Asked of each connection, since a server that is started again may have other settings; and
+    /// again and again, since they may be changed while it runs. They may be changed back: whoever writes has patience.
     async fn assert_durable(&mut self) -> Result<(), Fault> {
         if self
             .looked
@@ -104,20 +105,12 @@ impl Link {
         {
             return Ok(());
         }
-        let asked = format!("{WAIT}, ({SETTING_OFF})");
-        let asked = self.client.query_one(&asked, &[]).await?;
-        let (commit, off): (&str, Option<&str>) = (asked.try_get(0)?, asked.try_get(1)?);
-        let line = match (off, commit) {
-            (Some(off), _) => not_durable(off),
-            (None, "on" | "remote_apply") => {
-                self.looked = Some(Instant::now());
-                return Ok(());
-            }
-            (None, commit) => {
-                format!("synchronous_commit stays {commit}: commits do not wait for the disk")
-            }
-        };
-        Err(Fault::new(LedgerReason::Failed, line, false))
+        let off = self.client.query_one(SETTING_OFF, &[]).await?;
+        if let Some(off) = off.try_get(0)? {
+            return Err(Fault::new(LedgerReason::Failed, not_durable(off), true));
+        }
+        self.looked = Some(Instant::now());
+        Ok(())
     }
 }
 

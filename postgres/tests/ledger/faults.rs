@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio_postgres::Client;
 
 const UNITS: u64 = 1_000_000;
 const CUSTOMERS: usize = 64;
@@ -41,6 +42,11 @@ pub fn add(tests: &Tests) {
         "faults::a_server_that_keeps_no_commit_when_its_machine_stops_is_refused",
         start,
         not_durable,
+    );
+    tests.add_with_own(
+        "faults::a_server_that_keeps_commits_again_in_time_loses_no_call",
+        start,
+        durable_again,
     );
     tests.add_with_own(
         "faults::a_connection_that_is_cut_loses_no_answer",
@@ -244,14 +250,17 @@ fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
     assert_eq!(audit(&url, &name, &answers), Vec::<&String>::new());
 }
 
-/// Somebody switches off what commits need, and the connection is lost. Later somebody switches it on again.
+/// Switches a setting of the server on or off while it runs.
+fn set(client: &Client, runtime: &Handle, setting: &str) {
+    run(client, runtime, &format!("ALTER SYSTEM {setting}"));
+    run(client, runtime, "SELECT pg_reload_conf(), pg_sleep(0.5)");
+}
+
+/// Somebody switches off what commits need, for longer than the writer has patience. Later somebody switches it on again.
 fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     let (url, name) = (url(server), name());
     let client = connect(&url, runtime);
-    let set = |setting: &str| {
-        run(&client, runtime, &format!("ALTER SYSTEM {setting}"));
-        run(&client, runtime, "SELECT pg_reload_conf(), pg_sleep(0.5)");
-    };
+    let set = |setting: &str| set(&client, runtime, setting);
     let epoch = || {
         let epoch = format!("SELECT epoch FROM {name}.owner");
         let row = runtime.block_on(client.query_one(&epoch, &[]));
@@ -294,6 +303,34 @@ fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     }
     let shop = recover(&url, &name).expect("all is on again");
     assert_eq!(shop.found.skus, 2);
+}
+
+/// Somebody switches off what commits need, and switches it on again while the writer has patience: calls wait so long, and
+/// are answered then.
+fn durable_again(server: &OwnServer<PostgresServer>, runtime: &Handle) {
+    let (url, name) = (url(server), name());
+    let client = connect(&url, runtime);
+    let shop = recover(&url, &name).expect("all is on");
+    shop.book.open(phone(), 1).expect("a new SKU");
+    set(&client, runtime, "SET full_page_writes = off");
+    // An open connection sees it within five seconds.
+    thread::sleep(Duration::from_secs(5));
+    thread::scope(|scope| {
+        let placed = scope.spawn(|| shop.book.place("order", None, [(phone(), 1)], TTL));
+        thread::sleep(Duration::from_secs(1));
+        let (is_answered, status) = (placed.is_finished(), shop.writer.status());
+        set(&client, runtime, "RESET full_page_writes");
+        let placed = placed.join().expect("no panic");
+        assert!(placed.is_ok(), "{placed:?}: {:?}", shop.writer.status());
+        assert!(!is_answered, "no answer while it is off");
+        let unsettled = status.unsettled.expect("it says what it waits for");
+        let unsettled = unsettled.to_string();
+        assert!(unsettled.contains("full_page_writes off"), "{unsettled}");
+    });
+    drop(shop);
+    let shop = recover(&url, &name).expect("all is on");
+    let order = shop.book.get("order").map(|order| order.state);
+    assert_eq!(order, Ok(OrderState::Held));
 }
 
 fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {
