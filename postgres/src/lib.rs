@@ -48,6 +48,8 @@
 
 mod address;
 pub mod batched;
+#[cfg(any(feature = "ledger", feature = "nodes"))]
+mod durable;
 mod error;
 #[cfg(feature = "ledger")]
 pub mod ledger;

@@ -1,12 +1,12 @@
 //! [`Session`]: a connection, its prepared statements, and what the server's errors mean.
 
 use crate::address::{self, Address};
+#[cfg(feature = "nodes")]
+use crate::durable::Durable;
 use segstock_remote::{Connect, Fault};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-#[cfg(feature = "nodes")]
-use std::time::Instant;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSqlOwned, ToSql, WrongType};
@@ -68,7 +68,7 @@ impl Connect for Reach {
             client,
             statements: Mutex::default(),
             #[cfg(feature = "nodes")]
-            looks: self.is_durable.then(Mutex::default),
+            durable: self.is_durable.then(Durable::default),
             task: task.abort_handle(),
         };
         #[cfg(feature = "nodes")]
@@ -81,9 +81,9 @@ impl Connect for Reach {
 pub(crate) struct Session {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
-    /// When it was seen last that the server loses no commit, if that matters.
+    /// Sees that the server loses no commit, if that matters.
     #[cfg(feature = "nodes")]
-    looks: Option<Mutex<Option<Instant>>>,
+    durable: Option<Durable>,
     task: AbortHandle,
 }
 
@@ -108,24 +108,17 @@ impl Session {
         }
     }
 
-    /// Sees that no commit is lost, if that matters and was not seen for [`LOOKS_AGAIN`]: an operator may switch the setting off
-    /// while connections are open. It may be switched on again: whoever asks has patience.
+    /// Sees that no commit is lost, if that matters. A setting that is off may be switched on again: whoever asks has patience.
     #[cfg(feature = "nodes")]
     async fn assert_durable(&self) -> Result<(), Fault> {
-        let Some(looks) = &self.looks else {
+        let Some(durable) = &self.durable else {
             return Ok(());
         };
-        let seen = *looks.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.is_some_and(|seen| seen.elapsed() < LOOKS_AGAIN) {
-            return Ok(());
+        match durable.look(&self.client).await {
+            Ok(None) => Ok(()),
+            Ok(Some(line)) => Err(Fault::NotDone(line)),
+            Err(error) => Err(Fault::NotDone(words(&error))),
         }
-        let off = self.client.query_one(SETTING_OFF, &[]).await;
-        let off = off.map_err(|error| Fault::NotDone(words(&error)))?;
-        if let Some(setting) = column::<Option<String>>(&off, 0)? {
-            return Err(Fault::NotDone(not_durable(&setting)));
-        }
-        *looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        Ok(())
     }
 
     /// Runs statements that answer nothing.
@@ -295,21 +288,6 @@ pub(crate) fn is_locked_out(error: &Error) -> bool {
         // The server wants a password, and the URL has none.
         None => error.to_string().starts_with("invalid configuration"),
     }
-}
-
-/// The first setting that is off of those without which a server loses commits when its machine stops; or null.
-#[cfg(any(feature = "ledger", feature = "nodes"))]
-pub(crate) const SETTING_OFF: &str = "
-    SELECT (SELECT name FROM unnest(ARRAY['fsync', 'full_page_writes']) AS name
-        WHERE current_setting(name) <> 'on' LIMIT 1)";
-
-/// How long a connection goes on before it looks again whether such a setting was switched off.
-#[cfg(any(feature = "ledger", feature = "nodes"))]
-pub(crate) const LOOKS_AGAIN: Duration = Duration::from_secs(5);
-
-#[cfg(any(feature = "ledger", feature = "nodes"))]
-pub(crate) fn not_durable(setting: &str) -> String {
-    format!("the server has {setting} off: it loses commits when its machine stops")
 }
 
 /// Whether a schema that a user names can have this name, as it is: letters of lower case, digits and `_`.

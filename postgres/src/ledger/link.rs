@@ -3,12 +3,13 @@
 use super::errors::Fault;
 use super::statements::Statements;
 use crate::address::Address;
-use crate::session::{LOOKS_AGAIN, SETTING_OFF, is_schema_name, not_durable};
+use crate::durable::Durable;
+use crate::session::is_schema_name;
 use segstock_orders::ledger::{LedgerError, LedgerReason};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::timeout;
@@ -69,10 +70,10 @@ impl Reach {
         let (client, connection) = address.connect().await?;
         // Its end is seen by the calls.
         let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
-        let mut link = Link {
+        let link = Link {
             client,
             statements: Statements::new(&self.name),
-            looked: None,
+            durable: Durable::default(),
             task,
         };
         link.client.batch_execute(WAIT).await?;
@@ -90,27 +91,17 @@ const WAIT: &str = "
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) statements: Statements,
-    /// When it was seen last that no commit is lost.
-    looked: Option<Instant>,
+    durable: Durable,
     task: AbortHandle,
 }
 
 impl Link {
-    /// Sees that no commit is lost. Asked of each connection, since a server that is started again may have other settings; and
-    /// again and again, since they may be changed while it runs. They may be changed back: whoever writes has patience.
-    async fn assert_durable(&mut self) -> Result<(), Fault> {
-        if self
-            .looked
-            .is_some_and(|looked| looked.elapsed() < LOOKS_AGAIN)
-        {
-            return Ok(());
+    /// Sees that no commit is lost. A setting that is off may be switched on again: whoever writes has patience.
+    async fn assert_durable(&self) -> Result<(), Fault> {
+        match self.durable.look(&self.client).await? {
+            None => Ok(()),
+            Some(line) => Err(Fault::new(LedgerReason::Failed, line, true)),
         }
-        let off = self.client.query_one(SETTING_OFF, &[]).await?;
-        if let Some(off) = off.try_get(0)? {
-            return Err(Fault::new(LedgerReason::Failed, not_durable(off), true));
-        }
-        self.looked = Some(Instant::now());
-        Ok(())
     }
 }
 
@@ -164,7 +155,7 @@ impl Links {
         };
         let (link, reach) = (self.link.take(), &self.reach);
         let call = async || {
-            let mut link = match link {
+            let link = match link {
                 Some(link) => link,
                 None => reach.connect().await?,
             };

@@ -1,7 +1,7 @@
 //! [`SaleError`]: why a sale cannot be opened, or a node cannot join it.
 
 use super::version::VERSION;
-use crate::session::not_durable;
+use crate::durable::not_durable;
 use segstock_remote::{InvalidId, InvalidPatience, Unknown};
 use std::fmt;
 

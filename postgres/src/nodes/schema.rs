@@ -3,7 +3,8 @@
 use super::SaleError;
 use super::rows::{Failed, Rows};
 use super::version::VERSION;
-use crate::session::{SETTING_OFF, Session, column};
+use crate::durable::SETTING_OFF;
+use crate::session::{Session, column};
 use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
 
