@@ -21,6 +21,7 @@ use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::Write;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -182,11 +183,12 @@ fn customers(
         let threads: Vec<_> = threads.collect();
         thread::sleep(window);
         is_over.store(true, Ordering::Relaxed);
-        let times = threads.into_iter().map(|thread| thread.join());
-        times
-            .flat_map(Result::unwrap_or_default)
-            .flatten()
-            .collect()
+        // A customer who was refused makes the figures worthless.
+        let times = threads.into_iter().flat_map(|thread| {
+            let times = thread.join();
+            times.unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        times.flatten().collect()
     });
     times.sort_unstable();
     Ok(times)
