@@ -145,10 +145,10 @@ fn begin(direct: &str, through: &str, name: &str) -> Recovered<String> {
     shop.expect("it is opened at last")
 }
 
-/// How often the server is killed: `SEGSTOCK_LEDGER_KILLS`, or 3.
+/// How often the server is killed, and how often it stands still: `SEGSTOCK_LEDGER_KILLS`, or 5.
 fn kills() -> u32 {
     let kills = std::env::var("SEGSTOCK_LEDGER_KILLS");
-    kills.map_or(3, |kills| {
+    kills.map_or(5, |kills| {
         kills.parse().expect("SEGSTOCK_LEDGER_KILLS is a number")
     })
 }
@@ -229,22 +229,35 @@ fn signal(signal: &str, processes: &[String]) {
     _ = sent.expect("there is a kill");
 }
 
+/// Waits until all that the server did not answer is written, and customers call again.
+fn settle(shop: &Recovered<String>) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while shop.writer.status().unsettled.is_some() {
+        assert!(Instant::now() < until, "{:?}", shop.writer.status());
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(Duration::from_millis(300));
+}
+
 fn still(server: &OwnServer<PostgresServer>, _: &Handle) {
     let (url, name) = (url(server), name());
     let shop = begin(&url, &url, &name);
     let answers = sells(&shop, || {
-        let processes = processes(server);
-        signal("-STOP", &processes);
-        // Longer than the time-outs: the ledger gives the connection up, and cannot get another.
-        thread::sleep(Duration::from_secs(4));
-        let status = shop.writer.status();
-        let new = shop.book.place("new", None, [(phone(), 1)], TTL);
-        signal("-CONT", &processes);
-        assert!(
-            status.unsettled.is_some() && status.dead.is_none(),
-            "{status:?}"
-        );
-        assert_eq!(new, Err(Refusal::Busy), "new orders are not kept waiting");
+        for _ in 0..kills() {
+            let processes = processes(server);
+            signal("-STOP", &processes);
+            // Longer than the time-outs: the ledger gives the connection up, and cannot get another.
+            thread::sleep(Duration::from_secs(4));
+            let status = shop.writer.status();
+            let new = shop.book.place("new", None, [(phone(), 1)], TTL);
+            signal("-CONT", &processes);
+            assert!(
+                status.unsettled.is_some() && status.dead.is_none(),
+                "{status:?}"
+            );
+            assert_eq!(new, Err(Refusal::Busy), "new orders are not kept waiting");
+            settle(&shop);
+        }
     });
     drop(shop);
     assert_eq!(audit(&url, &name, &answers), Vec::<&String>::new());
