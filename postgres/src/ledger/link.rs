@@ -59,12 +59,13 @@ impl Reach {
         let mut address = self.address.clone();
         let config = &mut address.config;
         let own = config.get_options().unwrap_or_default();
-        let milliseconds = self.timeout.as_millis().max(1);
+        // The server counts 24 days.
+        let milliseconds = self.timeout.as_millis().clamp(1, i32::MAX as u128);
         // A plan must not depend on statistics: the tables grow from nothing to millions of rows in one session. And no
         // statement is worth compiling: that takes longer than the commit.
         let options = format!(
-            "{own} -c statement_timeout={milliseconds} -c default_transaction_isolation=read\\ committed \
-             -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
+            "{own} -c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds} \
+             -c default_transaction_isolation=read\\ committed -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
         );
         config.options(options).connect_timeout(self.timeout);
         let (client, connection) = address.connect().await?;
