@@ -24,7 +24,7 @@
 //! | the connection is lost, or the server is killed | it connects again, asks for the batch by its number, and sends it again unchanged if it is not there |
 //! | its certificate is refused | as if the connection was lost: it may pass, and the error says why |
 //! | the server does not answer | the statement counts as lost after the [time-out](PostgresLedger::timeout); then the same |
-//! | `fsync` or `full_page_writes` is switched off | once that is seen, as if the connection was lost: nothing is sent or answered until both are on again |
+//! | `fsync` or `full_page_writes` is switched off | once that is seen, the ledger is dead: nobody knows what was committed meanwhile and is not on disk. Before it is opened again, switch both on, have the machine `sync`, and run `CHECKPOINT` |
 //! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are answered *busy* |
 //! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are answered *unknown*, new ones *unavailable* |
 //! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |

@@ -46,6 +46,8 @@ impl From<Error> for Fault {
             Some("25006") => (LedgerReason::ReadOnly, true),
             Some("53100") => (LedgerReason::Full, true),
             Some("XX001" | "XX002") => (LedgerReason::Damaged, false),
+            // The session stood still inside a transaction.
+            Some("25P03") => if_it_may_pass(true),
             // Connections, transactions that were undone, resources, an operator's intervention, the system.
             Some(code) => {
                 if_it_may_pass(["08", "40", "53", "55", "57", "58"].contains(&&code[..2]))

@@ -78,7 +78,6 @@ impl Reach {
             task,
         };
         link.client.batch_execute(WAIT).await?;
-        link.assert_durable().await?;
         Ok(link)
     }
 }
@@ -96,16 +95,6 @@ pub(super) struct Link {
     task: AbortHandle,
 }
 
-impl Link {
-    /// Sees that no commit is lost. A setting that is off may be switched on again: whoever writes has patience.
-    async fn assert_durable(&self) -> Result<(), Fault> {
-        match self.durable.look(&self.client).await? {
-            None => Ok(()),
-            Some(line) => Err(Fault::new(LedgerReason::Failed, line, true)),
-        }
-    }
-}
-
 impl Drop for Link {
     fn drop(&mut self) {
         // It may wait for an answer that never comes.
@@ -118,6 +107,9 @@ pub(super) struct Links {
     pub(super) reach: Reach,
     runtime: Option<Runtime>,
     link: Option<Link>,
+    /// What was seen off, if anything. Nobody knows what was committed meanwhile and is not on disk, and to switch it on again
+    /// brings nothing there: so nothing is asked or written any more until the ledger is opened again.
+    off: Option<String>,
 }
 
 impl Links {
@@ -126,6 +118,7 @@ impl Links {
             reach,
             runtime: None,
             link: None,
+            off: None,
         }
     }
 
@@ -136,6 +129,7 @@ impl Links {
             let line = format!("no runtime for the connection: {error}");
             LedgerError::new(LedgerReason::Failed, line)
         })?);
+        self.off = None;
         Ok(())
     }
 
@@ -154,13 +148,19 @@ impl Links {
                 false,
             ));
         };
-        let (link, reach) = (self.link.take(), &self.reach);
+        let not_durable = |line: &String| Fault::new(LedgerReason::Failed, line.as_str(), false);
+        if let Some(line) = &self.off {
+            return Err(not_durable(line));
+        }
+        let (link, reach, off) = (self.link.take(), &self.reach, &mut self.off);
         let call = async || {
             let link = match link {
                 Some(link) => link,
                 None => reach.connect().await?,
             };
-            link.assert_durable().await?;
+            if let Some(line) = link.durable.look(&link.client).await? {
+                return Err(not_durable(off.insert(line)));
+            }
             let answer = work(&link).await?;
             Ok((answer, link))
         };

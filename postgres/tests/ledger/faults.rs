@@ -44,7 +44,7 @@ pub fn add(tests: &Tests) {
         not_durable,
     );
     tests.add_with_own(
-        "faults::a_server_that_keeps_commits_again_in_time_loses_no_call",
+        "faults::what_was_committed_while_a_server_lost_commits_is_not_answered",
         start,
         durable_again,
     );
@@ -281,7 +281,6 @@ fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     };
     for (number, off) in ["fsync", "full_page_writes"].into_iter().enumerate() {
         let ledger = PostgresLedger::at(&url, &name).expect("a name");
-        // Who asks what became of a batch has patience: it may be switched on again.
         let settings = WriterSettings::new()
             .tries(5)
             .patience(Duration::from_secs(1));
@@ -318,32 +317,48 @@ fn not_durable(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     assert_eq!(shop.found.skus, 2);
 }
 
-/// Somebody switches off what commits need, and switches it on again while the writer has patience: calls wait so long, and
-/// are answered then.
+/// Somebody switches off what commits need while a batch is under way, whose connection is lost, and switches it on again: what
+/// was committed meanwhile need not be on disk, so it is not answered.
 fn durable_again(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     let (url, name) = (url(server), name());
     let client = connect(&url, runtime);
-    let shop = recover(&url, &name).expect("all is on");
+    let ledger = PostgresLedger::at(&url, &name).expect("a name");
+    let settings = WriterSettings::new().patience(Duration::from_secs(3));
+    let shop = OrderBook::builder().recover_with(ledger, settings);
+    let shop = shop.expect("all is on");
     shop.book.open(phone(), 1).expect("a new SKU");
-    set(&client, runtime, "SET full_page_writes = off");
-    // An open connection sees it within five seconds.
-    thread::sleep(Duration::from_secs(5));
+    run(
+        &client,
+        runtime,
+        &format!("BEGIN; SELECT FROM {name}.owner FOR UPDATE"),
+    );
     thread::scope(|scope| {
         let placed = scope.spawn(|| shop.book.place("order", None, [(phone(), 1)], TTL));
-        thread::sleep(Duration::from_secs(1));
-        let (is_answered, status) = (placed.is_finished(), shop.writer.status());
-        set(&client, runtime, "RESET full_page_writes");
+        thread::sleep(Duration::from_millis(300));
+        let other = connect(&url, runtime);
+        set(&other, runtime, "SET full_page_writes = off");
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted";
+        run(&other, runtime, end);
+        let unsettled = || shop.writer.status().unsettled.map(|it| it.to_string());
+        let began = Instant::now();
+        while !unsettled().is_some_and(|line| line.contains("full_page_writes off")) {
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "{:?}",
+                unsettled()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        set(&other, runtime, "RESET full_page_writes");
+        run(&client, runtime, "COMMIT");
         let placed = placed.join().expect("no panic");
-        assert!(placed.is_ok(), "{placed:?}: {:?}", shop.writer.status());
-        assert!(!is_answered, "no answer while it is off");
-        let unsettled = status.unsettled.expect("it says what it waits for");
-        let unsettled = unsettled.to_string();
-        assert!(unsettled.contains("full_page_writes off"), "{unsettled}");
+        assert_eq!(placed.map(drop), Err(Refusal::Unknown));
     });
+    let dead = shop.writer.status().dead.expect("it writes no more");
+    assert!(dead.to_string().contains("full_page_writes off"), "{dead}");
     drop(shop);
-    let shop = recover(&url, &name).expect("all is on");
-    let order = shop.book.get("order").map(|order| order.state);
-    assert_eq!(order, Ok(OrderState::Held));
+    // Whoever opens it again has seen to it.
+    recover(&url, &name).expect("all is on");
 }
 
 fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {

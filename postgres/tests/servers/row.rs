@@ -4,7 +4,9 @@ use crate::support::{Site, Tests, connect, database, postgres};
 use segstock_conformance::Options;
 use segstock_postgres::{Batched, OpenError, Postgres, Row, Rows};
 use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
-use segstock_remote::{Answer, HoldAnswer, MAX_UNITS, Patience, RemoteHolds, RemoteStock};
+use segstock_remote::{
+    Answer, HoldAnswer, MAX_UNITS, Patience, RemoteHolds, RemoteStock, Resolved,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio_postgres::Client;
@@ -195,47 +197,58 @@ fn busy_rows(site: &Site<'_>) {
     let patience = Patience::new(Duration::from_secs(10), Duration::from_secs(30)).unwrap();
     let postgres = Postgres::new(site.server.url()).unwrap().patience(patience);
     let (order, time) = (id("a"), Duration::from_secs(60));
+    let hour = "update segstock_stock set ahead = ahead + interval '1 hour' where name = $1";
+    let order_changes = "update segstock_order set units = units where stock = $1";
     site.runtime.block_on(async {
         let stock = Row::create(&postgres, &name, 1).await.unwrap();
-        let change = "update segstock_stock set ahead = interval '1 hour' where name = $1";
+        let whole = "select until >= $2::timestamptz + interval '1 minute' from segstock_order where stock = $1";
+        let has_a_minute = async |client: &Client, from: SystemTime| -> bool {
+            let whole = client.query_one(whole, &[&name, &from]).await.unwrap();
+            whole.get(0)
+        };
         let reserved = stock.reserve(&order, units(1), time);
-        whole_minute_after_the_wait(&mut other, &name, change, reserved).await;
-        let change = "update segstock_order set units = units where stock = $1";
+        let (answer, then) = behind(&mut other, &name, hour, Duration::ZERO, reserved).await;
+        assert_eq!(answer, HoldAnswer::Done);
+        assert!(has_a_minute(&other, then).await, "from before it had its units");
         let extended = stock.extend(&order, time);
-        whole_minute_after_the_wait(&mut other, &name, change, extended).await;
+        let (answer, then) = behind(&mut other, &name, order_changes, Duration::ZERO, extended).await;
+        assert_eq!(answer, HoldAnswer::Done);
+        assert!(has_a_minute(&other, then).await, "from before it was extended");
+        // Of a hold that expires while its row is busy nothing is confirmed.
+        let second = Duration::from_secs(1);
+        assert_eq!(stock.extend(&order, second).await, HoldAnswer::Done);
+        let confirmed = stock.confirm(&order);
+        let (answer, _) = behind(&mut other, &name, order_changes, second, confirmed).await;
+        assert_eq!(answer, HoldAnswer::Resolved(Resolved::Expired));
     });
 }
 
-/// Asserts that a hold has a minute from the instant on at which another transaction has changed the row that its call waits
-/// for.
-async fn whole_minute_after_the_wait(
+/// The answer of a call that waits for a row while another transaction changes it, and for so long more; and when that ended, by
+/// the stock's clock.
+async fn behind(
     other: &mut Client,
     name: &str,
     change: &str,
+    more: Duration,
     call: impl Future<Output = HoldAnswer>,
-) {
+) -> (HoldAnswer, SystemTime) {
     let transaction = other.transaction().await.unwrap();
     transaction.execute(change, &[&name]).await.unwrap();
-    let given_up = async {
+    let changed = async {
         let waits = "select exists (
             select from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid)))";
-        let mut is_waiting = false;
+        let (mut is_waiting, began) = (false, Instant::now());
         while !is_waiting {
+            assert!(began.elapsed() < Duration::from_secs(20), "nobody waits");
             is_waiting = transaction.query_one(waits, &[]).await.unwrap().get(0);
         }
+        tokio::time::sleep(more).await;
         let now = "select clock_timestamp() + ahead from segstock_stock where name = $1";
-        let now: SystemTime = transaction.query_one(now, &[&name]).await.unwrap().get(0);
+        let now = transaction.query_one(now, &[&name]).await.unwrap().get(0);
         transaction.commit().await.unwrap();
         now
     };
-    let (answer, given_up) = tokio::join!(call, given_up);
-    assert_eq!(answer, HoldAnswer::Done);
-    let whole = "select until >= $2::timestamptz + interval '1 minute' from segstock_order where stock = $1";
-    let whole = other.query_one(whole, &[&name, &given_up]).await.unwrap();
-    assert!(
-        whole.get::<_, bool>(0),
-        "the hold's time began before its row was free"
-    );
+    tokio::join!(call, changed)
 }
 
 /// Baskets that nobody pays, in a stock that never runs short.

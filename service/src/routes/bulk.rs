@@ -13,7 +13,7 @@ use crate::table::Form;
 use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -177,8 +177,9 @@ pub async fn import(
     let size = (size.lower(), size.upper());
     let mut body = body.into_data_stream();
     let imported = import_from(&app, &mut parts, size, &mut body).await;
-    if imported.is_err() {
-        // Who still sends a list would not read the answer.
+    // Who still sends a list would not read the answer; who waits to be asked for it, or sends nothing, does.
+    let is_slow = |problem: &Problem| problem.kind() == kinds::TOO_SLOW;
+    if !parts.headers.contains_key(EXPECT) && imported.as_ref().is_err_and(|it| !is_slow(it)) {
         _ = in_time(app.limits.request, body.for_each(async |_| ())).await;
     }
     imported.map(axum::Json)

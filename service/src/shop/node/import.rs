@@ -127,8 +127,8 @@ impl Node {
     }
 }
 
-/// Does something with each, with some at once, and notes what came of it and of how many before. After one that failed it begins
-/// no other, and waits for those that it began: whoever hears of the failure and looks finds what was done.
+/// Does something with each, with some at once, and notes what came of it and of how many before. After one whose failure was
+/// noted it begins no other, and waits for those that it began: whoever hears of the failure and looks finds what was done.
 async fn each<T, D: Future>(
     all: Vec<T>,
     act: impl Fn(T) -> D,
