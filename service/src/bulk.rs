@@ -308,6 +308,12 @@ mod tests {
             let read = csv(text.as_bytes(), form, Repeated::AddedUp);
             assert_eq!(read, Ok(vec![("A".to_owned(), 1_001_200)]));
         }
+        for length in [255, 256, 257, 100_000] {
+            let note = "n".repeat(length);
+            let text = format!("note,sku,units\n{note},A,2\n\"{note}\",C,7");
+            let read = csv(text.as_bytes(), Form::default(), Repeated::Refused);
+            assert_eq!(read, Ok(vec![("A".to_owned(), 2), ("C".to_owned(), 7)]));
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What needs a program of others: a browser for the page, Prometheus' checks for metrics and alerts, systemd's of the
-//! unit, Caddy as the proxy, a database server.
+//! unit, Caddy as the proxy, a database server, curl for what the README has people type.
 //! Without it a test is shown as ignored; with `SEGSTOCK_DEMAND_SERVERS=1` it fails.
 
 mod alike;
@@ -13,6 +13,7 @@ mod page_figures;
 mod page_parts;
 mod postgres;
 mod prometheus;
+mod readme;
 mod stock;
 #[path = "../service/support/mod.rs"]
 mod support;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     trials.extend(stock::trials());
     trials.extend(tls::trials());
     trials.extend(caddy::trials());
+    trials.extend(readme::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
