@@ -5,15 +5,30 @@ use segstock_redis::Growing;
 use segstock_remote::servers::{Server, fresh_name, id, units};
 use segstock_remote::{Answer, RemoteStock};
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::slice::from_ref;
-use std::time::Duration;
-use tokio::time::timeout;
+use std::task::Poll;
 
 pub fn add(tests: &Tests) {
     tests.add("growing::clients_that_die_leave_records_alone", |site| {
         let connection = connect(site.server.url(), site.runtime);
         site.runtime.block_on(die(site, connection));
     });
+}
+
+/// How often a whole order was polled, or nothing if it died: one whose client dies when it waits for the `dies_at`th time.
+async fn polls(order: impl Future<Output = Answer>, dies_at: u64) -> Option<u64> {
+    let (mut order, mut polls) = (pin!(order), 0);
+    poll_fn(|context| {
+        polls += 1;
+        match order.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(Some(polls)),
+            Poll::Pending if polls == dies_at => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// Clients that die at every step of an order which no key alone can serve. What they left open, others finish; and nothing stays
@@ -27,15 +42,20 @@ async fn die(site: &Site<'_>, mut connection: redis::aio::MultiplexedConnection)
     let stock = Growing::create(servers, &name, held, PARTS).await.unwrap();
     let created = keys(&mut connection, &name).await;
     assert_eq!(created.len(), PARTS + 2, "{created:?}");
-    let (mut dead, mut sold) = (0, 0);
+    let (mut dead, mut sold, mut longest) = (0, 0, 0);
     for number in 0..600_u64 {
         let order = id(&format!("order:{number}"));
         // Enough of them find all units, and enough find too few.
-        let wanted = units(EACH + 1 + number % (held - EACH));
-        let time = Duration::from_micros(number * 10);
+        let wanted = units(EACH + 1 + number % held);
+        // Every third lives, and tells how many steps there are.
+        let dies_at = match number % 3 {
+            0 => u64::MAX,
+            _ => 1 + (number / 3) % (longest + 1),
+        };
         let client = Growing::open(servers, &name).await.unwrap();
-        let lived = timeout(time, client.deduct(&order, wanted)).await;
-        dead += u64::from(lived.is_err());
+        let lived = polls(client.deduct(&order, wanted), dies_at).await;
+        dead += u64::from(lived.is_none());
+        longest = longest.max(lived.unwrap_or(0));
         drop(client);
         if stock.outcome(&order).await == Answer::Done(()) {
             sold += 1;
@@ -48,7 +68,7 @@ async fn die(site: &Site<'_>, mut connection: redis::aio::MultiplexedConnection)
             "{number}: units are lost"
         );
     }
-    println!("{dead} clients died, {sold} of 600 orders were sold");
+    println!("{dead} clients died within {longest} steps, {sold} of 600 orders were sold");
     assert!(dead > 100 && sold > 100, "{dead} died, {sold} sold");
     for key in keys(&mut connection, &name).await.difference(&created) {
         let mut left = redis::cmd("PTTL");
