@@ -72,11 +72,12 @@ use std::time::Duration;
 /// calls that reserve take two steps: their closure runs without a lock, and meanwhile the key is *in
 /// progress*: other calls on it answer that.
 ///
-/// The following code of yours runs under a lock: [`Settle`] and [`SettleParts`](crate::SettleParts),
-/// the [`Hook`], `Eq` of the key, `PartialEq`, `Clone` and `Drop` of the request. It must be quick and
-/// must not call these holds. If it panics, the panic goes to the caller of the call that ran it, even
-/// if that call only freed another hold, and the holds stay consistent. A hold whose `commit` panics
-/// counts as confirmed, one whose `release` panics as released or expired, and its own `Drop` decides what becomes of its units.
+/// The following code of yours runs under a lock: [`Settle`] and [`SettleParts`](crate::SettleParts), the [`Hook`], `Eq`,
+/// `Clone` and `Drop` of the key, `PartialEq`, `Clone` and `Drop` of the request, `Drop` of a reservation whose place the hook
+/// declines, and in `for_each` and `freeze` the [`Clock`]. It must be quick and must not call these holds. If it panics, the
+/// panic goes to the caller of the call that ran it, even if that call only freed another hold, and the holds stay consistent.
+/// A hold whose `commit` panics counts as confirmed, one whose `release` panics as released or expired, and its own `Drop`
+/// decides what becomes of its units.
 ///
 /// # Examples
 ///

@@ -9,7 +9,7 @@
 //!   in stock, wherever they lay.
 //! - **Nothing lost**: `initial + restocked = available + reserved + sold`, whatever panics or races; with *owed*
 //!   and *withdrawn* where units are [withdrawn](Stock::withdraw) that are out.
-//! - **Exact snapshots**: the figures of one instant, under any traffic.
+//! - **Exact snapshots**: the figures of one instant, under any traffic; for the one exception see [`Stock::snapshot`].
 //!
 //! | | counts | for |
 //! |---|---|---|

@@ -35,7 +35,7 @@ use std::sync::Arc;
 /// Units of one product, counted without a lock on the usual path: never oversold, refused only when too few
 /// units truly were in stock.
 ///
-/// A new stock is one cache line with one atomic word, and as fast as that. When two threads fight
+/// A new stock is one cache line with one atomic word, and as fast as one atomic word. When two threads fight
 /// over it, it grows cache-padded segments, about one for each core, and every thread works on its own;
 /// when it runs low, it is one word again, so that what is left is never scattered and a refusal
 /// stays one load. See [how it works](crate::docs::algorithm).
@@ -154,7 +154,7 @@ impl Stock {
         self.engine.deduct(units)
     }
 
-    /// Takes `units`, or all that are in stock if these are fewer, and returns how many it took: 0 if none were in
+    /// Takes `units`; if fewer are in stock, takes all of those. Returns how many it took: 0 if none were in
     /// stock.
     ///
     /// # Consistency
@@ -239,7 +239,7 @@ impl Stock {
         Reservation::new(self, units)
     }
 
-    /// Reserves `units`, or all that are in stock if these are fewer. The [`Reservation`] says how many, which may be
+    /// Reserves `units`; if fewer are in stock, reserves all of those. The [`Reservation`] says how many, which may be
     /// none.
     ///
     /// # Consistency
@@ -273,7 +273,7 @@ impl Stock {
         Reservation::new(self, units)
     }
 
-    /// A till for one worker that reserves `batch` units at a time; see [`Lease`] for what that means
+    /// Makes a till for one worker. The till reserves `batch` units at a time; see [`Lease`] for what that means
     /// to the others, and what batch to choose.
     pub const fn lease(&self, batch: u64) -> Lease<&Self> {
         Lease::new(self, batch)
@@ -342,8 +342,8 @@ impl Stock {
 
     /// Units in each segment, read one after another: for people who tune, not for deciding.
     ///
-    /// One number while the stock is one word. Otherwise units in the word, and units that a move has in hand, are in no
-    /// segment's number.
+    /// One number while the stock is one word. Otherwise units in the word, and units that are just on their way between
+    /// segments, are in no number.
     #[must_use]
     pub fn holdings(&self) -> Vec<u64> {
         self.engine.holdings()
@@ -355,7 +355,7 @@ impl Stock {
         self.engine.stats()
     }
 
-    /// Takes `units` out of stock for good, or all that are in stock if these are fewer; the rest is *owed*.
+    /// Takes `units` out of stock for good; if fewer are in stock, takes all of those, and the rest is *owed*.
     ///
     /// For a capacity that is lowered, seats that are no longer for sale, a shelf that holds less than was promised.
     /// Whatever comes back, by [`restock`](Self::restock) or by the release of a reservation, pays what is owed first,
@@ -444,6 +444,6 @@ impl fmt::Debug for Stock {
     }
 }
 
-// What a stock costs that nobody fights over: one cache line.
+// A stock that nobody fights over costs one cache line.
 #[cfg(all(not(any(loom, shuttle)), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Stock>() == 64);

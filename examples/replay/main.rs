@@ -1,8 +1,8 @@
 //! Sells a real order log from many threads, and audits the books of every SKU.
 //!
-//! `cargo run --release --example replay -- ORDERS.csv`
+//! `cargo run --release --features inventory --example replay -- ORDERS.csv`
 //!
-//! The log is a CSV file with the columns `InvoiceNo`, `StockCode` and `Quantity`, as in the Online Retail data set; flags say
+//! The log is a CSV file with the columns `InvoiceNo`, `StockCode` and `Quantity`, as in the Online Retail data set; flags give
 //! other names. Its separator and its encoding are found out. The SKUs are those of an inventory, opened with a part of what the
 //! log will ask for, so that some orders are refused: an order gets all its lines or none, or, with `--partial`, each line that
 //! can be served.

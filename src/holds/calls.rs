@@ -28,9 +28,9 @@ where
     /// `Ok` means that the key is held: [placed now](Placed::Now), or
     /// [before](Placed::Before) by a call with this request.
     ///
-    /// `reserve` may run several times, if expired holds must be freed first. It runs without a
+    /// `reserve` may run several times, if it is refused and units of other holds come back. It runs without a
     /// lock, and may call these holds for other keys. If it panics, the key is as it was. The clock
-    /// is read before each run; the deadline is `ttl` after the reading before the run that succeeded.
+    /// is read before each run; the deadline is `ttl` after the reading that preceded the successful run.
     ///
     /// # Errors
     ///
@@ -84,8 +84,8 @@ where
     ///
     /// `reserve` is given the request that the key was placed for, and the units that were held when
     /// it expired: fewer than were asked for, if a [part](Self::confirm_part) had been settled before.
-    /// It runs as in [`place`](Self::place). It is not called for an expired hold that no call has freed
-    /// yet: that is sold as it is, also where expiry is
+    /// It runs as in [`place`](Self::place). An expired hold that no call has freed yet is sold as it
+    /// is, without calling `reserve`. The same holds where expiry is
     /// [left to its owner](crate::HoldsBuilder::expiry_by_owner).
     ///
     /// # Errors
@@ -177,8 +177,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`HoldError::Held`], [`HoldError::Overdue`], [`HoldError::InProgress`] or
-    /// [`HoldError::Unknown`]: the hold has not ended, or there is none.
+    /// [`HoldError::Held`], [`HoldError::Overdue`] or [`HoldError::InProgress`]: the hold has not ended.
+    /// [`HoldError::Unknown`]: there is none.
     ///
     /// # Examples
     ///

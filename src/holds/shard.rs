@@ -15,8 +15,8 @@
 //!
 //! A call first works on its own key and frees other expired holds afterwards, so that its answer is what it found.
 //! Only a place, an amend or a retake whose reserve is refused frees others before it tries again. After the hook,
-//! a change is written completely before the reservation or a `freed` closure runs, which are code of the caller and
-//! may panic. The steps of a call are in `settling.rs`, `dividing.rs` and `expiring.rs`.
+//! a change is written completely before code of the caller runs that may panic: the commit or release of the
+//! reservation, or a `freed` closure. The steps of a call are in `settling.rs`, `dividing.rs` and `expiring.rs`.
 
 use super::answers::{Held, Placed, Resolution, Status};
 use super::errors::{HoldError, PlaceError};
@@ -128,7 +128,7 @@ impl<K, R, Q, M> Shard<K, R, Q, M> {
         self.in_progress.contains(&id)
     }
 
-    /// Adds a key that is in no queue to the queue of its state.
+    /// Puts a key into the queue of its state. The key must be in no queue.
     fn enqueue(&mut self, id: Id) {
         let state = &self.slots[id].state;
         let time = state.time();

@@ -18,8 +18,8 @@ impl Engine {
 
     /// The units in stock if they are fewer than `units`. Either answer was true at one instant of the call.
     ///
-    /// The first pass may count a unit twice that moves meanwhile, and so say *enough* of a stock that is low all the
-    /// time. If it says *enough*, a second pass, which counts no unit twice, must agree. If that does not, a snapshot
+    /// The first pass may count a moving unit twice, and so find enough in a stock that is low all the time. If it finds
+    /// enough, a second pass, which counts no unit twice, must agree. If the second pass does not agree, a snapshot
     /// decides. Tested by the scenarios `low_stock_…` in `tests/loom_inventory`.
     #[cfg(feature = "inventory")]
     pub(crate) fn available_if_below(&self, units: u64) -> Option<u64> {
@@ -50,9 +50,9 @@ impl Moves<'_> {
 
     /// The word and the segments' counters at one instant.
     ///
-    /// From the proof on the segments are empty: only units of a late put can leave one. If `taken` is unchanged at the
-    /// end, no unit was reserved after the proof. So each commit that is counted here is of a reservation that is
-    /// counted here.
+    /// After the proof the segments are empty. Only units of a late put can be taken from a segment. If `taken` is unchanged at
+    /// the end, no unit was reserved after the proof. So each commit that is counted here is of a reservation that is counted
+    /// here.
     ///
     /// The word that is returned is still *proving*. A put that came to a segment late is not in the counters; it
     /// cancels the proof before it returns. So it had not returned when the word was read, and happens later. Without
@@ -121,7 +121,7 @@ impl Moves<'_> {
 
     /// An upper bound on the units on hand: one pass over the counters, without a proof.
     ///
-    /// Of units that go from available to reserved, or back, while it reads, each is counted at least once:
+    /// A unit may become reserved, or available, while this reads. Such a unit is counted at least once:
     /// what was settled is read first, what was reserved last, and available units in between as in
     /// [`Stripes::bound`]. In the other order a unit that is reserved and committed between the two reads would be
     /// subtracted twice. Tested by `no_fewer_are_on_hand_than_the_bound_says` in `tests/loom_stock.rs`.
@@ -189,7 +189,7 @@ impl Moves<'_> {
             let on_hand = self.on_hand(word, &totals);
             let total = on_hand.saturating_add(units);
             if total > MAX_UNITS {
-                // If more was committed since, it was counted as on hand, and the refusal may be false.
+                // If units were committed since, they were counted as on hand, and the refusal may be false.
                 if self.committed() == totals.committed {
                     self.finish(was_wide, word.units());
                     return Err(on_hand);
@@ -290,8 +290,8 @@ mod tests {
         assert_eq!(found, Some(90));
     }
 
-    /// A put that came to a segment late has not come to the stock, and a deduct that needs it may be refused. The look's own
-    /// proof brings it there.
+    /// The units of a late put are not in stock yet, so a deduct that needs them may be refused. The look's own proof brings
+    /// them to the word.
     #[test]
     #[cfg(feature = "inventory")]
     fn a_late_put_is_enough_only_once_it_came_to_the_stock() {

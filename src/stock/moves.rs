@@ -26,7 +26,7 @@ pub(super) enum Goal {
 }
 
 impl Goal {
-    /// How many of the `units` that a call asks for it takes from a narrow word.
+    /// How many units a call that asks for `units` takes from a narrow word.
     pub(super) const fn part(self, units: u64, word: Word) -> u64 {
         match self {
             Self::UpTo if word.units() < units => word.units(),
@@ -143,8 +143,8 @@ impl<'a> Moves<'a> {
         self.tuning.is_little_for(bound, units) && self.narrow()
     }
 
-    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. No more than `bound` was in
-    /// stock, so it announces no more: an order of more than is in stock does not announce all that it asks for.
+    /// Takes at most `units` out of all segments and a wide word, and leaves them announced. It announces
+    /// at most `bound` units, since no more were in stock, even if the order asks for more.
     fn collect(&self, units: u64, bound: u64) -> u64 {
         let mut in_hand = self.announcing(units.min(bound), |most| self.take_from_segments(most));
         let in_word = self.word.load().units().min(units - in_hand);
@@ -215,7 +215,7 @@ impl<'a> Moves<'a> {
         }
     }
 
-    /// Announces the word's units, takes them out, which leaves it plainly wide, and deals them out.
+    /// Announces the word's units, makes the word plainly wide without them, and deals them out.
     ///
     /// It announces somewhat more units than the word has, so that the retry after a failed exchange need not announce
     /// again: under traffic the word would change in that time, again and again.
@@ -267,8 +267,8 @@ impl<'a> Moves<'a> {
     /// `added` and `returned` of all segments at the instant of the proof, or `None` if a segment was not empty. A stock
     /// that never grew has nothing to prove: the word is all of it.
     ///
-    /// From that instant until the word is made narrow or plainly wide, the units in the word are the whole stock, unless
-    /// the proof is cancelled; then they are the stock at the cancellation. The cases, for a change of a
+    /// From that instant until the word is made narrow or plainly wide, the units in the word are the whole stock. If the
+    /// proof is cancelled, they were the whole stock at the instant of the cancellation. The cases, for a change of a
     /// segment by a thread that read the word as plainly wide before *proving* was set:
     /// - it comes before [`Stripes::settle`] reads that segment: then the segment is not empty, or was drained;
     /// - a put after: it happens after *proving* was set, sees *proving*, and cancels the proof;
@@ -276,7 +276,7 @@ impl<'a> Moves<'a> {
     ///
     /// A thread that loads the word after *proving* was set puts to the word. A call that changed a segment too late
     /// returns only after it has cancelled the proof. From then on only the holder of the mutex, this thread, changes
-    /// the plainly wide word. So the effect of that call comes after the state that the word shows. Tested by the
+    /// the plainly wide word. So that call takes effect later than the state that the word showed. Tested by the
     /// scenarios of narrowing in `tests/support/stock_scenarios.rs`.
     pub(super) fn prove(&mut self, sink: bool) -> Option<Totals> {
         let Some(stripes) = self.engine.stripes.get() else {
@@ -376,7 +376,7 @@ impl<'a> Moves<'a> {
     }
 }
 
-/// Between two moves nothing is announced. While the stock owes, the pocket holds what the segments lack.
+/// Between two moves nothing is announced, but for a stock that owes: there the pocket holds what the segments lack.
 #[cfg(debug_assertions)]
 impl Drop for Moves<'_> {
     fn drop(&mut self) {

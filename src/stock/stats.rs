@@ -7,8 +7,9 @@
 #[non_exhaustive]
 #[must_use]
 pub struct Stats {
-    /// Deducts that no single segment could serve, so that units were gathered from several. If there are many of
-    /// them while the stock has plenty, orders are too large for the share of a segment: use fewer segments.
+    /// How often units were gathered from several segments: for an order that no single segment could serve, for a
+    /// reserve of 128 units and more, and for an *up to* that found too few in its own segment. If there are many of
+    /// the first kind while the stock has plenty, orders are too large for the share of a segment: use fewer segments.
     pub gathers: u64,
     /// How often the stock was made wide.
     pub widenings: u64,

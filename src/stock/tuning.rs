@@ -13,9 +13,10 @@ pub struct Tuning {
     /// Contention makes the stock wide if it has units for this number of orders of the size at hand. A gather makes it
     /// narrow again if it has units for less than a quarter of that number.
     pub orders: u8,
-    /// From here on contention widens at once, and a restock is dealt out.
+    /// From here on a restock is dealt out, and contention widens at once if there are units for that number of `orders`,
+    /// too: that is *plenty*.
     pub enough: u16,
-    /// With less than enough, contention widens after each 2 to this power losses of one thread. Two threads that take one
+    /// With less than plenty, contention widens after each 2 to this power losses of one thread. Two threads that take one
     /// unit of 2 to 8 and put it back: 10.3 ns a call with it; without it 49 to 82, and 40 to 57 on one shared atomic.
     pub patience: u8,
     /// How far it may grow; the builder sets it.

@@ -20,7 +20,7 @@
 //!
 //! - *reserved*: units that the word reserved, less those that it released or committed. The field starts at
 //!   [`CENTRE`] and may go below it: units that a segment reserved may be released to the word.
-//! - *fresh*: units restocked by the word that are not in `Sums` yet, or one of two flags. Both are larger
+//! - *fresh*: units restocked to the word that `Sums` does not count yet, or one of two flags. Both are larger
 //!   than [`MAX_FRESH`], so that no restock fits and every one takes the cold mutex:
 //!   - [`NEAR`]: the stock is near its limit.
 //!   - [`OWING`]: units are owed. The word is narrow and holds no units, and *reserved* is at its lowest,
@@ -42,7 +42,7 @@ const OWING: u64 = NEAR + 1;
 /// The field *reserved* when the word has reserved nothing.
 const CENTRE: u64 = 1 << (FIELD_BITS - 1);
 
-/// From this far below the limit on, each restock is checked by the exact number on hand.
+/// If the stock is nearer to its limit than this, each restock is checked by the exact number on hand.
 ///
 /// Farther away a restock is checked only now and then: a segment receives fewer than
 /// [`BLOCK`](super::segment::BLOCK) restocked units before the next check, 1,024 segments together

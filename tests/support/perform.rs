@@ -1,6 +1,7 @@
 //! From an operation of the model to a call on a counter, and from its answer to an outcome.
 //!
-//! This is the one place of this package that does so. The fuzz target includes this file.
+//! This is the one place of this package that does so for a counter; an inventory's operations are called in
+//! `tests/inventory/properties.rs`. The fuzz target includes this file.
 
 use segstock::{NotReserved, OutOfStock, Reservation, Reserving, RestockOverflow, StockCounter};
 use segstock_model::{Op, Outcome, Refusal, Snapshot};
