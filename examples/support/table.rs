@@ -332,31 +332,40 @@ fn shortened(text: &str) -> String {
     shown
 }
 
-/// A whole number, which spreadsheets also write as `2.0` or `2,00`. What may be a thousand is one only if that is said.
+/// A whole number, which spreadsheets also write as `2.0`, `2,00` or `1.200,00`. What may be a thousand is one only if that is
+/// said.
 fn whole(text: &str, thousands: bool) -> Result<i64, String> {
     let shown = shortened(text);
     let wrong = || format!("{shown:?} is no whole number");
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let parts: Vec<&str> = digits.split([',', '.']).collect();
+    let mut groups: Vec<&str> = digits.split([',', '.']).collect();
+    let mut marks: Vec<&str> = digits.matches([',', '.']).collect();
     let is_digits = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
-    if !parts.iter().all(is_digits) {
+    if !groups.iter().all(is_digits) {
         return Err(wrong());
     }
-    let (first, rest) = parts.split_first().ok_or_else(wrong)?;
-    let groups = rest.iter().all(|part| part.len() == 3) && first.len() <= 3;
-    let whole = match rest {
-        [] => digits.to_owned(),
-        [fraction] if fraction.len() != 3 && fraction.bytes().all(|it| it == b'0') => {
-            (*first).to_owned()
-        }
-        _ if groups && thousands => parts.concat(),
-        _ if groups => {
-            return Err(format!(
-                "{shown:?} may be thousands: say so, or write it without"
-            ));
-        }
-        _ => return Err(wrong()),
+    // Of two kinds of marks, the last one is before the fraction.
+    let has_fraction = match marks[..] {
+        [] => false,
+        [_] => groups[1].len() != 3 || groups[0].starts_with('0'),
+        [.., before, last] => before != last,
     };
+    let fraction = if has_fraction { groups.pop() } else { None };
+    marks.truncate(groups.len() - 1);
+    let is_grouped = groups[1..].iter().all(|group| group.len() == 3)
+        && groups[0].len() <= 3
+        && !groups[0].starts_with('0')
+        && marks.windows(2).all(|two| two[0] == two[1]);
+    let is_whole = fraction.is_none_or(|fraction| fraction.bytes().all(|it| it == b'0'));
+    if !is_whole || !marks.is_empty() && !is_grouped {
+        return Err(wrong());
+    }
+    if !marks.is_empty() && !has_fraction && !thousands {
+        return Err(format!(
+            "{shown:?} may be thousands: say so, or write it without"
+        ));
+    }
+    let whole = groups.concat();
     let sign = if text.starts_with('-') { "-" } else { "" };
     let number = format!("{sign}{whole}").parse();
     number.map_err(|error| format!("{shown:?} is no whole number: {error}"))

@@ -16,7 +16,8 @@ pub fn may_ask(app: &App, headers: &HeaderMap) -> bool {
 }
 
 /// Whether a request calls the machine by a name that only means itself. A browser sends what pages of others ask for as well:
-/// under a name of theirs that leads to this machine, or with their origin. A proxy sends what everybody asks for.
+/// under a name of theirs that leads to this machine, or with their origin. A proxy that passes on the host sends what everybody
+/// asks for under another name. One that does not is not seen here: it needs the token.
 fn means_this_machine(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map(HeaderValue::to_str);
     let origin = headers.get(ORIGIN).map(HeaderValue::to_str);

@@ -317,6 +317,42 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_what_its_marks_say_in_any_country() {
+        let read = |text: &str, thousands| {
+            let form = Form {
+                separator: Some(b'|'),
+                skip: 0,
+                thousands,
+            };
+            let list = format!("sku|units\nA|{text}\n");
+            csv(list.as_bytes(), form, Repeated::Refused)
+                .ok()
+                .map(|list| list[0].1)
+        };
+        for (text, unsaid, said) in [
+            ("1,200", None, Some(1_200)),
+            ("1.200.000", None, Some(1_200_000)),
+            ("1.200,00", Some(1_200), Some(1_200)),
+            ("1,200.0", Some(1_200), Some(1_200)),
+            ("1.200,000", Some(1_200), Some(1_200)),
+            ("1.200.300,000", Some(1_200_300), Some(1_200_300)),
+            ("0,000", Some(0), Some(0)),
+            ("0,500", None, None),
+            ("1.200,500", None, None),
+            ("1.200,300.000", None, None),
+            ("0.200.000", None, None),
+            ("1200,000", None, None),
+            ("12,00,000", None, None),
+        ] {
+            assert_eq!(
+                (read(text, false), read(text, true)),
+                (unsaid, said),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn the_first_fault_is_answered_with_its_line() {
         for (text, fault) in [
             ("", "is empty"),
