@@ -34,7 +34,7 @@ async fn unpaid(client: Client, _: Sale) {
     )
     .await;
     let place = |batch: Batch, id: &str, ttl| batch.place(id, &[("a", 0, 50)], Some(ttl));
-    let first = place(Batch::default(), "p", 500);
+    let first = place(Batch::default(), "p", 600_000);
     assert_eq!(first.send(&client, "n", 1, 1).await, "written placed held");
     let more = |from: usize, to: usize| {
         (from..to).fold(Batch::default(), |batch, order| {
@@ -46,7 +46,11 @@ async fn unpaid(client: Client, _: Sale) {
         format!("written {} {}", [did; 64].join(","), [state; 64].join(","))
     };
     assert_eq!(says, all("is", "unpaid"));
-    sleep(Duration::from_millis(600)).await;
+    run(
+        &client,
+        "update orders set until = now() - interval '1 ms' where id = 'p'",
+    )
+    .await;
     let says = more(64, 128).send(&client, "n", 1, 3).await;
     assert_eq!(
         says,

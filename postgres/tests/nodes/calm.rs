@@ -392,7 +392,6 @@ async fn expires(url: &str) {
         .place(&id("x"), [("phone", 2)], hold)
         .await
         .expect("there are two");
-    let until = Instant::now() + Duration::from_secs(5);
     tokio::time::sleep(Duration::from_millis(40)).await;
     let order = nodes[1].place(&id("y"), [("phone", 2)], None).await;
     assert_eq!(
@@ -414,6 +413,7 @@ async fn expires(url: &str) {
         .place(&id("z"), [("phone", 2)], hold)
         .await
         .expect("there are two");
+    let until = Instant::now() + Duration::from_secs(60);
     while nodes[1].available("phone").await != Ok(2) {
         assert!(Instant::now() < until, "it is swept");
         tokio::time::sleep(Duration::from_millis(10)).await;

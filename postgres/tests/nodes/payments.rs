@@ -36,7 +36,7 @@ async fn beside(url: &str) {
     let (m, n, sale) = two_nodes(url).await;
     run(&m, "begin").await;
     assert_eq!(pay(&m, "m", "m3").await, "written done paid");
-    let other = timeout(Duration::from_secs(5), pay(&n, "n", "n5")).await;
+    let other = timeout(Duration::from_secs(60), pay(&n, "n", "n5")).await;
     assert_eq!(other.expect("it does not wait"), "written done paid");
     run(&m, "commit").await;
     run(&m, "select leave_1('m', 1); select leave_1('n', 1)").await;

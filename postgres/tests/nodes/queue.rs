@@ -345,7 +345,7 @@ async fn crowd(url: &str, mistake: Option<Mistake>) -> Vec<String> {
         _ = nodes[1].restock(&key, sku, 300).await;
     }
     let due = "select count(*) from pool p where due_1(p.sku)";
-    let late = Instant::now() + Duration::from_secs(5);
+    let late = Instant::now() + Duration::from_secs(20);
     while text(&client, due).await != "0" && Instant::now() < late {
         sleep(Duration::from_millis(20)).await;
     }

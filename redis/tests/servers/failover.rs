@@ -37,7 +37,7 @@ fn failover(primary: &OwnServer<RedisServer>, runtime: &Handle) {
     let address_url = format!("unix://{}", address.display());
     runtime.block_on(async {
         follow(&mut asked).await;
-        let careful = OnRedis::hurried(&address_url, 4).restarts(Restarts::MayLose);
+        let careful = OnRedis::hurried(&address_url, 20).restarts(Restarts::MayLose);
         let stock = Atomic::create(&careful, "shoes", 3).await.unwrap();
         assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
         let [primary_asked, replica_asked] = &mut asked;

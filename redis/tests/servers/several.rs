@@ -71,7 +71,7 @@ fn lost<S: RemoteStock + 'static>(
             first.lock().unwrap().url().to_owned(),
             second.url().to_owned(),
         ];
-        let careful = |url: String| OnRedis::hurried(&url, 2).restarts(Restarts::MayLose);
+        let careful = |url: String| OnRedis::hurried(&url, 20).restarts(Restarts::MayLose);
         let servers = urls.map(careful);
         let orders = async {
             let stock = create(&servers, 1_000).await.unwrap();

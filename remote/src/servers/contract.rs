@@ -121,7 +121,7 @@ pub async fn of_sold_out<S: RemoteStock>(stock: &S, other: &S) {
 ///
 /// If the design answers otherwise.
 pub async fn of_sold_out_by_holds<S: RemoteHolds>(stock: &S, other: &S) {
-    let soon = Duration::from_millis(500);
+    let soon = Duration::from_millis(1_500);
     assert_eq!(stock.deduct(&id("a"), units(1)).await, Answer::Done(()));
     assert_refused(&stock.deduct(&id("b"), units(1)).await);
     assert_eq!(other.restock(&id("r"), units(1)).await, Answer::Done(()));
@@ -173,7 +173,7 @@ async fn holds(stock: &impl RemoteHolds) {
 }
 
 async fn expiry(stock: &impl RemoteHolds) {
-    let soon = Duration::from_millis(300);
+    let soon = Duration::from_millis(1_000);
     for order in ["a", "b", "c"] {
         let held = stock.reserve(&id(order), units(1), soon).await;
         assert_eq!(held, HoldAnswer::Done);

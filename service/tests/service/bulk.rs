@@ -331,8 +331,12 @@ fn a_list_that_is_killed_in_the_middle_is_finished_by_sending_it_again() {
 fn lists_at_once_are_all_done_one_after_another() {
     const SKUS: usize = 9_000;
     let directory = tempfile::tempdir().unwrap();
-    let service = Process::spawn(command(PORTS).current_dir(directory.path()));
-    let client = &service.client;
+    let mut command = command(PORTS);
+    // They wait for each other.
+    let command = command.args(["--request-timeout", "120"]);
+    let service = Process::spawn(command.current_dir(directory.path()));
+    let client = service.client.waiting(Duration::from_secs(120));
+    let client = &client;
     let done = |number: usize| {
         let lines = (0..SKUS).map(|sku| format!("{number}-{sku},2\n"));
         let list = format!("sku,units\n{}", lines.collect::<String>());

@@ -1,6 +1,6 @@
 //! A large list beside small ones that come without end.
 
-use crate::support::{Client, Server, Setting, key};
+use crate::support::{Client, Over, Server, Setting, key};
 use segstock_orders::ledger::WriterSettings;
 use segstock_orders::sqlite::SqliteLedger;
 use serde_json::json;
@@ -33,10 +33,8 @@ fn a_large_list_has_its_turn_however_many_small_ones_come() {
         for sender in 0..SENDERS {
             let (client, is_over, done) = (&shop.client, &is_over, &done);
             scope.spawn(move || {
-                let began = Instant::now();
                 for number in 0.. {
-                    if is_over.load(Ordering::Relaxed) || began.elapsed() > Duration::from_secs(20)
-                    {
+                    if is_over.load(Ordering::Relaxed) {
                         return;
                     }
                     let list = format!("sku,units\nsmall-{sender},1\n");
@@ -45,16 +43,18 @@ fn a_large_list_has_its_turn_however_many_small_ones_come() {
                 }
             });
         }
-        let mut meanwhile = Vec::new();
+        // If it panics, the senders end.
+        let _over = Over(&is_over);
+        let (mut meanwhile, began) = (Vec::new(), Instant::now());
         for number in 0..5 {
             while done.load(Ordering::Relaxed) < 50 * (number + 1) {
+                assert!(began.elapsed() < Duration::from_secs(120), "they are done");
                 thread::sleep(Duration::from_millis(1));
             }
             let before = done.load(Ordering::Relaxed);
             send(&shop.client, &format!("large-{number}"), &large);
             meanwhile.push(done.load(Ordering::Relaxed) - before);
         }
-        is_over.store(true, Ordering::Relaxed);
         meanwhile
     });
     println!("{meanwhile:?} small lists went before a large one");

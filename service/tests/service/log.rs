@@ -126,8 +126,4 @@ fn of_many_requests_that_fail_few_are_logged_and_the_others_counted() {
     );
     assert_eq!(lines.len() + all, FAILED + 1);
     assert_eq!(left_out(&lines[0]), 0);
-    assert!(
-        left_out(lines.last().unwrap()) > 0 || seconds > FAILED / 20,
-        "{lines:?}"
-    );
 }

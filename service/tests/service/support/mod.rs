@@ -27,6 +27,7 @@ use segstock_service::{description, requests};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -350,5 +351,14 @@ pub fn wait_for(what: impl Fn() -> bool) {
     while !what() {
         assert!(began.elapsed() < Duration::from_secs(20));
         thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Says that all is over when it is dropped: after a panic, too, so that no thread goes on for ever.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

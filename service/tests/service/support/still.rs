@@ -1,23 +1,23 @@
 //! Customers who buy while the service stands still for longer than its time-outs, and then goes on.
 
-use super::Client;
 use super::crowd::{
     Answers, CUSTOMERS, answered, assert_goes_on, audit, deeds, rounds, start_with, units,
 };
 use super::process::Process;
+use super::{Client, Over};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time-outs of a service that stands still for a second.
+/// The time-outs of a service that stands still for two seconds.
 const SHORT: [&str; 6] = [
     "--request-timeout",
-    "0.5",
+    "1",
     "--header-timeout",
-    "0.5",
+    "1",
     "--answer-timeout",
-    "0.5",
+    "1",
 ];
 
 /// For how many seconds it stands still: `SEGSTOCK_SERVICE_STOP`, which is to be longer than the time-outs that it has by
@@ -25,7 +25,7 @@ const SHORT: [&str; 6] = [
 fn stop() -> (Duration, &'static [&'static str]) {
     match std::env::var("SEGSTOCK_SERVICE_STOP") {
         Ok(text) => (Duration::from_secs(text.parse().expect("a number")), &[]),
-        Err(_) => (Duration::from_secs(1), &SHORT),
+        Err(_) => (Duration::from_secs(2), &SHORT),
     }
 }
 
@@ -37,7 +37,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// Orders and pays, order by order. Every second customer waits for an answer for 0.6 seconds, the others for 20.
+    /// Orders and pays, order by order. Every second customer waits for an answer for 1.2 seconds, the others for 20.
     fn buy(&self, customer: usize) {
         for number in 0.. {
             let id = format!("{customer}:{number}");
@@ -63,7 +63,7 @@ impl Crowd {
             let client = self.service.lock().unwrap().clone();
             let client = match customer % 2 {
                 0 => client,
-                _ => client.waiting(Duration::from_millis(600)),
+                _ => client.waiting(Duration::from_millis(1_200)),
             };
             if call(&client) {
                 return true;
@@ -154,15 +154,7 @@ pub fn stands_still_under_load(
     audit(&service.client, &crowd.all);
     // By its ledger, too, not only by its memory.
     service.kill();
-    let service = start();
+    let service = start_with(ledger, &[]);
     audit(&service.client, &crowd.all);
     assert_goes_on(&service.client, &crowd.all);
-}
-
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
