@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use segstock_conformance::Options;
 use segstock_postgres::nodes::Sale;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::time::sleep;
 
 /// What a round found.
@@ -34,7 +34,19 @@ impl Found {
 }
 
 impl Shop {
-    /// Every node says the same of an order, and says it at once.
+    /// Asks one node until it answers: a slow machine may need some tries, though all is well.
+    async fn ask_at_rest(&self, node: usize, id: &str, what: &What, line: &str) -> String {
+        let late = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.ask_node(node, id, what, line).await;
+            if answer != "again" || Instant::now() > late {
+                return answer;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Every node says the same of an order.
     async fn ask_again(&self, wrong: &mut Vec<String>) {
         let orders: Vec<(String, Vec<(String, u64)>)> = {
             let log = self.log();
@@ -47,7 +59,7 @@ impl Shop {
         let ask = async |(id, lines): &(String, Vec<(String, u64)>), wrong: &mut Vec<String>| {
             for node in 0..NODES {
                 let (what, line) = place(id, lines.clone(), None);
-                let answer = self.ask_node(node, id, &what, &line).await;
+                let answer = self.ask_at_rest(node, id, &what, &line).await;
                 if answer == "again" {
                     wrong.push(format!(
                         "node {node} answers order {id} again with try again"
@@ -78,7 +90,7 @@ impl Shop {
         let id = what;
         let (what, line) = place(&id, line, None);
         let node = chance.random_range(0..NODES);
-        let answer = self.ask_node(node, &id, &what, &line).await;
+        let answer = self.ask_at_rest(node, &id, &what, &line).await;
         if answer != "held" && answer != format!("refused {sku}") {
             wrong.push(format!(
                 "node {node} answers {answer} of a new order, when all is well"
@@ -154,12 +166,14 @@ pub async fn rest(
     wrong.extend(shop.differs(&client).await);
     let over = shop.log().now();
     for (sku, _) in SKUS {
-        let called = shop.log().now();
-        let free = sale
-            .free(sku)
-            .await
-            .expect("it is there")
-            .expect("it was opened");
+        let late = Instant::now() + Duration::from_secs(30);
+        let (called, free) = loop {
+            let called = shop.log().now();
+            match sale.free(sku).await {
+                Ok(free) => break (called, free.expect("it was opened")),
+                Err(error) => assert!(Instant::now() < late, "{error}"),
+            }
+        };
         let mut log = shop.log();
         let returned = log.now();
         let (id, what) = (
