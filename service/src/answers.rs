@@ -215,7 +215,9 @@ fn before_now(time: Duration) -> String {
 }
 
 fn at(time: Option<SystemTime>) -> String {
-    let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
+    // A clock that is not set yet stands near 1970, and what is earlier cannot be formatted.
+    let first = SystemTime::UNIX_EPOCH;
+    let time = time.unwrap_or(first).max(first);
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
@@ -366,6 +368,21 @@ impl From<SendingPage<Sku>> for Sendings {
         Self {
             sendings: sendings.collect(),
             next: page.next.map(|next| next.number().to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_time_before_1970_is_shown_as_its_beginning() {
+        let earlier = SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(1));
+        assert!(earlier.is_some());
+        for time in [earlier, None] {
+            assert_eq!(at(time), "1970-01-01T00:00:00Z");
         }
     }
 }
