@@ -54,7 +54,9 @@ impl Backup {
         }
         let size = size(from).map_err(|error| line(path, &error))?;
         room::check(path, free(folder_of(path)), size)?;
-        let (connection, claim) = schema::open(&part, true)?;
+        // It was not there: what is left of it is of this call.
+        let opened = schema::open(&part, true).inspect_err(|_| _ = remove(&part));
+        let (connection, claim) = opened?;
         Ok(Self {
             free,
             path: path.to_owned(),
@@ -126,6 +128,10 @@ impl Backup {
                 .close()
                 .map_err(|(_, error)| io::Error::other(error))?;
         }
+        // SQLite removes the log once all of it is in the file, and says nothing if it is not.
+        if with_end(&self.part, "-wal").exists() {
+            return Err(io::Error::other("its log did not reach it"));
+        }
         File::open(&self.part)?.sync_all()?;
         fs::rename(&self.part, &self.path)?;
         File::open(folder_of(&self.path))?.sync_all()
@@ -166,5 +172,59 @@ impl Drop for Backup {
         self.connection = None;
         // Whole, it has another name.
         _ = remove(&self.part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// A ledger, and what a backup of it is to be called.
+    fn shop() -> (TempDir, Connection, Claim, PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let opened = schema::open(&directory.path().join("shop.db"), true);
+        let (connection, claim) = opened.expect("a new ledger");
+        let path = directory.path().join("monday.db");
+        (directory, connection, claim, path)
+    }
+
+    /// The names that are there beside the ledger.
+    fn left(directory: &TempDir) -> Vec<String> {
+        let names = fs::read_dir(directory.path()).expect("its names");
+        let names = names.map(|entry| entry.expect("a name").file_name());
+        let mut names: Vec<_> = names.filter_map(|name| name.into_string().ok()).collect();
+        names.retain(|name| !name.starts_with("shop.db"));
+        names
+    }
+
+    #[test]
+    fn a_copy_whose_log_did_not_reach_it_is_no_backup() {
+        let (directory, from, _claim, path) = shop();
+        let mut backup = Backup::begin(&path, &from, room::free).expect("it begins");
+        let copy = backup.connection.as_ref().expect("it is not whole");
+        // As on a disk that takes no more: it is closed without an error, and the log stays.
+        schema::moves_log_at_end(copy, false).expect("a setting");
+        let error = backup.go_on(&from).expect_err("no backup");
+        assert!(error.to_string().contains("did not reach it"), "{error}");
+        drop(backup);
+        assert_eq!(left(&directory), [""; 0]);
+
+        let mut backup = Backup::begin(&path, &from, room::free).expect("it begins");
+        assert_eq!(backup.go_on(&from), Ok(true));
+        drop(backup);
+        assert_eq!(left(&directory), ["monday.db"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_a_backup_that_cannot_begin_nothing_is_left() {
+        let (directory, from, _claim, path) = shop();
+        // Nothing can be made where this leads.
+        let journal = with_end(&path, ".part-journal");
+        std::os::unix::fs::symlink(directory.path().join("none/journal"), journal).expect("a link");
+        assert!(Backup::begin(&path, &from, room::free).is_err());
+        assert_eq!(left(&directory), [""; 0]);
+        Backup::begin(&path, &from, room::free).expect("nothing is in its way");
     }
 }

@@ -289,7 +289,7 @@ pub(super) fn raise_epoch(connection: &Connection, found: &Opened) -> rusqlite::
 }
 
 /// Whether the last connection that is closed moves the log to the file, and removes it.
-fn moves_log_at_end(connection: &Connection, moves: bool) -> rusqlite::Result<()> {
+pub(super) fn moves_log_at_end(connection: &Connection, moves: bool) -> rusqlite::Result<()> {
     let stays = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     connection.set_db_config(stays, !moves).map(drop)
 }
