@@ -32,9 +32,14 @@ impl Requests {
         self.known.load(Ordering::Relaxed)
     }
 
+    /// How many more can be known.
+    pub(crate) fn room(&self) -> usize {
+        self.max.saturating_sub(self.known())
+    }
+
     /// The limit, if it is reached.
     pub(crate) fn limit(&self) -> Option<usize> {
-        (self.known() >= self.max).then_some(self.max)
+        (self.room() == 0).then_some(self.max)
     }
 
     pub(crate) fn add(&self) {

@@ -83,6 +83,12 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.requests.known()
     }
 
+    /// How many more keys of requests [can be known](crate::OrderBookBuilder::max_all_requests).
+    #[must_use]
+    pub fn room_for_requests(&self) -> usize {
+        self.requests.room()
+    }
+
     /// For how many customers units are counted: each as often as SKUs are counted for it.
     #[must_use]
     pub fn customers(&self) -> usize {

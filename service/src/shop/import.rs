@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Entries for a SKU at most: it is opened, and its units come.
 const ENTRIES: usize = 2 * Book::MOST_ENTRIES;
 
+/// The answers to changes, and how many SKUs they opened; or why one was refused.
+type Changed = Result<(Vec<StockAnswer>, usize), Problem>;
+
 impl Alone {
     pub(super) async fn import(
         &self,
@@ -74,12 +77,23 @@ impl Alone {
             let detail = format!("the list has {unknown} new SKUs: there can be {most} in all");
             return Err(Problem::new(kinds::FULL, detail));
         }
+        let mut keys = 0;
         for (sku, (line, units)) in &list.units {
             let refused = |refusal| Problem::from(refusal).at(&format!("the list line {line}"));
             match check_line(&self.book, import.act, import.key, sku, *units).map_err(refused)? {
-                Some(difference) => would.difference += difference,
+                Some(difference) => {
+                    would.difference += difference;
+                    keys += usize::from(has_key(import.act, *units));
+                }
                 None => would.before += 1,
             }
+        }
+        // Each line has room for a key, but all of them need it.
+        let room = self.book.room_for_requests();
+        if keys > room {
+            let detail =
+                format!("the list has {keys} new keys of requests: there is room for {room}");
+            return Err(Problem::new(kinds::FULL, detail));
         }
         Ok(())
     }
@@ -94,11 +108,13 @@ impl Alone {
         let lines: Vec<_> = list.units.into_iter().collect();
         for (part, lines) in lines.chunks(TOGETHER).enumerate() {
             let before = part * TOGETHER;
-            let (answers, opened) = self.change_together(import, before, lines).await?;
+            let changed = self.change_together(import, before, lines).await?;
+            // A refusal says how many were changed: it rests on them, too.
             let written = in_time(import.patience, self.figures(|_| Ok(()))).await;
             written
                 .and_then(|done| done)
                 .map_err(|problem| stopped(before, lines, problem))?;
+            let (answers, opened) = changed?;
             done.opened += opened;
             for answer in answers {
                 done.before += usize::from(answer.before);
@@ -110,13 +126,13 @@ impl Alone {
     }
 
     /// Changes SKUs, after this many others, and says how many it opened. They are refused only by what others did since the
-    /// list was checked.
+    /// list was checked. The inner answer must not be given before what was done so far is durable.
     async fn change_together(
         &self,
         import: Import<'_>,
         before: usize,
         lines: &[(Sku, (usize, u64))],
-    ) -> Result<(Vec<StockAnswer>, usize), Problem> {
+    ) -> Result<Changed, Problem> {
         let change_all = |book: &Book| {
             let (mut answers, mut opened) = (Vec::with_capacity(lines.len()), 0);
             for (count, (sku, (_, units))) in lines.iter().enumerate() {
@@ -138,7 +154,7 @@ impl Alone {
             let most = ENTRIES * lines.len();
             let together = || self.writer.together(most, || change_all(&self.book));
             let refusal = match block_in_place(together) {
-                Ok(decided) => return decided.answer,
+                Ok(decided) => return Ok(decided.answer),
                 Err(refusal) => refusal,
             };
             // Orders may have all places, until a batch is written.
@@ -171,6 +187,11 @@ fn open(book: &Book, sku: &Sku) -> Result<bool, Refusal<Sku>> {
     }
 }
 
+/// Whether so many units are a request with a key.
+const fn has_key(act: Act, units: u64) -> bool {
+    matches!(act, Act::Count) || units > 0
+}
+
 /// Changes one SKU, which is open.
 fn change_line(
     book: &Book,
@@ -180,7 +201,7 @@ fn change_line(
 ) -> Result<Option<StockAnswer>, Refusal<Sku>> {
     match import.act {
         // None of it came: it is opened, and that is all.
-        Act::Restock if units == 0 => Ok(None),
+        _ if !has_key(import.act, units) => Ok(None),
         Act::Restock => book.restock(sku.clone(), import.key, units).map(Some),
         Act::Count => book.count(sku.clone(), import.key, units).map(Some),
     }

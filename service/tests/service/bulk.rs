@@ -56,6 +56,37 @@ fn a_list_of_a_spreadsheet_restocks_and_opens_and_is_safe_to_send_again() {
 }
 
 #[test]
+fn a_list_needs_room_for_all_its_keys_before_it_changes_anything() {
+    let setting = Setting {
+        book: |book| book.max_all_requests(5),
+        ..Setting::default()
+    };
+    let shop = Server::set(&[("s-0", 1)], setting);
+    let client = &shop.client;
+    let list = |skus: usize, units: usize| {
+        let lines = (0..skus).map(|number| format!("s-{number},{units}\n"));
+        format!("sku,units\n{}", lines.collect::<String>())
+    };
+    let query = "do=restock&open=true";
+    for more in ["", "&dry_run=true"] {
+        let refused = send(client, &format!("{query}{more}"), "k", CSV, &list(10, 1));
+        let detail = refused.problem(503, "full")["detail"].to_string();
+        assert!(
+            detail.contains("10 new keys") && detail.contains("room for 5"),
+            "{detail}"
+        );
+    }
+    assert_eq!((shop.alone.book.skus(), client.stock("s-0")), (1, (1, 1)));
+    // What is known already needs none, and neither do SKUs that are only opened.
+    for _ in 0..2 {
+        send(client, query, "k", CSV, &list(5, 1)).expect(200);
+    }
+    send(client, query, "k", CSV, "sku,units\nt,0\n").expect(200);
+    assert_eq!(shop.alone.book.skus(), 6);
+    send(client, "do=count&open=true", "k", CSV, "sku,units\nu,0\n").problem(503, "full");
+}
+
+#[test]
 fn a_list_with_a_fault_changes_nothing_and_names_its_line() {
     let shop = Server::start(&[("a", 1), ("b", 1)]);
     let client = &shop.client;
