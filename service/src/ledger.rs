@@ -6,7 +6,7 @@ use segstock_orders::ledger::{
     WriteError, Writer,
 };
 use segstock_orders::sqlite::SqliteLedger;
-use segstock_orders::{Entry, OrderBookBuilder, Position};
+use segstock_orders::{Entry, Journal, OrderBookBuilder, Position, Refusal};
 use segstock_postgres::PostgresLedger;
 use serde::Deserialize;
 use std::error::Error;
@@ -117,6 +117,28 @@ pub struct Kept {
     pub writer: Arc<Writer<Sku>>,
     /// What was found, in one line for people.
     pub found: String,
+}
+
+impl Kept {
+    /// Makes a call without waiting for the disk, but for room in the writer's queue.
+    pub(crate) fn in_turn<T>(
+        &self,
+        call: impl Fn(&Book) -> Result<T, Refusal<Sku>>,
+    ) -> Result<T, Refusal<Sku>> {
+        loop {
+            match self.writer.decide(|| call(&self.book)).answer {
+                Err(Refusal::Busy) => self.written()?,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Waits until all that was done so far is durable.
+    pub(crate) fn written(&self) -> Result<(), Refusal<Sku>> {
+        let appended = self.writer.status().appended;
+        let written = Journal::<Sku>::wait(&*self.writer, appended);
+        written.map_err(|_| Refusal::Unknown)
+    }
 }
 
 /// Why there is no open book, in one line.

@@ -13,8 +13,9 @@ use crate::shop::alone::Alone;
 use crate::shop::node::Node;
 use crate::snapshot::{self, Snapshot};
 use crate::waiting::Wait;
-use segstock_orders::{Journal, Position, Refusal};
+use segstock_orders::Refusal;
 use segstock_postgres::nodes::{Sale, SaleError};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -142,31 +143,41 @@ fn book(config: &Config) -> Result<Kept, NotOpen> {
         // All or none: a SKU that was opened stays.
         config.check_room(open + new)?;
     }
-    let mut rests_on = Position::default();
+    open_all(&kept, stock)?;
+    Ok(kept)
+}
+
+/// Opens SKUs that are not open, with their units.
+fn open_all(kept: &Kept, stock: BTreeMap<Sku, u64>) -> Result<(), NotOpen> {
     for (sku, units) in stock {
         let refused = |error: &dyn Error| format!("cannot open SKU {sku:?}: {error}");
         check_sku(&sku).map_err(|error| refused(&error))?;
-        let open = || kept.book.open(sku.clone(), units);
         // Not one after another: each would wait for the disk.
-        match kept.writer.decide(open).answer {
-            Ok(position) => rests_on = position,
-            Err(Refusal::AlreadyOpen) => {}
+        match kept.in_turn(|book| book.open(sku.clone(), units)) {
+            Ok(_) | Err(Refusal::AlreadyOpen) => {}
             Err(error) => return Err(refused(&error).into()),
         }
     }
-    let written = Journal::<Sku>::wait(&*kept.writer, rests_on);
-    written.map_err(|error| error.to_string())?;
-    Ok(kept)
+    let written = kept.written();
+    written.map_err(|error| error.to_string().into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::answered;
+    use super::{answered, open_all};
+    use crate::book::{Book, Sku};
     use crate::kinds;
+    use crate::ledger::{Kept, Nowhere};
     use crate::problem::Problem;
     use crate::waiting::{Away, Wait};
+    use segstock_orders::ledger::{
+        Batch, Ledger, LedgerError, Opened, Standing, WriteError, WriterSettings,
+    };
+    use segstock_orders::{Entry, Position};
     use std::cell::Cell;
+    use std::collections::BTreeMap;
     use std::error::Error;
+    use std::thread::sleep;
     use std::time::Duration;
     use tokio::runtime::Builder;
 
@@ -193,5 +204,55 @@ mod tests {
         // What waiting does not mend is an error at once.
         let refused = third(kinds::INVALID_REQUEST, long).unwrap_err();
         assert!(!refused.is::<Away>(), "{refused}");
+    }
+
+    /// A ledger whose batches take a while.
+    struct Disk;
+
+    impl Ledger<Sku> for Disk {
+        fn open(&mut self) -> Result<Opened, LedgerError> {
+            Ledger::<Sku>::open(&mut Nowhere)
+        }
+
+        fn load(
+            &mut self,
+            _: Position,
+            _: usize,
+        ) -> Result<Vec<(Position, Entry<Sku>)>, LedgerError> {
+            Ok(Vec::new())
+        }
+
+        fn write(&mut self, _: &Batch<Sku>) -> Result<(), WriteError> {
+            sleep(Duration::from_millis(20));
+            Ok(())
+        }
+
+        fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
+            Ok(Standing::Written)
+        }
+    }
+
+    /// A book with this ledger, whose writer has few places.
+    fn kept() -> Kept {
+        let settings = WriterSettings::new().places(8);
+        let recovered = Book::builder().recover_with(Disk, settings).unwrap();
+        Kept {
+            book: recovered.book,
+            writer: recovered.writer,
+            found: String::new(),
+        }
+    }
+
+    fn stock(skus: u64) -> BTreeMap<Sku, u64> {
+        (0..skus).map(|number| (number.to_string(), 1)).collect()
+    }
+
+    #[test]
+    fn more_skus_are_opened_than_the_writer_has_places() {
+        let kept = kept();
+        open_all(&kept, stock(50)).unwrap();
+        assert_eq!(kept.book.skus(), 50);
+        let status = kept.writer.status();
+        assert_eq!(status.durable, status.appended);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::book::{Book, Sku};
 use crate::ledger::Kept;
-use segstock_orders::{Journal, Refusal, SkuLimits};
+use segstock_orders::{Refusal, SkuLimits};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs;
@@ -110,7 +110,7 @@ pub fn read(
 }
 
 fn enter(kept: &Kept, snapshot: &Snapshot, longest_hold: Duration) -> Result<(), Refusal<Sku>> {
-    let in_turn = |call: &dyn Fn(&Book) -> Result<(), Refusal<Sku>>| in_turn(kept, call);
+    let in_turn = |call: &dyn Fn(&Book) -> Result<(), Refusal<Sku>>| kept.in_turn(call);
     let mut left: HashMap<&Sku, u64> = HashMap::new();
     for (sku, units) in snapshot.sold.iter().flat_map(|order| &order.lines) {
         let sum = left.entry(sku).or_default();
@@ -148,24 +148,5 @@ fn enter(kept: &Kept, snapshot: &Snapshot, longest_hold: Duration) -> Result<(),
             in_turn(&|book| book.count(sku.clone(), KEY, counted).map(drop))?;
         }
     }
-    written(kept)
-}
-
-/// Makes a call without waiting for the disk, but for room in the writer's queue.
-fn in_turn(
-    kept: &Kept,
-    call: &dyn Fn(&Book) -> Result<(), Refusal<Sku>>,
-) -> Result<(), Refusal<Sku>> {
-    loop {
-        match kept.writer.decide(|| call(&kept.book)).answer {
-            Err(Refusal::Busy) => written(kept)?,
-            answer => return answer,
-        }
-    }
-}
-
-fn written(kept: &Kept) -> Result<(), Refusal<Sku>> {
-    let appended = kept.writer.status().appended;
-    let written = Journal::<Sku>::wait(&*kept.writer, appended);
-    written.map_err(|_| Refusal::Unknown)
+    kept.written()
 }
