@@ -60,7 +60,7 @@ pub struct Arguments {
     )]
     ledger: Option<LedgerPlace>,
 
-    /// How long a start waits for a database that does not answer [default: 60]
+    /// How long a start waits for a database that does not answer, or takes no changes [default: 60]
     #[arg(long, value_name = "SECONDS", env = "SEGSTOCK_WAIT_FOR_DATABASE")]
     wait_for_database: Option<Pause>,
 
@@ -224,7 +224,7 @@ pub struct Config {
     pub token: Option<Token>,
     /// Where what was answered is kept.
     pub ledger: LedgerPlace,
-    /// How long a start waits for a database that does not answer.
+    /// How long a start waits for a database that does not answer, or takes no changes.
     pub wait_for_database: Duration,
     /// The name of this node, if several sell.
     pub node: Option<NodeName>,

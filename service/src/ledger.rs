@@ -139,6 +139,12 @@ impl Kept {
         let written = Journal::<Sku>::wait(&*self.writer, appended);
         written.map_err(|_| Refusal::Unknown)
     }
+
+    /// That the book is not open after all, for this reason or for what is wrong with its ledger.
+    pub(crate) fn not_open(&self, line: String) -> NotOpen {
+        let dead = self.writer.status().dead;
+        dead.map_or_else(|| line.into(), |error| RecoverError::Ledger(error).into())
+    }
 }
 
 /// Why there is no open book, in one line.
@@ -149,10 +155,12 @@ pub struct NotOpen {
 }
 
 impl NotOpen {
-    /// Whether a database does not answer: later it may.
+    /// Of a ledger in a database: whether it does not answer, or takes no changes now: later it may. It can be read only while
+    /// another server takes its place, and a full disk gets room again.
     #[must_use]
     pub const fn is_away(&self) -> bool {
-        matches!(self.reason, Some(LedgerReason::NoAnswer))
+        use LedgerReason::{Full, NoAnswer, ReadOnly};
+        matches!(self.reason, Some(NoAnswer | ReadOnly | Full))
     }
 }
 

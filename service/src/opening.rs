@@ -155,11 +155,11 @@ fn open_all(kept: &Kept, stock: BTreeMap<Sku, u64>) -> Result<(), NotOpen> {
         // Not one after another: each would wait for the disk.
         match kept.in_turn(|book| book.open(sku.clone(), units)) {
             Ok(_) | Err(Refusal::AlreadyOpen) => {}
-            Err(error) => return Err(refused(&error).into()),
+            Err(error) => return Err(kept.not_open(refused(&error))),
         }
     }
     let written = kept.written();
-    written.map_err(|error| error.to_string().into())
+    written.map_err(|error| kept.not_open(error.to_string()))
 }
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
     use crate::problem::Problem;
     use crate::waiting::{Away, Wait};
     use segstock_orders::ledger::{
-        Batch, Ledger, LedgerError, Opened, Standing, WriteError, WriterSettings,
+        Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError, WriterSettings,
     };
     use segstock_orders::{Entry, Position};
     use std::cell::Cell;
@@ -206,8 +206,8 @@ mod tests {
         assert!(!refused.is::<Away>(), "{refused}");
     }
 
-    /// A ledger whose batches take a while.
-    struct Disk;
+    /// A ledger whose batches take a while. Its first one fails for this reason, if there is one.
+    struct Disk(Option<LedgerReason>);
 
     impl Ledger<Sku> for Disk {
         fn open(&mut self) -> Result<Opened, LedgerError> {
@@ -224,7 +224,8 @@ mod tests {
 
         fn write(&mut self, _: &Batch<Sku>) -> Result<(), WriteError> {
             sleep(Duration::from_millis(20));
-            Ok(())
+            let failed = |reason| Err(WriteError::Dead(LedgerError::new(reason, "gone")));
+            self.0.map_or(Ok(()), failed)
         }
 
         fn ask(&mut self, _: u64, _: u64) -> Result<Standing, LedgerError> {
@@ -233,9 +234,9 @@ mod tests {
     }
 
     /// A book with this ledger, whose writer has few places.
-    fn kept() -> Kept {
+    fn kept(ledger: Disk) -> Kept {
         let settings = WriterSettings::new().places(8);
-        let recovered = Book::builder().recover_with(Disk, settings).unwrap();
+        let recovered = Book::builder().recover_with(ledger, settings).unwrap();
         Kept {
             book: recovered.book,
             writer: recovered.writer,
@@ -249,10 +250,24 @@ mod tests {
 
     #[test]
     fn more_skus_are_opened_than_the_writer_has_places() {
-        let kept = kept();
+        let kept = kept(Disk(None));
         open_all(&kept, stock(50)).unwrap();
         assert_eq!(kept.book.skus(), 50);
         let status = kept.writer.status();
         assert_eq!(status.durable, status.appended);
+    }
+
+    #[test]
+    fn a_database_that_goes_away_while_skus_are_opened_is_waited_for() {
+        use LedgerReason::{Failed, Full, NoAnswer, ReadOnly, Superseded};
+        for reason in [NoAnswer, ReadOnly, Full, Failed, Superseded] {
+            // Beyond the places it is found by a call, else by the wait in the end.
+            for skus in [2, 50] {
+                let error = open_all(&kept(Disk(Some(reason))), stock(skus)).unwrap_err();
+                let may_pass = [NoAnswer, ReadOnly, Full].contains(&reason);
+                assert_eq!(error.is_away(), may_pass, "{reason:?} {error}");
+                assert!(error.to_string().ends_with("gone"), "{error}");
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 /// How long one question to a database lasts that may be away.
 pub(crate) const PROBE: Duration = Duration::from_secs(1);
 
-/// Opens a ledger at `place`. A database that does not answer yet is waited for, for so long.
+/// Opens a ledger at `place`. A database that does not answer yet, or takes no changes yet, is waited for, for so long.
 pub(crate) async fn when_there<T: Send + 'static>(
     place: &LedgerPlace,
     time: Duration,
@@ -38,7 +38,7 @@ pub(crate) async fn when_there<T: Send + 'static>(
             }
         };
         match opened {
-            Err(error) if error.is_away() => wait.after(&error).await?,
+            Err(error) if is_remote && error.is_away() => wait.after(&error).await?,
             opened => return Ok(opened?),
         }
     }

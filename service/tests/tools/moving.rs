@@ -107,13 +107,13 @@ fn moving(url: &str, from: &str) -> Command {
 }
 
 /// Statements of the test's own.
-struct Database {
+pub struct Database {
     runtime: Runtime,
     client: tokio_postgres::Client,
 }
 
 impl Database {
-    fn at(url: &str) -> Self {
+    pub fn at(url: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let client = runtime.block_on(async {
             let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
@@ -123,7 +123,7 @@ impl Database {
         Self { runtime, client }
     }
 
-    fn run(&self, sql: &str) {
+    pub fn run(&self, sql: &str) {
         let run = self.client.batch_execute(sql);
         self.runtime.block_on(run).unwrap();
     }

@@ -1,5 +1,6 @@
 //! The ledger in a `PostgreSQL` server of the test's own.
 
+use crate::moving::Database;
 use crate::support::crowd::killed_under_load;
 use crate::support::figures::{Figures, wait_for_figures};
 use crate::support::key;
@@ -32,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         ),
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
+        trial("postgres::a_start_waits_until_it_takes_changes", read_only),
         trial("postgres::while_it_is_away_the_service_is_not_ready", away),
         trial(
             "postgres::while_it_is_away_the_service_can_be_stopped",
@@ -160,6 +162,30 @@ fn waited(server: PostgresServer) {
         service.customers.order("a", &[("phone", 1)]).expect(201);
         service.client.get("/readyz").expect(200);
     }
+}
+
+/// It can be read only, as while another server takes its place.
+fn read_only(server: PostgresServer) {
+    let url = url(&server);
+    let arguments = [PORTS, &["--ledger", &url]].concat();
+    let first = Process::spawn(&mut command(&arguments));
+    assert_eq!(first.terminate(), Some(0));
+    let database = Database::at(&url);
+    let read_only = |is: &str| {
+        let set = "ALTER DATABASE postgres SET default_transaction_read_only =";
+        database.run(&format!("{set} {is}"));
+    };
+    read_only("on");
+    let with_time = |time| [&arguments[..], &["--wait-for-database", time]].concat();
+    let (code, said) = refusal(&with_time("0"));
+    assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+    let mut waits = command(&with_time("20"));
+    let starts = thread::spawn(move || Process::spawn(&mut waits));
+    thread::sleep(Duration::from_secs(1));
+    assert!(!starts.is_finished());
+    read_only("off");
+    let service = starts.join().unwrap();
+    service.customers.order("a", &[("phone", 1)]).expect(201);
 }
 
 fn second(server: PostgresServer) {
