@@ -1,12 +1,13 @@
 //! The files in `deploy/`: what they set is what the command takes, and the service starts with it.
 
-use crate::support::process::{Process, command};
+use crate::support::process::{Process, WITHOUT_LEDGER, command};
 use crate::support::{JSON, key, wait_for};
 use clap::CommandFactory;
 use segstock_service::config::Arguments;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpStream;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -125,7 +126,7 @@ fn the_image_and_the_composition_start_the_service_with_settings_that_it_takes()
     service.customers.order("a", &[("phone", 1)]).expect(201);
 }
 
-/// What docker runs in the image, with another port.
+/// What docker runs in the image, with other ports.
 #[cfg(unix)]
 #[test]
 fn the_image_is_healthy_while_the_service_wants_requests() {
@@ -133,20 +134,25 @@ fn the_image_is_healthy_while_the_service_wants_requests() {
     let check = check.replace("\\\n", "");
     let (_, check) = check.lines().next().unwrap().split_once("CMD ").unwrap();
     let words: Vec<String> = serde_json::from_str(check).unwrap();
-    let service = Process::start(&["--drain", "60"]);
-    let port = service.customers.address.port().to_string();
-    let words: Vec<_> = words
-        .iter()
-        .map(|word| word.replace("8080", &port))
-        .collect();
-    let healthy = || {
-        let ran = Command::new(&words[0]).args(&words[1..]).output().unwrap();
-        ran.status.success()
+    let more = ["--drain", "60", "--max-connections", "1"];
+    let mut start = command(&[WITHOUT_LEDGER.as_slice(), &more].concat());
+    let service = Process::spawn(start.env("SEGSTOCK_TOKEN", "one-of-enough-characters"));
+    let port = service.client.address.port();
+    let healthy_at = |listen: &str| {
+        let mut check = Command::new(&words[0]);
+        let ran = check.args(&words[1..]).env("SEGSTOCK_SHOP_LISTEN", listen);
+        ran.output().unwrap().status.success()
     };
-    assert!(healthy());
+    // All connections that customers can have.
+    let customer = TcpStream::connect(service.customers.address).unwrap();
+    for address in ["", "0.0.0.0", "[::]", "localhost"] {
+        assert!(healthy_at(&format!("{address}:{port}")), "{address}");
+    }
+    drop(customer);
+    let healthy = || healthy_at(&format!(":{port}"));
     service.signal("-TERM");
     wait_for(|| !healthy());
-    service.customers.get("/livez").expect(200);
+    service.client.get("/livez").expect(200);
     service.kill();
     assert!(!healthy());
 }
