@@ -10,7 +10,8 @@ use std::{fs, io};
 pub(super) type Deleted = (PathBuf, io::Result<()>);
 
 /// Deletes whole backups of `file` until `keep` are left: the oldest by their names, and none of `making`. One that is a ledger
-/// in use stays.
+/// in use stays, or was when its service was killed. That a service was started on one and stopped cannot be seen: a backup has
+/// the epoch of its ledger, and each start raises that.
 ///
 /// # Errors
 ///
