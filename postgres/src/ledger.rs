@@ -32,7 +32,9 @@
 //! | the password, the role or the database is refused, or a right is missing | the ledger is dead at once, and says why; at opening that is the error |
 //!
 //! A commit waits for standbys only if the server is set up for that (`synchronous_standby_names`). Without it, a failover
-//! to a standby can lose what was answered.
+//! to a standby can lose what was answered. With it, a batch that is asked for after a lost connection is answered only once
+//! those standbys have it. A person who ends that wait (`pg_cancel_backend`, or by taking the setting back) has the batch answered
+//! without them.
 //!
 //! A server on another machine is asked by [TLS](crate#tls).
 

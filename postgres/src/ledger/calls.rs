@@ -150,7 +150,7 @@ pub(super) async fn write(link: &Link, rows: &Rows, kept_up: &KeptUp) -> Result<
     Ok(done == 1)
 }
 
-/// Where the ledger stands.
+/// Where the ledger stands, which survives whatever a batch survives.
 pub(super) async fn stands(link: &Link) -> Result<Opened, Fault> {
     let rows = link.statements.stands.query(&link.client, &[]).await?;
     rows.first().map_or_else(|| Ok(Opened::default()), opened)

@@ -38,7 +38,11 @@ const KEEP_UP: &str = r#", gone AS (
 
 const DONE: &str = " SELECT count(*) FROM owner";
 
-const STANDS: &str = r#"SELECT epoch, batch, last, time, wall FROM "{name}".owner"#;
+/// Asks by a commit, which changes nothing, and waits as that of the batch does. A batch whose session or server ended may be seen
+/// before the standbys that its commit waits for have it; once this commit is answered, they have all before it, too. While
+/// the batch is under way, this waits for the row of the owner.
+const STANDS: &str =
+    r#"UPDATE "{name}".owner SET wall = wall RETURNING epoch, batch, last, time, wall"#;
 
 const AFTER: &str = r#"
     SELECT position, time, request, change FROM "{name}".entry WHERE position > $1

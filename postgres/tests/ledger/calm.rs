@@ -485,7 +485,7 @@ pub fn run(client: &Client, runtime: &Handle, sql: &str) {
         .expect("it is SQL");
 }
 
-fn number(client: &Client, runtime: &Handle, sql: &str) -> i64 {
+pub fn number(client: &Client, runtime: &Handle, sql: &str) -> i64 {
     let row = runtime.block_on(client.query_one(sql, &[]));
     row.expect("a row").get(0)
 }

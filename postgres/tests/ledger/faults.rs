@@ -1,7 +1,7 @@
 //! The ledger while its connection is cut, its server is killed, and its server stands still: nothing that was answered is
 //! lost, and nothing is sold twice.
 
-use crate::calm::{connect, run};
+use crate::calm::{connect, number, run};
 use crate::shop::{TTL, Tests, hurried, name, phone, recover};
 use segstock_orders::ledger::{
     Batch, Ledger, LedgerError, Opened, Recovered, Standing, WriteError, WriterSettings,
@@ -47,6 +47,11 @@ pub fn add(tests: &Tests) {
         "faults::what_was_committed_while_a_server_lost_commits_is_not_answered",
         start,
         durable_again,
+    );
+    tests.add_with_own(
+        "faults::a_batch_that_its_standby_lacks_is_not_answered",
+        start,
+        not_at_the_standby,
     );
     tests.add_with_own(
         "faults::a_connection_that_is_cut_loses_no_answer",
@@ -359,6 +364,36 @@ fn durable_again(server: &OwnServer<PostgresServer>, runtime: &Handle) {
     drop(shop);
     // Whoever opens it again has seen to it.
     recover(&url, &name).expect("all is on");
+}
+
+/// A batch waits for a standby that is away, and the server is killed. Then the batch is there, and no standby has it: if one
+/// took over now, it would be lost.
+fn not_at_the_standby(server: &OwnServer<PostgresServer>, runtime: &Handle) {
+    let (url, name) = (url(server), name());
+    let shop = begin(&url, &url, &name);
+    shop.book.open(phone(), 1).expect("a new SKU");
+    let client = connect(&url, runtime);
+    set(&client, runtime, "SET synchronous_standby_names = 'nobody'");
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    thread::scope(|scope| {
+        let placed = scope.spawn(|| shop.book.place("order", None, [(phone(), 1)], TTL));
+        while number(&client, runtime, waits) == 0 {
+            assert!(!placed.is_finished(), "it waits for the standby");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let mut server = server.lock().expect("no test failed");
+        server.kill_and_start().expect("it starts again");
+        drop(server);
+        let client = connect(&url, runtime);
+        let there = format!("SELECT count(*) FROM {name}.entries WHERE kind = 'placed'");
+        assert_eq!(number(&client, runtime, &there), 1);
+        // The ledger asks again and again.
+        thread::sleep(Duration::from_secs(3));
+        assert!(!placed.is_finished(), "no standby has it");
+        set(&client, runtime, "RESET synchronous_standby_names");
+        let placed = placed.join().expect("no panic");
+        assert!(placed.is_ok(), "{placed:?}");
+    });
 }
 
 fn cut(server: &OwnServer<PostgresServer>, runtime: &Handle) {
