@@ -44,16 +44,22 @@ const CLOSED: i32 = 1_000_000;
 /// Opens the ledger, brings it to the newest version, and raises its epoch.
 pub(super) async fn open(link: &Link, reach: &Reach) -> Result<Opened, Fault> {
     let steps: Vec<_> = STEPS.into_iter().chain(reach.later).collect();
-    upgrade(link, reach, &steps).await?;
     let name = &reach.name;
-    let raise = format!(
-        r#"UPDATE "{name}".owner SET epoch = epoch + 1 RETURNING epoch, batch, last, time, wall"#
-    );
-    opened(&link.client.query_one(&raise, &[]).await?)
+    loop {
+        let version = upgrade(link, reach, &steps).await?;
+        let raise = format!(
+            r#"UPDATE "{name}".owner SET epoch = epoch + 1 WHERE segstock_ledger = {version}
+               RETURNING epoch, batch, last, time, wall"#
+        );
+        // No row: it was closed for good since, or a later release brought it on.
+        if let Some(row) = link.client.query_opt(&raise, &[]).await? {
+            return opened(&row);
+        }
+    }
 }
 
-/// Brings the schema to the last version, step by step, each in a transaction.
-async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<(), Fault> {
+/// Brings the schema to the last version, step by step, each in a transaction. Returns that version.
+async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<usize, Fault> {
     let (client, name) = (&link.client, &*reach.name);
     loop {
         client.batch_execute("BEGIN").await?;
@@ -69,7 +75,8 @@ async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<(), Fault
             }
         };
         let Some(step) = steps.get(found) else {
-            return Ok(client.batch_execute("COMMIT").await?);
+            client.batch_execute("COMMIT").await?;
+            return Ok(found);
         };
         let step = step.replace("{name}", name);
         let number = found + 1;

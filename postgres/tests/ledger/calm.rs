@@ -54,6 +54,12 @@ pub fn add(tests: &Tests) {
             closed_for_good(site.server.url());
         },
     );
+    tests.add(
+        "one_that_is_closed_while_it_is_opened_stays_closed",
+        |site| {
+            closed_meanwhile(site.server.url(), site.runtime);
+        },
+    );
     tests.add("one_that_is_not_there_can_be_left_so", |site| {
         let (client, name) = (connect(site.server.url(), site.runtime), name());
         let ledger = PostgresLedger::<String>::at(site.server.url(), &name);
@@ -404,6 +410,33 @@ fn closed_for_good(url: &str) {
     }
     // Who still has it open writes nothing any more.
     assert_eq!(first.book.open("late".to_owned(), 1), Err(Refusal::Unknown));
+}
+
+/// Another process closes it for good between the looks of this one and its epoch.
+fn closed_meanwhile(url: &str, runtime: &Handle) {
+    let (name, client) = (name(), connect(url, runtime));
+    // Within a transaction all looks show what the first one saw.
+    let watching = connect(url, runtime);
+    recover(url, &name).expect("a new ledger");
+    let close = format!(
+        "BEGIN; UPDATE {name}.owner SET segstock_ledger = 1000000, epoch = epoch + 1;
+         CREATE TABLE {name}.closed (why text NOT NULL)"
+    );
+    run(&client, runtime, &close);
+    let waits = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{name}%'"
+    );
+    thread::scope(|scope| {
+        let opened = scope.spawn(|| refusal(url, &name));
+        while number(&watching, runtime, &waits) == 0 {
+            assert!(!opened.is_finished(), "it waits for the other one");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let say = format!("INSERT INTO {name}.closed VALUES ('it went to sea'); COMMIT");
+        run(&client, runtime, &say);
+        let (reason, line) = opened.join().expect("it is refused");
+        assert_eq!(reason, LedgerReason::ClosedForGood, "{line}");
+    });
 }
 
 /// Whoever was refused may still have the ledger that it tried to open: the next one that opens it need not wait for that.
