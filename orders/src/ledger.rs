@@ -145,7 +145,9 @@ pub trait Ledger<K>: Send {
     ///
     /// # Errors
     ///
-    /// If the entries cannot be read.
+    /// If the entries cannot be read; or with [`LedgerReason::Superseded`], if somebody else opened the ledger since. A ledger
+    /// that others can open meanwhile sees that after it has read and before it calls anything damaged: what others have changed
+    /// by then makes no book, or another one.
     fn load(
         &mut self,
         after: Position,

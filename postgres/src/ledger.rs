@@ -28,6 +28,7 @@
 //! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are answered *busy* |
 //! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are answered *unknown*, new ones *unavailable* |
 //! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |
+//! | another process opens it while this one loads it | the opening is an error, [`Superseded`](LedgerReason::Superseded), whatever was read by then |
 //! | the disk is full, too many connections, a standby | as if the connection was lost: it may pass |
 //! | the password, the role or the database is refused, or a right is missing | the ledger is dead at once, and says why; at opening that is the error |
 //!
@@ -149,12 +150,18 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
         let rows = self
             .links
             .call(async |link| calls::after(link, after, limit).await);
-        let mut page = entries(rows.map_err(Fault::into_error)?)?;
-        if page.len() < limit {
+        let rows = rows.map_err(Fault::into_error)?;
+        let room = limit.saturating_sub(rows.len());
+        let mut end = Vec::new();
+        if room > 0 {
             let at = (self.last, self.time);
             let left = |from, limit| self.left(from, limit);
-            page.extend(at_the_end(at, after, limit - page.len(), left)?);
+            end = at_the_end(at, after, room, left)?;
         }
+        // What another process has changed since is no damage.
+        self.assert_own()?;
+        let mut page = entries(rows)?;
+        page.append(&mut end);
         for (position, entry) in &page {
             self.upkeep.note(*position, entry);
         }
@@ -209,6 +216,16 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
 }
 
 impl<K> PostgresLedger<K> {
+    /// Sees that nobody opened the ledger since. So what was read before is as it was when this one opened it.
+    fn assert_own(&mut self) -> Result<(), LedgerError> {
+        let found = self.links.call(async |link| calls::epoch(link).await);
+        if found.map_err(Fault::into_error)? == self.epoch {
+            return Ok(());
+        }
+        let line = "another process has opened the ledger";
+        Err(LedgerError::new(LedgerReason::Superseded, line))
+    }
+
     /// The units that left by rows that are gone, by SKU, from this SKU on.
     fn left(&mut self, from: SkuId, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self

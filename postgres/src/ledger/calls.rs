@@ -168,6 +168,13 @@ pub(super) fn opened(row: &Row) -> Result<Opened, Fault> {
     Ok(opened)
 }
 
+/// The epoch that was raised last.
+pub(super) async fn epoch(link: &Link) -> Result<u64, Fault> {
+    let rows = link.statements.epoch.query(&link.client, &[]).await?;
+    let epoch = rows.first().map_or(Ok(0), |row| row.try_get::<_, i64>(0))?;
+    Ok(epoch.cast_unsigned())
+}
+
 /// Up to `limit` entries after a position.
 pub(super) async fn after(
     link: &Link,

@@ -44,6 +44,8 @@ const DONE: &str = " SELECT count(*) FROM owner";
 const STANDS: &str =
     r#"UPDATE "{name}".owner SET wall = wall RETURNING epoch, batch, last, time, wall"#;
 
+const EPOCH: &str = r#"SELECT epoch FROM "{name}".owner"#;
+
 const AFTER: &str = r#"
     SELECT position, time, request, change FROM "{name}".entry WHERE position > $1
     ORDER BY position LIMIT $2"#;
@@ -86,6 +88,7 @@ pub(super) struct Statements {
     pub(super) write: Prepared,
     pub(super) write_and_keep_up: Prepared,
     pub(super) stands: Prepared,
+    pub(super) epoch: Prepared,
     pub(super) after: Prepared,
     pub(super) of: Prepared,
     pub(super) left: Prepared,
@@ -98,6 +101,7 @@ impl Statements {
             write: prepared(&[WRITE, DONE]),
             write_and_keep_up: prepared(&[WRITE, KEEP_UP, DONE]),
             stands: prepared(&[STANDS]),
+            epoch: prepared(&[EPOCH]),
             after: prepared(&[AFTER]),
             of: prepared(&[OF]),
             left: prepared(&[LEFT]),

@@ -1,8 +1,10 @@
 //! What outlives a restart, and schemas that are not what they should be.
 
 use crate::shop::{Clocks, TTL, Tests, name, phone, recover};
-use segstock_orders::ledger::{Ledger, LedgerReason, RecoverError, Recovered};
-use segstock_orders::{OrderBook, OrderState, Refusal, Returned};
+use segstock_orders::ledger::{
+    Batch, Ledger, LedgerError, LedgerReason, Opened, RecoverError, Recovered, Standing, WriteError,
+};
+use segstock_orders::{Entry, OrderBook, OrderState, Position, Refusal, Returned};
 use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::{PostgresServer, Server};
 use std::thread;
@@ -58,6 +60,12 @@ pub fn add(tests: &Tests) {
         "one_that_is_closed_while_it_is_opened_stays_closed",
         |site| {
             closed_meanwhile(site.server.url(), site.runtime);
+        },
+    );
+    tests.add(
+        "one_that_another_process_opens_meanwhile_is_no_book",
+        |site| {
+            overtaken(site.server.url());
         },
     );
     tests.add("one_that_is_not_there_can_be_left_so", |site| {
@@ -368,9 +376,14 @@ fn later_release(url: &str, client: &Client, runtime: &Handle) {
     let halves = format!("SELECT count(to_regclass('{name}.half'))");
     assert_eq!((version(), number(client, runtime, &halves)), (1, 0));
     assert_eq!(recover(url, &name).expect("as before").found.skus, 1);
-    // Of processes that come at the same time one makes the step. All open the ledger, one after another.
+    // Of processes that come at the same time one makes the step. All open the ledger, one after another. (A book is made
+    // again by the last one only.)
     let opened: Vec<_> = thread::scope(|scope| {
-        let open = || later(url, &name, STEP).map(|shop| shop.found.epoch);
+        let open = || {
+            let ledger = PostgresLedger::<String>::at(url, &name).expect("a name");
+            let opened = ledger.with_later_step(STEP).open();
+            opened.map(|opened| opened.epoch)
+        };
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
         let opened = threads.into_iter().map(|thread| thread.join());
         opened.map(|opened| opened.expect("no panic")).collect()
@@ -437,6 +450,67 @@ fn closed_meanwhile(url: &str, runtime: &Handle) {
         let (reason, line) = opened.join().expect("it is refused");
         assert_eq!(reason, LedgerReason::ClosedForGood, "{line}");
     });
+}
+
+/// Another process opens the ledger, and writes, while this one loads it.
+struct Overtaken {
+    inner: PostgresLedger<String>,
+    /// Before which page: 1 is the first.
+    page: u32,
+    overtake: Box<dyn Fn() + Send>,
+}
+
+impl Ledger<String> for Overtaken {
+    fn open(&mut self) -> Result<Opened, LedgerError> {
+        self.inner.open()
+    }
+
+    fn load(
+        &mut self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, Entry<String>)>, LedgerError> {
+        self.page = self.page.wrapping_sub(1);
+        if self.page == 0 {
+            (self.overtake)();
+        }
+        self.inner.load(after, limit)
+    }
+
+    fn write(&mut self, batch: &Batch<String>) -> Result<(), WriteError> {
+        self.inner.write(batch)
+    }
+
+    fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
+        self.inner.ask(epoch, number)
+    }
+}
+
+fn overtaken(url: &str) {
+    // The second page is the end.
+    for page in [1, 2] {
+        let name = name();
+        let shop = recover(url, &name).expect("a new ledger");
+        shop.book.open(phone(), 1).expect("a new SKU");
+        drop(shop);
+        let other = (url.to_owned(), name.clone());
+        let overtake = Box::new(move || {
+            let shop = recover(&other.0, &other.1).expect("the epoch is raised");
+            shop.book.open("tablet".to_owned(), 1).expect("a new SKU");
+        });
+        let inner = PostgresLedger::at(url, &name).expect("a name");
+        let ledger = Overtaken {
+            inner,
+            page,
+            overtake,
+        };
+        match OrderBook::builder().recover(ledger) {
+            Err(RecoverError::Ledger(error)) => {
+                assert_eq!(error.reason(), LedgerReason::Superseded, "{error}");
+            }
+            other => panic!("page {page}: {other:?}"),
+        }
+    }
 }
 
 /// Whoever was refused may still have the ledger that it tried to open: the next one that opens it need not wait for that.
