@@ -7,6 +7,8 @@
 //! - `update … where units >= n` waits for the row, and looks at it again as its last holder left it.
 //! - The order's row is inserted by the statement that takes the units, and its key is unique. Of two copies that run at
 //!   once one runs into the other's row; its statement is undone as a whole, and its next look finds the answer.
+//! - What is known of an id is read `for update`: so the retry's commit waits for the disk and the standbys as the first
+//!   attempt's did. A commit whose session ended may be seen before they have it.
 //! - A refusal rests on the units of one snapshot, with those of expired holds. What the update saw after a wait is no
 //!   reason to refuse; then the statement runs again.
 //!
@@ -47,7 +49,7 @@ const TAKE: &str = "
     with clock as (
       select clock_timestamp() + ahead as now from segstock_stock where name = $1 and part = 0
     ), known as (
-      select state, units, until <= (select now from clock) as late from segstock_order where stock = $1 and id = $2
+      select state, units, until <= (select now from clock) as late from segstock_order where stock = $1 and id = $2 for update
     ), seen as (
       select units + coalesce((
           select sum(units) from segstock_order
@@ -74,7 +76,7 @@ const TAKE: &str = "
 /// $1 stock, $2 id, $3 units, $4 most units, $5 whether a refusal is remembered.
 const RESTOCK: &str = "
     with known as (
-      select state, units from segstock_order where stock = $1 and id = $2
+      select state, units from segstock_order where stock = $1 and id = $2 for update
     ), held as (
       select coalesce(sum(units), 0)::bigint as units from segstock_order where stock = $1 and state = 'held'
     ), seen as (
@@ -92,13 +94,11 @@ const RESTOCK: &str = "
     select exists (select from put), (select state from known), (select units from known), false,
       $4 - (select total from seen), exists (select from seen)";
 
-/// $1 stock, $2 id. What is not known is refused from now on.
+/// $1 stock, $2 id. What is not known is refused from now on. What is known is written as it was: so that it waits, as
+/// [`Row`] says.
 pub(crate) const OUTCOME: &str = "
-    with written as (
-      insert into segstock_order (stock, id, units, state) values ($1, $2, 0, 'refused')
-      on conflict do nothing returning state
-    )
-    select coalesce((select state from written), (select state from segstock_order where stock = $1 and id = $2))";
+    insert into segstock_order as known (stock, id, units, state) values ($1, $2, 0, 'refused')
+    on conflict (stock, id) do update set state = known.state returning state";
 
 /// $1 stock. Units in stock, with those of expired holds.
 const AVAILABLE: &str = "
@@ -125,7 +125,7 @@ const END: &str = "
       select ahead from segstock_stock where name = $1 and part = 0
     ), known as (
       select state, until <= clock_timestamp() + (select ahead from clock) as late
-      from segstock_order where stock = $1 and id = $2
+      from segstock_order where stock = $1 and id = $2 for update
     ), ended as (
       update segstock_order set state = $3, until = null, at = now()
       where stock = $1 and id = $2 and state = 'held'
@@ -143,7 +143,7 @@ const EXTEND: &str = "
       select ahead from segstock_stock where name = $1 and part = 0
     ), known as (
       select state, until <= clock_timestamp() + (select ahead from clock) as late
-      from segstock_order where stock = $1 and id = $2
+      from segstock_order where stock = $1 and id = $2 for update
     ), extended as (
       update segstock_order
       set until = clock_timestamp() + (select ahead from clock) + make_interval(secs => $3), at = now()
@@ -294,12 +294,8 @@ pub(crate) async fn outcome(opened: &Opened, order: &OrderId) -> Answer {
     let (stock, id) = (opened.name.as_str(), order.as_str());
     let outcome = |session: Arc<Session>, _| async move {
         loop {
-            // A copy of the call that commits meanwhile is not in the statement's snapshot: it finds nothing, and the
-            // next one does.
-            if let Some(row) = session.row(OUTCOME, &[&stock, &id]).await?
-                && let Some(state) = column::<Option<String>>(&row, 0)?
-            {
-                return Ok(state);
+            if let Some(row) = session.row(OUTCOME, &[&stock, &id]).await? {
+                return column::<String>(&row, 0);
             }
         }
     };

@@ -39,7 +39,7 @@ pub struct Rows {
 /// $1 stock, $2 id, $3 units, $4 part, $5 whether a refusal is remembered.
 const TAKE: &str = "
     with known as (
-      select state, units from segstock_order where stock = $1 and id = $2
+      select state, units from segstock_order where stock = $1 and id = $2 for update
     ), seen as (
       select sum(units)::bigint as total from segstock_stock where name = $1
     ), taken as (
@@ -60,7 +60,7 @@ const TAKE: &str = "
 /// instant.
 const TAKE_SEVERAL: &str = "
     with known as (
-      select state, units from segstock_order where stock = $1 and id = $2
+      select state, units from segstock_order where stock = $1 and id = $2 for update
     ), locked as (
       select part, units from segstock_stock where name = $1 order by part for update
     ), plan as (
@@ -85,7 +85,7 @@ const TAKE_SEVERAL: &str = "
 /// $1 stock, $2 id, $3 units, $4 part, $5 whether a refusal is remembered, $6 most units.
 const RESTOCK: &str = "
     with known as (
-      select state, units from segstock_order where stock = $1 and id = $2
+      select state, units from segstock_order where stock = $1 and id = $2 for update
     ), seen as (
       select sum(units)::bigint as total from segstock_stock where name = $1
     ), put as (

@@ -3,7 +3,7 @@
 use crate::support::{Site, Tests, connect, database, postgres};
 use segstock_conformance::Options;
 use segstock_postgres::{Batched, OpenError, Postgres, Row, Rows};
-use segstock_remote::servers::{Clocked, Server, contract, fresh_name, id, units};
+use segstock_remote::servers::{Clocked, PostgresServer, Server, contract, fresh_name, id, units};
 use segstock_remote::{
     Answer, HoldAnswer, MAX_UNITS, Patience, RemoteHolds, RemoteStock, Resolved,
 };
@@ -73,6 +73,15 @@ pub fn add(tests: &Tests) {
             assert!(began.elapsed() < Duration::from_secs(10), "{line}");
         }
     });
+    tests.add_with_own(
+        "row::what_the_standby_lacks_is_not_answered",
+        PostgresServer::find,
+        |server, runtime| {
+            let url = server.lock().expect("no test failed").url().to_owned();
+            let client = connect(&url, runtime);
+            runtime.block_on(not_at_the_standby(&url, &client));
+        },
+    );
     tests.add("row::a_stock_is_created_once", |site| {
         let _tables = database(site);
         site.runtime.block_on(creates(site));
@@ -114,6 +123,59 @@ async fn strict(site: &Site<'_>) {
     assert_eq!(stock.restock(&id("b"), units(1)).await, Answer::Done(()));
     let refused = stock.deduct(&id("a"), units(2)).await;
     assert!(matches!(refused, Answer::Refused(_)), "{refused:?}");
+}
+
+/// A call waits for a standby that is away, and its session ends. Then what it did is there, and no standby has it: if one took
+/// over now, it would be lost.
+async fn not_at_the_standby(url: &str, client: &Client) {
+    let postgres = postgres(url);
+    postgres.install().await.unwrap();
+    let (one, many) = (fresh_name(), fresh_name());
+    let row = Arc::new(Row::create(&postgres, &one, 9).await.unwrap());
+    let rows = Arc::new(Rows::create(&postgres, &many, 9, 1).await.unwrap());
+    let ttl = Duration::from_secs(600);
+    let reserved = row.reserve(&id("hold"), units(1), ttl).await;
+    assert_eq!(reserved, HoldAnswer::Done);
+    for call in [
+        "deduct",
+        "restock",
+        "outcome",
+        "extend",
+        "confirm",
+        "deduct of rows",
+        "restock of rows",
+    ] {
+        set(client, "set synchronous_standby_names = 'nobody'").await;
+        let (row, rows) = (Arc::clone(&row), Arc::clone(&rows));
+        let called = tokio::spawn(async move {
+            match call {
+                "deduct" => row.deduct(&id("a"), units(1)).await == Answer::Done(()),
+                "restock" => row.restock(&id("b"), units(1)).await == Answer::Done(()),
+                "outcome" => row.outcome(&id("c")).await == Answer::REFUSED,
+                "extend" => row.extend(&id("hold"), ttl).await == HoldAnswer::Done,
+                "confirm" => row.confirm(&id("hold")).await == HoldAnswer::Done,
+                "deduct of rows" => rows.deduct(&id("a"), units(1)).await == Answer::Done(()),
+                _ => rows.restock(&id("b"), units(1)).await == Answer::Done(()),
+            }
+        });
+        let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'";
+        while client.query_one(end, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(!called.is_finished(), "{call}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // The call is made again.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        assert!(!called.is_finished(), "{call}: no standby has it");
+        set(client, "reset synchronous_standby_names").await;
+        assert!(called.await.unwrap(), "{call}");
+    }
+}
+
+async fn set(client: &Client, setting: &str) {
+    let set = format!("alter system {setting}");
+    for sql in [&*set, "select pg_reload_conf(), pg_sleep(0.3)"] {
+        client.batch_execute(sql).await.unwrap();
+    }
 }
 
 async fn creates(site: &Site<'_>) {
