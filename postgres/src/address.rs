@@ -1,5 +1,6 @@
 //! [`Address`]: where a database is, as its URL says, and the one way to connect to it.
 
+mod hosts;
 mod security;
 #[cfg(feature = "tls")]
 mod tls;
@@ -7,6 +8,8 @@ mod url;
 
 use security::{Own, Security};
 use std::fmt;
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -82,17 +85,35 @@ impl Address {
         })
     }
 
-    /// Connects. The connection must be polled.
+    /// Connects to the first host that answers. The connection must be polled.
     ///
-    /// With `sslmode=prefer` it is a plain one where TLS fails: as libpq does it.
-    pub(crate) async fn connect(&self) -> Result<(Client, Connection), Error> {
-        let by_tls = match self.connected(&self.config).await {
-            Err(error) if self.config.get_ssl_mode() == SslMode::Prefer && may_be_plain(&error) => {
-                error
+    /// The caller waits for no longer than `time`. Of it each host has its part, or what the URL has as `connect_timeout` if
+    /// that is less: one that takes a connection and says nothing would leave the next hosts none.
+    pub(crate) async fn connect(&self, time: Duration) -> Result<(Client, Connection), Error> {
+        let hosts = hosts::each(&self.config);
+        let Some((last, before)) = hosts.split_last() else {
+            return self.connect_to(&self.config).await;
+        };
+        let part = time / u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+        let part = self
+            .config
+            .get_connect_timeout()
+            .map_or(part, |own| part.min(*own));
+        for host in before {
+            if let Ok(Ok(connected)) = timeout(part, self.connect_to(host)).await {
+                return Ok(connected);
             }
+        }
+        self.connect_to(last).await
+    }
+
+    /// With `sslmode=prefer` it is a plain connection where TLS fails: as libpq does it.
+    async fn connect_to(&self, config: &Config) -> Result<(Client, Connection), Error> {
+        let by_tls = match self.connected(config).await {
+            Err(error) if config.get_ssl_mode() == SslMode::Prefer && may_be_plain(&error) => error,
             connected => return connected,
         };
-        let mut plain = self.config.clone();
+        let mut plain = config.clone();
         plain.ssl_mode(SslMode::Disable);
         let connected = self.connected(&plain).await;
         // A server that wants TLS does not say why there is none.
@@ -183,7 +204,9 @@ impl fmt::Debug for Address {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Host, SslMode};
+    use super::{Address, Duration, Host, SslMode};
+    use std::net::TcpListener;
+    use std::time::Instant;
 
     fn mode(url: &str) -> Result<SslMode, String> {
         Ok(Address::new(url)?.config.get_ssl_mode())
@@ -282,6 +305,24 @@ mod tests {
                 "{url}: {said}"
             );
         }
+    }
+
+    /// Both hosts take connections and say nothing: the second one is asked after the first one's time.
+    #[tokio::test]
+    async fn the_time_that_the_url_has_for_a_host_counts_if_it_is_less() {
+        let [first, second] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = |host: &TcpListener| host.local_addr().unwrap().port();
+        let (one, two) = (port(&first), port(&second));
+        let url = format!("host=127.0.0.1,127.0.0.1 port={one},{two} user=me connect_timeout=1");
+        let (address, began) = (Address::new(&url).unwrap(), Instant::now());
+        tokio::spawn(async move { address.connect(Duration::from_secs(600)).await.map(drop) });
+        let asked = tokio::task::spawn_blocking(move || second.accept());
+        asked.await.unwrap().unwrap();
+        let took = began.elapsed();
+        assert!(
+            (Duration::from_secs(1)..Duration::from_secs(20)).contains(&took),
+            "{took:?}"
+        );
     }
 
     /// A certificate is held against the address, where the URL has no name.

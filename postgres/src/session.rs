@@ -16,6 +16,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 #[derive(Debug)]
 pub(crate) struct Reach {
     address: Address,
+    attempt: Duration,
     /// Whether each connection is one to a server that loses no commit.
     #[cfg(feature = "nodes")]
     is_durable: bool,
@@ -36,6 +37,7 @@ impl Reach {
         address.config.options(options);
         Self {
             address,
+            attempt,
             #[cfg(feature = "nodes")]
             is_durable: false,
         }
@@ -55,7 +57,7 @@ impl Connect for Reach {
     type Connection = Arc<Session>;
 
     async fn connect(&self) -> Result<Arc<Session>, Fault> {
-        let connected = self.address.connect().await;
+        let connected = self.address.connect(self.attempt).await;
         let (client, connection) = connected.map_err(|error| match is_locked_out(&error) {
             true => Fault::Final(words(&error)),
             false => Fault::NotDone(words(&error)),

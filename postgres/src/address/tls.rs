@@ -256,7 +256,7 @@ fn listed(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Address;
+    use super::super::{Address, Duration};
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -285,7 +285,11 @@ mod tests {
                 let url =
                     format!("host=localhost hostaddr=127.0.0.1 port={port} user=me {settings}");
                 let address = Address::new(&url).unwrap();
-                let refused = address.connect().await.map(drop).unwrap_err();
+                let refused = address
+                    .connect(Duration::from_secs(60))
+                    .await
+                    .map(drop)
+                    .unwrap_err();
                 let said = crate::session::words(&refused);
                 assert!(said.contains("has a wrong signature"), "{settings}: {said}");
             }

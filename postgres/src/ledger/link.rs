@@ -67,8 +67,8 @@ impl Reach {
             "{own} -c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds} \
              -c default_transaction_isolation=read\\ committed -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
         );
-        config.options(options).connect_timeout(self.timeout);
-        let (client, connection) = address.connect().await?;
+        config.options(options);
+        let (client, connection) = address.connect(self.timeout).await?;
         // Its end is seen by the calls.
         let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
         let link = Link {

@@ -41,9 +41,9 @@ async fn over_before(
 }
 
 async fn listen(node: &Arc<Inner>) -> Result<(), Error> {
-    let connects = node.sale.address();
+    let (connects, time) = (node.sale.address(), node.sale.timeout);
     // A server may take a connection and then say nothing.
-    let Ok(connected) = timeout(node.sale.timeout, connects.connect()).await else {
+    let Ok(connected) = timeout(time, connects.connect(time)).await else {
         return Ok(());
     };
     let (client, mut connection) = connected?;

@@ -353,7 +353,7 @@ impl Sale {
              -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan",
             self.name
         );
-        config.options(options).connect_timeout(self.timeout);
+        config.options(options);
         address
     }
 

@@ -7,6 +7,7 @@ use segstock_orders::ledger::{
 use segstock_orders::{Entry, OrderBook, OrderState, Position, Refusal, Returned};
 use segstock_postgres::PostgresLedger;
 use segstock_remote::servers::{PostgresServer, Server};
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -66,6 +67,20 @@ pub fn add(tests: &Tests) {
         "one_that_another_process_opens_meanwhile_is_no_book",
         |site| {
             overtaken(site.server.url());
+        },
+    );
+    tests.add_behind_proxy(
+        "a_host_that_is_silent_leaves_time_for_the_next",
+        |site, _| {
+            // It takes connections, and says nothing.
+            let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let port = silent.local_addr().expect("it has one").port();
+            let url = site.server.url().replacen("host=", "host=127.0.0.1,", 1);
+            let url = url.replacen("port=", &format!("port={port},"), 1);
+            let name = name();
+            for _ in 0..2 {
+                recover(&url, &name).expect("the second host answers");
+            }
         },
     );
     tests.add("one_that_is_not_there_can_be_left_so", |site| {
