@@ -50,6 +50,8 @@ mod address;
 pub mod batched;
 #[cfg(any(feature = "ledger", feature = "nodes"))]
 mod durable;
+#[cfg(any(feature = "ledger", feature = "nodes"))]
+mod encoding;
 mod error;
 #[cfg(feature = "ledger")]
 pub mod ledger;

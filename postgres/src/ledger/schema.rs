@@ -3,6 +3,7 @@
 use super::calls::opened;
 use super::errors::Fault;
 use super::link::{Link, Reach};
+use crate::encoding::{OTHER_ENCODING, lacks_letters};
 use segstock_orders::ledger::{LedgerReason, Opened};
 
 /// Step `n` makes version `n + 1` of version `n`. Version 0 has nothing. A step that was released is never changed.
@@ -68,6 +69,11 @@ async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<usize, Fa
         client.query_one(lock, &[&name]).await?;
         let found = match version(link, reach, steps.len()).await? {
             Version::Known(0) if !reach.makes => return Err(not_there(reach)),
+            // One that is there already stays in use, for the SKUs that it has.
+            Version::Known(0) => {
+                assert_all_letters(link).await?;
+                0
+            }
             Version::Known(found) => found,
             Version::Closed(why) => {
                 let line = format!("{} is closed for good: {why}", reach.shown());
@@ -86,6 +92,15 @@ async fn upgrade(link: &Link, reach: &Reach, steps: &[&str]) -> Result<usize, Fa
             ))
             .await?;
     }
+}
+
+async fn assert_all_letters(link: &Link) -> Result<(), Fault> {
+    let row = link.client.query_one(OTHER_ENCODING, &[]).await?;
+    let Some(found) = row.try_get::<_, Option<String>>(0)? else {
+        return Ok(());
+    };
+    let line = lacks_letters(&found, "a ledger");
+    Err(Fault::new(LedgerReason::Failed, line, false))
 }
 
 fn not_there(reach: &Reach) -> Fault {

@@ -2,6 +2,7 @@
 
 use super::version::VERSION;
 use crate::durable::not_durable;
+use crate::encoding::lacks_letters;
 use segstock_remote::{InvalidId, InvalidPatience, Unknown};
 use std::fmt;
 
@@ -77,10 +78,7 @@ impl fmt::Display for SaleError {
                 "the sale's tables have version {found}, and this release knows {VERSION}"
             ),
             Self::NotDurable { setting } => f.write_str(&not_durable(setting)),
-            Self::Encoding { found } => write!(
-                f,
-                "the database's encoding is {found}, and nodes need UTF8: make one with ENCODING 'UTF8'"
-            ),
+            Self::Encoding { found } => f.write_str(&lacks_letters(found, "a sale")),
             Self::ReadOnly => write!(f, "the server is a standby: nodes join at the primary"),
             Self::Sku(sku) => write!(
                 f,

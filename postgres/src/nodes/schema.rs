@@ -4,6 +4,7 @@ use super::SaleError;
 use super::rows::{Failed, Rows};
 use super::version::VERSION;
 use crate::durable::SETTING_OFF;
+use crate::encoding::OTHER_ENCODING;
 use crate::session::{Session, column};
 use segstock_remote::{Attempt, Driver, Fault};
 use std::sync::Arc;
@@ -30,17 +31,14 @@ const FUNCTIONS: [&str; 18] = [
     include_str!("sql/end.sql"),
 ];
 
-const ENCODING: &str = "select current_setting('server_encoding')";
-
 /// Makes the schema `name` with its tables, if it is not there or empty. Connections have it as their search path.
 pub(super) async fn install(
     driver: &Driver<crate::session::Reach>,
     name: &str,
 ) -> Result<(), SaleError> {
     let install = |session: Arc<Session>, _: Attempt| async move {
-        let encoding = encoding(&session).await?;
-        if encoding != "UTF8" {
-            return Ok(Err(SaleError::Encoding { found: encoding }));
+        if let Some(found) = other_encoding(&session).await? {
+            return Ok(Err(SaleError::Encoding { found }));
         }
         // Of two processes that install it at the same time, one makes the tables.
         let lock = format!("select pg_advisory_xact_lock(hashtext('segstock nodes {name}'))");
@@ -66,8 +64,8 @@ pub(super) async fn install(
     driver.ask(install).await.map_err(SaleError::Unknown)?
 }
 
-async fn encoding(session: &Session) -> Result<String, Fault> {
-    let row = session.row(ENCODING, &[]).await?;
+async fn other_encoding(session: &Session) -> Result<Option<String>, Fault> {
+    let row = session.row(OTHER_ENCODING, &[]).await?;
     let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
     column(&row, 0)
 }
@@ -106,9 +104,9 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     if found != VERSION {
         return Err(SaleError::Version { found });
     }
-    let encoding: String = rows.row(ENCODING, &[], |row| column(row, 0)).await?;
-    if encoding != "UTF8" {
-        return Err(SaleError::Encoding { found: encoding });
+    let other: Option<String> = rows.row(OTHER_ENCODING, &[], |row| column(row, 0)).await?;
+    if let Some(found) = other {
+        return Err(SaleError::Encoding { found });
     }
     if standby {
         return Err(SaleError::ReadOnly);

@@ -83,6 +83,20 @@ pub fn add(tests: &Tests) {
             }
         },
     );
+    tests.add_behind_proxy("a_database_that_lacks_letters_is_refused", |site, _| {
+        let (client, name) = (connect(site.server.url(), site.runtime), name());
+        let make = format!(
+            "CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        );
+        run(&client, site.runtime, &make);
+        let url = format!("{} dbname={name}", site.server.url());
+        let (reason, line) = refusal(&url, &name);
+        assert_eq!(reason, LedgerReason::Failed);
+        assert!(line.contains("encoding is LATIN1"), "{line}");
+        let client = connect(&url, site.runtime);
+        let there = format!("SELECT count(*) FROM pg_namespace WHERE nspname = '{name}'");
+        assert_eq!(number(&client, site.runtime, &there), 0);
+    });
     tests.add("one_that_is_not_there_can_be_left_so", |site| {
         let (client, name) = (connect(site.server.url(), site.runtime), name());
         let ledger = PostgresLedger::<String>::at(site.server.url(), &name);
