@@ -268,9 +268,14 @@ fn fault(error: &Error) -> Fault {
             Fault::MayBeDone(words)
         };
     };
-    match code.code() {
-        // The server ends the session, perhaps after the commit.
-        "57P01" | "57P02" | "25P03" => Fault::MayBeDone(words),
+    of_code(code.code(), words)
+}
+
+fn of_code(code: &str, words: String) -> Fault {
+    match code {
+        // The server ends the session, perhaps after the commit: an operator, a crash, silence inside a transaction, a
+        // transaction that takes too long, silence outside.
+        "57P01" | "57P02" | "25P03" | "25P04" | "57P05" => Fault::MayBeDone(words),
         // It undid the statement: locks, deadlocks, time, memory, connections, starting up; a standby.
         "57014" | "57P03" | "25006" => Fault::NotDone(words),
         code if ["40", "53", "55"].contains(&&code[..2]) => Fault::NotDone(words),
@@ -315,5 +320,20 @@ pub(crate) fn words(error: &Error) -> String {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, of_code};
+
+    #[test]
+    fn what_the_server_ends_is_asked_for_again() {
+        for code in ["57P01", "57P02", "25P03", "25P04", "57P05", "08006"] {
+            let fault = of_code(code, code.to_owned());
+            assert!(matches!(fault, Fault::MayBeDone(_)), "{code}");
+        }
+        let fault = of_code("42703", "no such column".to_owned());
+        assert!(matches!(fault, Fault::Final(_)), "{fault:?}");
     }
 }

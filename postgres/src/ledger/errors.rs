@@ -43,17 +43,22 @@ impl From<Error> for Fault {
                 let is_wrong = source.is_some_and(|source| source.is::<WrongType>());
                 if_it_may_pass(!is_wrong)
             }
-            Some("25006") => (LedgerReason::ReadOnly, true),
-            Some("53100") => (LedgerReason::Full, true),
-            Some("XX001" | "XX002") => (LedgerReason::Damaged, false),
-            // The session stood still inside a transaction.
-            Some("25P03") => if_it_may_pass(true),
-            // Connections, transactions that were undone, resources, an operator's intervention, the system.
-            Some(code) => {
-                if_it_may_pass(["08", "40", "53", "55", "57", "58"].contains(&&code[..2]))
-            }
+            Some(code) => of_code(code),
         };
         Self::new(reason, line, may_pass)
+    }
+}
+
+/// What the server means by a code, and whether it may pass.
+fn of_code(code: &str) -> (LedgerReason, bool) {
+    match code {
+        "25006" => (LedgerReason::ReadOnly, true),
+        "53100" => (LedgerReason::Full, true),
+        "XX001" | "XX002" => (LedgerReason::Damaged, false),
+        // The session stood still inside a transaction, or its transaction took too long.
+        "25P03" | "25P04" => if_it_may_pass(true),
+        // Connections, transactions that were undone, resources, an operator's intervention, the system.
+        code => if_it_may_pass(["08", "40", "53", "55", "57", "58"].contains(&&code[..2])),
     }
 }
 
@@ -72,4 +77,21 @@ pub(super) fn bad_row(error: &RowError) -> LedgerError {
         LedgerReason::Damaged,
         format!("a row of the ledger is damaged: {error}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_code;
+
+    #[test]
+    fn a_time_that_was_up_may_pass() {
+        // Of a statement, of silence inside a transaction, of a transaction, of silence outside.
+        for code in ["57014", "25P03", "25P04", "57P05"] {
+            assert!(of_code(code).1, "{code}");
+        }
+        // A transaction that cannot go on, a column that is not there.
+        for code in ["25P02", "42703"] {
+            assert!(!of_code(code).1, "{code}");
+        }
+    }
 }
