@@ -109,13 +109,14 @@ impl Address {
 
     /// With `sslmode=prefer` it is a plain connection where TLS fails: as libpq does it.
     async fn connect_to(&self, config: &Config) -> Result<(Client, Connection), Error> {
-        let by_tls = match self.connected(config).await {
+        // Boxed: it is seldom made, and what awaits it stays small.
+        let by_tls = match Box::pin(self.connected(config)).await {
             Err(error) if config.get_ssl_mode() == SslMode::Prefer && may_be_plain(&error) => error,
             connected => return connected,
         };
         let mut plain = config.clone();
         plain.ssl_mode(SslMode::Disable);
-        let connected = self.connected(&plain).await;
+        let connected = Box::pin(self.connected(&plain)).await;
         // A server that wants TLS does not say why there is none.
         connected.map_err(
             |error| match is_handshake(&by_tls) && is_no_way_in(&error) {
