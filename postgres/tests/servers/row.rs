@@ -341,7 +341,7 @@ fn abandoned(site: &Site<'_>) {
 fn backlog(site: &Site<'_>) {
     let (_tables, name) = (database(site), fresh_name());
     let client = connect(site.server.url(), site.runtime);
-    let patience = Patience::new(Duration::from_millis(500), Duration::from_secs(20)).unwrap();
+    let patience = Patience::new(Duration::from_secs(1), Duration::from_secs(120)).unwrap();
     let postgres = Postgres::new(site.server.url()).unwrap().patience(patience);
     site.runtime.block_on(async {
         let stock = Row::create(&postgres, &name, 1).await.unwrap();
