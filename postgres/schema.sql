@@ -127,9 +127,9 @@ $do$;
 -- Locks: blocks by epoch, then the pool, then orders by id. Whoever makes a block has the pool locked.
 do $do$
 begin
-  if to_regprocedure('segstock_pool_1(text, text[], boolean[], bigint[], boolean, bigint, bigint, bigint, boolean)') is null
+  if to_regprocedure('segstock_pool_2(text, text[], boolean[], bigint[], boolean, bigint, bigint, bigint, boolean)') is null
   then
-    create function segstock_pool_1(
+    create function segstock_pool_2(
       stock_name text, ids text[], restocks boolean[], wanted bigint[], remembers boolean, most bigint,
       node_number bigint, most_lent bigint, gathers boolean,
       out states text[], out known bigint[], out left_over bigint[]
@@ -166,6 +166,10 @@ begin
         into states, known, left_over
         from unnest(ids) with ordinality as asked (id, n)
         left join segstock_order o on o.stock = stock_name and o.id = asked.id;
+      if num_nonnulls(variadic states) > 0 then
+        -- So that the commit of a retry waits for the disk and the standbys as that of the first attempt did.
+        perform from segstock_order o where o.stock = stock_name and o.id = any(ids) order by o.id for update;
+      end if;
       for i in 1 .. cardinality(ids) loop
         continue when states[i] is not null;
         known[i] := wanted[i];

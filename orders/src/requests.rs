@@ -32,14 +32,9 @@ impl Requests {
         self.known.load(Ordering::Relaxed)
     }
 
-    /// How many more can be known.
-    pub(crate) fn room(&self) -> usize {
-        self.max.saturating_sub(self.known())
-    }
-
     /// The limit, if it is reached.
     pub(crate) fn limit(&self) -> Option<usize> {
-        (self.room() == 0).then_some(self.max)
+        (self.known() >= self.max).then_some(self.max)
     }
 
     pub(crate) fn add(&self) {

@@ -8,6 +8,8 @@ mod url;
 
 use security::{Own, Security};
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
@@ -25,6 +27,8 @@ use tokio_postgres::NoTls as Connector;
 pub(crate) struct Address {
     pub(crate) config: Config,
     connector: Connector,
+    /// How often the first host that was asked ran out of its time: the next attempt begins with the next one.
+    silent: Arc<AtomicUsize>,
 }
 
 /// What a connection reads and writes with, for a task of its own.
@@ -82,29 +86,35 @@ impl Address {
         Ok(Self {
             config,
             connector: connector(security, own, direct)?,
+            silent: Arc::default(),
         })
     }
 
     /// Connects to the first host that answers. The connection must be polled.
     ///
-    /// The caller waits for no longer than `time`. Of it each host has its part, or what the URL has as `connect_timeout` if
-    /// that is less: one that takes a connection and says nothing would leave the next hosts none.
+    /// The caller waits for no longer than `time`. Of it the first host has three quarters, and the others share the rest; or
+    /// each has what the URL has as `connect_timeout`, if that is less. One that takes a connection and says nothing would leave
+    /// the next hosts none; after it the next attempt begins with the next host, which then has that much time.
     pub(crate) async fn connect(&self, time: Duration) -> Result<(Client, Connection), Error> {
-        let hosts = hosts::each(&self.config);
-        let Some((last, before)) = hosts.split_last() else {
+        let mut hosts = hosts::each(&self.config);
+        if hosts.is_empty() {
             return self.connect_to(&self.config).await;
-        };
-        let part = time / u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-        let part = self
-            .config
-            .get_connect_timeout()
-            .map_or(part, |own| part.min(*own));
-        for host in before {
-            if let Ok(Ok(connected)) = timeout(part, self.connect_to(host)).await {
-                return Ok(connected);
+        }
+        let others = hosts.len() - 1;
+        let first = self.silent.load(Ordering::Relaxed) % hosts.len();
+        hosts.rotate_left(first);
+        let own = self.config.get_connect_timeout().copied();
+        let part = |part: Duration| own.map_or(part, |own| part.min(own));
+        let rest = time / 4 / u32::try_from(others).unwrap_or(u32::MAX);
+        for (at, host) in hosts[..others].iter().enumerate() {
+            let part = part(if at == 0 { time - time / 4 } else { rest });
+            match timeout(part, self.connect_to(host)).await {
+                Ok(Ok(connected)) => return Ok(connected),
+                Err(_) if at == 0 => _ = self.silent.fetch_add(1, Ordering::Relaxed),
+                _ => {}
             }
         }
-        self.connect_to(last).await
+        self.connect_to(&hosts[others]).await
     }
 
     /// With `sslmode=prefer` it is a plain connection where TLS fails: as libpq does it.

@@ -54,6 +54,9 @@ const READ: &str = "
     from segstock_stock part left join segstock_order known on known.stock = $1 and known.id = $3
     where part.name = $1 and part.part = $2";
 
+/// $1 stock, $2 id. Locked, so that the retry's commit waits for the disk and the standbys as the first attempt's did.
+const KNOWN: &str = "select from segstock_order where stock = $1 and id = $2 for update";
+
 /// $1 stock, $2 part, $3 id, $4 state, $5 units of the order, $6 what it adds to the segment.
 const WRITE: &str = "
     with written as (insert into segstock_order (stock, id, units, state) values ($1, $3, $5, $4))
@@ -214,7 +217,8 @@ impl Locked {
             };
             let held: i64 = column(&read, 0)?;
             if let Some(state) = column(&read, 1)? {
-                session.run("rollback").await?;
+                session.row(KNOWN, &[&stock, &id]).await?;
+                session.run("commit").await?;
                 return Ok(Said::Known(state, column(&read, 2)?, false));
             }
             let Some(added) = change.of(held) else {

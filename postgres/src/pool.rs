@@ -53,7 +53,7 @@ const MOST: i64 = 10_000;
 /// $1 stock, $2 ids, $3 whether each is a restock, $4 units, $5 whether refusals are remembered, $6 most units of a stock,
 /// $7 node, $8 most units of a lend, $9 whether all blocks are gathered first.
 const BATCH: &str = "
-    select states, known, left_over from segstock_pool_1($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    select states, known, left_over from segstock_pool_2($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// $1 stock. The pool and all blocks at one instant.
 const AVAILABLE: &str = "

@@ -94,11 +94,17 @@ const RESTOCK: &str = "
     select exists (select from put), (select state from known), (select units from known), false,
       $4 - (select total from seen), exists (select from seen)";
 
-/// $1 stock, $2 id. What is not known is refused from now on. What is known is written as it was: so that it waits, as
-/// [`Row`] says.
+/// $1 stock, $2 id. What is not known is refused from now on. What is known is locked and not written: a hold whose row had moved
+/// would not be found by those who expire it at that time.
 pub(crate) const OUTCOME: &str = "
-    insert into segstock_order as known (stock, id, units, state) values ($1, $2, 0, 'refused')
-    on conflict (stock, id) do update set state = known.state returning state";
+    with known as (
+      select state from segstock_order where stock = $1 and id = $2 for update
+    ), written as (
+      insert into segstock_order (stock, id, units, state)
+      select $1, $2, 0, 'refused' where not exists (select from known)
+      on conflict do nothing returning state
+    )
+    select coalesce((select state from written), (select state from known))";
 
 /// $1 stock. Units in stock, with those of expired holds.
 const AVAILABLE: &str = "
@@ -294,8 +300,12 @@ pub(crate) async fn outcome(opened: &Opened, order: &OrderId) -> Answer {
     let (stock, id) = (opened.name.as_str(), order.as_str());
     let outcome = |session: Arc<Session>, _| async move {
         loop {
-            if let Some(row) = session.row(OUTCOME, &[&stock, &id]).await? {
-                return column::<String>(&row, 0);
+            // A copy of the call that commits meanwhile is not in the statement's snapshot: it finds nothing, and the
+            // next one does.
+            if let Some(row) = session.row(OUTCOME, &[&stock, &id]).await?
+                && let Some(state) = column::<Option<String>>(&row, 0)?
+            {
+                return Ok(state);
             }
         }
     };

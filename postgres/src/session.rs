@@ -225,7 +225,7 @@ impl Session {
               returning part
             )
             select exists (select from made)
-                or coalesce((select made = $4 from segstock_stock where name = $1 and part = 0), false)";
+                or coalesce((select made = $4 from segstock_stock where name = $1 and part = 0 for update), false)";
         loop {
             let parameters: Parameters<'_> = &[&name, &parts, &units, &made];
             if let Some(row) = self.row(CREATE, parameters).await? {

@@ -40,7 +40,7 @@ impl Wait {
         if self.began.elapsed() >= self.time {
             let seconds = self.time.as_secs_f64();
             return Err(Away(format!(
-                "the database {place} did not answer within {seconds} s: {why}"
+                "the database {place} was not ready within {seconds} s: {why}"
             )));
         }
         self.say(why);

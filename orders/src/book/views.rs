@@ -83,10 +83,10 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.requests.known()
     }
 
-    /// How many more keys of requests [can be known](crate::OrderBookBuilder::max_all_requests).
+    /// How many keys of requests [are known at most](crate::OrderBookBuilder::max_all_requests).
     #[must_use]
-    pub fn room_for_requests(&self) -> usize {
-        self.requests.room()
+    pub fn max_all_requests(&self) -> usize {
+        self.settings.max_requests
     }
 
     /// For how many customers units are counted: each as often as SKUs are counted for it.

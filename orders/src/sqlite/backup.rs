@@ -54,7 +54,7 @@ impl Backup {
         }
         let size = size(from).map_err(|error| line(path, &error))?;
         room::check(path, free(folder_of(path)), size)?;
-        // It was not there: what is left of it is of this call.
+        // It was not there: this call made it, and removes it.
         let opened = schema::open(&part, true).inspect_err(|_| _ = remove(&part));
         let (connection, claim) = opened?;
         Ok(Self {

@@ -62,11 +62,11 @@ pub async fn cancel_all(node: &Node, orders: usize) -> BTreeSet<String> {
     calls.join_all().await.into_iter().map(said).collect()
 }
 
-/// A test with a sale of 100 units of SKU `a`, and a connection that is set as those of nodes are; what takes longer than 20 s is
+/// A test with a sale of 100 units of SKU `a`, and a connection that is set as those of nodes are; what takes longer than 4 s is
 /// ended.
 pub fn large(tests: &Tests, name: &str, test: impl AsyncFnOnce(Client, Sale) + Send + 'static) {
     const SETTINGS: &str = "
-        set statement_timeout = '20 s'; set jit = off; set enable_seqscan = off; set enable_hashjoin = off;
+        set statement_timeout = '4 s'; set jit = off; set enable_seqscan = off; set enable_hashjoin = off;
         set enable_mergejoin = off; set plan_cache_mode = force_generic_plan";
     at_sale(tests, name, &[("a", 100)], async |client: Client, sale| {
         run(&client, SETTINGS).await;

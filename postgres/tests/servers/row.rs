@@ -2,7 +2,7 @@
 
 use crate::support::{Site, Tests, connect, database, postgres};
 use segstock_conformance::Options;
-use segstock_postgres::{Batched, OpenError, Postgres, Row, Rows};
+use segstock_postgres::{Batched, Locked, OpenError, Pool, Postgres, Row, Rows};
 use segstock_remote::servers::{Clocked, PostgresServer, Server, contract, fresh_name, id, units};
 use segstock_remote::{
     Answer, HoldAnswer, MAX_UNITS, Patience, RemoteHolds, RemoteStock, Resolved,
@@ -82,6 +82,29 @@ pub fn add(tests: &Tests) {
             runtime.block_on(not_at_the_standby(&url, &client));
         },
     );
+    tests.add(
+        "row::a_hold_stays_in_its_place_when_it_is_asked_for",
+        |site| {
+            let (postgres, name) = (database(site), fresh_name());
+            let client = connect(site.server.url(), site.runtime);
+            site.runtime.block_on(async {
+                let stock = Row::create(&postgres, &name, 1).await.unwrap();
+                let ttl = Duration::from_secs(600);
+                assert_eq!(
+                    stock.reserve(&id("a"), units(1), ttl).await,
+                    HoldAnswer::Done
+                );
+                // Who expires holds finds those that it has locked by their places.
+                let place = async || -> String {
+                    let place = "select ctid::text from segstock_order where stock = $1";
+                    client.query_one(place, &[&name]).await.unwrap().get(0)
+                };
+                let before = place().await;
+                assert_eq!(stock.outcome(&id("a")).await, Answer::Done(()));
+                assert_eq!(place().await, before);
+            });
+        },
+    );
     tests.add("row::a_stock_is_created_once", |site| {
         let _tables = database(site);
         site.runtime.block_on(creates(site));
@@ -133,6 +156,9 @@ async fn not_at_the_standby(url: &str, client: &Client) {
     let (one, many) = (fresh_name(), fresh_name());
     let row = Arc::new(Row::create(&postgres, &one, 9).await.unwrap());
     let rows = Arc::new(Rows::create(&postgres, &many, 9, 1).await.unwrap());
+    let locked = Locked::create(&postgres, &fresh_name(), 9, 1).await;
+    let pool = Pool::create(&postgres, &fresh_name(), 9).await;
+    let (locked, pool) = (Arc::new(locked.unwrap()), Arc::new(pool.unwrap()));
     let ttl = Duration::from_secs(600);
     let reserved = row.reserve(&id("hold"), units(1), ttl).await;
     assert_eq!(reserved, HoldAnswer::Done);
@@ -144,9 +170,12 @@ async fn not_at_the_standby(url: &str, client: &Client) {
         "confirm",
         "deduct of rows",
         "restock of rows",
+        "deduct of locked",
+        "restock of a pool",
     ] {
         set(client, "set synchronous_standby_names = 'nobody'").await;
         let (row, rows) = (Arc::clone(&row), Arc::clone(&rows));
+        let (locked, pool) = (Arc::clone(&locked), Arc::clone(&pool));
         let called = tokio::spawn(async move {
             match call {
                 "deduct" => row.deduct(&id("a"), units(1)).await == Answer::Done(()),
@@ -155,7 +184,9 @@ async fn not_at_the_standby(url: &str, client: &Client) {
                 "extend" => row.extend(&id("hold"), ttl).await == HoldAnswer::Done,
                 "confirm" => row.confirm(&id("hold")).await == HoldAnswer::Done,
                 "deduct of rows" => rows.deduct(&id("a"), units(1)).await == Answer::Done(()),
-                _ => rows.restock(&id("b"), units(1)).await == Answer::Done(()),
+                "restock of rows" => rows.restock(&id("b"), units(1)).await == Answer::Done(()),
+                "deduct of locked" => locked.deduct(&id("a"), units(1)).await == Answer::Done(()),
+                _ => pool.restock(&id("b"), units(1)).await == Answer::Done(()),
             }
         });
         let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'";

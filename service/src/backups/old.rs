@@ -9,8 +9,8 @@ use std::{fs, io};
 /// A file that is deleted; or is not, and why.
 pub(super) type Deleted = (PathBuf, io::Result<()>);
 
-/// Deletes whole backups of `file` until `keep` are left: the oldest by their names, and none of `making`. One that is a ledger
-/// in use stays, or was when its service was killed. That a service was started on one and stopped cannot be seen: a backup has
+/// Deletes whole backups of `file` until `keep` are left: the oldest by their names, and none of `making`. One stays that
+/// is in use as a ledger, or was when its service was killed. That a service was started on one and stopped cannot be seen: a backup has
 /// the epoch of its ledger, and each start raises that.
 ///
 /// # Errors

@@ -88,11 +88,11 @@ impl Alone {
                 None => would.before += 1,
             }
         }
-        // Each line has room for a key, but all of them need it.
-        let room = self.book.room_for_requests();
-        if keys > room {
+        // Each line has room for a key, but all of them need it. What is kept for returns makes room by itself.
+        let most = self.book.max_all_requests();
+        if keys > most {
             let detail =
-                format!("the list has {keys} new keys of requests: there is room for {room}");
+                format!("the list has {keys} new keys of requests: there can be {most} in all");
             return Err(Problem::new(kinds::FULL, detail));
         }
         Ok(())
@@ -187,7 +187,7 @@ fn open(book: &Book, sku: &Sku) -> Result<bool, Refusal<Sku>> {
     }
 }
 
-/// Whether so many units are a request with a key.
+/// Whether a line of so many units needs a key.
 const fn has_key(act: Act, units: u64) -> bool {
     matches!(act, Act::Count) || units > 0
 }

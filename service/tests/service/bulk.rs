@@ -72,7 +72,7 @@ fn a_list_needs_room_for_all_its_keys_before_it_changes_anything() {
         let refused = send(client, &format!("{query}{more}"), "k", CSV, &list(10, 1));
         let detail = refused.problem(503, "full")["detail"].to_string();
         assert!(
-            detail.contains("10 new keys") && detail.contains("room for 5"),
+            detail.contains("10 new keys") && detail.contains("5 in all"),
             "{detail}"
         );
     }

@@ -42,7 +42,7 @@ fn a_start_waits_for_its_database_and_says_so_at_once() {
         // It may be there the next time: whoever starts services may start it again.
         assert_eq!(child.wait().unwrap().code(), Some(1), "{end}");
         assert_eq!(end.lines().count(), 1, "{end}");
-        assert!(end.contains("did not answer within 1.5 s"), "{end}");
+        assert!(end.contains("was not ready within 1.5 s"), "{end}");
         assert!(!end.contains("secret"), "{end}");
     }
 }

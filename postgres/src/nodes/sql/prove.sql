@@ -67,5 +67,9 @@ begin
     (select late.ids from late)
   into dids, states, hashes, shorts, sums, untils, late
   from judged left join refused on refused.id = judged.id;
+  if 'is' = any(dids) and 'refused' <> all(dids) then
+    -- So that the commit waits for the disk and the standbys as that of the orders did. Who refuses an order has written.
+    perform from orders o where o.id = any(ids) order by o.id for update;
+  end if;
 end
 $$;
