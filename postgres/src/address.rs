@@ -27,7 +27,7 @@ use tokio_postgres::NoTls as Connector;
 pub(crate) struct Address {
     pub(crate) config: Config,
     connector: Connector,
-    /// How often the first host that was asked ran out of its time: the next attempt begins with the next one.
+    /// How often in sequence the first host that was asked ran out of its time: the next attempt begins with the next one.
     silent: Arc<AtomicUsize>,
 }
 
@@ -94,7 +94,8 @@ impl Address {
     ///
     /// The caller waits for no longer than `time`. Of it the first host has three quarters, and the others share the rest; or
     /// each has what the URL has as `connect_timeout`, if that is less. One that takes a connection and says nothing would leave
-    /// the next hosts none; after it the next attempt begins with the next host, which then has that much time.
+    /// the next hosts none; after it the next attempt begins with the next host, which then has that much time. Once one has answered, the
+    /// first of the URL is asked first again: the next ones may be standbys, which take no changes.
     pub(crate) async fn connect(&self, time: Duration) -> Result<(Client, Connection), Error> {
         let mut hosts = hosts::each(&self.config);
         if hosts.is_empty() {
@@ -109,12 +110,17 @@ impl Address {
         for (at, host) in hosts[..others].iter().enumerate() {
             let part = part(if at == 0 { time - time / 4 } else { rest });
             match timeout(part, self.connect_to(host)).await {
-                Ok(Ok(connected)) => return Ok(connected),
+                Ok(Ok(connected)) => {
+                    self.silent.store(0, Ordering::Relaxed);
+                    return Ok(connected);
+                }
                 Err(_) if at == 0 => _ = self.silent.fetch_add(1, Ordering::Relaxed),
                 _ => {}
             }
         }
-        self.connect_to(&hosts[others]).await
+        let connected = self.connect_to(&hosts[others]).await?;
+        self.silent.store(0, Ordering::Relaxed);
+        Ok(connected)
     }
 
     /// With `sslmode=prefer` it is a plain connection where TLS fails: as libpq does it.
@@ -215,7 +221,7 @@ impl fmt::Debug for Address {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Duration, Host, SslMode};
+    use super::{Address, Duration, Host, SslMode, timeout};
     use std::net::TcpListener;
     use std::time::Instant;
 
@@ -334,6 +340,27 @@ mod tests {
             (Duration::from_secs(1)..Duration::from_secs(20)).contains(&took),
             "{took:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn after_a_silent_host_the_next_attempt_begins_with_the_next() {
+        let hosts = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = |host: &TcpListener| host.local_addr().unwrap().port();
+        let (one, two) = (port(&hosts[0]), port(&hosts[1]));
+        let url = format!("host=127.0.0.1,127.0.0.1 port={one},{two} user=me");
+        let (address, time) = (Address::new(&url).unwrap(), Duration::from_secs(2));
+        let asked = || {
+            hosts.each_ref().map(|host| {
+                host.set_nonblocking(true).unwrap();
+                host.incoming().map_while(Result::ok).count()
+            })
+        };
+        // Neither says anything, and there is time for both.
+        assert!(timeout(time, address.connect(time)).await.is_err());
+        assert_eq!(asked(), [1, 1]);
+        // There is time for the first one only.
+        assert!(timeout(time / 2, address.connect(time)).await.is_err());
+        assert_eq!(asked(), [0, 1]);
     }
 
     /// A certificate is held against the address, where the URL has no name.
