@@ -2,6 +2,7 @@
 
 mod calm;
 mod faults;
+mod openings;
 mod shop;
 mod synced;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let tests = Tests::new();
     calm::add(&tests);
+    openings::add(&tests);
     faults::add(&tests);
     synced::add(&tests);
     tests.run()
