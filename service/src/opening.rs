@@ -86,6 +86,8 @@ async fn join(config: &Config, name: &str, url: &PostgresUrl) -> Result<Opened, 
         match Node::join(sale, name, (config.retention, config.returns), keeps_events).await {
             // It went away in between.
             Err(SaleError::Unknown(unknown)) => wait.after(&unknown.last_error).await?,
+            // It may take the place of its primary soon, as a ledger's may.
+            Err(standby @ SaleError::ReadOnly) => wait.after(&standby).await?,
             joined => break joined.map_err(refused)?,
         }
     };

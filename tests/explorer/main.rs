@@ -89,6 +89,11 @@ fn run_all(name: &str, scenarios: &[Scenario]) {
         scenarios.len(),
         took.as_secs_f64()
     );
+    // What is not heavy is asked for in each run of CI.
+    assert!(
+        name == "heavy" || took < Duration::from_secs(120),
+        "{took:?}"
+    );
 }
 
 /// And comes to what `outcomes.txt` says, by which loom is checked.

@@ -61,18 +61,20 @@ async fn listen(node: &Arc<Inner>) -> Result<(), Error> {
         }
     });
     let _task = AbortsTask(task);
-    client.batch_execute("listen segstock_nodes").await?;
+    if !answers(&client, "listen segstock_nodes", time).await {
+        return Ok(());
+    }
     // A heartbeat sees what earlier notifications said.
     node.notified();
-    while is_there(&client, node.sale.timeout).await {
+    while answers(&client, "select 1", time).await {
         sleep(node.sale.lease).await;
     }
     Ok(())
 }
 
-/// A connection that lost its server without a word never tells.
-async fn is_there(client: &Client, time: Duration) -> bool {
-    let asked = timeout(time, client.batch_execute("select 1")).await;
+/// Whether the server does this in time: a connection that lost it without a word never tells.
+async fn answers(client: &Client, statement: &str, time: Duration) -> bool {
+    let asked = timeout(time, client.batch_execute(statement)).await;
     asked.is_ok_and(|answer| answer.is_ok())
 }
 

@@ -25,6 +25,8 @@ fn all_series_are_there_from_the_start_with_one_prefix() {
         "segstock_keys 0",
         "segstock_keys_limit 1000000",
         "segstock_skus 3",
+        "segstock_skus_limit 1000000",
+        "segstock_customers_limit 1000000",
         "segstock_list_bytes 0",
         "segstock_list_bytes_limit 37748736",
         "segstock_ledger_failed 0",

@@ -25,6 +25,9 @@ mod trial;
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
 
+/// Tests that run at once. Most wait for other programs, or for a sale to go on.
+const AT_ONCE: usize = 4;
+
 fn main() -> ExitCode {
     early::serve_if_asked();
     let mut trials = early::trials();
@@ -42,5 +45,7 @@ fn main() -> ExitCode {
     trials.extend(readme::trials());
     #[cfg(target_os = "linux")]
     trials.extend(systemd::trials());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

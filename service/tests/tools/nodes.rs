@@ -303,10 +303,10 @@ fn events(server: PostgresServer) {
     // A node that keeps none ends it for all.
     let mut without = command(&arguments(&url, "four"));
     let without = Process::spawn(without.args(["--events", "0"]));
-    without
-        .client
-        .get("/v1/events")
-        .problem(501, "not-on-nodes");
+    let none = without.client.get("/v1/events");
+    let (kind, text) = (&none.kind, &none.text);
+    check(&nodes.document, "GET /v1/events", none.status, kind, text);
+    none.problem(501, "not-on-nodes");
 }
 
 fn killed(mut server: PostgresServer) {
@@ -441,6 +441,13 @@ fn away(server: PostgresServer) {
     );
     let away = figures();
     assert!(away.get("node_lease_seconds") < lease - 1.0, "{away:?}");
+    // What one process answers from its memory.
+    for path in ["/v1/orders", "/v1/overview", "/v1/events"] {
+        let none = node.client.get(path);
+        let (of, kind, text) = (format!("GET {path}"), &none.kind, &none.text);
+        check(&document(), &of, none.status, kind, text);
+        none.problem(503, "try-again");
+    }
     let order = node.customers.order("b", &[("phone", 1)]);
     order.problem(503, "try-again");
     assert_eq!(order.headers["retry-after"], "1");

@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         trial("postgres::a_second_service_ends_the_first", second),
         trial("postgres::a_start_waits_until_it_is_there", waited),
         trial("postgres::a_start_waits_until_it_takes_changes", read_only),
+        trial("postgres::a_start_waits_at_a_standby", standby),
         trial("postgres::while_it_is_away_the_service_is_not_ready", away),
         trial(
             "postgres::while_it_is_away_the_service_can_be_stopped",
@@ -186,6 +187,39 @@ fn read_only(server: PostgresServer) {
     read_only("off");
     let service = starts.join().unwrap();
     service.customers.order("a", &[("phone", 1)]).expect(201);
+}
+
+/// It is a standby, until it takes the place of its primary.
+fn standby(mut server: PostgresServer) {
+    let Some(Upstream::Unix(socket)) = server.upstream() else {
+        panic!("a private server has a socket");
+    };
+    let url = url(&server);
+    let other = url.replace("/postgres", "/template1");
+    let ways = [
+        [PORTS, &["--ledger", &url]].concat(),
+        [PORTS, &["--ledger", &other, "--node", "one"]].concat(),
+    ];
+    for arguments in &ways {
+        let first = Process::spawn(&mut command(arguments));
+        assert_eq!(first.terminate(), Some(0));
+    }
+    std::fs::write(socket.with_file_name("data/standby.signal"), "").unwrap();
+    server.kill_and_start().unwrap();
+    let waiting = ways.each_ref().map(|arguments| {
+        let with_time = |time| [&arguments[..], &["--wait-for-database", time]].concat();
+        let (code, said) = refusal(&with_time("0"));
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+        let mut waits = command(&with_time("20"));
+        thread::spawn(move || Process::spawn(&mut waits))
+    });
+    thread::sleep(Duration::from_secs(1));
+    assert!(waiting.iter().all(|start| !start.is_finished()));
+    Database::at(&url).run("SELECT pg_promote()");
+    for start in waiting {
+        let service = start.join().unwrap();
+        service.customers.order("a", &[("phone", 1)]).expect(201);
+    }
 }
 
 fn second(server: PostgresServer) {

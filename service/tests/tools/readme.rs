@@ -52,6 +52,14 @@ fn typed() {
     let names = names.collect::<Vec<_>>().join("\n");
     let import = format!("{names}\n{}", block("## Import a list"));
     assert_as_said(&import, &run(&service, folder, &import));
+    for words in ["**More places than one**", "**Limits of a SKU**"] {
+        // The number of the sending is another one here.
+        let sent = r#"sending=$(sed 's/.*"sending":\([0-9]*\).*/\1/' answer-4)"#;
+        let lines = block(words).replace("sending=29", sent);
+        for answer in run(&service, folder, &format!("{names}\n{lines}")) {
+            assert!(answer.status < 300, "{answer:?}");
+        }
+    }
 }
 
 /// The first block of shell commands below a heading.

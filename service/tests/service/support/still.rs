@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time-outs of a service that stands still for two seconds.
+/// The time-outs of a service that stands still for some seconds.
 const SHORT: [&str; 6] = [
     "--request-timeout",
     "1",
@@ -21,10 +21,11 @@ const SHORT: [&str; 6] = [
 ];
 
 /// For how many seconds it stands still: `SEGSTOCK_SERVICE_STOP`, which is to be longer than the time-outs that it has by
-/// itself. Without that it has short ones.
-fn stop() -> (Duration, &'static [&'static str]) {
+/// itself. Without that it has short ones, but for the 5 s in which a database is to answer.
+fn stop(ledger: &str) -> (Duration, &'static [&'static str]) {
     match std::env::var("SEGSTOCK_SERVICE_STOP") {
         Ok(text) => (Duration::from_secs(text.parse().expect("a number")), &[]),
+        Err(_) if ledger.starts_with("postgres") => (Duration::from_secs(7), &SHORT),
         Err(_) => (Duration::from_secs(2), &SHORT),
     }
 }
@@ -102,7 +103,7 @@ pub fn stands_still_under_load(
     ledger: &str,
     meanwhile: impl Fn(&dyn Fn() -> Process) -> Option<Process>,
 ) {
-    let (time, arguments) = stop();
+    let (time, arguments) = stop(ledger);
     let start = || start_with(ledger, arguments);
     let mut service = start();
     service.client.open("a", units());
