@@ -234,6 +234,44 @@ fn customers_are_counted_however_often_their_limit_was_switched() {
     ));
 }
 
+/// How many rows there are after each night, in a shop where nothing happens but that all these SKUs are counted, and units of
+/// all of them move.
+fn rows_after_nights(skus: u32) -> Vec<usize> {
+    let clock = Arc::new(segstock::ManualClock::new());
+    let disk = Disk::<String>::new();
+    let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let builder = builder.retention(RETENTION).recover(disk.ledger());
+    let shop = builder.expect("the disk can be read");
+    let together = |calls: &dyn Fn(u32)| {
+        let all = || (0..skus).for_each(calls);
+        let decided = shop.writer.together(skus as usize, all);
+        let durable = shop.writer.durable(decided.expect("places").rests_on);
+        pollster::block_on(durable).expect("the disk is written");
+    };
+    together(&|sku| _ = shop.book.open(sku.to_string(), 5).expect("a new SKU"));
+    let rows_after = |night: u32| {
+        clock.advance(2 * RETENTION);
+        let (count, moved) = (format!("count-{night}"), format!("move-{night}"));
+        together(&|sku| {
+            let counted = shop.book.count(sku.to_string(), &count, 5);
+            assert!(counted.is_ok());
+        });
+        together(&|sku| {
+            let (from, to) = (sku.to_string(), (sku ^ 1).to_string());
+            assert!(shop.book.move_units(from, to, &moved, 1).is_ok());
+        });
+        disk.entries().len()
+    };
+    (0..6).map(rows_after).collect()
+}
+
+/// The rows of a SKU become one also where no two of them are looked at together.
+#[test]
+fn a_row_that_is_alone_is_put_together_with_later_ones() {
+    let rows = rows_after_nights(16);
+    assert!(rows[5] <= rows[1] + 16, "{rows:?}");
+}
+
 /// A batch that folds is lost, sent again, or lands late; what it folds goes along with it, once.
 #[test]
 fn batches_that_fold_may_be_lost_and_sent_again() {

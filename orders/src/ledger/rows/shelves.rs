@@ -87,6 +87,10 @@ impl Shelves {
             gone: Vec::new(),
             rewritten: Vec::new(),
         };
+        if let [only] = chain.rows[..] {
+            // It stands for itself, and the next ones are put together with it.
+            self.bases.insert(chain.key, only);
+        }
         let rows = chain.rows.iter();
         let mut rows = rows.filter_map(|row| Some((*row, entries.get(row)?)));
         if let Some((first, entry)) = rows.next() {
