@@ -272,6 +272,13 @@ fn a_row_that_is_alone_is_put_together_with_later_ones() {
     assert!(rows[5] <= rows[1] + 16, "{rows:?}");
 }
 
+/// As many rows go with a list as it brings: else there were more after each night.
+#[test]
+fn nightly_lists_leave_no_more_rows_than_one_of_them() {
+    let rows = rows_after_nights(1_000);
+    assert!(rows[5] <= rows[1] + 16, "{rows:?}");
+}
+
 /// A batch that folds is lost, sent again, or lands late; what it folds goes along with it, once.
 #[test]
 fn batches_that_fold_may_be_lost_and_sent_again() {

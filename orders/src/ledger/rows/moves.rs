@@ -5,7 +5,8 @@ use crate::lines::SkuId;
 use smallvec::{SmallVec, smallvec};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many moves go along with one batch: small steps, so that no batch is much longer than others.
+/// How many moves go along with one batch, or as many as it has entries if that is more: small steps, so that no batch is much
+/// longer than others, and enough of them.
 const MOST: usize = 16;
 
 /// Units that went from one SKU to another, and all rows that say so. A row of a sending is needed until all its units have
@@ -68,10 +69,10 @@ impl Moves {
         }
     }
 
-    /// The next moves whose rows are all older than `before`: a few. They are known no more.
-    pub(super) fn next(&mut self, before: u64) -> impl Iterator<Item = Move> {
+    /// The next moves whose rows are all older than `before`, for a batch of so many entries: a few. They are known no more.
+    pub(super) fn next(&mut self, before: u64, entries: usize) -> impl Iterator<Item = Move> {
         let old = self.ended.iter().take_while(|(time, _)| *time < before);
-        let old = old.take(MOST).count();
+        let old = old.take(MOST.max(entries)).count();
         self.ended.drain(..old).map(|(_, ended)| ended)
     }
 }

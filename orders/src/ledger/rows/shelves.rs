@@ -4,7 +4,8 @@ use crate::entry::{Change, Entry, Position};
 use crate::lines::SkuId;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// How many rows are looked at for one batch: small steps, so that no batch is much longer than others.
+/// How many rows are looked at for one batch, or as many as it has entries if that is more: small steps, so that no batch is much
+/// longer than others, and enough of them, since each row was an entry once.
 const MOST: usize = 64;
 /// With fewer rows that can go, none goes yet: a step reads rows, which costs a call of the ledger.
 const FEWEST: usize = 16;
@@ -61,10 +62,11 @@ impl Shelves {
         self.recent.push_back((entry.time, position, key));
     }
 
-    /// The next rows that are older than `before`, by SKU and kind: a few, or none if there are very few.
-    pub(super) fn next(&self, before: u64) -> Vec<Chain> {
+    /// The next rows that are older than `before`, by SKU and kind, for a batch of so many entries: a few, or none if there are
+    /// very few.
+    pub(super) fn next(&self, before: u64, entries: usize) -> Vec<Chain> {
         let old = self.recent.iter().take_while(|(time, ..)| *time < before);
-        let old: Vec<_> = old.take(MOST).collect();
+        let old: Vec<_> = old.take(MOST.max(entries)).collect();
         if old.len() < FEWEST {
             return Vec::new();
         }
@@ -124,12 +126,12 @@ impl Shelves {
         folded
     }
 
-    /// The rows of `chains` are recent no more.
-    pub(super) fn pass(&mut self, chains: &[Chain], before: u64) {
+    /// The rows of `chains` are recent no more: those that are [next](Self::next) for such a batch.
+    pub(super) fn pass(&mut self, chains: &[Chain], before: u64, entries: usize) {
         if !chains.is_empty() {
             let is_old = |row: &(u64, Position, Key)| row.0 < before;
-            let old = self.recent.iter().take(MOST).take_while(|row| is_old(row));
-            let old = old.count();
+            let next = self.recent.iter().take(MOST.max(entries));
+            let old = next.take_while(|row| is_old(row)).count();
             self.recent.drain(..old);
         }
     }

@@ -46,19 +46,15 @@ impl<K> Plan<K> {
 }
 
 impl<K> Plan<K> {
-    /// The rows of a move go.
-    fn moved(&mut self, moved: &Move) {
-        self.gone.extend(&moved.rows);
-        self.add(moved.from, moved.left.cast_signed());
-        self.add(moved.to, -moved.came.cast_signed());
-    }
-
-    /// Units of a SKU left.
-    fn add(&mut self, sku: SkuId, units: i64) {
-        match self.left.iter_mut().find(|(of, _)| *of == sku) {
-            Some((_, left)) => *left += units,
-            None => self.left.push((sku, units)),
+    /// The rows of moves go.
+    fn moved(&mut self, moves: impl Iterator<Item = Move>) {
+        let mut left: BTreeMap<_, _> = self.left.drain(..).collect();
+        for moved in moves {
+            self.gone.extend(&moved.rows);
+            *left.entry(moved.from).or_default() += moved.left.cast_signed();
+            *left.entry(moved.to).or_default() -= moved.came.cast_signed();
         }
+        self.left.extend(left);
     }
 }
 
@@ -106,7 +102,8 @@ impl<K: Clone> Upkeep<K> {
         if self.planned.0 == batch.number {
             return Ok(&self.planned.1);
         }
-        let chains = self.shelves.next(batch.keys_since);
+        let (before, entries) = (batch.keys_since, batch.entries.len());
+        let chains = self.shelves.next(before, entries);
         let folds = chains.iter().filter(|chain| chain.rows.len() > 1);
         let positions: Vec<_> = folds.flat_map(|chain| chain.rows.iter().copied()).collect();
         let rows = if batch.forget.is_empty() && positions.is_empty() {
@@ -126,10 +123,8 @@ impl<K: Clone> Upkeep<K> {
             plan.gone.extend(folded.gone);
             plan.rewritten.extend(folded.rewritten);
         }
-        self.shelves.pass(&chains, batch.keys_since);
-        for moved in self.moves.next(batch.keys_since) {
-            plan.moved(&moved);
-        }
+        self.shelves.pass(&chains, before, entries);
+        plan.moved(self.moves.next(before, entries));
         for (position, entry) in batch.positions().zip(&batch.entries) {
             self.shelves.note(position, entry);
             self.moves.note(position, entry);
