@@ -71,7 +71,9 @@ async fn unknown(uri: Uri) -> Problem {
         let parts = || uri.path().split('/');
         let mut pairs = route.path.split('/').zip(parts());
         route.path.split('/').count() == parts().count()
-            && pairs.all(|(named, asked)| named == asked || named.starts_with('{'))
+            && pairs.all(|(named, asked)| {
+                named == asked || (named.starts_with('{') && !asked.is_empty())
+            })
     };
     let detail = if ROUTES.iter().any(is_of_shop) {
         "the shop's listener has this path: see --shop-listen"

@@ -298,6 +298,12 @@ fn unknown_routes_and_wrong_methods_have_the_same_shape() {
     ] {
         shop.client.get(path).problem(404, "unknown-route");
     }
+    // Where the name is missing, no listener has the path.
+    for client in [&shop.client, &shop.customers] {
+        let problem = client.get("/v1/orders/").problem(404, "unknown-route");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with("there is no such path"), "{detail}");
+    }
     let wrong = shop.client.send("PATCH", "/v1/stock/phone", &[], "");
     wrong.problem(405, "wrong-method");
     let allowed = wrong.headers["allow"].to_str().unwrap();
