@@ -372,7 +372,9 @@ impl Alone {
     pub(super) fn begin(&self, after: Option<String>) -> Result<(String, Option<Missed>), Problem> {
         let durable = self.status().durable.number();
         let after = match after {
-            Some(after) => cursor_number(Some(after))?,
+            Some(after) => after
+                .parse()
+                .map_err(|_| Problem::invalid("there is no event with such an id"))?,
             None => durable,
         };
         // Only what is durable is sent. So a later one is the id of another ledger.

@@ -126,9 +126,9 @@ fn a_stream_tells_what_is_wanted_and_goes_on_where_it_was() {
         .get("/v1/events?events=sold")
         .problem(422, "invalid-request");
     let wrong = [("last-event-id", "x")];
-    client
-        .send("GET", "/v1/events", &wrong, "")
-        .problem(422, "invalid-request");
+    let problem = client.send("GET", "/v1/events", &wrong, "");
+    let problem = problem.problem(422, "invalid-request");
+    assert_eq!(problem["detail"], "there is no event with such an id");
     // An id of another ledger.
     let mut other = Stream::open(client, "", Some(1_000));
     let (name, id, data) = other.next();
