@@ -180,7 +180,7 @@ fn is_a_step(name: &[u8]) -> bool {
     matches!(name, b"." | b"..")
 }
 
-/// Checks a SKU that is to be opened: something that shows, not too long.
+/// Checks a SKU that is to be opened: something that shows, not too long. Blanks around it would be lost in lists of CSV.
 ///
 /// # Errors
 ///
@@ -188,13 +188,15 @@ fn is_a_step(name: &[u8]) -> bool {
 pub fn check_sku(sku: &str) -> Result<(), Problem> {
     // The mark of an encoding is a blank where patterns are read, and invisible everywhere.
     let is_blank = |it: char| it.is_whitespace() || it == '\u{feff}';
-    if sku.chars().all(is_blank)
+    if sku.is_empty()
+        || sku.starts_with(is_blank)
+        || sku.ends_with(is_blank)
         || sku.chars().count() > MAX_SKU
         || sku.chars().any(char::is_control)
         || is_a_step(sku.as_bytes())
     {
         let detail = format!(
-            "a SKU has 1 to {MAX_SKU} characters, not only blanks, no control characters, and is not . or .."
+            "a SKU has 1 to {MAX_SKU} characters, no blanks around them, no control characters, and is not . or .."
         );
         return Err(Problem::invalid(detail));
     }
@@ -271,11 +273,13 @@ fn no_key(detail: impl Into<String>) -> Problem {
 
 #[test]
 fn a_sku_is_something_to_see() {
-    for blank in ["", " ", "\u{a0}\u{3000}", "\u{feff}", ".", "..", "a\n"] {
+    let around = [" a", "a ", "a\u{a0}", "\u{feff}a"];
+    let blank = ["", " ", "\u{a0}\u{3000}", "\u{feff}", ".", "..", "a\n"];
+    for blank in blank.into_iter().chain(around) {
         assert!(check_sku(blank).is_err(), "{blank:?}");
     }
     let longest = "é".repeat(MAX_SKU);
-    for sku in ["a", "a b", "...", "\u{feff}a", &longest] {
+    for sku in ["a", "a b", "...", "a\u{feff}b", &longest] {
         assert!(check_sku(sku).is_ok(), "{sku:?}");
     }
     assert!(check_sku(&(longest + "a")).is_err());

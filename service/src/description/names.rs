@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-/// A SKU: something printable that is not only blanks, and no step within a path.
-const SKU: &str = r"^(?!\.{1,2}$)(?!\s+$)[^\u0000-\u001f\u007f-\u009f]+$";
+/// A SKU: something printable without blanks around it, and no step within a path.
+const SKU: &str =
+    r"^(?!\.{1,2}$)(?!\s)(?![^\u0000-\u001f\u007f-\u009f]*\s$)[^\u0000-\u001f\u007f-\u009f]+$";
 /// A key, which stands in paths as it is.
 const KEY: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._~:\-]{1,200}$";
 /// A key in a header may stand in quotes.

@@ -19,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "it only describes the path")]
 pub struct SkuName {
-    /// The SKU: 1 to 64 characters, not only blanks, no control characters.
+    /// The SKU: 1 to 64 characters, no blanks around them, no control characters.
     sku: String,
 }
 

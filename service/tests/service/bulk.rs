@@ -55,6 +55,28 @@ fn a_list_of_a_spreadsheet_restocks_and_opens_and_is_safe_to_send_again() {
     assert!(detail.contains("line 2"), "{detail}");
 }
 
+/// Lists of CSV know no blanks around a SKU: they would be of another one.
+#[test]
+fn each_sku_that_can_be_opened_is_the_same_in_a_list_that_is_sent_back() {
+    let shop = Server::start(&[("a", 5)]);
+    let client = &shop.client;
+    for path in ["/v1/stock/a%20", "/v1/stock/%20a", "/v1/stock/%C2%A0a"] {
+        let opened = client.send("PUT", path, &[], "");
+        opened.problem(422, "invalid-request");
+    }
+    let wide = "/v1/stock/a%20%2Cb%22";
+    client.send("PUT", wide, &[], "").expect(201);
+    client
+        .post(&format!("{wide}/restock"), "r", &json!({"units": 7}))
+        .expect(200);
+    let list = client.get("/v1/bulk/stock").text;
+    let counted = send(client, "do=count", "c", CSV, &list).expect(200);
+    assert_eq!(
+        (&counted["skus"], &counted["difference"]),
+        (&json!(2), &json!(0))
+    );
+}
+
 #[test]
 fn a_list_needs_room_for_all_its_keys_before_it_changes_anything() {
     let setting = Setting {
