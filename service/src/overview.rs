@@ -174,5 +174,5 @@ fn bars(book: &Book, writer: &Writer<Sku>, first: u32, search: &str) -> (Vec<Bar
             promised: 0,
         });
     }
-    (bars, Some(end))
+    (bars, (end > first).then_some(end))
 }

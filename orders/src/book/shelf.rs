@@ -84,8 +84,16 @@ impl<K: Sku + 'static> OrderBook<K> {
             self.helped_on_shelf(call, |call| {
                 let gate = self.skus.item(id).gateway.close();
                 let Some(booked) = gate.booked(key, call.now) else {
-                    self.has_room_for_request(gate.requests(), self.settings.max_requests_of_sku)?;
-                    return Ok(false);
+                    let most = self.settings.max_requests_of_sku;
+                    return match self.has_room_for_request(gate.requests(), most) {
+                        // Orders that are kept for returns alone would make room. To ask forgets none.
+                        Err(Refusal::Limit(Limit::AllRequests(_)))
+                            if self.table.returnable() > 0 =>
+                        {
+                            Ok(false)
+                        }
+                        has_room => has_room.map(|()| false),
+                    };
                 };
                 call.rest_on(booked.position);
                 if booked.body == asked {

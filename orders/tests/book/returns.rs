@@ -76,6 +76,22 @@ fn by_default_a_shipped_order_can_be_returned_for_30_days() {
     assert_eq!((book.orders(), book.returnable()), (0, 0));
 }
 
+/// Whether there would be room for a request's key is asked, and nothing makes it.
+#[test]
+fn to_ask_whether_a_request_is_known_forgets_no_order() {
+    let (book, clock) = book(|builder| builder.max_all_requests(1));
+    book.place("order", None, [("phone", 1)], HOUR).unwrap();
+    book.pay("order").unwrap();
+    book.ship_part("order", "key", [("phone", 1)]).unwrap();
+    clock.advance(HOUR);
+    book.sweep(10).unwrap();
+    assert_eq!(book.returnable(), 1);
+    assert_eq!(book.knows_restock("phone", "new", 1), Ok(false));
+    assert!(is_known(&book, "order"));
+    book.restock("phone", "new", 1).unwrap();
+    assert!(!is_known(&book, "order"), "for the new key");
+}
+
 #[test]
 fn an_order_of_which_all_units_came_back_is_remembered_for_the_retention() {
     let (book, clock) = book(|builder| builder);

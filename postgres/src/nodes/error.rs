@@ -79,7 +79,10 @@ impl fmt::Display for SaleError {
             ),
             Self::NotDurable { setting } => f.write_str(&not_durable(setting)),
             Self::Encoding { found } => f.write_str(&lacks_letters(found, "a sale")),
-            Self::ReadOnly => write!(f, "the server is a standby: nodes join at the primary"),
+            Self::ReadOnly => write!(
+                f,
+                "the server is a standby, or lets nobody write: nodes join at the primary"
+            ),
             Self::Sku(sku) => write!(
                 f,
                 "{sku:?} is no SKU: it has 1 to 128 bytes and no control characters"

@@ -40,6 +40,9 @@ pub(super) async fn install(
         if let Some(found) = other_encoding(&session).await? {
             return Ok(Err(SaleError::Encoding { found }));
         }
+        if takes_no_changes(&session).await? {
+            return Ok(Err(SaleError::ReadOnly));
+        }
         // Of two processes that install it at the same time, one makes the tables.
         let lock = format!("select pg_advisory_xact_lock(hashtext('segstock nodes {name}'))");
         session.run(&format!("begin; {lock}")).await?;
@@ -66,6 +69,14 @@ pub(super) async fn install(
 
 async fn other_encoding(session: &Session) -> Result<Option<String>, Fault> {
     let row = session.row(OTHER_ENCODING, &[]).await?;
+    let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
+    column(&row, 0)
+}
+
+/// Whether it is a standby, or its settings let nobody write.
+async fn takes_no_changes(session: &Session) -> Result<bool, Fault> {
+    const READ_ONLY: &str = "select current_setting('transaction_read_only')::bool";
+    let row = session.row(READ_ONLY, &[]).await?;
     let row = row.ok_or_else(|| Fault::NotDone("a read found a copy".to_owned()))?;
     column(&row, 0)
 }

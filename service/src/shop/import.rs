@@ -218,6 +218,9 @@ fn check_line(
     let Some(view) = book.stock(sku) else {
         return Ok(Some(requested.cast_signed()));
     };
+    if !has_key(act, requested) {
+        return Ok(Some(0));
+    }
     let is_known = match act {
         Act::Restock => book.knows_restock(sku.clone(), key, requested)?,
         Act::Count => book.knows_count(sku.clone(), key, requested)?,

@@ -195,7 +195,7 @@ fn standby(mut server: PostgresServer) {
         panic!("a private server has a socket");
     };
     let url = url(&server);
-    let other = url.replace("/postgres", "/template1");
+    let other = format!("{}template1", url.strip_suffix("postgres").unwrap());
     let ways = [
         [PORTS, &["--ledger", &url]].concat(),
         [PORTS, &["--ledger", &other, "--node", "one"]].concat(),
