@@ -343,3 +343,14 @@ fn a_body_of_no_bytes_is_none_however_it_is_sent() {
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains(r#""state":"paid""#), "{answer}");
 }
+
+#[test]
+fn behind_the_last_sku_there_is_no_page() {
+    let shop = Server::start(&[("phone", 10)]);
+    let page = |first: &str| shop.client.get(&format!("/v1/overview?first={first}"));
+    for first in ["1", "4294967295"] {
+        let page = page(first).expect(200).clone();
+        assert_eq!((&page["stock"], &page["next"]), (&json!([]), &json!(null)));
+    }
+    page("4294967296").problem(422, "invalid-request");
+}

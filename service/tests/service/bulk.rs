@@ -103,7 +103,9 @@ fn a_list_needs_room_for_all_its_keys_before_it_changes_anything() {
     for _ in 0..2 {
         send(client, query, "k", CSV, &list(5, 1)).expect(200);
     }
-    send(client, query, "k", CSV, "sku,units\nt,0\n").expect(200);
+    for key in ["k", "another"] {
+        send(client, query, key, CSV, "sku,units\nt,0\n").expect(200);
+    }
     assert_eq!(shop.alone.book.skus(), 6);
     send(client, "do=count&open=true", "k", CSV, "sku,units\nu,0\n").problem(503, "full");
 }
