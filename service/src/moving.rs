@@ -66,6 +66,7 @@ pub async fn move_from(
     let found = loop {
         match asked.free("-").await {
             Err(SaleError::Unknown(unknown)) => wait.after(&unknown.last_error).await?,
+            Err(standby @ SaleError::ReadOnly) => wait.after(&standby).await?,
             found => break found,
         }
     };

@@ -89,7 +89,7 @@ fn run_all(name: &str, scenarios: &[Scenario]) {
         scenarios.len(),
         took.as_secs_f64()
     );
-    // What is not heavy is asked for in each run of CI.
+    // Each run of CI explores all others: they may take two minutes at most.
     assert!(
         name == "heavy" || took < Duration::from_secs(120),
         "{took:?}"

@@ -90,10 +90,6 @@ impl<K: Sku + 'static> OrderBook<K> {
         if self.table.returnable() == 0 {
             return false;
         }
-        let wants_keys = matches!(lacks, Refusal::Limit(Limit::AllRequests(_)));
-        let has_it = |order: &Order| {
-            call.order != Some(order.number) && (!wants_keys || order.requests() > 0)
-        };
         let mut oldest: Vec<(u64, usize)> = (0..self.table.shards())
             .filter_map(|number| {
                 let first = self.table.lock(number).first_returnable();
@@ -104,9 +100,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let mut forgotten = 0;
         for (_, number) in oldest {
             let mut shard = self.table.lock(number);
-            let mut slots = shard.returnable().take(FOR_ROOM);
-            let slot = slots.find(|slot| has_it(&shard[*slot]));
-            drop(slots);
+            let slot = returnable(&shard, call, lacks);
             forgotten += usize::from(slot.is_some_and(|slot| self.forget(&mut shard, slot)));
             if forgotten == FOR_ROOM {
                 break;
@@ -114,4 +108,19 @@ impl<K: Sku + 'static> OrderBook<K> {
         }
         forgotten > 0
     }
+
+    /// Whether [`forget_returnable`](Self::forget_returnable) would forget one.
+    pub(super) fn could_forget_returnable(&self, call: &Call, lacks: &Refusal<K>) -> bool {
+        let has_one = |number| returnable(&self.table.lock(number), call, lacks).is_some();
+        self.table.returnable() > 0 && (0..self.table.shards()).any(has_one)
+    }
+}
+
+/// An order of a shard that is kept for returns alone and has what the call lacks.
+fn returnable<K>(shard: &Locked<'_>, call: &Call, lacks: &Refusal<K>) -> Option<SlotId> {
+    let wants_keys = matches!(lacks, Refusal::Limit(Limit::AllRequests(_)));
+    let has_it =
+        |order: &Order| call.order != Some(order.number) && (!wants_keys || order.requests() > 0);
+    let mut slots = shard.returnable().take(FOR_ROOM);
+    slots.find(|slot| has_it(&shard[*slot]))
 }

@@ -83,23 +83,22 @@ impl<K: Sku + 'static> OrderBook<K> {
             let asked = asked.finish();
             self.helped_on_shelf(call, |call| {
                 let gate = self.skus.item(id).gateway.close();
-                let Some(booked) = gate.booked(key, call.now) else {
-                    let most = self.settings.max_requests_of_sku;
-                    return match self.has_room_for_request(gate.requests(), most) {
-                        // Orders that are kept for returns alone would make room. To ask forgets none.
-                        Err(Refusal::Limit(Limit::AllRequests(_)))
-                            if self.table.returnable() > 0 =>
-                        {
-                            Ok(false)
-                        }
-                        has_room => has_room.map(|()| false),
-                    };
-                };
-                call.rest_on(booked.position);
-                if booked.body == asked {
-                    Ok(true)
-                } else {
-                    Err(Refusal::Conflict)
+                if let Some(booked) = gate.booked(key, call.now) {
+                    call.rest_on(booked.position);
+                    let is_it = booked.body == asked;
+                    return is_it.then_some(true).ok_or(Refusal::Conflict);
+                }
+                let most = self.settings.max_requests_of_sku;
+                let has_room = self.has_room_for_request(gate.requests(), most);
+                drop(gate);
+                match has_room {
+                    // An order that is kept for returns alone would make room. To ask forgets none.
+                    Err(lacks @ Refusal::Limit(Limit::AllRequests(_)))
+                        if self.could_forget_returnable(call, &lacks) =>
+                    {
+                        Ok(false)
+                    }
+                    has_room => has_room.map(|()| false),
                 }
             })
         })

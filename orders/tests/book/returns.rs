@@ -92,6 +92,21 @@ fn to_ask_whether_a_request_is_known_forgets_no_order() {
     assert!(!is_known(&book, "order"), "for the new key");
 }
 
+/// One without a key makes no room for another: what is asked for is what a request would be answered.
+#[test]
+fn an_order_without_a_key_makes_no_room_for_one() {
+    let (book, clock) = book(|builder| builder.max_all_requests(1));
+    ship(&book, "order");
+    clock.advance(HOUR);
+    book.sweep(10).unwrap();
+    assert_eq!(book.returnable(), 1);
+    book.restock("phone", "first", 1).unwrap();
+    let full = Err(Refusal::Limit(Limit::AllRequests(1)));
+    assert_eq!(book.knows_restock("phone", "new", 1), full);
+    assert_eq!(book.restock("phone", "new", 1).map(drop), full.map(drop));
+    assert!(is_known(&book, "order"));
+}
+
 #[test]
 fn an_order_of_which_all_units_came_back_is_remembered_for_the_retention() {
     let (book, clock) = book(|builder| builder);

@@ -100,6 +100,9 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
         Ok((at(0)?, at(1)?, at(2)?, at(3)?, at(4)?))
     };
     let (schema, sale, tables, standby, claim) = rows.row(THERE, &[], read).await?;
+    if standby {
+        return Err(SaleError::ReadOnly);
+    }
     if claim {
         let by = "select made_of from segstock_claim";
         let by = rows.row(by, &[], |row| column(row, 0)).await?;
@@ -118,9 +121,6 @@ pub(super) async fn check(rows: &Rows) -> Result<(), SaleError> {
     let other: Option<String> = rows.row(OTHER_ENCODING, &[], |row| column(row, 0)).await?;
     if let Some(found) = other {
         return Err(SaleError::Encoding { found });
-    }
-    if standby {
-        return Err(SaleError::ReadOnly);
     }
     let off: Option<String> = rows.row(SETTING_OFF, &[], |row| column(row, 0)).await?;
     off.map_or(Ok(()), |setting| Err(SaleError::NotDurable { setting }))

@@ -260,10 +260,10 @@ fn put_certificate(
     Ok(())
 }
 
-/// Whether it serves, as a standby or not: the file beside its data says so in its last line, and its port in the fourth.
+/// Whether it serves: the file beside its data says so in its last line, and its port in the fourth.
 fn is_ready(folder: &Path) -> bool {
     let state = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
     let port = state.lines().nth(3).unwrap_or_default();
-    let state_of = state.lines().last().unwrap_or_default().trim();
-    ["ready", "standby"].contains(&state_of) && UnixStream::connect(socket(folder, port)).is_ok()
+    state.lines().last().is_some_and(|s| s.trim() == "ready")
+        && UnixStream::connect(socket(folder, port)).is_ok()
 }

@@ -90,7 +90,7 @@ fn where_the_log_is_lines_of_json_the_first_and_the_last_lines_are_too() {
 #[cfg(unix)]
 #[test]
 fn of_many_requests_that_fail_few_are_logged_and_the_others_counted() {
-    const FAILED: usize = 100;
+    const FAILED: usize = 400;
     let mut command = command(&WITHOUT_LEDGER);
     command.args(["--log", "json", "--max-orders", "1"]);
     let mut service = Process::spawn(command.stderr(Stdio::piped()));

@@ -4,13 +4,14 @@
 
 use crate::support::crowd::ended_under_load;
 use crate::support::process::Process;
+use crate::support::receipt::HOLD;
 use crate::support::{Server, Setting};
 use libtest_mimic::Trial;
 use segstock::SystemClock;
 use segstock_orders::ledger::{Batch, Ledger, LedgerError, Opened, Standing, WriteError};
 use segstock_orders::sqlite::SqliteLedger;
 use segstock_orders::{Entry, Position};
-use segstock_service::book::Sku;
+use segstock_service::book::{Limits, Sku};
 use std::collections::VecDeque;
 use std::env;
 use std::path::Path;
@@ -85,6 +86,11 @@ pub fn serve_if_asked() {
         // Its answers' times are those of the machine, as a service's are.
         book: |book| book.unpaid(100).clock(Arc::new(SystemClock::new())),
         connections: 1_000,
+        limits: Limits {
+            hold: HOLD,
+            longest_hold: HOLD,
+            ..Limits::default()
+        },
         ..Setting::default()
     };
     let server = Server::set(&[], setting);

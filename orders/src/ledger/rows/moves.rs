@@ -5,8 +5,8 @@ use crate::lines::SkuId;
 use smallvec::{SmallVec, smallvec};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many moves go along with one batch, or as many as it has entries if that is more: small steps, so that no batch is much
-/// longer than others, and enough of them.
+/// How many moves go along with one batch, or one for each of its entries if it has more: small steps, so that no batch is much
+/// longer than others, and enough, so that moves do not become more and more.
 const MOST: usize = 16;
 
 /// Units that went from one SKU to another, and all rows that say so. A row of a sending is needed until all its units have

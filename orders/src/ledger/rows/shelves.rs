@@ -4,8 +4,8 @@ use crate::entry::{Change, Entry, Position};
 use crate::lines::SkuId;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// How many rows are looked at for one batch, or as many as it has entries if that is more: small steps, so that no batch is much
-/// longer than others, and enough of them, since each row was an entry once.
+/// How many rows are looked at for one batch, or one for each of its entries if it has more: small steps, so that no batch is
+/// much longer than others. Each row was an entry once, so that they do not become more and more.
 const MOST: usize = 64;
 /// With fewer rows that can go, none goes yet: a step reads rows, which costs a call of the ledger.
 const FEWEST: usize = 16;

@@ -1,7 +1,7 @@
 //! Customers who buy while the service is ended, and what they were answered held against what it knows afterwards.
 
 use super::process::{PORTS, Process, command};
-use super::receipt::{Receipt, is_later};
+use super::receipt::{HOLD, Receipt, is_later};
 use super::{Client, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -109,11 +109,14 @@ pub fn start(ledger: &str) -> Process {
 
 /// One with more arguments.
 pub fn start_with(ledger: &str, arguments: &[&str]) -> Process {
+    let hold = HOLD.as_secs().to_string();
     let more = [
         "--ledger",
         ledger,
+        "--hold",
+        &hold,
         "--longest-hold",
-        "3600",
+        &hold,
         "--unpaid",
         "100",
     ];

@@ -308,9 +308,9 @@ impl Client {
         self.post(&format!("/v1/orders/{id}/{deed}"), with_key, &body)
     }
 
-    /// An order that is held for ten minutes.
+    /// An order that is held for as long as the service says: ten minutes, if it was not told otherwise.
     pub fn try_order(&self, id: &str, lines: &[(&str, u64)]) -> Result<Reply, ureq::Error> {
-        let body = json!({"lines": lines_of(lines), "hold_minutes": 10});
+        let body = json!({"lines": lines_of(lines)});
         let headers = [JSON, key(id)];
         self.try_send("POST", "/v1/orders", &headers, &body.to_string())
     }

@@ -4,8 +4,8 @@ use super::Reply;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
 
-/// How long an order of `Client::try_order` is held.
-const HOLD: Duration = Duration::from_secs(600);
+/// How long an order of a crowd is held: to the end of half an hour of kills on a slow machine, too.
+pub const HOLD: Duration = Duration::from_secs(7_200);
 
 /// What an answer says of an order. All else of its body follows from the order's id and state.
 #[derive(Debug, Clone)]
