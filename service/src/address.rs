@@ -5,7 +5,11 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+
+/// Connections that may wait until they are accepted; fewer, where the system allows fewer. The usual 128 are full when a sale
+/// begins, and whoever comes then tries again a second later.
+const WAITING: u32 = 4_096;
 
 /// A host and a port: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for all addresses of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +33,7 @@ impl Address {
     /// A line that names the address and says what is wrong.
     pub async fn bind(&self) -> Result<TcpListener, String> {
         let bound = if self.host.is_empty() {
-            self.everywhere().await
+            self.everywhere()
         } else {
             self.by_name().await
         };
@@ -45,31 +49,42 @@ impl Address {
     async fn by_name(&self) -> io::Result<TcpListener> {
         let host = self.host.trim_matches(['[', ']']);
         let addresses = lookup_host((host, self.port)).await?;
-        on_first(in_turn(addresses)).await
+        on_first(in_turn(addresses))
     }
 
     /// At all addresses of the machine; where it has no IPv6, at those of IPv4.
-    async fn everywhere(&self) -> io::Result<TcpListener> {
-        match TcpListener::bind((Ipv6Addr::UNSPECIFIED, self.port)).await {
-            Err(error) if error.kind() != ErrorKind::AddrInUse => {
-                TcpListener::bind((Ipv4Addr::UNSPECIFIED, self.port)).await
-            }
+    fn everywhere(&self) -> io::Result<TcpListener> {
+        let at = |ip: IpAddr| listen(SocketAddr::new(ip, self.port));
+        match at(Ipv6Addr::UNSPECIFIED.into()) {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => at(Ipv4Addr::UNSPECIFIED.into()),
             bound => bound,
         }
     }
 }
 
 /// On the first that the machine has; else the error of the first.
-async fn on_first(addresses: Vec<SocketAddr>) -> io::Result<TcpListener> {
+fn on_first(addresses: Vec<SocketAddr>) -> io::Result<TcpListener> {
     let mut first = None;
     for address in addresses {
-        match TcpListener::bind(address).await {
+        match listen(address) {
             // Where another program has the first one, this service may run already: it must not begin beside itself.
             Err(error) if error.kind() != ErrorKind::AddrInUse => first = first.or(Some(error)),
             bound => return bound,
         }
     }
     Err(first.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A service that is started again need not wait for the connections of the one before. Elsewhere this means another thing.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 /// Those of IPv4 first: whoever asks for `localhost` tries both kinds, and whoever asks for `127.0.0.1` this one alone.
@@ -127,6 +142,7 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
 mod tests {
     use super::{Address, in_turn, on_first, reachable};
     use std::io::ErrorKind;
+    use std::time::Duration;
     use tokio::net::TcpListener;
 
     #[tokio::test]
@@ -134,14 +150,27 @@ mod tests {
         // Of documentation: no machine has these.
         let missing = ["192.0.2.1:0", "[2001:db8::1]:0"].map(|it| it.parse().unwrap());
         let here = "127.0.0.1:0".parse().unwrap();
-        let there = on_first([&missing[..], &[here]].concat()).await.unwrap();
+        let there = on_first([&missing[..], &[here]].concat()).unwrap();
         let taken = there.local_addr().unwrap();
         assert_eq!(taken.ip(), here.ip());
         let kind = |bound: Result<TcpListener, std::io::Error>| bound.unwrap_err().kind();
-        let refused = on_first(vec![missing[0], taken, here]).await;
+        let refused = on_first(vec![missing[0], taken, here]);
         assert_eq!(kind(refused), ErrorKind::AddrInUse);
-        let none = on_first(missing.into()).await;
+        let none = on_first(missing.into());
         assert_eq!(kind(none), ErrorKind::AddrNotAvailable);
+    }
+
+    /// Nobody accepts them, as in the first instant of a sale.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn some_hundred_connections_can_wait() {
+        let listener = Address::local(0).bind().await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // One for which there is no place hears nothing, and would try again after a second.
+        let time = Duration::from_millis(900);
+        let connect = |_| std::net::TcpStream::connect_timeout(&address, time).unwrap();
+        let waiting: Vec<_> = (0..400).map(connect).collect();
+        assert_eq!(waiting.len(), 400);
     }
 
     #[test]
