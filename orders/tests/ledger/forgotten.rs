@@ -226,7 +226,7 @@ fn orders_of_customers_who_kept_nothing_that_is_counted_are_forgotten() -> Outco
     let mut limits = SkuLimits::default();
     limits.per_customer = Some(2);
     shop.decide(|book| {
-        book.open(phone(), 10)?;
+        book.open(phone(), 1_000)?;
         book.limit(phone(), limits)?;
         Ok(())
     })?;
@@ -234,10 +234,17 @@ fn orders_of_customers_who_kept_nothing_that_is_counted_are_forgotten() -> Outco
         let (id, customer) = (format!("order-{number}"), format!("customer-{number}"));
         shop.decide(|book| {
             book.place(&id, Some(&customer), [(phone(), 1)], SECOND)?;
-            match number {
-                0 => _ = (book.pay(&id)?, book.ship(&id)?),
-                odd if odd % 2 == 1 => _ = book.cancel(&id)?,
-                _ => {}
+            let came_back = match number % 4 {
+                1 => return Ok(_ = book.cancel(&id)?),
+                2 => Some(Returned::OnSale),
+                3 => Some(Returned::WrittenOff),
+                _ if number == 0 => None,
+                _ => return Ok(()),
+            };
+            book.pay(&id)?;
+            book.ship(&id)?;
+            if let Some(to) = came_back {
+                book.return_order(&id, to)?;
             }
             Ok(())
         })?;
@@ -258,7 +265,7 @@ fn orders_of_customers_who_kept_nothing_that_is_counted_are_forgotten() -> Outco
         })
     };
     assert!(again("customer-0").is_err(), "one is counted");
-    again("customer-1")
+    again("customer-3")
 }
 
 /// Ten orders that left, all past their retention.

@@ -205,7 +205,14 @@ impl Counted {
             return false;
         }
         let mut sums = FewSums::default();
-        entries.iter().for_each(|entry| sums.add(entry));
+        for entry in entries {
+            sums.add(entry);
+            // They came back to nobody's shelf, and the customer has them no more.
+            if let Change::Returned { written_off, .. } = &entry.change {
+                let mut lines = written_off.iter();
+                lines.for_each(|line| sums.on_hand(line.sku, line.units.cast_signed()));
+            }
+        }
         let mut kept = sums.0.iter().filter(|(_, sums)| sums.on_hand < 0);
         kept.any(|(sku, _)| self.0.contains(sku))
     }
