@@ -104,7 +104,7 @@ fn replay(arguments: &Arguments) -> Result<Report, String> {
     let log = log::read(&arguments.orders, form, &arguments.columns).map_err(|error| {
         let may_be_thousands = error.contains("may be thousands");
         let hint = if may_be_thousands {
-            ": --thousands"
+            ", or say --thousands"
         } else {
             ""
         };

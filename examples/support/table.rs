@@ -211,10 +211,20 @@ impl<'a> Records<'a> {
     fn read(&mut self) -> Result<Option<Row>, String> {
         let line = self.lines.at(self.rest);
         let (mut length, mut fields) = (0, 0);
+        // The end of its last line, if that has none: within quotes it would be read as a part of the field.
+        let (mut end, mut has_ended): (&[u8], _) = (b"", false);
+        if self.rest.iter().all(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Ok(None);
+        }
         loop {
             let (bytes, ends) = (&mut self.bytes[length..], &mut self.ends[fields..]);
-            let (result, read, written, ended) = self.reader.read_record(self.rest, bytes, ends);
-            self.rest = &self.rest[read..];
+            let text = if self.rest.is_empty() {
+                &mut end
+            } else {
+                &mut self.rest
+            };
+            let (result, read, written, ended) = self.reader.read_record(text, bytes, ends);
+            *text = &text[read..];
             (length, fields) = (length + written, fields + ended);
             match result {
                 _ if fields > MOST_COLUMNS => {
@@ -223,7 +233,13 @@ impl<'a> Records<'a> {
                     ));
                 }
                 ReadRecordResult::OutputFull => self.bytes.resize(2 * self.bytes.len(), 0),
-                ReadRecordResult::InputEmpty | ReadRecordResult::OutputEndsFull => {}
+                ReadRecordResult::OutputEndsFull => {}
+                ReadRecordResult::InputEmpty if has_ended => {
+                    return Err(format!("line {line}: a quote is not closed"));
+                }
+                ReadRecordResult::InputEmpty => {
+                    (has_ended, end) = (true, b"\n");
+                }
                 ReadRecordResult::End => return Ok(None),
                 ReadRecordResult::Record => {
                     let (bytes, ends) = (&self.bytes[..length], &self.ends[..fields]);
@@ -362,7 +378,7 @@ fn whole(text: &str, thousands: bool) -> Result<i64, String> {
     }
     if !marks.is_empty() && !has_fraction && !thousands {
         return Err(format!(
-            "{shown:?} may be thousands: say so, or write it without"
+            "{shown:?} may be thousands: write it without the mark"
         ));
     }
     let whole = groups.concat();

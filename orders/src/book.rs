@@ -24,6 +24,7 @@ pub use lists::{Cursor, Filter, Page, StockPage};
 pub use moves::{SendingPage, SendingView};
 pub use return_units::Returned;
 
+use self::waiting::SERVED_AT_ONCE;
 use crate::customers::Customers;
 use crate::entry::Position;
 use crate::feed::Feed;
@@ -147,7 +148,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         };
         let answer = work(&mut call);
         if self.skus.to_serve.any() {
-            self.serve();
+            self.serve(SERVED_AT_ONCE);
         }
         if call.rests_on > Position::default() {
             self.journal

@@ -181,6 +181,18 @@ pub trait Ledger<K>: Send {
     /// If that cannot be found out now. It is asked again.
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError>;
 
+    /// Looks whether somebody else opened the ledger since, where others can. Called about once a second while there is nothing to
+    /// write: a book that another process has taken over is not to answer from memory for long.
+    ///
+    /// A ledger that stands before another one hands this on.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerReason::Superseded`] if somebody did. Anything else is looked at again later.
+    fn assert_own(&mut self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     /// Closes the ledger for good, durably: from then on nobody opens it, this release or an earlier one. What was written stays.
     /// Whoever tries to open it is refused with `why`: one line, which follows "is closed for good: ".
     ///
@@ -252,6 +264,10 @@ impl<K> Ledger<K> for Box<dyn Ledger<K>> {
 
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
         (**self).ask(epoch, number)
+    }
+
+    fn assert_own(&mut self) -> Result<(), LedgerError> {
+        (**self).assert_own()
     }
 
     fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {

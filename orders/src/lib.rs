@@ -30,9 +30,10 @@
 //! What is set in italics changes the order. *Before* is an answer like that of the first call. Everything else is a
 //! refusal: nothing changed. After *or* stands what is answered where units are lacking.
 //!
-//! A call on a whole order takes effect once: made again it is answered as before, also when units could be moved that
-//! could not then. Such units are moved by the calls on parts. These, `amend` and `extend` have keys: under a key that is
-//! known for the same request a call is answered as before, in every state.
+//! A call on a whole order takes effect once: made again it is answered as before. When units could be moved by then that
+//! could not before, it is a conflict: nobody knows whether it is a late copy. Such units are moved by the calls on parts.
+//! These, `amend` and `extend` have keys: under a key that is known for the same request a call is answered as before, in
+//! every state.
 //!
 //! Units that came back on sale may be with others by now, so a return that writes them off is a conflict and no retry; so
 //! is one to the sale of units that were written off.

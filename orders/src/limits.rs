@@ -17,7 +17,8 @@ pub struct SkuLimits {
     /// Units that may wait at most; see [`OrderBook::place_or_wait`](crate::OrderBook::place_or_wait).
     pub waiting: u64,
     /// Units of the orders of one customer that wait, are held, paid for or shipped at most. It counts the orders that are
-    /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused.
+    /// placed, and the units that are added, while such a limit is set or after it was. An order of no customer is refused; and one
+    /// that was placed before cannot be amended to more.
     pub per_customer: Option<u64>,
     /// How many percent of the units on hand, rounded up, can be held without being paid for; more than 100 is no limit. If
     /// it is not set, [what the book says](crate::OrderBookBuilder::unpaid). At the limit an order is refused until others

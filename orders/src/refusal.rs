@@ -172,9 +172,11 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
                 "{requested} units were to arrive, and {on_the_way} are on their way"
             ),
             Self::SameSku(sku) => write!(f, "units of {sku} cannot move to {sku}"),
-            Self::Conflict => f.write_str("the id or key is known for something else"),
+            Self::Conflict => f.write_str(
+                "the id or key is known for something else: another request has a new one",
+            ),
             Self::State(state) => write!(f, "the order is {state}"),
-            Self::Empty => f.write_str("no lines"),
+            Self::Empty => f.write_str("no lines: at least one is needed"),
             Self::ZeroUnits(sku) => write!(f, "a line asks for no units of {sku}"),
             Self::TooManyUnits(sku) => {
                 write!(f, "more than {MAX_UNITS} units of {sku} are asked for")

@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::hash::Hash;
+use std::ops::Bound;
 
 /// The orders of how many shards share a lane: there are some lanes for each core.
 const SHARDS_OF_LANE: usize = if cfg!(any(loom, shuttle)) { 1 } else { 8 };
@@ -40,7 +41,8 @@ pub(crate) struct Skus<K: Sku> {
 /// SKUs of which units came back while orders wait for them.
 #[derive(Debug, Default)]
 pub(crate) struct ToServe {
-    skus: Mutex<BTreeSet<SkuId>>,
+    /// And which was the last one. They take turns: a long queue keeps no other one waiting.
+    skus: Mutex<(BTreeSet<SkuId>, Option<SkuId>)>,
     /// Read without the lock.
     any: AtomicBool,
 }
@@ -51,16 +53,31 @@ impl ToServe {
     }
 
     pub(crate) fn add(&self, sku: SkuId) {
-        let mut skus = self.skus.lock();
-        skus.insert(sku);
+        let mut locked = self.skus.lock();
+        locked.0.insert(sku);
         self.any.store(true, Ordering::Release);
     }
 
     pub(crate) fn next(&self) -> Option<SkuId> {
-        let mut skus = self.skus.lock();
-        let next = skus.pop_first();
+        let mut locked = self.skus.lock();
+        let (skus, last) = &mut *locked;
+        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = skus.range((after, Bound::Unbounded)).next();
+        let next = next.or_else(|| skus.first()).copied();
+        if let Some(next) = next {
+            skus.remove(&next);
+            *last = Some(next);
+        }
         self.any.store(!skus.is_empty(), Ordering::Release);
         next
+    }
+
+    /// Whether one of these is among them.
+    pub(crate) fn has_any(&self, wanted: &[SkuId]) -> bool {
+        self.any() && {
+            let locked = self.skus.lock();
+            wanted.iter().any(|sku| locked.0.contains(sku))
+        }
     }
 }
 

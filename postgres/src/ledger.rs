@@ -197,6 +197,16 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
         })
     }
 
+    /// So what was read before is as it was when this one opened it.
+    fn assert_own(&mut self) -> Result<(), LedgerError> {
+        let found = self.links.call(async |link| calls::epoch(link).await);
+        if found.map_err(Fault::into_error)? == self.epoch {
+            return Ok(());
+        }
+        let line = "another process has opened the ledger";
+        Err(LedgerError::new(LedgerReason::Superseded, line))
+    }
+
     fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {
         let (reach, epoch) = (self.links.reach.clone(), self.epoch.cast_signed());
         let closed = self
@@ -216,16 +226,6 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
 }
 
 impl<K> PostgresLedger<K> {
-    /// Sees that nobody opened the ledger since. So what was read before is as it was when this one opened it.
-    fn assert_own(&mut self) -> Result<(), LedgerError> {
-        let found = self.links.call(async |link| calls::epoch(link).await);
-        if found.map_err(Fault::into_error)? == self.epoch {
-            return Ok(());
-        }
-        let line = "another process has opened the ledger";
-        Err(LedgerError::new(LedgerReason::Superseded, line))
-    }
-
     /// The units that left by rows that are gone, by SKU, from this SKU on.
     fn left(&mut self, from: SkuId, limit: usize) -> Result<Vec<(SkuId, i64)>, LedgerError> {
         let left = self

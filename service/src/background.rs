@@ -55,7 +55,7 @@ async fn tidy(telemetry: Telemetry) {
     }
 }
 
-/// Gives the units of expired orders back where no request comes that would.
+/// Gives the units of expired orders back, and serves those who wait, where no request comes that would.
 async fn sweep(alone: Arc<Alone>) {
     let mut ticks = every(TIDY_EVERY);
     loop {
@@ -67,7 +67,7 @@ async fn sweep(alone: Arc<Alone>) {
             swept.book.sweep(SWEEP_LIMIT)
         });
         match swept.await {
-            Ok(Ok(SWEEP_LIMIT)) => ticks.reset_immediately(),
+            Ok(Ok(SWEEP_LIMIT..)) => ticks.reset_immediately(),
             Ok(Ok(_)) => {}
             Ok(Err(refusal)) => tracing::warn!("expired orders stay: {refusal}"),
             Err(_) => tracing::error!("the sweep panicked; it goes on"),

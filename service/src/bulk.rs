@@ -288,6 +288,7 @@ mod tests {
             "SKU;Units\n\"A;b\";2\nC;7",
             "\u{feff}name\tunits\tsku\n-\t2.0\tA;b\n\t\t\n\"x\ty\"\t7,00\tC\n",
             "sep=;\nsku;units\n\"A;b\";2\n\nC;7\n",
+            "note,sku,units\n\"two\nlines\",A;b,2\n5\" and \"a \"\"b\"\"\",C,\"7\"\n\n",
         ]
         .map(with_each_end)
         .as_flattened()
@@ -400,6 +401,12 @@ mod tests {
                 "line 2: a stock has at most",
             ),
             ("sku,units\n..,1\n", "line 2: a SKU has"),
+            (
+                "sku,units,note\nA,1,\"far\nB,2,\nC,3,\n",
+                "line 2: a quote is not closed",
+            ),
+            ("sku,units\nA,1\n\nB,\"2\n", "line 4: a quote is not closed"),
+            ("sku,\"units\nA,1\n", "line 1: a quote is not closed"),
         ] {
             for text in with_each_end(text) {
                 let error = csv(text.as_bytes(), Form::default(), Repeated::Refused).unwrap_err();

@@ -76,7 +76,7 @@ impl Limits {
 fn share(Whole(percent): Whole) -> Result<u8, Problem> {
     let is_share = |percent: &u8| (1..=100).contains(percent);
     let percent = u8::try_from(percent).ok().filter(is_share);
-    percent.ok_or_else(|| Problem::invalid("a share has 1 to 100 percent"))
+    percent.ok_or_else(|| Problem::invalid("unpaid: a share has 1 to 100 percent"))
 }
 
 impl From<SkuLimits> for Limits {

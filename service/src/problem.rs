@@ -86,12 +86,42 @@ impl Problem {
         self
     }
 
+    /// This problem, of a call on the whole order, which has no key.
+    pub fn of_whole(mut self) -> Self {
+        if self.kind == kinds::OTHER_REQUEST {
+            "such a call was made on the whole order before: units that are left for it are named by lines, under a key"
+                .clone_into(&mut self.detail);
+        }
+        self
+    }
+
     /// This problem, of a request whose path names the SKU.
     pub fn of_sku(self, sku: &str) -> Self {
         if self.kind == kinds::UNKNOWN_SKUS && self.skus.iter().any(|it| it == sku) {
             return Self::unknown_sku();
         }
         self
+    }
+}
+
+impl Problem {
+    /// A limit is reached. Its setting is named, if it has one.
+    fn of_limit(limit: &Limit) -> Self {
+        let kind = match limit {
+            Limit::Lines(_) | Limit::Units(_) => kinds::INVALID_REQUEST,
+            _ => kinds::FULL,
+        };
+        let setting = match limit {
+            Limit::Orders(_) => ", by --max-orders",
+            Limit::Skus(_) => ", by --max-skus",
+            Limit::Customers(_) => ", by --max-customers",
+            Limit::Lines(_) => ", by --max-lines",
+            Limit::Units(_) => ", by --max-units",
+            Limit::AllLines(_) => ", by --max-all-lines",
+            Limit::AllRequests(_) => ", by --max-keys",
+            _ => "",
+        };
+        Self::new(kind, format!("{limit}{setting}"))
     }
 }
 
@@ -121,8 +151,7 @@ impl From<Refusal<Sku>> for Problem {
             Refusal::NotOnTheWay { .. } => kinds::NOT_ON_THE_WAY,
             Refusal::State(_) => kinds::WRONG_STATE,
             Refusal::Conflict => kinds::OTHER_REQUEST,
-            Refusal::Limit(Limit::Lines(_) | Limit::Units(_)) => kinds::INVALID_REQUEST,
-            Refusal::Limit(_) => kinds::FULL,
+            Refusal::Limit(limit) => return Self::of_limit(limit),
             Refusal::Busy => kinds::BUSY,
             Refusal::Unavailable => kinds::UNAVAILABLE,
             Refusal::Unknown => kinds::OUTCOME_UNKNOWN,

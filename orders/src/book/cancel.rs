@@ -15,6 +15,7 @@ const CANCEL: Kind<3> = Kind {
     from: [Stage::Waiting, Stage::Held, Stage::Paid],
     done: &[OrderState::Cancelled],
     to: None,
+    without: &[],
 };
 
 impl<K: Sku + 'static> OrderBook<K> {

@@ -1,6 +1,7 @@
 //! Orders past their deadline, and how a refused call frees them and tries again.
 
 use super::units::At;
+use super::waiting::SERVED_AT_ONCE;
 use super::{Call, OrderBook};
 use crate::entry::{Change, Position};
 use crate::lines::SkuId;
@@ -21,8 +22,9 @@ const LOOKS: usize = 4_096;
 pub(super) const FOR_OTHERS: usize = 2;
 
 impl<K: Sku + 'static> OrderBook<K> {
-    /// Gives the units of orders back whose deadline has passed, up to `limit` orders, and returns how many. Every call
-    /// does that for a few; a timer may call this so that units are back soon where no call comes.
+    /// Gives the units of orders back whose deadline has passed, up to `limit` orders, and [serves](Self::place_or_wait) up
+    /// to `limit` that wait. Returns how many it changed. Every call does that for a few; a timer may call this so that it is
+    /// done soon where no call comes: again at once, as long as it changes `limit` of them or more.
     ///
     /// # Errors
     ///
@@ -30,18 +32,20 @@ impl<K: Sku + 'static> OrderBook<K> {
     pub fn sweep(&self, limit: usize) -> Result<usize, Refusal<K>> {
         let now = self.now();
         let swept = self.expire_others(now, limit);
-        if self.skus.to_serve.any() {
-            self.serve();
-        }
+        let (served, last) = match self.skus.to_serve.any() {
+            true => self.serve(limit),
+            false => (0, Position::default()),
+        };
         self.forget_orders(now, usize::MAX);
         self.forget_requests(now, FOR_ROOM * self.table.shards());
-        if swept.orders > 0 {
-            let durable = self.journal.wait(swept.last);
+        let changed = swept.orders + served;
+        if changed > 0 {
+            let durable = self.journal.wait(swept.last.max(last));
             durable.map_err(|_| Refusal::Unknown)?;
         }
         match swept.hindered {
-            Some(refusal) if swept.orders == 0 => Err(refusal),
-            _ => Ok(swept.orders),
+            Some(refusal) if changed == 0 => Err(refusal),
+            _ => Ok(changed),
         }
     }
 
@@ -132,6 +136,11 @@ impl<K: Sku + 'static> OrderBook<K> {
             .filter_map(|line| self.skus.find(&line.sku))
             .collect();
         let is_short = matches!(lacks, Refusal::Short(_));
+        if is_short && !tries.waits && self.skus.to_serve.has_any(&wanted) {
+            // Units came that those who wait have not got yet. What they leave is for this call.
+            self.serve(SERVED_AT_ONCE);
+            return Ok(());
+        }
         if is_short && self.skus.are_beyond_help(lines, &wanted) {
             return Err(lacks);
         }
@@ -243,6 +252,8 @@ impl<K: Sku + 'static> OrderBook<K> {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     begun: usize,
+    /// An order that is short waits behind the others.
+    waits: bool,
     /// How often units of the SKUs that it lacked had come back before it tried again.
     given: Option<(Wanted, u64)>,
 }
@@ -251,6 +262,14 @@ pub(super) struct Tries {
 type Wanted = SmallVec<[SkuId; 2]>;
 
 impl Tries {
+    /// Those of a new order, which may wait.
+    pub(super) fn of(waits: bool) -> Self {
+        Self {
+            waits,
+            ..Self::default()
+        }
+    }
+
     /// Whether the call may begin, or begin again.
     pub(super) fn begin(&mut self) -> bool {
         self.begun += 1;

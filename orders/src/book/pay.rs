@@ -15,6 +15,8 @@ const PAY: Kind<2> = Kind {
     from: [Stage::Held, Stage::Expired],
     done: &[OrderState::Paid, OrderState::Shipped, OrderState::Returned],
     to: None,
+    // Whoever pays for the whole order pays for these, too.
+    without: &[Stage::Cancelled, Stage::Refunded],
 };
 
 impl<K: Sku + 'static> OrderBook<K> {
@@ -27,7 +29,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// [`Refusal::Short`] names the lines that a late payment could not have again: nothing is paid, and the order stays
     /// as it was. [`Refusal::PerCustomer`] names those of which its customer has other units by now, up to the
-    /// [limit](crate::SkuLimits::per_customer). [`Refusal::State`] if the order was cancelled or waits.
+    /// [limit](crate::SkuLimits::per_customer). [`Refusal::State`] if the order was cancelled or waits; or if
+    /// nothing of it is left to pay for, since calls on parts did, and some of it was cancelled.
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds. In a book that ships at once also
     /// [`Refusal::NotOnHand`].
     pub fn pay(&self, id: &str) -> Result<Answer, Refusal<K>> {

@@ -72,7 +72,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         waits: bool,
     ) -> Result<Answer, Refusal<K>> {
         let mut is_short = false;
-        let mut tries = Tries::default();
+        let mut tries = Tries::of(waits);
         while tries.begin() {
             let mut shard = self.table.lock_shard_of(asked.name);
             call.now = self.now();

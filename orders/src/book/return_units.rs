@@ -21,6 +21,7 @@ const fn returning(to: Returned) -> Kind<1> {
         from: [Stage::Shipped],
         done: &[OrderState::Returned],
         to: Some(to),
+        without: &[],
     }
 }
 

@@ -15,6 +15,7 @@ const SHIP: Kind<1> = Kind {
     from: [Stage::Paid],
     done: &[OrderState::Shipped, OrderState::Returned],
     to: None,
+    without: &[],
 };
 
 impl<K: Sku + 'static> OrderBook<K> {

@@ -99,7 +99,8 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.take_counting(shard, customer, lines, lines)
     }
 
-    /// What an order takes that holds units already. A SKU that it had without being counted is not counted now.
+    /// What an order takes that holds units already. Of a SKU that it had without being counted it gets no more once the SKU
+    /// has a limit: they could not be counted, for all units of a SKU in an order are, or none.
     pub(super) fn take_more(
         &self,
         shard: usize,
@@ -107,7 +108,25 @@ impl<K: Sku + 'static> OrderBook<K> {
         lines: &Lines,
     ) -> Result<Lines, Refusal<K>> {
         let (had, new) = order.split(lines);
-        let counts = order.counted(&had).and(&new);
+        let counted = order.counted(&had);
+        let limited = |line: &&LineUnits| self.skus.item(line.sku).rules.per_customer().is_some();
+        let past_limit: Vec<_> = had
+            .beyond(&counted)
+            .iter()
+            .filter(limited)
+            .copied()
+            .collect();
+        if !past_limit.is_empty() {
+            let names = past_limit.iter().map(|line| self.name_of(line.sku));
+            return Err(if order.customer.is_none() {
+                Refusal::CustomerNeeded(names.collect())
+            } else {
+                let short =
+                    |line: &LineUnits| ShortLine::new(self.name_of(line.sku), line.units, 0);
+                Refusal::PerCustomer(past_limit.iter().map(short).collect())
+            });
+        }
+        let counts = counted.and(&new);
         self.take_counting(shard, order.customer.as_deref(), &counts, lines)
     }
 
@@ -148,7 +167,13 @@ impl<K: Sku + 'static> OrderBook<K> {
         let counted = order.counted(lines);
         let customer = order.customer.as_deref();
         if let Some(customer) = customer.filter(|_| !counted.is_empty()) {
-            _ = self.count_for(Some(customer), &counted)?;
+            match self.count_for(Some(customer), &counted) {
+                // Its customer was known, and has paid.
+                Err(Refusal::Limit(Limit::Customers(_))) => {
+                    self.customers.take_again(customer, &counted);
+                }
+                counted => _ = counted?,
+            }
         }
         self.skus.take_after_queue(lines).map_err(|short| {
             self.uncount_for(customer, &counted);

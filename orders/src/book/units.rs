@@ -22,6 +22,8 @@ pub(super) struct Kind<const N: usize> {
     /// Where it brings units, if such units can be brought elsewhere, too. With no unit of the order there, what was done
     /// is another thing.
     pub(super) to: Option<Stage>,
+    /// With units of the order there, no calls on parts did all that this one is about.
+    pub(super) without: &'static [Stage],
 }
 
 /// Which units of an order a call is about.
@@ -129,13 +131,19 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.on_order(call, id, |shard, slot, call| {
             let order = &shard[slot];
             if let Some(before) = self.made_before(order, wanted, call.now)? {
-                return Ok(before);
+                let is_whole = matches!(wanted, Wanted::Whole(_));
+                // Whether it is a late copy, or asks for what came since, nobody knows.
+                return if is_whole && order.parts.any(&kind.from) {
+                    Err(Refusal::Conflict)
+                } else {
+                    Ok(before)
+                };
             }
             let found = self.select(&order.parts, wanted, kind.from)?;
             if found.iter().all(|lines| lines.is_empty()) {
                 let state = order.state();
                 let is_there = |stage| order.parts.any(&[stage]);
-                return if !kind.done.contains(&state) {
+                return if !kind.done.contains(&state) || order.parts.any(kind.without) {
                     Err(Refusal::State(state))
                 } else if kind.to.is_none_or(is_there) {
                     // It moved nothing: calls on parts did.

@@ -3,14 +3,15 @@
 use super::OrderBook;
 use super::units::At;
 use crate::answers::Answer;
-use crate::entry::Change;
+use crate::entry::{Change, Position};
 use crate::lines::{Lines, SkuId};
 use crate::parts::Stage;
 use crate::refusal::Refusal;
 use segstock::inventory::Sku;
 use std::time::Duration;
 
-/// How many waiting orders a call serves. Those that are left are served by the calls that follow, whatever they are.
+/// How many waiting orders a call serves. Those that are left are served by the calls that follow, whatever they are, and by
+/// [sweeps](OrderBook::sweep).
 pub(super) const SERVED_AT_ONCE: usize = 8;
 
 impl<K: Sku + 'static> OrderBook<K> {
@@ -69,38 +70,46 @@ impl<K: Sku + 'static> OrderBook<K> {
         set.map(|()| counted)
     }
 
-    /// Serves waiting orders of SKUs of which units came back. Called without a lock.
-    pub(super) fn serve(&self) {
-        for _ in 0..SERVED_AT_ONCE {
+    /// Serves waiting orders of SKUs of which units came back, at most this many. Called without a lock. Returns how many, and
+    /// the last entry of them.
+    pub(super) fn serve(&self, most: usize) -> (usize, Position) {
+        let (mut orders, mut last) = (0, Position::default());
+        for _ in 0..most {
             let Some(sku) = self.skus.to_serve.next() else {
-                return;
+                break;
             };
-            let served = self.serve_first(sku);
             // The next in the queues of the same SKUs may be served, too. After a failure the next units that come wake
             // them again; but not if the journal had no place.
-            match served {
-                Ok(lines) => lines.iter().for_each(|line| self.skus.wake(line.sku)),
-                Err(Refusal::Busy) => return self.skus.to_serve.add(sku),
-                Err(_) => {}
+            match self.serve_first(sku) {
+                Ok(Some((lines, position))) => {
+                    lines.iter().for_each(|line| self.skus.wake(line.sku));
+                    (orders, last) = (orders + 1, last.max(position));
+                }
+                Err(Refusal::Busy) => {
+                    self.skus.to_serve.add(sku);
+                    break;
+                }
+                Ok(None) | Err(_) => {}
             }
         }
+        (orders, last)
     }
 
-    /// Serves the first order in the queue of a SKU, and returns its lines; none if it cannot be served.
-    fn serve_first(&self, sku: SkuId) -> Result<Lines, Refusal<K>> {
+    /// Serves the first order in the queue of a SKU, and returns its lines and the entry; none if it cannot be served.
+    fn serve_first(&self, sku: SkuId) -> Result<Option<(Lines, Position)>, Refusal<K>> {
         let Some((order, id)) = self.skus.item(sku).queue.first() else {
-            return Ok(Lines::new());
+            return Ok(None);
         };
         let name = self.table.name(&id);
         let mut shard = self.table.lock_shard_of(name);
         let slot = shard.find(name).filter(|slot| shard[*slot].number == order);
         let Some(slot) = slot else {
-            return Ok(Lines::new());
+            return Ok(None);
         };
         let lines = shard[slot].parts.at(Stage::Waiting);
         let is_first = |sku| self.skus.item(sku).queue.is_first(order);
         if lines.is_empty() || !lines.iter().all(|line| is_first(line.sku)) {
-            return Ok(Lines::new());
+            return Ok(None);
         }
         let permit = self.permit()?;
         let now = self.now();
@@ -110,7 +119,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         self.skus.hold_anyway(&lines);
         if self.skus.take(&lines).is_err() {
             self.skus.unhold(shard.number, &lines);
-            return Ok(Lines::new());
+            return Ok(None);
         }
         let served = lines.clone();
         let change = Change::Served {
@@ -125,6 +134,6 @@ impl<K: Sku + 'static> OrderBook<K> {
             request: None,
         };
         self.record(&mut at, permit, change, None);
-        Ok(served)
+        Ok(Some((served, shard[slot].last)))
     }
 }

@@ -1,7 +1,7 @@
 //! [`Driver`]: writes the batches, one step after another.
 
 use super::backups::Asked;
-use super::queue::{Collected, Gathering, Next};
+use super::queue::{Collected, Gathering, IDLE, Next};
 use super::settings::WriterSettings;
 use super::shared::Shared;
 use super::{Batch, Ledger, LedgerError, LedgerReason, Opened, Standing, WriteError};
@@ -35,6 +35,8 @@ pub struct Driver<K> {
     gathering: Gathering,
     /// The backup that is being made.
     backup: Option<Asked>,
+    /// When the ledger was looked at last while there was nothing to write.
+    looked: Instant,
     /// All that was queued is written, and nothing more will come.
     is_done: bool,
 }
@@ -85,6 +87,7 @@ impl<K: 'static> Driver<K> {
             under_way: None,
             gathering: Gathering::default(),
             backup: None,
+            looked: Instant::now(),
             is_done: false,
         }
     }
@@ -116,7 +119,8 @@ impl<K: 'static> Driver<K> {
                     .next(self.gathering, self.backup.is_some())
                 {
                     Next::Batch(collected) => self.begin(collected),
-                    Next::Nothing => continue,
+                    Next::Nothing if self.is_looked_after() => continue,
+                    Next::Nothing => return,
                     Next::Closed => {
                         self.is_done = true;
                         return;
@@ -132,6 +136,18 @@ impl<K: 'static> Driver<K> {
                 Step::Idle | Step::Written => pause = SHORTEST_PAUSE,
             }
         }
+    }
+
+    /// Looks from time to time whether the ledger is another process's by now; then it is dead.
+    fn is_looked_after(&mut self) -> bool {
+        if self.looked.elapsed() < IDLE {
+            return true;
+        }
+        let own = self.ledger.assert_own();
+        self.looked = Instant::now();
+        let error = own.err();
+        let superseded = error.filter(|error| error.reason() == LedgerReason::Superseded);
+        superseded.inspect(|error| _ = self.dies(error)).is_none()
     }
 
     /// A step of a backup, if one is asked for.

@@ -19,6 +19,9 @@ const FORGOTTEN_IN_A_BATCH: usize = 64;
 const LAST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSES: u32 = 1_000;
 
+/// How long the writer's thread waits for something to write, before it looks after its ledger.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
+
 /// At most this many places, and this many beyond the others for the entries of one call: half of a counter holds them.
 const MOST_PLACES: usize = 1 << 30;
 pub(super) const MOST_TOGETHER: usize = 1 << 24;
@@ -237,7 +240,7 @@ impl<K> Queue<K> {
         self.filled.notify_one();
     }
 
-    /// Waits until something is queued, then a little for more. Who has something else to do does not wait for the first.
+    /// Waits until something is queued, at most [`IDLE`], then a little for more. Who has something else to do does not wait for the first.
     pub(super) fn next(&self, gathering: Gathering, is_busy: bool) -> Next<K> {
         let mut waiting = self.waiting.lock();
         let enough = self.places.min(waiting.entries.len() + gathering.more);
@@ -257,7 +260,10 @@ impl<K> Queue<K> {
                 return Next::Nothing;
             }
             waiting.awaited = Some(1);
-            self.filled.wait(&mut waiting);
+            if self.filled.wait_for(&mut waiting, IDLE).timed_out() && waiting.is_empty() {
+                waiting.awaited = None;
+                return Next::Nothing;
+            }
         }
         let until = Instant::now() + gathering.time;
         while waiting.entries.len() < enough && !self.is_closed() {

@@ -148,3 +148,57 @@ fn a_limit_that_is_set_beside_orders_counts_those_whose_entries_come_after_its_o
         }
     }
 }
+
+/// What an order had before the limit counts for nobody, and nobody gets more of it past the limit.
+#[test]
+fn an_order_from_before_the_limit_is_not_amended_to_more() {
+    let book = OrderBook::builder().build();
+    book.open("phone", 100).unwrap();
+    book.open("case", 100).unwrap();
+    let lines = |phones, cases| [("phone", phones), ("case", cases)];
+    let customers = [("anns", Some("ann")), ("nobodys", None)];
+    for (id, customer) in customers {
+        book.place(id, customer, lines(2, 1), QUARTER).unwrap();
+    }
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(3);
+    book.limit("phone", limits).unwrap();
+    let amend = |id, key, phones, cases| book.amend(id, key, lines(phones, cases), QUARTER);
+    let refused = amend("anns", "more", 3, 1).unwrap_err();
+    assert!(matches!(refused, Refusal::PerCustomer(_)));
+    assert_eq!(short(refused), [("phone", 1, 0)]);
+    let refused = amend("nobodys", "more", 3, 1).unwrap_err();
+    assert_eq!(refused, Refusal::CustomerNeeded(vec!["phone"]));
+    for (id, _) in customers {
+        amend(id, "cases", 2, 9).unwrap();
+        amend(id, "fewer", 1, 9).unwrap();
+    }
+    limits.per_customer = None;
+    book.limit("phone", limits).unwrap();
+    amend("anns", "again", 3, 1).unwrap();
+}
+
+#[test]
+fn a_late_payment_finds_room_for_its_customer() {
+    let clock = Arc::new(ManualClock::new());
+    let builder = OrderBook::builder().clock(Arc::clone(&clock) as _);
+    let book = builder.max_customers(1).build();
+    book.open("phone", 100).unwrap();
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(3);
+    book.limit("phone", limits).unwrap();
+    let place = |id, customer| book.place(id, Some(customer), [("phone", 1)], QUARTER);
+    place("cats", "cat").unwrap();
+    clock.advance(QUARTER);
+    place("dans", "dan").unwrap();
+    let full = Refusal::Limit(Limit::Customers(1));
+    assert_eq!(place("eves", "eve"), Err(full));
+    assert_eq!(book.pay("cats").unwrap().late, 1);
+    assert_eq!(
+        short(
+            book.place("more", Some("cat"), [("phone", 3)], QUARTER)
+                .unwrap_err()
+        ),
+        [("phone", 3, 2)]
+    );
+}

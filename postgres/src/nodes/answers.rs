@@ -165,7 +165,10 @@ impl fmt::Display for Refusal {
             Self::CancelledBefore => write!(f, "the order was cancelled before it was placed"),
             Self::NoOrder => write!(f, "there is no such order"),
             Self::NoSku { sku } => write!(f, "there is no SKU {sku}"),
-            Self::Conflict => write!(f, "the id or key is known for something else"),
+            Self::Conflict => write!(
+                f,
+                "the id or key is known for something else: another request has a new one"
+            ),
             Self::Short(lines) => short(f, "too few units are left:", lines),
             Self::NotOnHand(lines) => short(f, "not on hand:", lines),
             Self::NotInOrder(lines) => short(f, "not in the order:", lines),

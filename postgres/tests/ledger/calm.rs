@@ -28,6 +28,9 @@ pub fn add(tests: &Tests) {
         let client = connect(site.server.url(), site.runtime);
         rows_go(site.server.url(), &client, site.runtime);
     });
+    tests.add("a_book_that_is_idle_stops_once_it_is_taken_over", |site| {
+        a_book_that_is_idle(site.server.url());
+    });
     tests.add("the_older_of_two_nodes_with_one_name_stops", |site| {
         two_nodes(site.server.url());
     });
@@ -335,6 +338,28 @@ fn rows_go(url: &str, client: &Client, runtime: &Handle) {
     assert_eq!(second.book.get("old-0"), Err(Refusal::UnknownOrder));
     let position = second.book.open("tablet".to_owned(), 1);
     assert!(position.is_ok_and(|position| position > second.found.last));
+}
+
+/// It has nothing to write, so no batch tells it.
+fn a_book_that_is_idle(url: &str) {
+    let name = name();
+    let first = recover(url, &name).expect("a new ledger");
+    first.book.open(phone(), 1).expect("a new SKU");
+    let second = recover(url, &name).expect("the epoch is raised");
+    let began = Instant::now();
+    while first.writer.status().dead.is_none() {
+        assert!(
+            began.elapsed() < AT_ONCE * 10,
+            "it goes on answering from memory"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    let dead = first.writer.status().dead;
+    assert_eq!(
+        dead.map(|dead| dead.reason()),
+        Some(LedgerReason::Superseded)
+    );
+    second.book.open("tablet".to_owned(), 1).expect("a new SKU");
 }
 
 fn two_nodes(url: &str) {

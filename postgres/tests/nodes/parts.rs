@@ -108,10 +108,30 @@ async fn changes(client: Client, sale: Sale) {
         text(&client, "select free, shipped from pool order by sku").await,
         "55 0; 5 0"
     );
+    // A call on the whole order is made once. Its retry says so; and that it was made is not said of what came since.
+    let whole = async |id: &str, kind: &str| {
+        change(&client, id, &format!(" {kind}"), kind, None, false).await
+    };
+    let part = async |id: &str, key: &str, kind: &str, units: i64| {
+        change(&client, id, key, kind, Some(("a", units)), false).await
+    };
+    let place = Batch::default().place("v", &[("a", 1, 3)], None);
+    assert_eq!(place.send(&client, "n", 1, 4).await, "written placed held");
+    assert_eq!(part("v", "k1", "pay", 1).await, "done held 1 0");
+    assert_eq!(whole("v", "ship").await, "done held 1 0");
+    assert_eq!(whole("v", "ship").await, "before held 1 0");
+    assert_eq!(part("v", "k2", "pay", 1).await, "done held 1 0");
+    assert_eq!(whole("v", "ship").await, "conflict held 1 0");
+    assert_eq!(part("v", "k3", "ship", 1).await, "done held 1 0");
+    assert_eq!(whole("v", "ship").await, "before held 1 0");
+    // Whoever pays for the whole order has not heard that a part of it was cancelled.
+    assert_eq!(part("v", "k4", "cancel", 1).await, "done shipped 1 0");
+    assert_eq!(whole("v", "pay").await, "state shipped 0 0");
+    assert_eq!(part("v", "k5", "return", 2).await, "done returned 2 0");
     // Late: its units are in a block, whose late batch finds it closed.
     tokio::time::sleep(Duration::from_millis(5)).await;
     let late = Batch::default().item("y", "expire");
-    assert_eq!(late.send(&client, "n", 1, 4).await, "written is expired 4");
+    assert_eq!(late.send(&client, "n", 1, 5).await, "written is expired 4");
     assert_eq!(
         change(&client, "y", " pay", "pay", None, false).await,
         "done paid 4 4"
@@ -125,7 +145,7 @@ async fn changes(client: Client, sale: Sale) {
         "lines paid 0 0"
     );
     let place = Batch::default().place("z", &[("b", 2, 1)], None);
-    place.send(&client, "n", 1, 5).await;
+    place.send(&client, "n", 1, 6).await;
     assert_eq!(
         change(&client, "z", "k", "amend", Some(("b", 6)), false).await,
         "close held 0 0"
@@ -133,7 +153,7 @@ async fn changes(client: Client, sale: Sale) {
     let amended = change(&client, "z", "k", "amend", Some(("b", 6)), true).await;
     assert_eq!(amended, "done held 5 0", "the rest of the block is taken");
     let fenced = Batch::default().place("w", &[("b", 2, 1)], None);
-    assert_eq!(fenced.send(&client, "n", 1, 6).await, "written fenced -");
+    assert_eq!(fenced.send(&client, "n", 1, 7).await, "written fenced -");
     assert_eq!(
         change(&client, "z", "k3", "amend", Some(("b", 7)), true).await,
         "short held 0 0"

@@ -84,6 +84,10 @@ impl Ledger<Sku> for Noting {
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
         self.ledger.ask(epoch, number)
     }
+
+    fn assert_own(&mut self) -> Result<(), LedgerError> {
+        self.ledger.assert_own()
+    }
 }
 
 impl Noted {

@@ -102,9 +102,9 @@ fn read(how: &How, kind: Kind, bytes: &[u8], most: usize) -> Result<Stocklist, P
         }
         let hint = match &*why {
             error if error.contains("there is no column") => {
-                "; skip_lines=1 skips a title, sku= and units= name the columns"
+                "; skip_lines=1 skips a title, sku= and units= name the columns, separator= says what is between them"
             }
-            error if error.contains("may be thousands") => ": thousands=true",
+            error if error.contains("may be thousands") => ", or add thousands=true",
             _ => "",
         };
         Problem::invalid(format!("the list {why}{hint}"))

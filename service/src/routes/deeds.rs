@@ -14,7 +14,7 @@ use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 
-/// Lines of an order, or parts of them. Without a body, it is the whole order.
+/// Lines of an order, or parts of them. Without a body, it is the whole order: once for each kind of call, for it has no key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
@@ -120,7 +120,12 @@ impl<B> OnOrder<B> {
                 lines: lines_of(lines),
             }),
         };
-        changed(&self.app, self.asker.of(), &self.id, call(part)).await
+        let is_whole = part.is_none();
+        let done = changed(&self.app, self.asker.of(), &self.id, call(part)).await;
+        done.map_err(|problem| match is_whole {
+            true => problem.of_whole(),
+            false => problem,
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::task;
+use tokio::task::{self, yield_now};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// The order book of this process, and what makes its changes durable.
@@ -46,6 +46,9 @@ pub struct Alone {
 }
 
 type Done<T> = Result<T, Refusal<Sku>>;
+
+/// Of how many pages of the book one page of a list is made at most. Of a filter that lets few orders through each has few.
+const PAGES: usize = 20;
 
 impl Alone {
     /// `book`, whose changes `writer` makes durable. All are, so far.
@@ -209,15 +212,23 @@ impl Alone {
         filter.to = wanted.to.map(Position::new);
         filter.since = wanted.since.map(on_clock).unwrap_or_default();
         filter.before = wanted.before.map(on_clock);
-        let cursor = Cursor::from_number(cursor_number(cursor)?);
-        let page = self.call(|book| {
-            let page = book.list(&filter, cursor, limit)?;
-            Ok(Orders {
-                orders: page.orders.into_iter().map(Into::into).collect(),
-                next: page.next.map(|next| next.to_number().to_string()),
-            })
-        });
-        page.await
+        let mut cursor = Some(Cursor::from_number(cursor_number(cursor)?));
+        let mut orders = Vec::new();
+        for _ in 0..PAGES {
+            let Some(from) = cursor.filter(|_| orders.len() < limit) else {
+                break;
+            };
+            let page = self.call(|book| book.list(&filter, from, limit - orders.len()));
+            let page = page.await?;
+            orders.extend(page.orders.into_iter().map(Order::from));
+            cursor = page.next;
+            // Others have their turn.
+            yield_now().await;
+        }
+        Ok(Orders {
+            orders,
+            next: cursor.map(|next| next.to_number().to_string()),
+        })
     }
 }
 

@@ -272,6 +272,42 @@ fn a_held_order_is_amended_within_its_deadline_and_extended_by_the_shop() {
     extend(6).problem(409, "wrong-state");
 }
 
+/// Whoever reads one page of a short list has read it.
+#[test]
+fn a_list_of_few_orders_among_hundreds_is_one_page() {
+    let shop = Server::start(&[("phone", 1_000)]);
+    let client = &shop.client;
+    for number in 0..600 {
+        client
+            .order(&format!("o:{number}"), &[("phone", 1)])
+            .expect(201);
+    }
+    for number in [1, 300, 599] {
+        client.deed("pay", &format!("o:{number}")).expect(200);
+    }
+    let page = client.get("/v1/orders?state=paid").expect(200);
+    assert_eq!(page["orders"].as_array().map(Vec::len), Some(3));
+    assert_eq!(page.get("next"), None);
+    let page = client.get("/v1/orders?limit=500").expect(200);
+    assert_eq!(page["orders"].as_array().map(Vec::len), Some(500));
+    assert!(page["next"].is_string());
+}
+
+#[test]
+fn a_second_call_on_the_whole_order_does_not_say_that_it_did_what_is_left() {
+    let shop = Server::start(&[("phone", 10), ("case", 10)]);
+    let client = &shop.client;
+    client.order("o", &[("phone", 2), ("case", 3)]).expect(201);
+    let cases = json!({"lines": [{"sku": "case", "units": 3}]});
+    client.post("/v1/orders/o/pay", "cases", &cases).expect(200);
+    client.deed("ship", "o").expect(200);
+    assert!(client.deed("ship", "o").is_replayed());
+    client.deed("pay", "o").expect(200);
+    let refused = client.deed("ship", "o").problem(422, "other-request");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("by lines, under a key"), "{detail}");
+}
+
 #[test]
 fn orders_are_listed_page_by_page_and_by_what_is_asked_for() {
     let shop = Server::start(&[("phone", 100), ("case", 100)]);

@@ -209,7 +209,7 @@ impl Counted {
             sums.add(entry);
             // They came back to nobody's shelf, and the customer has them no more.
             if let Change::Returned { written_off, .. } = &entry.change {
-                let mut lines = written_off.iter();
+                let lines = written_off.iter();
                 lines.for_each(|line| sums.on_hand(line.sku, line.units.cast_signed()));
             }
         }

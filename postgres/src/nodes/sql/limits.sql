@@ -84,8 +84,9 @@ declare
 begin
   counts := of_order.counted;
   select array_agg(p.sku) as skus, array_agg(p.closed and is_amended) as closed,
+    -- Of a SKU that it had without being counted it gets no more once the SKU has a limit.
     array_agg(case when p.sku = any (of_order.counted) or is_amended and not p.sku = any (skus_of_1(of_order.id))
-      then p.per_customer end) as most,
+      then p.per_customer when is_amended and p.per_customer is not null then 0 end) as most,
     array_agg(p.sku) filter (where p.counted and is_amended and of_order.customer is not null
       and not p.sku = any (skus_of_1(of_order.id))) as counts
   into rules from pool p where p.sku = any (wanted_skus) and (p.closed or p.counted);

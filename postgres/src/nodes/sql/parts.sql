@@ -164,6 +164,13 @@ create function state_of_1(of_id text) returns text language sql stable as $$
     order by r.k limit 1), 'cancelled')
 $$;
 
+-- The stages at which a call of this kind finds units, in the sequence in which it takes them.
+create function stages_1(of_kind text) returns text[] language sql immutable as $$
+  select case of_kind
+    when 'pay' then array['held', 'expired'] when 'ship' then array['paid'] when 'cancel' then array['waiting', 'held', 'paid']
+    when 'return' then array['shipped'] when 'write_off' then array['shipped'] else array['held'] end
+$$;
+
 -- Which units of an order, which is split, a call moves: of which SKUs, from where, to where. Those of an amendment are the
 -- difference to what it holds. `wanted_skus` are null for all that the call can move.
 -- Answers: moves; before (calls on parts left nothing to move); conflict (they did another thing); state (the call is not for an
@@ -174,9 +181,7 @@ create function pick_1(
   out line_skus text[], out line_wanted bigint[], out line_has bigint[]
 ) language plpgsql as $$
 declare
-  stages text[] := case of_kind
-    when 'pay' then array['held', 'expired'] when 'ship' then array['paid'] when 'cancel' then array['waiting', 'held', 'paid']
-    when 'return' then array['shipped'] when 'write_off' then array['shipped'] else array['held'] end;
+  stages text[] := stages_1(of_kind);
 begin
   standing := 'moves';
   state := state_of_1(of_id);
@@ -236,6 +241,9 @@ begin
       when not state = any (case of_kind
         when 'pay' then array['paid', 'shipped', 'returned'] when 'ship' then array['shipped', 'returned']
         when 'cancel' then array['cancelled'] else array['returned'] end) then 'state'
+      -- Whoever pays for the whole order pays for what was cancelled, too.
+      when of_kind = 'pay' and exists (
+        select from part p where p.id = of_id and p.stage in ('cancelled', 'refunded')) then 'state'
       when of_kind in ('pay', 'ship', 'cancel') or exists (
         select from part p
         where p.id = of_id and p.stage = case of_kind when 'return' then 'returned' else 'written_off' end) then 'before'

@@ -88,8 +88,17 @@ impl Shop {
                 None => {}
             }
         }
-        if let Some(moved) = whole.and_then(|whole| order.whole.get(whole)) {
-            return Said::before(order.state(), *moved);
+        if let Some((whole, moved)) = whole.and_then(|whole| order.whole.get_key_value(whole)) {
+            let left = order.sum(|line| match *whole {
+                "pay" => line.held + line.expired,
+                "ship" => line.paid,
+                "cancel" => line.waiting + line.held + line.paid,
+                _ => line.shipped,
+            });
+            return match left {
+                0 => Said::before(order.state(), *moved),
+                _ => Said::Conflict,
+            };
         }
         match change(self, &mut order) {
             Err(said) => said,
@@ -134,6 +143,16 @@ impl Shop {
         let more: Lines = more.filter(|(_, units)| *units > 0).collect();
         self.closed(&more)?;
         let is_counted = |sku: &Sku| !order.lines.contains_key(sku) || order.counted.contains(sku);
+        let past_limit = more.keys().copied().filter(|sku| !is_counted(sku));
+        let past_limit: Vec<Sku> = past_limit
+            .filter(|sku| self.limits[*sku].per_customer.is_some())
+            .collect();
+        if !past_limit.is_empty() {
+            return Err(match customer(id) {
+                Some(_) => Said::PerCustomer(past_limit),
+                None => Said::CustomerNeeded(past_limit),
+            });
+        }
         let counted = more.iter().filter(|(sku, _)| is_counted(sku));
         self.for_customer(id, &counted.map(|(sku, units)| (*sku, *units)).collect())?;
         self.can_be_held(&more)?;
@@ -164,8 +183,11 @@ impl Shop {
     pub(super) fn pay(&mut self, id: u8, order: &mut Order, part: &Part) -> Result<Moved, Said> {
         let wanted = wanted(order, part, |line| line.held + line.expired)?;
         if wanted.is_empty() {
+            let was_cancelled = order.sum(|line| line.cancelled + line.refunded) > 0;
             return Err(match order.state() {
-                state @ (OrderState::Paid | OrderState::Shipped | OrderState::Returned) => {
+                state @ (OrderState::Paid | OrderState::Shipped | OrderState::Returned)
+                    if !was_cancelled =>
+                {
                     Said::before(state, NOTHING)
                 }
                 state => Said::State(state),

@@ -1,0 +1,92 @@
+//! Orders that wait are served, however many there are; and nobody else hears meanwhile that there is nothing.
+
+use segstock_orders::{OrderBook, OrderState, Refusal, SkuLimits};
+use std::time::Duration;
+
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+/// More than a few calls serve.
+const MANY: usize = 1_000;
+
+type Book = OrderBook<&'static str>;
+
+/// A book in which many orders wait for a phone, and one for a case.
+fn book() -> Book {
+    let book = OrderBook::builder().unpaid(100).build();
+    let mut limits = SkuLimits::default();
+    limits.waiting = u64::MAX >> 2;
+    limits.unpaid = Some(101);
+    for sku in ["phone", "case"] {
+        book.open(sku, 0).unwrap();
+        book.limit(sku, limits).unwrap();
+    }
+    for order in 0..MANY {
+        wait(&book, &format!("phone-{order}"), "phone");
+    }
+    wait(&book, "case", "case");
+    book
+}
+
+fn wait(book: &Book, id: &str, sku: &'static str) {
+    let answer = book.place_or_wait(id, None, [(sku, 1)], QUARTER).unwrap();
+    assert_eq!(answer.state, OrderState::Waiting);
+}
+
+fn is_held(book: &Book, id: &str) -> bool {
+    book.get(id).unwrap().state == OrderState::Held
+}
+
+#[test]
+fn a_sweep_serves_as_many_as_it_expires() {
+    let book = book();
+    book.restock("phone", "delivery", 2 * MANY as u64).unwrap();
+    let waiting = book.stock("phone").unwrap().waiting;
+    assert!(waiting > MANY as u64 / 2, "a call serves a few");
+    assert_eq!(book.sweep(100), Ok(100));
+    assert_eq!(book.stock("phone").unwrap().waiting, waiting - 100);
+    let left = usize::try_from(waiting).unwrap() - 100;
+    assert_eq!(book.sweep(MANY), Ok(left));
+    assert_eq!(book.sweep(MANY), Ok(0));
+    let stock = book.stock("phone").unwrap();
+    assert_eq!((stock.waiting, stock.available), (0, MANY as u64));
+}
+
+#[test]
+fn a_long_queue_keeps_no_other_one_waiting() {
+    let book = book();
+    book.restock("phone", "delivery", 2 * MANY as u64).unwrap();
+    book.restock("case", "delivery", 2).unwrap();
+    // Any call serves some.
+    for _ in 0..4 {
+        _ = book.get("case");
+    }
+    assert!(is_held(&book, "case"));
+    assert!(book.stock("phone").unwrap().waiting > 0);
+}
+
+/// Far more units came than all that wait are for.
+#[test]
+fn an_order_is_not_short_of_units_that_nobody_waits_for() {
+    let book = book();
+    book.restock("phone", "delivery", 2 * MANY as u64).unwrap();
+    let mut busy = 0;
+    loop {
+        match book.place("new", None, [("phone", 1)], QUARTER) {
+            Ok(_) => break,
+            Err(Refusal::Busy) => busy += 1,
+            Err(refusal) => panic!("{refusal}"),
+        }
+        assert!(busy < MANY, "each call serves some");
+    }
+    assert!(busy > 0, "the queue was long");
+    assert!(is_held(&book, &format!("phone-{}", MANY - 1)));
+}
+
+#[test]
+fn an_order_that_may_wait_has_its_place_behind_the_others_at_once() {
+    let book = book();
+    book.restock("phone", "delivery", 2 * MANY as u64).unwrap();
+    let answer = book.place_or_wait("new", None, [("phone", 1)], QUARTER);
+    assert_eq!(answer.unwrap().state, OrderState::Waiting);
+    book.sweep(MANY).unwrap();
+    assert!(is_held(&book, "new"));
+}
