@@ -148,7 +148,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         };
         let answer = work(&mut call);
         if self.skus.to_serve.any() {
-            self.serve(SERVED_AT_ONCE);
+            _ = self.serve(SERVED_AT_ONCE, SERVED_AT_ONCE);
         }
         if call.rests_on > Position::default() {
             self.journal

@@ -30,6 +30,15 @@ pub(crate) enum NotCounted {
     Customers(usize),
 }
 
+/// For customers who are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// As many as may be.
+    Limited,
+    /// They were known before, and have paid.
+    ForAll,
+}
+
 impl Customers {
     pub(crate) fn new(max: usize) -> Self {
         Self {
@@ -46,6 +55,7 @@ impl Customers {
         customer: &str,
         lines: &Lines,
         limit: impl Fn(SkuId) -> Option<u64>,
+        room: Room,
     ) -> Result<(), NotCounted> {
         if lines.is_empty() {
             return Ok(());
@@ -61,7 +71,7 @@ impl Customers {
             return Err(NotCounted::Limited(short));
         }
         let new = lines.iter().filter(|line| has(line.sku).is_none()).count();
-        if new > 0 && self.known() + new > self.max {
+        if room == Room::Limited && new > 0 && self.known() + new > self.max {
             return Err(NotCounted::Customers(self.max));
         }
         self.add(&mut shard, customer, lines);

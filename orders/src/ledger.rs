@@ -188,8 +188,9 @@ pub trait Ledger<K>: Send {
     ///
     /// # Errors
     ///
-    /// [`LedgerReason::Superseded`] if somebody did. Anything else is looked at again later.
-    fn assert_own(&mut self) -> Result<(), LedgerError> {
+    /// [`WriteError::Dead`] if somebody did, with [`LedgerReason::Superseded`], or if nothing can be written any more for
+    /// another reason; [`WriteError::Unknown`] if that cannot be found out now.
+    fn assert_own(&mut self) -> Result<(), WriteError> {
         Ok(())
     }
 
@@ -266,7 +267,7 @@ impl<K> Ledger<K> for Box<dyn Ledger<K>> {
         (**self).ask(epoch, number)
     }
 
-    fn assert_own(&mut self) -> Result<(), LedgerError> {
+    fn assert_own(&mut self) -> Result<(), WriteError> {
         (**self).assert_own()
     }
 

@@ -173,7 +173,7 @@ impl<K: fmt::Display> fmt::Display for Refusal<K> {
             ),
             Self::SameSku(sku) => write!(f, "units of {sku} cannot move to {sku}"),
             Self::Conflict => f.write_str(
-                "the id or key is known for something else: another request has a new one",
+                "the id or key is known for something else: use a new one for another request",
             ),
             Self::State(state) => write!(f, "the order is {state}"),
             Self::Empty => f.write_str("no lines: at least one is needed"),

@@ -41,10 +41,24 @@ pub(crate) struct Skus<K: Sku> {
 /// SKUs of which units came back while orders wait for them.
 #[derive(Debug, Default)]
 pub(crate) struct ToServe {
-    /// And which was the last one. They take turns: a long queue keeps no other one waiting.
-    skus: Mutex<(BTreeSet<SkuId>, Option<SkuId>)>,
+    skus: Mutex<Turns>,
     /// Read without the lock.
     any: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Turns {
+    next: BTreeSet<SkuId>,
+    /// They take turns: a long queue keeps no other one waiting.
+    last: Option<SkuId>,
+    /// Somebody serves orders of these now.
+    served: SmallVec<[SkuId; 4]>,
+}
+
+impl Turns {
+    fn any(&self) -> bool {
+        !self.next.is_empty() || !self.served.is_empty()
+    }
 }
 
 impl ToServe {
@@ -53,30 +67,37 @@ impl ToServe {
     }
 
     pub(crate) fn add(&self, sku: SkuId) {
-        let mut locked = self.skus.lock();
-        locked.0.insert(sku);
+        let mut turns = self.skus.lock();
+        turns.next.insert(sku);
         self.any.store(true, Ordering::Release);
     }
 
+    /// The next one. It is among them until it [is served](Self::is_served).
     pub(crate) fn next(&self) -> Option<SkuId> {
-        let mut locked = self.skus.lock();
-        let (skus, last) = &mut *locked;
-        let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let next = skus.range((after, Bound::Unbounded)).next();
-        let next = next.or_else(|| skus.first()).copied();
-        if let Some(next) = next {
-            skus.remove(&next);
-            *last = Some(next);
+        let mut turns = self.skus.lock();
+        let after = turns.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = turns.next.range((after, Bound::Unbounded)).next();
+        let next = *next.or_else(|| turns.next.first())?;
+        turns.next.remove(&next);
+        turns.last = Some(next);
+        turns.served.push(next);
+        Some(next)
+    }
+
+    pub(crate) fn is_served(&self, sku: SkuId) {
+        let mut turns = self.skus.lock();
+        if let Some(place) = turns.served.iter().position(|it| *it == sku) {
+            turns.served.swap_remove(place);
         }
-        self.any.store(!skus.is_empty(), Ordering::Release);
-        next
+        self.any.store(turns.any(), Ordering::Release);
     }
 
     /// Whether one of these is among them.
     pub(crate) fn has_any(&self, wanted: &[SkuId]) -> bool {
         self.any() && {
-            let locked = self.skus.lock();
-            wanted.iter().any(|sku| locked.0.contains(sku))
+            let turns = self.skus.lock();
+            let is_there = |sku: &SkuId| turns.next.contains(sku) || turns.served.contains(sku);
+            wanted.iter().any(is_there)
         }
     }
 }

@@ -27,7 +27,7 @@
 //! | `fsync` or `full_page_writes` is switched off | once that is seen, the ledger is dead: nobody knows what was committed meanwhile and is not on disk. Before it is opened again, switch both on, have the machine `sync`, and run `CHECKPOINT` |
 //! | that lasts | calls wait; after [`WriterSettings::lag`](segstock_orders::ledger::WriterSettings::lag) new ones are answered *busy* |
 //! | it lasts longer than [`patience`](segstock_orders::ledger::WriterSettings::patience) | the ledger is dead: calls that wait are answered *unknown*, new ones *unavailable* |
-//! | another process opens the ledger of this name | the next batch of this one finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |
+//! | another process opens the ledger of this name | the next batch of this one, or a look within some seconds, finds its epoch gone, and the ledger is dead. Until then it shows orders as it knows them |
 //! | another process opens it while this one loads it | the opening is an error, [`Superseded`](LedgerReason::Superseded), whatever was read by then |
 //! | the disk is full, too many connections, a standby | as if the connection was lost: it may pass |
 //! | the password, the role or the database is refused, or a right is missing | the ledger is dead at once, and says why; at opening that is the error |
@@ -159,7 +159,8 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
             end = at_the_end(at, after, room, left)?;
         }
         // What another process has changed since is no damage.
-        self.assert_own()?;
+        self.assert_own()
+            .map_err(|(WriteError::Unknown(error) | WriteError::Dead(error))| error)?;
         let mut page = entries(rows)?;
         page.append(&mut end);
         for (position, entry) in &page {
@@ -198,13 +199,14 @@ impl<K: Clone + Send + Serialize + DeserializeOwned> Ledger<K> for PostgresLedge
     }
 
     /// So what was read before is as it was when this one opened it.
-    fn assert_own(&mut self) -> Result<(), LedgerError> {
+    fn assert_own(&mut self) -> Result<(), WriteError> {
         let found = self.links.call(async |link| calls::epoch(link).await);
-        if found.map_err(Fault::into_error)? == self.epoch {
+        if found.map_err(Fault::into_write)? == self.epoch {
             return Ok(());
         }
         let line = "another process has opened the ledger";
-        Err(LedgerError::new(LedgerReason::Superseded, line))
+        let superseded = LedgerError::new(LedgerReason::Superseded, line);
+        Err(WriteError::Dead(superseded))
     }
 
     fn close_for_good(&mut self, why: &str) -> Result<(), LedgerError> {

@@ -70,6 +70,24 @@ where
     }
 }
 
+/// No body, where none is taken: whoever sends one means something that would not be done.
+#[derive(Debug)]
+pub struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let is_none = request.body().is_end_stream()
+            || Bytes::from_request(request, state)
+                .await
+                .is_ok_and(|body| body.is_empty());
+        is_none
+            .then_some(Self)
+            .ok_or_else(|| Problem::invalid("no body is taken here"))
+    }
+}
+
 /// A JSON object, with the fields of `T`. A derived `Deserialize` would take a list of their values as well, in the
 /// sequence in which they stand in the code: `[[["phone", 1]], 3]` would be an order.
 #[derive(Debug)]

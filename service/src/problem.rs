@@ -86,10 +86,20 @@ impl Problem {
         self
     }
 
+    /// This problem, of the body of a call on lines of an order.
+    pub fn of_part(mut self) -> Self {
+        if self.detail.starts_with("missing field `lines`") {
+            self.detail
+                .push_str("; without a body it is the whole order");
+        }
+        self
+    }
+
     /// This problem, of a call on the whole order, which has no key.
     pub fn of_whole(mut self) -> Self {
         if self.kind == kinds::OTHER_REQUEST {
-            "such a call was made on the whole order before: units that are left for it are named by lines, under a key"
+            "such a call was made on the whole order before: name units that are left for it by lines, under a key; or all of it came \
+             back before, and not in this way"
                 .clone_into(&mut self.detail);
         }
         self

@@ -24,8 +24,9 @@ impl<K: Sku + 'static> OrderBook<K> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::State`] if no such unit is left: all were shipped, or not paid for in time. [`Refusal::UnknownOrder`];
-    /// [`Refusal::Busy`] and what a ledger adds.
+    /// [`Refusal::State`] if no such unit is left: all were shipped, or not paid for in time. [`Refusal::Conflict`] if the whole
+    /// order was cancelled before, and units were paid for late since. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a
+    /// ledger adds.
     pub fn cancel(&self, id: &str) -> Result<Answer, Refusal<K>> {
         self.on_whole(id, &CANCEL, |at, found| self.cancel_found(at, found))
     }

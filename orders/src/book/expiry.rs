@@ -32,18 +32,16 @@ impl<K: Sku + 'static> OrderBook<K> {
     pub fn sweep(&self, limit: usize) -> Result<usize, Refusal<K>> {
         let now = self.now();
         let swept = self.expire_others(now, limit);
-        let (served, last) = match self.skus.to_serve.any() {
-            true => self.serve(limit),
-            false => (0, Position::default()),
-        };
+        // Each look at a SKU of which no order can be served is the last one at it until units come.
+        let served = self.serve(limit, usize::MAX);
         self.forget_orders(now, usize::MAX);
         self.forget_requests(now, FOR_ROOM * self.table.shards());
-        let changed = swept.orders + served;
+        let changed = swept.orders + served.orders;
         if changed > 0 {
-            let durable = self.journal.wait(swept.last.max(last));
+            let durable = self.journal.wait(swept.last.max(served.last));
             durable.map_err(|_| Refusal::Unknown)?;
         }
-        match swept.hindered {
+        match swept.hindered.or(served.hindered) {
             Some(refusal) if changed == 0 => Err(refusal),
             _ => Ok(changed),
         }
@@ -138,7 +136,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let is_short = matches!(lacks, Refusal::Short(_));
         if is_short && !tries.waits && self.skus.to_serve.has_any(&wanted) {
             // Units came that those who wait have not got yet. What they leave is for this call.
-            self.serve(SERVED_AT_ONCE);
+            _ = self.serve(SERVED_AT_ONCE, SERVED_AT_ONCE);
             return Ok(());
         }
         if is_short && self.skus.are_beyond_help(lines, &wanted) {

@@ -41,7 +41,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// # Errors
     ///
     /// [`Refusal::State`] if no unit was shipped. [`Refusal::Conflict`] if all units came back before, and none of them
-    /// this way: they are on sale and were to be written off, or the other way round. [`Refusal::Overflow`] if the stock has
+    /// this way: they are on sale and were to be written off, or the other way round; or if the whole order came back before,
+    /// this way, and units were shipped since. [`Refusal::Overflow`] if the stock has
     /// no room for them.
     /// [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn return_order(&self, id: &str, to: Returned) -> Result<Answer, Refusal<K>> {

@@ -24,8 +24,8 @@ impl<K: Sku + 'static> OrderBook<K> {
     /// # Errors
     ///
     /// [`Refusal::NotOnHand`] names all lines of which fewer units are on hand, since a count found fewer than were
-    /// promised. [`Refusal::State`] if no unit is paid for. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger
-    /// adds.
+    /// promised. [`Refusal::State`] if no unit is paid for. [`Refusal::Conflict`] if the whole order was shipped before, and
+    /// units were paid for since. [`Refusal::UnknownOrder`]; [`Refusal::Busy`] and what a ledger adds.
     pub fn ship(&self, id: &str) -> Result<Answer, Refusal<K>> {
         self.on_whole(id, &SHIP, |at, found| self.ship_found(at, found))
     }

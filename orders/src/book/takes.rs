@@ -1,7 +1,7 @@
 //! What an order takes: units of the stock, a place in the queue, and a share of its customer's limit.
 
 use super::OrderBook;
-use crate::customers::NotCounted;
+use crate::customers::{NotCounted, Room};
 use crate::entry::Position;
 use crate::lines::{LineUnits, Lines, SkuId};
 use crate::order::Order;
@@ -68,8 +68,14 @@ impl<K: Sku + 'static> OrderBook<K> {
             };
         };
         let counted = self.counted(Some(customer), lines, NOT_YET);
-        match self.customers.take(customer, &counted, limit) {
-            Ok(()) => Ok(counted),
+        self.count_in(customer, &counted, Room::Limited)?;
+        Ok(counted)
+    }
+
+    fn count_in(&self, customer: &str, counted: &Lines, room: Room) -> Result<(), Refusal<K>> {
+        let limit = |sku: SkuId| self.skus.item(sku).rules.per_customer();
+        match self.customers.take(customer, counted, limit, room) {
+            Ok(()) => Ok(()),
             Err(NotCounted::Customers(limit)) => Err(Refusal::Limit(Limit::Customers(limit))),
             Err(NotCounted::Limited(short)) => {
                 let short = short
@@ -167,13 +173,7 @@ impl<K: Sku + 'static> OrderBook<K> {
         let counted = order.counted(lines);
         let customer = order.customer.as_deref();
         if let Some(customer) = customer.filter(|_| !counted.is_empty()) {
-            match self.count_for(Some(customer), &counted) {
-                // Its customer was known, and has paid.
-                Err(Refusal::Limit(Limit::Customers(_))) => {
-                    self.customers.take_again(customer, &counted);
-                }
-                counted => _ = counted?,
-            }
+            self.count_in(customer, &counted, Room::ForAll)?;
         }
         self.skus.take_after_queue(lines).map_err(|short| {
             self.uncount_for(customer, &counted);

@@ -14,6 +14,25 @@ use std::time::Duration;
 /// [sweeps](OrderBook::sweep).
 pub(super) const SERVED_AT_ONCE: usize = 8;
 
+/// Orders that waited and were served.
+pub(super) struct Served<K> {
+    pub(super) orders: usize,
+    /// The last entry of them.
+    pub(super) last: Position,
+    /// Why no other one was.
+    pub(super) hindered: Option<Refusal<K>>,
+}
+
+impl<K> Default for Served<K> {
+    fn default() -> Self {
+        Self {
+            orders: 0,
+            last: Position::default(),
+            hindered: None,
+        }
+    }
+}
+
 impl<K: Sku + 'static> OrderBook<K> {
     /// [Places](Self::place) an order; and if lines lack units, has it wait for them: a preorder, a waiting list. The
     /// answer's [`state`](Answer::state) says which.
@@ -70,11 +89,14 @@ impl<K: Sku + 'static> OrderBook<K> {
         set.map(|()| counted)
     }
 
-    /// Serves waiting orders of SKUs of which units came back, at most this many. Called without a lock. Returns how many, and
-    /// the last entry of them.
-    pub(super) fn serve(&self, most: usize) -> (usize, Position) {
-        let (mut orders, mut last) = (0, Position::default());
-        for _ in 0..most {
+    /// Serves waiting orders of SKUs of which units came back, at most this many, and looks at as many SKUs at most. Called
+    /// without a lock.
+    pub(super) fn serve(&self, most: usize, looks: usize) -> Served<K> {
+        let mut served = Served::default();
+        for _ in 0..looks {
+            if served.orders == most || served.hindered.is_some() {
+                break;
+            }
             let Some(sku) = self.skus.to_serve.next() else {
                 break;
             };
@@ -83,16 +105,20 @@ impl<K: Sku + 'static> OrderBook<K> {
             match self.serve_first(sku) {
                 Ok(Some((lines, position))) => {
                     lines.iter().for_each(|line| self.skus.wake(line.sku));
-                    (orders, last) = (orders + 1, last.max(position));
+                    served.orders += 1;
+                    served.last = served.last.max(position);
                 }
-                Err(Refusal::Busy) => {
-                    self.skus.to_serve.add(sku);
-                    break;
+                Ok(None) => {}
+                Err(refusal) => {
+                    if matches!(refusal, Refusal::Busy) {
+                        self.skus.to_serve.add(sku);
+                    }
+                    served.hindered = Some(refusal);
                 }
-                Ok(None) | Err(_) => {}
             }
+            self.skus.to_serve.is_served(sku);
         }
-        (orders, last)
+        served
     }
 
     /// Serves the first order in the queue of a SKU, and returns its lines and the entry; none if it cannot be served.

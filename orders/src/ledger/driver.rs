@@ -138,16 +138,18 @@ impl<K: 'static> Driver<K> {
         }
     }
 
-    /// Looks from time to time whether the ledger is another process's by now; then it is dead.
+    /// Looks from time to time whether the ledger is another process's by now, or fails for good; then it is dead.
     fn is_looked_after(&mut self) -> bool {
         if self.looked.elapsed() < IDLE {
             return true;
         }
         let own = self.ledger.assert_own();
         self.looked = Instant::now();
-        let error = own.err();
-        let superseded = error.filter(|error| error.reason() == LedgerReason::Superseded);
-        superseded.inspect(|error| _ = self.dies(error)).is_none()
+        let Err(WriteError::Dead(error)) = own else {
+            return true;
+        };
+        self.dies(&error);
+        false
     }
 
     /// A step of a backup, if one is asked for.

@@ -82,14 +82,18 @@ impl<T> Store<T> {
         self.chunks.len() * WIDTH
     }
 
-    /// The number after `index` that is looked at next: a chunk without items is passed in one step.
+    /// The number after `index` that is looked at next: that of the next item of its chunk, or the first of the next chunk.
     pub(super) fn after(&self, index: usize) -> usize {
+        let next_chunk = (index / WIDTH + 1) * WIDTH;
+        let is_used = |chunk: &Chunk<T>| {
+            let mut places = index % WIDTH + 1..WIDTH;
+            places.find(|place| chunk.items.contains(*place))
+        };
         let chunk = self.chunks.get(index / WIDTH);
-        if chunk.is_none_or(|chunk| chunk.items.is_empty()) {
-            (index / WIDTH + 1) * WIDTH
-        } else {
-            index + 1
-        }
+        chunk
+            .filter(|chunk| !chunk.items.is_empty())
+            .and_then(is_used)
+            .map_or(next_chunk, |place| next_chunk - WIDTH + place)
     }
 }
 

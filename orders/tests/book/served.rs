@@ -1,6 +1,8 @@
 //! Orders that wait are served, however many there are; and nobody else hears meanwhile that there is nothing.
 
 use segstock_orders::{OrderBook, OrderState, Refusal, SkuLimits};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 const QUARTER: Duration = Duration::from_secs(15 * 60);
@@ -79,6 +81,31 @@ fn an_order_is_not_short_of_units_that_nobody_waits_for() {
     }
     assert!(busy > 0, "the queue was long");
     assert!(is_held(&book, &format!("phone-{}", MANY - 1)));
+}
+
+/// Also while another thread serves those who wait.
+#[test]
+fn an_order_is_not_short_of_them_beside_a_sweep_either() {
+    for round in 0..20 {
+        let book = book();
+        let is_swept = AtomicBool::new(false);
+        book.restock("phone", "delivery", 2 * MANY as u64).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while book.sweep(MANY).unwrap() > 0 {}
+                is_swept.store(true, Ordering::Release);
+            });
+            let mut orders = 0;
+            while !is_swept.load(Ordering::Acquire) && orders < MANY / 2 {
+                let id = format!("{round}-{orders}");
+                match book.place(&id, None, [("phone", 1)], QUARTER) {
+                    Ok(_) => orders += 1,
+                    Err(Refusal::Busy) => {}
+                    Err(refusal) => panic!("{refusal}"),
+                }
+            }
+        });
+    }
 }
 
 #[test]

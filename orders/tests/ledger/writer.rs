@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -68,6 +68,15 @@ impl Ledger<String> for Scripted {
 
     fn ask(&mut self, epoch: u64, number: u64) -> Result<Standing, LedgerError> {
         self.inner.ask(epoch, number)
+    }
+
+    fn assert_own(&mut self) -> Result<(), WriteError> {
+        let error = || LedgerError::new(LedgerReason::Failed, "as the test wants");
+        match self.orders.try_recv() {
+            Ok(Do::Lose) => Err(WriteError::Unknown(error())),
+            Ok(_) => Err(WriteError::Dead(error())),
+            Err(_) => Ok(()),
+        }
     }
 }
 
@@ -510,4 +519,24 @@ fn no_call_asks_for_more_memory_the_more_entries_wait_for_the_disk() {
     }
     assert_eq!(shop.writer.status().used, ENTRIES);
     assert!(most < 400_000, "a call asked for {most} bytes");
+}
+
+/// Nothing is written meanwhile, so no batch tells it.
+#[test]
+fn a_ledger_that_is_looked_at_while_nothing_is_written_may_be_found_dead() {
+    let shop = shop(8);
+    let dead = || shop.recovered.writer.status().dead;
+    // What cannot be found out now is looked at again.
+    shop.orders.send(Do::Lose).expect("the writer runs");
+    thread::sleep(Duration::from_millis(2_500));
+    assert!(dead().is_none(), "{:?}", dead());
+    shop.orders.send(Do::Fail).expect("the writer runs");
+    let began = Instant::now();
+    while dead().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody looked");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(dead().map(|dead| dead.reason()), Some(LedgerReason::Failed));
+    let late = shop.recovered.book.open("late".to_owned(), 1);
+    assert_eq!(late, Err(Refusal::Unavailable));
 }

@@ -167,7 +167,7 @@ impl fmt::Display for Refusal {
             Self::NoSku { sku } => write!(f, "there is no SKU {sku}"),
             Self::Conflict => write!(
                 f,
-                "the id or key is known for something else: another request has a new one"
+                "the id or key is known for something else: use a new one for another request"
             ),
             Self::Short(lines) => short(f, "too few units are left:", lines),
             Self::NotOnHand(lines) => short(f, "not on hand:", lines),

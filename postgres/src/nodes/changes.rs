@@ -19,7 +19,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if it is cancelled; [`Refusal::Short`] if a late payment could not have the units again: nothing is
+    /// [`Refusal::Is`] if it is cancelled, or if nothing of it is left to pay for and some of it was; [`Refusal::Short`] if a late payment could not have the units again: nothing is
     /// paid, and the order stays as it was; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn pay(&self, id: &OrderId) -> Result<Answer, Refusal> {
@@ -36,7 +36,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if no unit is paid for; [`Refusal::NotOnHand`] if fewer units are on hand, since units are owed;
+    /// [`Refusal::Is`] if no unit is paid for; [`Refusal::Conflict`] if the whole order was shipped before, and units were paid
+    /// for since; [`Refusal::NotOnHand`] if fewer units are on hand, since units are owed;
     /// [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the [temporary ones](Refusal::is_temporary).
     pub async fn ship(&self, id: &OrderId) -> Result<Answer, Refusal> {
         let shipped = [State::Shipped, State::Returned];
@@ -48,7 +49,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if all units have shipped or expired; [`Refusal::SoldOut`] if it was refused; and the
+    /// [`Refusal::Is`] if all units have shipped or expired; [`Refusal::Conflict`] if the whole order was cancelled before, and
+    /// units were paid for late since; [`Refusal::SoldOut`] if it was refused; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn cancel(&self, id: &OrderId) -> Result<Option<Answer>, Refusal> {
         let cancelled = [State::Cancelled, State::Refunded];
@@ -108,7 +110,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if no unit was shipped; [`Refusal::Conflict`] if all units came back before, and none of them this way;
+    /// [`Refusal::Is`] if no unit was shipped; [`Refusal::Conflict`] if all units came back before, and none of them this way,
+    /// or if the whole order came back before, and units were shipped since;
     /// [`Refusal::TooMany`] if the SKU has no room for them; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and
     /// the [temporary ones](Refusal::is_temporary).
     pub async fn return_order(&self, id: &OrderId, to: Returned) -> Result<Answer, Refusal> {

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 pub fn add(tests: &Tests) {
     scenes!(at_url(tests) {
         "limits::a_customer_has_no_more_at_all_nodes_together": customers,
+        "limits::an_order_from_before_the_limit_is_not_amended_to_more": before,
         "limits::no_more_is_unpaid_at_all_nodes_together": unpaid,
         "limits::a_sku_is_closed_at_every_node": closed,
         "limits::an_order_has_so_many_lines_and_units": sizes,
@@ -92,6 +93,42 @@ async fn customers(url: &str) {
     for node in &nodes {
         node.leave().await.expect("it leaves");
     }
+    sale.audit().await.expect("it balances");
+}
+
+/// What an order had before the limit counts for nobody, and nobody gets more of it past the limit.
+async fn before(url: &str) {
+    let (sale, _) = sale(url, &[("phone", 100), ("case", 100)]).await;
+    let node = sale.join("n").await.expect("it joins");
+    let customers = [("anns", Some("ann")), ("nobodys", None)];
+    for (order, customer) in customers {
+        let lines = [("phone", 2), ("case", 1)];
+        let placed = node.place_for(&id(order), customer, lines, None).await;
+        placed.expect("it is in stock");
+    }
+    let mut limits = SkuLimits::default();
+    limits.per_customer = Some(3);
+    node.limit("phone", limits).await.expect("it is open");
+    let amend = async |order: &str, key: &str, lines: &[(&'static str, u64)]| {
+        let lines = lines.iter().copied();
+        node.amend(&id(order), &id(key), lines, None).await
+    };
+    let more = [("phone", 9), ("case", 1)];
+    let refused = amend("anns", "more", &more).await;
+    assert!(matches!(refused, Err(Refusal::PerCustomer { .. })));
+    let refused = amend("nobodys", "more", &more).await;
+    assert!(matches!(refused, Err(Refusal::CustomerNeeded { .. })));
+    for (order, _) in customers {
+        let fewer = amend(order, "fewer", &[("phone", 1), ("case", 9)]).await;
+        fewer.expect("fewer phones");
+    }
+    // Once it has none any more, the SKU is new to it.
+    amend("anns", "none", &[("case", 1)]).await.expect("fewer");
+    let refused = amend("anns", "four", &[("phone", 4), ("case", 1)]).await;
+    assert!(matches!(refused, Err(Refusal::PerCustomer { .. })));
+    let three = amend("anns", "three", &[("phone", 3), ("case", 1)]).await;
+    three.expect("as many as it can have");
+    node.leave().await.expect("it leaves");
     sale.audit().await.expect("it balances");
 }
 

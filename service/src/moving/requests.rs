@@ -85,7 +85,7 @@ impl Ledger<Sku> for Noting {
         self.ledger.ask(epoch, number)
     }
 
-    fn assert_own(&mut self) -> Result<(), LedgerError> {
+    fn assert_own(&mut self) -> Result<(), WriteError> {
         self.ledger.assert_own()
     }
 }

@@ -93,7 +93,8 @@ impl<B: DeserializeOwned> FromRequest<Shared> for OnOrder<B> {
         );
         let key = key.await?;
         let request = Request::from_parts(parts, body);
-        let MaybeJson(body) = MaybeJson::from_request(request, app).await?;
+        let body = MaybeJson::from_request(request, app).await;
+        let MaybeJson(body) = body.map_err(Problem::of_part)?;
         Ok(Self {
             app: Shared::clone(app),
             asker,

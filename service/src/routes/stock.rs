@@ -4,7 +4,7 @@ use super::orders::Key;
 use crate::answers::{Answered, Stock};
 use crate::app::{App, Shared};
 use crate::calls::StockCall;
-use crate::input::{IdempotencyKey, Json, Named, check_sku};
+use crate::input::{IdempotencyKey, Json, Named, NoBody, check_sku};
 use crate::limits::Limits;
 use crate::numbers::Whole;
 use crate::problem::Problem;
@@ -72,6 +72,7 @@ pub async fn show(
 pub async fn open(
     State(app): State<Shared>,
     Named(sku): Named,
+    _: NoBody,
 ) -> Result<Answered<Stock>, Problem> {
     check_sku(&sku)?;
     let opened = app.shop.open(&sku).await?;

@@ -40,6 +40,24 @@ fn bodies_that_are_not_json_are_malformed() {
     post(&shop, infinite).problem(400, "malformed");
 }
 
+/// Whoever opens a SKU with units would find it without them.
+#[test]
+fn what_would_not_be_done_is_not_taken() {
+    let shop = Server::start(&[("phone", 10)]);
+    let client = &shop.client;
+    let units = client.send("PUT", "/v1/stock/bag", &[JSON], r#"{"units":5}"#);
+    units.problem(422, "invalid-request");
+    client.get("/v1/stock/bag").problem(404, "unknown-sku");
+    client.send("PUT", "/v1/stock/bag", &[], "").expect(201);
+    let lines = client.send("POST", "/v1/orders/a/pay", &[JSON, key("k")], "{}");
+    let refused = lines.problem(422, "invalid-request");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        detail.ends_with("without a body it is the whole order"),
+        "{detail}"
+    );
+}
+
 #[test]
 fn what_is_wrong_is_said_first() {
     let shop = Server::start(&[("phone", 10)]);

@@ -54,7 +54,7 @@ begin
       ruling := 'closed';
     elsif line.most is not null and of_customer is null then
       ruling := 'nameless';
-    elsif c_units[array_position(c_keys, of_customer || chr(10) || line.sku)] + line.units > line.most then
+    elsif coalesce(c_units[array_position(c_keys, of_customer || chr(10) || line.sku)], 0) + line.units > line.most then
       ruling := case when exists (select from late_of_1(of_customer, line.sku)) then 'overdue' else 'limited' end;
     end if;
     if ruling <> 'placed' then
@@ -81,14 +81,16 @@ create function take_more_1(
 declare
   rules record;
   customers record;
+  -- Its SKUs; one that it was amended not to have is new to it.
+  had text[] := array(select distinct p.sku from part p where p.id = of_order.id);
 begin
   counts := of_order.counted;
   select array_agg(p.sku) as skus, array_agg(p.closed and is_amended) as closed,
     -- Of a SKU that it had without being counted it gets no more once the SKU has a limit.
-    array_agg(case when p.sku = any (of_order.counted) or is_amended and not p.sku = any (skus_of_1(of_order.id))
+    array_agg(case when p.sku = any (of_order.counted) or is_amended and not p.sku = any (had)
       then p.per_customer when is_amended and p.per_customer is not null then 0 end) as most,
     array_agg(p.sku) filter (where p.counted and is_amended and of_order.customer is not null
-      and not p.sku = any (skus_of_1(of_order.id))) as counts
+      and not p.sku = any (had)) as counts
   into rules from pool p where p.sku = any (wanted_skus) and (p.closed or p.counted);
   ruling := 'placed';
   if rules.skus is null then

@@ -9,7 +9,7 @@ create table segstock_nodes (
   -- For how many microseconds events are kept; 0: none are written.
   events  bigint not null default 0 check (events >= 0)
 );
-insert into segstock_nodes values (6);
+insert into segstock_nodes values (7);
 
 -- A node's session is raised at each start: what an older one sends does nothing.
 create table node (
