@@ -353,7 +353,7 @@ fn a_log_is_read_as_people_export_it() {
     let named = [&skip[..], &named].concat();
     refused(
         &named,
-        "line 3: Units \"1,200\" may be thousands: say so, or write it without: --thousands",
+        "line 3: Units \"1,200\" may be thousands: write it without the mark, or say --thousands",
     );
     refused(&["--skip-lines", "99"], "no header line below the 99 lines");
     let all = [
