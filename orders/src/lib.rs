@@ -27,10 +27,9 @@
 //! | return, written off | unknown | waiting | held | paid | *returned* | conflict | cancelled | expired |
 //! | return a part | unknown | not in it | not in it | not in it | *returned* | not in it | not in it | not in it |
 //!
-//! A payment for the whole order is refused, too, if nothing of it is left to pay for and some of it was cancelled.
-//!
 //! What is set in italics changes the order. *Before* is an answer like that of the first call. Everything else is a
-//! refusal: nothing changed. After *or* stands what is answered where units are lacking.
+//! refusal: nothing changed. After *or* stands what is answered where units are lacking. A payment for the whole order is
+//! refused as well if nothing of it is left to pay for and some of it was cancelled.
 //!
 //! A call on a whole order takes effect once: made again it is answered as before. When units could be moved by then that
 //! could not before, it is a conflict: nobody knows whether it is a late copy. Such units are moved by the calls on parts.
@@ -79,7 +78,8 @@
 //!
 //! Each call does a constant amount of work for others: it expires and forgets up to two orders of a shard. If it lacks
 //! units, it looks at up to 4,096 orders past their deadline, eight times, and expires 64 of them each time; and it serves up
-//! to 8 orders that wait, and as many in each of the eight rounds if it is short of units that came for them. What a book holds grows and shrinks in steps: no call moves more than some kilobytes of it.
+//! to 8 orders that wait, and as many in each of eight rounds if it is short of units that came for them. What a book holds
+//! grows and shrinks in steps: no call moves more than some kilobytes of it.
 //!
 //! # Short, and busy
 //!

@@ -240,7 +240,8 @@ impl<K> Queue<K> {
         self.filled.notify_one();
     }
 
-    /// Waits until something is queued, at most [`IDLE`], then a little for more. Who has something else to do does not wait for the first.
+    /// Waits until something is queued, at most [`IDLE`], then a little for more. Who has something else to do does not wait for
+    /// the first.
     pub(super) fn next(&self, gathering: Gathering, is_busy: bool) -> Next<K> {
         let mut waiting = self.waiting.lock();
         let enough = self.places.min(waiting.entries.len() + gathering.more);

@@ -117,3 +117,28 @@ fn an_order_that_may_wait_has_its_place_behind_the_others_at_once() {
     book.sweep(MANY).unwrap();
     assert!(is_held(&book, "new"));
 }
+
+/// Units of many SKUs come at once, and those who wait for most of them need more.
+#[test]
+fn a_sweep_goes_on_past_skus_of_which_nobody_can_be_served() {
+    let skus: Vec<&'static str> = "a b c d e f g h i j k l m n o p q r s t"
+        .split(' ')
+        .collect();
+    let book = OrderBook::builder().build();
+    let mut limits = SkuLimits::default();
+    (limits.waiting, limits.unpaid) = (9, Some(101));
+    for sku in &skus {
+        book.open(*sku, 1).unwrap();
+        book.limit(*sku, limits).unwrap();
+    }
+    let one_of_each = skus.iter().map(|sku| (*sku, 1));
+    book.place("all", None, one_of_each, QUARTER).unwrap();
+    for sku in &skus {
+        let units = if *sku == "t" { 1 } else { 2 };
+        book.place_or_wait(sku, None, [(*sku, units)], QUARTER)
+            .unwrap();
+    }
+    book.cancel("all").unwrap();
+    assert_eq!(book.sweep(1), Ok(1));
+    assert!(is_held(&book, "t"));
+}

@@ -19,8 +19,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Is`] if it is cancelled, or if nothing of it is left to pay for and some of it was; [`Refusal::Short`] if a late payment could not have the units again: nothing is
-    /// paid, and the order stays as it was; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the
+    /// [`Refusal::Is`] if it is cancelled, or if nothing of it is left to pay for and some of it was; [`Refusal::Short`] if a
+    /// late payment could not have the units again: nothing is paid, and the order stays as it was; [`Refusal::NoOrder`]; [`Refusal::SoldOut`] if it was refused; and the
     /// [temporary ones](Refusal::is_temporary).
     pub async fn pay(&self, id: &OrderId) -> Result<Answer, Refusal> {
         let paid = [
